@@ -1,0 +1,265 @@
+//! A chunk: the unit that is coded alone. Its planes are each raw, one repeated byte, or Huffman
+//! codes.
+
+#[cfg(feature = "alloc")]
+pub(crate) mod encode;
+
+use core::ops::Range;
+
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::huffman::DecodeTable;
+use crate::huffman::decode::{self, Coded};
+use crate::plane::{self, Layout, MAX_PLANES};
+
+/// Codes of the methods in a frame's index.
+pub(crate) mod method {
+    /// The plane as it is.
+    pub(crate) const RAW: u8 = 0;
+    /// A plane coded by [`crate::huffman`], which includes one repeated byte.
+    pub(crate) const HUFFMAN: u8 = 1;
+}
+
+/// How a plane of a chunk is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// As it is.
+    Raw,
+    /// As one byte that repeats.
+    Repeat,
+    /// As Huffman codes.
+    Huffman,
+}
+
+/// What a decoder needs besides input and output: a table, and space for planes.
+///
+/// Both belong to the caller, so that decoding allocates nothing. How much space a frame needs,
+/// [`Frame::scratch_len`](crate::Frame::scratch_len) tells; it is never more than the decoded
+/// length of a chunk.
+#[derive(Debug)]
+pub struct Scratch<'a> {
+    table: &'a mut DecodeTable,
+    planes: &'a mut [u8],
+}
+
+impl<'a> Scratch<'a> {
+    /// Scratch from its parts.
+    pub fn new(table: &'a mut DecodeTable, planes: &'a mut [u8]) -> Self {
+        Self { table, planes }
+    }
+}
+
+/// Scratch that owns its memory and grows with what it is used for.
+#[cfg(feature = "alloc")]
+#[derive(Debug, Default)]
+pub struct DecodeScratch {
+    table: alloc::boxed::Box<DecodeTable>,
+    planes: alloc::vec::Vec<u8>,
+}
+
+#[cfg(feature = "alloc")]
+impl DecodeScratch {
+    /// Scratch without plane space.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Scratch with at least `len` bytes of plane space.
+    pub fn with_len(&mut self, len: u64) -> Result<Scratch<'_>, DecodeError> {
+        let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
+        let len = usize::try_from(len).map_err(|_| out_of_memory)?;
+        if self.planes.len() < len {
+            self.planes.try_reserve_exact(len - self.planes.len()).map_err(|_| out_of_memory)?;
+            self.planes.resize(len, 0);
+        }
+        Ok(Scratch::new(&mut self.table, &mut self.planes))
+    }
+}
+
+/// A plane of a chunk as the index describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Piece {
+    /// A code from [`method`].
+    pub(crate) method: u8,
+    /// Where in the frame it is stored.
+    pub(crate) range: Range<u64>,
+}
+
+/// Where the planes of a chunk are stored, and how. Comes from a validated index, and is all that
+/// is needed to decode the chunk once its bytes are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    pub(crate) layout: Layout,
+    pub(crate) len: u64,
+    pub(crate) pieces: [Piece; MAX_PLANES],
+}
+
+impl Chunk {
+    /// Bytes that it decodes to. Never zero.
+    #[expect(clippy::len_without_is_empty, reason = "a chunk is never empty")]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Number of planes: the length of what [`Self::plane_ranges`] yields.
+    pub fn plane_count(&self) -> usize {
+        self.layout.planes
+    }
+
+    /// Where in the frame each plane is stored, as byte offsets from the frame's beginning.
+    pub fn plane_ranges(&self) -> impl ExactSizeIterator<Item = Range<u64>> + '_ {
+        self.pieces[..self.layout.planes].iter().map(|piece| piece.range.clone())
+    }
+
+    /// How each plane is stored.
+    pub fn methods(&self) -> impl ExactSizeIterator<Item = Method> + '_ {
+        (0..self.layout.planes).map(|plane| {
+            let stored = self.stored_len(plane);
+            match self.pieces[plane].method {
+                method::HUFFMAN if stored == self.layout.plane_len(self.len, plane) => Method::Raw,
+                method::HUFFMAN if stored == 1 => Method::Repeat,
+                method::HUFFMAN => Method::Huffman,
+                _ => Method::Raw,
+            }
+        })
+    }
+
+    fn stored_len(&self, plane: usize) -> u64 {
+        let range = &self.pieces[plane].range;
+        range.end - range.start
+    }
+
+    /// Plane space that [`Self::decode`] needs, in bytes.
+    pub fn scratch_len(&self) -> u64 {
+        if self.layout.planes == 1 {
+            return 0;
+        }
+        self.methods()
+            .enumerate()
+            .filter(|&(_, method)| method == Method::Huffman)
+            .map(|(plane, _)| self.layout.plane_len(self.len, plane))
+            .sum()
+    }
+
+    /// Decodes the chunk. `stored` holds the bytes of [`Self::plane_ranges`] in their order, `dst`
+    /// has exactly the chunk's length.
+    ///
+    /// # Errors
+    ///
+    /// Names the plane. `OutputTooSmall` if `dst` has another length, `Truncated` if a plane has
+    /// another length than its range, `ScratchTooSmall`, or what is wrong with the coded data.
+    pub fn decode(
+        &self,
+        stored: &[&[u8]],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_>,
+    ) -> Result<(), DecodeError> {
+        if dst.len() as u64 != self.len {
+            return Err(DecodeErrorKind::OutputTooSmall {
+                needed: self.len,
+                have: dst.len() as u64,
+            }
+            .into());
+        }
+        if self.layout.planes == 1 {
+            return self.decode_single(self.coded(stored, 0)?, dst, scratch.table);
+        }
+        let needed = self.scratch_len();
+        let have = scratch.planes.len() as u64;
+        if have < needed {
+            return Err(DecodeErrorKind::ScratchTooSmall { needed, have }.into());
+        }
+        let mut space = &mut *scratch.planes;
+        let mut sources = [Source::Plane(&[]); MAX_PLANES];
+        for (plane, source) in sources[..self.layout.planes].iter_mut().enumerate() {
+            *source = match self.coded(stored, plane)? {
+                Coded::Copy(bytes) => Source::Plane(bytes),
+                Coded::Repeat(byte) => Source::Repeat(byte),
+                Coded::Streams(bytes) => {
+                    let len = self.layout.plane_len(self.len, plane) as usize;
+                    let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
+                    space = rest;
+                    decode::decode(bytes, decoded, scratch.table)
+                        .map_err(|kind| DecodeError::from(kind).in_plane(plane))?;
+                    Source::Plane(decoded)
+                }
+            };
+        }
+        merge(self.layout, sources, dst);
+        Ok(())
+    }
+
+    fn decode_single(
+        &self,
+        coded: Coded<'_>,
+        dst: &mut [u8],
+        table: &mut DecodeTable,
+    ) -> Result<(), DecodeError> {
+        match coded {
+            Coded::Copy(bytes) => dst.copy_from_slice(bytes),
+            Coded::Repeat(byte) => dst.fill(byte),
+            Coded::Streams(bytes) => decode::decode(bytes, dst, table)
+                .map_err(|kind| DecodeError::from(kind).in_plane(0))?,
+        }
+        Ok(())
+    }
+
+    /// The stored bytes of a plane, by kind.
+    fn coded<'s>(&self, stored: &[&'s [u8]], plane: usize) -> Result<Coded<'s>, DecodeError> {
+        let bytes = stored.get(plane).copied().unwrap_or_default();
+        let (needed, have) = (self.stored_len(plane), bytes.len() as u64);
+        if have != needed {
+            return Err(
+                DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_plane(plane)
+            );
+        }
+        if self.pieces[plane].method == method::RAW {
+            return Ok(Coded::Copy(bytes));
+        }
+        Coded::new(bytes, self.layout.plane_len(self.len, plane))
+            .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+    }
+}
+
+/// Where the bytes of a plane come from when a chunk is put together.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Plane(&'a [u8]),
+    Repeat(u8),
+}
+
+/// Merges planes, some of which may be one repeated byte. A chunk may be of any size; the repeated
+/// byte is spread over no more than a small block.
+fn merge(layout: Layout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
+    /// Bytes of a plane that are merged at a time.
+    const BLOCK: usize = 4096;
+    let mut planes = [&[][..]; MAX_PLANES];
+    let mut repeats = false;
+    for (plane, source) in planes.iter_mut().zip(sources) {
+        match source {
+            Source::Plane(bytes) => *plane = bytes,
+            Source::Repeat(_) => repeats = true,
+        }
+    }
+    if !repeats {
+        return plane::merge(layout, planes, dst);
+    }
+    let mut blocks = [[0; BLOCK]; MAX_PLANES];
+    for (block, source) in blocks.iter_mut().zip(sources) {
+        if let Source::Repeat(byte) = source {
+            block.fill(byte);
+        }
+    }
+    let block_bytes = layout.planes * BLOCK;
+    for (start, part) in (0..).step_by(BLOCK).zip(dst.chunks_mut(block_bytes)) {
+        let mut planes = [&[][..]; MAX_PLANES];
+        for (index, plane) in planes[..layout.planes].iter_mut().enumerate() {
+            let len = layout.plane_len(part.len() as u64, index) as usize;
+            *plane = match sources[index] {
+                Source::Plane(bytes) => &bytes[start..start + len],
+                Source::Repeat(_) => &blocks[index][..len],
+            };
+        }
+        plane::merge(layout, planes, part);
+    }
+}

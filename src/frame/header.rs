@@ -1,0 +1,264 @@
+//! The 32 bytes that every frame begins with.
+
+use crate::dtype::DType;
+use crate::error::DecodeErrorKind;
+use crate::plane::Layout;
+
+/// Bytes of a header.
+pub const HEADER_LEN: usize = 32;
+/// What every frame begins with.
+pub(crate) const MAGIC: [u8; 2] = *b"ZN";
+/// The release whose format is written.
+#[cfg(feature = "alloc")]
+const VERSION: [u8; 3] = [0, 5, 4];
+/// Set in the streaming byte; the rest of it is the logarithm of the frame size.
+const STREAMING: u8 = 128;
+/// Exponent of the default chunk size, 256 KiB.
+#[cfg(feature = "alloc")]
+pub(crate) const DEFAULT_CHUNK_LOG2: u8 = 18;
+/// Chunks of a single plane are never longer than this, whatever the header says.
+const MAX_SINGLE_PLANE_CHUNK: u64 = 128 * 1024;
+/// Exponents of the chunk sizes that readers accept. Rotation works on words of four bytes.
+pub(crate) const CHUNK_LOG2: core::ops::RangeInclusive<u8> = 2..=62;
+
+/// Offsets of the fields.
+mod at {
+    pub(super) const VERSION: usize = 2;
+    pub(super) const BYTE_GROUP: usize = 5;
+    pub(super) const ROTATION: usize = 6;
+    pub(super) const METHOD: usize = 7;
+    pub(super) const FORM: usize = 8;
+    pub(super) const DELTA: usize = 9;
+    pub(super) const STREAMING: usize = 13;
+    pub(super) const CHUNK_LOG2: usize = 14;
+    pub(super) const DTYPE: usize = 15;
+    pub(super) const DECODED_LEN: usize = 16;
+    pub(super) const FRAME_LEN: usize = 24;
+}
+
+/// What the original calls the grouping of bytes: a code that goes with the number of planes.
+mod byte_group {
+    pub(super) const UP_TO_TWO_PLANES: u8 = 10;
+    pub(super) const FOUR_PLANES: u8 = 220;
+}
+
+/// What kind of object was compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Bytes without a shape.
+    Bytes,
+    /// A PyTorch tensor.
+    Torch,
+    /// A NumPy array.
+    Numpy,
+}
+
+impl Form {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Bytes => 1,
+            Self::Torch => 2,
+            Self::Numpy => 3,
+        }
+    }
+
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Bytes),
+            2 => Some(Self::Torch),
+            3 => Some(Self::Numpy),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a file holds data or a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Delta {
+    /// The data itself.
+    #[default]
+    None,
+    /// The exclusive or with a base that was given as bytes.
+    Bytes,
+    /// The exclusive or with a base that was given as a file.
+    File,
+}
+
+impl Delta {
+    const fn code(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Bytes => 1,
+            Self::File => 2,
+        }
+    }
+}
+
+/// The header of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// The release that wrote the frame.
+    pub version: [u8; 3],
+    /// Whether the elements were rotated.
+    pub rotated: bool,
+    /// The original's name for the method, as a code. It says nothing about what is in the frame.
+    pub method: u8,
+    /// What was compressed.
+    pub form: Form,
+    /// Whether the file holds a difference. Counts only in the first frame of a file.
+    pub delta: Delta,
+    /// Whether other frames follow. Counts only in the first frame of a file.
+    pub streaming: bool,
+    /// Logarithm of the chunk size.
+    pub chunk_log2: u8,
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Bytes that the frame decodes to.
+    pub decoded_len: u64,
+    /// Bytes of the whole frame.
+    pub frame_len: u64,
+}
+
+impl Header {
+    /// Reads a header from the beginning of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// `Truncated`, `BadMagic`, `UnsupportedVersion` (the layouts that feature `legacy` reads),
+    /// `UnsupportedDType`, `UnsupportedByteGroup`, `UnsupportedForm`, `InvalidChunkSize`,
+    /// `InvalidLength`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
+        match bytes {
+            &[_, _, major, minor, tiny, ..] if bytes.starts_with(&MAGIC) && is_legacy(bytes) => {
+                Err(DecodeErrorKind::UnsupportedVersion([major, minor, tiny]))
+            }
+            _ => Self::parse_following(bytes),
+        }
+    }
+
+    /// Reads the header of a frame that is not the first of its file: the first one's version has
+    /// decided on the layout.
+    pub(crate) fn parse_following(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
+        if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
+            return Err(DecodeErrorKind::BadMagic);
+        }
+        let bytes: &[u8; HEADER_LEN] = bytes.first_chunk().ok_or(DecodeErrorKind::Truncated {
+            needed: HEADER_LEN as u64,
+            have: bytes.len() as u64,
+        })?;
+        let version = [bytes[at::VERSION], bytes[at::VERSION + 1], bytes[at::VERSION + 2]];
+        let u64_at = |at: usize| u64::from_le_bytes(core::array::from_fn(|i| bytes[at + i]));
+        let code = bytes[at::DTYPE];
+        let dtype = DType::from_code(code).ok_or(DecodeErrorKind::UnsupportedDType(code))?;
+        let code = bytes[at::FORM];
+        let header = Self {
+            version,
+            rotated: bytes[at::ROTATION] == 1,
+            method: bytes[at::METHOD],
+            form: Form::from_code(code).ok_or(DecodeErrorKind::UnsupportedForm(code))?,
+            delta: match bytes[at::DELTA] {
+                0 => Delta::None,
+                2 => Delta::File,
+                _ => Delta::Bytes,
+            },
+            streaming: bytes[at::STREAMING] >= STREAMING,
+            chunk_log2: bytes[at::CHUNK_LOG2],
+            dtype,
+            decoded_len: u64_at(at::DECODED_LEN),
+            frame_len: u64_at(at::FRAME_LEN),
+        };
+        header.validate(bytes[at::BYTE_GROUP])?;
+        Ok(header)
+    }
+
+    fn validate(&self, group: u8) -> Result<(), DecodeErrorKind> {
+        let expected = match self.dtype.size() {
+            1 => group,
+            2 => byte_group::UP_TO_TWO_PLANES,
+            _ => byte_group::FOUR_PLANES,
+        };
+        if group != expected {
+            return Err(DecodeErrorKind::UnsupportedByteGroup(group));
+        }
+        let chunk_matters = self.dtype.size() > 1 && self.decoded_len > 0;
+        if chunk_matters && !CHUNK_LOG2.contains(&self.chunk_log2) {
+            return Err(DecodeErrorKind::InvalidChunkSize(self.chunk_log2));
+        }
+        if self.decoded_len >= 1 << 63 || self.frame_len < HEADER_LEN as u64 {
+            return Err(DecodeErrorKind::InvalidLength);
+        }
+        Ok(())
+    }
+
+    /// How chunks are split into planes.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout { planes: self.dtype.size(), rotated: self.rotated }
+    }
+
+    /// Decoded length of every chunk but the last.
+    pub fn chunk_len(&self) -> u64 {
+        chunk_len(self.dtype, self.chunk_log2)
+    }
+
+    /// Number of chunks.
+    pub fn chunk_count(&self) -> u64 {
+        self.decoded_len.div_ceil(self.chunk_len())
+    }
+
+    /// The header as bytes, of the release whose format is written.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_bytes(self, frame_size_log2: u8) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
+        bytes[at::VERSION..at::VERSION + 3].copy_from_slice(&self.version);
+        bytes[at::BYTE_GROUP] = match self.dtype.size() {
+            4 => byte_group::FOUR_PLANES,
+            _ => byte_group::UP_TO_TWO_PLANES,
+        };
+        bytes[at::ROTATION] = self.rotated.into();
+        bytes[at::METHOD] = self.method;
+        bytes[at::FORM] = self.form.code();
+        bytes[at::DELTA] = self.delta.code();
+        bytes[at::STREAMING] = if self.streaming { STREAMING | frame_size_log2 } else { 0 };
+        bytes[at::CHUNK_LOG2] = self.chunk_log2;
+        bytes[at::DTYPE] = self.dtype.code();
+        bytes[at::DECODED_LEN..at::DECODED_LEN + 8]
+            .copy_from_slice(&self.decoded_len.to_le_bytes());
+        bytes[at::FRAME_LEN..at::FRAME_LEN + 8].copy_from_slice(&self.frame_len.to_le_bytes());
+        bytes
+    }
+
+    /// A header as the original writes it, for a frame of unknown length.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn new(dtype: DType, chunk_log2: u8, decoded_len: u64) -> Self {
+        Self {
+            version: VERSION,
+            // The original sets the flag for single planes too, where it means nothing.
+            rotated: dtype.is_rotated() || dtype.size() == 1,
+            method: 0,
+            form: Form::Bytes,
+            delta: Delta::None,
+            streaming: false,
+            chunk_log2,
+            dtype,
+            decoded_len,
+            frame_len: 0,
+        }
+    }
+}
+
+/// Decoded length of every chunk but the last.
+pub(crate) fn chunk_len(dtype: DType, chunk_log2: u8) -> u64 {
+    let len = 1_u64.checked_shl(chunk_log2.into()).unwrap_or(u64::MAX);
+    if dtype.size() == 1 { len.min(MAX_SINGLE_PLANE_CHUNK) } else { len }
+}
+
+/// Whether a file that begins with `bytes` has one of the layouts of releases 0.1.1 to 0.3.4 that
+/// differ from today's. Releases 0.3.0 to 0.3.4 wrote today's layout for elements of two bytes.
+pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
+    match bytes.get(at::VERSION..at::VERSION + 3) {
+        Some([0, 1, _] | [0, 2, 0..=4]) => true,
+        Some([0, 3, 0..=4]) => bytes.get(at::DTYPE).is_some_and(|dtype| !matches!(dtype, 4..=6)),
+        _ => false,
+    }
+}

@@ -1,0 +1,187 @@
+//! The index of a frame: how each plane of each chunk is stored, and where.
+//!
+//! Both tables go plane by plane: a method for every chunk of the lowest plane, then for every
+//! chunk of the next; and likewise where each chunk's part of the plane ends.
+
+use super::header::{HEADER_LEN, Header};
+use super::shape::Shape;
+use crate::chunk::{Chunk, Method, Piece, method};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::plane::{Layout, MAX_PLANES};
+
+/// Bytes of an entry: the method, and the end as a u64.
+pub(crate) const ENTRY_LEN: u64 = 9;
+
+/// Header, shape and index of a frame, checked against each other: everything but the payload.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameIndex<'a> {
+    header: Header,
+    shape: Option<Shape<'a>>,
+    methods: &'a [u8],
+    ends: &'a [[u8; 8]],
+    chunks: usize,
+    /// Where in the frame the payload of each plane begins.
+    plane_starts: [u64; MAX_PLANES],
+    content_len: u64,
+}
+
+impl<'a> FrameIndex<'a> {
+    /// Reads header, shape and index from `bytes`, which may be cut behind them, and checks every
+    /// entry once, so that nothing that is taken from it later can be out of range.
+    ///
+    /// # Errors
+    ///
+    /// What [`Header::parse`] finds; `Truncated`; `InvalidShape`; and, with chunk and plane,
+    /// `UnsupportedMethod` and `InvalidIndex`.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::parse_behind(Header::parse(bytes)?, bytes)
+    }
+
+    /// Reads shape and index behind the header, which has been read from `bytes`.
+    pub(crate) fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let (shape, start) = Shape::parse(bytes, header.form)?;
+        let needed = prefix_len(&header, start)?;
+        let tables = bytes
+            .get(start..needed as usize)
+            .ok_or(DecodeErrorKind::Truncated { needed, have: bytes.len() as u64 })?;
+        let entries = tables.len() / ENTRY_LEN as usize;
+        let (methods, ends) = tables.split_at(entries);
+        let mut index = Self {
+            header,
+            shape,
+            methods,
+            ends: ends.as_chunks().0,
+            chunks: entries / header.layout().planes,
+            plane_starts: [0; MAX_PLANES],
+            content_len: needed,
+        };
+        for plane in 0..header.layout().planes {
+            index.plane_starts[plane] = index.content_len;
+            let len = index.check_plane(plane)?;
+            index.content_len =
+                index.content_len.checked_add(len).ok_or(DecodeErrorKind::InvalidIndex)?;
+        }
+        if index.content_len > header.frame_len {
+            return Err(DecodeErrorKind::InvalidLength.into());
+        }
+        Ok(index)
+    }
+
+    /// Checks the entries of a plane and returns the length of its payload.
+    fn check_plane(&self, plane: usize) -> Result<u64, DecodeError> {
+        let layout = self.header.layout();
+        let mut start = 0;
+        for chunk in 0..self.chunks {
+            let end = self.end(plane, chunk);
+            let plane_len = layout.plane_len(self.chunk_decoded_len(chunk), plane);
+            let code = self.methods[plane * self.chunks + chunk];
+            let stored = end.checked_sub(start);
+            let fault = match (code, stored) {
+                (method::RAW, Some(stored)) if stored == plane_len => None,
+                (method::HUFFMAN, Some(stored)) if (1..=plane_len).contains(&stored) => {
+                    // A code takes at least one bit.
+                    let is_repeat = stored == 1;
+                    (!is_repeat && plane_len / 8 > stored).then_some(DecodeErrorKind::CorruptStream)
+                }
+                (method::RAW | method::HUFFMAN, _) => Some(DecodeErrorKind::InvalidIndex),
+                _ => Some(DecodeErrorKind::UnsupportedMethod(code)),
+            };
+            if let Some(kind) = fault {
+                return Err(DecodeError::from(kind).in_chunk(chunk as u64).in_plane(plane));
+            }
+            start = end;
+        }
+        Ok(start)
+    }
+
+    /// Where a chunk's part of a plane's payload ends, counted from where the plane begins.
+    fn end(&self, plane: usize, chunk: usize) -> u64 {
+        u64::from_le_bytes(self.ends[plane * self.chunks + chunk])
+    }
+
+    fn chunk_decoded_len(&self, chunk: usize) -> u64 {
+        let len = self.header.chunk_len();
+        len.min(self.header.decoded_len - chunk as u64 * len)
+    }
+
+    /// The frame's header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The shape, where the frame holds a tensor or an array.
+    pub fn shape(&self) -> Option<Shape<'a>> {
+        self.shape
+    }
+
+    /// Number of chunks.
+    pub fn chunk_count(&self) -> usize {
+        self.chunks
+    }
+
+    /// Bytes of the frame that carry data. What follows up to the frame's length is slack.
+    pub fn content_len(&self) -> u64 {
+        self.content_len
+    }
+
+    /// The chunk of this number, if there is one.
+    pub fn chunk(&self, chunk: usize) -> Option<Chunk> {
+        (chunk < self.chunks).then(|| {
+            let layout = self.header.layout();
+            let mut pieces: [Piece; MAX_PLANES] = Default::default();
+            for (plane, piece) in pieces[..layout.planes].iter_mut().enumerate() {
+                let before = chunk.checked_sub(1).map_or(0, |before| self.end(plane, before));
+                let start = self.plane_starts[plane];
+                *piece = Piece {
+                    method: self.methods[plane * self.chunks + chunk],
+                    range: start + before..start + self.end(plane, chunk),
+                };
+            }
+            Chunk { layout, len: self.chunk_decoded_len(chunk), pieces }
+        })
+    }
+
+    /// All chunks in order.
+    pub fn chunks(&self) -> impl ExactSizeIterator<Item = Chunk> + '_ {
+        (0..self.chunks).map(|chunk| self.chunk(chunk).expect("the number is in range"))
+    }
+
+    /// Plane space that the chunks of this frame need, in bytes.
+    pub fn scratch_len(&self) -> u64 {
+        self.chunks().map(|chunk| chunk.scratch_len()).max().unwrap_or_default()
+    }
+
+    /// How many planes of chunks are stored by each method.
+    pub fn method_counts(&self) -> impl Iterator<Item = (Method, u64)> {
+        let mut counts = [(Method::Raw, 0), (Method::Repeat, 0), (Method::Huffman, 0)];
+        for chunk in self.chunks() {
+            for method in chunk.methods() {
+                for (_, count) in counts.iter_mut().filter(|(name, _)| *name == method) {
+                    *count += 1;
+                }
+            }
+        }
+        counts.into_iter()
+    }
+}
+
+/// Bytes of header, shape and index, where the index begins at `start`.
+pub(crate) fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErrorKind> {
+    let entries = header
+        .chunk_count()
+        .checked_mul(header.layout().planes as u64)
+        .and_then(|entries| entries.checked_mul(ENTRY_LEN))
+        .and_then(|tables| tables.checked_add(start as u64));
+    // In memory or not, an index that is longer than its frame is never read.
+    entries
+        .filter(|&len| len <= header.frame_len && usize::try_from(len).is_ok())
+        .ok_or(DecodeErrorKind::InvalidLength)
+}
+
+/// Bytes of the tables of `chunks` chunks.
+#[cfg(feature = "alloc")]
+pub(crate) fn tables_len(layout: Layout, chunks: usize) -> usize {
+    ENTRY_LEN as usize * layout.planes * chunks
+}
+
+const _: () = assert!(HEADER_LEN == 32, "the format's header has 32 bytes");

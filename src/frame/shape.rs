@@ -1,0 +1,104 @@
+//! The shape of a tensor or array, between header and index.
+
+use super::header::{Form, HEADER_LEN};
+use crate::error::DecodeErrorKind;
+
+/// Dimensions of a tensor or array, outermost first.
+///
+/// The original reads dimensions of 2^32 and more from the wrong place; here they are written and
+/// read where they belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape<'a> {
+    /// Tag and value of each dimension.
+    dimensions: &'a [u8],
+    count: u8,
+}
+
+impl<'a> Shape<'a> {
+    /// Number of dimensions, 0 for a scalar.
+    #[expect(clippy::len_without_is_empty, reason = "a scalar is not an empty shape")]
+    pub fn len(&self) -> usize {
+        self.count.into()
+    }
+
+    /// The dimensions.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + 'a {
+        let mut rest = self.dimensions;
+        core::iter::from_fn(move || {
+            let (&tag, behind) = rest.split_first()?;
+            let (value, behind) = behind.split_at(value_len(tag));
+            rest = behind;
+            let mut bytes = [0; 8];
+            bytes[..value.len()].copy_from_slice(value);
+            Some(u64::from_le_bytes(bytes))
+        })
+    }
+
+    /// Reads the shape from a frame that may be cut behind it: the shape, if the frame has one, and
+    /// where the index begins.
+    pub(crate) fn parse(
+        frame: &'a [u8],
+        form: Form,
+    ) -> Result<(Option<Self>, usize), DecodeErrorKind> {
+        if form == Form::Bytes {
+            return Ok((None, HEADER_LEN));
+        }
+        let byte_at = |at: usize| {
+            frame.get(at).copied().ok_or(DecodeErrorKind::Truncated {
+                needed: at as u64 + 1,
+                have: frame.len() as u64,
+            })
+        };
+        let count = byte_at(HEADER_LEN)?;
+        let start = HEADER_LEN + 1;
+        let mut end = start;
+        for _ in 0..count {
+            let len = value_len(byte_at(end)?);
+            end += 1 + len;
+            byte_at(end - 1)?;
+        }
+        Ok((Some(Self { dimensions: &frame[start..end], count }), end))
+    }
+}
+
+/// Bytes of the value behind a tag. The original takes every tag that it does not write for 8.
+fn value_len(tag: u8) -> usize {
+    match tag {
+        1 | 2 | 4 => tag.into(),
+        _ => 8,
+    }
+}
+
+/// Longest shape, in bytes.
+#[cfg(feature = "std")]
+pub(crate) const MAX_SHAPE_LEN: usize = 1 + u8::MAX as usize * 9;
+
+/// Bytes that `dimensions` take.
+#[cfg(feature = "alloc")]
+pub(crate) fn encoded_len(dimensions: &[u64]) -> usize {
+    1 + dimensions.iter().map(|&dimension| 1 + usize::from(tag(dimension))).sum::<usize>()
+}
+
+/// Writes `dimensions`, at most 255, into `dst` of exactly their length.
+#[cfg(feature = "alloc")]
+pub(crate) fn write(dimensions: &[u64], dst: &mut [u8]) {
+    let (count, mut rest) = dst.split_at_mut(1);
+    count[0] = dimensions.len() as u8;
+    for &dimension in dimensions {
+        let tag = tag(dimension);
+        let (entry, behind) = rest.split_at_mut(1 + usize::from(tag));
+        entry[0] = tag;
+        entry[1..].copy_from_slice(&dimension.to_le_bytes()[..usize::from(tag)]);
+        rest = behind;
+    }
+}
+
+#[cfg(feature = "alloc")]
+fn tag(dimension: u64) -> u8 {
+    match dimension {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xffff_ffff => 4,
+        _ => 8,
+    }
+}

@@ -1,0 +1,200 @@
+//! Writing a frame.
+
+use super::header::{Form, HEADER_LEN, Header};
+use super::index::tables_len;
+use super::shape;
+use crate::chunk::encode::{self, EncodeScratch, Stored};
+use crate::error::EncodeError;
+use crate::options::Options;
+use crate::plane::{Layout, MAX_PLANES};
+
+/// What kind of frame is written around the data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) form: Form,
+    /// Dimensions, for any form but bytes.
+    pub(crate) shape: &'a [u64],
+    pub(crate) streaming: bool,
+}
+
+impl Envelope<'_> {
+    /// The only frame of a file of bytes.
+    pub(crate) const BYTES: Self = Self { form: Form::Bytes, shape: &[], streaming: false };
+    /// One of several frames of a file of bytes.
+    pub(crate) const STREAMING: Self = Self { streaming: true, ..Self::BYTES };
+
+    fn shape_len(&self) -> usize {
+        if self.form == Form::Bytes { 0 } else { shape::encoded_len(self.shape) }
+    }
+}
+
+/// Where the parts of a frame of a given length are.
+pub(crate) struct Geometry {
+    pub(crate) layout: Layout,
+    /// Decoded bytes of every chunk but the last.
+    pub(crate) chunk_len: usize,
+    pub(crate) chunks: usize,
+    /// Where the index begins.
+    tables_at: usize,
+    /// Where the payload begins.
+    pub(crate) payload_at: usize,
+    /// Length of each plane over all chunks, uncoded.
+    pub(crate) plane_lens: [usize; MAX_PLANES],
+}
+
+impl Geometry {
+    pub(crate) fn new(len: usize, options: &Options, envelope: &Envelope) -> Self {
+        let layout = options.layout();
+        let header = Header::new(options.dtype, options.chunk_log2, len as u64);
+        let chunks = header.chunk_count() as usize;
+        let chunk_len = usize::try_from(header.chunk_len()).unwrap_or(usize::MAX);
+        let tables_at = HEADER_LEN + envelope.shape_len();
+        let full = len / chunk_len;
+        let plane_lens = core::array::from_fn(|plane| {
+            if plane >= layout.planes {
+                return 0;
+            }
+            let in_chunk = |len: usize| layout.plane_len(len as u64, plane) as usize;
+            full * in_chunk(chunk_len) + in_chunk(len % chunk_len)
+        });
+        let payload_at = tables_at + tables_len(layout, chunks);
+        Self { layout, chunk_len, chunks, tables_at, payload_at, plane_lens }
+    }
+
+    /// Most bytes that the frame can take.
+    pub(crate) fn bound(&self) -> usize {
+        self.payload_at + self.plane_lens.iter().sum::<usize>()
+    }
+
+    /// The output cut where each plane's uncoded bytes would end.
+    pub(crate) fn plane_regions<'d>(&self, payload: &'d mut [u8]) -> [&'d mut [u8]; MAX_PLANES] {
+        let mut rest = payload;
+        self.plane_lens.map(|len| {
+            let (region, behind) = core::mem::take(&mut rest).split_at_mut(len);
+            rest = behind;
+            region
+        })
+    }
+}
+
+/// Compresses `src` into one frame at the beginning of `dst` and returns the frame's length.
+pub(crate) fn compress_frame(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+    envelope: &Envelope,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let geometry = prepare(src.len(), dst, options, envelope)?;
+    let (prefix, payload) = dst.split_at_mut(geometry.payload_at);
+    let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);
+    let mut regions = geometry.plane_regions(payload);
+    let mut filled = [0; MAX_PLANES];
+    for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
+        let mut starts = filled.into_iter();
+        let outputs =
+            regions.each_mut().map(|region| &mut region[starts.next().unwrap_or_default()..]);
+        let stored = encode::encode(geometry.layout, chunk, options.threshold, outputs, scratch);
+        for (filled, stored) in filled.iter_mut().zip(&stored) {
+            *filled += stored.len;
+        }
+        tables.set(number, &stored);
+    }
+    let mut end = geometry.payload_at;
+    let mut region = geometry.payload_at;
+    for (filled, uncoded) in filled.into_iter().zip(geometry.plane_lens) {
+        if region != end {
+            dst.copy_within(region..region + filled, end);
+        }
+        end += filled;
+        region += uncoded;
+    }
+    finish(src.len(), end, dst, options, envelope);
+    Ok(end)
+}
+
+/// Checks the arguments of a writer and works out where everything goes.
+pub(crate) fn prepare(
+    len: usize,
+    dst: &[u8],
+    options: &Options,
+    envelope: &Envelope,
+) -> Result<Geometry, EncodeError> {
+    options.check()?;
+    check_shape(len, options, envelope)?;
+    let geometry = Geometry::new(len, options, envelope);
+    let (needed, have) = (geometry.bound() as u64, dst.len() as u64);
+    if have < needed {
+        return Err(EncodeError::OutputTooSmall { needed, have });
+    }
+    Ok(geometry)
+}
+
+fn check_shape(len: usize, options: &Options, envelope: &Envelope) -> Result<(), EncodeError> {
+    if envelope.form == Form::Bytes {
+        return Ok(());
+    }
+    let elements = if envelope.shape.contains(&0) {
+        Some(0)
+    } else {
+        envelope.shape.iter().try_fold(1_u64, |elements, &dim| elements.checked_mul(dim))
+    };
+    let bytes = elements.and_then(|elements| elements.checked_mul(options.dtype.size() as u64));
+    if bytes != Some(len as u64) || envelope.shape.len() > usize::from(u8::MAX) {
+        return Err(EncodeError::InvalidShape);
+    }
+    Ok(())
+}
+
+/// Writes the header and the shape of a frame of `frame_len` bytes.
+pub(crate) fn finish(
+    decoded_len: usize,
+    frame_len: usize,
+    dst: &mut [u8],
+    options: &Options,
+    envelope: &Envelope,
+) {
+    let header = Header {
+        form: envelope.form,
+        delta: options.delta,
+        streaming: envelope.streaming,
+        frame_len: frame_len as u64,
+        ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
+    };
+    let frame_size_log2 = options.frame_len.next_power_of_two().trailing_zeros() as u8;
+    dst[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
+    if envelope.form != Form::Bytes {
+        shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
+    }
+}
+
+/// The index of a frame while it is written, chunk by chunk in order.
+pub(crate) struct Tables<'d> {
+    methods: &'d mut [u8],
+    ends: &'d mut [[u8; 8]],
+    chunks: usize,
+    filled: [u64; MAX_PLANES],
+    planes: usize,
+}
+
+impl<'d> Tables<'d> {
+    pub(crate) fn new(tables: &'d mut [u8], geometry: &Geometry) -> Self {
+        let (methods, ends) = tables.split_at_mut(geometry.layout.planes * geometry.chunks);
+        Self {
+            methods,
+            ends: ends.as_chunks_mut().0,
+            chunks: geometry.chunks,
+            filled: [0; MAX_PLANES],
+            planes: geometry.layout.planes,
+        }
+    }
+
+    /// The next chunk.
+    pub(crate) fn set(&mut self, chunk: usize, stored: &[Stored; MAX_PLANES]) {
+        for (plane, stored) in stored[..self.planes].iter().enumerate() {
+            self.filled[plane] += stored.len as u64;
+            self.methods[plane * self.chunks + chunk] = stored.method;
+            self.ends[plane * self.chunks + chunk] = self.filled[plane].to_le_bytes();
+        }
+    }
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod bits;
+mod chunk;
+mod dtype;
+mod error;
+mod frame;
+#[cfg(feature = "alloc")]
+mod histogram;
+mod huffman;
+mod limits;
+#[cfg(feature = "alloc")]
+mod oneshot;
+#[cfg(feature = "alloc")]
+mod options;
+mod plane;
+
+#[cfg(feature = "alloc")]
+pub use chunk::DecodeScratch;
+#[cfg(feature = "alloc")]
+pub use chunk::encode::EncodeScratch;
+pub use chunk::{Chunk, Method, Scratch};
+pub use dtype::DType;
+pub use error::{DecodeError, DecodeErrorKind, EncodeError, Place};
+pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shape};
+pub use huffman::DecodeTable;
+pub use limits::Limits;
+#[cfg(feature = "alloc")]
+pub use oneshot::{
+    compress, compress_bound, compress_into, compress_tensor, decoded_len, decompress,
+    decompress_into,
+};
+#[cfg(feature = "alloc")]
+pub use options::Options;

@@ -1,0 +1,58 @@
+//! How much a decoder may be made to do by its input.
+
+use crate::error::DecodeErrorKind;
+
+/// Bounds on what a file may ask of a decoder.
+///
+/// The defaults accept everything that the original writes. They stop a small file that promises
+/// a huge result: no more than [`expansion`](Self::expansion) bytes come out for a byte that goes
+/// in. Lower [`decoded_bytes`](Self::decoded_bytes) when the input comes from a stranger.
+///
+/// ```
+/// use zipnn::{DecodeErrorKind, DType, Limits, Options};
+///
+/// let file = zipnn::compress(&[0; 1 << 20], &Options::new(DType::BF16))?;
+/// let limits = Limits { decoded_bytes: 1 << 16, ..Limits::default() };
+/// let error = zipnn::decompress(&file, &limits).unwrap_err();
+/// assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 1 << 20, limit: 1 << 16 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of decoded data, over all frames.
+    pub decoded_bytes: u64,
+    /// Most bytes that a frame may decode to for each of its own bytes.
+    ///
+    /// The original reaches 13,107: a chunk of 256 KiB in which each of two planes repeats one
+    /// byte takes 20 bytes.
+    pub expansion: u32,
+    /// Most bytes of one compressed frame that a streaming decoder may have to keep in memory.
+    pub frame_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { decoded_bytes: u64::MAX, expansion: 1 << 14, frame_bytes: u64::MAX }
+    }
+}
+
+impl Limits {
+    /// Checks a frame of `frame_len` bytes that would decode to `decoded_len`, after
+    /// `decoded_before` bytes of earlier frames.
+    pub(crate) fn check(
+        &self,
+        decoded_len: u64,
+        frame_len: u64,
+        decoded_before: u64,
+    ) -> Result<(), DecodeErrorKind> {
+        let requested = decoded_before.saturating_add(decoded_len);
+        if requested > self.decoded_bytes {
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit: self.decoded_bytes });
+        }
+        let earned = frame_len.saturating_mul(u64::from(self.expansion));
+        if decoded_len > earned {
+            return Err(DecodeErrorKind::LimitExceeded { requested: decoded_len, limit: earned });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Whole inputs in one call.
+
+use alloc::vec::Vec;
+
+use crate::chunk::DecodeScratch;
+use crate::chunk::encode::EncodeScratch;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::frame::write::{Envelope, Geometry, compress_frame};
+use crate::frame::{Delta, Form, Frames};
+use crate::limits::Limits;
+use crate::options::Options;
+
+/// Compresses bytes into a file of one frame. `src` is never modified; its length need not be a
+/// multiple of the element size.
+///
+/// ```
+/// use zipnn::{DType, Limits, Options};
+///
+/// let weights: Vec<u8> = (0..1000).flat_map(|i| half::bf16::from_f32(i as f32).to_le_bytes()).collect();
+/// let file = zipnn::compress(&weights, &Options::new(DType::BF16))?;
+/// assert!(file.len() < weights.len());
+/// assert_eq!(zipnn::decompress(&file, &Limits::default())?, weights);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// `InvalidChunkSize` if the options are out of range.
+pub fn compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
+    compress_vec(src, options, &Envelope::BYTES)
+}
+
+/// Compresses the elements of a tensor or array, in C order, with its shape.
+///
+/// # Errors
+///
+/// `InvalidShape` if `shape` has another number of elements than `src` or over 255 dimensions.
+pub fn compress_tensor(
+    src: &[u8],
+    form: Form,
+    shape: &[u64],
+    options: &Options,
+) -> Result<Vec<u8>, EncodeError> {
+    compress_vec(src, options, &Envelope { form, shape, streaming: false })
+}
+
+fn compress_vec(
+    src: &[u8],
+    options: &Options,
+    envelope: &Envelope,
+) -> Result<Vec<u8>, EncodeError> {
+    options.check()?;
+    let mut dst = alloc::vec![0; Geometry::new(src.len(), options, envelope).bound()];
+    let len = compress_frame(src, &mut dst, options, envelope, &mut EncodeScratch::new())?;
+    dst.truncate(len);
+    Ok(dst)
+}
+
+/// Most bytes that [`compress`] makes of `len` bytes.
+pub fn compress_bound(len: usize, options: &Options) -> usize {
+    Geometry::new(len, options, &Envelope::BYTES).bound()
+}
+
+/// Compresses into the caller's memory, without allocating when `scratch` has been used before.
+/// Returns the length of the result. While it works it uses as much of `dst` as
+/// [`compress_bound`] says.
+///
+/// # Errors
+///
+/// `OutputTooSmall` if `dst` is shorter than that; `InvalidChunkSize`.
+pub fn compress_into(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    compress_frame(src, dst, options, &Envelope::BYTES, scratch)
+}
+
+/// Decompresses a file: all its frames.
+///
+/// ```
+/// use zipnn::{DecodeErrorKind, Limits};
+///
+/// let error = zipnn::decompress(b"ZN, but no more", &Limits::default()).unwrap_err();
+/// assert_eq!(error.to_string(), "frame 0: input is truncated: 32 bytes needed, 15 there");
+/// ```
+///
+/// # Errors
+///
+/// With the place: whatever is wrong with the file. `BaseRequired` if it holds a difference.
+pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    let mut dst = zeroed(decoded_len(src, limits)?)?;
+    decompress_into(src, &mut dst, &mut DecodeScratch::new())?;
+    Ok(dst)
+}
+
+/// Decompresses a file into the beginning of `dst` and returns the number of bytes.
+///
+/// # Errors
+///
+/// As [`decompress`], and `OutputTooSmall`.
+pub fn decompress_into(
+    src: &[u8],
+    dst: &mut [u8],
+    scratch: &mut DecodeScratch,
+) -> Result<usize, DecodeError> {
+    refuse_delta(src)?;
+    decode_frames(src, dst, scratch)
+}
+
+/// Decodes all frames as they are: the difference, where the file holds one.
+pub(crate) fn decode_frames(
+    src: &[u8],
+    dst: &mut [u8],
+    scratch: &mut DecodeScratch,
+) -> Result<usize, DecodeError> {
+    let mut filled = 0;
+    for (number, frame) in (0..).zip(Frames::new(src)) {
+        let frame = frame?;
+        let mut scratch = scratch.with_len(frame.scratch_len())?;
+        filled += frame
+            .decode_into(&mut dst[filled..], &mut scratch)
+            .map_err(|error| error.in_frame(number))?;
+    }
+    Ok(filled)
+}
+
+/// Bytes that a file decodes to, by its headers.
+///
+/// # Errors
+///
+/// What is wrong with the frames' headers and indexes, and `LimitExceeded`.
+pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
+    let mut total = 0;
+    for (number, frame) in (0..).zip(Frames::new(src)) {
+        let frame = frame?;
+        limits
+            .check(frame.decoded_len(), frame.bytes().len() as u64, total)
+            .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
+        total += frame.decoded_len();
+    }
+    Ok(total)
+}
+
+/// Whether a file holds a difference; its frames need not be whole.
+pub(crate) fn file_delta(src: &[u8]) -> Result<Delta, DecodeError> {
+    let header =
+        crate::frame::Header::parse(src).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
+    Ok(header.delta)
+}
+
+pub(crate) fn refuse_delta(src: &[u8]) -> Result<(), DecodeError> {
+    match file_delta(src)? {
+        Delta::None => Ok(()),
+        _ => Err(DecodeErrorKind::BaseRequired.into()),
+    }
+}
+
+/// Zeroed memory, straight from the system where that is cheaper, or an error if there is none.
+pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
+    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
+    let len = usize::try_from(len).map_err(|_| out_of_memory)?;
+    // Asked for and given back: `vec!` zeroes fresh memory for nothing, but aborts without any.
+    Vec::<u8>::new().try_reserve_exact(len).map_err(|_| out_of_memory)?;
+    Ok(alloc::vec![0; len])
+}

@@ -1,0 +1,94 @@
+//! What a writer may choose.
+
+use crate::dtype::DType;
+use crate::error::EncodeError;
+use crate::frame::{Delta, header};
+use crate::plane::Layout;
+
+/// How to compress.
+///
+/// The defaults are the original's. Whatever is chosen here, the original reads the result.
+///
+/// ```
+/// use zipnn::{DType, Options};
+///
+/// let options = Options::new(DType::BF16).chunk_log2(16);
+/// let file = zipnn::compress(&[0; 1000], &options)?;
+/// # Ok::<(), zipnn::EncodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    pub(crate) dtype: DType,
+    pub(crate) chunk_log2: u8,
+    pub(crate) frame_len: usize,
+    pub(crate) threshold: f32,
+    pub(crate) delta: Delta,
+}
+
+impl Options {
+    /// Frame size of an [`Encoder`](crate::Encoder), in bytes of input, unless another is chosen.
+    pub const DEFAULT_FRAME_LEN: usize = 4 << 20;
+
+    /// The defaults for elements of this type: chunks of 256 KiB.
+    pub const fn new(dtype: DType) -> Self {
+        Self {
+            dtype,
+            chunk_log2: header::DEFAULT_CHUNK_LOG2,
+            frame_len: Self::DEFAULT_FRAME_LEN,
+            threshold: 0.95,
+            delta: Delta::None,
+        }
+    }
+
+    /// The type of the elements.
+    pub const fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Input bytes of a chunk, as a power of two from 2 to 62. Smaller chunks are quicker to reach
+    /// one by one and cost more; planes of over 128 KiB are not coded at all, which is what the
+    /// original does.
+    #[must_use]
+    pub const fn chunk_log2(mut self, exponent: u8) -> Self {
+        self.chunk_log2 = exponent;
+        self
+    }
+
+    /// Input bytes of each frame that an [`Encoder`](crate::Encoder) writes: what it keeps in
+    /// memory.
+    #[must_use]
+    pub const fn frame_len(mut self, bytes: usize) -> Self {
+        self.frame_len = bytes;
+        self
+    }
+
+    /// A plane of a chunk is coded if that takes less than this part of its length. Raw planes
+    /// decode faster; the default is 0.95.
+    #[must_use]
+    pub const fn threshold(mut self, part: f32) -> Self {
+        self.threshold = part;
+        self
+    }
+
+    /// Marks the result as a difference to a base. The data must be the difference already; see
+    /// [`delta`](crate::delta).
+    #[must_use]
+    pub const fn delta(mut self, delta: Delta) -> Self {
+        self.delta = delta;
+        self
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        Layout { planes: self.dtype.size(), rotated: self.dtype.is_rotated() }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), EncodeError> {
+        if !header::CHUNK_LOG2.contains(&self.chunk_log2) {
+            return Err(EncodeError::InvalidChunkSize(self.chunk_log2));
+        }
+        if self.frame_len == 0 {
+            return Err(EncodeError::InvalidFrameSize);
+        }
+        Ok(())
+    }
+}
