@@ -9,6 +9,8 @@ extern crate std;
 
 mod bits;
 mod chunk;
+#[cfg(feature = "alloc")]
+pub mod delta;
 mod dtype;
 mod error;
 mod frame;
@@ -20,7 +22,11 @@ mod limits;
 mod oneshot;
 #[cfg(feature = "alloc")]
 mod options;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod plane;
+#[cfg(feature = "std")]
+mod stream;
 
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
@@ -39,3 +45,7 @@ pub use oneshot::{
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;
+#[cfg(feature = "rayon")]
+pub use parallel::{par_compress, par_compress_into, par_decompress, par_decompress_into};
+#[cfg(feature = "std")]
+pub use stream::{Decoder, Encoder};

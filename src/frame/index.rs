@@ -15,14 +15,32 @@ pub(crate) const ENTRY_LEN: u64 = 9;
 /// Header, shape and index of a frame, checked against each other: everything but the payload.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameIndex<'a> {
-    header: Header,
+    checked: CheckedIndex,
     shape: Option<Shape<'a>>,
     methods: &'a [u8],
     ends: &'a [[u8; 8]],
+}
+
+/// What is known of an index that has been checked, without its bytes: where those are owned and
+/// may move, this and they together are the index again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckedIndex {
+    header: Header,
     chunks: usize,
+    /// Where the tables begin.
+    tables_at: usize,
     /// Where in the frame the payload of each plane begins.
     plane_starts: [u64; MAX_PLANES],
     content_len: u64,
+}
+
+impl CheckedIndex {
+    /// The index again, from the same bytes that were checked.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
+        let shape = Shape::parse(bytes, self.header.form).map_or(None, |(shape, _)| shape);
+        FrameIndex::unchecked(self, shape, bytes)
+    }
 }
 
 impl<'a> FrameIndex<'a> {
@@ -39,42 +57,53 @@ impl<'a> FrameIndex<'a> {
 
     /// Reads shape and index behind the header, which has been read from `bytes`.
     pub(crate) fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let (shape, start) = Shape::parse(bytes, header.form)?;
-        let needed = prefix_len(&header, start)?;
-        let tables = bytes
-            .get(start..needed as usize)
-            .ok_or(DecodeErrorKind::Truncated { needed, have: bytes.len() as u64 })?;
-        let entries = tables.len() / ENTRY_LEN as usize;
-        let (methods, ends) = tables.split_at(entries);
-        let mut index = Self {
+        let (shape, tables_at) = Shape::parse(bytes, header.form)?;
+        let needed = prefix_len(&header, tables_at)?;
+        let have = bytes.len() as u64;
+        if have < needed {
+            return Err(DecodeErrorKind::Truncated { needed, have }.into());
+        }
+        let checked = CheckedIndex {
             header,
-            shape,
-            methods,
-            ends: ends.as_chunks().0,
-            chunks: entries / header.layout().planes,
+            chunks: header.chunk_count() as usize,
+            tables_at,
             plane_starts: [0; MAX_PLANES],
             content_len: needed,
         };
+        let mut index = Self::unchecked(checked, shape, bytes);
         for plane in 0..header.layout().planes {
-            index.plane_starts[plane] = index.content_len;
-            let len = index.check_plane(plane)?;
-            index.content_len =
-                index.content_len.checked_add(len).ok_or(DecodeErrorKind::InvalidIndex)?;
+            let start = index.checked.content_len;
+            let end = start.checked_add(index.check_plane(plane)?);
+            index.checked.plane_starts[plane] = start;
+            index.checked.content_len = end.ok_or(DecodeErrorKind::InvalidIndex)?;
         }
-        if index.content_len > header.frame_len {
+        if index.content_len() > header.frame_len {
             return Err(DecodeErrorKind::InvalidLength.into());
         }
         Ok(index)
     }
 
+    /// The tables in `bytes`, which are known to hold them.
+    fn unchecked(checked: CheckedIndex, shape: Option<Shape<'a>>, bytes: &'a [u8]) -> Self {
+        let entries = checked.chunks * checked.header.layout().planes;
+        let (methods, rest) = bytes[checked.tables_at..].split_at(entries);
+        let ends = &rest.as_chunks().0[..entries];
+        Self { checked, shape, methods, ends }
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn checked(&self) -> CheckedIndex {
+        self.checked
+    }
+
     /// Checks the entries of a plane and returns the length of its payload.
     fn check_plane(&self, plane: usize) -> Result<u64, DecodeError> {
-        let layout = self.header.layout();
+        let layout = self.checked.header.layout();
         let mut start = 0;
-        for chunk in 0..self.chunks {
+        for chunk in 0..self.checked.chunks {
             let end = self.end(plane, chunk);
             let plane_len = layout.plane_len(self.chunk_decoded_len(chunk), plane);
-            let code = self.methods[plane * self.chunks + chunk];
+            let code = self.methods[plane * self.checked.chunks + chunk];
             let stored = end.checked_sub(start);
             let fault = match (code, stored) {
                 (method::RAW, Some(stored)) if stored == plane_len => None,
@@ -96,17 +125,17 @@ impl<'a> FrameIndex<'a> {
 
     /// Where a chunk's part of a plane's payload ends, counted from where the plane begins.
     fn end(&self, plane: usize, chunk: usize) -> u64 {
-        u64::from_le_bytes(self.ends[plane * self.chunks + chunk])
+        u64::from_le_bytes(self.ends[plane * self.checked.chunks + chunk])
     }
 
     fn chunk_decoded_len(&self, chunk: usize) -> u64 {
-        let len = self.header.chunk_len();
-        len.min(self.header.decoded_len - chunk as u64 * len)
+        let len = self.checked.header.chunk_len();
+        len.min(self.checked.header.decoded_len - chunk as u64 * len)
     }
 
     /// The frame's header.
     pub fn header(&self) -> &Header {
-        &self.header
+        &self.checked.header
     }
 
     /// The shape, where the frame holds a tensor or an array.
@@ -116,24 +145,24 @@ impl<'a> FrameIndex<'a> {
 
     /// Number of chunks.
     pub fn chunk_count(&self) -> usize {
-        self.chunks
+        self.checked.chunks
     }
 
     /// Bytes of the frame that carry data. What follows up to the frame's length is slack.
     pub fn content_len(&self) -> u64 {
-        self.content_len
+        self.checked.content_len
     }
 
     /// The chunk of this number, if there is one.
     pub fn chunk(&self, chunk: usize) -> Option<Chunk> {
-        (chunk < self.chunks).then(|| {
-            let layout = self.header.layout();
+        (chunk < self.checked.chunks).then(|| {
+            let layout = self.checked.header.layout();
             let mut pieces: [Piece; MAX_PLANES] = Default::default();
             for (plane, piece) in pieces[..layout.planes].iter_mut().enumerate() {
                 let before = chunk.checked_sub(1).map_or(0, |before| self.end(plane, before));
-                let start = self.plane_starts[plane];
+                let start = self.checked.plane_starts[plane];
                 *piece = Piece {
-                    method: self.methods[plane * self.chunks + chunk],
+                    method: self.methods[plane * self.checked.chunks + chunk],
                     range: start + before..start + self.end(plane, chunk),
                 };
             }
@@ -143,7 +172,7 @@ impl<'a> FrameIndex<'a> {
 
     /// All chunks in order.
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = Chunk> + '_ {
-        (0..self.chunks).map(|chunk| self.chunk(chunk).expect("the number is in range"))
+        (0..self.checked.chunks).map(|chunk| self.chunk(chunk).expect("the number is in range"))
     }
 
     /// Plane space that the chunks of this frame need, in bytes.

@@ -21,6 +21,7 @@ impl Envelope<'_> {
     /// The only frame of a file of bytes.
     pub(crate) const BYTES: Self = Self { form: Form::Bytes, shape: &[], streaming: false };
     /// One of several frames of a file of bytes.
+    #[cfg(feature = "std")]
     pub(crate) const STREAMING: Self = Self { streaming: true, ..Self::BYTES };
 
     fn shape_len(&self) -> usize {
@@ -35,7 +36,7 @@ pub(crate) struct Geometry {
     pub(crate) chunk_len: usize,
     pub(crate) chunks: usize,
     /// Where the index begins.
-    tables_at: usize,
+    pub(crate) tables_at: usize,
     /// Where the payload begins.
     pub(crate) payload_at: usize,
     /// Length of each plane over all chunks, uncoded.
@@ -64,6 +65,16 @@ impl Geometry {
     /// Most bytes that the frame can take.
     pub(crate) fn bound(&self) -> usize {
         self.payload_at + self.plane_lens.iter().sum::<usize>()
+    }
+
+    /// Length of a plane of a chunk, uncoded, in a frame of `len` decoded bytes.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn plane_room(&self, len: usize, chunk: usize, plane: usize) -> usize {
+        if plane >= self.layout.planes {
+            return 0;
+        }
+        let chunk_len = self.chunk_len.min(len - chunk * self.chunk_len);
+        self.layout.plane_len(chunk_len as u64, plane) as usize
     }
 
     /// The output cut where each plane's uncoded bytes would end.

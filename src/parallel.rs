@@ -1,0 +1,148 @@
+//! Whole inputs on many threads: the pool of the caller, or rayon's global one. The bytes that are
+//! written do not depend on it.
+
+use std::vec::Vec;
+
+use rayon::prelude::*;
+
+use crate::chunk::DecodeScratch;
+use crate::chunk::encode::{self, EncodeScratch, Stored};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::frame::write::{Envelope, Geometry, Tables, finish, prepare};
+use crate::frame::{Frame, Frames, decode_in_memory};
+use crate::limits::Limits;
+use crate::oneshot::{decoded_len, refuse_delta, zeroed};
+use crate::options::Options;
+use crate::plane::MAX_PLANES;
+
+/// [`compress`](crate::compress) on all threads of the pool.
+///
+/// # Errors
+///
+/// As [`compress`](crate::compress).
+pub fn par_compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
+    options.check()?;
+    let mut dst = std::vec![0; Geometry::new(src.len(), options, &Envelope::BYTES).bound()];
+    let len = par_compress_into(src, &mut dst, options)?;
+    dst.truncate(len);
+    Ok(dst)
+}
+
+/// [`compress_into`](crate::compress_into) on all threads of the pool.
+///
+/// # Errors
+///
+/// As [`compress_into`](crate::compress_into).
+pub fn par_compress_into(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+) -> Result<usize, EncodeError> {
+    let envelope = Envelope::BYTES;
+    let geometry = prepare(src.len(), dst, options, &envelope)?;
+    let (prefix, payload) = dst.split_at_mut(geometry.payload_at);
+    let places = chunk_places(&geometry, src.len(), payload);
+    let stored: Vec<[Stored; MAX_PLANES]> = src
+        .par_chunks(geometry.chunk_len)
+        .zip(places)
+        .map_init(EncodeScratch::new, |scratch, (chunk, place)| {
+            encode::encode(geometry.layout, chunk, options.threshold, place, scratch)
+        })
+        .collect();
+    let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);
+    for (number, stored) in stored.iter().enumerate() {
+        tables.set(number, stored);
+    }
+    let len = close_gaps(&geometry, src.len(), &stored, dst);
+    finish(src.len(), len, dst, options, &envelope);
+    Ok(len)
+}
+
+/// Where in the payload each plane of each chunk has room, uncoded.
+fn chunk_places<'d>(
+    geometry: &Geometry,
+    len: usize,
+    payload: &'d mut [u8],
+) -> Vec<[&'d mut [u8]; MAX_PLANES]> {
+    let mut regions = geometry.plane_regions(payload);
+    (0..geometry.chunks)
+        .map(|chunk| {
+            let mut plane = 0..;
+            regions.each_mut().map(|region| {
+                let room = geometry.plane_room(len, chunk, plane.next().unwrap_or_default());
+                let (place, behind) = core::mem::take(region).split_at_mut(room);
+                *region = behind;
+                place
+            })
+        })
+        .collect()
+}
+
+/// Moves what was stored together and returns the length of the frame.
+fn close_gaps(
+    geometry: &Geometry,
+    len: usize,
+    stored: &[[Stored; MAX_PLANES]],
+    dst: &mut [u8],
+) -> usize {
+    let mut from = geometry.payload_at;
+    let mut to = from;
+    for plane in 0..geometry.layout.planes {
+        for (chunk, stored) in stored.iter().enumerate() {
+            let stored = stored[plane].len;
+            if from != to {
+                dst.copy_within(from..from + stored, to);
+            }
+            to += stored;
+            from += geometry.plane_room(len, chunk, plane);
+        }
+    }
+    to
+}
+
+/// [`decompress`](crate::decompress) on all threads of the pool.
+///
+/// # Errors
+///
+/// As [`decompress`](crate::decompress). Which of several faults is named may differ from run to
+/// run.
+pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    let mut dst = zeroed(decoded_len(src, limits)?)?;
+    par_decompress_into(src, &mut dst)?;
+    Ok(dst)
+}
+
+/// [`decompress_into`](crate::decompress_into) on all threads of the pool.
+///
+/// # Errors
+///
+/// As [`par_decompress`], and `OutputTooSmall`.
+pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeError> {
+    refuse_delta(src)?;
+    let frames: Vec<Frame<'_>> = Frames::new(src).collect::<Result<_, _>>()?;
+    let needed: u64 = frames.iter().map(Frame::decoded_len).sum();
+    let have = dst.len() as u64;
+    if have < needed {
+        return Err(DecodeErrorKind::OutputTooSmall { needed, have }.into());
+    }
+    let mut rest = &mut dst[..needed as usize];
+    let mut tasks = Vec::new();
+    for (number, frame) in (0_u64..).zip(&frames) {
+        for (chunk_number, chunk) in (0_u64..).zip(frame.index().chunks()) {
+            let (part, behind) = core::mem::take(&mut rest).split_at_mut(chunk.len() as usize);
+            rest = behind;
+            tasks.push((number, frame.bytes(), chunk_number, chunk, part));
+        }
+    }
+    tasks.into_par_iter().try_for_each_init(
+        DecodeScratch::new,
+        |scratch, (number, bytes, chunk_number, chunk, part)| {
+            let needed = chunk.scratch_len();
+            scratch
+                .with_len(needed)
+                .and_then(|mut scratch| decode_in_memory(&chunk, bytes, part, &mut scratch))
+                .map_err(|error| error.in_chunk(chunk_number).in_frame(number))
+        },
+    )?;
+    Ok(needed as usize)
+}

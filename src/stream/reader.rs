@@ -1,0 +1,307 @@
+//! Decompressing what is read.
+
+use core::ops::Range;
+use std::io::{self, Read};
+use std::vec::Vec;
+
+use crate::chunk::{Chunk, DecodeScratch};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::frame::index::{CheckedIndex, prefix_len};
+use crate::frame::shape::{MAX_SHAPE_LEN, Shape};
+use crate::frame::{Delta, FrameIndex, HEADER_LEN, Header};
+use crate::limits::Limits;
+use crate::oneshot::zeroed;
+use crate::plane::MAX_PLANES;
+
+/// Decompresses what it reads from another reader, chunk by chunk.
+///
+/// It keeps one compressed frame in memory; of a frame with a single plane, only one chunk.
+/// Reading ends with the last frame; a file that is cut short is an error, never an end.
+///
+/// Errors are [`io::Error`]s around a [`DecodeError`], or the inner reader's own.
+#[derive(Debug)]
+pub struct Decoder<R> {
+    inner: R,
+    limits: Limits,
+    scratch: DecodeScratch,
+    first: Header,
+    /// What is being decoded.
+    frame: OpenFrame,
+    frame_number: u64,
+    /// What the frames so far decode to, in bytes.
+    decoded_len: u64,
+    /// A decoded chunk, and the part of it that has not been read.
+    buffer: Vec<u8>,
+    unread: Range<usize>,
+    /// After an error: nothing that follows makes sense.
+    failed: Option<DecodeErrorKind>,
+}
+
+/// A frame whose index has been read.
+#[derive(Debug)]
+struct OpenFrame {
+    index: CheckedIndex,
+    /// The frame's bytes from its beginning: always the index, and as much of the payload as is
+    /// kept.
+    bytes: Vec<u8>,
+    next_chunk: usize,
+    /// Bytes of the frame that have been read.
+    bytes_read: u64,
+}
+
+impl<R: Read> Decoder<R> {
+    /// A decoder of the file that `inner` reads. Reads the first frame's index.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and `BaseRequired` for a file that holds a difference: use
+    /// [`DeltaDecoder`](crate::delta::DeltaDecoder) for those.
+    pub fn new(inner: R, limits: Limits) -> io::Result<Self> {
+        let decoder = Self::open(inner, limits)?;
+        match decoder.first.delta {
+            Delta::None => Ok(decoder),
+            _ => Err(DecodeError::from(DecodeErrorKind::BaseRequired).into()),
+        }
+    }
+
+    /// A decoder that hands out the difference where the file holds one.
+    pub(crate) fn open(mut inner: R, limits: Limits) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        read_up_to(&mut inner, HEADER_LEN as u64, &mut bytes)?;
+        let first = Header::parse(&bytes).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
+        let frame = OpenFrame::read(first, bytes, &mut inner, &limits, 0)
+            .map_err(|error| in_frame(error, 0))?;
+        Ok(Self {
+            inner,
+            limits,
+            scratch: DecodeScratch::new(),
+            first,
+            frame,
+            frame_number: 0,
+            decoded_len: first.decoded_len,
+            buffer: Vec::new(),
+            unread: 0..0,
+            failed: None,
+        })
+    }
+
+    /// The header of the first frame.
+    pub fn header(&self) -> &Header {
+        &self.first
+    }
+
+    /// The next chunk, from this frame or the ones that follow. `None` at the end of the file.
+    fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        loop {
+            if let Some(chunk) = self.frame.next_chunk() {
+                return Ok(Some(chunk));
+            }
+            if !self.first.streaming || !self.open_next_frame()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Goes on to the next frame; `false` if there is none.
+    fn open_next_frame(&mut self) -> io::Result<bool> {
+        self.frame.skip_rest(&mut self.inner)?;
+        let mut bytes = core::mem::take(&mut self.frame.bytes);
+        bytes.clear();
+        read_up_to(&mut self.inner, HEADER_LEN as u64, &mut bytes)?;
+        if bytes.is_empty() {
+            return Ok(false);
+        }
+        self.frame_number += 1;
+        let header = Header::parse_following(&bytes).map_err(DecodeError::from)?;
+        self.frame =
+            OpenFrame::read(header, bytes, &mut self.inner, &self.limits, self.decoded_len)?;
+        self.decoded_len += header.decoded_len;
+        Ok(true)
+    }
+
+    /// Decodes the next chunk straight into `output` if it fits there, otherwise into the buffer.
+    /// Returns how much of `output` was filled.
+    fn decode_next(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let Some(chunk) = self.next_chunk()? else { return Ok(0) };
+        let needed = usize::try_from(chunk.len()).map_err(|_| {
+            DecodeError::from(DecodeErrorKind::OutOfMemory { requested: chunk.len() })
+        })?;
+        let is_direct = needed <= output.len();
+        if !is_direct && self.buffer.len() < needed {
+            self.buffer = zeroed(needed as u64)?;
+        }
+        let dst = if is_direct { &mut output[..needed] } else { &mut self.buffer[..needed] };
+        self.frame.decode(&chunk, dst, &mut self.inner, &mut self.scratch)?;
+        if is_direct {
+            return Ok(needed);
+        }
+        self.unread = 0..needed;
+        Ok(self.read_buffer(output))
+    }
+
+    /// Hands out decoded bytes that are waiting.
+    fn read_buffer(&mut self, output: &mut [u8]) -> usize {
+        let len = self.unread.len().min(output.len());
+        output[..len].copy_from_slice(&self.buffer[self.unread.start..][..len]);
+        self.unread.start += len;
+        len
+    }
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        if output.is_empty() {
+            return Ok(0);
+        }
+        if !self.unread.is_empty() {
+            return Ok(self.read_buffer(output));
+        }
+        if let Some(kind) = self.failed {
+            return Err(DecodeError::from(kind).in_frame(self.frame_number).into());
+        }
+        self.decode_next(output).map_err(|error| {
+            if error.kind() != io::ErrorKind::Interrupted {
+                let kind = error.get_ref().and_then(|error| error.downcast_ref::<DecodeError>());
+                self.failed = Some(kind.map_or(DecodeErrorKind::CorruptStream, DecodeError::kind));
+            }
+            in_frame(error, self.frame_number)
+        })
+    }
+}
+
+impl OpenFrame {
+    /// Reads the index of a frame, whose header has been read into `bytes`, and its payload, unless
+    /// that can be read chunk by chunk.
+    fn read(
+        header: Header,
+        mut bytes: Vec<u8>,
+        inner: &mut impl Read,
+        limits: &Limits,
+        decoded_before: u64,
+    ) -> io::Result<Self> {
+        limits
+            .check(header.decoded_len, header.frame_len, decoded_before)
+            .map_err(DecodeError::from)?;
+        let tables_at = read_shape(&header, inner, &mut bytes)?;
+        let prefix_len = prefix_len(&header, tables_at).map_err(DecodeError::from)?;
+        read_to(inner, prefix_len, &mut bytes, limits)?;
+        let index = FrameIndex::parse_behind(header, &bytes)?;
+        let (checked, content_len) = (index.checked(), index.content_len());
+        if !is_sequential(&header) {
+            read_to(inner, content_len, &mut bytes, limits)?;
+        }
+        let bytes_read = bytes.len() as u64;
+        Ok(Self { index: checked, bytes, next_chunk: 0, bytes_read })
+    }
+
+    fn index(&self) -> FrameIndex<'_> {
+        self.index.with_bytes(&self.bytes)
+    }
+
+    fn next_chunk(&self) -> Option<Chunk> {
+        self.index().chunk(self.next_chunk)
+    }
+
+    /// Decodes the next chunk, which is `chunk`.
+    fn decode(
+        &mut self,
+        chunk: &Chunk,
+        dst: &mut [u8],
+        inner: &mut impl Read,
+        scratch: &mut DecodeScratch,
+    ) -> io::Result<()> {
+        let prefix = self.bytes.len();
+        let is_sequential = is_sequential(self.index().header());
+        let mut stored = [&[][..]; MAX_PLANES];
+        if is_sequential {
+            let len: u64 = chunk.plane_ranges().map(|range| range.end - range.start).sum();
+            read_exactly(inner, len, &mut self.bytes)?;
+            self.bytes_read += len;
+            stored[0] = &self.bytes[prefix..];
+        } else {
+            for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {
+                *stored = &self.bytes[range.start as usize..range.end as usize];
+            }
+        }
+        let mut scratch = scratch.with_len(chunk.scratch_len())?;
+        chunk
+            .decode(&stored, dst, &mut scratch)
+            .map_err(|error| error.in_chunk(self.next_chunk as u64))?;
+        self.bytes.truncate(prefix);
+        self.next_chunk += 1;
+        Ok(())
+    }
+
+    /// Passes over what is left of the frame.
+    fn skip_rest(&mut self, inner: &mut impl Read) -> io::Result<()> {
+        let rest = self.index().header().frame_len - self.bytes_read;
+        let skipped = io::copy(&mut inner.take(rest), &mut io::sink())?;
+        if skipped < rest {
+            return Err(truncated(rest, skipped));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the payload is stored in the order in which it is decoded: there is only one plane.
+fn is_sequential(header: &Header) -> bool {
+    header.dtype.size() == 1
+}
+
+/// Reads the shape, whose length shows only while it is read. Returns where the index begins.
+fn read_shape(header: &Header, inner: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        match Shape::parse(bytes, header.form) {
+            Ok((_, tables_at)) => return Ok(tables_at),
+            Err(DecodeErrorKind::Truncated { needed, .. })
+                if needed <= (HEADER_LEN + MAX_SHAPE_LEN) as u64 =>
+            {
+                read_exactly(inner, needed - bytes.len() as u64, bytes)?;
+            }
+            Err(kind) => return Err(DecodeError::from(kind).into()),
+        }
+    }
+}
+
+/// Reads on until `bytes` has `len` bytes, where the limits allow that.
+fn read_to(
+    inner: &mut impl Read,
+    len: u64,
+    bytes: &mut Vec<u8>,
+    limits: &Limits,
+) -> io::Result<()> {
+    let limit = limits.frame_bytes;
+    if len > limit {
+        let kind = DecodeErrorKind::LimitExceeded { requested: len, limit };
+        return Err(DecodeError::from(kind).into());
+    }
+    read_exactly(inner, len - bytes.len() as u64, bytes)
+}
+
+/// Reads `len` more bytes. Memory grows with what is there and not with what is promised.
+fn read_exactly(inner: &mut impl Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let have = read_up_to(inner, len, bytes)?;
+    if have < len {
+        return Err(truncated(len, have));
+    }
+    Ok(())
+}
+
+fn read_up_to(inner: &mut impl Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
+    /// What may be reserved before anything has been read.
+    const UNEARNED: u64 = 1 << 16;
+    bytes.reserve(len.min(UNEARNED) as usize);
+    Ok(inner.take(len).read_to_end(bytes)? as u64)
+}
+
+fn truncated(needed: u64, have: u64) -> io::Error {
+    DecodeError::from(DecodeErrorKind::Truncated { needed, have }).into()
+}
+
+/// Adds the frame to an error of ours.
+fn in_frame(error: io::Error, frame: u64) -> io::Error {
+    match error.downcast::<DecodeError>() {
+        Ok(error) => error.in_frame(frame).into(),
+        Err(error) => error,
+    }
+}
