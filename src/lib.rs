@@ -17,6 +17,9 @@ mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
 mod huffman;
+#[cfg(feature = "kernels")]
+#[doc(hidden)]
+pub mod kernels;
 mod limits;
 #[cfg(feature = "alloc")]
 mod oneshot;

@@ -1,0 +1,81 @@
+//! The kernels one by one, for this repository's benchmarks. No stable interface.
+
+#![allow(missing_docs, reason = "hidden from the documentation")]
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::dtype::DType;
+use crate::histogram::{self, SYMBOLS, StreamCounts};
+use crate::huffman::encode::{Coding, Plan, plan};
+use crate::huffman::{DecodeTable, STREAMS, decode};
+use crate::plane::{self, Layout};
+
+/// Counts of a plane's symbols.
+#[derive(Debug)]
+pub struct Counts(Box<StreamCounts>);
+
+impl Counts {
+    pub fn new() -> Self {
+        Self(Box::new([[0; SYMBOLS]; STREAMS]))
+    }
+
+    pub fn count(&mut self, plane: &[u8]) {
+        histogram::count(plane, &mut self.0);
+    }
+
+    /// How a plane with these counts would be coded.
+    pub fn code(&self, plane_len: usize) -> Option<Code> {
+        match plan(&self.0, plane_len) {
+            Coding::Streams(plan) => Some(Code(plan)),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A Huffman code for a plane.
+pub struct Code(Plan);
+
+impl Code {
+    pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
+        let mut coded = alloc::vec![0; self.0.size()];
+        self.encode_into(plane, &mut coded);
+        coded
+    }
+
+    pub fn encode_into(&self, plane: &[u8], coded: &mut [u8]) {
+        self.0.encode(plane, coded);
+    }
+}
+
+/// Decodes a plane of Huffman codes.
+pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
+    decode::decode(coded, plane, table).is_ok()
+}
+
+/// Builds the table that decodes a coded plane.
+pub fn build_table(coded: &[u8], table: &mut DecodeTable) -> bool {
+    decode::build_table(coded, table).is_ok()
+}
+
+fn layout(dtype: DType) -> Layout {
+    Layout { planes: dtype.size(), rotated: dtype.is_rotated() }
+}
+
+/// Splits a chunk of whole elements into planes of equal length.
+pub fn split(dtype: DType, chunk: &[u8], planes: &mut [u8]) {
+    let mut parts = planes.chunks_mut((chunk.len() / dtype.size()).max(1));
+    plane::split(layout(dtype), chunk, core::array::from_fn(|_| parts.next().unwrap_or_default()));
+}
+
+/// Merges planes of equal length into a chunk.
+pub fn merge(dtype: DType, planes: &[u8], chunk: &mut [u8]) {
+    let mut parts = planes.chunks((chunk.len() / dtype.size()).max(1));
+    plane::merge(layout(dtype), core::array::from_fn(|_| parts.next().unwrap_or_default()), chunk);
+}
