@@ -40,7 +40,7 @@ impl EncodeScratch {
     pub fn new() -> Self {
         let tables = Tables {
             counts: Box::new([[0; SYMBOLS]; STREAMS]),
-            pair_counts: Box::new([[0; PAIRS]; 2]),
+            pair_counts: Box::new([[0; PAIRS]; STREAMS]),
             pair_codes: Box::new([Symbols::default(); PAIRS]),
         };
         Self { planes: Default::default(), tables }
@@ -121,9 +121,16 @@ fn encode_plane(
 ) -> Option<usize> {
     let worth = |size: usize| (size as f64) < dst.len() as f64 * f64::from(threshold);
     let plane = if is_in_space { &*space } else { &*dst };
-    let sample = histogram::sample(plane);
-    let is_noise = threshold <= NOISE_THRESHOLD && sample.as_ref().is_some_and(|s| s.is_noise);
-    let lowest = sample.filter(|sample| sample.span <= SPAN).and_then(|_| narrow(plane));
+    let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
+    // A narrow plane is never noise: which is asked first makes no difference but to the time.
+    let (lowest, is_noise) = if is_in_space {
+        let lowest = narrow(plane);
+        (lowest, lowest.is_none() && is_noise())
+    } else if is_noise() {
+        (None, true)
+    } else {
+        (narrow(plane), false)
+    };
     let coding = match lowest {
         _ if is_noise => Coding::Raw,
         Some(lowest) => {
@@ -158,7 +165,7 @@ fn encode_plane(
         }
         (_, lowest) => {
             match lowest {
-                Some(lowest) if !is_noise => pairs::unpack(space, lowest, dst),
+                Some(lowest) => pairs::unpack(space, lowest, dst),
                 _ if is_in_space => dst.copy_from_slice(space),
                 _ => {}
             }
@@ -170,9 +177,13 @@ fn encode_plane(
 /// Up to this threshold, what a sample takes for noise would not be coded anyway.
 const NOISE_THRESHOLD: f32 = 0.95;
 
+/// Below this length, tables of pairs cost more than they save.
+const SHORTEST_IN_PAIRS: usize = 16 * 1024;
+
 /// The lowest symbol of a plane whose symbols can be coded in pairs.
 fn narrow(plane: &[u8]) -> Option<u8> {
-    if plane.len() % pairs::ALIGNMENT != 0 || plane.len() > MAX_WRITTEN_PLANE {
+    let is_worth_tables = (SHORTEST_IN_PAIRS..=MAX_WRITTEN_PLANE).contains(&plane.len());
+    if !is_worth_tables || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
         return None;
     }
     let (lowest, highest) = histogram::range(plane);

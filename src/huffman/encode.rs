@@ -92,13 +92,11 @@ impl Plan {
 
     /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
-        let mut writers = self.write_head(dst);
+        let [w0, w1, w2, w3] = self.write_head(dst);
         let mut parts = plane.chunks(plane.len().div_ceil(STREAMS));
-        for writers in writers.as_chunks_mut().0 {
-            let parts = core::array::from_fn(|_| parts.next().unwrap_or_default());
-            encode_two(parts, &self.codes, writers);
-        }
-        writers.into_iter().for_each(StreamWriter::finish);
+        let mut two = || core::array::from_fn(|_| parts.next().unwrap_or_default());
+        encode_two(two(), &self.codes, [w0, w1]);
+        encode_two(two(), &self.codes, [w2, w3]);
     }
 
     /// The same for a plane that has been packed into pairs.
@@ -110,13 +108,11 @@ impl Plan {
         dst: &mut [u8],
     ) {
         pairs::join(&self.codes, lowest, codes);
-        let mut writers = self.write_head(dst);
+        let [w0, w1, w2, w3] = self.write_head(dst);
         let mut parts = packed.chunks(packed.len() / STREAMS);
-        for writers in writers.as_chunks_mut().0 {
-            let parts = core::array::from_fn(|_| parts.next().unwrap_or_default());
-            pairs::encode(parts, codes, writers);
-        }
-        writers.into_iter().for_each(StreamWriter::finish);
+        let mut two = || core::array::from_fn(|_| parts.next().unwrap_or_default());
+        pairs::encode_two(two(), codes, [w0, w1]);
+        pairs::encode_two(two(), codes, [w2, w3]);
     }
 
     /// Writes everything before the streams, and cuts what follows into their places.
@@ -130,17 +126,15 @@ impl Plan {
         self.stream_sizes.map(|size| {
             let (stream, behind) = core::mem::take(&mut rest).split_at_mut(size);
             rest = behind;
-            StreamWriter { dst: stream, len: 0, pending: 0, pending_bits: 0 }
+            StreamWriter { room: stream, pending: 0, pending_bits: 0 }
         })
     }
 }
 
-/// Codes the symbols of two streams, last first. Two, so that neither waits for itself.
-fn encode_two(
-    streams: [&[u8]; 2],
-    codes: &[Symbols; SYMBOLS],
-    [first, second]: &mut [StreamWriter<'_>; 2],
-) {
+/// Codes the symbols of two streams, last first, and their end marks. Two, so that neither waits
+/// for itself.
+fn encode_two(streams: [&[u8]; 2], codes: &[Symbols; SYMBOLS], writers: [StreamWriter<'_>; 2]) {
+    let [mut first, mut second] = writers;
     let [(head0, groups0), (head1, groups1)] = streams.map(|stream| stream.as_rchunks());
     let common = groups0.len().min(groups1.len());
     let (rest0, both0) = groups0.split_at(groups0.len() - common);
@@ -149,11 +143,12 @@ fn encode_two(
         first.write(group0, codes);
         second.write(group1, codes);
     }
-    for (writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
+    for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
         for group in rest.iter().rev() {
             writer.write(group, codes);
         }
         writer.write_few(head, codes);
+        writer.finish();
     }
 }
 
@@ -166,9 +161,10 @@ pub(crate) struct Symbols {
 }
 
 /// A stream while it is written. It has exactly the room that it takes.
+#[derive(Default)]
 pub(crate) struct StreamWriter<'a> {
-    dst: &'a mut [u8],
-    len: usize,
+    /// Where finished bytes go.
+    room: &'a mut [u8],
     /// Bits that are not in the output yet, the oldest lowest.
     pub(crate) pending: u64,
     pub(crate) pending_bits: u32,
@@ -185,22 +181,17 @@ impl StreamWriter<'_> {
     /// Moves the finished bytes to the output.
     #[inline(always)]
     pub(crate) fn flush(&mut self) {
-        match self.dst.get_mut(self.len..).and_then(|dst| dst.first_chunk_mut()) {
-            Some(window) => *window = self.pending.to_le_bytes(),
-            None => self.write_end(),
-        }
-        let finished = self.pending_bits / 8;
-        self.len += finished as usize;
+        let finished = (self.pending_bits % u64::BITS / 8) as usize;
+        let room = core::mem::take(&mut self.room);
+        self.room = match room.first_chunk_mut() {
+            Some(window) => {
+                *window = self.pending.to_le_bytes();
+                &mut room[finished..]
+            }
+            None => write_end(room, self.pending, finished),
+        };
         self.pending >>= finished * 8;
         self.pending_bits %= 8;
-    }
-
-    /// Writes what is pending where there is no room for all of it.
-    #[cold]
-    fn write_end(&mut self) {
-        for (to, byte) in self.dst.iter_mut().skip(self.len).zip(self.pending.to_le_bytes()) {
-            *to = byte;
-        }
     }
 
     /// Codes a group of symbols, last first.
@@ -221,10 +212,20 @@ impl StreamWriter<'_> {
     }
 
     /// Writes the end mark.
-    fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.push(Symbols { bits: 1, len: 1 });
         self.flush();
-        let len = self.len + usize::from(self.pending_bits > 0);
-        debug_assert_eq!(len, self.dst.len(), "the size of a stream was foretold");
+        let unfinished = usize::from(self.pending_bits > 0);
+        debug_assert_eq!(unfinished, self.room.len(), "the size of a stream was foretold");
     }
+}
+
+/// Writes what is pending where there is no room for all of it, and returns the room behind what is
+/// finished. The writer itself is not passed, so that it can live in registers.
+#[cold]
+fn write_end(room: &mut [u8], pending: u64, finished: usize) -> &mut [u8] {
+    for (to, byte) in room.iter_mut().zip(pending.to_le_bytes()) {
+        *to = byte;
+    }
+    room.get_mut(finished..).unwrap_or_default()
 }

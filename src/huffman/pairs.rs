@@ -43,43 +43,41 @@ fn number(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair)) % PAIRS
 }
 
-/// Counts of pairs. Two tables, used in turn, so that a pair that repeats need not wait for itself.
-pub(crate) type PairCounts = [[u16; PAIRS]; 2];
+/// Counts of pairs in each stream. A stream has too few pairs for a count to overflow.
+pub(crate) type PairCounts = [[u16; PAIRS]; STREAMS];
 
-/// Counts the symbols of a packed plane, stream by stream. A stream has too few pairs for a count
-/// to overflow.
+/// Counts the symbols of a packed plane, stream by stream.
 pub(crate) fn count(packed: &[u8], lowest: u8, pairs: &mut PairCounts, counts: &mut StreamCounts) {
-    for (stream, counts) in packed.chunks_exact(packed.len() / STREAMS).zip(counts) {
-        *pairs = [[0; PAIRS]; 2];
-        let [even, odd] = &mut *pairs;
-        let (quads, rest) = stream.as_chunks::<4>();
-        for &[a, b, c, d] in quads {
-            even[number([a, b])] += 1;
-            odd[number([c, d])] += 1;
-        }
-        for &pair in rest.as_chunks().0 {
-            even[number(pair)] += 1;
-        }
+    *pairs = [[0; PAIRS]; STREAMS];
+    let mut streams = packed.chunks_exact(packed.len() / STREAMS);
+    let [s0, s1, s2, s3] =
+        core::array::from_fn(|_| streams.next().unwrap_or_default().as_chunks().0);
+    let [p0, p1, p2, p3] = &mut *pairs;
+    for (((&a, &b), &c), &d) in s0.iter().zip(s1).zip(s2).zip(s3) {
+        p0[number(a)] += 1;
+        p1[number(b)] += 1;
+        p2[number(c)] += 1;
+        p3[number(d)] += 1;
+    }
+    for (pairs, counts) in pairs.iter().zip(counts) {
         count_symbols(pairs, usize::from(lowest), counts);
     }
 }
 
 /// Adds the counts of pairs up to counts of symbols.
-fn count_symbols(pairs: &PairCounts, lowest: usize, counts: &mut [u32; SYMBOLS]) {
-    let [even, odd] = pairs;
+fn count_symbols(pairs: &[u16; PAIRS], lowest: usize, counts: &mut [u32; SYMBOLS]) {
     let mut firsts = [0_u16; SPAN];
-    let mut seconds = [0_u32; SPAN];
-    let rows = even.as_chunks::<SPAN>().0.iter().zip(odd.as_chunks::<SPAN>().0);
-    for (second, (even, odd)) in seconds.iter_mut().zip(rows) {
-        for ((first, even), odd) in firsts.iter_mut().zip(even).zip(odd) {
-            *first += even + odd;
-            *second += u32::from(even + odd);
+    let mut seconds = [0_u16; SPAN];
+    for (second, row) in seconds.iter_mut().zip(pairs.as_chunks::<SPAN>().0) {
+        for (first, count) in firsts.iter_mut().zip(row) {
+            *first += count;
         }
+        *second = row.iter().sum();
     }
     *counts = [0; SYMBOLS];
     let present = counts.iter_mut().skip(lowest);
     for ((count, &first), &second) in present.zip(&firsts).zip(&seconds) {
-        *count = u32::from(first) + second;
+        *count = u32::from(first) + u32::from(second);
     }
 }
 
@@ -103,45 +101,60 @@ pub(crate) fn join(codes: &[Symbols; SYMBOLS], lowest: u8, pairs: &mut PairCodes
 /// Pairs that are written at once if they turn out short enough, and half of which always are.
 const GROUP: usize = 4;
 
-/// Codes the packed symbols of two streams, last first. Two, so that neither waits for itself.
-pub(crate) fn encode(
-    streams: [&[u8]; 2],
-    pairs: &PairCodes,
-    [first, second]: &mut [StreamWriter<'_>; 2],
-) {
+/// Codes the packed symbols of two streams, last first, and their end marks. Two, so that neither
+/// waits for itself.
+pub(crate) fn encode_two(streams: [&[u8]; 2], pairs: &PairCodes, writers: [StreamWriter<'_>; 2]) {
+    let [mut first, mut second] = writers;
     let [(head0, groups0), (head1, groups1)] = streams.map(|stream| stream.as_rchunks());
     let common = groups0.len().min(groups1.len());
     let (rest0, both0) = groups0.split_at(groups0.len() - common);
     let (rest1, both1) = groups1.split_at(groups1.len() - common);
     for (group0, group1) in both0.iter().zip(both1).rev() {
-        write_group(group0, pairs, first);
-        write_group(group1, pairs, second);
+        write_group(group0, pairs, &mut first);
+        write_group(group1, pairs, &mut second);
     }
-    for (writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
+    for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
         for group in rest.iter().rev() {
-            write_group(group, pairs, writer);
+            write_group(group, pairs, &mut writer);
         }
         for &pair in head.as_rchunks().1.iter().rev() {
             writer.push(pairs[number(pair)]);
             writer.flush();
         }
+        writer.finish();
     }
 }
 
 #[inline(always)]
 fn write_group(group: &[u8; 2 * GROUP], pairs: &PairCodes, writer: &mut StreamWriter<'_>) {
-    let codes = |pair: usize| pairs[number([group[2 * pair], group[2 * pair + 1]])];
-    let before = (writer.pending, writer.pending_bits);
+    let (mut pending, mut pending_bits) = (writer.pending, writer.pending_bits);
+    // One load for all, and no gathering of the numbers in a vector register.
+    let numbers = u64::from_le_bytes(*group);
     for pair in (0..GROUP).rev() {
-        writer.push(codes(pair));
+        let code = pairs[(numbers >> (16 * pair)) as usize % PAIRS];
+        pending |= u64::from(code.bits) << (pending_bits % u64::BITS);
+        pending_bits += code.len;
     }
-    if writer.pending_bits < u64::BITS {
+    if pending_bits < u64::BITS {
+        (writer.pending, writer.pending_bits) = (pending, pending_bits);
         writer.flush();
-        return;
+    } else {
+        *writer = write_long_group(group, pairs, core::mem::take(writer));
     }
-    (writer.pending, writer.pending_bits) = before;
-    for pair in (0..GROUP).rev() {
-        writer.push(codes(pair));
+}
+
+/// Codes a group that is too long to be written at once. The writer is moved and not borrowed, so
+/// that it can live in registers elsewhere.
+#[cold]
+#[inline(never)]
+fn write_long_group<'a>(
+    group: &[u8; 2 * GROUP],
+    pairs: &PairCodes,
+    mut writer: StreamWriter<'a>,
+) -> StreamWriter<'a> {
+    for &pair in group.as_chunks().0.iter().rev() {
+        writer.push(pairs[number(pair)]);
         writer.flush();
     }
+    writer
 }
