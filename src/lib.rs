@@ -17,6 +17,8 @@ mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
 mod huffman;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 mod limits;
 #[cfg(feature = "alloc")]
 mod oneshot;
