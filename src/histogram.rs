@@ -68,7 +68,7 @@ pub(crate) fn is_noise(plane: &[u8]) -> bool {
 
 /// The lowest and the highest symbol of a plane that is not empty.
 pub(crate) fn range(plane: &[u8]) -> (u8, u8) {
-    plane.iter().fold((u8::MAX, 0), |(lowest, highest), &symbol| {
-        (lowest.min(symbol), highest.max(symbol))
-    })
+    plane
+        .iter()
+        .fold((u8::MAX, 0), |(lowest, highest), &symbol| (lowest.min(symbol), highest.max(symbol)))
 }

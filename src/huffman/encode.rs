@@ -1,8 +1,8 @@
 //! Coding a plane: first the decision how, with its exact size, then the bytes.
 
 use super::lengths::{self, Ranking};
-use super::weights::{self, CodeLengths};
 use super::pairs::{self, PairCodes};
+use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, MAX_WRITTEN_PLANE, STREAMS, table};
 use crate::histogram::{SYMBOLS, StreamCounts};
 
