@@ -80,7 +80,7 @@ impl Decoding {
         mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<Totals, Failure> {
         match self.opened {
-            Opened::Frames(frames) => run_frames(frames, self.base, threads, progress, write),
+            Opened::Frames(frames) => run_frames(*frames, self.base, threads, progress, write),
             Opened::Whole(file) => {
                 let base = self.base.map(|base| read_all(base, &self.source)).transpose()?;
                 let decoded = decode_whole(&file, base.as_deref())

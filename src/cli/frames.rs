@@ -30,7 +30,7 @@ pub struct Frames {
 /// A compressed file, by its layout.
 pub enum Opened {
     /// Today's layout.
-    Frames(Frames),
+    Frames(Box<Frames>),
     /// A layout of old, which is decoded as a whole; these are all its bytes.
     Whole(Vec<u8>),
 }
@@ -51,7 +51,7 @@ impl Opened {
             }
             Ok(first) => first,
         };
-        Ok(Self::Frames(Frames {
+        Ok(Self::Frames(Box::new(Frames {
             input,
             limits: Limits::default(),
             first,
@@ -61,7 +61,7 @@ impl Opened {
             end: 0,
             decoded_len: 0,
             content: None,
-        }))
+        })))
     }
 }
 
