@@ -214,6 +214,12 @@ fn a_single_large_frame_in_a_pipe() {
     let output = place.run_with_input(&["decompress", "-"], &file[..file.len() - 1]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("frame 0: input is truncated"));
+
+    let file = zipnn::compress(&data, &Options::new(DType::F8E5M2)).unwrap();
+    let output = place.run_with_input(&["decompress", "-"], &file);
+    assert!(output.stdout == data);
+    let output = place.run_with_input(&["decompress", "-"], &file[..file.len() - 1]);
+    assert!(text(&output.stderr).contains("chunk 76, plane 0: input is truncated"));
 }
 
 #[test]
@@ -235,6 +241,23 @@ fn output_names() {
     assert!(place.fails(1, &["compress", "results/a.znn"]).contains("--output"));
     assert!(place.fails(1, &["compress", "results"]).contains("is a directory"));
     assert!(place.fails(1, &["compress", "missing"]).contains("missing: cannot be read"));
+}
+
+#[test]
+fn sources_that_would_be_lost() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    for directory in ["one", "two", "results"] {
+        fs::create_dir(place.path(directory)).unwrap();
+    }
+    place.write("one/model", &data).write("two/model", &data);
+    let message =
+        place.fails(2, &["compress", "one/model", "two/model", "-o", "results", "-f", "--rm"]);
+    assert!(message.contains("same name"), "{message}");
+    let message = place.fails(2, &["compress", "one/model", "--delta", "one/model", "--rm"]);
+    assert!(message.contains("its own base"), "{message}");
+    assert_eq!(place.read("one/model"), data);
+    assert_eq!(place.read("two/model"), data);
 }
 
 #[test]
@@ -684,6 +707,33 @@ fn signals_leave_nothing_behind() {
             drop(stdin);
         }
     }
+}
+
+/// `nohup` asks for a signal not to be heard.
+#[test]
+#[cfg(target_os = "linux")]
+fn ignored_signals_stay_ignored() {
+    let place = Place::new();
+    let script =
+        format!("trap '' HUP; exec {} compress - -o model.znn", env!("CARGO_BIN_EXE_zipnn"));
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(place.0.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&sample("bf16", 1_000_000)).unwrap();
+    let start = Instant::now();
+    while place.names().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "no temporary file");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let kill = Command::new("kill").args(["-s", "HUP", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    drop(stdin);
+    assert_eq!(wait(&mut child), Some(0));
+    assert_eq!(place.names(), ["model.znn"]);
 }
 
 /// What a process has used of memory at most, in bytes.
