@@ -17,6 +17,11 @@ mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
 mod huffman;
+#[cfg(feature = "kernels")]
+#[doc(hidden)]
+pub mod kernels;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 mod limits;
 #[cfg(feature = "alloc")]
 mod oneshot;

@@ -1,6 +1,6 @@
 //! Decoding a plane.
 
-use super::table::{DecodeTable, LOOKUP_BITS, LOOKUP_ENTRIES, MAX_SYMBOLS, Order};
+use super::table::{COUNT_SHIFT, DecodeTable, LOOKUP_BITS, LOOKUP_ENTRIES, MAX_SYMBOLS, Order};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, STREAMS};
 use crate::bits::BackwardReader;
@@ -10,7 +10,7 @@ use crate::error::DecodeErrorKind;
 /// one is the mark that counts them.
 const LOOKUPS: usize = 5;
 /// Output that a round of look-ups may touch.
-const WINDOW: usize = LOOKUPS * MAX_SYMBOLS;
+const WINDOW: usize = 63 + MAX_SYMBOLS;
 
 /// How a coded plane is stored.
 pub(crate) enum Coded<'a> {
@@ -51,6 +51,14 @@ pub(crate) fn decode(
     decode_by_table(table, &code, streams, outputs)
 }
 
+/// Builds the table of a coded plane and nothing else.
+#[cfg(feature = "kernels")]
+pub(crate) fn build_table(src: &[u8], table: &mut DecodeTable) -> Result<(), DecodeErrorKind> {
+    let (code, _) = weights::read(src)?;
+    table.build(&code);
+    Ok(())
+}
+
 /// The four streams behind the jump table.
 fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
@@ -80,56 +88,46 @@ fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind
 /// A stream on its way through the table.
 struct Cursor<'s, 'd> {
     src: &'s [u8],
-    /// Where in `src` the container was loaded from.
-    position: usize,
-    /// The bits to come, first in the highest; below them a one that marks how many are used up.
-    container: u64,
+    /// Number of bits below the end mark that have not been used up.
+    left: usize,
     dst: &'d mut [u8],
     /// Symbols decoded.
     filled: usize,
 }
 
 impl<'s, 'd> Cursor<'s, 'd> {
-    /// `None` if the stream has no end mark or is too short for a container.
+    /// `None` if the stream has no end mark.
     fn new(src: &'s [u8], dst: &'d mut [u8]) -> Option<Self> {
-        let position = src.len().checked_sub(size_of::<u64>())?;
-        let used = src.last()?.leading_zeros() + 1;
-        if used > 8 {
-            return None;
-        }
-        let container = (load(src, position)? | 1) << used;
-        Some(Self { src, position, container, dst, filled: 0 })
+        let left = BackwardReader::new(src)?.bits_left();
+        Some(Self { src, left, dst, filled: 0 })
     }
 
-    /// Bits of the stream that are left.
-    fn bits_left(&self) -> usize {
-        self.position * 8 + 64 - self.container.trailing_zeros() as usize
-    }
-
-    /// Decodes a few symbols; `None` (and nothing done) near an end of input or output.
+    /// Decodes a few symbols; `false` (and nothing done) near an end of input or output.
     #[inline(always)]
-    fn round(
-        &mut self,
-        symbols: &[u64; LOOKUP_ENTRIES],
-        steps: &[u16; LOOKUP_ENTRIES],
-    ) -> Option<()> {
-        let window = self.dst.get_mut(self.filled..self.filled + WINDOW)?;
-        let window: &mut [u8; WINDOW] = window.try_into().ok()?;
-        let used = self.container.trailing_zeros() as usize;
-        let position = self.position.checked_sub(used / 8)?;
-        let mut container = (load(self.src, position)? | 1) << (used % 8);
-        let mut at = 0;
+    fn round(&mut self, symbols: &[u64; LOOKUP_ENTRIES], steps: &[u16; LOOKUP_ENTRIES]) -> bool {
+        // The highest bit that is left comes to the top of the container; up to 7 bits above it
+        // go, so that at least 57 are there.
+        let highest = self.left.wrapping_sub(1);
+        let position = (highest / 8).wrapping_sub(size_of::<u64>() - 1);
+        let Some(loaded) = load(self.src, position) else { return false };
+        let Some(window) = self.dst.get_mut(self.filled..).and_then(|dst| dst.first_chunk_mut())
+        else {
+            return false;
+        };
+        let window: &mut [u8; WINDOW] = window;
+        let mut container = loaded << (!highest % 8);
+        let mut taken = 0;
         for _ in 0..LOOKUPS {
             let entry = (container >> (64 - LOOKUP_BITS)) as usize;
             let step = steps[entry];
-            window.get_mut(at..at + MAX_SYMBOLS)?.copy_from_slice(&symbols[entry].to_le_bytes());
+            let at = (taken >> COUNT_SHIFT) as usize;
+            window[at..at + MAX_SYMBOLS].copy_from_slice(&symbols[entry].to_le_bytes());
             container <<= step & 63;
-            at += usize::from(step >> 8);
+            taken += u32::from(step);
         }
-        self.filled += at;
-        self.position = position;
-        self.container = container;
-        Some(())
+        self.filled += (taken >> COUNT_SHIFT) as usize;
+        self.left -= (taken % (1 << COUNT_SHIFT)) as usize;
+        true
     }
 }
 
@@ -141,6 +139,7 @@ fn load(src: &[u8], position: usize) -> Option<u64> {
 
 /// Decodes with the table: all streams in turn while all have room, then each as far as it goes,
 /// then what is left symbol by symbol.
+#[inline(never)]
 fn decode_by_table(
     table: &DecodeTable,
     code: &CodeLengths,
@@ -162,14 +161,14 @@ fn decode_by_table(
     else {
         return Err(DecodeErrorKind::CorruptStream);
     };
-    while c0.round(symbols, steps).is_some()
-        & c1.round(symbols, steps).is_some()
-        & c2.round(symbols, steps).is_some()
-        & c3.round(symbols, steps).is_some()
+    while c0.round(symbols, steps)
+        && c1.round(symbols, steps)
+        && c2.round(symbols, steps)
+        && c3.round(symbols, steps)
     {}
     for mut cursor in [c0, c1, c2, c3] {
-        while cursor.round(symbols, steps).is_some() {}
-        let bits = BackwardReader::with_bits_left(cursor.src, cursor.bits_left());
+        while cursor.round(symbols, steps) {}
+        let bits = BackwardReader::with_bits_left(cursor.src, cursor.left);
         decode_rest(bits, &mut cursor.dst[cursor.filled..], next)?;
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Codes from code lengths, and the table that decodes several symbols at a time.
 
+#[cfg(feature = "alloc")]
+use super::encode::Symbols;
 use super::weights::CodeLengths;
 use crate::histogram::SYMBOLS;
 
@@ -9,6 +11,9 @@ pub(super) const LOOKUP_BITS: u32 = 11;
 pub(super) const LOOKUP_ENTRIES: usize = 1 << LOOKUP_BITS;
 /// Most symbols in an entry.
 pub(super) const MAX_SYMBOLS: usize = 8;
+
+/// Where in a step the number of symbols begins.
+pub(super) const COUNT_SHIFT: u32 = 12;
 
 /// What one look-up yields.
 ///
@@ -21,7 +26,7 @@ pub(super) const MAX_SYMBOLS: usize = 8;
 pub struct DecodeTable {
     /// The symbols, first in the lowest byte.
     symbols: [u64; 2 * LOOKUP_ENTRIES],
-    /// How many bits they take (low byte) and how many symbols they are (high byte).
+    /// How many bits they take, and from [`COUNT_SHIFT`] on how many symbols they are.
     steps: [u16; 2 * LOOKUP_ENTRIES],
 }
 
@@ -52,8 +57,6 @@ impl DecodeTable {
     fn build_width(&mut self, width: u32, code: &CodeLengths, order: &Order, shortest: u32) {
         let (narrow_symbols, symbols) = self.symbols.split_at_mut(1 << width);
         let (narrow_steps, steps) = self.steps.split_at_mut(1 << width);
-        // Codes of one bit could make more symbols than fit an entry: look less far ahead then.
-        let most_behind = if shortest == 1 { MAX_SYMBOLS as u32 - 1 } else { LOOKUP_BITS };
         let mut end = 1 << width;
         for &symbol in order.symbols().iter().rev() {
             let bits = u32::from(code.bits[usize::from(symbol)]);
@@ -61,23 +64,43 @@ impl DecodeTable {
                 break;
             }
             let start = end - (1 << (width - bits));
-            let behind = (width - bits).min(most_behind);
-            let repeat = 1 << (width - bits - behind);
-            let step = 1 << 8 | bits as u16;
-            let targets = symbols[start..end].chunks_exact_mut(repeat);
-            let target_steps = steps[start..end].chunks_exact_mut(repeat);
-            let from = 1 << behind..2 << behind;
-            for ((to, to_step), (&behind, &behind_step)) in targets
-                .zip(target_steps)
-                .zip(narrow_symbols[from.clone()].iter().zip(&narrow_steps[from]))
-            {
-                to.fill(behind << 8 | u64::from(symbol));
-                to_step.fill(behind_step + step);
+            let step = 1 << COUNT_SHIFT | bits as u16;
+            // Codes of one bit could make more symbols than fit an entry: look less far ahead then.
+            let behind = width - bits;
+            let seen = if shortest == 1 { behind.min(MAX_SYMBOLS as u32 - 1) } else { behind };
+            let from = 1 << seen..2 << seen;
+            let to = (&mut symbols[start..end], &mut steps[start..end]);
+            let from = (&narrow_symbols[from.clone()], &narrow_steps[from]);
+            if seen == behind {
+                prepend(symbol, step, from, to);
+            } else {
+                prepend_repeating(symbol, step, from, to);
             }
             end = start;
         }
         symbols[..end].fill(0);
         steps[..end].fill(0);
+    }
+}
+
+/// Puts a symbol in front of the symbols of each entry.
+fn prepend(symbol: u8, step: u16, from: (&[u64], &[u16]), to: (&mut [u64], &mut [u16])) {
+    for (to, &from) in to.0.iter_mut().zip(from.0) {
+        *to = from << 8 | u64::from(symbol);
+    }
+    for (to, &from) in to.1.iter_mut().zip(from.1) {
+        *to = from + step;
+    }
+}
+
+/// The same where there are fewer entries to take from: each serves for several in a row.
+fn prepend_repeating(symbol: u8, step: u16, from: (&[u64], &[u16]), to: (&mut [u64], &mut [u16])) {
+    let repeat = to.0.len() / from.0.len();
+    for (to, &from) in to.0.chunks_exact_mut(repeat).zip(from.0) {
+        to.fill(from << 8 | u64::from(symbol));
+    }
+    for (to, &from) in to.1.chunks_exact_mut(repeat).zip(from.1) {
+        to.fill(from + step);
     }
 }
 
@@ -126,15 +149,15 @@ impl Order {
     }
 }
 
-/// The code of each symbol, its length in the upper half.
+/// The code of each symbol.
 #[cfg(feature = "alloc")]
-pub(super) fn codes(code: &CodeLengths) -> [u32; SYMBOLS] {
-    let mut codes = [0; SYMBOLS];
-    let mut cell = 0_u32;
+pub(super) fn codes(code: &CodeLengths) -> [Symbols; SYMBOLS] {
+    let mut codes = [Symbols::default(); SYMBOLS];
+    let mut cell = 0;
     for &symbol in Order::new(code).symbols() {
-        let bits = u32::from(code.bits[usize::from(symbol)]);
-        let unused = code.longest - bits;
-        codes[usize::from(symbol)] = bits << 16 | cell >> unused;
+        let len = u32::from(code.bits[usize::from(symbol)]);
+        let unused = code.longest - len;
+        codes[usize::from(symbol)] = Symbols { bits: cell >> unused, len };
         cell += 1 << unused;
     }
     codes

@@ -1,0 +1,105 @@
+//! The kernels one by one, for this repository's benchmarks. No stable interface.
+
+#![allow(missing_docs, reason = "hidden from the documentation")]
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::dtype::DType;
+use crate::histogram::{self, SYMBOLS, StreamCounts};
+use crate::huffman::encode::{Coding, Plan, Symbols, plan};
+use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
+use crate::huffman::{DecodeTable, STREAMS, decode};
+use crate::plane::{self, Layout};
+
+/// Replaces symbols by the numbers of their pairs.
+pub fn pack(plane: &mut [u8], lowest: u8) {
+    pairs::pack(plane, lowest);
+}
+
+/// The lowest and the highest symbol.
+pub fn range(plane: &[u8]) -> (u8, u8) {
+    histogram::range(plane)
+}
+
+/// Whether a sample says that a plane is noise.
+pub fn is_noise(plane: &[u8]) -> bool {
+    histogram::is_noise(plane)
+}
+
+/// Counts of a plane's symbols.
+#[derive(Debug)]
+pub struct Counts(Box<StreamCounts>, Box<PairCounts>);
+
+impl Counts {
+    pub fn new() -> Self {
+        Self(Box::new([[0; SYMBOLS]; STREAMS]), Box::new([[0; PAIRS]; STREAMS]))
+    }
+
+    pub fn count(&mut self, plane: &[u8]) {
+        histogram::count(plane, &mut self.0);
+    }
+
+    pub fn count_pairs(&mut self, packed: &[u8], lowest: u8) {
+        pairs::count(packed, lowest, &mut self.1, &mut self.0);
+    }
+
+    /// How a plane with these counts would be coded.
+    pub fn code(&self, plane_len: usize) -> Option<Code> {
+        match plan(&self.0, plane_len) {
+            Coding::Streams(plan) => Some(Code(plan, Box::new([Symbols::default(); PAIRS]))),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A Huffman code for a plane.
+pub struct Code(Plan, Box<PairCodes>);
+
+impl Code {
+    pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
+        let mut coded = alloc::vec![0; self.0.size()];
+        self.encode_into(plane, &mut coded);
+        coded
+    }
+
+    pub fn encode_into(&self, plane: &[u8], coded: &mut [u8]) {
+        self.0.encode(plane, coded);
+    }
+
+    pub fn encode_pairs_into(&mut self, packed: &[u8], lowest: u8, coded: &mut [u8]) {
+        self.0.encode_pairs(packed, lowest, &mut self.1, coded);
+    }
+}
+
+/// Decodes a plane of Huffman codes.
+pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
+    decode::decode(coded, plane, table).is_ok()
+}
+
+/// Builds the table that decodes a coded plane.
+pub fn build_table(coded: &[u8], table: &mut DecodeTable) -> bool {
+    decode::build_table(coded, table).is_ok()
+}
+
+fn layout(dtype: DType) -> Layout {
+    Layout { planes: dtype.size(), rotated: dtype.is_rotated() }
+}
+
+/// Splits a chunk of whole elements into planes of equal length.
+pub fn split(dtype: DType, chunk: &[u8], planes: &mut [u8]) {
+    let mut parts = planes.chunks_mut((chunk.len() / dtype.size()).max(1));
+    plane::split(layout(dtype), chunk, core::array::from_fn(|_| parts.next().unwrap_or_default()));
+}
+
+/// Merges planes of equal length into a chunk.
+pub fn merge(dtype: DType, planes: &[u8], chunk: &mut [u8]) {
+    let mut parts = planes.chunks((chunk.len() / dtype.size()).max(1));
+    plane::merge(layout(dtype), core::array::from_fn(|_| parts.next().unwrap_or_default()), chunk);
+}
