@@ -1,13 +1,14 @@
 //! Decoding planes.
 
-use super::table::{COUNT_SHIFT, DecodeTable, Entries, LOOKUP_BITS, MAX_SYMBOLS, Order};
+use super::many::MAX_SYMBOLS;
+use super::table::{COUNT_SHIFT, DecodeTable, Filled, LookUp};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, STREAMS};
 use crate::bits::BackwardReader;
 use crate::error::DecodeErrorKind;
 
-/// Look-ups of a round: a fetch brings 57 bits or more, and a look-up takes 11 at most.
-const LOOKUPS: usize = 5;
+/// Bits that a fetch is sure to bring.
+const FETCHED_BITS: u32 = 57;
 /// Output that a round may touch, as far as the compiler can see: what the counts of five steps add
 /// up to at most, and the symbols of the last look-up behind it.
 const WINDOW: usize = 63 + MAX_SYMBOLS;
@@ -41,103 +42,71 @@ pub(crate) fn decode(
     dst: &mut [u8],
     table: &mut DecodeTable,
 ) -> Result<(), DecodeErrorKind> {
-    let Some(mut plane) = Plane::start(src, dst, table)? else { return Ok(()) };
-    while plane.round().is_some() {}
-    plane.finish()
-}
-
-/// A plane on its way through a table.
-struct Plane<'t, 's, 'd> {
-    code: CodeLengths,
-    entries: Entries<'t>,
-    cursors: [Cursor<'s, 'd>; STREAMS],
-}
-
-impl<'t, 's, 'd> Plane<'t, 's, 'd> {
-    /// Builds the table and finds the streams. A plane whose codes are too long for the table is
-    /// decoded at once, without it.
-    fn start(
-        src: &'s [u8],
-        dst: &'d mut [u8],
-        table: &'t mut DecodeTable,
-    ) -> Result<Option<Self>, DecodeErrorKind> {
-        let (code, tree_size) = weights::read(src)?;
-        let streams = split_streams(&src[tree_size..])?;
-        let outputs = split_outputs(dst)?;
-        if code.longest > LOOKUP_BITS {
-            decode_by_length(&code, streams, outputs)?;
-            return Ok(None);
-        }
-        table.build(&code);
-        let corrupt = DecodeErrorKind::CorruptStream;
-        let [s0, s1, s2, s3] = streams;
-        let [d0, d1, d2, d3] = outputs;
-        let cursors = [
-            Cursor::new(s0, d0).ok_or(corrupt)?,
-            Cursor::new(s1, d1).ok_or(corrupt)?,
-            Cursor::new(s2, d2).ok_or(corrupt)?,
-            Cursor::new(s3, d3).ok_or(corrupt)?,
-        ];
-        Ok(Some(Self { code, entries: table.entries(), cursors }))
-    }
-
-    /// Decodes a few symbols of each stream; `None` (and nothing done) near an end of any.
-    ///
-    /// The streams take turns at every look-up: a processor does not look far enough ahead to find
-    /// the next stream behind a whole round.
-    #[inline(always)]
-    fn round(&mut self) -> Option<()> {
-        let mut lanes = open(&mut self.cursors)?;
-        for _ in 0..LOOKUPS {
-            lanes.iter_mut().for_each(|lane| lane.look_up(self.entries));
-        }
-        let taken = lanes.map(|lane| lane.taken);
-        close(&mut self.cursors, taken);
-        Some(())
-    }
-
-    /// Decodes what is left when the first stream has come near its end: the others a round each in
-    /// turn, then look-up by look-up, and the last few symbols one by one.
-    fn finish(mut self) -> Result<(), DecodeErrorKind> {
-        let mut goes_on = true;
-        while goes_on {
-            goes_on = false;
-            for cursor in &mut self.cursors {
-                goes_on |= cursor.round::<LOOKUPS, WINDOW>(self.entries).is_some();
-            }
-        }
-        for mut cursor in self.cursors {
-            while cursor.round::<1, MAX_SYMBOLS>(self.entries).is_some() {}
-            let bits = BackwardReader::with_bits_left(cursor.src, cursor.left);
-            decode_rest(bits, &mut cursor.dst[cursor.filled..], |bits| {
-                let container = (bits.peek(LOOKUP_BITS) as u64) << (u64::BITS - LOOKUP_BITS);
-                let symbol = self.entries.look_up(container).0 as u8;
-                (symbol, u32::from(self.code.bits[usize::from(symbol)]))
-            })?;
-        }
-        Ok(())
+    let (code, tree_size) = weights::read(src)?;
+    let streams = split_streams(&src[tree_size..])?;
+    let outputs = split_outputs(dst)?;
+    match table.fill(&code) {
+        Filled::Many(table) => decode_by_table(&code, table, streams, outputs),
+        Filled::Two(table) => decode_by_table(&code, table, streams, outputs),
     }
 }
 
-/// A round of each of four streams, if none is near an end.
+/// Decodes with a table: all streams in turn while none is near an end, then the others a round
+/// each in turn, then look-up by look-up, and the last few symbols one by one.
+fn decode_by_table(
+    code: &CodeLengths,
+    table: impl LookUp,
+    streams: [&[u8]; STREAMS],
+    outputs: [&mut [u8]; STREAMS],
+) -> Result<(), DecodeErrorKind> {
+    let corrupt = DecodeErrorKind::CorruptStream;
+    let [s0, s1, s2, s3] = streams;
+    let [d0, d1, d2, d3] = outputs;
+    let mut cursors = [
+        Cursor::new(s0, d0).ok_or(corrupt)?,
+        Cursor::new(s1, d1).ok_or(corrupt)?,
+        Cursor::new(s2, d2).ok_or(corrupt)?,
+        Cursor::new(s3, d3).ok_or(corrupt)?,
+    ];
+    while round(&mut cursors, table).is_some() {}
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = false;
+        for cursor in &mut cursors {
+            goes_on |= cursor.round(table).is_some();
+        }
+    }
+    for mut cursor in cursors {
+        while cursor.look_up(table).is_some() {}
+        cursor.finish(code, table)?;
+    }
+    Ok(())
+}
+
+/// Decodes a few symbols of each stream; `None` (and nothing done) near an end of any.
+///
+/// The streams take turns at every look-up: a processor does not look far enough ahead to find the
+/// next stream behind a whole round.
 #[inline(always)]
-fn open<'c>(cursors: &'c mut [Cursor<'_, '_>; STREAMS]) -> Option<[Lane<'c, WINDOW>; STREAMS]> {
-    let [first, second, third, fourth] = cursors;
-    Some([first.open()?, second.open()?, third.open()?, fourth.open()?])
-}
-
-#[inline(always)]
-fn close(cursors: &mut [Cursor<'_, '_>; STREAMS], taken: [u32; STREAMS]) {
+fn round<T: LookUp>(cursors: &mut [Cursor<'_, '_>; STREAMS], table: T) -> Option<()> {
+    let [first, second, third, fourth] = &mut *cursors;
+    let mut lanes: [Lane<'_, WINDOW>; STREAMS] =
+        [first.open()?, second.open()?, third.open()?, fourth.open()?];
+    for _ in 0..FETCHED_BITS / T::BITS {
+        lanes.iter_mut().for_each(|lane| lane.look_up(table));
+    }
+    let taken = lanes.map(|lane| lane.taken);
     for (cursor, taken) in cursors.iter_mut().zip(taken) {
         cursor.close(taken);
     }
+    Some(())
 }
 
 /// Builds the table of a coded plane and nothing else.
 #[cfg(feature = "kernels")]
 pub(crate) fn build_table(src: &[u8], table: &mut DecodeTable) -> Result<(), DecodeErrorKind> {
     let (code, _) = weights::read(src)?;
-    table.build(&code);
+    table.fill(&code);
     Ok(())
 }
 
@@ -217,27 +186,44 @@ impl<'s, 'd> Cursor<'s, 'd> {
 
     /// Decodes a few symbols of this stream alone.
     #[inline(always)]
-    fn round<const LOOKUPS: usize, const ROOM: usize>(
-        &mut self,
-        entries: Entries<'_>,
-    ) -> Option<()> {
-        let mut lane = self.open::<ROOM>()?;
-        for _ in 0..LOOKUPS {
-            lane.look_up(entries);
+    fn round<T: LookUp>(&mut self, table: T) -> Option<()> {
+        let mut lane: Lane<'_, WINDOW> = self.open()?;
+        for _ in 0..FETCHED_BITS / T::BITS {
+            lane.look_up(table);
         }
         let taken = lane.taken;
         self.close(taken);
         Some(())
+    }
+
+    /// Decodes the symbols of a single look-up.
+    #[inline(always)]
+    fn look_up(&mut self, table: impl LookUp) -> Option<()> {
+        let mut lane: Lane<'_, MAX_SYMBOLS> = self.open()?;
+        lane.look_up(table);
+        let taken = lane.taken;
+        self.close(taken);
+        Some(())
+    }
+
+    /// Decodes the last symbols one by one, to exactly the end of the stream.
+    fn finish<T: LookUp>(self, code: &CodeLengths, table: T) -> Result<(), DecodeErrorKind> {
+        let bits = BackwardReader::with_bits_left(self.src, self.left);
+        decode_rest(bits, &mut self.dst[self.filled..], |bits| {
+            let container = (bits.peek(T::BITS) as u64) << (u64::BITS - T::BITS);
+            let mut symbols = [0; MAX_SYMBOLS];
+            table.look_up(container, &mut symbols, 0);
+            (symbols[0], u32::from(code.bits[usize::from(symbols[0])]))
+        })
     }
 }
 
 impl<const ROOM: usize> Lane<'_, ROOM> {
     /// Decodes the symbols that the container begins with.
     #[inline(always)]
-    fn look_up(&mut self, entries: Entries<'_>) {
-        let (symbols, step) = entries.look_up(self.container);
+    fn look_up(&mut self, table: impl LookUp) {
         let at = (self.taken >> COUNT_SHIFT) as usize;
-        self.window[at..at + MAX_SYMBOLS].copy_from_slice(&symbols.to_le_bytes());
+        let step = table.look_up(self.container, self.window, at);
         self.container <<= step & 63;
         self.taken += u32::from(step);
     }
@@ -269,32 +255,107 @@ fn decode_rest(
     if bits.bits_left() == 0 { Ok(()) } else { Err(corrupt) }
 }
 
-/// Decodes by comparing with the first cell of each code length: for codes of more bits than the
-/// table has, and what the table is tested against.
-fn decode_by_length(
-    code: &CodeLengths,
-    streams: [&[u8]; STREAMS],
-    outputs: [&mut [u8]; STREAMS],
-) -> Result<(), DecodeErrorKind> {
-    let order = Order::new(code);
-    let next = |bits: &BackwardReader| {
-        let mut cell = bits.peek(code.longest);
-        let mut symbols = order.symbols();
-        loop {
-            let length = u32::from(code.bits[usize::from(symbols[0])]);
-            let same = symbols
-                .partition_point(|&symbol| u32::from(code.bits[usize::from(symbol)]) == length);
-            let unused = code.longest - length;
-            if cell >> unused < same {
-                return (symbols[cell >> unused], length);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram::{self, SYMBOLS};
+    use crate::huffman::code::Order;
+    use crate::huffman::encode::{Coding, plan};
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// Decodes by comparing with the first cell of each code length: what the tables are tested
+    /// against.
+    fn decode_by_length(src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
+        let (code, tree_size) = weights::read(src)?;
+        let order = Order::new(&code);
+        let next = |bits: &BackwardReader| {
+            let mut cell = bits.peek(code.longest);
+            let mut symbols = order.symbols();
+            loop {
+                let length = u32::from(code.bits[usize::from(symbols[0])]);
+                let same = symbols
+                    .partition_point(|&symbol| u32::from(code.bits[usize::from(symbol)]) == length);
+                let unused = code.longest - length;
+                if cell >> unused < same {
+                    return (symbols[cell >> unused], length);
+                }
+                cell -= same << unused;
+                symbols = &symbols[same..];
             }
-            cell -= same << unused;
-            symbols = &symbols[same..];
+        };
+        let outputs = split_outputs(dst)?;
+        for (src, dst) in split_streams(&src[tree_size..])?.into_iter().zip(outputs) {
+            let bits = BackwardReader::new(src).ok_or(DecodeErrorKind::CorruptStream)?;
+            decode_rest(bits, dst, next)?;
         }
-    };
-    for (src, dst) in streams.into_iter().zip(outputs) {
-        let bits = BackwardReader::new(src).ok_or(DecodeErrorKind::CorruptStream)?;
-        decode_rest(bits, dst, next)?;
+        Ok(())
     }
-    Ok(())
+
+    /// A plane of `len` symbols below `alphabet`, the higher the rarer.
+    fn plane(len: usize, alphabet: u32, skew: u32) -> Vec<u8> {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ u64::from(alphabet * 7 + skew);
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        (0..len)
+            .map(|_| (0..=skew).map(|_| random() % u64::from(alphabet)).min().unwrap_or(0) as u8)
+            .collect()
+    }
+
+    fn code(plane: &[u8]) -> Option<Vec<u8>> {
+        let mut counts = [[0; SYMBOLS]; STREAMS];
+        histogram::count(plane, &mut counts);
+        let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
+        let mut coded = vec![0; plan.size()];
+        plan.encode(plane, &mut coded);
+        Some(coded)
+    }
+
+    #[test]
+    fn tables_decode_as_lengths_do() {
+        let mut table = alloc::boxed::Box::<DecodeTable>::default();
+        let mut tried = 0;
+        for len in [12, 13, 50, 255, 256, 1000, 4097, 20_000] {
+            for alphabet in [2, 3, 5, 16, 40, 64, 130, 256] {
+                for skew in [0, 1, 4, 30] {
+                    let plane = plane(len, alphabet, skew);
+                    let Some(coded) = code(&plane) else { continue };
+                    let mut decoded = vec![0x55; len];
+                    decode_by_length(&coded, &mut decoded).unwrap();
+                    assert_eq!(decoded, plane);
+                    decoded.fill(0xaa);
+                    decode(&coded, &mut decoded, &mut table).unwrap();
+                    assert_eq!(decoded, plane, "{len} symbols of {alphabet}, skew {skew}");
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 100, "only {tried} planes could be coded");
+    }
+
+    #[test]
+    fn damaged_streams_decode_alike() {
+        let mut table = alloc::boxed::Box::<DecodeTable>::default();
+        for (alphabet, skew) in [(40, 6), (200, 1), (2, 5)] {
+            let plane = plane(600, alphabet, skew);
+            let Some(coded) = code(&plane) else { panic!("cannot be coded") };
+            for at in 0..coded.len() {
+                for flip in [1, 0x10, 0x80, 0xff] {
+                    let mut damaged = coded.clone();
+                    damaged[at] ^= flip;
+                    let (mut expected, mut found) = (vec![0; 600], vec![1; 600]);
+                    let expectation = decode_by_length(&damaged, &mut expected);
+                    let result = decode(&damaged, &mut found, &mut table);
+                    assert_eq!(result, expectation, "byte {at} ^ {flip}");
+                    if result.is_ok() {
+                        assert_eq!(found, expected);
+                    }
+                }
+            }
+        }
+    }
 }

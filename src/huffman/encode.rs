@@ -3,7 +3,7 @@
 use super::lengths::{self, Ranking};
 use super::pairs::{self, PairCodes};
 use super::weights::{self, CodeLengths};
-use super::{JUMP_TABLE, MAX_WRITTEN_PLANE, STREAMS, table};
+use super::{JUMP_TABLE, MAX_WRITTEN_PLANE, STREAMS, code};
 use crate::histogram::{SYMBOLS, StreamCounts};
 
 /// Most codes of 11 bits that fit a container of 64 behind up to 7 bits of an unfinished byte.
@@ -83,7 +83,7 @@ impl Plan {
         });
         let jumps = &stream_sizes[..STREAMS - 1];
         jumps.iter().all(|&size| size <= usize::from(u16::MAX)).then(|| Self {
-            codes: table::codes(code),
+            codes: code::codes(code),
             tree,
             tree_size,
             stream_sizes,

@@ -6,15 +6,18 @@
 //! * one byte: the plane repeats it;
 //! * the code lengths ([`weights`]), then four streams ([`encode`], [`decode`]).
 
+mod code;
 pub(crate) mod decode;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
 mod fse;
 #[cfg(feature = "alloc")]
 mod lengths;
+mod many;
 #[cfg(feature = "alloc")]
 pub(crate) mod pairs;
 mod table;
+mod two;
 mod weights;
 
 pub use table::DecodeTable;
