@@ -1,12 +1,17 @@
 //! `zipnn bench`: ratio and speed on a file of one's own.
+//!
+//! The file is cut into frames, as `compress` cuts it, and every frame is coded in memory. Threads
+//! take whole frames, one after the other.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use zipnn::{
-    DType, DecodeScratch, EncodeScratch, Limits, Options, compress_bound, compress_into,
-    decompress_into, par_compress, par_compress_into, par_decompress, par_decompress_into,
+    DType, DecodeScratch, EncodeScratch, Limits, Options, compress, compress_bound, compress_into,
+    decompress, decompress_into,
 };
 
 use super::args::{Bench, dtype_name};
@@ -23,10 +28,9 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
     let dtype = dtype::choose(arguments.dtype, &mut input, None)?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
-    let coder = Coder::new(dtype, arguments.threads.into())?;
-    let result = measure(&data, &coder, arguments.runs.into())
+    let result = measure(&data, dtype, arguments.threads.into(), arguments.runs.into())
         .map_err(|message| Failure::new(&source, message))?;
-    let text = if arguments.json { result.json(&coder) } else { result.text(&source, &coder) };
+    let text = if arguments.json { result.json() } else { result.text(&source) };
     writeln!(io::stdout(), "{text}").map_err(|error| Failure::writing("-", error))?;
     if result.round_trip {
         return Ok(());
@@ -35,70 +39,10 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
         .hint("please report this, with the file: nothing else may ever happen"))
 }
 
-/// The library's functions for a type and a number of threads.
-struct Coder {
-    options: Options,
-    threads: usize,
-    /// Where they run, if there are several.
-    pool: Option<rayon::ThreadPool>,
-}
-
-impl Coder {
-    fn new(dtype: DType, threads: usize) -> Result<Self, Failure> {
-        let build = || rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = (threads > 1).then(build).transpose().map_err(|error| {
-            Failure::new("threads", format_args!("cannot be started: {error}"))
-                .hint("ask for fewer with --threads")
-        })?;
-        Ok(Self { options: Options::new(dtype), threads, pool })
-    }
-
-    fn compress_into(
-        &self,
-        data: &[u8],
-        file: &mut [u8],
-        scratch: &mut EncodeScratch,
-    ) -> Result<usize, String> {
-        match &self.pool {
-            Some(pool) => pool.install(|| par_compress_into(data, file, &self.options)),
-            None => compress_into(data, file, &self.options, scratch),
-        }
-        .map_err(|error| error.to_string())
-    }
-
-    fn decompress_into(
-        &self,
-        file: &[u8],
-        data: &mut [u8],
-        scratch: &mut DecodeScratch,
-    ) -> Result<usize, String> {
-        match &self.pool {
-            Some(pool) => pool.install(|| par_decompress_into(file, data)),
-            None => decompress_into(file, data, scratch),
-        }
-        .map_err(|error| error.to_string())
-    }
-
-    fn compress(&self, data: &[u8]) -> Result<Vec<u8>, String> {
-        match &self.pool {
-            Some(pool) => pool.install(|| par_compress(data, &self.options)),
-            None => zipnn::compress(data, &self.options),
-        }
-        .map_err(|error| error.to_string())
-    }
-
-    fn decompress(&self, file: &[u8]) -> Result<Vec<u8>, String> {
-        let limits = Limits::default();
-        match &self.pool {
-            Some(pool) => pool.install(|| par_decompress(file, &limits)),
-            None => zipnn::decompress(file, &limits),
-        }
-        .map_err(|error| error.to_string())
-    }
-}
-
 /// Times of each kind of run; the median counts.
 struct Measured {
+    dtype: DType,
+    threads: usize,
     original: u64,
     compressed: u64,
     compress: Duration,
@@ -108,46 +52,101 @@ struct Measured {
     round_trip: bool,
 }
 
+/// What a thread keeps from frame to frame, and from run to run.
+struct Worker {
+    encode_scratch: EncodeScratch,
+    decode_scratch: DecodeScratch,
+    compressed: Vec<u8>,
+    decoded: Vec<u8>,
+}
+
 /// Runs everything once to warm up, then `runs` times.
-fn measure(data: &[u8], coder: &Coder, runs: usize) -> Result<Measured, String> {
-    let mut space = vec![0; compress_bound(data.len(), &coder.options)];
-    let mut scratch = EncodeScratch::new();
-    let mut len = 0;
-    let compress = median(runs, || {
-        len = coder.compress_into(data, &mut space, &mut scratch)?;
-        Ok(())
+fn measure(data: &[u8], dtype: DType, threads: usize, runs: usize) -> Result<Measured, String> {
+    let options = Options::new(dtype);
+    let frame_len = Options::DEFAULT_FRAME_LEN.min(data.len().max(1));
+    // A file without data has one empty frame.
+    let frames: Vec<&[u8]> =
+        if data.is_empty() { vec![data] } else { data.chunks(frame_len).collect() };
+    let new_worker = || Worker {
+        encode_scratch: EncodeScratch::new(),
+        decode_scratch: DecodeScratch::new(),
+        compressed: vec![0; compress_bound(frame_len, &options)],
+        decoded: vec![0; frame_len],
+    };
+    let mut workers: Vec<Worker> = (0..threads).map(|_| new_worker()).collect();
+    let files = frames
+        .iter()
+        .map(|frame| compress(frame, &options).map_err(|error| error.to_string()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut round_trip = true;
+    for (frame, file) in frames.iter().zip(&files) {
+        round_trip &= decompress(file, &Limits::default()).is_ok_and(|decoded| decoded == *frame);
+    }
+    let compress_time = median(runs, || {
+        each(&mut workers, &frames, |worker, frame| {
+            compress_into(frame, &mut worker.compressed, &options, &mut worker.encode_scratch)
+                .map_err(|error| error.to_string())
+        })
     })?;
-    let file = &space[..len];
-    let mut decoded = vec![0; data.len()];
-    let mut scratch = DecodeScratch::new();
-    let mut decoded_len = 0;
-    let decompress = median(runs, || {
-        decoded_len = coder.decompress_into(file, &mut decoded, &mut scratch)?;
-        Ok(())
+    let decompress_time = median(runs, || {
+        each(&mut workers, &files, |worker, file| {
+            decompress_into(file, &mut worker.decoded, &mut worker.decode_scratch)
+                .map_err(|error| error.to_string())
+        })
     })?;
-    let mut round_trip = decoded[..decoded_len] == *data;
-    drop(decoded);
-    let mut fresh = Vec::new();
+    // What is allocated afresh is kept to the end of the run: no frame gets another's memory.
     let compress_fresh = median(runs, || {
-        fresh = Vec::new();
-        fresh = coder.compress(data)?;
-        Ok(())
+        each(&mut workers, &frames, |_, frame| {
+            compress(frame, &options).map_err(|error| error.to_string())
+        })
     })?;
-    round_trip &= fresh == file;
     let decompress_fresh = median(runs, || {
-        fresh = Vec::new();
-        fresh = coder.decompress(file)?;
-        Ok(())
+        each(&mut workers, &files, |_, file| {
+            decompress(file, &Limits::default()).map_err(|error| error.to_string())
+        })
     })?;
-    round_trip &= fresh == data;
     Ok(Measured {
+        dtype,
+        threads,
         original: data.len() as u64,
-        compressed: len as u64,
-        compress,
-        decompress,
+        compressed: files.iter().map(|file| file.len() as u64).sum(),
+        compress: compress_time,
+        decompress: decompress_time,
         compress_fresh,
         decompress_fresh,
         round_trip,
+    })
+}
+
+/// Does something to every item, each on the next worker that is free, and keeps the results until
+/// all are there.
+fn each<Item: Sync, Result: Send>(
+    workers: &mut [Worker],
+    items: &[Item],
+    call: impl Fn(&mut Worker, &Item) -> std::result::Result<Result, String> + Sync,
+) -> std::result::Result<(), String> {
+    let next = AtomicUsize::new(0);
+    let take = |worker: &mut Worker| {
+        let mut results = Vec::with_capacity(items.len());
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            results.push(call(worker, item)?);
+        }
+        Ok(results)
+    };
+    if let [worker] = workers {
+        return take(worker).map(drop);
+    }
+    thread::scope(|scope| {
+        let handles: Vec<_> =
+            workers.iter_mut().map(|worker| scope.spawn(|| take(worker))).collect();
+        let results: Vec<_> = handles.into_iter().map(|handle| handle.join()).collect();
+        for result in results {
+            match result {
+                Ok(result) => result.map(drop)?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(())
     })
 }
 
@@ -171,10 +170,10 @@ impl Measured {
         self.original as f64 / 1e6 / time.as_secs_f64().max(1e-9)
     }
 
-    fn json(&self, coder: &Coder) -> String {
+    fn json(&self) -> String {
         json!({
-            "dtype": dtype_name(coder.options.dtype()),
-            "threads": coder.threads,
+            "dtype": dtype_name(self.dtype),
+            "threads": self.threads,
             "original_bytes": self.original,
             "compressed_bytes": self.compressed,
             "ratio": units::ratio(self.compressed, self.original),
@@ -187,12 +186,12 @@ impl Measured {
         .to_string()
     }
 
-    fn text(&self, source: &Place, coder: &Coder) -> String {
+    fn text(&self, source: &Place) -> String {
         format!(
             "{source}: {}, {} threads, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",
-            dtype_name(coder.options.dtype()),
-            coder.threads,
+            dtype_name(self.dtype),
+            self.threads,
             self.original,
             self.compressed,
             units::percent(self.compressed, self.original),
