@@ -183,17 +183,23 @@ impl DecodeError {
         self.place
     }
 
-    pub(crate) fn in_frame(mut self, frame: u64) -> Self {
+    /// The error, found in the frame of this number.
+    #[must_use]
+    pub fn in_frame(mut self, frame: u64) -> Self {
         self.place.frame = Some(frame);
         self
     }
 
-    pub(crate) fn in_chunk(mut self, chunk: u64) -> Self {
+    /// The error, found in the chunk of this number.
+    #[must_use]
+    pub fn in_chunk(mut self, chunk: u64) -> Self {
         self.place.chunk = Some(chunk);
         self
     }
 
-    pub(crate) fn in_plane(mut self, plane: usize) -> Self {
+    /// The error, found in the plane of this number.
+    #[must_use]
+    pub fn in_plane(mut self, plane: usize) -> Self {
         self.place.plane = Some(plane as u8);
         self
     }

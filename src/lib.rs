@@ -28,6 +28,8 @@ mod options;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod plane;
+#[cfg(feature = "safetensors")]
+pub mod safetensors;
 #[cfg(feature = "std")]
 mod stream;
 #[cfg(feature = "alloc")]
@@ -40,13 +42,15 @@ pub use chunk::encode::EncodeScratch;
 pub use chunk::{Chunk, Method, Scratch};
 pub use dtype::DType;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Place};
+#[cfg(feature = "alloc")]
+pub use frame::IndexBuf;
 pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shape};
 pub use huffman::DecodeTable;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
-    compress, compress_bound, compress_into, compress_tensor, decoded_len, decompress,
-    decompress_into,
+    compress, compress_bound, compress_frame_into, compress_into, compress_tensor, decoded_len,
+    decompress, decompress_into,
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;

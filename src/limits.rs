@@ -38,8 +38,13 @@ impl Default for Limits {
 
 impl Limits {
     /// Checks a frame of `frame_len` bytes that would decode to `decoded_len`, after
-    /// `decoded_before` bytes of earlier frames.
-    pub(crate) fn check(
+    /// `decoded_before` bytes of earlier frames. For those who read frames on their own: every
+    /// decoder of this crate has done it.
+    ///
+    /// # Errors
+    ///
+    /// `LimitExceeded`.
+    pub fn check(
         &self,
         decoded_len: u64,
         frame_len: u64,

@@ -77,6 +77,37 @@ pub fn compress_into(
     compress_frame(src, dst, options, &Envelope::BYTES, scratch)
 }
 
+/// Compresses into one of the frames of a streaming file, as an [`Encoder`](crate::Encoder) writes
+/// them: frames made here, one after another, are such a file, whichever threads made them. A file
+/// has at least one frame, if of no data.
+///
+/// ```
+/// use zipnn::{DType, EncodeScratch, Limits, Options};
+///
+/// let options = Options::new(DType::BF16);
+/// let mut scratch = EncodeScratch::new();
+/// let mut file = Vec::new();
+/// for part in [[1; 1000], [2; 1000]] {
+///     let mut frame = vec![0; zipnn::compress_bound(part.len(), &options)];
+///     let len = zipnn::compress_frame_into(&part, &mut frame, &options, &mut scratch)?;
+///     file.extend_from_slice(&frame[..len]);
+/// }
+/// assert_eq!(zipnn::decompress(&file, &Limits::default())?, [[1; 1000], [2; 1000]].concat());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`compress_into`].
+pub fn compress_frame_into(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    compress_frame(src, dst, options, &Envelope::STREAMING, scratch)
+}
+
 /// Decompresses a file: all its frames.
 ///
 /// ```

@@ -138,7 +138,11 @@ impl Header {
 
     /// Reads the header of a frame that is not the first of its file: the first one's version has
     /// decided on the layout.
-    pub(crate) fn parse_following(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], without `UnsupportedVersion`.
+    pub fn parse_following(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
             return Err(DecodeErrorKind::BadMagic);
         }

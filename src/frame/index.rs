@@ -3,6 +3,9 @@
 //! Both tables go plane by plane: a method for every chunk of the lowest plane, then for every
 //! chunk of the next; and likewise where each chunk's part of the plane ends.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
 use super::header::{HEADER_LEN, Header};
 use super::shape::Shape;
 use crate::chunk::{Chunk, Method, Piece, method};
@@ -36,7 +39,7 @@ pub(crate) struct CheckedIndex {
 
 impl CheckedIndex {
     /// The index again, from the same bytes that were checked.
-    #[cfg(feature = "std")]
+    #[cfg(feature = "alloc")]
     pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
         let shape = Shape::parse(bytes, self.header.form).map_or(None, |(shape, _)| shape);
         FrameIndex::unchecked(self, shape, bytes)
@@ -91,7 +94,7 @@ impl<'a> FrameIndex<'a> {
         Self { checked, shape, methods, ends }
     }
 
-    #[cfg(feature = "std")]
+    #[cfg(feature = "alloc")]
     pub(crate) fn checked(&self) -> CheckedIndex {
         self.checked
     }
@@ -191,6 +194,72 @@ impl<'a> FrameIndex<'a> {
             }
         }
         counts.into_iter()
+    }
+}
+
+/// A [`FrameIndex`] that owns its bytes: for readers that take header and index from a file and the
+/// payload as they need it.
+///
+/// ```
+/// use zipnn::{DType, DecodeError, HEADER_LEN, Header, IndexBuf, Options};
+///
+/// let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16))?;
+/// let header = Header::parse(&file[..HEADER_LEN]).map_err(DecodeError::from)?;
+/// let index = IndexBuf::read(header, file[..HEADER_LEN].to_vec(), |bytes, needed| {
+///     bytes.extend_from_slice(&file[bytes.len()..needed as usize]);
+///     Ok::<(), DecodeError>(())
+/// })?;
+/// assert_eq!(index.get().chunk_count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "alloc")]
+#[derive(Debug, Clone)]
+pub struct IndexBuf {
+    checked: CheckedIndex,
+    bytes: Vec<u8>,
+}
+
+#[cfg(feature = "alloc")]
+impl IndexBuf {
+    /// Reads the index behind `header`, which has been read from the beginning of `bytes`.
+    ///
+    /// `fill` is called with the bytes so far and the length to which they are to be filled up from
+    /// the file. How long the index is shows only while it is read, so it may be called often. The
+    /// length comes from the file: it is never more than the header's `frame_len`, which may be a
+    /// lie. If `fill` leaves the bytes shorter, the file is truncated.
+    ///
+    /// # Errors
+    ///
+    /// What [`FrameIndex::parse`] finds, and those of `fill`.
+    pub fn read<E: From<DecodeError>>(
+        header: Header,
+        mut bytes: Vec<u8>,
+        mut fill: impl FnMut(&mut Vec<u8>, u64) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        loop {
+            let error = match FrameIndex::parse_behind(header, &bytes) {
+                Ok(index) => return Ok(Self { checked: index.checked(), bytes }),
+                Err(error) => error,
+            };
+            let DecodeErrorKind::Truncated { needed, .. } = error.kind() else {
+                return Err(error.into());
+            };
+            fill(&mut bytes, needed)?;
+            let have = bytes.len() as u64;
+            if have < needed {
+                return Err(DecodeError::from(DecodeErrorKind::Truncated { needed, have }).into());
+            }
+        }
+    }
+
+    /// The index.
+    pub fn get(&self) -> FrameIndex<'_> {
+        self.checked.with_bytes(&self.bytes)
+    }
+
+    /// Bytes of header, shape and index: where the payload begins.
+    pub fn prefix_len(&self) -> u64 {
+        self.bytes.len() as u64
     }
 }
 

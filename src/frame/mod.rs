@@ -8,6 +8,8 @@ pub(crate) mod write;
 
 pub use header::{Delta, Form, HEADER_LEN, Header};
 pub use index::FrameIndex;
+#[cfg(feature = "alloc")]
+pub use index::IndexBuf;
 pub use shape::Shape;
 
 use crate::chunk::{Chunk, Scratch};

@@ -21,7 +21,6 @@ impl Envelope<'_> {
     /// The only frame of a file of bytes.
     pub(crate) const BYTES: Self = Self { form: Form::Bytes, shape: &[], streaming: false };
     /// One of several frames of a file of bytes.
-    #[cfg(feature = "std")]
     pub(crate) const STREAMING: Self = Self { streaming: true, ..Self::BYTES };
 
     fn shape_len(&self) -> usize {

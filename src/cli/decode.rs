@@ -1,0 +1,249 @@
+//! Decoding a file, to wherever its data is to go.
+
+use std::fs::Metadata;
+use std::path::Path;
+
+use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Limits, delta};
+
+use super::args::Files;
+use super::failure::Failure;
+use super::frames::{Frames, OpenFrame, Opened, Run};
+use super::input::{Base, Input};
+use super::names::Place;
+use super::pipeline;
+use super::progress::Progress;
+
+/// What has been decoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// Bytes of the compressed file.
+    pub stored: u64,
+    /// Bytes that it decodes to.
+    pub decoded: u64,
+}
+
+/// A compressed file that is about to be decoded.
+pub struct Decoding {
+    source: Place,
+    metadata: Option<Metadata>,
+    opened: Opened,
+    base: Option<Base>,
+}
+
+impl Decoding {
+    /// Opens a file, and the base if it holds a difference. Only its first header is read.
+    pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
+        let input = Input::open(source)?;
+        let metadata = input.metadata().cloned();
+        let opened = Opened::new(input)?;
+        let base = base.map(Base::open).transpose()?;
+        if let (Opened::Frames(frames), Some(base)) = (&opened, &base) {
+            if !frames.is_delta() {
+                return Err(fail(source, DecodeErrorKind::NotADelta));
+            }
+            base.check_len(frames.known_decoded_len(), source)?;
+        }
+        Ok(Self { source: source.clone(), metadata, opened, base })
+    }
+
+    /// Refuses a file that holds a difference when there is no base.
+    pub fn require_base(self) -> Result<Self, Failure> {
+        if self.is_bare_difference() {
+            return Err(fail(&self.source, DecodeErrorKind::BaseRequired));
+        }
+        Ok(self)
+    }
+
+    /// Whether what comes out is a difference, for want of a base.
+    pub fn is_bare_difference(&self) -> bool {
+        matches!(&self.opened, Opened::Frames(frames) if frames.is_delta()) && self.base.is_none()
+    }
+
+    /// Permissions and times of the file, if it is an ordinary one.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+
+    /// Length of the file, where that is known.
+    pub fn file_len(&self) -> Option<u64> {
+        match &self.opened {
+            Opened::Frames(frames) => frames.file_len(),
+            Opened::Whole(bytes) => Some(bytes.len() as u64),
+        }
+    }
+
+    /// Decodes the file and hands over its data, part by part and in order.
+    pub fn run(
+        self,
+        threads: usize,
+        progress: &mut Progress,
+        mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<Totals, Failure> {
+        match self.opened {
+            Opened::Frames(frames) => run_frames(frames, self.base, threads, progress, write),
+            Opened::Whole(file) => {
+                let base = self.base.map(|base| read_all(base, &self.source)).transpose()?;
+                let decoded = decode_whole(&file, base.as_deref())
+                    .map_err(|error| Failure::decoding(&self.source, error))?;
+                write(&decoded)?;
+                Ok(Totals { stored: file.len() as u64, decoded: decoded.len() as u64 })
+            }
+        }
+    }
+}
+
+fn fail(source: &Place, kind: DecodeErrorKind) -> Failure {
+    Failure::decoding(source, kind.into())
+}
+
+fn read_all(mut base: Base, source: &Place) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let input = base.input();
+    match input.read_up_to(u64::MAX, &mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Failure::reading(source, error)),
+    }
+}
+
+/// Decodes a file of one of the old layouts, which have no frames to read one by one.
+fn decode_whole(file: &[u8], base: Option<&[u8]>) -> Result<Vec<u8>, DecodeError> {
+    let limits = Limits::default();
+    match base {
+        Some(base) => delta::decompress(file, base, &limits),
+        None => zipnn::decompress(file, &limits),
+    }
+}
+
+/// A run of chunks on its way through the pipeline.
+#[derive(Default)]
+struct Job {
+    run: Run,
+    base: Vec<u8>,
+    decoded: Vec<u8>,
+    decoded_len: usize,
+    /// How far the file has been read, in bytes.
+    position: u64,
+}
+
+impl Job {
+    /// Decodes the run, and undoes the difference.
+    fn decode(&mut self, scratch: &mut DecodeScratch) -> Result<(), DecodeError> {
+        let needed = self.run.decoded_len();
+        let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
+        self.decoded_len = usize::try_from(needed).map_err(|_| out_of_memory)?;
+        if self.decoded.len() < self.decoded_len {
+            let more = self.decoded_len - self.decoded.len();
+            self.decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
+            self.decoded.resize(self.decoded_len, 0);
+        }
+        let decoded = &mut self.decoded[..self.decoded_len];
+        self.run.decode(decoded, scratch)?;
+        delta::apply(decoded, &self.base);
+        Ok(())
+    }
+}
+
+/// Cuts a file into runs of chunks.
+struct Cutter {
+    frames: Frames,
+    base: Option<Base>,
+    frame: Option<OpenFrame>,
+    next_chunk: usize,
+}
+
+impl Cutter {
+    /// Reads the next run; `false` at the end of the file.
+    fn read(&mut self, job: &mut Job) -> Result<bool, Failure> {
+        let Some(frame) = self.frame_with_chunks()? else {
+            if let Some(base) = &mut self.base {
+                base.finish(self.frames.place())?;
+            }
+            return Ok(false);
+        };
+        let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
+        let end = end.min(frame.index.get().chunk_count());
+        job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
+        if let Some(base) = &mut self.base {
+            base.read(job.run.decoded_len(), &mut job.base, self.frames.place())?;
+        }
+        job.position = self.frames.position();
+        self.next_chunk = end;
+        self.frame = Some(frame);
+        Ok(true)
+    }
+
+    /// The open frame, or the next one that holds any data.
+    fn frame_with_chunks(&mut self) -> Result<Option<OpenFrame>, Failure> {
+        if let Some(frame) = self.frame.take()
+            && self.next_chunk < frame.index.get().chunk_count()
+        {
+            return Ok(Some(frame));
+        }
+        self.next_chunk = 0;
+        while let Some(frame) = self.frames.next()? {
+            let chunks = frame.index.get().chunk_count();
+            if chunks > Run::chunk_count(&frame) {
+                self.frames.keep_content(&frame)?;
+            }
+            if chunks > 0 {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn run_frames(
+    frames: Frames,
+    base: Option<Base>,
+    threads: usize,
+    progress: &mut Progress,
+    mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<Totals, Failure> {
+    let subject = frames.place().clone();
+    let mut cutter = Cutter { frames, base, frame: None, next_chunk: 0 };
+    let mut totals = Totals::default();
+    pipeline::run(
+        threads,
+        move |job: &mut Job| cutter.read(job),
+        move |job: &mut Job, scratch: &mut DecodeScratch| {
+            job.decode(scratch).map_err(|error| Failure::decoding(&subject, error))
+        },
+        |job| {
+            let decoded = &job.decoded[..job.decoded_len];
+            write(decoded)?;
+            totals.decoded += decoded.len() as u64;
+            progress.add(job.position.saturating_sub(totals.stored));
+            totals.stored = totals.stored.max(job.position);
+            Ok(())
+        },
+    )?;
+    Ok(totals)
+}
+
+/// Makes sure that a compressed file decodes to exactly the bytes of another file.
+pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
+    let different = |place: &Path| {
+        Failure::new(place.display(), "does not hold what was written; the source is kept")
+            .hint("the disk or the memory of this machine is not to be trusted")
+    };
+    let mut input = Input::open_path(plain)?;
+    let mut expected = Vec::new();
+    let label = format!("verifying {}", plain.display());
+    let decoding = Decoding::open(&Place::Path(compressed.to_owned()), files.delta.as_deref())?
+        .require_base()?;
+    let mut progress = Progress::new(label, decoding.file_len(), files.quiet);
+    decoding.run(files.threads.count(), &mut progress, |decoded| {
+        expected.clear();
+        input
+            .read_up_to(decoded.len() as u64, &mut expected)
+            .map_err(|error| input.failure(error))?;
+        if expected == decoded { Ok(()) } else { Err(different(compressed)) }
+    })?;
+    expected.clear();
+    match input.read_up_to(1, &mut expected) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(different(compressed)),
+        Err(error) => Err(input.failure(error)),
+    }
+}

@@ -1,0 +1,129 @@
+//! Why a file could not be processed, in words for whoever typed the command.
+
+use std::fmt;
+use std::io;
+
+use zipnn::{DecodeError, DecodeErrorKind, EncodeError};
+
+/// Status of a process whose output nobody reads any more, as shells show it for SIGPIPE.
+const BROKEN_PIPE: u8 = 141;
+
+/// What went wrong with a file, and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The file, as it was named on the command line.
+    subject: String,
+    message: String,
+    hint: Option<String>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Usage,
+    BrokenPipe,
+}
+
+impl Failure {
+    /// Something is wrong with a file.
+    pub fn new(subject: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self {
+            subject: subject.to_string(),
+            message: message.to_string(),
+            hint: None,
+            kind: Kind::File,
+        }
+    }
+
+    /// What was asked for makes no sense.
+    pub fn usage(subject: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Usage, ..Self::new(subject, message) }
+    }
+
+    /// Adds what to do.
+    pub fn hint(self, hint: impl fmt::Display) -> Self {
+        Self { hint: Some(hint.to_string()), ..self }
+    }
+
+    /// A file could not be opened or read; also for decoders, which wrap their errors.
+    pub fn reading(subject: impl fmt::Display, error: io::Error) -> Self {
+        match error.downcast::<DecodeError>() {
+            Ok(error) => Self::decoding(subject, error),
+            Err(error) => Self::new(subject, format_args!("cannot be read: {error}")),
+        }
+    }
+
+    /// A file could not be written.
+    pub fn writing(subject: impl fmt::Display, error: io::Error) -> Self {
+        let failure = Self::new(subject, format_args!("cannot be written: {error}"));
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self { kind: Kind::BrokenPipe, ..failure },
+            io::ErrorKind::AlreadyExists => failure.hint("use --force to overwrite it"),
+            io::ErrorKind::PermissionDenied => {
+                failure.hint("name another place with --output, or change the permissions there")
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                failure.hint("make room, or name another place with --output")
+            }
+            _ => failure,
+        }
+    }
+
+    /// A compressed file is not sound.
+    pub fn decoding(subject: impl fmt::Display, error: DecodeError) -> Self {
+        use DecodeErrorKind as E;
+        let failure = Self::new(subject, error);
+        match error.kind() {
+            E::BadMagic if error.place().frame.unwrap_or(0) == 0 => {
+                failure.hint("nothing to decompress here: only .znn files of ZipNN can be read")
+            }
+            E::BadMagic => failure.hint(
+                "what follows the frames before is not one; cut it off if those are all there is",
+            ),
+            E::Truncated { .. } => {
+                failure.hint("the file is not complete: fetch or copy it once more")
+            }
+            E::BaseRequired => failure.hint(
+                "the file holds a difference: name the file it was made against with --delta",
+            ),
+            E::NotADelta => failure.hint("leave out --delta"),
+            E::OutOfMemory { .. } => failure.hint("it needs a machine with more memory"),
+            E::UnsupportedVersion(_) => failure,
+            _ => failure.hint("the file is damaged: fetch or copy it once more"),
+        }
+    }
+
+    /// Data could not be compressed.
+    pub fn encoding(subject: impl fmt::Display, error: EncodeError) -> Self {
+        Self::new(subject, error)
+    }
+
+    /// Says it on standard error, unless there is nobody to whom it would matter, and returns the
+    /// exit status.
+    pub fn report(&self) -> u8 {
+        let status = match self.kind {
+            Kind::BrokenPipe => return BROKEN_PIPE,
+            Kind::File => 1,
+            Kind::Usage => 2,
+        };
+        say(self);
+        status
+    }
+}
+
+/// A line on standard error. That it may be closed is no reason to stop.
+pub fn say(line: impl fmt::Display) {
+    use io::Write;
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "zipnn: {}: {}", self.subject, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  {hint}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! A compressed file frame by frame: header and index first, payload as it is needed.
+
+use std::ops::Range;
+
+use zipnn::{Chunk, DecodeError, DecodeErrorKind, Delta, HEADER_LEN, Header, IndexBuf, Limits};
+
+use super::failure::Failure;
+use super::input::Input;
+use super::names::Place;
+
+/// The frames of a file.
+pub struct Frames {
+    input: Input,
+    limits: Limits,
+    /// The header of the first frame, which speaks for the file.
+    first: Header,
+    /// Bytes of a header that has been read and whose frame has not.
+    header: Vec<u8>,
+    /// How many frames have been opened.
+    opened: u64,
+    /// Where the open frame begins.
+    start: u64,
+    /// Where the open frame ends.
+    end: u64,
+    decoded_len: u64,
+    /// Content of the open frame, where it cannot be read piece by piece.
+    content: Option<Vec<u8>>,
+}
+
+/// A compressed file, by its layout.
+pub enum Opened {
+    /// Today's layout.
+    Frames(Frames),
+    /// A layout of old, which is decoded as a whole; these are all its bytes.
+    Whole(Vec<u8>),
+}
+
+impl Opened {
+    /// Reads the first header.
+    pub fn new(mut input: Input) -> Result<Self, Failure> {
+        let mut header = Vec::new();
+        input.read_up_to(HEADER_LEN as u64, &mut header).map_err(|error| input.failure(error))?;
+        let first = match Header::parse(&header) {
+            Err(DecodeErrorKind::UnsupportedVersion(_)) => {
+                let mut bytes = header;
+                input.read_up_to(u64::MAX, &mut bytes).map_err(|error| input.failure(error))?;
+                return Ok(Self::Whole(bytes));
+            }
+            Err(kind) => {
+                return Err(Failure::decoding(input.place(), DecodeError::from(kind).in_frame(0)));
+            }
+            Ok(first) => first,
+        };
+        Ok(Self::Frames(Frames {
+            input,
+            limits: Limits::default(),
+            first,
+            header,
+            opened: 0,
+            start: 0,
+            end: 0,
+            decoded_len: 0,
+            content: None,
+        }))
+    }
+}
+
+/// A frame whose index has been read.
+pub struct OpenFrame {
+    /// Its number in the file.
+    pub number: u64,
+    /// Its index.
+    pub index: IndexBuf,
+}
+
+impl Frames {
+    /// The header of the first frame.
+    pub fn first(&self) -> &Header {
+        &self.first
+    }
+
+    /// Whether the file holds a difference.
+    pub fn is_delta(&self) -> bool {
+        self.first.delta != Delta::None
+    }
+
+    /// What the file is called.
+    pub fn place(&self) -> &Place {
+        self.input.place()
+    }
+
+    /// Length of the file, where that is known.
+    pub fn file_len(&self) -> Option<u64> {
+        self.input.len()
+    }
+
+    /// How far the file has been read.
+    pub fn position(&self) -> u64 {
+        self.input.position()
+    }
+
+    /// What the whole file decodes to, where the first header tells.
+    pub fn known_decoded_len(&self) -> Option<u64> {
+        (!self.first.streaming).then_some(self.first.decoded_len)
+    }
+
+    /// Opens the next frame; `None` at the end of the file.
+    pub fn next(&mut self) -> Result<Option<OpenFrame>, Failure> {
+        let number = self.opened;
+        match self.try_next() {
+            Ok(frame) => Ok(frame),
+            Err(Fault::Decode(error)) => {
+                Err(Failure::decoding(self.input.place(), error.in_frame(number)))
+            }
+            Err(Fault::Io(error)) => Err(self.input.failure(error)),
+        }
+    }
+
+    fn try_next(&mut self) -> Result<Option<OpenFrame>, Fault> {
+        let Some(header) = self.next_header()? else { return Ok(None) };
+        self.limits.check(header.decoded_len, header.frame_len, self.decoded_len)?;
+        self.end =
+            self.start.checked_add(header.frame_len).ok_or(DecodeErrorKind::InvalidLength)?;
+        if let Some(file_len) = self.input.len()
+            && file_len < self.end
+        {
+            return Err(truncated(header.frame_len, file_len - self.start));
+        }
+        let bytes = std::mem::take(&mut self.header);
+        let input = &mut self.input;
+        let index = IndexBuf::read(header, bytes, |bytes, needed| {
+            input.read_up_to(needed - bytes.len() as u64, bytes).map(drop).map_err(Fault::Io)
+        })?;
+        self.decoded_len += header.decoded_len;
+        self.content = None;
+        self.opened += 1;
+        Ok(Some(OpenFrame { number: self.opened - 1, index }))
+    }
+
+    /// The header of the next frame, which is kept as bytes, too.
+    fn next_header(&mut self) -> Result<Option<Header>, Fault> {
+        if self.opened == 0 {
+            return Ok(Some(self.first));
+        }
+        if !self.first.streaming {
+            return Ok(None);
+        }
+        let reached = self.input.go_to(self.end)?;
+        if reached < self.end {
+            // It is the frame before that is not all there.
+            self.opened -= 1;
+            return Err(truncated(self.end - self.start, reached - self.start));
+        }
+        self.start = self.end;
+        self.header.clear();
+        if self.input.read_up_to(HEADER_LEN as u64, &mut self.header)? == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Header::parse_following(&self.header)?))
+    }
+
+    /// Makes ready for reading parts of the content in any order, if the file is not.
+    pub fn keep_content(&mut self, frame: &OpenFrame) -> Result<(), Failure> {
+        if self.input.is_seekable() {
+            return Ok(());
+        }
+        let index = frame.index.get();
+        let prefix_len = frame.index.prefix_len();
+        let needed = index.content_len() - prefix_len;
+        let mut content = Vec::new();
+        let have = self
+            .input
+            .read_up_to(needed, &mut content)
+            .map_err(|error| self.input.failure(error))?;
+        if have < needed {
+            let error = DecodeError::from(DecodeErrorKind::Truncated {
+                needed: index.content_len(),
+                have: prefix_len + have,
+            });
+            return Err(Failure::decoding(self.input.place(), error.in_frame(frame.number)));
+        }
+        self.content = Some(content);
+        Ok(())
+    }
+
+    /// Appends a part of the open frame to `bytes`.
+    pub fn read(
+        &mut self,
+        frame: &OpenFrame,
+        range: Range<u64>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        if let Some(content) = &self.content {
+            let start = (range.start - frame.index.prefix_len()) as usize;
+            let len = (range.end - range.start) as usize;
+            bytes.extend_from_slice(&content[start..start + len]);
+            return Ok(());
+        }
+        self.input.go_to(self.start + range.start)?;
+        let needed = range.end - range.start;
+        let have = self.input.read_up_to(needed, bytes)?;
+        if have < needed { Err(truncated(needed, have)) } else { Ok(()) }
+    }
+}
+
+/// Why a part of a file could not be had.
+pub enum Fault {
+    /// What is there is wrong.
+    Decode(DecodeError),
+    /// It could not be read.
+    Io(std::io::Error),
+}
+
+impl From<DecodeError> for Fault {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<DecodeErrorKind> for Fault {
+    fn from(kind: DecodeErrorKind) -> Self {
+        Self::Decode(kind.into())
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn truncated(needed: u64, have: u64) -> Fault {
+    DecodeErrorKind::Truncated { needed, have }.into()
+}
+
+/// Consecutive chunks of a frame, with the bytes that they are decoded from.
+#[derive(Default)]
+pub struct Run {
+    frame: u64,
+    /// Number of the first chunk.
+    first: u64,
+    chunks: Vec<Chunk>,
+    /// What the planes hold of these chunks, one plane after the other.
+    stored: Vec<u8>,
+    /// What to add to an offset in the frame to get to its place in `stored`, for each plane.
+    shifts: Vec<u64>,
+}
+
+impl Run {
+    /// Decoded length that a run is to have, in bytes. Only a single chunk may be longer.
+    pub const TARGET_LEN: u64 = 4 << 20;
+
+    /// How many chunks of this frame make a run.
+    pub fn chunk_count(frame: &OpenFrame) -> usize {
+        let index = frame.index.get();
+        (Self::TARGET_LEN / index.header().chunk_len()).max(1) as usize
+    }
+
+    /// Reads the chunks of these numbers, of which there is at least one.
+    pub fn read(
+        &mut self,
+        frames: &mut Frames,
+        frame: &OpenFrame,
+        numbers: Range<usize>,
+    ) -> Result<(), Failure> {
+        let index = frame.index.get();
+        self.frame = frame.number;
+        self.first = numbers.start as u64;
+        self.chunks.clear();
+        self.chunks.extend(numbers.filter_map(|number| index.chunk(number)));
+        self.stored.clear();
+        self.shifts.clear();
+        let (Some(first), Some(last)) = (self.chunks.first(), self.chunks.last()) else {
+            return Ok(());
+        };
+        let (chunk, number) = (self.first, self.frame);
+        for (plane, (first, last)) in (0_u8..).zip(first.plane_ranges().zip(last.plane_ranges())) {
+            self.shifts.push((self.stored.len() as u64).wrapping_sub(first.start));
+            frames.read(frame, first.start..last.end, &mut self.stored).map_err(
+                |fault| match fault {
+                    Fault::Io(error) => frames.input.failure(error),
+                    Fault::Decode(error) => Failure::decoding(
+                        frames.place(),
+                        error.in_plane(plane.into()).in_chunk(chunk).in_frame(number),
+                    ),
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Length of the chunks, decoded.
+    pub fn decoded_len(&self) -> u64 {
+        self.chunks.iter().map(Chunk::len).sum()
+    }
+
+    /// Decodes the chunks into `decoded`, which has that length.
+    pub fn decode(
+        &self,
+        mut decoded: &mut [u8],
+        scratch: &mut zipnn::DecodeScratch,
+    ) -> Result<(), DecodeError> {
+        let mut stored = Vec::with_capacity(self.shifts.len());
+        for (number, chunk) in (self.first..).zip(&self.chunks) {
+            stored.clear();
+            stored.extend(chunk.plane_ranges().zip(&self.shifts).map(|(range, &shift)| {
+                let place = |offset: u64| offset.wrapping_add(shift) as usize;
+                &self.stored[place(range.start)..place(range.end)]
+            }));
+            let (part, rest) = decoded.split_at_mut(chunk.len() as usize);
+            decoded = rest;
+            scratch
+                .with_len(chunk.scratch_len())
+                .and_then(|mut scratch| chunk.decode(&stored, part, &mut scratch))
+                .map_err(|error| error.in_chunk(number).in_frame(self.frame))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! `zipnn info`.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use serde_json::{Value, json};
+use zipnn::{Delta, Form, Header, Method};
+
+use super::args::{Info, dtype_name};
+use super::failure::Failure;
+use super::frames::{Frames, Opened};
+use super::input::Input;
+use super::names::Place;
+use super::units;
+
+/// Frames that are listed one by one for people.
+const LISTED: usize = 16;
+
+/// Tells about one of the files.
+pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
+    let text = match Opened::new(Input::open(source)?)? {
+        Opened::Frames(frames) => {
+            let summary = Summary::read(frames)?;
+            if arguments.json {
+                format!("{}\n", summary.json(source))
+            } else {
+                summary.text(source)
+            }
+        }
+        Opened::Whole(bytes) => {
+            if arguments.json {
+                format!("{}\n", old_json(source, &bytes))
+            } else {
+                old_text(source, &bytes)
+            }
+        }
+    };
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::writing("-", error))
+}
+
+/// How many planes of chunks are stored in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Methods {
+    raw: u64,
+    repeat: u64,
+    huffman: u64,
+}
+
+impl Methods {
+    fn add(&mut self, other: Self) {
+        self.raw += other.raw;
+        self.repeat += other.repeat;
+        self.huffman += other.huffman;
+    }
+
+    fn json(self) -> Value {
+        json!({ "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman })
+    }
+}
+
+impl std::fmt::Display for Methods {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} raw, {} repeat, {} huffman", self.raw, self.repeat, self.huffman)
+    }
+}
+
+/// What is told of a frame.
+struct FrameInfo {
+    header: Header,
+    shape: Option<Vec<u64>>,
+    methods: Methods,
+}
+
+impl FrameInfo {
+    fn json(&self) -> Value {
+        let mut frame = json!({
+            "version": version(self.header.version),
+            "dtype": dtype_name(self.header.dtype),
+            "form": form_name(self.header.form),
+            "rotated": self.header.rotated && self.header.dtype.size() > 1,
+            "chunk_bytes": self.header.chunk_len(),
+            "chunks": self.header.chunk_count(),
+            "original_bytes": self.header.decoded_len,
+            "compressed_bytes": self.header.frame_len,
+            "ratio": units::ratio(self.header.frame_len, self.header.decoded_len),
+            "methods": self.methods.json(),
+        });
+        if let Some(shape) = &self.shape {
+            frame["shape"] = json!(shape);
+        }
+        frame
+    }
+}
+
+/// What is told of a file.
+struct Summary {
+    first: Header,
+    frames: Vec<FrameInfo>,
+    compressed: u64,
+    original: u64,
+    methods: Methods,
+}
+
+impl Summary {
+    /// Reads headers and indexes, and passes over what lies between.
+    fn read(mut source: Frames) -> Result<Self, Failure> {
+        let mut summary = Self {
+            first: *source.first(),
+            frames: Vec::new(),
+            compressed: 0,
+            original: 0,
+            methods: Methods::default(),
+        };
+        while let Some(frame) = source.next()? {
+            let index = frame.index.get();
+            let mut methods = Methods::default();
+            for (method, count) in index.method_counts() {
+                match method {
+                    Method::Raw => methods.raw += count,
+                    Method::Repeat => methods.repeat += count,
+                    _ => methods.huffman += count,
+                }
+            }
+            let header = *index.header();
+            summary.compressed += header.frame_len;
+            summary.original += header.decoded_len;
+            summary.methods.add(methods);
+            let shape = index.shape().map(|shape| shape.iter().collect());
+            summary.frames.push(FrameInfo { header, shape, methods });
+        }
+        Ok(summary)
+    }
+
+    /// What all frames have, each value once.
+    fn distinct(&self, value: impl Fn(&Header) -> String) -> Vec<String> {
+        let mut values = Vec::new();
+        for frame in &self.frames {
+            let value = value(&frame.header);
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values
+    }
+
+    fn dtypes(&self) -> Vec<String> {
+        self.distinct(|header| dtype_name(header.dtype).to_owned())
+    }
+
+    fn versions(&self) -> Vec<String> {
+        self.distinct(|header| version(header.version))
+    }
+
+    fn json(&self, source: &Place) -> Value {
+        json!({
+            "file": source.to_string(),
+            "streaming": self.first.streaming,
+            "delta": self.first.delta != Delta::None,
+            "form": form_name(self.first.form),
+            "dtypes": self.dtypes(),
+            "versions": self.versions(),
+            "original_bytes": self.original,
+            "compressed_bytes": self.compressed,
+            "ratio": units::ratio(self.compressed, self.original),
+            "methods": self.methods.json(),
+            "frames": self.frames.iter().map(FrameInfo::json).collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self, source: &Place) -> String {
+        let mut text = format!("{source}: ZipNN {}", self.versions().join(" and "));
+        if self.first.delta != Delta::None {
+            text.push_str(", a difference to a base");
+        }
+        let _ = write!(
+            text,
+            "\n  {} -> {} bytes ({}), {}, of {}, {}\n",
+            self.original,
+            self.compressed,
+            units::percent(self.compressed, self.original),
+            self.dtypes().join(" and "),
+            form_name(self.first.form),
+            if self.first.streaming { "streaming" } else { "one frame" },
+        );
+        let _ = writeln!(text, "  planes of chunks: {}", self.methods);
+        for (number, frame) in self.frames.iter().enumerate().take(LISTED) {
+            let header = &frame.header;
+            let _ = write!(
+                text,
+                "  frame {number}: {}, {} chunks of {}, {} -> {} bytes ({}), {}",
+                dtype_name(header.dtype),
+                header.chunk_count(),
+                units::bytes(header.chunk_len()),
+                header.decoded_len,
+                header.frame_len,
+                units::percent(header.frame_len, header.decoded_len),
+                frame.methods,
+            );
+            if let Some(shape) = &frame.shape {
+                let _ = write!(text, ", shape {shape:?}");
+            }
+            text.push('\n');
+        }
+        if self.frames.len() > LISTED {
+            let more = self.frames.len() - LISTED;
+            let _ = writeln!(text, "  and {more} more frames, which --json lists");
+        }
+        text
+    }
+}
+
+fn version([major, minor, tiny]: [u8; 3]) -> String {
+    format!("{major}.{minor}.{tiny}")
+}
+
+fn form_name(form: Form) -> &'static str {
+    match form {
+        Form::Bytes => "bytes",
+        Form::Torch => "torch",
+        Form::Numpy => "numpy",
+    }
+}
+
+/// The release in the header of a file of one of the old layouts.
+fn old_version(bytes: &[u8]) -> String {
+    match bytes {
+        // The oldest has only two digits.
+        &[_, _, 0, 1, ..] => "0.1.1".to_owned(),
+        &[_, _, major, minor, tiny, ..] => version([major, minor, tiny]),
+        _ => "?".to_owned(),
+    }
+}
+
+fn old_json(source: &Place, bytes: &[u8]) -> Value {
+    json!({
+        "file": source.to_string(),
+        "versions": [old_version(bytes)],
+        "old_layout": true,
+        "compressed_bytes": bytes.len(),
+    })
+}
+
+fn old_text(source: &Place, bytes: &[u8]) -> String {
+    format!(
+        "{source}: ZipNN {}, an old layout whose sizes show only when it is decoded\n  {} bytes\n",
+        old_version(bytes),
+        bytes.len()
+    )
+}

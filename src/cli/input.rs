@@ -1,0 +1,188 @@
+//! What is read: files in which one can jump about, and pipes.
+
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use super::failure::Failure;
+use super::names::Place;
+
+/// Bytes that may be reserved before any have been read: lengths in files may be lies.
+const UNEARNED: u64 = 1 << 16;
+
+/// A file or pipe that is read from front to back, with jumps.
+pub struct Input {
+    place: Place,
+    inner: Inner,
+    at: u64,
+    metadata: Option<Metadata>,
+}
+
+enum Inner {
+    File(BufReader<File>),
+    Pipe(Box<dyn Read + Send>),
+}
+
+impl Input {
+    /// Opens what the command line names.
+    pub fn open(place: &Place) -> Result<Self, Failure> {
+        match place {
+            Place::Standard => Ok(Self {
+                place: place.clone(),
+                inner: Inner::Pipe(Box::new(io::stdin())),
+                at: 0,
+                metadata: None,
+            }),
+            Place::Path(path) => Self::open_path(path),
+        }
+    }
+
+    /// Opens a file or a named pipe.
+    pub fn open_path(path: &Path) -> Result<Self, Failure> {
+        let open = || {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            Ok((file, metadata))
+        };
+        let (file, metadata) = open().map_err(|error| Failure::reading(path.display(), error))?;
+        if metadata.is_dir() {
+            return Err(Failure::new(path.display(), "is a directory").hint("name the files in it"));
+        }
+        // Files without a length may still have contents, under /proc for example.
+        let is_seekable = metadata.is_file() && metadata.len() > 0;
+        let inner = if is_seekable {
+            Inner::File(BufReader::new(file))
+        } else {
+            Inner::Pipe(Box::new(file))
+        };
+        Ok(Self { place: Place::Path(path.to_owned()), inner, at: 0, metadata: Some(metadata) })
+    }
+
+    /// What it is called.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Its length, where that is known.
+    pub fn len(&self) -> Option<u64> {
+        match self.inner {
+            Inner::File(_) => self.metadata.as_ref().map(Metadata::len),
+            Inner::Pipe(_) => None,
+        }
+    }
+
+    /// Permissions and times to pass on, if it is an ordinary file.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref().filter(|metadata| metadata.is_file())
+    }
+
+    /// Whether it can be read in any order.
+    pub fn is_seekable(&self) -> bool {
+        matches!(self.inner, Inner::File(_))
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Appends up to `len` bytes to `bytes`, fewer only at the end.
+    pub fn read_up_to(&mut self, len: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
+        let left = self.len().map(|file_len| file_len.saturating_sub(self.at));
+        bytes.reserve(len.min(left.unwrap_or(UNEARNED)) as usize);
+        let read = match &mut self.inner {
+            Inner::File(reader) => reader.take(len).read_to_end(bytes),
+            Inner::Pipe(reader) => reader.take(len).read_to_end(bytes),
+        }? as u64;
+        self.at += read;
+        Ok(read)
+    }
+
+    /// Goes on at `offset` from the beginning; in a pipe only forward. Returns where it came to
+    /// stand, which is less if a pipe ends before that.
+    pub fn go_to(&mut self, offset: u64) -> io::Result<u64> {
+        match &mut self.inner {
+            Inner::File(reader) => {
+                reader.seek_relative(offset.wrapping_sub(self.at).cast_signed())?;
+                self.at = offset;
+            }
+            Inner::Pipe(reader) => {
+                let distance = offset.checked_sub(self.at).ok_or(io::ErrorKind::NotSeekable)?;
+                self.at += io::copy(&mut reader.take(distance), &mut io::sink())?;
+            }
+        }
+        Ok(self.at)
+    }
+
+    /// Puts bytes that have been read from a pipe back in front of the rest.
+    pub fn put_back(&mut self, bytes: Vec<u8>) {
+        self.at -= bytes.len() as u64;
+        match &mut self.inner {
+            Inner::File(_) => unreachable!("files are read again instead"),
+            Inner::Pipe(reader) => {
+                let rest = std::mem::replace(reader, Box::new(io::empty()));
+                *reader = Box::new(io::Cursor::new(bytes).chain(rest));
+            }
+        }
+    }
+
+    /// An error of reading it, in words.
+    pub fn failure(&self, error: io::Error) -> Failure {
+        Failure::reading(&self.place, error)
+    }
+}
+
+/// The file against which a difference is stored, read in lockstep with the data.
+pub struct Base {
+    input: Input,
+}
+
+impl Base {
+    /// Opens it.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let input = Input::open_path(path).map_err(|failure| {
+            failure.hint("--delta must name the file that the difference was, or is, made against")
+        })?;
+        Ok(Self { input })
+    }
+
+    /// Its bytes at any place, for samples.
+    pub fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    /// Refuses a base that is known to have another length than the data.
+    pub fn check_len(&self, data: Option<u64>, subject: &Place) -> Result<(), Failure> {
+        match (self.input.len(), data) {
+            (Some(base), Some(data)) if base != data => {
+                Err(self.wrong_len(subject, &format!("has {base} bytes, the data {data}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the part of the base that goes with the next `len` bytes of the data.
+    pub fn read(&mut self, len: u64, part: &mut Vec<u8>, subject: &Place) -> Result<(), Failure> {
+        part.clear();
+        let read = self.input.read_up_to(len, part).map_err(|error| self.input.failure(error))?;
+        if read < len {
+            return Err(self.wrong_len(subject, "is shorter than the data"));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that it ends with the data.
+    pub fn finish(&mut self, subject: &Place) -> Result<(), Failure> {
+        let mut rest = Vec::new();
+        match self.input.read_up_to(1, &mut rest) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.wrong_len(subject, "is longer than the data")),
+            Err(error) => Err(self.input.failure(error)),
+        }
+    }
+
+    fn wrong_len(&self, subject: &Place, how: &str) -> Failure {
+        Failure::new(subject, format_args!("the base {} {how}", self.input.place()))
+            .hint("a difference needs a base of exactly the same length: name another with --delta")
+    }
+}

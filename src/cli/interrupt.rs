@@ -1,0 +1,98 @@
+//! Unfinished files, and their removal when somebody presses Ctrl-C.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tempfile::NamedTempFile;
+
+/// Exit status of an interrupted process, as shells show it for SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// Files that are not finished. Whoever holds the lock can be sure that none comes or goes.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From here on, SIGINT, SIGTERM and SIGHUP remove what is unfinished and end the process; so does
+/// a panic.
+pub fn clean_up_on_signals() {
+    // Where signals cannot be caught, the program is still good for everything else.
+    let _ = ctrlc::set_handler(|| {
+        // The lock is kept until the process has ended: no file can be begun meanwhile.
+        let unfinished = unfinished();
+        remove(&unfinished);
+        std::process::exit(INTERRUPTED);
+    });
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        remove(&unfinished());
+        report(panic);
+    }));
+}
+
+fn remove(paths: &[PathBuf]) {
+    for path in paths {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A file under a name of its own in the directory of its destination. It is gone when dropped,
+/// unless it has been given its name.
+#[derive(Debug)]
+pub struct Unfinished(Option<NamedTempFile>);
+
+impl Unfinished {
+    /// Begins a file that is to have the name `destination`.
+    pub fn create(destination: &Path) -> io::Result<Self> {
+        let directory = match destination.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut name = std::ffi::OsString::from(".");
+        name.push(destination.file_name().unwrap_or_default());
+        name.push(".");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&name).suffix(".tmp");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut unfinished = unfinished();
+        let file = builder.tempfile_in(directory)?;
+        unfinished.push(file.path().to_owned());
+        Ok(Self(Some(file)))
+    }
+
+    /// The file itself.
+    pub fn file(&mut self) -> &mut fs::File {
+        self.0.as_mut().expect("a file has not been given its name twice").as_file_mut()
+    }
+
+    /// Where it is for now.
+    pub fn path(&self) -> &Path {
+        self.0.as_ref().map_or(Path::new(""), NamedTempFile::path)
+    }
+
+    /// Gives it its name. Replaces what is there only if told so.
+    pub fn persist(mut self, destination: &Path, replace: bool) -> io::Result<()> {
+        let Some(file) = self.0.take() else { return Ok(()) };
+        let mut unfinished = unfinished();
+        let path = file.path().to_owned();
+        let result =
+            if replace { file.persist(destination) } else { file.persist_noclobber(destination) };
+        unfinished.retain(|entry| *entry != path);
+        result.map(drop).map_err(|error| error.error)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(file) = self.0.take() {
+            let mut unfinished = unfinished();
+            unfinished.retain(|entry| *entry != file.path());
+            drop(file);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Which name a result gets.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::args::Files;
+use super::failure::Failure;
+
+/// What compressed files end in.
+const SUFFIX: &str = "znn";
+/// Standard input or output on the command line.
+const DASH: &str = "-";
+
+/// Something that can be read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Standard input, or standard output.
+    Standard,
+    /// A file.
+    Path(PathBuf),
+}
+
+impl Place {
+    /// What is meant by a path on the command line.
+    pub fn new(path: &Path) -> Self {
+        if path == Path::new(DASH) { Self::Standard } else { Self::Path(path.to_owned()) }
+    }
+
+    /// The path, where it has one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Standard => None,
+            Self::Path(path) => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => f.write_str(DASH),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Which way a name is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Compress,
+    Decompress,
+}
+
+impl Direction {
+    fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
+        let is_compressed = source.extension() == Some(OsStr::new(SUFFIX));
+        match (self, is_compressed) {
+            (Self::Compress, false) => {
+                let mut name = source.as_os_str().to_owned();
+                name.push(".");
+                name.push(SUFFIX);
+                Ok(name.into())
+            }
+            (Self::Compress, true) => {
+                Err(Failure::new(source.display(), "is compressed already, by its name")
+                    .hint("to compress it again, name the result with --output"))
+            }
+            (Self::Decompress, true) => Ok(source.with_extension("")),
+            (Self::Decompress, false) => {
+                Err(Failure::new(source.display(), "does not end in .znn")
+                    .hint("name the result with --output"))
+            }
+        }
+    }
+}
+
+/// Where the result of `source` goes.
+pub fn destination(
+    source: &Place,
+    output: Option<&Path>,
+    direction: Direction,
+) -> Result<Place, Failure> {
+    match (source, output) {
+        (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
+        (Place::Standard, None) => Ok(Place::Standard),
+        (Place::Path(source), None) => direction.rename(source).map(Place::Path),
+        (Place::Path(source), Some(directory)) if directory.is_dir() => {
+            let name = direction.rename(Path::new(source.file_name().unwrap_or_default()))?;
+            Ok(Place::Path(directory.join(name)))
+        }
+        (Place::Standard, Some(directory)) if directory.is_dir() => Err(Failure::usage(
+            directory.display(),
+            "is a directory, and standard input has no name",
+        )
+        .hint("name a file with --output")),
+        (_, Some(output)) => Ok(Place::Path(output.to_owned())),
+    }
+}
+
+/// Refuses what makes no sense for any file.
+pub fn check(files: &Files) -> Result<(), Failure> {
+    let reads_standard = files.inputs.iter().any(|input| Place::new(input) == Place::Standard);
+    if let Some(output) = &files.output
+        && files.inputs.len() > 1
+        && !output.is_dir()
+    {
+        return Err(Failure::usage(output.display(), "is not a directory")
+            .hint("for several files, --output must name a directory that exists"));
+    }
+    if files.rm && reads_standard {
+        return Err(Failure::usage(DASH, "standard input cannot be removed").hint("leave out --rm"));
+    }
+    if files.rm && files.output.as_deref() == Some(Path::new(DASH)) {
+        return Err(Failure::usage(DASH, "what goes to standard output cannot be verified")
+            .hint("leave out --rm"));
+    }
+    if files.delta.as_deref() == Some(Path::new(DASH)) {
+        return Err(Failure::usage("--delta", "the base must be a file"));
+    }
+    Ok(())
+}
+
+/// Whether both are the same file, under whatever names.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}

@@ -1,0 +1,131 @@
+//! What is written: whole files or none.
+
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use super::failure::Failure;
+use super::interrupt::Unfinished;
+use super::names::Place;
+
+/// A result while it is written.
+pub struct Output {
+    place: Place,
+    inner: Inner,
+    replace: bool,
+    len: u64,
+}
+
+enum Inner {
+    Standard(io::Stdout),
+    /// A device or a named pipe: nothing that could be replaced by a file.
+    Device(File),
+    /// A file that has another name until it is finished.
+    File(Unfinished),
+}
+
+impl Output {
+    /// Begins a result. A file that exists is replaced only if `force` says so.
+    pub fn create(place: &Place, force: bool) -> Result<Self, Failure> {
+        let failure = |error| Failure::writing(place, error);
+        let inner = match place {
+            Place::Standard => Inner::Standard(io::stdout()),
+            Place::Path(path) => match fs::metadata(path) {
+                Ok(there) if there.is_dir() => {
+                    return Err(Failure::new(place, "is a directory")
+                        .hint("name another place with --output"));
+                }
+                Ok(there) if !there.is_file() => {
+                    Inner::Device(OpenOptions::new().write(true).open(path).map_err(failure)?)
+                }
+                Ok(_) if !force => {
+                    return Err(
+                        Failure::new(place, "exists already").hint("use --force to overwrite it")
+                    );
+                }
+                _ => Inner::File(Unfinished::create(path).map_err(failure)?),
+            },
+        };
+        Ok(Self { place: place.clone(), inner, replace: force, len: 0 })
+    }
+
+    /// Whether it would end up on somebody's screen.
+    pub fn is_terminal(place: &Place) -> bool {
+        *place == Place::Standard && io::stdout().is_terminal()
+    }
+
+    /// What it is, or will be, called.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Bytes written so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Where it can be read for now, if it is a file.
+    pub fn unfinished_path(&self) -> Option<&Path> {
+        match &self.inner {
+            Inner::File(file) => Some(file.path()),
+            _ => None,
+        }
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let result = match &mut self.inner {
+            Inner::Standard(stdout) => stdout.write_all(bytes),
+            Inner::Device(file) => file.write_all(bytes),
+            Inner::File(unfinished) => unfinished.file().write_all(bytes),
+        };
+        self.len += bytes.len() as u64;
+        result.map_err(|error| self.failure(error))
+    }
+
+    /// Waits until everything is on the disk.
+    pub fn sync(&mut self) -> Result<(), Failure> {
+        let result = match &mut self.inner {
+            Inner::File(unfinished) => unfinished.file().sync_all(),
+            _ => Ok(()),
+        };
+        result.map_err(|error| self.failure(error))
+    }
+
+    /// Gives the result its name, and the permissions and times of its source.
+    pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
+        let failure = |error| Failure::writing(&self.place, error);
+        match self.inner {
+            Inner::Standard(mut stdout) => stdout.flush().map_err(failure),
+            Inner::Device(_) => Ok(()),
+            Inner::File(mut unfinished) => {
+                if let Some(source) = source {
+                    pass_on(source, unfinished.file());
+                }
+                let path = self.place.path().unwrap_or(Path::new(""));
+                unfinished.persist(path, self.replace).map_err(failure)
+            }
+        }
+    }
+
+    fn failure(&self, error: io::Error) -> Failure {
+        Failure::writing(&self.place, error)
+    }
+}
+
+/// Gives a file the modification time and the permissions of another. Not every file system has
+/// them, and the data matters more.
+fn pass_on(source: &Metadata, file: &File) {
+    if let Ok(time) = source.modified() {
+        let _ = file.set_times(FileTimes::new().set_modified(time));
+    }
+    let _ = file.set_permissions(source.permissions());
+}
+
+/// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.
+pub fn sync_directory_of(path: &Path) {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Ok(directory) = File::open(parent.unwrap_or(Path::new("."))) {
+        let _ = directory.sync_all();
+    }
+}

@@ -1,0 +1,70 @@
+//! How far we are, for those who wait in front of a terminal.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// What is done sooner than this needs no bar.
+const DELAY: Duration = Duration::from_millis(300);
+
+/// A bar on standard error, where that is a terminal and nobody asked for silence. It shows up only
+/// once waiting has become noticeable.
+#[derive(Debug)]
+pub struct Progress {
+    is_visible: bool,
+    label: String,
+    total: Option<u64>,
+    done: u64,
+    start: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Progress through `total` bytes, if that many are known.
+    pub fn new(label: String, total: Option<u64>, quiet: bool) -> Self {
+        let is_visible = !quiet && stderr().is_terminal();
+        Self { is_visible, label, total, done: 0, start: Instant::now(), bar: None }
+    }
+
+    /// So many more bytes are done.
+    pub fn add(&mut self, bytes: u64) {
+        self.done += bytes;
+        if !self.is_visible || (self.bar.is_none() && self.start.elapsed() < DELAY) {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| draw(self.total, &self.label));
+        bar.set_position(self.done);
+    }
+
+    /// How long it has taken so far.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn draw(total: Option<u64>, label: &str) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+        ),
+        None => {
+            (ProgressBar::no_length(), "{msg} {spinner} {decimal_bytes} {decimal_bytes_per_sec}")
+        }
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar.set_style(
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.set_message(label.to_owned());
+    bar
+}

@@ -1,0 +1,79 @@
+//! What compressing and decompressing have in common around the coding.
+
+use std::fs::{self, Metadata};
+use std::io::{IsTerminal, stderr};
+use std::path::Path;
+
+use super::args::Files;
+use super::failure::{Failure, say};
+use super::names::{self, Place};
+use super::output::{self, Output};
+use super::progress::Progress;
+use super::units;
+
+/// Refuses to write a file over one that is still needed.
+pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), Failure> {
+    let Some(destination) = destination.path() else { return Ok(()) };
+    for needed in source.path().into_iter().chain(files.delta.as_deref()) {
+        if names::is_same_file(needed, destination) {
+            return Err(Failure::usage(destination.display(), "would be read and written at once")
+                .hint("name another place with --output"));
+        }
+    }
+    Ok(())
+}
+
+/// A line about a result, for people. `original` is the length of the uncompressed side.
+pub fn summary(
+    progress: &Progress,
+    source: &Place,
+    read: u64,
+    output: &Output,
+    original: u64,
+) -> String {
+    let written = output.len();
+    format!(
+        "{source} -> {}  {} -> {} ({}), {}",
+        output.place(),
+        units::bytes(read),
+        units::bytes(written),
+        units::percent(written, read),
+        units::rate(original, progress.elapsed()),
+    )
+}
+
+/// Says on a terminal what has been done.
+pub fn show(summary: &str, files: &Files) {
+    if !files.quiet && stderr().is_terminal() {
+        say(summary);
+    }
+}
+
+/// Gives a result its name, and removes the source if that was asked for: once the result is on
+/// the disk, and `compare(result, source)` has found nothing.
+pub fn finish(
+    mut output: Output,
+    source: &Place,
+    metadata: Option<&Metadata>,
+    files: &Files,
+    compare: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Some(source) = source.path().filter(|_| files.rm) else {
+        return output.finish(metadata);
+    };
+    let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
+        return Err(Failure::new(source.display(), "is kept: what was written cannot be verified")
+            .hint("--rm needs a file as its output"));
+    };
+    output.sync()?;
+    compare(&unfinished, source)?;
+    let destination = output.place().clone();
+    output.finish(metadata)?;
+    if let Some(path) = destination.path() {
+        output::sync_directory_of(path);
+    }
+    fs::remove_file(source).map_err(|error| {
+        Failure::new(source.display(), format_args!("cannot be removed: {error}"))
+            .hint(format_args!("{destination} has been written and is sound"))
+    })
+}

@@ -1,0 +1,65 @@
+//! Numbers for people.
+
+use std::time::Duration;
+
+/// Bytes with three digits: `7.05 MB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1e3;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1e3;
+        unit += 1;
+    }
+    let digits = if value < 9.995 {
+        2
+    } else if value < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+/// Bytes in a time: `1.20 GB/s`.
+pub fn rate(count: u64, time: Duration) -> String {
+    let seconds = time.as_secs_f64().max(1e-9);
+    format!("{}/s", bytes((count as f64 / seconds) as u64))
+}
+
+/// A part of a whole: `66.7 %`. Nothing of nothing is all of it.
+pub fn percent(part: u64, whole: u64) -> String {
+    format!("{:.1} %", 100.0 * ratio(part, whole))
+}
+
+/// A part of a whole, 1 for nothing of nothing.
+pub fn ratio(part: u64, whole: u64) -> f64 {
+    if part == whole { 1.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (9_999, "10.0 kB"),
+            (99_990, "100 kB"),
+            (999_700, "1.00 MB"),
+            (10_574_368, "10.6 MB"),
+            (7_052_918, "7.05 MB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+        assert_eq!(rate(1_200_000_000, Duration::from_secs(1)), "1.20 GB/s");
+        assert_eq!(percent(2, 3), "66.7 %");
+        assert_eq!(percent(0, 0), "100.0 %");
+    }
+}

@@ -1,0 +1,29 @@
+//! `zipnn verify`.
+
+use std::io::{self, Write};
+
+use super::args::Verify;
+use super::decode::Decoding;
+use super::failure::Failure;
+use super::names::Place;
+use super::progress::Progress;
+use super::units;
+
+/// Decodes one of the files.
+pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
+    let decoding = Decoding::open(source, arguments.delta.as_deref())?;
+    let note = if decoding.is_bare_difference() {
+        "; a difference, decoded without the base that it was made against"
+    } else {
+        ""
+    };
+    let mut progress = Progress::new(source.to_string(), decoding.file_len(), arguments.quiet);
+    let totals = decoding.run(arguments.threads.count(), &mut progress, |_| Ok(()))?;
+    drop(progress);
+    if arguments.quiet {
+        return Ok(());
+    }
+    let decoded = units::bytes(totals.decoded);
+    writeln!(io::stdout(), "{source}: sound, {decoded}{note}")
+        .map_err(|error| Failure::writing("-", error))
+}

@@ -1,0 +1,320 @@
+//! The header of a `.safetensors` file: its length as a little-endian u64, then JSON, then the
+//! tensors' bytes without gaps.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use serde::Deserialize;
+
+use crate::dtype::DType;
+
+/// Which bytes of a `.safetensors` file belong to which tensor.
+///
+/// ```
+/// use zipnn::{DType, safetensors::Layout};
+///
+/// let header = br#"{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+/// let mut file = (header.len() as u64).to_le_bytes().to_vec();
+/// file.extend_from_slice(header);
+/// file.extend_from_slice(&[0; 4]);
+///
+/// let layout = Layout::parse(&file, file.len() as u64)?;
+/// assert_eq!(layout.tensors()[0].name, "a");
+/// assert_eq!(layout.tensors()[0].range, 63..67);
+/// assert_eq!(layout.main_dtype(), Some(DType::BF16));
+/// # Ok::<(), zipnn::safetensors::LayoutError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    tensors: Vec<Tensor>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// A tensor of a `.safetensors` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements, as the file calls it: `BF16`, `I64` and so on.
+    pub dtype: String,
+    /// Its dimensions, outermost first; none for a scalar.
+    pub shape: Vec<u64>,
+    /// Where in the file its bytes are.
+    pub range: Range<u64>,
+}
+
+impl Tensor {
+    /// The type of its elements, if this crate has a layout for it. Anything else is best
+    /// compressed as single bytes, [`DType::F8E4M3`].
+    pub fn dtype(&self) -> Option<DType> {
+        match self.dtype.as_str() {
+            "BF16" => Some(DType::BF16),
+            "F16" => Some(DType::F16),
+            "F32" => Some(DType::F32),
+            "F8_E4M3" => Some(DType::F8E4M3),
+            "F8_E5M2" => Some(DType::F8E5M2),
+            _ => None,
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    /// Whether shape and type fit the number of bytes, as far as the type is known.
+    fn fits(&self) -> bool {
+        let Some(size) = element_size(&self.dtype) else { return true };
+        let elements = if self.shape.contains(&0) {
+            Some(0)
+        } else {
+            self.shape.iter().try_fold(1_u64, |elements, &dim| elements.checked_mul(dim))
+        };
+        elements.and_then(|elements| elements.checked_mul(size)) == Some(self.len())
+    }
+}
+
+/// Bytes of an element of the types that take whole bytes.
+fn element_size(dtype: &str) -> Option<u64> {
+    match dtype {
+        "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" | "F8_E8M0" => Some(1),
+        "I16" | "U16" | "F16" | "BF16" => Some(2),
+        "I32" | "U32" | "F32" => Some(4),
+        "I64" | "U64" | "F64" | "C64" => Some(8),
+        _ => None,
+    }
+}
+
+/// Why the beginning of a file is not the header of a `.safetensors` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// More of the file is needed to read its header.
+    Truncated {
+        /// Bytes from the file's beginning that have to be there.
+        needed: u64,
+        /// Bytes that are there.
+        have: u64,
+    },
+    /// The header would be longer than the format allows, or than the file.
+    HeaderTooLong {
+        /// What the file gives as its length.
+        len: u64,
+    },
+    /// The header is not the JSON that the format asks for.
+    InvalidHeader {
+        /// What the JSON reader says.
+        reason: String,
+    },
+    /// A tensor's bytes are out of the file, overlap another's, leave a gap, or do not fit its
+    /// shape.
+    InvalidTensor {
+        /// The tensor's name.
+        name: String,
+    },
+    /// Bytes follow that belong to no tensor.
+    TrailingBytes {
+        /// How many.
+        len: u64,
+    },
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { needed, have } => {
+                write!(f, "the header is truncated: {needed} bytes needed, {have} there")
+            }
+            Self::HeaderTooLong { len } => write!(f, "a header of {len} bytes is too long"),
+            Self::InvalidHeader { reason } => write!(f, "the header is malformed: {reason}"),
+            Self::InvalidTensor { name } => {
+                write!(f, "the place of tensor {name:?} does not fit its shape or its neighbours")
+            }
+            Self::TrailingBytes { len } => write!(f, "{len} bytes belong to no tensor"),
+        }
+    }
+}
+
+impl core::error::Error for LayoutError {}
+
+/// The header as JSON has it.
+#[derive(Deserialize)]
+struct RawHeader {
+    #[serde(rename = "__metadata__", default)]
+    metadata: BTreeMap<String, String>,
+    #[serde(flatten)]
+    tensors: BTreeMap<String, RawTensor>,
+}
+
+#[derive(Deserialize)]
+struct RawTensor {
+    dtype: String,
+    shape: Vec<u64>,
+    data_offsets: [u64; 2],
+}
+
+impl Layout {
+    /// Longest header that the format allows, in bytes.
+    pub const MAX_HEADER_LEN: u64 = 100_000_000;
+    /// Bytes of the number that says how long the header is.
+    const PREFIX_LEN: u64 = 8;
+
+    /// Reads the header from `bytes`, with which a file of `file_len` bytes begins, and checks it
+    /// against that length. On `Truncated`, read as much as is needed and try again: two attempts
+    /// suffice, and neither asks for more than [`Self::MAX_HEADER_LEN`] and a bit.
+    ///
+    /// # Errors
+    ///
+    /// As the names say.
+    pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, LayoutError> {
+        let have = bytes.len() as u64;
+        let prefix =
+            bytes.first_chunk().ok_or(LayoutError::Truncated { needed: Self::PREFIX_LEN, have })?;
+        let len = u64::from_le_bytes(*prefix);
+        if len > Self::MAX_HEADER_LEN || len > file_len.saturating_sub(Self::PREFIX_LEN) {
+            return Err(LayoutError::HeaderTooLong { len });
+        }
+        let data_at = Self::PREFIX_LEN + len;
+        let json = bytes
+            .get(Self::PREFIX_LEN as usize..data_at as usize)
+            .ok_or(LayoutError::Truncated { needed: data_at, have })?;
+        let raw: RawHeader = serde_json::from_slice(json).map_err(|error| {
+            LayoutError::InvalidHeader { reason: alloc::string::ToString::to_string(&error) }
+        })?;
+        let tensors = place(raw.tensors, data_at, file_len)?;
+        Ok(Self { tensors, metadata: raw.metadata })
+    }
+
+    /// The tensors, in the order of their bytes.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The texts that the file carries beside its tensors.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// The type that most of the file's bytes have. `None` if that is one for which this crate has
+    /// no layout.
+    pub fn main_dtype(&self) -> Option<DType> {
+        let mut totals: BTreeMap<Option<u8>, u64> = BTreeMap::new();
+        for tensor in &self.tensors {
+            *totals.entry(tensor.dtype().map(DType::code)).or_default() += tensor.len();
+        }
+        let (code, _) = totals.into_iter().max_by_key(|&(_, bytes)| bytes)?;
+        code.and_then(DType::from_code)
+    }
+}
+
+/// The tensors in the order of their bytes, which have to follow one another to the file's end.
+fn place(
+    raw: BTreeMap<String, RawTensor>,
+    data_at: u64,
+    file_len: u64,
+) -> Result<Vec<Tensor>, LayoutError> {
+    let mut tensors = Vec::with_capacity(raw.len());
+    for (name, raw) in raw {
+        let [start, end] = raw.data_offsets.map(|offset| offset.checked_add(data_at));
+        match (start, end) {
+            (Some(start), Some(end)) if start <= end && end <= file_len => {
+                let RawTensor { dtype, shape, .. } = raw;
+                tensors.push(Tensor { name, dtype, shape, range: start..end });
+            }
+            _ => return Err(LayoutError::InvalidTensor { name }),
+        }
+    }
+    tensors.sort_by_key(|tensor| (tensor.range.start, tensor.range.end));
+    let mut at = data_at;
+    for tensor in &tensors {
+        if tensor.range.start != at || !tensor.fits() {
+            return Err(LayoutError::InvalidTensor { name: tensor.name.clone() });
+        }
+        at = tensor.range.end;
+    }
+    if at != file_len {
+        return Err(LayoutError::TrailingBytes { len: file_len - at });
+    }
+    Ok(tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    fn file(json: &str, data: usize) -> Vec<u8> {
+        let mut file = (json.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(json.as_bytes());
+        file.resize(file.len() + data, 0);
+        file
+    }
+
+    fn parse(json: &str, data: usize) -> Result<Layout, LayoutError> {
+        let file = file(json, data);
+        Layout::parse(&file, file.len() as u64)
+    }
+
+    const TWO: &str = r#"{"__metadata__":{"format":"pt"},
+        "b":{"dtype":"I64","shape":[1],"data_offsets":[6,14]},
+        "a":{"dtype":"F16","shape":[3,1],"data_offsets":[0,6]}}"#;
+
+    #[test]
+    fn tensors_come_in_the_order_of_their_bytes() {
+        let layout = parse(TWO, 14).unwrap();
+        assert_eq!(
+            layout.tensors().iter().map(|tensor| &*tensor.name).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        assert_eq!(layout.metadata()["format"], "pt");
+        assert_eq!(layout.tensors()[0].dtype(), Some(DType::F16));
+        assert_eq!(layout.main_dtype(), None);
+    }
+
+    #[test]
+    fn the_header_may_come_in_parts() {
+        let file = file(TWO, 14);
+        let len = file.len() as u64;
+        let header = 8 + TWO.len() as u64;
+        assert_eq!(Layout::parse(&[], len), Err(LayoutError::Truncated { needed: 8, have: 0 }));
+        assert_eq!(
+            Layout::parse(&file[..8], len),
+            Err(LayoutError::Truncated { needed: header, have: 8 })
+        );
+        assert!(Layout::parse(&file[..header as usize], len).is_ok());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(parse(TWO, 15), Err(LayoutError::TrailingBytes { len: 1 }));
+        assert_eq!(parse(TWO, 13), Err(LayoutError::InvalidTensor { name: "b".into() }));
+        for (shape, offsets) in [
+            ("[2]", "[0,6]"),
+            ("[3]", "[1,7]"),
+            ("[3]", "[6,0]"),
+            ("[3]", "[0,18446744073709551615]"),
+            ("[18446744073709551615,3]", "[0,6]"),
+        ] {
+            let json =
+                format!(r#"{{"a":{{"dtype":"F16","shape":{shape},"data_offsets":{offsets}}}}}"#);
+            assert_eq!(
+                parse(&json, 6),
+                Err(LayoutError::InvalidTensor { name: "a".into() }),
+                "{json}"
+            );
+        }
+        assert!(matches!(parse("[]", 0), Err(LayoutError::InvalidHeader { .. })));
+        assert!(matches!(Layout::parse(&[0xff; 100], 100), Err(LayoutError::HeaderTooLong { .. })));
+        assert!(matches!(
+            Layout::parse(&[200, 0, 0, 0, 0, 0, 0, 0], 100),
+            Err(LayoutError::HeaderTooLong { .. })
+        ));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_main_type() {
+        assert_eq!(parse("{}", 0).unwrap().main_dtype(), None);
+    }
+}
