@@ -187,6 +187,10 @@ impl OpenFrame {
         read_to(inner, prefix_len, &mut bytes, limits)?;
         let index = FrameIndex::parse_behind(header, &bytes)?;
         let (checked, content_len) = (index.checked(), index.content_len());
+        // The frame's length is only a promise; the content has to be read before it is decoded.
+        limits
+            .check(header.decoded_len, content_len, decoded_before)
+            .map_err(DecodeError::from)?;
         if !is_sequential(&header) {
             read_to(inner, content_len, &mut bytes, limits)?;
         }
