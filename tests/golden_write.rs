@@ -35,9 +35,7 @@ fn compress(case: &Case, data: &[u8], header: &Header, options: Options) -> Vec<
             encoder.write_all(data).unwrap();
             encoder.finish().unwrap()
         }
-        (form, _) => {
-            zipnn::compress_tensor(data, form, &case.shape().unwrap(), &options).unwrap()
-        }
+        (form, _) => zipnn::compress_tensor(data, form, &case.shape().unwrap(), &options).unwrap(),
     }
 }
 
@@ -57,7 +55,8 @@ fn envelopes(file: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u64>>)> {
 #[test]
 fn never_larger_than_the_original() {
     let cases = golden::cases();
-    let written: Vec<&Case> = cases.iter().filter(|case| case.text("family") == Some("D")).collect();
+    let written: Vec<&Case> =
+        cases.iter().filter(|case| case.text("family") == Some("D")).collect();
     for case in &written {
         let theirs = case.file();
         let header = *FrameIndex::parse(&theirs).unwrap().header();

@@ -90,7 +90,8 @@ impl PlaneSpace {
         let space = &mut self.bytes[..len];
         let was_here = self.was_coded;
         histogram::count(if was_here { space } else { dst }, counts);
-        let worth = |size: usize| (size as f64) < len as f64 * f64::from(threshold);
+        // A coded plane of its own length would be taken for a plain copy.
+        let worth = |size| size < len && (size as f64) < len as f64 * f64::from(threshold);
         let stored_len = match plan(counts, len) {
             Coding::Repeat(byte) if worth(1) => {
                 dst[0] = byte;
