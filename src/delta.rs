@@ -59,10 +59,20 @@ pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, D
     if oneshot::file_delta(src)? == Delta::None {
         return Err(DecodeErrorKind::NotADelta.into());
     }
-    let expected = oneshot::decoded_len(src, limits)?;
-    check_base_len(expected, base.len() as u64)?;
-    let mut dst = oneshot::zeroed(expected)?;
-    oneshot::decode_frames(src, &mut dst, &mut DecodeScratch::new())?;
+    let mut dst = match oneshot::decode_legacy(src, limits) {
+        Some(decoded) => {
+            let decoded = decoded?;
+            check_base_len(decoded.len() as u64, base.len() as u64)?;
+            decoded
+        }
+        None => {
+            let expected = oneshot::decoded_len(src, limits)?;
+            check_base_len(expected, base.len() as u64)?;
+            let mut dst = oneshot::zeroed(expected)?;
+            oneshot::decode_frames(src, &mut dst, &mut DecodeScratch::new())?;
+            dst
+        }
+    };
     apply(&mut dst, base);
     Ok(dst)
 }

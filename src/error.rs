@@ -183,6 +183,15 @@ impl DecodeError {
         self.place
     }
 
+    /// The same for an output of `have` bytes whose length was the limit.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn as_output_too_small(mut self, have: u64) -> Self {
+        if let DecodeErrorKind::LimitExceeded { requested: needed, .. } = self.kind {
+            self.kind = DecodeErrorKind::OutputTooSmall { needed, have };
+        }
+        self
+    }
+
     /// The error, found in the frame of this number.
     #[must_use]
     pub fn in_frame(mut self, frame: u64) -> Self {

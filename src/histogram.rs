@@ -32,3 +32,43 @@ pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
         }
     }
 }
+
+/// Whether a sample, short runs all over the plane, says that no code would shorten it by a
+/// twentieth. Planes for which a sample does not pay are never noise.
+///
+/// A code shortens a plane to no less than its entropy, and that is at least the collision entropy,
+/// -log2 Σp². Five per cent less than 8 bits a symbol need Σp² of 2^-7.6 = 1.32 / 256. Noise has
+/// 1 / 256, with a standard deviation of half a per cent of that in a sample of 4,096.
+pub(crate) fn is_noise(plane: &[u8]) -> bool {
+    const SHORTEST: usize = 32 * 1024;
+    const DISTANCE: usize = 1024;
+    const RUN: usize = 32;
+    if plane.len() < SHORTEST {
+        return false;
+    }
+    let mut tables = [[0_u16; SYMBOLS]; 2];
+    let [even, odd] = &mut tables;
+    let mut total = 0;
+    for part in plane.as_chunks::<DISTANCE>().0.iter().take(usize::from(u16::MAX) / RUN) {
+        for &[a, b] in part[..RUN].as_chunks().0 {
+            even[usize::from(a)] += 1;
+            odd[usize::from(b)] += 1;
+        }
+        total += RUN as u64;
+    }
+    let [even, odd] = &tables;
+    let collisions: u64 = even
+        .iter()
+        .zip(odd)
+        .map(|(&even, &odd)| u64::from(even) + u64::from(odd))
+        .map(|count| count * count)
+        .sum();
+    (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
+}
+
+/// The lowest and the highest symbol of a plane that is not empty.
+pub(crate) fn range(plane: &[u8]) -> (u8, u8) {
+    plane
+        .iter()
+        .fold((u8::MAX, 0), |(lowest, highest), &symbol| (lowest.min(symbol), highest.max(symbol)))
+}

@@ -7,27 +7,47 @@ use alloc::vec::Vec;
 
 use crate::dtype::DType;
 use crate::histogram::{self, SYMBOLS, StreamCounts};
-use crate::huffman::encode::{Coding, Plan, plan};
+use crate::huffman::encode::{Coding, Plan, Symbols, plan};
+use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
 use crate::huffman::{DecodeTable, STREAMS, decode};
 use crate::plane::{self, Layout};
 
+/// Replaces symbols by the numbers of their pairs.
+pub fn pack(plane: &mut [u8], lowest: u8) {
+    pairs::pack(plane, lowest);
+}
+
+/// The lowest and the highest symbol.
+pub fn range(plane: &[u8]) -> (u8, u8) {
+    histogram::range(plane)
+}
+
+/// Whether a sample says that a plane is noise.
+pub fn is_noise(plane: &[u8]) -> bool {
+    histogram::is_noise(plane)
+}
+
 /// Counts of a plane's symbols.
 #[derive(Debug)]
-pub struct Counts(Box<StreamCounts>);
+pub struct Counts(Box<StreamCounts>, Box<PairCounts>);
 
 impl Counts {
     pub fn new() -> Self {
-        Self(Box::new([[0; SYMBOLS]; STREAMS]))
+        Self(Box::new([[0; SYMBOLS]; STREAMS]), Box::new([[0; PAIRS]; STREAMS]))
     }
 
     pub fn count(&mut self, plane: &[u8]) {
         histogram::count(plane, &mut self.0);
     }
 
+    pub fn count_pairs(&mut self, packed: &[u8], lowest: u8) {
+        pairs::count(packed, lowest, &mut self.1, &mut self.0);
+    }
+
     /// How a plane with these counts would be coded.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
-            Coding::Streams(plan) => Some(Code(plan)),
+            Coding::Streams(plan) => Some(Code(plan, Box::new([Symbols::default(); PAIRS]))),
             _ => None,
         }
     }
@@ -40,7 +60,7 @@ impl Default for Counts {
 }
 
 /// A Huffman code for a plane.
-pub struct Code(Plan);
+pub struct Code(Plan, Box<PairCodes>);
 
 impl Code {
     pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
@@ -51,6 +71,10 @@ impl Code {
 
     pub fn encode_into(&self, plane: &[u8], coded: &mut [u8]) {
         self.0.encode(plane, coded);
+    }
+
+    pub fn encode_pairs_into(&mut self, packed: &[u8], lowest: u8, coded: &mut [u8]) {
+        self.0.encode_pairs(packed, lowest, &mut self.1, coded);
     }
 }
 

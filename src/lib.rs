@@ -20,6 +20,8 @@ mod huffman;
 #[cfg(feature = "kernels")]
 #[doc(hidden)]
 pub mod kernels;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 mod limits;
 #[cfg(feature = "alloc")]
 mod oneshot;

@@ -121,6 +121,10 @@ pub fn compress_frame_into(
 ///
 /// With the place: whatever is wrong with the file. `BaseRequired` if it holds a difference.
 pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    refuse_delta(src)?;
+    if let Some(decoded) = decode_legacy(src, limits) {
+        return decoded;
+    }
     let mut dst = zeroed(decoded_len(src, limits)?)?;
     decompress_into(src, &mut dst, &mut DecodeScratch::new())?;
     Ok(dst)
@@ -146,6 +150,13 @@ pub(crate) fn decode_frames(
     dst: &mut [u8],
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
+    let have = dst.len() as u64;
+    let limits = Limits { decoded_bytes: have, expansion: u32::MAX, ..Limits::default() };
+    if let Some(decoded) = decode_legacy(src, &limits) {
+        let decoded = decoded.map_err(|error| error.as_output_too_small(have))?;
+        dst[..decoded.len()].copy_from_slice(&decoded);
+        return Ok(decoded.len());
+    }
     let mut filled = 0;
     for (number, frame) in (0..).zip(Frames::new(src)) {
         let frame = frame?;
@@ -157,12 +168,28 @@ pub(crate) fn decode_frames(
     Ok(filled)
 }
 
-/// Bytes that a file decodes to, by its headers.
+/// All frames of a file of an old layout as they are; `None` if it has today's, or if this build
+/// cannot read the old ones.
+#[cfg_attr(not(feature = "legacy"), expect(unused_variables, reason = "there is nothing to do"))]
+pub(crate) fn decode_legacy(src: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, DecodeError>> {
+    #[cfg(feature = "legacy")]
+    if crate::legacy::is_legacy(src) {
+        return Some(crate::legacy::decode(src, limits));
+    }
+    None
+}
+
+/// Bytes that a file decodes to, by its headers. Those of most old layouts (feature `legacy`) do
+/// not say, so that such a file is decoded to learn it.
 ///
 /// # Errors
 ///
 /// What is wrong with the frames' headers and indexes, and `LimitExceeded`.
 pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
+    #[cfg(feature = "legacy")]
+    if crate::legacy::is_legacy(src) {
+        return Ok(crate::legacy::summary(src, limits)?.decoded_len);
+    }
     let mut total = 0;
     for (number, frame) in (0..).zip(Frames::new(src)) {
         let frame = frame?;
@@ -176,6 +203,10 @@ pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
 
 /// Whether a file holds a difference; its frames need not be whole.
 pub(crate) fn file_delta(src: &[u8]) -> Result<Delta, DecodeError> {
+    #[cfg(feature = "legacy")]
+    if crate::legacy::is_legacy(src) {
+        return Ok(if crate::legacy::is_delta(src) { Delta::Bytes } else { Delta::None });
+    }
     let header =
         crate::frame::Header::parse(src).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
     Ok(header.delta)

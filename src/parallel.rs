@@ -11,7 +11,9 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::write::{Envelope, Geometry, Tables, finish, prepare};
 use crate::frame::{Frame, Frames, decode_in_memory};
 use crate::limits::Limits;
-use crate::oneshot::{decoded_len, refuse_delta, zeroed};
+#[cfg(feature = "legacy")]
+use crate::oneshot::decompress_into;
+use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed};
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 
@@ -107,6 +109,10 @@ fn close_gaps(
 /// As [`decompress`](crate::decompress). Which of several faults is named may differ from run to
 /// run.
 pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    refuse_delta(src)?;
+    if let Some(decoded) = decode_legacy(src, limits) {
+        return decoded;
+    }
     let mut dst = zeroed(decoded_len(src, limits)?)?;
     par_decompress_into(src, &mut dst)?;
     Ok(dst)
@@ -118,6 +124,10 @@ pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeErro
 ///
 /// As [`par_decompress`], and `OutputTooSmall`.
 pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeError> {
+    #[cfg(feature = "legacy")]
+    if crate::legacy::is_legacy(src) {
+        return decompress_into(src, dst, &mut DecodeScratch::new());
+    }
     refuse_delta(src)?;
     let frames: Vec<Frame<'_>> = Frames::new(src).collect::<Result<_, _>>()?;
     let needed: u64 = frames.iter().map(Frame::decoded_len).sum();

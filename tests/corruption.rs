@@ -82,6 +82,8 @@ fn decode(name: &str, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     match (&decoded, &streamed) {
         (Ok(decoded), Ok(streamed)) => assert!(decoded == streamed, "{name}: other data"),
         (Err(_), Err(_)) => {}
+        // A damaged version: only whole inputs are read in the old layouts.
+        (_, Err(error)) if matches!(error.kind(), DecodeErrorKind::UnsupportedVersion(_)) => {}
         _ => panic!("{name}: {:?}, but streaming {:?}", decoded.err(), streamed.err()),
     }
     decoded

@@ -1,10 +1,11 @@
 //! Files that releases of the original wrote, and files that use every freedom of the format,
 //! decode to the right bytes; and what we make of the same data is never larger.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use zipnn::{DType, Limits, Options};
+use zipnn::{DecodeError, DecodeErrorKind, Limits};
 
 /// The folders of golden files that are there: the spread in this repository, and the whole
 /// collection beside it.
@@ -41,6 +42,21 @@ impl Case {
         self.entry[key].as_u64().unwrap() as usize
     }
 
+    /// The letter that the format's description gives to releases with one header.
+    fn family(&self) -> &str {
+        self.text("family").unwrap_or("synthetic")
+    }
+
+    /// Whether the file needs the feature `legacy`.
+    fn is_legacy(&self) -> bool {
+        let is_half = matches!(self.text("dtype"), Some("bfloat16" | "float16"));
+        match self.family() {
+            "A" | "B1" | "B2" => true,
+            "C" => !is_half,
+            _ => false,
+        }
+    }
+
     fn original(&self) -> Vec<u8> {
         let mut original = self.bytes("original");
         original.truncate(self.len("original_len"));
@@ -63,29 +79,33 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn decode(case: &Case) -> Result<Vec<u8>, String> {
+/// Decodes a file, against its base where it holds a difference.
+fn decode(case: &Case) -> Result<Vec<u8>, DecodeError> {
     let file = case.bytes("file");
-    zipnn::decompress(&file, &Limits::default()).map_err(|error| error.to_string())
+    let limits = Limits::default();
+    if case.text("delta").is_none() {
+        return zipnn::decompress(&file, &limits);
+    }
+    let error = zipnn::decompress(&file, &limits).unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::BaseRequired, "{}", case.name());
+    let mut base = case.bytes("delta");
+    base.truncate(case.len("delta_len"));
+    zipnn::delta::decompress(&file, &base, &limits)
 }
 
-#[test]
-fn all_files_decode() {
+/// Decodes files, says how many of each family did, and fails unless all did.
+fn check(cases: &[Case]) {
+    let mut passed = BTreeMap::<_, usize>::new();
     let mut failed = 0;
-    let cases = cases();
-    for case in &cases {
-        if case.text("delta").is_some() {
-            continue;
-        }
+    for case in cases {
         match decode(case) {
-            Ok(decoded) if decoded == case.original() => {}
+            Ok(decoded) if decoded == case.original() => {
+                *passed.entry(case.family()).or_default() += 1;
+            }
             Ok(decoded) => {
                 failed += 1;
-                println!(
-                    "{}: wrong bytes ({} of {})",
-                    case.name(),
-                    decoded.len(),
-                    case.original().len()
-                );
+                let expected = case.original().len();
+                println!("{}: wrong bytes ({} of {expected})", case.name(), decoded.len());
             }
             Err(error) => {
                 failed += 1;
@@ -93,5 +113,37 @@ fn all_files_decode() {
             }
         }
     }
+    println!("passed by family: {passed:?}");
     assert_eq!(failed, 0, "of {} files", cases.len());
+}
+
+#[test]
+fn all_files_decode() {
+    let (_, cases): (Vec<_>, Vec<_>) = cases().into_iter().partition(Case::is_legacy);
+    check(&cases);
+}
+
+#[cfg(feature = "legacy")]
+#[test]
+fn all_files_of_old_layouts_decode() {
+    let (cases, _): (Vec<_>, Vec<_>) = cases().into_iter().partition(Case::is_legacy);
+    check(&cases);
+    for case in &cases {
+        let summary = zipnn::legacy::summary(&case.bytes("file"), &Limits::default()).unwrap();
+        let version = summary.version.map(|number| number.to_string()).join(".");
+        assert_eq!(case.text("version"), Some(&*version), "{}", case.name());
+        assert_eq!(summary.decoded_len, case.len("original_len") as u64, "{}", case.name());
+        assert_eq!(summary.lost, 0, "{}", case.name());
+    }
+}
+
+#[cfg(not(feature = "legacy"))]
+#[test]
+fn files_of_old_layouts_are_refused() {
+    let (cases, _): (Vec<_>, Vec<_>) = cases().into_iter().partition(Case::is_legacy);
+    for case in &cases {
+        let error = decode(case).unwrap_err();
+        let is_refused = matches!(error.kind(), DecodeErrorKind::UnsupportedVersion([0, 1..=3, _]));
+        assert!(is_refused, "{}: {error}", case.name());
+    }
 }

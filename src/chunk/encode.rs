@@ -5,16 +5,25 @@ use alloc::vec::Vec;
 
 use super::method;
 use crate::histogram::{self, SYMBOLS, StreamCounts};
-use crate::huffman::STREAMS;
-use crate::huffman::encode::{Coding, plan};
+use crate::huffman::encode::{Coding, Symbols, plan};
+use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
+use crate::huffman::{MAX_WRITTEN_PLANE, STREAMS};
 use crate::plane::{self, Layout, MAX_PLANES};
 
 /// What an encoder needs besides input and output. Keep it from call to call: then only the first
 /// of them allocates.
 #[derive(Debug)]
 pub struct EncodeScratch {
-    counts: Box<StreamCounts>,
     planes: [PlaneSpace; MAX_PLANES],
+    tables: Tables,
+}
+
+/// The tables that a plane is analysed and coded with.
+#[derive(Debug)]
+struct Tables {
+    counts: Box<StreamCounts>,
+    pair_counts: Box<PairCounts>,
+    pair_codes: Box<PairCodes>,
 }
 
 /// Where a plane waits to be coded.
@@ -29,7 +38,12 @@ struct PlaneSpace {
 impl EncodeScratch {
     /// Scratch without space for planes.
     pub fn new() -> Self {
-        Self { counts: Box::new([[0; SYMBOLS]; STREAMS]), planes: Default::default() }
+        let tables = Tables {
+            counts: Box::new([[0; SYMBOLS]; STREAMS]),
+            pair_counts: Box::new([[0; PAIRS]; STREAMS]),
+            pair_codes: Box::new([Symbols::default(); PAIRS]),
+        };
+        Self { planes: Default::default(), tables }
     }
 }
 
@@ -78,41 +92,102 @@ pub(crate) fn encode(
     for ((stored, space), dst) in
         stored.iter_mut().zip(&mut scratch.planes).zip(dst).take(layout.planes)
     {
-        *stored = space.encode(dst, threshold, &mut scratch.counts);
+        *stored = space.encode(dst, threshold, &mut scratch.tables);
     }
     stored
 }
 
 impl PlaneSpace {
     /// Encodes the plane that is here or in `dst`, as `was_coded` says.
-    fn encode(&mut self, dst: &mut [u8], threshold: f32, counts: &mut StreamCounts) -> Stored {
-        let len = dst.len();
-        let space = &mut self.bytes[..len];
-        let was_here = self.was_coded;
-        histogram::count(if was_here { space } else { dst }, counts);
-        // A coded plane of its own length would be taken for a plain copy.
-        let worth = |size| size < len && (size as f64) < len as f64 * f64::from(threshold);
-        let stored_len = match plan(counts, len) {
-            Coding::Repeat(byte) if worth(1) => {
-                dst[0] = byte;
-                1
-            }
-            Coding::Streams(plan) if worth(plan.size()) => {
-                if !was_here {
-                    space.copy_from_slice(dst);
-                }
-                plan.encode(space, &mut dst[..plan.size()]);
-                plan.size()
-            }
-            _ => {
-                if was_here {
-                    dst.copy_from_slice(space);
-                }
-                self.was_coded = false;
-                return Stored { method: method::RAW, len };
-            }
-        };
-        self.was_coded = true;
-        Stored { method: method::HUFFMAN, len: stored_len }
+    fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
+        let space = &mut self.bytes[..dst.len()];
+        let stored_len = encode_plane(space, dst, self.was_coded, threshold, tables);
+        self.was_coded = stored_len.is_some();
+        match stored_len {
+            Some(len) => Stored { method: method::HUFFMAN, len },
+            None => Stored { method: method::RAW, len: dst.len() },
+        }
     }
+}
+
+/// Encodes a plane that is in `space` or in `dst` into `dst` and returns the length of its code, or
+/// leaves it there as it is, where a code is not worth it.
+fn encode_plane(
+    space: &mut [u8],
+    dst: &mut [u8],
+    is_in_space: bool,
+    threshold: f32,
+    tables: &mut Tables,
+) -> Option<usize> {
+    let len = dst.len();
+    // A coded plane of its own length would be taken for a plain copy.
+    let worth = |size| size < len && (size as f64) < len as f64 * f64::from(threshold);
+    let plane = if is_in_space { &*space } else { &*dst };
+    let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
+    // A narrow plane is never noise: which is asked first makes no difference but to the time.
+    let (lowest, is_noise) = if is_in_space {
+        let lowest = narrow(plane);
+        (lowest, lowest.is_none() && is_noise())
+    } else if is_noise() {
+        (None, true)
+    } else {
+        (narrow(plane), false)
+    };
+    let coding = match lowest {
+        _ if is_noise => Coding::Raw,
+        Some(lowest) => {
+            if !is_in_space {
+                space.copy_from_slice(dst);
+            }
+            pairs::pack(space, lowest);
+            pairs::count(space, lowest, &mut tables.pair_counts, &mut tables.counts);
+            plan(&tables.counts, space.len())
+        }
+        None => {
+            histogram::count(plane, &mut tables.counts);
+            plan(&tables.counts, plane.len())
+        }
+    };
+    match (coding, lowest) {
+        (Coding::Repeat(byte), _) if worth(1) => {
+            dst[0] = byte;
+            Some(1)
+        }
+        (Coding::Streams(plan), Some(lowest)) if worth(plan.size()) => {
+            let dst = &mut dst[..plan.size()];
+            plan.encode_pairs(space, lowest, &mut tables.pair_codes, dst);
+            Some(plan.size())
+        }
+        (Coding::Streams(plan), None) if worth(plan.size()) => {
+            if !is_in_space {
+                space.copy_from_slice(dst);
+            }
+            plan.encode(space, &mut dst[..plan.size()]);
+            Some(plan.size())
+        }
+        (_, lowest) => {
+            match lowest {
+                Some(lowest) => pairs::unpack(space, lowest, dst),
+                _ if is_in_space => dst.copy_from_slice(space),
+                _ => {}
+            }
+            None
+        }
+    }
+}
+
+/// Up to this threshold, what a sample takes for noise would not be coded anyway.
+const NOISE_THRESHOLD: f32 = 0.95;
+
+/// Below this length, tables of pairs cost more than they save.
+const SHORTEST_IN_PAIRS: usize = 16 * 1024;
+
+/// The lowest symbol of a plane whose symbols can be coded in pairs.
+fn narrow(plane: &[u8]) -> Option<u8> {
+    let is_worth_tables = (SHORTEST_IN_PAIRS..=MAX_WRITTEN_PLANE).contains(&plane.len());
+    if !is_worth_tables || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
+        return None;
+    }
+    let (lowest, highest) = histogram::range(plane);
+    (usize::from(highest - lowest) < SPAN).then_some(lowest)
 }

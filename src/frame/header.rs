@@ -62,7 +62,7 @@ impl Form {
         }
     }
 
-    const fn from_code(code: u8) -> Option<Self> {
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Bytes),
             2 => Some(Self::Torch),

@@ -43,21 +43,27 @@ impl<'a> Shape<'a> {
         if form == Form::Bytes {
             return Ok((None, HEADER_LEN));
         }
+        let (shape, end) = Self::parse_at(frame, HEADER_LEN)?;
+        Ok((Some(shape), end))
+    }
+
+    /// Reads the shape that begins at `at`, and finds where it ends.
+    pub(crate) fn parse_at(frame: &'a [u8], at: usize) -> Result<(Self, usize), DecodeErrorKind> {
         let byte_at = |at: usize| {
             frame.get(at).copied().ok_or(DecodeErrorKind::Truncated {
                 needed: at as u64 + 1,
                 have: frame.len() as u64,
             })
         };
-        let count = byte_at(HEADER_LEN)?;
-        let start = HEADER_LEN + 1;
+        let count = byte_at(at)?;
+        let start = at + 1;
         let mut end = start;
         for _ in 0..count {
             let len = value_len(byte_at(end)?);
             end += 1 + len;
             byte_at(end - 1)?;
         }
-        Ok((Some(Self { dimensions: &frame[start..end], count }), end))
+        Ok((Self { dimensions: &frame[start..end], count }, end))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Coding a plane: first the decision how, with its exact size, then the bytes.
 
 use super::lengths::{self, Ranking};
+use super::pairs::{self, PairCodes};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, MAX_WRITTEN_PLANE, STREAMS, table};
 use crate::histogram::{SYMBOLS, StreamCounts};
@@ -20,7 +21,7 @@ pub(crate) enum Coding {
 
 /// A code for a plane, with all sizes known.
 pub(crate) struct Plan {
-    codes: [u32; SYMBOLS],
+    codes: [Symbols; SYMBOLS],
     tree: [u8; weights::MAX_SIZE],
     tree_size: usize,
     stream_sizes: [usize; STREAMS],
@@ -36,7 +37,7 @@ impl Plan {
 /// Decides how to store a plane of `plane_len` bytes with these counts. Whether a plan is worth it
 /// is for the caller to say.
 pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
-    if plane_len < 2 || plane_len > MAX_WRITTEN_PLANE {
+    if !(2..=MAX_WRITTEN_PLANE).contains(&plane_len) {
         return Coding::Raw;
     }
     let mut total = [0; SYMBOLS];
@@ -91,74 +92,140 @@ impl Plan {
 
     /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
+        let [w0, w1, w2, w3] = self.write_head(dst);
+        let mut parts = plane.chunks(plane.len().div_ceil(STREAMS));
+        let mut two = || core::array::from_fn(|_| parts.next().unwrap_or_default());
+        encode_two(two(), &self.codes, [w0, w1]);
+        encode_two(two(), &self.codes, [w2, w3]);
+    }
+
+    /// The same for a plane that has been packed into pairs.
+    pub(crate) fn encode_pairs(
+        &self,
+        packed: &[u8],
+        lowest: u8,
+        codes: &mut PairCodes,
+        dst: &mut [u8],
+    ) {
+        pairs::join(&self.codes, lowest, codes);
+        let [w0, w1, w2, w3] = self.write_head(dst);
+        let mut parts = packed.chunks(packed.len() / STREAMS);
+        let mut two = || core::array::from_fn(|_| parts.next().unwrap_or_default());
+        pairs::encode_two(two(), codes, [w0, w1]);
+        pairs::encode_two(two(), codes, [w2, w3]);
+    }
+
+    /// Writes everything before the streams, and cuts what follows into their places.
+    fn write_head<'d>(&self, dst: &'d mut [u8]) -> [StreamWriter<'d>; STREAMS] {
         let (tree, rest) = dst.split_at_mut(self.tree_size);
         tree.copy_from_slice(&self.tree[..self.tree_size]);
         let (jumps, mut rest) = rest.split_at_mut(JUMP_TABLE);
         for (jump, size) in jumps.chunks_exact_mut(2).zip(self.stream_sizes) {
             jump.copy_from_slice(&(size as u16).to_le_bytes());
         }
-        let parts = plane.chunks(plane.len().div_ceil(STREAMS));
-        for (part, size) in parts.zip(self.stream_sizes) {
-            let (stream, behind) = rest.split_at_mut(size);
-            encode_stream(part, &self.codes, stream);
+        self.stream_sizes.map(|size| {
+            let (stream, behind) = core::mem::take(&mut rest).split_at_mut(size);
             rest = behind;
-        }
+            StreamWriter { room: stream, pending: 0, pending_bits: 0 }
+        })
     }
 }
 
-/// Codes `symbols`, last first, and the end mark into `dst`, which has exactly the size needed.
-fn encode_stream(symbols: &[u8], codes: &[u32; SYMBOLS], dst: &mut [u8]) {
-    let mut writer = StreamWriter { dst, len: 0, pending: 0, pending_bits: 0 };
-    let (head, groups) = symbols.as_rchunks::<GROUP>();
-    for group in groups.iter().rev() {
-        for &symbol in group.iter().rev() {
-            writer.push(codes[usize::from(symbol)]);
+/// Codes the symbols of two streams, last first, and their end marks. Two, so that neither waits
+/// for itself.
+fn encode_two(streams: [&[u8]; 2], codes: &[Symbols; SYMBOLS], writers: [StreamWriter<'_>; 2]) {
+    let [mut first, mut second] = writers;
+    let [(head0, groups0), (head1, groups1)] = streams.map(|stream| stream.as_rchunks());
+    let common = groups0.len().min(groups1.len());
+    let (rest0, both0) = groups0.split_at(groups0.len() - common);
+    let (rest1, both1) = groups1.split_at(groups1.len() - common);
+    for (group0, group1) in both0.iter().zip(both1).rev() {
+        first.write(group0, codes);
+        second.write(group1, codes);
+    }
+    for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
+        for group in rest.iter().rev() {
+            writer.write(group, codes);
         }
-        writer.flush();
+        writer.write_few(head, codes);
+        writer.finish();
     }
-    for &symbol in head.iter().rev() {
-        writer.push(codes[usize::from(symbol)]);
-    }
-    writer.flush();
-    const END_MARK: u32 = 1 << 16 | 1;
-    writer.push(END_MARK);
-    writer.flush();
-    writer.finish();
 }
 
-struct StreamWriter<'a> {
-    dst: &'a mut [u8],
-    len: usize,
-    pending: u64,
-    pending_bits: u32,
+/// The code of a symbol, or of several behind each other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Symbols {
+    pub(crate) bits: u32,
+    /// How many bits.
+    pub(crate) len: u32,
+}
+
+/// A stream while it is written. It has exactly the room that it takes.
+#[derive(Default)]
+pub(crate) struct StreamWriter<'a> {
+    /// Where finished bytes go.
+    room: &'a mut [u8],
+    /// Bits that are not in the output yet, the oldest lowest.
+    pub(crate) pending: u64,
+    pub(crate) pending_bits: u32,
 }
 
 impl StreamWriter<'_> {
+    /// Appends a code. Fewer than 64 bits may be pending when they are flushed.
     #[inline(always)]
-    fn push(&mut self, code: u32) {
-        self.pending |= u64::from(code & 0xffff) << (self.pending_bits & 63);
-        self.pending_bits += code >> 16;
+    pub(crate) fn push(&mut self, code: Symbols) {
+        self.pending |= u64::from(code.bits) << (self.pending_bits % u64::BITS);
+        self.pending_bits += code.len;
     }
 
     /// Moves the finished bytes to the output.
     #[inline(always)]
-    fn flush(&mut self) {
-        let bytes = self.pending.to_le_bytes();
-        match self.dst.get_mut(self.len..self.len + 8) {
-            Some(window) => window.copy_from_slice(&bytes),
-            None => {
-                let room = self.dst.len() - self.len;
-                self.dst[self.len..].copy_from_slice(&bytes[..room]);
+    pub(crate) fn flush(&mut self) {
+        let finished = (self.pending_bits % u64::BITS / 8) as usize;
+        let room = core::mem::take(&mut self.room);
+        self.room = match room.first_chunk_mut() {
+            Some(window) => {
+                *window = self.pending.to_le_bytes();
+                &mut room[finished..]
             }
-        }
-        let finished = self.pending_bits / 8;
-        self.len += finished as usize;
+            None => write_end(room, self.pending, finished),
+        };
         self.pending >>= finished * 8;
         self.pending_bits %= 8;
     }
 
-    fn finish(self) {
-        let len = self.len + usize::from(self.pending_bits > 0);
-        debug_assert_eq!(len, self.dst.len(), "the size of a stream was foretold");
+    /// Codes a group of symbols, last first.
+    #[inline(always)]
+    fn write(&mut self, group: &[u8; GROUP], codes: &[Symbols; SYMBOLS]) {
+        for &symbol in group.iter().rev() {
+            self.push(codes[usize::from(symbol)]);
+        }
+        self.flush();
     }
+
+    /// Codes fewer symbols than a group has, last first.
+    fn write_few(&mut self, symbols: &[u8], codes: &[Symbols; SYMBOLS]) {
+        for &symbol in symbols.iter().rev() {
+            self.push(codes[usize::from(symbol)]);
+        }
+        self.flush();
+    }
+
+    /// Writes the end mark.
+    pub(crate) fn finish(mut self) {
+        self.push(Symbols { bits: 1, len: 1 });
+        self.flush();
+        let unfinished = usize::from(self.pending_bits > 0);
+        debug_assert_eq!(unfinished, self.room.len(), "the size of a stream was foretold");
+    }
+}
+
+/// Writes what is pending where there is no room for all of it, and returns the room behind what is
+/// finished. The writer itself is not passed, so that it can live in registers.
+#[cold]
+fn write_end(room: &mut [u8], pending: u64, finished: usize) -> &mut [u8] {
+    for (to, byte) in room.iter_mut().zip(pending.to_le_bytes()) {
+        *to = byte;
+    }
+    room.get_mut(finished..).unwrap_or_default()
 }

@@ -12,6 +12,8 @@ pub(crate) mod encode;
 mod fse;
 #[cfg(feature = "alloc")]
 mod lengths;
+#[cfg(feature = "alloc")]
+pub(crate) mod pairs;
 mod table;
 mod weights;
 

@@ -1,5 +1,7 @@
 //! Codes from code lengths, and the table that decodes several symbols at a time.
 
+#[cfg(feature = "alloc")]
+use super::encode::Symbols;
 use super::weights::CodeLengths;
 use crate::histogram::SYMBOLS;
 
@@ -147,15 +149,15 @@ impl Order {
     }
 }
 
-/// The code of each symbol, its length in the upper half.
+/// The code of each symbol.
 #[cfg(feature = "alloc")]
-pub(super) fn codes(code: &CodeLengths) -> [u32; SYMBOLS] {
-    let mut codes = [0; SYMBOLS];
-    let mut cell = 0_u32;
+pub(super) fn codes(code: &CodeLengths) -> [Symbols; SYMBOLS] {
+    let mut codes = [Symbols::default(); SYMBOLS];
+    let mut cell = 0;
     for &symbol in Order::new(code).symbols() {
-        let bits = u32::from(code.bits[usize::from(symbol)]);
-        let unused = code.longest - bits;
-        codes[usize::from(symbol)] = bits << 16 | cell >> unused;
+        let len = u32::from(code.bits[usize::from(symbol)]);
+        let unused = code.longest - len;
+        codes[usize::from(symbol)] = Symbols { bits: cell >> unused, len };
         cell += 1 << unused;
     }
     codes

@@ -1,0 +1,80 @@
+//! Frames of 16-bit elements in releases 0.3.0 to 0.3.4, which have today's layout.
+//!
+//! Except that releases 0.3.0 and 0.3.1 left out the last byte of an input of odd length, but
+//! count it in the header: both planes of the last chunk are equally long.
+
+use std::boxed::Box;
+
+use super::cursor::Cursor;
+use super::output::Output;
+use super::pieces::Pieces;
+use crate::chunk::{DecodeScratch, Method};
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::frame::{self, Header, Shape};
+use crate::huffman::DecodeTable;
+use crate::oneshot::zeroed;
+use crate::plane;
+
+/// Planes of an element.
+const PLANES: usize = 2;
+
+/// Whether the writer left out the last byte.
+pub(super) fn is_short(header: &Header) -> bool {
+    matches!(header.version, [0, 3, 0 | 1]) && !header.decoded_len.is_multiple_of(PLANES as u64)
+}
+
+/// Decodes the frame in `bytes`.
+pub(super) fn decode(
+    header: &Header,
+    bytes: &[u8],
+    output: &mut Output<'_>,
+) -> Result<(), DecodeError> {
+    if is_short(header) { decode_short(header, bytes, output) } else { decode_whole(bytes, output) }
+}
+
+fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError> {
+    let frame = frame::Frame::parse(bytes)?;
+    for chunk in frame.index().chunks() {
+        for method in chunk.methods() {
+            output.met(match method {
+                Method::Raw => "raw",
+                Method::Repeat => "repeat",
+                Method::Huffman => "huffman",
+            });
+        }
+    }
+    let dst = output.grow(frame.decoded_len(), bytes.len())?;
+    frame.decode_into(dst, &mut DecodeScratch::new().with_len(frame.scratch_len())?)?;
+    Ok(())
+}
+
+/// Chunks are whole words but for the last, so that the planes of all can be merged at once.
+fn decode_short(header: &Header, bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError> {
+    let len = header.decoded_len.saturating_sub(1);
+    let plane_len = len / PLANES as u64;
+    output.check(len, bytes.len())?;
+    let (_, tables_at) = Shape::parse(bytes, header.form)?;
+    let mut cursor = Cursor::new(bytes, tables_at);
+    // Counted with the missing byte, which may be in a chunk of its own.
+    let chunks = header.chunk_count();
+    let methods = [cursor.take(chunks)?, cursor.take(chunks)?];
+    let ends = [cursor.numbers(chunks)?, cursor.numbers(chunks)?];
+    let piece_len = usize::try_from(header.chunk_len() / PLANES as u64).unwrap_or(usize::MAX);
+    let mut table = Box::<DecodeTable>::default();
+    let mut planes = [zeroed(plane_len)?, zeroed(plane_len)?];
+    for (index, ((plane, methods), ends)) in planes.iter_mut().zip(methods).zip(ends).enumerate() {
+        let stored_len = ends.last().map_or(0, |end| u64::from_le_bytes(*end));
+        cursor
+            .take(stored_len)
+            .and_then(|stored| {
+                Pieces { stored, ends, methods: Some(methods), piece_len }
+                    .decode(plane, &mut table, output)
+            })
+            .map_err(|kind: DecodeErrorKind| DecodeError::from(kind).in_plane(index))?;
+    }
+    let [low, high] = &planes;
+    let dst = output.grow(len, bytes.len())?;
+    plane::merge(header.layout(), [low, high, &[], &[]], dst);
+    output.lost = output.lost.saturating_add(1);
+    Ok(())
+}

@@ -1,0 +1,294 @@
+//! Frames of the old layouts: where they begin and end, and what they hold.
+
+use super::blob::Codec;
+use super::cursor::Cursor;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::frame::header::MAGIC;
+use crate::frame::{Form, Header, Shape};
+
+/// Set in the streaming byte of a file of several frames.
+const STREAMING: u8 = 128;
+
+/// Offsets of the fields that release 0.1.1 had.
+mod at_first {
+    pub(super) const CODEC: usize = 4;
+    pub(super) const PARTITIONS_LOG2: usize = 6;
+    pub(super) const ROTATION: usize = 7;
+    pub(super) const DTYPE: usize = 8;
+    pub(super) const LOSSY: usize = 9;
+}
+
+/// Offsets of the fields since release 0.2.0.
+mod at {
+    pub(super) const BYTE_GROUP: usize = 5;
+    pub(super) const ROTATION: usize = 6;
+    pub(super) const CODEC: usize = 7;
+    pub(super) const FORM: usize = 8;
+    pub(super) const DELTA: usize = 9;
+    pub(super) const STREAMING: usize = 13;
+    pub(super) const DTYPE: usize = 15;
+    /// Of four bytes, in release 0.2.4.
+    pub(super) const SHORT_FRAME_LEN: usize = 16;
+    /// Of eight bytes, since release 0.3.0.
+    pub(super) const FRAME_LEN: usize = 24;
+}
+
+/// The releases that share a header, by the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Only 0.1.1: no types of elements, one frame.
+    Since0_1_1,
+    /// To 0.2.3: one frame, whose length is nowhere.
+    Since0_2_0,
+    /// Only 0.2.4: frames of less than 4 GiB, one after the other.
+    Since0_2_4,
+    /// To 0.3.4: today's header.
+    Since0_3_0,
+}
+
+impl Family {
+    fn of(version: [u8; 3]) -> Option<Self> {
+        match version {
+            [0, 1, _] => Some(Self::Since0_1_1),
+            [0, 2, 0..=3] => Some(Self::Since0_2_0),
+            [0, 2, 4] => Some(Self::Since0_2_4),
+            [0, 3, 0..=4] => Some(Self::Since0_3_0),
+            _ => None,
+        }
+    }
+
+    const fn header_len(self) -> usize {
+        match self {
+            Self::Since0_1_1 | Self::Since0_2_0 => 16,
+            Self::Since0_2_4 => 20,
+            Self::Since0_3_0 => 32,
+        }
+    }
+
+    /// The compressor behind a code. Codes of the original's own Huffman coder go with 16-bit
+    /// elements only, where none is looked up.
+    const fn codec(self, code: u8) -> Option<Codec> {
+        match (self, code) {
+            (Self::Since0_1_1, 1) => Some(Codec::Zstd),
+            (Self::Since0_1_1, 2) => Some(Codec::Lz4),
+            (Self::Since0_1_1, 3) => Some(Codec::Snappy),
+            (Self::Since0_1_1, _) => None,
+            (Self::Since0_2_0 | Self::Since0_2_4, 0 | 1) => Some(Codec::Zstd),
+            (Self::Since0_3_0, 0 | 2) => Some(Codec::Zstd),
+            (_, 3) => Some(Codec::Lz4),
+            (_, 4) => Some(Codec::Snappy),
+            _ => None,
+        }
+    }
+}
+
+/// What follows the header and the shape.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Body {
+    /// The input, compressed as a whole.
+    Blob,
+    /// Four planes, each compressed as a whole.
+    Planes {
+        /// Whether elements were rotated.
+        rotated: bool,
+    },
+    /// Elements of which only the lower bytes are stored.
+    Integers {
+        /// How many.
+        width: usize,
+        /// Whether elements were rotated.
+        rotated: bool,
+    },
+    /// Two planes in pieces that are Huffman coded.
+    Halves {
+        /// Whether elements were rotated.
+        rotated: bool,
+    },
+    /// Today's layout.
+    Chunks(Header),
+}
+
+/// A frame of one of the old layouts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'a> {
+    /// The release that the header names. In 0.1.1 the last number is missing.
+    pub(super) version: [u8; 3],
+    /// Name of the type of the elements.
+    pub(super) dtype: &'static str,
+    /// What it holds.
+    pub(super) body: Body,
+    codec: (u8, Option<Codec>),
+    /// The whole frame.
+    pub(super) bytes: &'a [u8],
+    body_at: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads header and shape of the frame that `bytes` begin with.
+    fn parse(family: Family, bytes: &'a [u8]) -> Result<Self, DecodeErrorKind> {
+        let header_len = family.header_len();
+        let header = Cursor::new(bytes, 0).take(header_len as u64)?;
+        if !header.starts_with(&MAGIC) {
+            return Err(DecodeErrorKind::BadMagic);
+        }
+        let field = |at: usize| header.get(at).copied().unwrap_or_default();
+        let (dtype, body, has_shape, code) = match family {
+            Family::Since0_1_1 => {
+                let (body, has_shape) = untyped_body(field)?;
+                ("bytes", body, has_shape, field(at_first::CODEC))
+            }
+            _ => {
+                let form = Form::from_code(field(at::FORM))
+                    .ok_or(DecodeErrorKind::UnsupportedForm(field(at::FORM)))?;
+                let (dtype, body) = typed_body(family, header, field)?;
+                (dtype, body, form != Form::Bytes, field(at::CODEC))
+            }
+        };
+        let bytes = Cursor::new(bytes, 0).take(frame_len(family, header, bytes.len())?)?;
+        let body_at = if has_shape { Shape::parse_at(bytes, header_len)?.1 } else { header_len };
+        let tiny = if family == Family::Since0_1_1 { 1 } else { field(4) };
+        Ok(Self {
+            version: [field(2), field(3), tiny],
+            dtype,
+            body,
+            codec: (code, family.codec(code)),
+            bytes,
+            body_at,
+        })
+    }
+
+    /// Reads what follows header and shape.
+    pub(super) fn cursor(&self) -> Cursor<'a> {
+        Cursor::new(self.bytes, self.body_at)
+    }
+
+    /// The compressor of the parts that are marked as compressed.
+    pub(super) fn codec(&self) -> Result<Codec, DecodeErrorKind> {
+        let (code, codec) = self.codec;
+        codec.ok_or(DecodeErrorKind::UnsupportedMethod(code))
+    }
+}
+
+/// The body in a file of release 0.1.1, and whether a shape precedes it. Tensors have a code for
+/// their type, but the shape only where the input is split in planes.
+fn untyped_body(field: impl Fn(usize) -> u8) -> Result<(Body, bool), DecodeErrorKind> {
+    // Options that changed the data; no file is known that used them.
+    for option in [at_first::ROTATION, at_first::LOSSY] {
+        if field(option) != 0 {
+            return Err(DecodeErrorKind::UnsupportedMethod(field(option)));
+        }
+    }
+    match field(at_first::PARTITIONS_LOG2) {
+        0 => Ok((Body::Blob, false)),
+        2 => Ok((Body::Planes { rotated: false }, field(at_first::DTYPE) != 0)),
+        partitions => Err(DecodeErrorKind::UnsupportedByteGroup(partitions)),
+    }
+}
+
+/// Type and body in a file of a later release.
+fn typed_body(
+    family: Family,
+    header: &[u8],
+    field: impl Fn(usize) -> u8,
+) -> Result<(&'static str, Body), DecodeErrorKind> {
+    let group = field(at::BYTE_GROUP);
+    let rotated = field(at::ROTATION) == 1;
+    let unsupported = Err(DecodeErrorKind::UnsupportedByteGroup(group));
+    match (field(at::DTYPE), group) {
+        (1 | 2, 220) => Ok(("float32", Body::Planes { rotated })),
+        (1 | 2, _) => unsupported,
+        (4..=6, _) if family == Family::Since0_3_0 => {
+            let header = Header::parse_following(header)?;
+            Ok((header.dtype.name(), Body::Chunks(header)))
+        }
+        (4 | 5, 10) => Ok(("float16", Body::Halves { rotated })),
+        (6, 10) => Ok(("bfloat16", Body::Halves { rotated })),
+        (4..=6, _) => unsupported,
+        (15, _) => {
+            // By the largest value, as releases up to 0.3.4 wrote them; they could not read back
+            // the second and the last.
+            let width = match group {
+                1 => 1,
+                9 => 2,
+                41 => 3,
+                255 => 4,
+                _ => return unsupported,
+            };
+            Ok(("uint32", Body::Integers { width, rotated }))
+        }
+        (code, _) => Err(DecodeErrorKind::UnsupportedDType(code)),
+    }
+}
+
+/// Bytes of the frame with this header, of `have` that are there.
+fn frame_len(family: Family, header: &[u8], have: usize) -> Result<u64, DecodeErrorKind> {
+    let len = match family {
+        Family::Since0_1_1 | Family::Since0_2_0 => have as u64,
+        Family::Since0_2_4 => {
+            u32::from_le_bytes(Cursor::new(header, at::SHORT_FRAME_LEN).array()?).into()
+        }
+        Family::Since0_3_0 => Cursor::new(header, at::FRAME_LEN).number()?,
+    };
+    if len < family.header_len() as u64 {
+        return Err(DecodeErrorKind::InvalidLength);
+    }
+    Ok(len)
+}
+
+/// Whether the header of a file says that it holds a difference, which began with release 0.3.3.
+pub(super) fn is_delta(src: &[u8]) -> bool {
+    version(src).and_then(Family::of) == Some(Family::Since0_3_0)
+        && src.get(at::DELTA).is_some_and(|&delta| delta != 0)
+}
+
+fn version(src: &[u8]) -> Option<[u8; 3]> {
+    Cursor::new(src, 2).array().ok()
+}
+
+/// The frames of a file, in order. The version of the first decides on the layout of all.
+///
+/// After an error there are no more frames.
+#[derive(Debug, Clone)]
+pub(super) struct Frames<'a> {
+    rest: &'a [u8],
+    number: u64,
+    family: Option<Family>,
+    /// Whether frames follow the first.
+    several: bool,
+}
+
+impl<'a> Frames<'a> {
+    /// The frames of `file`, which is never without one.
+    pub(super) fn new(file: &'a [u8]) -> Self {
+        let family = version(file).and_then(Family::of);
+        let several = match family {
+            Some(Family::Since0_2_4) => true,
+            Some(Family::Since0_3_0) => {
+                file.get(at::STREAMING).is_some_and(|&streaming| streaming >= STREAMING)
+            }
+            _ => false,
+        };
+        Self { rest: file, number: 0, family, several }
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<Frame<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() && self.number > 0 {
+            return None;
+        }
+        let frame = match self.family {
+            Some(family) => Frame::parse(family, self.rest),
+            None => Err(DecodeErrorKind::BadMagic),
+        };
+        self.rest = match &frame {
+            Ok(frame) if self.several => self.rest.get(frame.bytes.len()..).unwrap_or_default(),
+            _ => &[],
+        };
+        let number = self.number;
+        self.number += 1;
+        Some(frame.map_err(|kind| DecodeError::from(kind).in_frame(number)))
+    }
+}

@@ -1,0 +1,141 @@
+//! Bodies whose planes were each compressed as a whole, or not at all: all data in release 0.1.1,
+//! and 32-bit elements up to release 0.3.4.
+//!
+//! A flag for every plane says whether it is compressed, then come the stored lengths, then the
+//! planes. How long a plane is when it is decompressed is nowhere.
+
+use std::borrow::Cow;
+
+use super::frame::Frame;
+use super::output::Output;
+use super::unrotate;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::plane::{self, Layout, MAX_PLANES};
+
+/// Decodes an input that was compressed as a whole.
+pub(super) fn decode_blob(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), DecodeError> {
+    let codec = frame.codec()?;
+    let most = output.allowance(frame.bytes.len());
+    let data = codec
+        .decompress(frame.cursor().rest(), most)?
+        .ok_or_else(|| output.excess(most.saturating_add(1), frame.bytes.len()))?;
+    output.met(codec.name());
+    output.add_plain(&data, 1, false, frame.bytes.len())
+}
+
+/// Decodes elements of four planes.
+pub(super) fn decode_elements(
+    frame: &Frame<'_>,
+    rotated: bool,
+    output: &mut Output<'_>,
+) -> Result<(), DecodeError> {
+    let planes = read_planes::<MAX_PLANES>(frame, output)?;
+    let layout = Layout { planes: MAX_PLANES, rotated };
+    let len = planes.iter().fold(0_u64, |len, plane| len.saturating_add(plane.len() as u64));
+    for (index, plane) in planes.iter().enumerate() {
+        if plane.len() as u64 != layout.plane_len(len, index) {
+            return Err(DecodeError::from(DecodeErrorKind::InvalidLength).in_plane(index));
+        }
+    }
+    let dst = output.grow(len, frame.bytes.len())?;
+    plane::merge(layout, planes.each_ref().map(|plane| &**plane), dst);
+    Ok(())
+}
+
+/// Decodes unsigned integers of 32 bits of which only the lower `width` bytes are stored, because
+/// no value needs more.
+pub(super) fn decode_integers(
+    frame: &Frame<'_>,
+    width: usize,
+    rotated: bool,
+    output: &mut Output<'_>,
+) -> Result<(), DecodeError> {
+    let [stored] = read_planes::<1>(frame, output)?;
+    let values = stored.chunks_exact(width);
+    if !values.remainder().is_empty() {
+        return Err(DecodeErrorKind::InvalidLength.into());
+    }
+    let len = (values.len() as u64).saturating_mul(4);
+    let dst = output.grow(len, frame.bytes.len())?;
+    for (element, value) in dst.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+        for (byte, &stored) in element.iter_mut().zip(value) {
+            *byte = stored;
+        }
+    }
+    if rotated { unrotate(MAX_PLANES, dst) } else { Ok(()) }
+}
+
+/// A plane as it is stored.
+struct Stored<'a> {
+    bytes: &'a [u8],
+    compressed: bool,
+}
+
+/// The planes of a frame, decompressed.
+fn read_planes<'a, const K: usize>(
+    frame: &Frame<'a>,
+    output: &mut Output<'_>,
+) -> Result<[Cow<'a, [u8]>; K], DecodeError> {
+    let stored = read_stored::<K>(frame)?;
+    let mut most = most_in_plane(&stored, output.allowance(frame.bytes.len()));
+    let mut planes = [const { Cow::Borrowed(&[] as &[u8]) }; K];
+    for (index, (plane, stored)) in planes.iter_mut().zip(&stored).enumerate() {
+        *plane = decompress(stored, frame, most, output).map_err(|kind| error_in(kind, index))?;
+        // The planes of an input differ by at most a byte in length.
+        most = most.min((plane.len() as u64).saturating_add(1));
+    }
+    Ok(planes)
+}
+
+fn error_in(kind: DecodeErrorKind, plane: usize) -> DecodeError {
+    DecodeError::from(kind).in_plane(plane)
+}
+
+fn read_stored<'a, const K: usize>(frame: &Frame<'a>) -> Result<[Stored<'a>; K], DecodeError> {
+    let mut cursor = frame.cursor();
+    let flags: [u8; K] = cursor.array()?;
+    let mut lengths = [0; K];
+    for length in &mut lengths {
+        *length = cursor.number()?;
+    }
+    let mut planes = [const { Stored { bytes: &[], compressed: false } }; K];
+    for (index, ((plane, flag), length)) in planes.iter_mut().zip(flags).zip(lengths).enumerate() {
+        if flag > 1 {
+            return Err(error_in(DecodeErrorKind::InvalidIndex, index));
+        }
+        plane.bytes = cursor.take(length).map_err(|kind| error_in(kind, index))?;
+        plane.compressed = flag == 1;
+    }
+    Ok(planes)
+}
+
+/// Most bytes that a plane may decompress to: its share of what the frame may, and as many as a
+/// plane that is not compressed has.
+fn most_in_plane<const K: usize>(stored: &[Stored<'_>; K], allowance: u64) -> u64 {
+    let share = allowance.div_ceil(K as u64);
+    let plain = stored.iter().find(|plane| !plane.compressed);
+    plain.map_or(share, |plane| share.min((plane.bytes.len() as u64).saturating_add(1)))
+}
+
+fn decompress<'a>(
+    stored: &Stored<'a>,
+    frame: &Frame<'a>,
+    most: u64,
+    output: &mut Output<'_>,
+) -> Result<Cow<'a, [u8]>, DecodeErrorKind> {
+    if !stored.compressed {
+        output.met("raw");
+        return Ok(Cow::Borrowed(stored.bytes));
+    }
+    let codec = frame.codec()?;
+    output.met(codec.name());
+    match codec.decompress(stored.bytes, most)? {
+        Some(plane) => Ok(Cow::Owned(plane)),
+        // Either the frame goes beyond the limits, or this plane is longer than the others.
+        None => {
+            let whole = most.saturating_add(1).saturating_mul(MAX_PLANES as u64);
+            output.check(whole, frame.bytes.len())?;
+            Err(DecodeErrorKind::InvalidLength)
+        }
+    }
+}
