@@ -128,7 +128,7 @@ fn check_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
         }
         len = len.saturating_add(frame.decoded_len());
     }
-    if len % size_of::<T>() as u64 != 0 {
+    if !len.is_multiple_of(size_of::<T>() as u64) {
         return Err(DecodeErrorKind::PartialElement { len }.into());
     }
     Ok(())

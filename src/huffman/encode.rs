@@ -10,6 +10,7 @@ use crate::histogram::{SYMBOLS, StreamCounts};
 const GROUP: usize = 5;
 
 /// How to store a plane.
+#[expect(clippy::large_enum_variant, reason = "made once a plane, and the encoder never allocates")]
 pub(crate) enum Coding {
     /// As it is: nothing to gain.
     Raw,

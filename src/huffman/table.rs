@@ -1,9 +1,9 @@
 //! Codes from code lengths, and the table that decodes several symbols at a time.
 
+use super::SYMBOLS;
 #[cfg(feature = "alloc")]
 use super::encode::Symbols;
 use super::weights::CodeLengths;
-use crate::histogram::SYMBOLS;
 
 /// Bits of a stream that one look-up sees.
 pub(super) const LOOKUP_BITS: u32 = 11;
