@@ -1,1 +1,836 @@
-//! placeholder
+//! The program as its users drive it.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use zipnn::{DType, Options};
+
+/// Types as the command line names them.
+const DTYPES: [&str; 6] = ["bf16", "f16", "f32", "f8e4m3", "f8e5m2", "bytes"];
+
+/// A directory of our own, and the program run in it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> &Self {
+        fs::write(self.path(name), bytes).unwrap();
+        self
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The names of all files, in order.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
+        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        // It may stop reading at any time.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        output
+    }
+
+    #[track_caller]
+    fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        assert_eq!(text(&output.stderr), "", "without a terminal nothing is said");
+        text(&output.stdout)
+    }
+
+    /// What it says when it fails with this status.
+    #[track_caller]
+    fn fails(&self, status: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
+        assert!(!message.is_empty());
+        message
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Numbers spread like the weights of a layer.
+fn weights(count: usize, mut seed: u64) -> impl Iterator<Item = f32> {
+    (0..count).map(move |_| {
+        let mut sum = 0.0;
+        for _ in 0..6 {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            sum += (seed >> 40) as f32 / (1_u64 << 24) as f32;
+        }
+        (sum - 3.0) * 0.05
+    })
+}
+
+/// Weights as bytes of the type with this name.
+fn sample(dtype: &str, count: usize) -> Vec<u8> {
+    let weights = weights(count, 7);
+    match dtype {
+        "bf16" => weights.flat_map(|weight| half::bf16::from_f32(weight).to_le_bytes()).collect(),
+        "f16" => weights.flat_map(|weight| half::f16::from_f32(weight).to_le_bytes()).collect(),
+        "f32" => weights.flat_map(f32::to_le_bytes).collect(),
+        _ => weights.map(|weight| half::f16::from_f32(weight).to_le_bytes()[1]).collect(),
+    }
+}
+
+/// A `.safetensors` file of one tensor.
+fn safetensors(dtype: &str, data: &[u8], size: usize) -> Vec<u8> {
+    let header = format!(
+        r#"{{"weight":{{"dtype":"{dtype}","shape":[{}],"data_offsets":[0,{}]}}}}"#,
+        data.len() / size,
+        data.len()
+    );
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+fn info(place: &Place, file: &str) -> Value {
+    serde_json::from_str(&place.succeeds(&["info", "--json", file])).unwrap()
+}
+
+#[test]
+fn every_type_comes_back() {
+    let place = Place::new();
+    for dtype in DTYPES {
+        for len in [0, 1, 2, 3, 1000, 300_001] {
+            let mut data = sample(dtype, 300_001);
+            data.truncate(len);
+            place.write("model", &data);
+            place.succeeds(&["compress", "model", "--dtype", dtype]);
+            assert!(len < 1000 || place.read("model.znn").len() < len * 95 / 100, "{dtype}");
+            fs::remove_file(place.path("model")).unwrap();
+            place.succeeds(&["decompress", "model.znn"]);
+            assert_eq!(place.read("model"), data, "{dtype}, {len} bytes");
+            fs::remove_file(place.path("model.znn")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn several_frames_and_threads() {
+    let place = Place::new();
+    let data = sample("bf16", 7_000_001);
+    place.write("model", &data);
+    let mut files = Vec::new();
+    for threads in ["1", "2", "5"] {
+        place.succeeds(&["compress", "model", "--dtype", "bf16", "--threads", threads]);
+        files.push(place.read("model.znn"));
+        place.succeeds(&["decompress", "model.znn", "-o", "again", "--threads", threads]);
+        assert!(place.read("again") == data);
+        fs::remove_file(place.path("again")).unwrap();
+        fs::remove_file(place.path("model.znn")).unwrap();
+    }
+    assert!(files[0] == files[1] && files[1] == files[2], "threads must not change the bytes");
+    assert_eq!(zipnn::decompress(&files[0], &Default::default()).unwrap(), data);
+    let options = Options::new(DType::BF16);
+    let mut encoder = zipnn::Encoder::new(Vec::new(), options).unwrap();
+    encoder.write_all(&data).unwrap();
+    assert!(encoder.finish().unwrap() == files[0], "the library's stream is the program's");
+}
+
+#[test]
+fn pipes() {
+    let place = Place::new();
+    for (arguments, dtype) in
+        [(&["compress", "-"][..], "bf16"), (&["compress", "-", "-o", "-"], "f32")]
+    {
+        let data = sample(dtype, 700_000);
+        let compressed = place.run_with_input(arguments, &data);
+        assert!(compressed.status.success());
+        assert!(compressed.stdout.len() < data.len() * 9 / 10);
+        let decompressed = place.run_with_input(&["decompress", "-"], &compressed.stdout);
+        assert!(decompressed.status.success(), "{}", text(&decompressed.stderr));
+        assert!(decompressed.stdout == data);
+    }
+    assert!(place.names().is_empty());
+    let empty = place.run_with_input(&["compress", "-"], &[]);
+    assert!(zipnn::decompress(&empty.stdout, &Default::default()).unwrap().is_empty());
+}
+
+#[test]
+fn pipes_into_files_and_files_into_pipes() {
+    let place = Place::new();
+    let data = sample("bf16", 10_000);
+    assert!(place.run_with_input(&["compress", "-", "-o", "model.znn"], &data).status.success());
+    let output = place.run(&["decompress", "model.znn", "-o", "-"]);
+    assert!(output.status.success());
+    assert_eq!(output.stdout, data);
+    assert_eq!(place.names(), ["model.znn"]);
+}
+
+/// A file of one frame, as the original writes it, in a pipe: its planes cannot be read by turns.
+#[test]
+fn a_single_large_frame_in_a_pipe() {
+    let place = Place::new();
+    let data = sample("bf16", 5_000_000);
+    let file = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
+    let output = place.run_with_input(&["decompress", "-"], &file);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(output.stdout == data);
+    let output = place.run_with_input(&["decompress", "-"], &file[..file.len() - 1]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("frame 0: input is truncated"));
+
+    let file = zipnn::compress(&data, &Options::new(DType::F8E5M2)).unwrap();
+    let output = place.run_with_input(&["decompress", "-"], &file);
+    assert!(output.stdout == data);
+    let output = place.run_with_input(&["decompress", "-"], &file[..file.len() - 1]);
+    assert!(text(&output.stderr).contains("chunk 76, plane 0: input is truncated"));
+}
+
+#[test]
+fn output_names() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    place.write("a", &data).write("b", &data);
+    fs::create_dir(place.path("results")).unwrap();
+    place.succeeds(&["compress", "a", "-o", "other"]);
+    place.succeeds(&["decompress", "other", "--output", "back"]);
+    assert_eq!(place.read("back"), data);
+    place.succeeds(&["compress", "a", "b", "-o", "results"]);
+    place.succeeds(&["decompress", "results/a.znn", "results/b.znn", "-o", "results/"]);
+    assert_eq!(place.read("results/a"), data);
+    assert_eq!(place.read("results/b"), data);
+    let message = place.fails(2, &["compress", "a", "b", "-o", "other"]);
+    assert!(message.contains("directory"), "{message}");
+    assert!(place.fails(1, &["decompress", "a"]).contains("--output"));
+    assert!(place.fails(1, &["compress", "results/a.znn"]).contains("--output"));
+    assert!(place.fails(1, &["compress", "results"]).contains("is a directory"));
+    assert!(place.fails(1, &["compress", "missing"]).contains("missing: cannot be read"));
+}
+
+#[test]
+fn sources_that_would_be_lost() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    for directory in ["one", "two", "results"] {
+        fs::create_dir(place.path(directory)).unwrap();
+    }
+    place.write("one/model", &data).write("two/model", &data);
+    let message =
+        place.fails(2, &["compress", "one/model", "two/model", "-o", "results", "-f", "--rm"]);
+    assert!(message.contains("same name"), "{message}");
+    let message = place.fails(2, &["compress", "one/model", "--delta", "one/model", "--rm"]);
+    assert!(message.contains("its own base"), "{message}");
+    assert_eq!(place.read("one/model"), data);
+    assert_eq!(place.read("two/model"), data);
+}
+
+#[test]
+fn existing_files_are_kept_unless_forced() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    place.write("model", &data).write("model.znn", b"precious");
+    assert!(place.fails(1, &["compress", "model"]).contains("--force"));
+    assert_eq!(place.read("model.znn"), b"precious");
+    place.succeeds(&["compress", "model", "--force"]);
+    place.write("model", b"precious");
+    assert!(place.fails(1, &["decompress", "model.znn"]).contains("--force"));
+    assert_eq!(place.read("model"), b"precious");
+    place.succeeds(&["decompress", "model.znn", "-f"]);
+    assert_eq!(place.read("model"), data);
+    assert!(place.fails(2, &["compress", "model", "-o", "./model", "-f"]).contains("at once"));
+    assert_eq!(place.read("model"), data);
+}
+
+#[test]
+fn a_failed_force_keeps_what_was_there() {
+    let place = Place::new();
+    place.write("model.znn", b"ZN garbage, over 32 bytes of it, and").write("model", b"precious");
+    place.fails(1, &["decompress", "model.znn", "--force"]);
+    assert_eq!(place.read("model"), b"precious");
+    assert_eq!(place.names(), ["model", "model.znn"]);
+}
+
+#[test]
+fn the_source_is_removed_only_on_request() {
+    let place = Place::new();
+    let data = sample("bf16", 3_000_000);
+    place.write("model", &data);
+    place.succeeds(&["compress", "model", "--keep"]);
+    assert_eq!(place.names(), ["model", "model.znn"]);
+    place.succeeds(&["compress", "model", "--rm", "-f"]);
+    assert_eq!(place.names(), ["model.znn"]);
+    place.succeeds(&["decompress", "model.znn", "--rm"]);
+    assert_eq!(place.names(), ["model"]);
+    assert!(place.read("model") == data);
+    assert!(place.fails(2, &["compress", "-", "--rm"]).contains("--rm"));
+    assert!(place.fails(2, &["compress", "model", "-o", "-", "--rm"]).contains("--rm"));
+    assert_eq!(place.names(), ["model"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_source_whose_result_cannot_be_verified_is_kept() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    place.fails(1, &["compress", "model", "-o", "/dev/null", "--rm"]);
+    assert_eq!(place.names(), ["model"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn permissions_and_times_are_passed_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    File::options().write(true).open(place.path("model")).unwrap().set_modified(time).unwrap();
+    fs::set_permissions(place.path("model"), PermissionsExt::from_mode(0o640)).unwrap();
+    place.succeeds(&["compress", "model"]);
+    place.succeeds(&["decompress", "model.znn", "-o", "again"]);
+    for name in ["model.znn", "again"] {
+        let metadata = fs::metadata(place.path(name)).unwrap();
+        assert_eq!(metadata.modified().unwrap(), time, "{name}");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o640, "{name}");
+    }
+}
+
+#[test]
+fn garbage_is_refused() {
+    let place = Place::new();
+    place.write("text.znn", b"This is not a compressed model, however long it may be.");
+    place.write("empty.znn", b"");
+    place.write("short.znn", b"ZN");
+    for name in ["text.znn", "empty.znn", "short.znn"] {
+        for command in ["decompress", "verify", "info"] {
+            let message = place.fails(1, &[command, name]);
+            assert!(message.starts_with(&format!("zipnn: {name}: frame 0: ")), "{message}");
+        }
+    }
+    assert_eq!(place.names().len(), 3);
+}
+
+#[test]
+fn bytes_behind_the_last_frame() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    place.write("model", &data).succeeds(&["compress", "model", "-o", "streaming.znn"]);
+    let mut streaming = place.read("streaming.znn");
+    streaming.extend_from_slice(&[0; 40]);
+    place.write("streaming.znn", &streaming);
+    assert!(place.fails(1, &["verify", "streaming.znn"]).contains("frame 1: not a ZipNN frame"));
+    let mut single = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
+    single.extend_from_slice(&[0; 40]);
+    place.write("single.znn", &single).succeeds(&["decompress", "single.znn"]);
+    assert_eq!(place.read("single"), data);
+}
+
+#[test]
+fn truncated_files_leave_nothing_behind() {
+    let place = Place::new();
+    let data = sample("bf16", 3_000_000);
+    place.write("model", &data).succeeds(&["compress", "model", "-o", "whole.znn"]);
+    let streaming = place.read("whole.znn");
+    fs::remove_file(place.path("whole.znn")).unwrap();
+    fs::remove_file(place.path("model")).unwrap();
+    let single = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
+    let second_frame = zipnn::Frames::new(&streaming).next().unwrap().unwrap().bytes().len();
+    for (file, lengths) in [
+        (
+            &streaming,
+            &[1, 31, 32, 100, 100_000, second_frame - 1, second_frame + 1, streaming.len() - 1][..],
+        ),
+        (&single, &[31, 32, 100, 100_000, single.len() - 1]),
+    ] {
+        for &len in lengths {
+            let cut = &file[..len];
+            place.write("model.znn", cut);
+            let message = place.fails(1, &["decompress", "model.znn"]);
+            let frame = usize::from(len > second_frame && file == &streaming);
+            assert!(message.contains(&format!("frame {frame}")), "{len}: {message}");
+            assert!(message.contains("truncated"), "{len}: {message}");
+            place.fails(1, &["decompress", "model.znn", "--rm"]);
+            assert_eq!(place.names(), ["model.znn"], "{len}");
+            assert!(place.read("model.znn") == cut);
+            place.fails(1, &["verify", "model.znn"]);
+            place.fails(1, &["info", "model.znn"]);
+            let piped = place.run_with_input(&["verify", "-"], cut);
+            assert_eq!(piped.status.code(), Some(1), "{len}");
+            assert!(text(&piped.stderr).contains("truncated"), "{len}: {}", text(&piped.stderr));
+        }
+    }
+}
+
+#[test]
+fn damage_is_found_by_verify() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 200_000)).succeeds(&["compress", "model"]);
+    assert!(place.succeeds(&["verify", "model.znn"]).contains("sound"));
+    assert_eq!(place.succeeds(&["verify", "-q", "model.znn"]), "");
+    let sound = place.read("model.znn");
+    let mut damaged = sound.clone();
+    // The last byte of the last stream holds the mark of its end.
+    *damaged.last_mut().unwrap() = 0;
+    place.write("model.znn", &damaged);
+    let message = place.fails(1, &["verify", "model.znn"]);
+    assert!(message.contains("frame 0, chunk 1, plane 1: corrupt data"), "{message}");
+    fs::remove_file(place.path("model")).unwrap();
+    place.fails(1, &["decompress", "model.znn"]);
+    assert_eq!(place.names(), ["model.znn"]);
+}
+
+#[test]
+fn differences() {
+    let place = Place::new();
+    let base = sample("bf16", 3_000_000);
+    let mut tuned = base.clone();
+    for at in (0..tuned.len()).step_by(100) {
+        tuned[at] ^= 1;
+    }
+    place.write("base", &base).write("tuned", &tuned).write("shorter", &base[1..]);
+    place.write("longer", &[&base[..], &[0]].concat());
+    place.succeeds(&["compress", "tuned", "--delta", "base"]);
+    assert!(place.read("tuned.znn").len() < tuned.len() / 5);
+    assert_eq!(info(&place, "tuned.znn")["delta"], true);
+    place.succeeds(&["decompress", "tuned.znn", "--delta", "base", "-o", "again"]);
+    assert!(place.read("again") == tuned);
+    place.succeeds(&["compress", "again", "--delta", "base", "--rm", "-o", "removed.znn"]);
+    place.succeeds(&["decompress", "removed.znn", "--delta", "base", "--rm", "-o", "again"]);
+    assert!(place.read("again") == tuned);
+
+    let piped = place.run_with_input(&["compress", "-", "--delta", "base"], &tuned);
+    assert!(piped.status.success());
+    let piped = place.run_with_input(&["decompress", "-", "--delta", "base"], &piped.stdout);
+    assert!(piped.stdout == tuned);
+
+    assert!(place.fails(1, &["decompress", "tuned.znn", "-o", "x"]).contains("--delta"));
+    for (wrong, status) in [("shorter", 1), ("longer", 1), ("missing", 1), ("-", 2)] {
+        place.fails(status, &["decompress", "tuned.znn", "-o", "x", "--delta", wrong]);
+        place.fails(status, &["compress", "tuned", "-o", "x", "--delta", wrong]);
+        let piped = place.run_with_input(&["compress", "-", "-o", "x", "--delta", wrong], &tuned);
+        assert_eq!(piped.status.code(), Some(status), "{wrong}");
+    }
+    let message = place.fails(1, &["compress", "tuned", "-o", "x", "--delta", "shorter"]);
+    assert!(message.contains("5999999 bytes, the data 6000000"), "{message}");
+    place.succeeds(&["compress", "base", "-o", "plain.znn"]);
+    let message = place.fails(1, &["decompress", "plain.znn", "-o", "x", "--delta", "base"]);
+    assert!(message.contains("leave out --delta"), "{message}");
+    assert!(!place.names().contains(&"x".into()));
+    assert!(
+        place
+            .fails(2, &["compress", "tuned", "-o", "base", "-f", "--delta", "base"])
+            .contains("at once")
+    );
+
+    assert!(place.succeeds(&["verify", "tuned.znn"]).contains("without the base"));
+    assert!(!place.succeeds(&["verify", "tuned.znn", "--delta", "base"]).contains("without"));
+    place.fails(1, &["verify", "tuned.znn", "--delta", "shorter"]);
+    assert!(!place.names().iter().any(|name| name.ends_with(".tmp")));
+}
+
+#[test]
+fn info_tells_what_is_there() {
+    let place = Place::new();
+    place.write("model", &sample("f32", 1_500_000));
+    place.succeeds(&["compress", "model", "--dtype", "f32"]);
+    let told = info(&place, "model.znn");
+    let len = place.read("model.znn").len();
+    assert_eq!(told["file"], "model.znn");
+    assert_eq!(told["streaming"], true);
+    assert_eq!(told["delta"], false);
+    assert_eq!(told["form"], "bytes");
+    assert_eq!(told["dtypes"], serde_json::json!(["f32"]));
+    assert_eq!(told["versions"], serde_json::json!(["0.5.4"]));
+    assert_eq!(told["original_bytes"], 6_000_000);
+    assert_eq!(told["compressed_bytes"], len);
+    assert_eq!(told["ratio"], len as f64 / 6e6);
+    let methods = ["raw", "repeat", "huffman"].map(|name| told["methods"][name].as_u64().unwrap());
+    assert_eq!(methods.iter().sum::<u64>(), 4 * 23);
+    assert_eq!(told["frames"].as_array().unwrap().len(), 2);
+    assert_eq!(told["frames"][0]["original_bytes"], 4 << 20);
+    assert_eq!(told["frames"][0]["chunks"], 16);
+    let shown = place.succeeds(&["info", "model.znn"]);
+    assert!(shown.contains("frame 1: f32"), "{shown}");
+
+    let options = Options::new(DType::F16);
+    let tensor = zipnn::compress_tensor(&[0; 24], zipnn::Form::Torch, &[3, 4], &options).unwrap();
+    place.write("tensor.znn", &tensor);
+    let told = info(&place, "tensor.znn");
+    assert_eq!(told["form"], "torch");
+    assert_eq!(told["streaming"], false);
+    assert_eq!(told["frames"][0]["shape"], serde_json::json!([3, 4]));
+    assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0 }));
+    let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
+    assert_eq!(both.lines().count(), 2);
+}
+
+#[test]
+fn the_type_is_found_out() {
+    let place = Place::new();
+    for (dtype, name, size) in [
+        ("bf16", "BF16", 2),
+        ("f16", "F16", 2),
+        ("f32", "F32", 4),
+        ("f8e4m3", "F8_E4M3", 1),
+        ("f8e5m2", "F8_E5M2", 1),
+        ("f8e4m3", "I64", 8),
+    ] {
+        let data = sample(dtype, 100_000);
+        place.write("model.safetensors", &safetensors(name, &data, size));
+        place.succeeds(&["compress", "model.safetensors", "--force"]);
+        let told = info(&place, "model.safetensors.znn");
+        assert_eq!(told["dtypes"], serde_json::json!([dtype]), "{name}");
+    }
+    for (dtype, found) in [("bf16", "bf16"), ("f32", "f32"), ("bytes", "f8e4m3")] {
+        // The name promises what the contents do not keep.
+        place.write("model.safetensors", &sample(dtype, 600_000));
+        place.succeeds(&["compress", "model.safetensors", "--force"]);
+        let told = info(&place, "model.safetensors.znn");
+        assert_eq!(told["dtypes"], serde_json::json!([found]));
+    }
+}
+
+#[test]
+fn one_failure_does_not_stop_the_others() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    place.write("a", &data).write("c", &data);
+    let message = place.fails(1, &["compress", "a", "b", "c"]);
+    assert!(message.contains("zipnn: b: ") && message.lines().count() == 1, "{message}");
+    assert_eq!(place.names(), ["a", "a.znn", "c", "c.znn"]);
+    place.write("b.znn", b"nothing");
+    for command in ["verify", "info"] {
+        let output = place.run(&[command, "a.znn", "b.znn", "c.znn"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stdout).contains("c.znn"));
+    }
+    place.fails(1, &["decompress", "--force", "a.znn", "b.znn", "c.znn"]);
+    assert_eq!(place.names(), ["a", "a.znn", "b.znn", "c", "c.znn"]);
+}
+
+#[test]
+fn bench_measures() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 200_000));
+    for (threads, arguments) in [
+        (1, &["bench", "model", "--json", "--runs", "2"][..]),
+        (2, &["bench", "model", "--json", "--runs", "1", "--threads", "2", "--dtype", "bf16"]),
+    ] {
+        let told: Value = serde_json::from_str(&place.succeeds(arguments)).unwrap();
+        assert_eq!(told["dtype"], "bf16");
+        assert_eq!(told["threads"], threads);
+        assert_eq!(told["original_bytes"], 400_000);
+        let ratio = told["compressed_bytes"].as_f64().unwrap() / 4e5;
+        assert_eq!(told["ratio"], ratio);
+        assert!(ratio < 0.8);
+        for speed in
+            ["compress_mb_s", "decompress_mb_s", "compress_fresh_mb_s", "decompress_fresh_mb_s"]
+        {
+            assert!(told[speed].as_f64().unwrap() > 0.0, "{speed}");
+        }
+        assert_eq!(told["round_trip"], true);
+    }
+    assert!(place.succeeds(&["bench", "model"]).contains("MB/s"));
+    place.write("empty", b"");
+    place.succeeds(&["bench", "empty", "--runs", "1"]);
+    assert_eq!(place.names(), ["empty", "model"]);
+}
+
+#[test]
+fn wrong_command_lines() {
+    let place = Place::new();
+    for arguments in [
+        &[][..],
+        &["compress"],
+        &["compress", "a", "--dtype", "int4"],
+        &["compress", "a", "--threads", "0"],
+        &["extract", "a"],
+    ] {
+        place.fails(2, arguments);
+    }
+    let help = place.succeeds(&["--help"]);
+    assert!(help.contains("Exit status:") && help.contains("130"), "{help}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_that_cannot_be_written() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000)).write("file", b"");
+    assert!(
+        place.fails(1, &["compress", "model", "-o", "missing/x"]).contains("cannot be written")
+    );
+    assert!(place.fails(1, &["compress", "model", "-o", "file/x"]).contains("cannot be written"));
+    let locked = place.path("locked");
+    fs::create_dir(&locked).unwrap();
+    fs::set_permissions(&locked, PermissionsExt::from_mode(0o500)).unwrap();
+    // Nothing is locked for the superuser.
+    if File::create(locked.join("probe")).is_err() {
+        assert!(place.fails(1, &["compress", "model", "-o", "locked"]).contains("permissions"));
+    }
+    fs::set_permissions(&locked, PermissionsExt::from_mode(0o700)).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    assert!(
+        place.fails(1, &["compress", "model", "-o", "/dev/full"]).contains("cannot be written")
+    );
+    assert!(Path::new("/dev/full").exists());
+}
+
+/// A reader that has had enough is no reason to complain.
+#[test]
+#[cfg(unix)]
+fn a_broken_pipe() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 3_000_000));
+    let mut child = place
+        .command(&["compress", "model", "-o", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 100]).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(text(&output.stderr), "");
+}
+
+/// The same while it waits for input that does not come.
+#[test]
+#[cfg(unix)]
+fn a_broken_pipe_behind_an_open_one() {
+    let place = Place::new();
+    let mut child = place
+        .command(&["compress", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    stdin.write_all(&sample("bf16", 3_000_000)).unwrap();
+    let status = wait(&mut child);
+    assert_eq!(status, Some(141));
+}
+
+/// Exit status of a child, which must not take long any more.
+#[cfg(unix)]
+fn wait(child: &mut std::process::Child) -> Option<i32> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if start.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it did not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn signals_leave_nothing_behind() {
+    let data = sample("bf16", 3_000_000);
+    for signal in ["INT", "TERM"] {
+        for command in ["compress", "decompress"] {
+            let place = Place::new();
+            place.write("old", b"precious");
+            let input = match command {
+                "compress" => data.clone(),
+                _ => {
+                    let file = place.run_with_input(&["compress", "-"], &data).stdout;
+                    file[..file.len() - 1].to_vec()
+                }
+            };
+            let mut child = place
+                .command(&[command, "-", "-o", "old", "--force"])
+                .stdin(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            stdin.write_all(&input).unwrap();
+            let start = Instant::now();
+            while place.names().len() < 2 {
+                assert!(start.elapsed() < Duration::from_secs(20), "no temporary file");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+            assert!(kill.unwrap().success());
+            assert_eq!(wait(&mut child), Some(130), "{command}, SIG{signal}");
+            assert_eq!(place.names(), ["old"], "{command}, SIG{signal}");
+            assert_eq!(place.read("old"), b"precious");
+            drop(stdin);
+        }
+    }
+}
+
+/// `nohup` asks for a signal not to be heard.
+#[test]
+#[cfg(target_os = "linux")]
+fn ignored_signals_stay_ignored() {
+    let place = Place::new();
+    let script =
+        format!("trap '' HUP; exec {} compress - -o model.znn", env!("CARGO_BIN_EXE_zipnn"));
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(place.0.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&sample("bf16", 1_000_000)).unwrap();
+    let start = Instant::now();
+    while place.names().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "no temporary file");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let kill = Command::new("kill").args(["-s", "HUP", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    drop(stdin);
+    assert_eq!(wait(&mut child), Some(0));
+    assert_eq!(place.names(), ["model.znn"]);
+}
+
+/// What a process has used of memory at most, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Peak memory of a run whose output we read almost to its end.
+#[cfg(target_os = "linux")]
+fn peak_memory_of(place: &Place, arguments: &[&str], output_len: usize) -> u64 {
+    let mut child = place.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let most = (output_len - (1 << 20)) as u64;
+    let read = std::io::copy(&mut (&mut stdout).take(most), &mut std::io::sink()).unwrap();
+    assert_eq!(read, most);
+    let peak = peak_memory(child.id());
+    std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success());
+    peak
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded() {
+    let place = Place::new();
+    let data = sample("bf16", 1 << 20).repeat(80);
+    place.write("single.znn", &zipnn::compress(&data, &Options::new(DType::BF16)).unwrap());
+    place.write("model", &data).succeeds(&["compress", "model", "--dtype", "bf16"]);
+    let compressed = place.read("model.znn").len();
+    for (arguments, len) in [
+        (&["decompress", "single.znn", "-o", "-", "--threads", "2"][..], data.len()),
+        (&["decompress", "model.znn", "-o", "-", "--threads", "2"], data.len()),
+        (&["compress", "model", "-o", "-", "--threads", "2"], compressed),
+    ] {
+        let peak = peak_memory_of(&place, arguments, len);
+        assert!(peak < 64 << 20, "{arguments:?}: {peak} bytes");
+    }
+}
+
+/// The folder of golden files beside the repository, if it is there.
+fn golden() -> Option<(PathBuf, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/format/golden");
+    let manifest = fs::read(folder.join("manifest.json")).ok()?;
+    Some((folder, serde_json::from_slice(&manifest).unwrap()))
+}
+
+#[test]
+fn golden_files_decompress() {
+    let Some((folder, manifest)) = golden() else { return };
+    let place = Place::new();
+    let path = |entry: &Value, key: &str| {
+        folder.join(entry[key].as_str().unwrap()).to_str().unwrap().to_owned()
+    };
+    let mut failures = Vec::new();
+    let mut tried = 0;
+    for entry in ["cases", "synthetic"].iter().flat_map(|list| manifest[list].as_array().unwrap()) {
+        let file = path(entry, "file");
+        let bytes = fs::read(&file).unwrap();
+        let mut original = fs::read(path(entry, "original")).unwrap();
+        original.truncate(entry["original_len"].as_u64().unwrap() as usize);
+        let is_old = matches!(
+            zipnn::Header::parse(&bytes),
+            Err(zipnn::DecodeErrorKind::UnsupportedVersion(_))
+        );
+        if is_old {
+            continue;
+        }
+        tried += 1;
+        let mut arguments = vec!["decompress", &file, "-o", "-", "--threads", "1"];
+        if let Some(base) = entry["delta"].as_str() {
+            let mut base = fs::read(folder.join(base)).unwrap();
+            base.truncate(entry["delta_len"].as_u64().unwrap() as usize);
+            place.write("base", &base);
+            arguments.extend(["--delta", "base"]);
+        }
+        let output = place.run(&arguments);
+        if !output.status.success() || output.stdout != original {
+            failures.push(format!("{file}: {}", text(&output.stderr)));
+        }
+    }
+    assert!(tried > 500, "only {tried}");
+    assert!(failures.is_empty(), "{} of {tried}: {failures:#?}", failures.len());
+}
+
+#[test]
+fn a_real_model() {
+    let model =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models/minilm-part.bf16.safetensors");
+    let Ok(data) = fs::read(model) else { return };
+    let place = Place::new();
+    place.write("model.safetensors", &data);
+    place.succeeds(&["compress", "model.safetensors", "--rm"]);
+    assert!(place.read("model.safetensors.znn").len() < data.len() * 67 / 100);
+    place.succeeds(&["decompress", "model.safetensors.znn", "--rm"]);
+    assert_eq!(place.names(), ["model.safetensors"]);
+    assert!(place.read("model.safetensors") == data);
+}

@@ -65,8 +65,8 @@ fn write_frames(
 ) -> Result<u64, Failure> {
     let subject = input.place().clone();
     let mut read_len = 0;
+    let mut is_first = true;
     let read = move |job: &mut Job| {
-        let is_first = input.position() == 0;
         job.input.clear();
         let len = input
             .read_up_to(Options::DEFAULT_FRAME_LEN as u64, &mut job.input)
@@ -78,7 +78,8 @@ fn write_frames(
             base.read(len, &mut job.base, input.place())?;
         }
         // A file has at least one frame.
-        Ok(len > 0 || is_first)
+        let was_first = std::mem::replace(&mut is_first, false);
+        Ok(len > 0 || was_first)
     };
     let work = move |job: &mut Job, scratch: &mut EncodeScratch| {
         delta::apply(&mut job.input, &job.base);

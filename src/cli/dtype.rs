@@ -13,11 +13,13 @@ use super::input::{Base, Input};
 const PIPE_SAMPLE: u64 = 1 << 20;
 /// Number and length of the samples that are taken all over a file.
 const SAMPLES: u64 = 8;
-const SAMPLE_LEN: u64 = 1 << 17;
+const SAMPLE_LEN: u64 = 1 << 18;
 /// Samples begin where elements do: tensors are aligned in all usual kinds of file.
 const ALIGNMENT: u64 = 64;
-/// The types that lead to different results; the simplest first, which wins a tie.
-const CANDIDATES: [DType; 4] = [DType::F8E4M3, DType::BF16, DType::F16, DType::F32];
+/// The types that split data into several planes.
+const CANDIDATES: [DType; 3] = [DType::BF16, DType::F16, DType::F32];
+/// Several planes have to save this part of what one plane takes, so that chance does not decide.
+const WORTHWHILE: usize = 256;
 
 /// The type that `choice` says, or the one that suits the input best. The input and the base are
 /// at their beginning afterwards, as they were before.
@@ -105,5 +107,11 @@ pub fn best<'a>(samples: impl Iterator<Item = &'a [u8]> + Clone) -> DType {
         });
         sizes.fold(0_usize, usize::saturating_add)
     };
-    CANDIDATES.into_iter().min_by_key(|&dtype| size(dtype)).unwrap_or(DType::F8E4M3)
+    let bytes = size(DType::F8E4M3);
+    CANDIDATES
+        .into_iter()
+        .map(|dtype| (size(dtype), dtype))
+        .min_by_key(|&(size, _)| size)
+        .filter(|&(size, _)| size < bytes - bytes / WORTHWHILE)
+        .map_or(DType::F8E4M3, |(_, dtype)| dtype)
 }

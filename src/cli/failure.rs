@@ -41,6 +41,13 @@ impl Failure {
         Self { kind: Kind::Usage, ..Self::new(subject, message) }
     }
 
+    /// The result made of `source` did not stand the test, for the reason that is given here.
+    pub fn unverified(self, source: impl fmt::Display) -> Self {
+        let message = format!("is kept, as its result cannot be trusted: {}", self.message);
+        Self { message, subject: source.to_string(), ..self }
+            .hint("try again; if it goes on, the disk or the memory of this machine is failing")
+    }
+
     /// Adds what to do.
     pub fn hint(self, hint: impl fmt::Display) -> Self {
         Self { hint: Some(hint.to_string()), ..self }

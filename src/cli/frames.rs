@@ -30,7 +30,7 @@ pub struct Frames {
 /// A compressed file, by its layout.
 pub enum Opened {
     /// Today's layout.
-    Frames(Frames),
+    Frames(Box<Frames>),
     /// A layout of old, which is decoded as a whole; these are all its bytes.
     Whole(Vec<u8>),
 }
@@ -51,7 +51,7 @@ impl Opened {
             }
             Ok(first) => first,
         };
-        Ok(Self::Frames(Frames {
+        Ok(Self::Frames(Box::new(Frames {
             input,
             limits: Limits::default(),
             first,
@@ -61,7 +61,7 @@ impl Opened {
             end: 0,
             decoded_len: 0,
             content: None,
-        }))
+        })))
     }
 }
 
@@ -270,21 +270,26 @@ impl Run {
         self.chunks.extend(numbers.filter_map(|number| index.chunk(number)));
         self.stored.clear();
         self.shifts.clear();
-        let (Some(first), Some(last)) = (self.chunks.first(), self.chunks.last()) else {
-            return Ok(());
-        };
-        let (chunk, number) = (self.first, self.frame);
-        for (plane, (first, last)) in (0_u8..).zip(first.plane_ranges().zip(last.plane_ranges())) {
-            self.shifts.push((self.stored.len() as u64).wrapping_sub(first.start));
-            frames.read(frame, first.start..last.end, &mut self.stored).map_err(
-                |fault| match fault {
-                    Fault::Io(error) => frames.input.failure(error),
-                    Fault::Decode(error) => Failure::decoding(
-                        frames.place(),
-                        error.in_plane(plane.into()).in_chunk(chunk).in_frame(number),
-                    ),
-                },
-            )?;
+        let Some(first) = self.chunks.first() else { return Ok(()) };
+        for plane in 0..first.plane_count() {
+            let ranges = || self.chunks.iter().filter_map(|chunk| chunk.plane_ranges().nth(plane));
+            let range = Range {
+                start: ranges().map(|range| range.start).next().unwrap_or_default(),
+                end: ranges().next_back().map(|range| range.end).unwrap_or_default(),
+            };
+            self.shifts.push((self.stored.len() as u64).wrapping_sub(range.start));
+            frames.read(frame, range.clone(), &mut self.stored).map_err(|fault| match fault {
+                Fault::Io(error) => frames.input.failure(error),
+                Fault::Decode(error) => {
+                    let end = match error.kind() {
+                        DecodeErrorKind::Truncated { have, .. } => range.start + have,
+                        _ => range.start,
+                    };
+                    let whole = ranges().take_while(|range| range.end <= end).count() as u64;
+                    let error = error.in_plane(plane).in_chunk(self.first + whole);
+                    Failure::decoding(frames.place(), error.in_frame(self.frame))
+                }
+            })?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ const LISTED: usize = 16;
 pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     let text = match Opened::new(Input::open(source)?)? {
         Opened::Frames(frames) => {
-            let summary = Summary::read(frames)?;
+            let summary = Summary::read(*frames)?;
             if arguments.json {
                 format!("{}\n", summary.json(source))
             } else {
@@ -223,10 +223,10 @@ fn form_name(form: Form) -> &'static str {
 
 /// The release in the header of a file of one of the old layouts.
 fn old_version(bytes: &[u8]) -> String {
-    match bytes {
+    match *bytes {
         // The oldest has only two digits.
-        &[_, _, 0, 1, ..] => "0.1.1".to_owned(),
-        &[_, _, major, minor, tiny, ..] => version([major, minor, tiny]),
+        [_, _, 0, 1, ..] => "0.1.1".to_owned(),
+        [_, _, major, minor, tiny, ..] => version([major, minor, tiny]),
         _ => "?".to_owned(),
     }
 }

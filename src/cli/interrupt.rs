@@ -17,11 +17,9 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From here on, SIGINT, SIGTERM and SIGHUP remove what is unfinished and end the process; so does
-/// a panic.
+/// From here on, whatever asks the process to end removes what is unfinished first; so does a panic.
 pub fn clean_up_on_signals() {
-    // Where signals cannot be caught, the program is still good for everything else.
-    let _ = ctrlc::set_handler(|| {
+    signals::on_end(|| {
         // The lock is kept until the process has ended: no file can be begun meanwhile.
         let unfinished = unfinished();
         remove(&unfinished);
@@ -29,9 +27,53 @@ pub fn clean_up_on_signals() {
     });
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        remove(&unfinished());
+        if let Ok(unfinished) = UNFINISHED.try_lock() {
+            remove(&unfinished);
+        }
         report(panic);
     }));
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::ffi::c_int;
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    /// Runs `action` when the process is told to end. Where signals cannot be caught, the program
+    /// is still good for everything else.
+    pub(super) fn on_end(action: fn()) {
+        let ours = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal));
+        if let Ok(mut signals) = Signals::new(ours) {
+            std::thread::spawn(move || signals.forever().for_each(|_| action()));
+        }
+    }
+
+    /// Whether whoever started us wanted us not to hear a signal, as `nohup` does. Where that
+    /// cannot be found out, a lost terminal is taken for no reason to stop.
+    fn is_ignored(signal: c_int) -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.map_or(signal == SIGHUP, |mask| mask >> (signal - 1) & 1 == 1)
+    }
+}
+
+#[cfg(windows)]
+mod signals {
+    /// Runs `action` when the process is told to end.
+    pub(super) fn on_end(action: fn()) {
+        let _ = ctrlc::set_handler(action);
+    }
+}
+
+#[cfg(not(any(unix, windows)))]
+mod signals {
+    /// There is nobody who could tell us.
+    pub(super) fn on_end(_action: fn()) {}
 }
 
 fn remove(paths: &[PathBuf]) {

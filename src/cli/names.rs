@@ -1,5 +1,6 @@
 //! Which name a result gets.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,9 @@ pub fn check(files: &Files) -> Result<(), Failure> {
         return Err(Failure::usage(output.display(), "is not a directory")
             .hint("for several files, --output must name a directory that exists"));
     }
+    if files.output.is_some() && files.inputs.len() > 1 {
+        check_distinct(&files.inputs)?;
+    }
     if files.rm && reads_standard {
         return Err(Failure::usage(DASH, "standard input cannot be removed").hint("leave out --rm"));
     }
@@ -119,6 +123,16 @@ pub fn check(files: &Files) -> Result<(), Failure> {
         return Err(Failure::usage("--delta", "the base must be a file"));
     }
     Ok(())
+}
+
+/// Refuses files whose results would get the same name in one directory.
+fn check_distinct(inputs: &[PathBuf]) -> Result<(), Failure> {
+    let mut names = HashSet::new();
+    match inputs.iter().find(|input| !names.insert(input.file_name())) {
+        Some(input) => Err(Failure::usage(input.display(), "has the same name as another input")
+            .hint("their results would overwrite each other: do them one at a time")),
+        None => Ok(()),
+    }
 }
 
 /// Whether both are the same file, under whatever names.

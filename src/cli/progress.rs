@@ -33,7 +33,13 @@ impl Progress {
         if !self.is_visible || (self.bar.is_none() && self.start.elapsed() < DELAY) {
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| draw(self.total, &self.label));
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = draw(self.total, &self.label).with_elapsed(self.start.elapsed());
+            // What was done before must not look as if it had taken no time.
+            bar.set_position(self.done);
+            bar.reset_eta();
+            bar
+        });
         bar.set_position(self.done);
     }
 

@@ -11,8 +11,15 @@ use super::output::{self, Output};
 use super::progress::Progress;
 use super::units;
 
-/// Refuses to write a file over one that is still needed.
+/// Refuses to write a file over one that is still needed, or to remove one without which the result
+/// is worth nothing.
 pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), Failure> {
+    if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
+        && names::is_same_file(source, base)
+    {
+        return Err(Failure::usage(source.display(), "cannot be its own base")
+            .hint("name another file with --delta, or leave it out"));
+    }
     let Some(destination) = destination.path() else { return Ok(()) };
     for needed in source.path().into_iter().chain(files.delta.as_deref()) {
         if names::is_same_file(needed, destination) {
@@ -66,7 +73,7 @@ pub fn finish(
             .hint("--rm needs a file as its output"));
     };
     output.sync()?;
-    compare(&unfinished, source)?;
+    compare(&unfinished, source).map_err(|failure| failure.unverified(source.display()))?;
     let destination = output.place().clone();
     output.finish(metadata)?;
     if let Some(path) = destination.path() {
