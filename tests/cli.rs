@@ -651,7 +651,8 @@ fn a_broken_pipe_behind_an_open_one() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     drop(child.stdout.take());
-    stdin.write_all(&sample("bf16", 3_000_000)).unwrap();
+    // It may have stopped reading by then.
+    let _ = stdin.write_all(&sample("bf16", 3_000_000));
     let status = wait(&mut child);
     assert_eq!(status, Some(141));
 }
@@ -794,16 +795,8 @@ fn golden_files_decompress() {
     let mut tried = 0;
     for entry in ["cases", "synthetic"].iter().flat_map(|list| manifest[list].as_array().unwrap()) {
         let file = path(entry, "file");
-        let bytes = fs::read(&file).unwrap();
         let mut original = fs::read(path(entry, "original")).unwrap();
         original.truncate(entry["original_len"].as_u64().unwrap() as usize);
-        let is_old = matches!(
-            zipnn::Header::parse(&bytes),
-            Err(zipnn::DecodeErrorKind::UnsupportedVersion(_))
-        );
-        if is_old {
-            continue;
-        }
         tried += 1;
         let mut arguments = vec!["decompress", &file, "-o", "-", "--threads", "1"];
         if let Some(base) = entry["delta"].as_str() {
@@ -816,8 +809,13 @@ fn golden_files_decompress() {
         if !output.status.success() || output.stdout != original {
             failures.push(format!("{file}: {}", text(&output.stderr)));
         }
+        if !place.run(&["info", &file]).status.success()
+            || !place.run(&["verify", &file]).status.success()
+        {
+            failures.push(format!("{file}: info or verify"));
+        }
     }
-    assert!(tried > 500, "only {tried}");
+    assert!(tried > 1000, "only {tried}");
     assert!(failures.is_empty(), "{} of {tried}: {failures:#?}", failures.len());
 }
 

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Limits, delta};
+use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Limits, delta, legacy};
 
 use super::args::Files;
 use super::failure::Failure;
@@ -37,11 +37,15 @@ impl Decoding {
         let metadata = input.metadata().cloned();
         let opened = Opened::new(input)?;
         let base = base.map(Base::open).transpose()?;
-        if let (Opened::Frames(frames), Some(base)) = (&opened, &base) {
-            if !frames.is_delta() {
+        let known_len = match &opened {
+            Opened::Frames(frames) => frames.known_decoded_len(),
+            Opened::Whole(_) => None,
+        };
+        if let Some(base) = &base {
+            if !opened.is_delta() {
                 return Err(fail(source, DecodeErrorKind::NotADelta));
             }
-            base.check_len(frames.known_decoded_len(), source)?;
+            base.check_len(known_len, source)?;
         }
         Ok(Self { source: source.clone(), metadata, opened, base })
     }
@@ -56,7 +60,7 @@ impl Decoding {
 
     /// Whether what comes out is a difference, for want of a base.
     pub fn is_bare_difference(&self) -> bool {
-        matches!(&self.opened, Opened::Frames(frames) if frames.is_delta()) && self.base.is_none()
+        self.opened.is_delta() && self.base.is_none()
     }
 
     /// Permissions and times of the file, if it is an ordinary one.
@@ -82,9 +86,14 @@ impl Decoding {
         match self.opened {
             Opened::Frames(frames) => run_frames(*frames, self.base, threads, progress, write),
             Opened::Whole(file) => {
-                let base = self.base.map(|base| read_all(base, &self.source)).transpose()?;
-                let decoded = decode_whole(&file, base.as_deref())
-                    .map_err(|error| Failure::decoding(&self.source, error))?;
+                let mut decoded =
+                    decode_whole(&file).map_err(|error| Failure::decoding(&self.source, error))?;
+                if let Some(mut base) = self.base {
+                    let mut difference = Vec::new();
+                    base.read(decoded.len() as u64, &mut difference, &self.source)?;
+                    base.finish(&self.source)?;
+                    delta::apply(&mut decoded, &difference);
+                }
                 write(&decoded)?;
                 Ok(Totals { stored: file.len() as u64, decoded: decoded.len() as u64 })
             }
@@ -96,22 +105,10 @@ fn fail(source: &Place, kind: DecodeErrorKind) -> Failure {
     Failure::decoding(source, kind.into())
 }
 
-fn read_all(mut base: Base, source: &Place) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let input = base.input();
-    match input.read_up_to(u64::MAX, &mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(Failure::reading(source, error)),
-    }
-}
-
-/// Decodes a file of one of the old layouts, which have no frames to read one by one.
-fn decode_whole(file: &[u8], base: Option<&[u8]>) -> Result<Vec<u8>, DecodeError> {
-    let limits = Limits::default();
-    match base {
-        Some(base) => delta::decompress(file, base, &limits),
-        None => zipnn::decompress(file, &limits),
-    }
+/// Decodes a file of one of the old layouts, which have no frames to read one by one: the
+/// difference, where it holds one.
+fn decode_whole(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    legacy::decode(file, &Limits::default())
 }
 
 /// A run of chunks on its way through the pipeline.

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use zipnn::{Chunk, DecodeError, DecodeErrorKind, Delta, HEADER_LEN, Header, IndexBuf, Limits};
+use zipnn::{
+    Chunk, DecodeError, DecodeErrorKind, Delta, HEADER_LEN, Header, IndexBuf, Limits, legacy,
+};
 
 use super::failure::Failure;
 use super::input::Input;
@@ -38,19 +40,24 @@ pub enum Opened {
 impl Opened {
     /// Reads the first header.
     pub fn new(mut input: Input) -> Result<Self, Failure> {
-        let mut header = Vec::new();
-        input.read_up_to(HEADER_LEN as u64, &mut header).map_err(|error| input.failure(error))?;
+        let mut header = read_header(&mut input)?;
         let first = match Header::parse(&header) {
             Err(DecodeErrorKind::UnsupportedVersion(_)) => {
-                let mut bytes = header;
-                input.read_up_to(u64::MAX, &mut bytes).map_err(|error| input.failure(error))?;
-                return Ok(Self::Whole(bytes));
+                return Ok(Self::Whole(read_rest(&mut input, header)?));
             }
             Err(kind) => {
                 return Err(Failure::decoding(input.place(), DecodeError::from(kind).in_frame(0)));
             }
             Ok(first) => first,
         };
+        if may_be_old(&first) {
+            let bytes = read_rest(&mut input, header)?;
+            if legacy::is_legacy(&bytes) {
+                return Ok(Self::Whole(bytes));
+            }
+            input.hold(bytes);
+            header = read_header(&mut input)?;
+        }
         Ok(Self::Frames(Box::new(Frames {
             input,
             limits: Limits::default(),
@@ -65,6 +72,34 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// Whether the file holds a difference.
+    pub fn is_delta(&self) -> bool {
+        match self {
+            Self::Frames(frames) => frames.first.delta != Delta::None,
+            Self::Whole(file) => legacy::is_delta(file),
+        }
+    }
+}
+
+fn read_header(input: &mut Input) -> Result<Vec<u8>, Failure> {
+    let mut header = Vec::new();
+    input.read_up_to(HEADER_LEN as u64, &mut header).map_err(|error| input.failure(error))?;
+    Ok(header)
+}
+
+/// Reads on to the end.
+fn read_rest(input: &mut Input, mut bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    input.read_up_to(u64::MAX, &mut bytes).map_err(|error| input.failure(error))?;
+    Ok(bytes)
+}
+
+/// Whether only more than a header tells if a file is of an old layout: releases that could leave
+/// out a byte.
+fn may_be_old(header: &Header) -> bool {
+    matches!(header.version, [0, 3, 0 | 1])
+}
+
 /// A frame whose index has been read.
 pub struct OpenFrame {
     /// Its number in the file.
@@ -77,11 +112,6 @@ impl Frames {
     /// The header of the first frame.
     pub fn first(&self) -> &Header {
         &self.first
-    }
-
-    /// Whether the file holds a difference.
-    pub fn is_delta(&self) -> bool {
-        self.first.delta != Delta::None
     }
 
     /// What the file is called.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use serde_json::{Value, json};
-use zipnn::{Delta, Form, Header, Method};
+use zipnn::{Delta, Form, Header, Limits, Method, legacy};
 
 use super::args::{Info, dtype_name};
 use super::failure::Failure;
@@ -28,10 +28,12 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
             }
         }
         Opened::Whole(bytes) => {
+            let old = legacy::summary(&bytes, &Limits::default())
+                .map_err(|error| Failure::decoding(source, error))?;
             if arguments.json {
-                format!("{}\n", old_json(source, &bytes))
+                format!("{}\n", old_json(source, &old, bytes.len() as u64))
             } else {
-                old_text(source, &bytes)
+                old_text(source, &old, bytes.len() as u64)
             }
         }
     };
@@ -163,6 +165,7 @@ impl Summary {
             "compressed_bytes": self.compressed,
             "ratio": units::ratio(self.compressed, self.original),
             "methods": self.methods.json(),
+            "frame_count": self.frames.len(),
             "frames": self.frames.iter().map(FrameInfo::json).collect::<Vec<_>>(),
         })
     }
@@ -221,29 +224,36 @@ fn form_name(form: Form) -> &'static str {
     }
 }
 
-/// The release in the header of a file of one of the old layouts.
-fn old_version(bytes: &[u8]) -> String {
-    match *bytes {
-        // The oldest has only two digits.
-        [_, _, 0, 1, ..] => "0.1.1".to_owned(),
-        [_, _, major, minor, tiny, ..] => version([major, minor, tiny]),
-        _ => "?".to_owned(),
-    }
-}
-
-fn old_json(source: &Place, bytes: &[u8]) -> Value {
+/// A file of an old layout, which says little without being decoded.
+fn old_json(source: &Place, old: &legacy::Summary, compressed: u64) -> Value {
     json!({
         "file": source.to_string(),
-        "versions": [old_version(bytes)],
         "old_layout": true,
-        "compressed_bytes": bytes.len(),
+        "delta": old.delta,
+        "dtypes": [old.dtype],
+        "versions": [version(old.version)],
+        "original_bytes": old.decoded_len,
+        "lost_bytes": old.lost,
+        "compressed_bytes": compressed,
+        "ratio": units::ratio(compressed, old.decoded_len),
+        "methods": old.methods,
+        "frame_count": old.frames,
     })
 }
 
-fn old_text(source: &Place, bytes: &[u8]) -> String {
-    format!(
-        "{source}: ZipNN {}, an old layout whose sizes show only when it is decoded\n  {} bytes\n",
-        old_version(bytes),
-        bytes.len()
-    )
+fn old_text(source: &Place, old: &legacy::Summary, compressed: u64) -> String {
+    let mut text = format!(
+        "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {} frames\n",
+        version(old.version),
+        if old.delta { ", a difference to a base" } else { "" },
+        old.decoded_len,
+        units::percent(compressed, old.decoded_len),
+        old.dtype,
+        old.frames,
+    );
+    let _ = writeln!(text, "  stored as {}", old.methods.join(" and "));
+    if old.lost > 0 {
+        let _ = writeln!(text, "  {} bytes at the end of data were never in the file", old.lost);
+    }
+    text
 }

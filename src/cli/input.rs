@@ -114,6 +114,12 @@ impl Input {
         Ok(self.at)
     }
 
+    /// Goes on with `bytes`, which are all that there is, in place of what it read before.
+    pub fn hold(&mut self, bytes: Vec<u8>) {
+        self.inner = Inner::Pipe(Box::new(io::Cursor::new(bytes)));
+        self.at = 0;
+    }
+
     /// Puts bytes that have been read from a pipe back in front of the rest.
     pub fn put_back(&mut self, bytes: Vec<u8>) {
         self.at -= bytes.len() as u64;

@@ -1,15 +1,15 @@
-//! Decoding a plane.
+//! Decoding planes.
 
-use super::table::{COUNT_SHIFT, DecodeTable, LOOKUP_BITS, LOOKUP_ENTRIES, MAX_SYMBOLS, Order};
+use super::table::{COUNT_SHIFT, DecodeTable, Entries, LOOKUP_BITS, MAX_SYMBOLS, Order};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, STREAMS};
 use crate::bits::BackwardReader;
 use crate::error::DecodeErrorKind;
 
-/// Look-ups between refills of a container of 64 bits: 7 may be used up already, 5·11 follow, and
-/// one is the mark that counts them.
+/// Look-ups of a round: a fetch brings 57 bits or more, and a look-up takes 11 at most.
 const LOOKUPS: usize = 5;
-/// Output that a round of look-ups may touch.
+/// Output that a round may touch, as far as the compiler can see: what the counts of five steps add
+/// up to at most, and the symbols of the last look-up behind it.
 const WINDOW: usize = 63 + MAX_SYMBOLS;
 
 /// How a coded plane is stored.
@@ -41,14 +41,96 @@ pub(crate) fn decode(
     dst: &mut [u8],
     table: &mut DecodeTable,
 ) -> Result<(), DecodeErrorKind> {
-    let (code, tree_size) = weights::read(src)?;
-    let streams = split_streams(&src[tree_size..])?;
-    let outputs = split_outputs(dst)?;
-    if code.longest > LOOKUP_BITS {
-        return decode_by_length(&code, streams, outputs);
+    let Some(mut plane) = Plane::start(src, dst, table)? else { return Ok(()) };
+    while plane.round().is_some() {}
+    plane.finish()
+}
+
+/// A plane on its way through a table.
+struct Plane<'t, 's, 'd> {
+    code: CodeLengths,
+    entries: Entries<'t>,
+    cursors: [Cursor<'s, 'd>; STREAMS],
+}
+
+impl<'t, 's, 'd> Plane<'t, 's, 'd> {
+    /// Builds the table and finds the streams. A plane whose codes are too long for the table is
+    /// decoded at once, without it.
+    fn start(
+        src: &'s [u8],
+        dst: &'d mut [u8],
+        table: &'t mut DecodeTable,
+    ) -> Result<Option<Self>, DecodeErrorKind> {
+        let (code, tree_size) = weights::read(src)?;
+        let streams = split_streams(&src[tree_size..])?;
+        let outputs = split_outputs(dst)?;
+        if code.longest > LOOKUP_BITS {
+            decode_by_length(&code, streams, outputs)?;
+            return Ok(None);
+        }
+        table.build(&code);
+        let corrupt = DecodeErrorKind::CorruptStream;
+        let [s0, s1, s2, s3] = streams;
+        let [d0, d1, d2, d3] = outputs;
+        let cursors = [
+            Cursor::new(s0, d0).ok_or(corrupt)?,
+            Cursor::new(s1, d1).ok_or(corrupt)?,
+            Cursor::new(s2, d2).ok_or(corrupt)?,
+            Cursor::new(s3, d3).ok_or(corrupt)?,
+        ];
+        Ok(Some(Self { code, entries: table.entries(), cursors }))
     }
-    table.build(&code);
-    decode_by_table(table, &code, streams, outputs)
+
+    /// Decodes a few symbols of each stream; `None` (and nothing done) near an end of any.
+    ///
+    /// The streams take turns at every look-up: a processor does not look far enough ahead to find
+    /// the next stream behind a whole round.
+    #[inline(always)]
+    fn round(&mut self) -> Option<()> {
+        let mut lanes = open(&mut self.cursors)?;
+        for _ in 0..LOOKUPS {
+            lanes.iter_mut().for_each(|lane| lane.look_up(self.entries));
+        }
+        let taken = lanes.map(|lane| lane.taken);
+        close(&mut self.cursors, taken);
+        Some(())
+    }
+
+    /// Decodes what is left when the first stream has come near its end: the others a round each in
+    /// turn, then look-up by look-up, and the last few symbols one by one.
+    fn finish(mut self) -> Result<(), DecodeErrorKind> {
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = false;
+            for cursor in &mut self.cursors {
+                goes_on |= cursor.round::<LOOKUPS, WINDOW>(self.entries).is_some();
+            }
+        }
+        for mut cursor in self.cursors {
+            while cursor.round::<1, MAX_SYMBOLS>(self.entries).is_some() {}
+            let bits = BackwardReader::with_bits_left(cursor.src, cursor.left);
+            decode_rest(bits, &mut cursor.dst[cursor.filled..], |bits| {
+                let container = (bits.peek(LOOKUP_BITS) as u64) << (u64::BITS - LOOKUP_BITS);
+                let symbol = self.entries.look_up(container).0 as u8;
+                (symbol, u32::from(self.code.bits[usize::from(symbol)]))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A round of each of four streams, if none is near an end.
+#[inline(always)]
+fn open<'c>(cursors: &'c mut [Cursor<'_, '_>; STREAMS]) -> Option<[Lane<'c, WINDOW>; STREAMS]> {
+    let [first, second, third, fourth] = cursors;
+    Some([first.open()?, second.open()?, third.open()?, fourth.open()?])
+}
+
+#[inline(always)]
+fn close(cursors: &mut [Cursor<'_, '_>; STREAMS], taken: [u32; STREAMS]) {
+    for (cursor, taken) in cursors.iter_mut().zip(taken) {
+        cursor.close(taken);
+    }
 }
 
 /// Builds the table of a coded plane and nothing else.
@@ -85,7 +167,7 @@ fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind
     Ok([first, second, third, fourth])
 }
 
-/// A stream on its way through the table.
+/// A stream on its way through a table.
 struct Cursor<'s, 'd> {
     src: &'s [u8],
     /// Number of bits below the end mark that have not been used up.
@@ -95,6 +177,16 @@ struct Cursor<'s, 'd> {
     filled: usize,
 }
 
+/// A stream in a round.
+struct Lane<'c, const ROOM: usize> {
+    /// The next bits, first in the highest.
+    container: u64,
+    /// Where the round's symbols go.
+    window: &'c mut [u8; ROOM],
+    /// The sum of the round's steps.
+    taken: u32,
+}
+
 impl<'s, 'd> Cursor<'s, 'd> {
     /// `None` if the stream has no end mark.
     fn new(src: &'s [u8], dst: &'d mut [u8]) -> Option<Self> {
@@ -102,76 +194,63 @@ impl<'s, 'd> Cursor<'s, 'd> {
         Some(Self { src, left, dst, filled: 0 })
     }
 
-    /// Decodes a few symbols; `false` (and nothing done) near an end of input or output.
+    /// The next 57 bits or more, and room for `ROOM` symbols; `None` near an end of either.
     #[inline(always)]
-    fn round(&mut self, symbols: &[u64; LOOKUP_ENTRIES], steps: &[u16; LOOKUP_ENTRIES]) -> bool {
-        // The highest bit that is left comes to the top of the container; up to 7 bits above it
-        // go, so that at least 57 are there.
+    fn open<const ROOM: usize>(&mut self) -> Option<Lane<'_, ROOM>> {
         let highest = self.left.wrapping_sub(1);
         let position = (highest / 8).wrapping_sub(size_of::<u64>() - 1);
-        let Some(loaded) = load(self.src, position) else { return false };
-        let Some(window) = self.dst.get_mut(self.filled..).and_then(|dst| dst.first_chunk_mut())
-        else {
-            return false;
-        };
-        let window: &mut [u8; WINDOW] = window;
-        let mut container = loaded << (!highest % 8);
-        let mut taken = 0;
-        for _ in 0..LOOKUPS {
-            let entry = (container >> (64 - LOOKUP_BITS)) as usize;
-            let step = steps[entry];
-            let at = (taken >> COUNT_SHIFT) as usize;
-            window[at..at + MAX_SYMBOLS].copy_from_slice(&symbols[entry].to_le_bytes());
-            container <<= step & 63;
-            taken += u32::from(step);
+        let container = load(self.src, position)? << (!highest % 8);
+        let last = self.dst.len().checked_sub(ROOM)?;
+        if self.filled > last {
+            return None;
         }
+        let window = self.dst[self.filled..].first_chunk_mut()?;
+        Some(Lane { container, window, taken: 0 })
+    }
+
+    /// Goes on behind what a round has taken.
+    #[inline(always)]
+    fn close(&mut self, taken: u32) {
         self.filled += (taken >> COUNT_SHIFT) as usize;
         self.left -= (taken % (1 << COUNT_SHIFT)) as usize;
-        true
+    }
+
+    /// Decodes a few symbols of this stream alone.
+    #[inline(always)]
+    fn round<const LOOKUPS: usize, const ROOM: usize>(
+        &mut self,
+        entries: Entries<'_>,
+    ) -> Option<()> {
+        let mut lane = self.open::<ROOM>()?;
+        for _ in 0..LOOKUPS {
+            lane.look_up(entries);
+        }
+        let taken = lane.taken;
+        self.close(taken);
+        Some(())
+    }
+}
+
+impl<const ROOM: usize> Lane<'_, ROOM> {
+    /// Decodes the symbols that the container begins with.
+    #[inline(always)]
+    fn look_up(&mut self, entries: Entries<'_>) {
+        let (symbols, step) = entries.look_up(self.container);
+        let at = (self.taken >> COUNT_SHIFT) as usize;
+        self.window[at..at + MAX_SYMBOLS].copy_from_slice(&symbols.to_le_bytes());
+        self.container <<= step & 63;
+        self.taken += u32::from(step);
     }
 }
 
 /// The eight bytes at `position`.
 #[inline(always)]
 fn load(src: &[u8], position: usize) -> Option<u64> {
-    src.get(position..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
-}
-
-/// Decodes with the table: all streams in turn while all have room, then each as far as it goes,
-/// then what is left symbol by symbol.
-#[inline(never)]
-fn decode_by_table(
-    table: &DecodeTable,
-    code: &CodeLengths,
-    streams: [&[u8]; STREAMS],
-    outputs: [&mut [u8]; STREAMS],
-) -> Result<(), DecodeErrorKind> {
-    let (symbols, steps) = table.entries();
-    let next = |bits: &BackwardReader| {
-        let symbol = symbols[bits.peek(LOOKUP_BITS)] as u8;
-        (symbol, u32::from(code.bits[usize::from(symbol)]))
-    };
-    if streams.iter().any(|stream| stream.len() < size_of::<u64>()) {
-        return decode_by_length(code, streams, outputs);
+    let last = src.len().checked_sub(size_of::<u64>())?;
+    if position > last {
+        return None;
     }
-    let [s0, s1, s2, s3] = streams;
-    let [d0, d1, d2, d3] = outputs;
-    let (Some(mut c0), Some(mut c1), Some(mut c2), Some(mut c3)) =
-        (Cursor::new(s0, d0), Cursor::new(s1, d1), Cursor::new(s2, d2), Cursor::new(s3, d3))
-    else {
-        return Err(DecodeErrorKind::CorruptStream);
-    };
-    while c0.round(symbols, steps)
-        && c1.round(symbols, steps)
-        && c2.round(symbols, steps)
-        && c3.round(symbols, steps)
-    {}
-    for mut cursor in [c0, c1, c2, c3] {
-        while cursor.round(symbols, steps) {}
-        let bits = BackwardReader::with_bits_left(cursor.src, cursor.left);
-        decode_rest(bits, &mut cursor.dst[cursor.filled..], next)?;
-    }
-    Ok(())
+    src[position..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// Decodes one symbol at a time, to exactly the end of the stream. `next` gives the symbol that

@@ -8,7 +8,7 @@ use super::weights::CodeLengths;
 /// Bits of a stream that one look-up sees.
 pub(super) const LOOKUP_BITS: u32 = 11;
 /// Entries that a look-up chooses from.
-pub(super) const LOOKUP_ENTRIES: usize = 1 << LOOKUP_BITS;
+const LOOKUP_ENTRIES: usize = 1 << LOOKUP_BITS;
 /// Most symbols in an entry.
 pub(super) const MAX_SYMBOLS: usize = 8;
 
@@ -37,9 +37,15 @@ impl DecodeTable {
     }
 
     /// The entries of the widest sub-table.
-    pub(super) fn entries(&self) -> (&[u64; LOOKUP_ENTRIES], &[u16; LOOKUP_ENTRIES]) {
+    #[inline(always)]
+    pub(super) fn entries(&self) -> Entries<'_> {
+        let (_, symbols) = self.symbols.split_at(LOOKUP_ENTRIES);
+        let (_, steps) = self.steps.split_at(LOOKUP_ENTRIES);
         let widest = "both halves have LOOKUP_ENTRIES entries";
-        (self.symbols.last_chunk().expect(widest), self.steps.last_chunk().expect(widest))
+        Entries {
+            symbols: symbols.try_into().expect(widest),
+            steps: steps.try_into().expect(widest),
+        }
     }
 
     /// Fills the table for a code of at most 11 bits.
@@ -101,6 +107,22 @@ fn prepend_repeating(symbol: u8, step: u16, from: (&[u64], &[u16]), to: (&mut [u
     }
     for (to, &from) in to.1.chunks_exact_mut(repeat).zip(from.1) {
         to.fill(from + step);
+    }
+}
+
+/// What a decoder sees of a table.
+#[derive(Clone, Copy)]
+pub(super) struct Entries<'t> {
+    symbols: &'t [u64; LOOKUP_ENTRIES],
+    steps: &'t [u16; LOOKUP_ENTRIES],
+}
+
+impl Entries<'_> {
+    /// What the highest bits of `container` stand for: symbols, and the step over them.
+    #[inline(always)]
+    pub(super) fn look_up(self, container: u64) -> (u64, u16) {
+        let entry = (container >> (u64::BITS - LOOKUP_BITS)) as usize;
+        (self.symbols[entry], self.steps[entry])
     }
 }
 

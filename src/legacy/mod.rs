@@ -56,7 +56,7 @@ pub struct Summary {
 }
 
 /// Whether a file has one of the old layouts, or would be misread as one of today's.
-pub(crate) fn is_legacy(src: &[u8]) -> bool {
+pub fn is_legacy(src: &[u8]) -> bool {
     src.starts_with(&MAGIC) && (header::is_legacy(src) || is_short(src))
 }
 
@@ -70,12 +70,16 @@ fn is_short(src: &[u8]) -> bool {
 }
 
 /// Whether a file of an old layout holds a difference to a base.
-pub(crate) fn is_delta(src: &[u8]) -> bool {
+pub fn is_delta(src: &[u8]) -> bool {
     frame::is_delta(src)
 }
 
 /// Decodes all frames of a file as they are: the difference, where it holds one.
-pub(crate) fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+///
+/// # Errors
+///
+/// With the frame: whatever is wrong with the file.
+pub fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     let mut output = Output::new(limits);
     for (number, frame) in (0..).zip(Frames::new(src)) {
         decode_frame(&frame?, &mut output).map_err(|error| error.in_frame(number))?;
