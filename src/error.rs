@@ -107,6 +107,11 @@ pub enum DecodeErrorKind {
         /// Code of the type in the file.
         found: u8,
     },
+    /// The data ends within an element.
+    PartialElement {
+        /// Bytes of decoded data.
+        len: u64,
+    },
 }
 
 impl fmt::Display for DecodeErrorKind {
@@ -151,6 +156,9 @@ impl fmt::Display for DecodeErrorKind {
                 write!(f, "the base has {found} bytes, but {expected} are needed")
             }
             WrongDType { found } => write!(f, "the elements have another type, code {found}"),
+            PartialElement { len } => {
+                write!(f, "{len} bytes of data are not a whole number of elements")
+            }
         }
     }
 }

@@ -1,9 +1,8 @@
 //! How often each byte occurs.
 
-use crate::huffman::STREAMS;
+use crate::huffman::SYMBOLS;
 
-/// Number of byte values.
-pub(crate) const SYMBOLS: usize = 256;
+use crate::huffman::STREAMS;
 
 /// Counts of each symbol in each of the four streams that a plane is coded in.
 ///

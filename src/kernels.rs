@@ -6,10 +6,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::dtype::DType;
-use crate::histogram::{self, SYMBOLS, StreamCounts};
+use crate::histogram::{self, StreamCounts};
 use crate::huffman::encode::{Coding, Plan, Symbols, plan};
 use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
-use crate::huffman::{DecodeTable, STREAMS, decode};
+use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, decode};
 use crate::plane::{self, Layout};
 
 /// Replaces symbols by the numbers of their pairs.

@@ -34,6 +34,8 @@ mod plane;
 pub mod safetensors;
 #[cfg(feature = "std")]
 mod stream;
+#[cfg(feature = "alloc")]
+mod typed;
 
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
@@ -58,3 +60,5 @@ pub use options::Options;
 pub use parallel::{par_compress, par_compress_into, par_decompress, par_decompress_into};
 #[cfg(feature = "std")]
 pub use stream::{Decoder, Encoder};
+#[cfg(feature = "alloc")]
+pub use typed::{Element, compress_slice, decompress_slice, decompress_slice_into};

@@ -21,7 +21,8 @@ use crate::error::DecodeErrorKind;
 pub struct Limits {
     /// Most bytes of decoded data, over all frames.
     pub decoded_bytes: u64,
-    /// Most bytes that a frame may decode to for each of its own bytes.
+    /// Most bytes that a frame may decode to for each byte of its header, index and payload. Slack
+    /// behind them earns nothing.
     ///
     /// The original reaches 13,107: a chunk of 256 KiB in which each of two planes repeats one
     /// byte takes 20 bytes. Its releases before 0.3.5 come close to 32,768 with zeros: four bytes
@@ -38,7 +39,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Checks a frame of `frame_len` bytes that would decode to `decoded_len`, after
+    /// Checks a frame with `content_len` bytes of content that would decode to `decoded_len`, after
     /// `decoded_before` bytes of earlier frames. For those who read frames on their own: every
     /// decoder of this crate has done it.
     ///
@@ -48,14 +49,14 @@ impl Limits {
     pub fn check(
         &self,
         decoded_len: u64,
-        frame_len: u64,
+        content_len: u64,
         decoded_before: u64,
     ) -> Result<(), DecodeErrorKind> {
         let requested = decoded_before.saturating_add(decoded_len);
         if requested > self.decoded_bytes {
             return Err(DecodeErrorKind::LimitExceeded { requested, limit: self.decoded_bytes });
         }
-        let earned = frame_len.saturating_mul(u64::from(self.expansion));
+        let earned = content_len.saturating_mul(u64::from(self.expansion));
         if decoded_len > earned {
             return Err(DecodeErrorKind::LimitExceeded { requested: decoded_len, limit: earned });
         }

@@ -194,7 +194,7 @@ pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     for (number, frame) in (0..).zip(Frames::new(src)) {
         let frame = frame?;
         limits
-            .check(frame.decoded_len(), frame.bytes().len() as u64, total)
+            .check(frame.decoded_len(), frame.index().content_len(), total)
             .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
         total += frame.decoded_len();
     }

@@ -346,6 +346,20 @@ fn garbage_is_refused() {
 }
 
 #[test]
+fn a_promised_frame_earns_no_memory() {
+    // Two planes of 2^30 repeated bytes, in a frame that says it is 256 KiB long and is not.
+    let mut file = zipnn::compress(&[0; 64], &Options::new(DType::BF16)).unwrap();
+    file[13] = 150;
+    file[14] = 62;
+    file[16..24].copy_from_slice(&(1_u64 << 31).to_le_bytes());
+    file[24..32].copy_from_slice(&(1_u64 << 18).to_le_bytes());
+    let output = Place::new().run_with_input(&["verify", "-"], &file);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.contains("limit"), "{message}");
+}
+
+#[test]
 fn bytes_behind_the_last_frame() {
     let place = Place::new();
     let data = sample("bf16", 1000);

@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::method;
-use crate::histogram::{self, SYMBOLS, StreamCounts};
+use crate::histogram::{self, StreamCounts};
 use crate::huffman::encode::{Coding, Symbols, plan};
 use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
-use crate::huffman::{MAX_WRITTEN_PLANE, STREAMS};
+use crate::huffman::{MAX_WRITTEN_PLANE, STREAMS, SYMBOLS};
 use crate::plane::{self, Layout, MAX_PLANES};
 
 /// What an encoder needs besides input and output. Keep it from call to call: then only the first
@@ -119,7 +119,9 @@ fn encode_plane(
     threshold: f32,
     tables: &mut Tables,
 ) -> Option<usize> {
-    let worth = |size: usize| (size as f64) < dst.len() as f64 * f64::from(threshold);
+    let len = dst.len();
+    // A coded plane of its own length would be taken for a plain copy.
+    let worth = |size| size < len && (size as f64) < len as f64 * f64::from(threshold);
     let plane = if is_in_space { &*space } else { &*dst };
     let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
     // A narrow plane is never noise: which is asked first makes no difference but to the time.

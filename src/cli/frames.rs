@@ -161,6 +161,9 @@ impl Frames {
         let index = IndexBuf::read(header, bytes, |bytes, needed| {
             input.read_up_to(needed - bytes.len() as u64, bytes).map(drop).map_err(Fault::Io)
         })?;
+        // The length of the frame is only a promise. What earns output is content.
+        let content_len = index.get().content_len();
+        self.limits.check(header.decoded_len, content_len, self.decoded_len)?;
         self.decoded_len += header.decoded_len;
         self.content = None;
         self.opened += 1;

@@ -54,6 +54,7 @@ pub enum Form {
 }
 
 impl Form {
+    #[cfg(feature = "alloc")]
     const fn code(self) -> u8 {
         match self {
             Self::Bytes => 1,
@@ -85,6 +86,7 @@ pub enum Delta {
 }
 
 impl Delta {
+    #[cfg(feature = "alloc")]
     const fn code(self) -> u8 {
         match self {
             Self::None => 0,

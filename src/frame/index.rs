@@ -10,7 +10,7 @@ use super::header::{HEADER_LEN, Header};
 use super::shape::Shape;
 use crate::chunk::{Chunk, Method, Piece, method};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::plane::{Layout, MAX_PLANES};
+use crate::plane::MAX_PLANES;
 
 /// Bytes of an entry: the method, and the end as a u64.
 pub(crate) const ENTRY_LEN: u64 = 9;
@@ -278,7 +278,7 @@ pub(crate) fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErr
 
 /// Bytes of the tables of `chunks` chunks.
 #[cfg(feature = "alloc")]
-pub(crate) fn tables_len(layout: Layout, chunks: usize) -> usize {
+pub(crate) fn tables_len(layout: crate::plane::Layout, chunks: usize) -> usize {
     ENTRY_LEN as usize * layout.planes * chunks
 }
 

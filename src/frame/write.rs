@@ -171,7 +171,8 @@ pub(crate) fn finish(
         frame_len: frame_len as u64,
         ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
     };
-    let frame_size_log2 = options.frame_len.next_power_of_two().trailing_zeros() as u8;
+    // Of the next power of two, which for the largest sizes is none.
+    let frame_size_log2 = (usize::BITS - (options.frame_len - 1).leading_zeros()) as u8;
     dst[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
     if envelope.form != Form::Bytes {
         shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);

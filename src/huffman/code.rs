@@ -1,9 +1,9 @@
 //! Canonical codes: which code each symbol has follows from the lengths alone.
 
+use super::SYMBOLS;
 #[cfg(feature = "alloc")]
 use super::encode::Symbols;
 use super::weights::CodeLengths;
-use crate::histogram::SYMBOLS;
 
 /// The symbols of a code in the order of their cells: longest codes first, ties by symbol.
 pub(super) struct Order {

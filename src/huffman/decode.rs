@@ -258,7 +258,8 @@ fn decode_rest(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::histogram::{self, SYMBOLS};
+    use crate::histogram;
+    use crate::huffman::SYMBOLS;
     use crate::huffman::code::Order;
     use crate::huffman::encode::{Coding, plan};
     use alloc::vec;

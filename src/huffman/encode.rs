@@ -1,15 +1,17 @@
 //! Coding a plane: first the decision how, with its exact size, then the bytes.
 
+use super::SYMBOLS;
 use super::lengths::{self, Ranking};
 use super::pairs::{self, PairCodes};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, MAX_WRITTEN_PLANE, STREAMS, code};
-use crate::histogram::{SYMBOLS, StreamCounts};
+use crate::histogram::StreamCounts;
 
 /// Most codes of 11 bits that fit a container of 64 behind up to 7 bits of an unfinished byte.
 const GROUP: usize = 5;
 
 /// How to store a plane.
+#[expect(clippy::large_enum_variant, reason = "made once a plane, and the encoder never allocates")]
 pub(crate) enum Coding {
     /// As it is: nothing to gain.
     Raw,

@@ -1,7 +1,7 @@
 //! Code lengths from counts: Huffman's, and where those are too long, limited ones.
 
+use super::SYMBOLS;
 use super::{MAX_WRITTEN_BITS, weights::CodeLengths};
-use crate::histogram::SYMBOLS;
 
 /// The symbols that occur, most frequent first, ties by symbol.
 pub(super) struct Ranking {

@@ -22,11 +22,14 @@ mod weights;
 
 pub use table::DecodeTable;
 
+/// Number of byte values.
+pub(crate) const SYMBOLS: usize = 256;
 /// Streams that a plane is coded in.
 pub(crate) const STREAMS: usize = 4;
 /// Bytes of the jump table: the sizes of all streams but the last, two bytes each.
 pub(crate) const JUMP_TABLE: usize = 6;
 /// Longest code that a writer uses, in bits.
+#[cfg(feature = "alloc")]
 pub(crate) const MAX_WRITTEN_BITS: u32 = 11;
 /// Longest code that a reader accepts, in bits.
 pub(crate) const MAX_READ_BITS: u32 = 12;

@@ -5,8 +5,9 @@
 //! and every step is paid once for two symbols.
 
 use super::STREAMS;
+use super::SYMBOLS;
 use super::encode::{StreamWriter, Symbols};
-use crate::histogram::{SYMBOLS, StreamCounts};
+use crate::histogram::StreamCounts;
 
 /// Values that the symbols may span.
 pub(crate) const SPAN: usize = 1 << SPAN_LOG;
@@ -34,7 +35,7 @@ pub(crate) fn unpack(packed: &[u8], lowest: u8, plane: &mut [u8]) {
     let lowest = u16::from_le_bytes([lowest; 2]);
     for (to, pair) in plane.as_chunks_mut().0.iter_mut().zip(packed.as_chunks().0) {
         let pair = u16::from_le_bytes(*pair);
-        let ranks = pair % SPAN as u16 | pair >> SPAN_LOG << 8;
+        let ranks = (pair % SPAN as u16) | (pair >> SPAN_LOG << 8);
         *to = ranks.wrapping_add(lowest).to_le_bytes();
     }
 }

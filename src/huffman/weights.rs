@@ -3,9 +3,9 @@
 //! A weight is the length of the longest code + 1 − the length of the symbol's code, 0 for a
 //! symbol that does not occur. The weight of the last symbol is not written; it completes the tree.
 
+use super::SYMBOLS;
 use super::{MAX_EXPLICIT_WEIGHT, MAX_READ_BITS, fse};
 use crate::error::DecodeErrorKind;
-use crate::histogram::SYMBOLS;
 
 /// The first byte of a description is the size of the FSE-coded weights if less than this,
 /// otherwise it says how many plain weights follow.

@@ -109,3 +109,129 @@ pub(crate) fn merge(layout: Layout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8
         }
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// Bytes without a pattern.
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 23) as u8).collect()
+    }
+
+    const LAYOUTS: [Layout; 5] = [
+        Layout { planes: 1, rotated: true },
+        Layout { planes: 2, rotated: false },
+        Layout { planes: 2, rotated: true },
+        Layout { planes: 4, rotated: false },
+        Layout { planes: 4, rotated: true },
+    ];
+
+    /// The format's own words, element by element: rotate whole words of four bytes, then byte b of
+    /// the chunk goes to plane b mod K.
+    fn split_as_specified(layout: Layout, chunk: &[u8]) -> Vec<Vec<u8>> {
+        let mut chunk = chunk.to_vec();
+        for word in chunk.as_chunks_mut::<WORD>().0 {
+            let value = u32::from_le_bytes(*word);
+            let (exponent, sign, rest) = match (layout.rotated, layout.planes) {
+                (true, 4) => ((value >> 23) & 0xff, value >> 31, value & 0x7f_ffff),
+                (true, 2) => {
+                    let rotate =
+                        |half: u32| ((half >> 7) & 0xff) << 8 | (half >> 15 & 1) << 7 | half & 0x7f;
+                    let halves = rotate(value & 0xffff) | rotate(value >> 16) << 16;
+                    *word = halves.to_le_bytes();
+                    continue;
+                }
+                _ => continue,
+            };
+            *word = (exponent << 24 | sign << 23 | rest).to_le_bytes();
+        }
+        (0..layout.planes)
+            .map(|plane| chunk.iter().skip(plane).step_by(layout.planes).copied().collect())
+            .collect()
+    }
+
+    fn split_into_vectors(layout: Layout, chunk: &[u8]) -> Vec<Vec<u8>> {
+        let mut planes: Vec<Vec<u8>> = (0..layout.planes)
+            .map(|plane| vec![0; layout.plane_len(chunk.len() as u64, plane) as usize])
+            .collect();
+        let mut parts = planes.iter_mut();
+        let parts = core::array::from_fn(|_| parts.next().map_or(&mut [][..], |part| part));
+        split(layout, chunk, parts);
+        planes
+    }
+
+    #[test]
+    fn split_is_as_specified_and_merge_is_its_inverse() {
+        for layout in LAYOUTS {
+            for len in (0..=300).chain([4093, 4094, 4095, 4096]) {
+                let chunk = bytes(len);
+                let planes = split_into_vectors(layout, &chunk);
+                assert_eq!(planes, split_as_specified(layout, &chunk), "{layout:?}, {len} bytes");
+                let mut parts = planes.iter();
+                let parts = core::array::from_fn(|_| parts.next().map_or(&[][..], |part| part));
+                let mut merged = vec![0x5a; len];
+                merge(layout, parts, &mut merged);
+                assert_eq!(merged, chunk, "{layout:?}, {len} bytes");
+            }
+        }
+    }
+
+    /// Every kernel against the scalar one of the same name, on every length that leaves a rest.
+    #[test]
+    fn kernels_agree_with_the_scalar_ones() {
+        type Split2 = fn(&[u8], &mut [u8], &mut [u8]);
+        type Merge2 = fn(&[u8], &[u8], &mut [u8]);
+        type Split4 = fn(&[u8], [&mut [u8]; 4]);
+        type Merge4 = fn([&[u8]; 4], &mut [u8]);
+        let splits2: [[Split2; 2]; 2] =
+            [[kernels::split2, scalar::split2], [kernels::split2_rotated, scalar::split2_rotated]];
+        let merges2: [[Merge2; 2]; 2] =
+            [[kernels::merge2, scalar::merge2], [kernels::merge2_rotated, scalar::merge2_rotated]];
+        let splits4: [[Split4; 2]; 2] =
+            [[kernels::split4, scalar::split4], [kernels::split4_rotated, scalar::split4_rotated]];
+        let merges4: [[Merge4; 2]; 2] =
+            [[kernels::merge4, scalar::merge4], [kernels::merge4_rotated, scalar::merge4_rotated]];
+        for elements in 0..=200 {
+            let words = bytes(elements * 4);
+            for pair in splits2 {
+                let [found, expected] = pair.map(|split| {
+                    let mut planes = vec![0; words.len()];
+                    let (low, high) = planes.split_at_mut(words.len() / 2);
+                    split(&words, low, high);
+                    planes
+                });
+                assert_eq!(found, expected, "{elements} words");
+            }
+            for pair in merges2 {
+                let (low, high) = words.split_at(words.len() / 2);
+                let [found, expected] = pair.map(|merge| {
+                    let mut merged = vec![0; words.len()];
+                    merge(low, high, &mut merged);
+                    merged
+                });
+                assert_eq!(found, expected, "{elements} words");
+            }
+            let quarters: Vec<&[u8]> =
+                (0..4).map(|plane| &words[plane * elements..][..elements]).collect();
+            for pair in splits4 {
+                let [found, expected] = pair.map(|split| {
+                    let mut planes = [(); 4].map(|()| vec![0; elements]);
+                    split(&words, planes.each_mut().map(Vec::as_mut_slice));
+                    planes
+                });
+                assert_eq!(found, expected, "{elements} words");
+            }
+            for pair in merges4 {
+                let [found, expected] = pair.map(|merge| {
+                    let mut merged = vec![0; words.len()];
+                    merge(core::array::from_fn(|plane| quarters[plane]), &mut merged);
+                    merged
+                });
+                assert_eq!(found, expected, "{elements} words");
+            }
+        }
+    }
+}

@@ -5,7 +5,9 @@
 //! the exponent's lowest bit in bit 7 of the one below, it exchanges single bits of two planes.
 
 use super::scalar;
-use wide::{i16x8, u8x16, u16x8};
+#[cfg(feature = "alloc")]
+use wide::i16x8;
+use wide::{u8x16, u16x8};
 
 /// Bytes of a vector.
 const LANES: usize = 16;

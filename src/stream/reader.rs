@@ -96,6 +96,7 @@ impl<R: Read> Decoder<R> {
             if let Some(chunk) = self.frame.next_chunk() {
                 return Ok(Some(chunk));
             }
+            self.frame.skip_rest(&mut self.inner)?;
             if !self.first.streaming || !self.open_next_frame()? {
                 return Ok(None);
             }
@@ -104,7 +105,6 @@ impl<R: Read> Decoder<R> {
 
     /// Goes on to the next frame; `false` if there is none.
     fn open_next_frame(&mut self) -> io::Result<bool> {
-        self.frame.skip_rest(&mut self.inner)?;
         let mut bytes = core::mem::take(&mut self.frame.bytes);
         bytes.clear();
         read_up_to(&mut self.inner, HEADER_LEN as u64, &mut bytes)?;
@@ -187,6 +187,8 @@ impl OpenFrame {
         read_to(inner, prefix_len, &mut bytes, limits)?;
         let index = FrameIndex::parse_behind(header, &bytes)?;
         let (checked, content_len) = (index.checked(), index.content_len());
+        // The frame's length is only a promise; the content has to be read before it is decoded.
+        limits.check(header.decoded_len, content_len, decoded_before).map_err(DecodeError::from)?;
         if !is_sequential(&header) {
             read_to(inner, content_len, &mut bytes, limits)?;
         }
@@ -232,10 +234,11 @@ impl OpenFrame {
         Ok(())
     }
 
-    /// Passes over what is left of the frame.
+    /// Passes over what is left of the frame: slack. A frame without all of it is cut short.
     fn skip_rest(&mut self, inner: &mut impl Read) -> io::Result<()> {
         let rest = self.index().header().frame_len - self.bytes_read;
         let skipped = io::copy(&mut inner.take(rest), &mut io::sink())?;
+        self.bytes_read += skipped;
         if skipped < rest {
             return Err(truncated(rest, skipped));
         }

@@ -1,0 +1,33 @@
+//! Files of any size in bounded memory, with `Encoder` and `Decoder`.
+//!
+//! ```sh
+//! cargo run --release --example compress_file -- model.bin model.bin.znn
+//! ```
+//!
+//! Compresses the first file, taken for bfloat16, into the second, and reads that back.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter};
+
+use zipnn::{DType, Decoder, Encoder, Limits, Options};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(source), Some(target)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: compress_file SOURCE TARGET".into());
+    };
+
+    let mut input = File::open(source)?;
+    let output = BufWriter::new(File::create(&target)?);
+    let mut encoder = Encoder::new(output, Options::new(DType::BF16))?;
+    let read = io::copy(&mut input, &mut encoder)?;
+    // Without this the last frame would be missing.
+    let written = encoder.finish()?.get_ref().metadata()?.len();
+    println!("{read} bytes became {written}");
+
+    let mut decoder = Decoder::new(BufReader::new(File::open(&target)?), Limits::default())?;
+    let decoded = io::copy(&mut decoder, &mut io::sink())?;
+    println!("{written} bytes became {decoded} again");
+    Ok(())
+}

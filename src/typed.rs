@@ -1,0 +1,235 @@
+//! Slices of numbers instead of bytes, without a copy in between.
+
+use alloc::vec::Vec;
+
+use bytemuck::allocation::try_zeroed_vec;
+use half::{bf16, f16};
+
+use crate::chunk::DecodeScratch;
+use crate::dtype::DType;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::frame::Frames;
+use crate::limits::Limits;
+use crate::oneshot;
+use crate::options::Options;
+
+/// A number that tensors consist of: `f32`, [`half::f16`] or [`half::bf16`].
+pub trait Element: bytemuck::Pod + sealed::Sealed {
+    /// The type's name in the format.
+    const DTYPE: DType;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+    impl Sealed for half::bf16 {}
+}
+
+impl Element for f32 {
+    const DTYPE: DType = DType::F32;
+}
+
+impl Element for f16 {
+    const DTYPE: DType = DType::F16;
+}
+
+impl Element for bf16 {
+    const DTYPE: DType = DType::BF16;
+}
+
+/// [`compress`](crate::compress) for a slice of numbers. The type in `options` gives way to that
+/// of the numbers.
+///
+/// ```
+/// use half::bf16;
+/// use zipnn::{DType, Limits, Options};
+///
+/// let weights: Vec<bf16> = (0..1000).map(|i| bf16::from_f32(i as f32 / 1000.0)).collect();
+/// let file = zipnn::compress_slice(&weights, &Options::new(DType::BF16))?;
+/// assert_eq!(zipnn::decompress_slice::<bf16>(&file, &Limits::default())?, weights);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// `InvalidChunkSize` if the options are out of range.
+pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8>, EncodeError> {
+    let options = Options { dtype: T::DTYPE, ..*options };
+    if cfg!(target_endian = "little") {
+        return oneshot::compress(bytemuck::cast_slice(src), &options);
+    }
+    let mut swapped = src.to_vec();
+    swap_on_big_endian(&mut swapped);
+    oneshot::compress(bytemuck::cast_slice(&swapped), &options)
+}
+
+/// [`decompress`](crate::decompress) for numbers, straight into their memory.
+///
+/// # Errors
+///
+/// `WrongDType` if a frame holds data of another type, `PartialElement` if the data ends within a
+/// number, and what is wrong with the file.
+pub fn decompress_slice<T: Element>(src: &[u8], limits: &Limits) -> Result<Vec<T>, DecodeError> {
+    check_dtype::<T>(src)?;
+    let requested = oneshot::decoded_len(src, limits)?;
+    let len = usize::try_from(requested / size_of::<T>() as u64).ok();
+    let mut dst = len
+        .and_then(|len| try_zeroed_vec(len).ok())
+        .ok_or(DecodeErrorKind::OutOfMemory { requested })?;
+    decode::<T>(src, &mut dst, &mut DecodeScratch::new())?;
+    Ok(dst)
+}
+
+/// [`decompress_into`](crate::decompress_into) for numbers: fills the beginning of `dst` and
+/// returns how many there are.
+///
+/// ```
+/// use zipnn::{DType, DecodeScratch, Options};
+///
+/// let file = zipnn::compress_slice(&[1.5_f32; 1000], &Options::new(DType::F32))?;
+/// let mut weights = [0.0_f32; 1024];
+/// let len = zipnn::decompress_slice_into(&file, &mut weights, &mut DecodeScratch::new())?;
+/// assert_eq!(weights[..len], [1.5; 1000]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`decompress_slice`], and `OutputTooSmall`.
+pub fn decompress_slice_into<T: Element>(
+    src: &[u8],
+    dst: &mut [T],
+    scratch: &mut DecodeScratch,
+) -> Result<usize, DecodeError> {
+    check_dtype::<T>(src)?;
+    decode(src, dst, scratch)
+}
+
+fn decode<T: Element>(
+    src: &[u8],
+    dst: &mut [T],
+    scratch: &mut DecodeScratch,
+) -> Result<usize, DecodeError> {
+    let bytes = oneshot::decompress_into(src, bytemuck::cast_slice_mut(dst), scratch)?;
+    let len = bytes / size_of::<T>();
+    swap_on_big_endian(&mut dst[..len]);
+    Ok(len)
+}
+
+/// Checks that all data in the file is of the type `T`. Frames without data may be of any.
+fn check_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
+    let mut len = 0_u64;
+    for (number, frame) in (0..).zip(Frames::new(src)) {
+        let frame = frame?;
+        if frame.decoded_len() > 0 && frame.dtype() != T::DTYPE {
+            let found = frame.dtype().code();
+            return Err(DecodeError::from(DecodeErrorKind::WrongDType { found }).in_frame(number));
+        }
+        len = len.saturating_add(frame.decoded_len());
+    }
+    if !len.is_multiple_of(size_of::<T>() as u64) {
+        return Err(DecodeErrorKind::PartialElement { len }.into());
+    }
+    Ok(())
+}
+
+/// Files are little-endian; where memory is not, the bytes of each number change places.
+fn swap_on_big_endian<T: Element>(numbers: &mut [T]) {
+    if cfg!(target_endian = "big") {
+        for bytes in bytemuck::cast_slice_mut::<T, u8>(numbers).chunks_exact_mut(size_of::<T>()) {
+            bytes.reverse();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every pattern of 16 bits, so that a value that is not kept as it is shows: quiet and
+    /// signalling NaNs, both zeros, subnormals.
+    fn all_patterns<T>(from_bits: fn(u16) -> T) -> Vec<T> {
+        (0..=u16::MAX).map(from_bits).collect()
+    }
+
+    fn check_round_trip<T: Element>(numbers: &[T]) {
+        let file = compress_slice(numbers, &Options::new(T::DTYPE)).unwrap();
+        let decoded = decompress_slice::<T>(&file, &Limits::default()).unwrap();
+        assert_eq!(bytemuck::cast_slice::<T, u8>(&decoded), bytemuck::cast_slice::<T, u8>(numbers));
+
+        let mut dst = alloc::vec![T::zeroed(); numbers.len() + 3];
+        let len = decompress_slice_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap();
+        assert_eq!(len, numbers.len());
+        assert_eq!(
+            bytemuck::cast_slice::<T, u8>(&dst[..len]),
+            bytemuck::cast_slice::<T, u8>(numbers)
+        );
+    }
+
+    #[test]
+    fn every_bit_pattern_survives() {
+        check_round_trip(&all_patterns(bf16::from_bits));
+        check_round_trip(&all_patterns(f16::from_bits));
+        check_round_trip(&all_patterns(|bits| f32::from_bits(u32::from(bits) * 0x1_0001)));
+    }
+
+    #[test]
+    fn no_numbers_at_all() {
+        check_round_trip::<f32>(&[]);
+        check_round_trip::<bf16>(&[]);
+    }
+
+    #[test]
+    fn the_file_is_that_of_the_little_endian_bytes() {
+        let numbers: Vec<f32> = (0..5000_u16).map(f32::from).collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let file = oneshot::compress(&bytes, &Options::new(DType::F32)).unwrap();
+        assert_eq!(compress_slice(&numbers, &Options::new(DType::F32)).unwrap(), file);
+        assert_eq!(compress_slice(&numbers, &Options::new(DType::BF16)).unwrap(), file);
+    }
+
+    #[test]
+    fn another_type_is_an_error() {
+        let file = compress_slice(&[1.0_f32; 100], &Options::new(DType::F32)).unwrap();
+        let expected = DecodeErrorKind::WrongDType { found: DType::F32.code() };
+        let error = decompress_slice::<bf16>(&file, &Limits::default()).unwrap_err();
+        assert_eq!((error.kind(), error.place().frame), (expected, Some(0)));
+        let mut dst = [bf16::ZERO; 200];
+        let error = decompress_slice_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap_err();
+        assert_eq!(error.kind(), expected);
+    }
+
+    #[test]
+    fn half_a_number_is_an_error() {
+        let file = oneshot::compress(&[1; 1001], &Options::new(DType::F16)).unwrap();
+        let error = decompress_slice::<f16>(&file, &Limits::default()).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::PartialElement { len: 1001 });
+    }
+
+    #[test]
+    fn limits_and_room_are_checked() {
+        let file = compress_slice(&[1.0_f32; 100], &Options::new(DType::F32)).unwrap();
+        let limits = Limits { decoded_bytes: 399, ..Limits::default() };
+        let error = decompress_slice::<f32>(&file, &limits).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 400, limit: 399 });
+        let error =
+            decompress_slice_into(&file, &mut [0_f32; 99], &mut DecodeScratch::new()).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::OutputTooSmall { needed: 400, have: 396 });
+    }
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn frames_without_data_may_be_of_any_type() {
+        use std::io::Write;
+        let frames = |dtype, data: &[u8]| {
+            let mut encoder = crate::Encoder::new(Vec::new(), Options::new(dtype)).unwrap();
+            encoder.write_all(data).unwrap();
+            encoder.finish().unwrap()
+        };
+        let mut file = frames(DType::F8E4M3, &[]);
+        file.extend(frames(DType::BF16, &[0x80, 0x3f, 0x80, 0x3f]));
+        let decoded = decompress_slice::<bf16>(&file, &Limits::default()).unwrap();
+        assert_eq!(decoded, [bf16::ONE; 2]);
+    }
+}

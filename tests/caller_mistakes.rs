@@ -1,0 +1,145 @@
+//! What a caller gets wrong is an error, never a panic and never a wrong result.
+
+use std::io::{Read, Write};
+
+use zipnn::{
+    DType, DecodeErrorKind, DecodeScratch, DecodeTable, Decoder, EncodeError, EncodeScratch,
+    Encoder, Frame, Limits, Options, Scratch, delta,
+};
+
+const OPTIONS: Options = Options::new(DType::BF16).chunk_log2(12);
+
+/// Two chunks and a bit, whose upper planes are coded.
+fn data() -> Vec<u8> {
+    (0..4200_u32).flat_map(|i| [i as u8, (i * i % 7) as u8]).collect()
+}
+
+#[test]
+fn options_out_of_range() {
+    for exponent in [0, 1, 63, 255] {
+        let options = OPTIONS.chunk_log2(exponent);
+        let expected = EncodeError::InvalidChunkSize(exponent);
+        assert_eq!(zipnn::compress(&data(), &options), Err(expected));
+        assert!(Encoder::new(Vec::new(), options).is_err());
+    }
+    assert!(Encoder::new(Vec::new(), OPTIONS.frame_len(0)).is_err());
+}
+
+#[test]
+fn the_widest_options_work() {
+    let options = OPTIONS.chunk_log2(62).frame_len(usize::MAX);
+    let file = zipnn::compress(&data(), &options).unwrap();
+    assert_eq!(zipnn::decompress(&file, &Limits::default()).unwrap(), data());
+    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    encoder.write_all(&data()).unwrap();
+    let file = encoder.finish().unwrap();
+    assert_eq!(zipnn::decompress(&file, &Limits::default()).unwrap(), data());
+}
+
+#[test]
+fn too_little_room_to_compress() {
+    let needed = zipnn::compress_bound(data().len(), &OPTIONS);
+    let mut dst = vec![0; needed - 1];
+    let error =
+        zipnn::compress_into(&data(), &mut dst, &OPTIONS, &mut EncodeScratch::new()).unwrap_err();
+    let have = needed as u64 - 1;
+    assert_eq!(error, EncodeError::OutputTooSmall { needed: needed as u64, have });
+}
+
+#[test]
+fn too_little_room_to_decode() {
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let frame = Frame::parse(&file).unwrap();
+    let needed = frame.decoded_len();
+    let mut dst = vec![0; needed as usize - 1];
+    let mut scratch = DecodeScratch::new();
+    let mut scratch = scratch.with_len(frame.scratch_len()).unwrap();
+    let error = frame.decode_into(&mut dst, &mut scratch).unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::OutputTooSmall { needed, have: needed - 1 });
+
+    // A chunk fits exactly or not at all.
+    for len in [0, 4095, 4097] {
+        let error = frame.decode_chunk(0, &mut vec![0; len], &mut scratch).unwrap_err();
+        let expected = DecodeErrorKind::OutputTooSmall { needed: 4096, have: len as u64 };
+        assert_eq!((error.kind(), error.place().chunk), (expected, Some(0)));
+    }
+}
+
+#[test]
+fn too_little_scratch() {
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let frame = Frame::parse(&file).unwrap();
+    let needed = frame.scratch_len();
+    assert!(needed > 0);
+    let (mut table, mut planes) = (DecodeTable::default(), vec![0; needed as usize - 1]);
+    let mut dst = vec![0; frame.decoded_len() as usize];
+    let error =
+        frame.decode_into(&mut dst, &mut Scratch::new(&mut table, &mut planes)).unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::ScratchTooSmall { needed, have: needed - 1 });
+}
+
+#[test]
+fn chunks_that_are_not_there() {
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let frame = Frame::parse(&file).unwrap();
+    let mut scratch = DecodeScratch::new();
+    let mut scratch = scratch.with_len(frame.scratch_len()).unwrap();
+    for number in [frame.chunk_count(), usize::MAX] {
+        assert!(frame.index().chunk(number).is_none());
+        let error = frame.decode_chunk(number, &mut [0; 4096], &mut scratch).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::OutOfRange);
+    }
+}
+
+#[test]
+fn planes_of_another_length() {
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let frame = Frame::parse(&file).unwrap();
+    let chunk = frame.index().chunk(1).unwrap();
+    let stored: Vec<&[u8]> =
+        chunk.plane_ranges().map(|range| &file[range.start as usize..range.end as usize]).collect();
+    let mut scratch = DecodeScratch::new();
+    let mut scratch = scratch.with_len(chunk.scratch_len()).unwrap();
+    let mut dst = vec![0; chunk.len() as usize];
+    chunk.decode(&stored, &mut dst, &mut scratch).unwrap();
+    assert_eq!(dst, data()[4096..8192]);
+
+    let short = [stored[0], &stored[1][1..]];
+    for planes in [&[][..], &stored[..1], &short] {
+        let error = chunk.decode(planes, &mut dst, &mut scratch).unwrap_err();
+        assert!(matches!(error.kind(), DecodeErrorKind::Truncated { .. }), "{error}");
+        assert!(error.place().plane.is_some());
+    }
+}
+
+#[test]
+fn bases_of_another_length() {
+    let error = delta::compress(&data(), &data()[1..], &OPTIONS).unwrap_err();
+    assert_eq!(error, EncodeError::BaseLength { expected: 8400, found: 8399 });
+}
+
+#[test]
+fn inputs_that_are_no_files() {
+    for input in
+        [&b""[..], b"Z", b"PK\x03\x04 and so on, for more than the length of a header", &[0; 64]]
+    {
+        let error = zipnn::decompress(input, &Limits::default()).unwrap_err();
+        let expected = match input.len() {
+            0 | 1 => DecodeErrorKind::Truncated { needed: 32, have: input.len() as u64 },
+            _ => DecodeErrorKind::BadMagic,
+        };
+        assert_eq!((error.kind(), error.place().frame), (expected, Some(0)));
+        assert!(Decoder::new(input, Limits::default()).is_err());
+    }
+}
+
+#[test]
+fn reading_into_nothing_reads_nothing() {
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let mut decoder = Decoder::new(&file[..], Limits::default()).unwrap();
+    assert_eq!(decoder.read(&mut []).unwrap(), 0);
+    let mut decoded = Vec::new();
+    decoder.read_to_end(&mut decoded).unwrap();
+    assert_eq!(decoded, data());
+    assert_eq!(decoder.read(&mut [0; 10]).unwrap(), 0);
+}

@@ -1,0 +1,76 @@
+//! The golden files: what they are, and what they decode to.
+#![allow(dead_code, reason = "no test needs all of it")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use zipnn::{DecodeErrorKind, Header};
+
+/// A case of a manifest.
+pub struct Case {
+    folder: PathBuf,
+    pub entry: Value,
+}
+
+impl Case {
+    /// For messages.
+    pub fn name(&self) -> &str {
+        self.text("file").unwrap_or("?")
+    }
+
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.entry[key].as_str()
+    }
+
+    fn read(&self, key: &str) -> Vec<u8> {
+        let path = self.folder.join(self.text(key).unwrap());
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub fn file(&self) -> Vec<u8> {
+        self.read("file")
+    }
+
+    /// What the file decodes to.
+    pub fn original(&self) -> Vec<u8> {
+        let mut original = self.read("original");
+        original.truncate(self.entry["original_len"].as_u64().unwrap() as usize);
+        original
+    }
+
+    /// What the file holds the difference to.
+    pub fn base(&self) -> Option<Vec<u8>> {
+        self.text("delta")?;
+        let mut base = self.read("delta");
+        base.truncate(self.original().len());
+        Some(base)
+    }
+
+    /// The shape of a tensor or an array.
+    pub fn shape(&self) -> Option<Vec<u64>> {
+        let shape = self.entry["shape"].as_array()?;
+        Some(shape.iter().map(|dimension| dimension.as_u64().unwrap()).collect())
+    }
+
+    /// Whether the file has today's layout.
+    pub fn is_current(&self) -> bool {
+        let header = Header::parse(&self.file());
+        !matches!(header, Err(DecodeErrorKind::UnsupportedVersion(_)))
+    }
+}
+
+/// The cases of the spread in this repository, and of the whole collection where it lies beside it.
+pub fn cases() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cases = Vec::new();
+    for folder in ["tests/data/golden", "../shared/format/golden"].map(|path| root.join(path)) {
+        let Ok(manifest) = std::fs::read(folder.join("manifest.json")) else { continue };
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+        for list in ["cases", "synthetic"] {
+            let entries = manifest[list].as_array().unwrap().iter().cloned();
+            cases.extend(entries.map(|entry| Case { folder: folder.clone(), entry }));
+        }
+    }
+    assert!(!cases.is_empty(), "no golden files");
+    cases
+}

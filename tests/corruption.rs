@@ -1,0 +1,240 @@
+//! Damaged files give errors that say where, or other data of a length that the header says; never
+//! a panic.
+
+#[path = "common/data.rs"]
+mod data;
+
+use std::io::{Read, Write};
+
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Encoder, Form, Limits, Options, delta};
+
+/// No damaged file may make this test slow: what it promises is never believed beyond this.
+const LIMITS: Limits = Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20 };
+
+/// A small file, and where in it frames end.
+struct Sample {
+    name: String,
+    file: Vec<u8>,
+    frame_ends: Vec<usize>,
+}
+
+impl Sample {
+    fn one_frame(name: impl Into<String>, file: Vec<u8>) -> Self {
+        Self { name: name.into(), frame_ends: vec![file.len()], file }
+    }
+
+    fn frames(name: String, dtype: DType, frames: &[Vec<u8>]) -> Self {
+        let mut sample = Self { name, file: Vec::new(), frame_ends: Vec::new() };
+        for data in frames {
+            let options = Options::new(dtype).chunk_log2(7);
+            let mut encoder = Encoder::new(&mut sample.file, options).unwrap();
+            encoder.write_all(data).unwrap();
+            encoder.finish().unwrap();
+            sample.frame_ends.push(sample.file.len());
+        }
+        sample
+    }
+}
+
+/// Files of every type in which planes are stored in every way.
+fn samples() -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for dtype in DType::ALL {
+        let name = dtype.name();
+        let options = Options::new(dtype).chunk_log2(9);
+        let mut data = data::weights(dtype, 1100, 1);
+        data[512..700].fill(0x3c);
+        let file = zipnn::compress(&data, &options).unwrap();
+        samples.push(Sample::one_frame(format!("{name}, bytes"), file));
+
+        // Few symbols: code lengths that are described directly.
+        let counts = [300, 90, 30, 12, 5, 2, 1];
+        let file = zipnn::compress(&data::with_counts(&counts, 2), &options).unwrap();
+        samples.push(Sample::one_frame(format!("{name}, few symbols"), file));
+
+        let shape = [3, 40 / dtype.size() as u64];
+        let file = zipnn::compress_tensor(&data[..120], Form::Torch, &shape, &options).unwrap();
+        samples.push(Sample::one_frame(format!("{name}, tensor"), file));
+
+        let parts = [data[..200].to_vec(), Vec::new(), data[600..800].to_vec()];
+        samples.push(Sample::frames(format!("{name}, frames"), dtype, &parts));
+
+        samples.push(Sample::one_frame(
+            format!("{name}, repeats"),
+            zipnn::compress(&[0; 1500], &options).unwrap(),
+        ));
+    }
+    samples
+}
+
+fn decode_streaming(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut decoded = Vec::new();
+    Decoder::new(file, LIMITS)
+        .and_then(|mut decoder| decoder.read_to_end(&mut decoded))
+        .map(|_| decoded)
+        .map_err(|error| *error.get_ref().and_then(|error| error.downcast_ref()).expect("ours"))
+}
+
+/// Decodes in every way on one thread; both must agree on whether the file is good, and on the data.
+fn decode(name: &str, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let decoded = zipnn::decompress(file, &LIMITS);
+    let streamed = decode_streaming(file);
+    match (&decoded, &streamed) {
+        (Ok(decoded), Ok(streamed)) => assert!(decoded == streamed, "{name}: other data"),
+        (Err(_), Err(_)) => {}
+        // A damaged version: only whole inputs are read in the old layouts.
+        (_, Err(error)) if matches!(error.kind(), DecodeErrorKind::UnsupportedVersion(_)) => {}
+        _ => panic!("{name}: {:?}, but streaming {:?}", decoded.err(), streamed.err()),
+    }
+    decoded
+}
+
+/// The parallel form agrees, too. Waking threads takes too long to do it for every damaged file.
+#[cfg(feature = "rayon")]
+fn check_parallel(name: &str, file: &[u8]) {
+    let decoded = zipnn::decompress(file, &LIMITS);
+    let parallel = zipnn::par_decompress(file, &LIMITS);
+    assert_eq!(parallel.is_ok(), decoded.is_ok(), "{name}: in parallel");
+    if let (Ok(parallel), Ok(decoded)) = (&parallel, &decoded) {
+        assert!(parallel == decoded, "{name}: other data in parallel");
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error_that_names_the_frame() {
+    for Sample { name, file, frame_ends } in samples() {
+        let whole = decode(&name, &file).unwrap();
+        for len in 0..file.len() {
+            let cut = &file[..len];
+            #[cfg(feature = "rayon")]
+            if len % 16 == 3 {
+                check_parallel(&name, cut);
+            }
+            let frame = frame_ends.iter().filter(|&&end| end <= len).count() as u64;
+            match decode(&name, cut) {
+                // Nothing in a file says how many frames there are.
+                Ok(decoded) => {
+                    assert!(frame_ends.contains(&len), "{name}: cut at {len} goes unnoticed");
+                    assert!(whole.starts_with(&decoded), "{name}: cut at {len}");
+                }
+                Err(error) => {
+                    assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
+                    assert!(
+                        matches!(error.kind(), DecodeErrorKind::Truncated { .. }),
+                        "{name}: cut at {len}: {error}"
+                    );
+                    let error = decode_streaming(cut).unwrap_err();
+                    assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_changed_byte_makes_a_panic() {
+    let changes: [fn(u8) -> u8; 7] = [
+        |byte| byte ^ 1,
+        |byte| byte ^ 0x80,
+        |byte| byte ^ 0x10,
+        |byte| byte.wrapping_add(1),
+        |byte| byte.wrapping_sub(1),
+        |_| 0,
+        |_| 0xff,
+    ];
+    let (mut errors, mut unnoticed) = (0, 0);
+    for Sample { name, file, .. } in samples() {
+        for at in 0..file.len() {
+            for change in changes {
+                let mut damaged = file.clone();
+                damaged[at] = change(damaged[at]);
+                #[cfg(feature = "rayon")]
+                if at % 16 == 9 {
+                    check_parallel(&name, &damaged);
+                }
+                match decode(&format!("{name}, byte {at}"), &damaged) {
+                    Ok(_) => unnoticed += 1,
+                    Err(_) => errors += 1,
+                }
+            }
+        }
+    }
+    // The format has no checksum: a changed raw byte is other data. But most damage shows.
+    assert!(errors > unnoticed / 4, "{errors} errors, {unnoticed} unnoticed");
+}
+
+#[test]
+fn no_damage_in_many_places_makes_a_panic() {
+    let mut random = data::Random(3);
+    for Sample { name, file, .. } in samples() {
+        for _ in 0..2000 {
+            let mut damaged = file.clone();
+            for _ in 0..2 + random.below(6) {
+                let at = random.below(damaged.len());
+                damaged[at] = random.next() as u8;
+            }
+            let _ = decode(&name, &damaged);
+        }
+    }
+}
+
+#[test]
+fn noise_behind_a_header_makes_no_panic() {
+    let mut random = data::Random(4);
+    for Sample { name, file, .. } in samples() {
+        for seed in 0..300 {
+            let mut damaged = file.clone();
+            let kept = 32 + random.below(20);
+            let noise = data::noise(damaged.len() - kept, seed);
+            damaged[kept..].copy_from_slice(&noise);
+            let _ = decode(&name, &damaged);
+            #[cfg(feature = "rayon")]
+            if seed < 20 {
+                check_parallel(&name, &damaged);
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_in_coded_data_name_chunk_and_plane() {
+    let data = data::weights(DType::BF16, 1 << 14, 5);
+    let mut file = zipnn::compress(&data, &Options::new(DType::BF16).chunk_log2(12)).unwrap();
+    // The end mark of the very last stream, of the exponents of the fourth chunk.
+    *file.last_mut().unwrap() = 0;
+    let error = decode("end mark", &file).unwrap_err();
+    let place = error.place();
+    assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(3), Some(1)));
+    assert_eq!(error.to_string(), "frame 0, chunk 3, plane 1: corrupt data");
+}
+
+#[test]
+fn a_decoder_stays_failed() {
+    let data = data::weights(DType::F8E4M3, 1000, 6);
+    let file = zipnn::compress(&data, &Options::new(DType::F8E4M3).chunk_log2(8)).unwrap();
+    let mut decoder = Decoder::new(&file[..file.len() - 1], Limits::default()).unwrap();
+    let mut decoded = Vec::new();
+    let first = decoder.read_to_end(&mut decoded).unwrap_err();
+    assert_eq!(decoded, data[..768], "the chunks before the cut are good");
+    let second = decoder.read_to_end(&mut decoded).unwrap_err();
+    assert_eq!(first.kind(), second.kind());
+    assert_eq!(decoded.len(), 768);
+}
+
+#[test]
+fn differences_need_their_base() {
+    let (data, base) = (data::weights(DType::F16, 999, 7), data::weights(DType::F16, 999, 8));
+    let options = Options::new(DType::F16);
+    let file = delta::compress(&data, &base, &options).unwrap();
+    let kind = |result: Result<Vec<u8>, DecodeError>| result.unwrap_err().kind();
+    assert_eq!(kind(decode("delta", &file)), DecodeErrorKind::BaseRequired);
+    assert_eq!(
+        kind(delta::decompress(&file, &base[1..], &LIMITS)),
+        DecodeErrorKind::BaseLength { expected: 999, found: 998 }
+    );
+    let plain = zipnn::compress(&data, &options).unwrap();
+    assert_eq!(kind(delta::decompress(&plain, &base, &LIMITS)), DecodeErrorKind::NotADelta);
+    for len in 0..file.len() {
+        assert!(delta::decompress(&file[..len], &base, &LIMITS).is_err());
+    }
+}

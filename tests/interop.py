@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Exchanges files with the original ZipNN, in both directions, through the command line.
+
+usage: interop.py ZIPNN_BINARY [SEED]
+
+ZIPNN_BINARY may also come from the environment. Needs a Python with the packages `zipnn` (0.5.4),
+`torch` and `numpy`. Prints how many exchanges there were; the exit status is 0 if all went well.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+warnings.filterwarnings("ignore")
+
+import numpy as np
+import torch
+from zipnn import ZipNN
+
+# Our name of each type: the original's, and PyTorch's.
+TYPES = {
+    "bf16": ("bfloat16", torch.bfloat16),
+    "f16": ("float16", torch.float16),
+    "f32": ("float32", torch.float32),
+    "f8e4m3": ("float8_e4m3fn", torch.float8_e4m3fn),
+    "f8e5m2": ("float8_e5m2", torch.float8_e5m2),
+}
+# Multiples of 4: with other lengths, what the original does is undefined.
+LENGTHS = [4, 8, 48, 400, 4096, 65_536, 262_144, 262_148, 600_000, 1_048_576 + 12]
+STREAMING_CHUNK = 1 << 16
+# More than one of our frames.
+LONG = (9 << 20) + 4
+SHAPES = [(1,), (4,), (3, 4), (255, 4), (256, 2), (2, 3, 4, 5), (70_000,), (1, 512, 640)]
+
+
+def kinds(name, length, random):
+    """Data of every kind, as bytes."""
+    torch_type = TYPES[name][1]
+    numbers = torch.from_numpy(random.normal(0, 0.03, length).astype(np.float32))
+    normal = numbers.to(torch_type).contiguous().view(torch.uint8).numpy().tobytes()
+    yield "normal", normal[:length]
+    yield "random", random.integers(0, 256, length, dtype=np.uint8).tobytes()
+    yield "constant", bytes([int(random.integers(0, 256))]) * length
+    skewed = np.minimum(random.geometric(float(random.uniform(0.05, 0.9)), length) - 1, 255)
+    yield "skewed", skewed.astype(np.uint8).tobytes()
+
+
+class Exchange:
+    """Counts exchanges, and runs the program in a folder of its own."""
+
+    def __init__(self, binary, folder):
+        self.binary = binary
+        self.raw = folder / "data"
+        self.base = folder / "base"
+        self.packed = folder / "data.znn"
+        self.unpacked = folder / "unpacked"
+        self.count = 0
+        self.failures = []
+
+    def run(self, *arguments):
+        done = subprocess.run([self.binary, *map(str, arguments)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+
+    def check(self, what, decode, expected):
+        self.count += 1
+        try:
+            good = decode() == expected
+            message = "other data"
+        except Exception as error:  # whatever the original raises
+            good, message = False, error
+        if not good:
+            self.failures.append(f"{what}: {message}")
+            print("FAILED", self.failures[-1])
+
+    def ours(self, packed, delta):
+        """What we make of a file."""
+        self.packed.write_bytes(packed)
+        arguments = ["--delta", self.base] if delta else []
+        self.run("decompress", "-q", "-f", self.packed, "-o", self.unpacked, *arguments)
+        self.run("verify", "-q", self.packed, *arguments)
+        return self.unpacked.read_bytes()
+
+    def theirs(self, name, data, base):
+        """What the original makes of a file of ours. A fresh object: used ones remember."""
+        self.raw.write_bytes(data)
+        arguments = ["--delta", self.base] if base else []
+        self.run(
+            "compress", "-q", "-f", "--dtype", name, self.raw, "-o", self.packed, *arguments
+        )
+        packed = self.packed.read_bytes()
+        original = ZipNN(**original_options(name, base))
+        return bytes(original.decompress(bytearray(packed), delta_second_data=base))
+
+
+def original_options(name, base, streaming=False):
+    options = {"bytearray_dtype": TYPES[name][0]}
+    if base:
+        options["delta_compressed_type"] = "byte"
+    if streaming:
+        options |= {"is_streaming": True, "streaming_chunk": STREAMING_CHUNK}
+    return options
+
+
+def exchange_bytes(exchange, what, name, data, base):
+    if base:
+        exchange.base.write_bytes(base)
+    for streaming in (False, True):
+        original = ZipNN(**original_options(name, base, streaming))
+        # Copies: the original rotates the bits of its input in place.
+        second = bytearray(base) if base else None
+        packed = bytes(original.compress(bytearray(data), delta_second_data=second))
+        mode = "streaming" if streaming else "one frame"
+        exchange.check(
+            f"{what}, {mode}, theirs by us", lambda: exchange.ours(packed, bool(base)), data
+        )
+    exchange.check(f"{what}, ours by them", lambda: exchange.theirs(name, data, base), data)
+
+
+def exchange_tensor(exchange, name, shape, random):
+    torch_type = TYPES[name][1]
+    numbers = torch.from_numpy(random.normal(0, 0.03, shape).astype(np.float32)).to(torch_type)
+    data = numbers.contiguous().view(torch.uint8).numpy().tobytes()
+    packed = bytes(ZipNN(input_format="torch").compress(numbers.clone()))
+    what = f"{name}, tensor {shape}, theirs by us"
+    exchange.check(what, lambda: exchange.ours(packed, False), data)
+
+
+def exchange_all(exchange, seed):
+    random = np.random.default_rng(seed)
+    for name in TYPES:
+        for length in LENGTHS:
+            for kind, data in kinds(name, length, random):
+                exchange_bytes(exchange, f"{name}, {kind}, {length} bytes", name, data, None)
+        for length in (400, 262_148, 600_000):
+            for kind, data in kinds(name, length, random):
+                base = bytearray(data)
+                for at in random.integers(0, length, length // 8):
+                    base[at] ^= 1 << int(random.integers(0, 8))
+                what = f"{name}, {kind}, {length} bytes, delta"
+                exchange_bytes(exchange, what, name, data, bytes(base))
+        for kind, data in kinds(name, LONG, random):
+            exchange_bytes(exchange, f"{name}, {kind}, {LONG} bytes", name, data, None)
+        for shape in SHAPES:
+            exchange_tensor(exchange, name, shape, random)
+
+
+def main():
+    binary = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ZIPNN_BINARY")
+    if not binary:
+        sys.exit(__doc__)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    with tempfile.TemporaryDirectory() as folder:
+        exchange = Exchange(Path(binary).resolve(), Path(folder))
+        exchange_all(exchange, seed)
+    print(f"{exchange.count} exchanges, {len(exchange.failures)} failed")
+    sys.exit(bool(exchange.failures))
+
+
+if __name__ == "__main__":
+    main()
