@@ -7,9 +7,6 @@ use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, MAX_WRITTEN_PLANE, STREAMS, code};
 use crate::histogram::StreamCounts;
 
-/// Most codes of 11 bits that fit a container of 64 behind up to 7 bits of an unfinished byte.
-const GROUP: usize = 5;
-
 /// How to store a plane.
 #[expect(clippy::large_enum_variant, reason = "made once a plane, and the encoder never allocates")]
 pub(crate) enum Coding {
@@ -23,7 +20,7 @@ pub(crate) enum Coding {
 
 /// A code for a plane, with all sizes known.
 pub(crate) struct Plan {
-    codes: [Symbols; SYMBOLS],
+    code: CodeLengths,
     tree: [u8; weights::MAX_SIZE],
     tree_size: usize,
     stream_sizes: [usize; STREAMS],
@@ -61,8 +58,8 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
         return Coding::Raw;
     }
     let candidates = lengths::candidates(&Ranking::new(&total), plane_len);
-    let original = Plan::new(&candidates.original, counts);
-    let optimal = candidates.optimal.and_then(|code| Plan::new(&code, counts));
+    let original = Plan::new(candidates.original, counts);
+    let optimal = candidates.optimal.and_then(|code| Plan::new(code, counts));
     [original, optimal]
         .into_iter()
         .flatten()
@@ -72,9 +69,9 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
 
 impl Plan {
     /// `None` if the code cannot be described or a stream is too long for the jump table.
-    fn new(code: &CodeLengths, counts: &StreamCounts) -> Option<Self> {
+    fn new(code: CodeLengths, counts: &StreamCounts) -> Option<Self> {
         let mut tree = [0; weights::MAX_SIZE];
-        let tree_size = weights::write(code, &mut tree)?;
+        let tree_size = weights::write(&code, &mut tree)?;
         let stream_sizes = counts.map(|counts| {
             let bits: usize = counts
                 .iter()
@@ -85,7 +82,7 @@ impl Plan {
         });
         let jumps = &stream_sizes[..STREAMS - 1];
         jumps.iter().all(|&size| size <= usize::from(u16::MAX)).then(|| Self {
-            codes: code::codes(code),
+            code,
             tree,
             tree_size,
             stream_sizes,
@@ -94,11 +91,11 @@ impl Plan {
 
     /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
-        let [w0, w1, w2, w3] = self.write_head(dst);
-        let mut parts = plane.chunks(plane.len().div_ceil(STREAMS));
-        let mut two = || core::array::from_fn(|_| parts.next().unwrap_or_default());
-        encode_two(two(), &self.codes, [w0, w1]);
-        encode_two(two(), &self.codes, [w2, w3]);
+        const GROUP: usize = 8;
+        let streams = plane.chunks(plane.len().div_ceil(STREAMS));
+        let codes = code::codes(&self.code);
+        let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];
+        encode_streams::<1, GROUP>(streams, self.write_head(dst), code);
     }
 
     /// The same for a plane that has been packed into pairs.
@@ -109,12 +106,11 @@ impl Plan {
         codes: &mut PairCodes,
         dst: &mut [u8],
     ) {
-        pairs::join(&self.codes, lowest, codes);
-        let [w0, w1, w2, w3] = self.write_head(dst);
-        let mut parts = packed.chunks(packed.len() / STREAMS);
-        let mut two = || core::array::from_fn(|_| parts.next().unwrap_or_default());
-        pairs::encode_two(two(), codes, [w0, w1]);
-        pairs::encode_two(two(), codes, [w2, w3]);
+        const GROUP: usize = 4;
+        pairs::join(&code::codes(&self.code), lowest, codes);
+        let streams = packed.chunks(packed.len() / STREAMS);
+        let code = |pair| codes[pairs::number(pair)];
+        encode_streams::<2, GROUP>(streams, self.write_head(dst), code);
     }
 
     /// Writes everything before the streams, and cuts what follows into their places.
@@ -133,25 +129,48 @@ impl Plan {
     }
 }
 
-/// Codes the symbols of two streams, last first, and their end marks. Two, so that neither waits
-/// for itself.
-fn encode_two(streams: [&[u8]; 2], codes: &[Symbols; SYMBOLS], writers: [StreamWriter<'_>; 2]) {
-    let [mut first, mut second] = writers;
-    let [(head0, groups0), (head1, groups1)] = streams.map(|stream| stream.as_rchunks());
-    let common = groups0.len().min(groups1.len());
-    let (rest0, both0) = groups0.split_at(groups0.len() - common);
-    let (rest1, both1) = groups1.split_at(groups1.len() - common);
-    for (group0, group1) in both0.iter().zip(both1).rev() {
-        first.write(group0, codes);
-        second.write(group1, codes);
-    }
-    for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
-        for group in rest.iter().rev() {
-            writer.write(group, codes);
+/// Codes all streams, each last symbol first, and their end marks. `code` gives the code of a unit
+/// of `UNIT` bytes; `GROUP` units are written at once where their codes are short enough.
+///
+/// Two streams go hand in hand, so that neither waits for itself.
+fn encode_streams<'p, const UNIT: usize, const GROUP: usize>(
+    mut streams: impl Iterator<Item = &'p [u8]>,
+    writers: [StreamWriter<'_>; STREAMS],
+    code: impl Fn([u8; UNIT]) -> Symbols + Copy,
+) {
+    let mut units = || streams.next().unwrap_or_default().as_chunks::<UNIT>().0;
+    let [first, second, third, fourth] = writers;
+    for [mut first, mut second] in [[first, second], [third, fourth]] {
+        let [(head0, groups0), (head1, groups1)] = [units(), units()].map(<[_]>::as_rchunks);
+        let common = groups0.len().min(groups1.len());
+        let (rest0, both0) = groups0.split_at(groups0.len() - common);
+        let (rest1, both1) = groups1.split_at(groups1.len() - common);
+        for (group0, group1) in both0.iter().zip(both1).rev() {
+            first.write::<UNIT, GROUP>(group0, code);
+            second.write::<UNIT, GROUP>(group1, code);
         }
-        writer.write_few(head, codes);
-        writer.finish();
+        for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
+            for group in rest.iter().rev() {
+                writer.write(group, code);
+            }
+            write_one_by_one(head, code, writer).finish();
+        }
     }
+}
+
+/// Codes units, last first, without expecting several to fit into a container.
+#[cold]
+#[inline(never)]
+fn write_one_by_one<'a, const UNIT: usize>(
+    units: &[[u8; UNIT]],
+    code: impl Fn([u8; UNIT]) -> Symbols,
+    mut writer: StreamWriter<'a>,
+) -> StreamWriter<'a> {
+    for &unit in units.iter().rev() {
+        writer.push(code(unit));
+        writer.flush();
+    }
+    writer
 }
 
 /// The code of a symbol, or of several behind each other.
@@ -164,25 +183,25 @@ pub(crate) struct Symbols {
 
 /// A stream while it is written. It has exactly the room that it takes.
 #[derive(Default)]
-pub(crate) struct StreamWriter<'a> {
+struct StreamWriter<'a> {
     /// Where finished bytes go.
     room: &'a mut [u8],
     /// Bits that are not in the output yet, the oldest lowest.
-    pub(crate) pending: u64,
-    pub(crate) pending_bits: u32,
+    pending: u64,
+    pending_bits: u32,
 }
 
 impl StreamWriter<'_> {
     /// Appends a code. Fewer than 64 bits may be pending when they are flushed.
     #[inline(always)]
-    pub(crate) fn push(&mut self, code: Symbols) {
+    fn push(&mut self, code: Symbols) {
         self.pending |= u64::from(code.bits) << (self.pending_bits % u64::BITS);
         self.pending_bits += code.len;
     }
 
     /// Moves the finished bytes to the output.
     #[inline(always)]
-    pub(crate) fn flush(&mut self) {
+    fn flush(&mut self) {
         let finished = (self.pending_bits % u64::BITS / 8) as usize;
         let room = core::mem::take(&mut self.room);
         self.room = match room.first_chunk_mut() {
@@ -196,25 +215,31 @@ impl StreamWriter<'_> {
         self.pending_bits %= 8;
     }
 
-    /// Codes a group of symbols, last first.
+    /// Codes a group of units, last first: all at once if their codes fit into the container, which
+    /// is seen when they are in it.
     #[inline(always)]
-    fn write(&mut self, group: &[u8; GROUP], codes: &[Symbols; SYMBOLS]) {
-        for &symbol in group.iter().rev() {
-            self.push(codes[usize::from(symbol)]);
+    fn write<const UNIT: usize, const GROUP: usize>(
+        &mut self,
+        group: &[[u8; UNIT]; GROUP],
+        code: impl Fn([u8; UNIT]) -> Symbols,
+    ) {
+        let (mut pending, mut pending_bits) = (self.pending, self.pending_bits);
+        for &unit in group.iter().rev() {
+            let code = code(unit);
+            pending |= u64::from(code.bits) << (pending_bits % u64::BITS);
+            pending_bits += code.len;
         }
-        self.flush();
-    }
-
-    /// Codes fewer symbols than a group has, last first.
-    fn write_few(&mut self, symbols: &[u8], codes: &[Symbols; SYMBOLS]) {
-        for &symbol in symbols.iter().rev() {
-            self.push(codes[usize::from(symbol)]);
+        if pending_bits < u64::BITS {
+            (self.pending, self.pending_bits) = (pending, pending_bits);
+            self.flush();
+        } else {
+            // The writer is moved and not borrowed, so that it can live in registers elsewhere.
+            *self = write_one_by_one(group, code, core::mem::take(self));
         }
-        self.flush();
     }
 
     /// Writes the end mark.
-    pub(crate) fn finish(mut self) {
+    fn finish(mut self) {
         self.push(Symbols { bits: 1, len: 1 });
         self.flush();
         let unfinished = usize::from(self.pending_bits > 0);

@@ -172,29 +172,32 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
 fn package_merge(counts: &[u32]) -> [u8; SYMBOLS] {
     const LEVELS: usize = MAX_WRITTEN_BITS as usize;
     const ITEMS: usize = 2 * SYMBOLS;
+    /// Behind the last cost, so that no list needs to be asked for its end.
+    const END: u32 = u32::MAX;
     let symbols = counts.len();
-    let mut costs = [0_u32; ITEMS];
-    let mut merged = [0_u32; ITEMS];
+    let mut symbol_costs = [END; SYMBOLS + 1];
+    for (cost, &count) in symbol_costs.iter_mut().zip(counts.iter().rev()) {
+        *cost = count;
+    }
+    let mut pair_costs = [END; SYMBOLS + 1];
     let mut is_symbol = [[false; ITEMS]; LEVELS];
-    let mut len = 0;
+    let mut pairs = 0;
     for is_symbol in &mut is_symbol {
-        let mut next_symbol = symbols;
-        let pairs = len / 2;
-        let mut next_pair = 0;
-        len = symbols + pairs;
-        for (merged, is_symbol) in merged[..len].iter_mut().zip(is_symbol) {
-            let pair = (next_pair < pairs).then(|| costs[2 * next_pair] + costs[2 * next_pair + 1]);
-            let symbol = next_symbol.checked_sub(1).map(|rank| counts[rank]);
-            *is_symbol = pair.is_none_or(|pair| symbol.is_some_and(|symbol| symbol <= pair));
-            if *is_symbol {
-                *merged = symbol.unwrap_or_default();
-                next_symbol -= 1;
-            } else {
-                *merged = pair.unwrap_or_default();
-                next_pair += 1;
-            }
+        let mut merged = [0; ITEMS];
+        let (mut symbol, mut pair) = (0, 0);
+        let items = symbols + pairs;
+        for (merged, is_symbol) in merged[..items].iter_mut().zip(is_symbol) {
+            let (symbol_cost, pair_cost) = (symbol_costs[symbol], pair_costs[pair]);
+            *merged = symbol_cost.min(pair_cost);
+            *is_symbol = symbol_cost <= pair_cost;
+            symbol += usize::from(*is_symbol);
+            pair += usize::from(!*is_symbol);
         }
-        core::mem::swap(&mut costs, &mut merged);
+        pairs = items / 2;
+        for (cost, [first, second]) in pair_costs.iter_mut().zip(merged[..items].as_chunks().0) {
+            *cost = first + second;
+        }
+        pair_costs[pairs] = END;
     }
     let mut bits = [0; SYMBOLS];
     let mut taken = 2 * (symbols - 1);

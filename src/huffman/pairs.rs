@@ -6,7 +6,7 @@
 
 use super::STREAMS;
 use super::SYMBOLS;
-use super::encode::{StreamWriter, Symbols};
+use super::encode::Symbols;
 use crate::histogram::StreamCounts;
 
 /// Values that the symbols may span.
@@ -40,7 +40,9 @@ pub(crate) fn unpack(packed: &[u8], lowest: u8, plane: &mut [u8]) {
     }
 }
 
-fn number(pair: [u8; 2]) -> usize {
+/// The number that a packed pair is.
+#[inline(always)]
+pub(super) fn number(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair)) % PAIRS
 }
 
@@ -97,65 +99,4 @@ pub(crate) fn join(codes: &[Symbols; SYMBOLS], lowest: u8, pairs: &mut PairCodes
             };
         }
     }
-}
-
-/// Pairs that are written at once if they turn out short enough, and half of which always are.
-const GROUP: usize = 4;
-
-/// Codes the packed symbols of two streams, last first, and their end marks. Two, so that neither
-/// waits for itself.
-pub(crate) fn encode_two(streams: [&[u8]; 2], pairs: &PairCodes, writers: [StreamWriter<'_>; 2]) {
-    let [mut first, mut second] = writers;
-    let [(head0, groups0), (head1, groups1)] = streams.map(|stream| stream.as_rchunks());
-    let common = groups0.len().min(groups1.len());
-    let (rest0, both0) = groups0.split_at(groups0.len() - common);
-    let (rest1, both1) = groups1.split_at(groups1.len() - common);
-    for (group0, group1) in both0.iter().zip(both1).rev() {
-        write_group(group0, pairs, &mut first);
-        write_group(group1, pairs, &mut second);
-    }
-    for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
-        for group in rest.iter().rev() {
-            write_group(group, pairs, &mut writer);
-        }
-        for &pair in head.as_rchunks().1.iter().rev() {
-            writer.push(pairs[number(pair)]);
-            writer.flush();
-        }
-        writer.finish();
-    }
-}
-
-#[inline(always)]
-fn write_group(group: &[u8; 2 * GROUP], pairs: &PairCodes, writer: &mut StreamWriter<'_>) {
-    let (mut pending, mut pending_bits) = (writer.pending, writer.pending_bits);
-    // One load for all, and no gathering of the numbers in a vector register.
-    let numbers = u64::from_le_bytes(*group);
-    for pair in (0..GROUP).rev() {
-        let code = pairs[(numbers >> (16 * pair)) as usize % PAIRS];
-        pending |= u64::from(code.bits) << (pending_bits % u64::BITS);
-        pending_bits += code.len;
-    }
-    if pending_bits < u64::BITS {
-        (writer.pending, writer.pending_bits) = (pending, pending_bits);
-        writer.flush();
-    } else {
-        *writer = write_long_group(group, pairs, core::mem::take(writer));
-    }
-}
-
-/// Codes a group that is too long to be written at once. The writer is moved and not borrowed, so
-/// that it can live in registers elsewhere.
-#[cold]
-#[inline(never)]
-fn write_long_group<'a>(
-    group: &[u8; 2 * GROUP],
-    pairs: &PairCodes,
-    mut writer: StreamWriter<'a>,
-) -> StreamWriter<'a> {
-    for &pair in group.as_chunks().0.iter().rev() {
-        writer.push(pairs[number(pair)]);
-        writer.flush();
-    }
-    writer
 }
