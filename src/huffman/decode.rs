@@ -1,6 +1,6 @@
 //! Decoding planes.
 
-use super::many::MAX_SYMBOLS;
+use super::many::WRITTEN;
 use super::table::{COUNT_SHIFT, DecodeTable, Filled, LookUp};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, STREAMS};
@@ -11,7 +11,7 @@ use crate::error::DecodeErrorKind;
 const FETCHED_BITS: u32 = 57;
 /// Output that a round may touch, as far as the compiler can see: what the counts of five steps add
 /// up to at most, and the symbols of the last look-up behind it.
-const WINDOW: usize = 63 + MAX_SYMBOLS;
+const WINDOW: usize = 63 + WRITTEN;
 
 /// How a coded plane is stored.
 pub(crate) enum Coded<'a> {
@@ -199,7 +199,7 @@ impl<'s, 'd> Cursor<'s, 'd> {
     /// Decodes the symbols of a single look-up.
     #[inline(always)]
     fn look_up(&mut self, table: impl LookUp) -> Option<()> {
-        let mut lane: Lane<'_, MAX_SYMBOLS> = self.open()?;
+        let mut lane: Lane<'_, WRITTEN> = self.open()?;
         lane.look_up(table);
         let taken = lane.taken;
         self.close(taken);
@@ -211,7 +211,7 @@ impl<'s, 'd> Cursor<'s, 'd> {
         let bits = BackwardReader::with_bits_left(self.src, self.left);
         decode_rest(bits, &mut self.dst[self.filled..], |bits| {
             let container = (bits.peek(T::BITS) as u64) << (u64::BITS - T::BITS);
-            let mut symbols = [0; MAX_SYMBOLS];
+            let mut symbols = [0; WRITTEN];
             table.look_up(container, &mut symbols, 0);
             (symbols[0], u32::from(code.bits[usize::from(symbols[0])]))
         })
