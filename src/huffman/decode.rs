@@ -90,10 +90,10 @@ fn decode_by_table(
 #[inline(always)]
 fn round<T: LookUp>(cursors: &mut [Cursor<'_, '_>; STREAMS], table: T) -> Option<()> {
     let [first, second, third, fourth] = &mut *cursors;
-    let mut lanes: [Lane<'_, WINDOW>; STREAMS] =
-        [first.open()?, second.open()?, third.open()?, fourth.open()?];
+    let mut lanes: [Lane<'_, T, WINDOW>; STREAMS] =
+        [first.open(table)?, second.open(table)?, third.open(table)?, fourth.open(table)?];
     for _ in 0..FETCHED_BITS / T::BITS {
-        lanes.iter_mut().for_each(|lane| lane.look_up(table));
+        lanes.iter_mut().for_each(Lane::look_up);
     }
     let taken = lanes.map(|lane| lane.taken);
     for (cursor, taken) in cursors.iter_mut().zip(taken) {
@@ -147,8 +147,11 @@ struct Cursor<'s, 'd> {
 }
 
 /// A stream in a round.
-struct Lane<'c, const ROOM: usize> {
-    /// The next bits, first in the highest.
+struct Lane<'c, T, const ROOM: usize> {
+    table: T,
+    /// Rotated so that the bits of the next look-up are the lowest, and those behind them the
+    /// highest. Shifted, they would have to be shifted once more to look them up, and shifts are
+    /// what processors do fewest of at a time.
     container: u64,
     /// Where the round's symbols go.
     window: &'c mut [u8; ROOM],
@@ -165,16 +168,17 @@ impl<'s, 'd> Cursor<'s, 'd> {
 
     /// The next 57 bits or more, and room for `ROOM` symbols; `None` near an end of either.
     #[inline(always)]
-    fn open<const ROOM: usize>(&mut self) -> Option<Lane<'_, ROOM>> {
+    fn open<T: LookUp, const ROOM: usize>(&mut self, table: T) -> Option<Lane<'_, T, ROOM>> {
         let highest = self.left.wrapping_sub(1);
         let position = (highest / 8).wrapping_sub(size_of::<u64>() - 1);
-        let container = load(self.src, position)? << (!highest % 8);
+        let unused = (!highest % 8) as u32;
+        let container = load(self.src, position)?.rotate_left(unused + T::BITS);
         let last = self.dst.len().checked_sub(ROOM)?;
         if self.filled > last {
             return None;
         }
         let window = self.dst[self.filled..].first_chunk_mut()?;
-        Some(Lane { container, window, taken: 0 })
+        Some(Lane { table, container, window, taken: 0 })
     }
 
     /// Goes on behind what a round has taken.
@@ -187,9 +191,9 @@ impl<'s, 'd> Cursor<'s, 'd> {
     /// Decodes a few symbols of this stream alone.
     #[inline(always)]
     fn round<T: LookUp>(&mut self, table: T) -> Option<()> {
-        let mut lane: Lane<'_, WINDOW> = self.open()?;
+        let mut lane: Lane<'_, T, WINDOW> = self.open(table)?;
         for _ in 0..FETCHED_BITS / T::BITS {
-            lane.look_up(table);
+            lane.look_up();
         }
         let taken = lane.taken;
         self.close(taken);
@@ -198,9 +202,9 @@ impl<'s, 'd> Cursor<'s, 'd> {
 
     /// Decodes the symbols of a single look-up.
     #[inline(always)]
-    fn look_up(&mut self, table: impl LookUp) -> Option<()> {
-        let mut lane: Lane<'_, WRITTEN> = self.open()?;
-        lane.look_up(table);
+    fn look_up<T: LookUp>(&mut self, table: T) -> Option<()> {
+        let mut lane: Lane<'_, T, WRITTEN> = self.open(table)?;
+        lane.look_up();
         let taken = lane.taken;
         self.close(taken);
         Some(())
@@ -210,7 +214,7 @@ impl<'s, 'd> Cursor<'s, 'd> {
     fn finish<T: LookUp>(self, code: &CodeLengths, table: T) -> Result<(), DecodeErrorKind> {
         let bits = BackwardReader::with_bits_left(self.src, self.left);
         decode_rest(bits, &mut self.dst[self.filled..], |bits| {
-            let container = (bits.peek(T::BITS) as u64) << (u64::BITS - T::BITS);
+            let container = bits.peek(T::BITS) as u64;
             let mut symbols = [0; WRITTEN];
             table.look_up(container, &mut symbols, 0);
             (symbols[0], u32::from(code.bits[usize::from(symbols[0])]))
@@ -218,13 +222,13 @@ impl<'s, 'd> Cursor<'s, 'd> {
     }
 }
 
-impl<const ROOM: usize> Lane<'_, ROOM> {
-    /// Decodes the symbols that the container begins with.
+impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
+    /// Decodes the symbols that the next bits stand for.
     #[inline(always)]
-    fn look_up(&mut self, table: impl LookUp) {
+    fn look_up(&mut self) {
         let at = (self.taken >> COUNT_SHIFT) as usize;
-        let step = table.look_up(self.container, self.window, at);
-        self.container <<= step & 63;
+        let step = self.table.look_up(self.container, self.window, at);
+        self.container = self.container.rotate_left(step.into());
         self.taken += u32::from(step);
     }
 }

@@ -88,7 +88,7 @@ impl LookUp for &ManyTable {
     fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16 {
         let widest: &[u64; ENTRIES] =
             self.entries.last_chunk().expect("the second half has ENTRIES entries");
-        let entry = widest[(container >> (u64::BITS - BITS)) as usize];
+        let entry = widest[container as usize % ENTRIES];
         window[at..at + 8].copy_from_slice(&(entry >> SYMBOLS_SHIFT).to_le_bytes());
         entry as u16
     }

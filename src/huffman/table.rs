@@ -21,7 +21,7 @@ pub(super) trait LookUp: Copy {
     /// Bits that a look-up sees.
     const BITS: u32;
 
-    /// Writes the symbols that the highest bits of `container` stand for to `window`, from `at` on,
+    /// Writes the symbols that the lowest bits of `container` stand for to `window`, from `at` on,
     /// perhaps with meaningless bytes behind them. Returns the step over them.
     fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16;
 }

@@ -75,7 +75,7 @@ impl LookUp for &TwoTable {
 
     #[inline(always)]
     fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16 {
-        let entry = self.entries[(container >> (u64::BITS - BITS)) as usize];
+        let entry = self.entries[container as usize % ENTRIES];
         let symbols = (entry >> FIRST_SHIFT) as u16;
         window[at..at + 2].copy_from_slice(&symbols.to_le_bytes());
         entry as u16
