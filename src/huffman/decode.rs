@@ -138,20 +138,19 @@ fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind
 
 /// A stream on its way through a table.
 struct Cursor<'s, 'd> {
+    /// The stream, but for the bytes at its end that have been used up.
     src: &'s [u8],
-    /// Number of bits below the end mark that have not been used up.
-    left: usize,
+    /// Bits of the last byte that have been used up, or are the end mark, at most 7.
+    unused: u32,
+    /// Where the coming symbols go.
     dst: &'d mut [u8],
-    /// Symbols decoded.
-    filled: usize,
 }
 
 /// A stream in a round.
 struct Lane<'c, T, const ROOM: usize> {
     table: T,
     /// Rotated so that the bits of the next look-up are the lowest, and those behind them the
-    /// highest. Shifted, they would have to be shifted once more to look them up, and shifts are
-    /// what processors do fewest of at a time.
+    /// highest.
     container: u64,
     /// Where the round's symbols go.
     window: &'c mut [u8; ROOM],
@@ -163,29 +162,25 @@ impl<'s, 'd> Cursor<'s, 'd> {
     /// `None` if the stream has no end mark.
     fn new(src: &'s [u8], dst: &'d mut [u8]) -> Option<Self> {
         let left = BackwardReader::new(src)?.bits_left();
-        Some(Self { src, left, dst, filled: 0 })
+        let src = &src[..left.div_ceil(8)];
+        Some(Self { src, unused: (src.len() * 8 - left) as u32, dst })
     }
 
     /// The next 57 bits or more, and room for `ROOM` symbols; `None` near an end of either.
     #[inline(always)]
     fn open<T: LookUp, const ROOM: usize>(&mut self, table: T) -> Option<Lane<'_, T, ROOM>> {
-        let highest = self.left.wrapping_sub(1);
-        let position = (highest / 8).wrapping_sub(size_of::<u64>() - 1);
-        let unused = (!highest % 8) as u32;
-        let container = load(self.src, position)?.rotate_left(unused + T::BITS);
-        let last = self.dst.len().checked_sub(ROOM)?;
-        if self.filled > last {
-            return None;
-        }
-        let window = self.dst[self.filled..].first_chunk_mut()?;
-        Some(Lane { table, container, window, taken: 0 })
+        let last = u64::from_le_bytes(*self.src.last_chunk()?);
+        let container = last.rotate_left(self.unused + T::BITS);
+        Some(Lane { table, container, window: self.dst.first_chunk_mut()?, taken: 0 })
     }
 
     /// Goes on behind what a round has taken.
     #[inline(always)]
     fn close(&mut self, taken: u32) {
-        self.filled += (taken >> COUNT_SHIFT) as usize;
-        self.left -= (taken % (1 << COUNT_SHIFT)) as usize;
+        let bits = self.unused + taken % (1 << COUNT_SHIFT);
+        self.unused = bits % 8;
+        self.src = &self.src[..self.src.len() - (bits / 8) as usize];
+        self.dst = &mut core::mem::take(&mut self.dst)[(taken >> COUNT_SHIFT) as usize..];
     }
 
     /// Decodes a few symbols of this stream alone.
@@ -212,8 +207,8 @@ impl<'s, 'd> Cursor<'s, 'd> {
 
     /// Decodes the last symbols one by one, to exactly the end of the stream.
     fn finish<T: LookUp>(self, code: &CodeLengths, table: T) -> Result<(), DecodeErrorKind> {
-        let bits = BackwardReader::with_bits_left(self.src, self.left);
-        decode_rest(bits, &mut self.dst[self.filled..], |bits| {
+        let left = self.src.len() * 8 - self.unused as usize;
+        decode_rest(BackwardReader::with_bits_left(self.src, left), self.dst, |bits| {
             let container = bits.peek(T::BITS) as u64;
             let mut symbols = [0; WRITTEN];
             table.look_up(container, &mut symbols, 0);
@@ -231,16 +226,6 @@ impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
         self.container = self.container.rotate_left(step.into());
         self.taken += u32::from(step);
     }
-}
-
-/// The eight bytes at `position`.
-#[inline(always)]
-fn load(src: &[u8], position: usize) -> Option<u64> {
-    let last = src.len().checked_sub(size_of::<u64>())?;
-    if position > last {
-        return None;
-    }
-    src[position..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 /// Decodes one symbol at a time, to exactly the end of the stream. `next` gives the symbol that

@@ -26,7 +26,7 @@ pub(super) trait LookUp: Copy {
     fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16;
 }
 
-/// The tables for decoding Huffman codes, about 80 KiB: the caller's, so that decoding allocates
+/// The tables for decoding Huffman codes, 96 KiB: the caller's, so that decoding allocates
 /// nothing. Filled anew for every plane.
 #[derive(Clone, Debug, Default)]
 pub struct DecodeTable {
