@@ -81,7 +81,7 @@ impl Plan {
             (bits + 1).div_ceil(8)
         });
         let jumps = &stream_sizes[..STREAMS - 1];
-        jumps.iter().all(|&size| size <= usize::from(u16::MAX)).then(|| Self {
+        jumps.iter().all(|&size| size <= usize::from(u16::MAX)).then_some(Self {
             code,
             tree,
             tree_size,
