@@ -106,11 +106,18 @@ impl Plan {
         codes: &mut PairCodes,
         dst: &mut [u8],
     ) {
-        const GROUP: usize = 4;
+        /// Up to so many bits that eight symbols take on average, sixteen nearly always fit into a
+        /// container.
+        const SHORT: usize = 23;
         pairs::join(&code::codes(&self.code), lowest, codes);
         let streams = packed.chunks(packed.len() / STREAMS);
         let code = |pair| codes[pairs::number(pair)];
-        encode_streams::<2, GROUP>(streams, self.write_head(dst), code);
+        let coded_len: usize = self.stream_sizes.iter().sum();
+        if coded_len * 8 * 8 <= packed.len() * SHORT {
+            encode_streams::<2, 8>(streams, self.write_head(dst), code);
+        } else {
+            encode_streams::<2, 4>(streams, self.write_head(dst), code);
+        }
     }
 
     /// Writes everything before the streams, and cuts what follows into their places.
