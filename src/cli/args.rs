@@ -143,7 +143,7 @@ pub struct Bench {
     /// Threads that code
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
-    /// Runs of each kind, of which the median counts; one more comes before them, untimed
+    /// Runs of each kind, of which the median counts; others come before them to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,
     /// A JSON object instead of text

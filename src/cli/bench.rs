@@ -60,7 +60,7 @@ struct Worker {
     decoded: Vec<u8>,
 }
 
-/// Runs everything once to warm up, then `runs` times.
+/// Runs everything `runs` times, once it is warm.
 fn measure(data: &[u8], dtype: DType, threads: usize, runs: usize) -> Result<Measured, String> {
     let options = Options::new(dtype);
     let frame_len = Options::DEFAULT_FRAME_LEN.min(data.len().max(1));
@@ -150,9 +150,16 @@ fn each<Item: Sync, Result: Send>(
     })
 }
 
-/// The median time of `runs` calls, after one that does not count.
+/// How long to run before it counts: processors and caches take their time.
+const WARM_UP: Duration = Duration::from_millis(250);
+
+/// The median time of `runs` calls, after some that do not count.
 fn median(runs: usize, mut call: impl FnMut() -> Result<(), String>) -> Result<Duration, String> {
+    let start = Instant::now();
     call()?;
+    while start.elapsed() < WARM_UP {
+        call()?;
+    }
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
         let start = Instant::now();
