@@ -3,6 +3,8 @@
 
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
+#[cfg(feature = "alloc")]
+mod plane_encoder;
 
 use core::ops::Range;
 
