@@ -47,6 +47,7 @@ pub fn par_compress_into(
     let stored: Vec<[Stored; MAX_PLANES]> = src
         .par_chunks(geometry.chunk_len)
         .zip(places)
+        .with_min_len(run_len(geometry.chunks))
         .map_init(EncodeScratch::new, |scratch, (chunk, place)| {
             encode::encode(geometry.layout, chunk, options.threshold, place, scratch)
         })
@@ -58,6 +59,14 @@ pub fn par_compress_into(
     let len = close_gaps(&geometry, src.len(), &stored, dst);
     finish(src.len(), len, dst, options, &envelope);
     Ok(len)
+}
+
+/// Chunks that one thread takes at a time, at least. Every run of chunks has scratch of its own,
+/// and with many short runs the fresh memory would cost more than the coding.
+fn run_len(chunks: usize) -> usize {
+    /// Runs for each thread, so that one that is late holds up little.
+    const RUNS: usize = 4;
+    (chunks / (RUNS * rayon::current_num_threads())).max(1)
 }
 
 /// Where in the payload each plane of each chunk has room, uncoded.
@@ -144,7 +153,8 @@ pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeEr
             tasks.push((number, frame.bytes(), chunk_number, chunk, part));
         }
     }
-    tasks.into_par_iter().try_for_each_init(
+    let run_len = run_len(tasks.len());
+    tasks.into_par_iter().with_min_len(run_len).try_for_each_init(
         DecodeScratch::new,
         |scratch, (number, bytes, chunk_number, chunk, part)| {
             let needed = chunk.scratch_len();
