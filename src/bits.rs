@@ -14,7 +14,7 @@ impl<'a> BackwardReader<'a> {
     /// `None` if there is no end mark.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         let last = *bytes.last().filter(|&&last| last != 0)?;
-        let left = bytes.len() * 8 - last.leading_zeros() as usize - 1;
+        let left = bytes.len().checked_mul(8)? - last.leading_zeros() as usize - 1;
         Some(Self { bytes, left })
     }
 

@@ -53,10 +53,17 @@ impl<'a> Scratch<'a> {
 
 /// Scratch that owns its memory and grows with what it is used for.
 #[cfg(feature = "alloc")]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct DecodeScratch {
     table: alloc::boxed::Box<DecodeTable>,
     planes: alloc::vec::Vec<u8>,
+}
+
+#[cfg(feature = "alloc")]
+impl core::fmt::Debug for DecodeScratch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DecodeScratch").field("len", &self.planes.len()).finish_non_exhaustive()
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -231,10 +238,10 @@ enum Source<'a> {
 }
 
 /// Merges planes, some of which may be one repeated byte. A chunk may be of any size; the repeated
-/// byte is spread over no more than a small block.
+/// byte is spread over no more than a small part.
 fn merge(layout: Layout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
     /// Bytes of a plane that are merged at a time.
-    const BLOCK: usize = 4096;
+    const PART: usize = 4096;
     let mut planes = [&[][..]; MAX_PLANES];
     let mut repeats = false;
     for (plane, source) in planes.iter_mut().zip(sources) {
@@ -246,20 +253,20 @@ fn merge(layout: Layout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
     if !repeats {
         return plane::merge(layout, planes, dst);
     }
-    let mut blocks = [[0; BLOCK]; MAX_PLANES];
-    for (block, source) in blocks.iter_mut().zip(sources) {
+    let mut repeated = [[0; PART]; MAX_PLANES];
+    for (part, source) in repeated.iter_mut().zip(sources) {
         if let Source::Repeat(byte) = source {
-            block.fill(byte);
+            part.fill(byte);
         }
     }
-    let block_bytes = layout.planes * BLOCK;
-    for (start, part) in (0..).step_by(BLOCK).zip(dst.chunks_mut(block_bytes)) {
+    let part_bytes = layout.planes * PART;
+    for (start, part) in (0..).step_by(PART).zip(dst.chunks_mut(part_bytes)) {
         let mut planes = [&[][..]; MAX_PLANES];
         for (index, plane) in planes[..layout.planes].iter_mut().enumerate() {
             let len = layout.plane_len(part.len() as u64, index) as usize;
             *plane = match sources[index] {
                 Source::Plane(bytes) => &bytes[start..start + len],
-                Source::Repeat(_) => &blocks[index][..len],
+                Source::Repeat(_) => &repeated[index][..len],
             };
         }
         plane::merge(layout, planes, part);

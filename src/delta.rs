@@ -103,38 +103,38 @@ mod io {
         data: R,
         base: B,
         len: u64,
+        /// What every further read is to return, after the two have not ended together.
+        failure: Option<DecodeErrorKind>,
     }
 
     impl<R: Read, B: Read> DeltaReader<R, B> {
         /// The difference between `data` and `base`, in either direction.
         pub fn new(data: R, base: B) -> Self {
-            Self { data, base, len: 0 }
-        }
-
-        /// `BaseLength`, after counting what is left of the longer one.
-        fn length_error(&mut self, data: u64, base: u64) -> io::Error {
-            let rest = |reader: &mut dyn Read| io::copy(reader, &mut io::sink());
-            let lengths = rest(&mut self.data)
-                .and_then(|data_rest| Ok((data + data_rest, base + rest(&mut self.base)?)));
-            match lengths {
-                Ok((expected, found)) => {
-                    DecodeError::from(DecodeErrorKind::BaseLength { expected, found }).into()
-                }
-                Err(error) => error,
-            }
+            Self { data, base, len: 0, failure: None }
         }
     }
 
     impl<R: Read, B: Read> Read for DeltaReader<R, B> {
+        /// `BaseTooShort` and `BaseTooLong`, besides what the two readers return.
         fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-            const BLOCK: usize = 1 << 14;
-            let mut base = [0; BLOCK];
-            let room = output.len().min(BLOCK);
+            /// Bytes of the base that are held at a time.
+            const PART: usize = 1 << 14;
+            if let Some(kind) = self.failure {
+                return Err(DecodeError::from(kind).into());
+            }
+            let mut base = [0; PART];
+            let room = output.len().min(PART);
             let filled = self.data.read(&mut output[..room])?;
             let wanted = if filled == 0 { room.min(1) } else { filled };
             let found = read_full(&mut self.base, &mut base[..wanted])?;
             if found != filled {
-                return Err(self.length_error(self.len + filled as u64, self.len + found as u64));
+                let kind = if found < filled {
+                    DecodeErrorKind::BaseTooShort { found: self.len + found as u64 }
+                } else {
+                    DecodeErrorKind::BaseTooLong { expected: self.len }
+                };
+                self.failure = Some(kind);
+                return Err(DecodeError::from(kind).into());
             }
             apply(&mut output[..filled], &base[..filled]);
             self.len += filled as u64;

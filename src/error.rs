@@ -102,6 +102,16 @@ pub enum DecodeErrorKind {
         /// Length of the base.
         found: u64,
     },
+    /// The base of a difference has ended, and the data goes on.
+    BaseTooShort {
+        /// Length of the base.
+        found: u64,
+    },
+    /// The data of a difference has ended, and the base goes on.
+    BaseTooLong {
+        /// Length of the data.
+        expected: u64,
+    },
     /// The element type of the data is not the one that was asked for.
     WrongDType {
         /// Code of the type in the file.
@@ -124,7 +134,8 @@ impl fmt::Display for DecodeErrorKind {
             BadMagic => f.write_str("not a ZipNN frame: it does not begin with \"ZN\""),
             UnsupportedVersion([major, minor, tiny]) => write!(
                 f,
-                "written by release {major}.{minor}.{tiny}, whose layout needs the feature `legacy`"
+                "written by release {major}.{minor}.{tiny}, whose layout only `decompress` reads, \
+                 with the feature `legacy`"
             ),
             UnsupportedDType(code) => write!(f, "unknown element type, code {code}"),
             UnsupportedByteGroup(mode) => write!(f, "unsupported byte-group mode {mode}"),
@@ -154,6 +165,15 @@ impl fmt::Display for DecodeErrorKind {
             NotADelta => f.write_str("a base was given, but the file is not a difference to one"),
             BaseLength { expected, found } => {
                 write!(f, "the base has {found} bytes, but {expected} are needed")
+            }
+            BaseTooShort { found } => {
+                write!(f, "the base ends after {found} bytes, before the data; they must agree")
+            }
+            BaseTooLong { expected } => {
+                write!(
+                    f,
+                    "the base goes on after {expected} bytes, where the data ends; they must agree"
+                )
             }
             WrongDType { found } => write!(f, "the elements have another type, code {found}"),
             PartialElement { len } => {
@@ -244,8 +264,13 @@ pub enum EncodeError {
     },
     /// A chunk size exponent outside 2..=62.
     InvalidChunkSize(u8),
-    /// A frame size of zero.
+    /// A frame size of zero, for an [`Encoder`](crate::Encoder).
     InvalidFrameSize,
+    /// Memory for the result could not be had.
+    OutOfMemory {
+        /// Bytes asked for.
+        requested: u64,
+    },
     /// The shape has another number of elements than the data, or too many dimensions.
     InvalidShape,
     /// The base of a difference has another length than the data.
@@ -267,6 +292,7 @@ impl fmt::Display for EncodeError {
                 write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")
             }
             Self::InvalidFrameSize => f.write_str("the frame size must not be zero"),
+            Self::OutOfMemory { requested } => write!(f, "no memory for {requested} bytes"),
             Self::InvalidShape => f.write_str("the shape does not fit the data"),
             Self::BaseLength { expected, found } => {
                 write!(f, "the base has {found} bytes, the data {expected}; they must agree")

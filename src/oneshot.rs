@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use bytemuck::allocation::try_zeroed_vec;
+
 use crate::chunk::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
@@ -25,7 +27,7 @@ use crate::options::Options;
 ///
 /// # Errors
 ///
-/// `InvalidChunkSize` if the options are out of range.
+/// `InvalidChunkSize` if the options are out of range; `OutOfMemory`.
 pub fn compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     compress_vec(src, options, &Envelope::BYTES)
 }
@@ -34,7 +36,8 @@ pub fn compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
 ///
 /// # Errors
 ///
-/// `InvalidShape` if `shape` has another number of elements than `src` or over 255 dimensions.
+/// `InvalidShape` if `shape` has another number of elements than `src` or over 255 dimensions, or if
+/// the form is `Bytes`, which have none; and as [`compress`].
 pub fn compress_tensor(
     src: &[u8],
     form: Form,
@@ -50,7 +53,7 @@ fn compress_vec(
     envelope: &Envelope,
 ) -> Result<Vec<u8>, EncodeError> {
     options.check()?;
-    let mut dst = alloc::vec![0; Geometry::new(src.len(), options, envelope).bound()];
+    let mut dst = zeroed_for_frame(src.len(), options, envelope)?;
     let len = compress_frame(src, &mut dst, options, envelope, &mut EncodeScratch::new())?;
     dst.truncate(len);
     Ok(dst)
@@ -219,11 +222,20 @@ pub(crate) fn refuse_delta(src: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// Zeroed memory, straight from the system where that is cheaper, or an error if there is none.
+/// Zeroed memory, or an error if there is none.
 pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
-    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
-    let len = usize::try_from(len).map_err(|_| out_of_memory)?;
-    // Asked for and given back: `vec!` zeroes fresh memory for nothing, but aborts without any.
-    Vec::<u8>::new().try_reserve_exact(len).map_err(|_| out_of_memory)?;
-    Ok(alloc::vec![0; len])
+    usize::try_from(len)
+        .ok()
+        .and_then(|len| try_zeroed_vec(len).ok())
+        .ok_or_else(|| DecodeErrorKind::OutOfMemory { requested: len }.into())
+}
+
+/// Memory for a frame of `len` bytes of input.
+pub(crate) fn zeroed_for_frame(
+    len: usize,
+    options: &Options,
+    envelope: &Envelope,
+) -> Result<Vec<u8>, EncodeError> {
+    let bound = Geometry::new(len, options, envelope).bound();
+    try_zeroed_vec(bound).map_err(|()| EncodeError::OutOfMemory { requested: bound as u64 })
 }

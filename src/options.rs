@@ -86,9 +86,6 @@ impl Options {
         if !header::CHUNK_LOG2.contains(&self.chunk_log2) {
             return Err(EncodeError::InvalidChunkSize(self.chunk_log2));
         }
-        if self.frame_len == 0 {
-            return Err(EncodeError::InvalidFrameSize);
-        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::frame::{Frame, Frames, decode_in_memory};
 use crate::limits::Limits;
 #[cfg(feature = "legacy")]
 use crate::oneshot::decompress_into;
-use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed};
+use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed, zeroed_for_frame};
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 
@@ -24,7 +24,7 @@ use crate::plane::MAX_PLANES;
 /// As [`compress`](crate::compress).
 pub fn par_compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     options.check()?;
-    let mut dst = std::vec![0; Geometry::new(src.len(), options, &Envelope::BYTES).bound()];
+    let mut dst = zeroed_for_frame(src.len(), options, &Envelope::BYTES)?;
     let len = par_compress_into(src, &mut dst, options)?;
     dst.truncate(len);
     Ok(dst)
@@ -139,7 +139,7 @@ pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeEr
     }
     refuse_delta(src)?;
     let frames: Vec<Frame<'_>> = Frames::new(src).collect::<Result<_, _>>()?;
-    let needed: u64 = frames.iter().map(Frame::decoded_len).sum();
+    let needed = frames.iter().fold(0_u64, |sum, frame| sum.saturating_add(frame.decoded_len()));
     let have = dst.len() as u64;
     if have < needed {
         return Err(DecodeErrorKind::OutputTooSmall { needed, have }.into());

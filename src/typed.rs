@@ -119,6 +119,10 @@ fn decode<T: Element>(
 
 /// Checks that all data in the file is of the type `T`. Frames without data may be of any.
 fn check_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
+    #[cfg(feature = "legacy")]
+    if crate::legacy::is_legacy(src) {
+        return check_legacy_dtype::<T>(src);
+    }
     let mut len = 0_u64;
     for (number, frame) in (0..).zip(Frames::new(src)) {
         let frame = frame?;
@@ -128,6 +132,21 @@ fn check_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
         }
         len = len.saturating_add(frame.decoded_len());
     }
+    check_whole::<T>(len)
+}
+
+/// The same for a file of an old layout, which may know no types.
+#[cfg(feature = "legacy")]
+fn check_legacy_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
+    let summary = crate::legacy::summary(src, &Limits::default())?;
+    let found = DType::ALL.into_iter().find(|dtype| dtype.name() == summary.dtype);
+    if let Some(found) = found.filter(|&found| found != T::DTYPE) {
+        return Err(DecodeErrorKind::WrongDType { found: found.code() }.into());
+    }
+    check_whole::<T>(summary.decoded_len)
+}
+
+fn check_whole<T>(len: u64) -> Result<(), DecodeError> {
     if !len.is_multiple_of(size_of::<T>() as u64) {
         return Err(DecodeErrorKind::PartialElement { len }.into());
     }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use zipnn::{
     DType, DecodeErrorKind, DecodeScratch, DecodeTable, Decoder, EncodeError, EncodeScratch,
-    Encoder, Frame, Limits, Options, Scratch, delta,
+    Encoder, Form, Frame, Limits, Options, Scratch, delta,
 };
 
 const OPTIONS: Options = Options::new(DType::BF16).chunk_log2(12);
@@ -142,4 +142,17 @@ fn reading_into_nothing_reads_nothing() {
     decoder.read_to_end(&mut decoded).unwrap();
     assert_eq!(decoded, data());
     assert_eq!(decoder.read(&mut [0; 10]).unwrap(), 0);
+}
+
+#[test]
+fn a_bound_that_memory_cannot_hold_is_the_largest_there_is() {
+    let options = Options::new(DType::F32).chunk_log2(2);
+    assert_eq!(zipnn::compress_bound(usize::MAX / 4, &options), usize::MAX);
+}
+
+#[test]
+fn bytes_have_no_shape() {
+    let error =
+        zipnn::compress_tensor(&[0; 6], Form::Bytes, &[1, 2, 3], &Options::new(DType::F8E4M3));
+    assert_eq!(error.unwrap_err(), EncodeError::InvalidShape);
 }

@@ -5,10 +5,16 @@ use crate::plane::{self, Layout, MAX_PLANES};
 
 /// What an encoder needs besides input and output. Keep it from call to call: then only the first
 /// of them allocates.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct EncodeScratch {
     planes: [PlaneEncoder; MAX_PLANES],
     tables: Tables,
+}
+
+impl core::fmt::Debug for EncodeScratch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EncodeScratch").finish_non_exhaustive()
+    }
 }
 
 impl EncodeScratch {

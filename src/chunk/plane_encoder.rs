@@ -17,14 +17,12 @@ const NOISE_THRESHOLD: f32 = 0.95;
 const SHORTEST_IN_PAIRS: usize = 16 * 1024;
 
 /// The tables that a plane is analysed and coded with.
-#[derive(Debug)]
 pub(super) struct Tables {
     counts: Box<StreamCounts>,
     /// Made when they are first needed.
     pairs: Option<Box<PairTables>>,
 }
 
-#[derive(Debug)]
 struct PairTables {
     counts: PairCounts,
     codes: PairCodes,
@@ -49,7 +47,7 @@ impl Tables {
 }
 
 /// The same plane of one chunk after another.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct PlaneEncoder {
     /// Where the plane waits to be coded.
     space: Vec<u8>,
@@ -71,8 +69,12 @@ enum Way {
 
 impl PlaneEncoder {
     /// Where the plane is to be split to: here if it is likely to be coded, otherwise to `dst`,
-    /// where it is wanted.
+    /// where it is wanted. Planes that are too long to be coded need no space here.
     pub(super) fn target<'t>(&'t mut self, dst: &'t mut [u8]) -> &'t mut [u8] {
+        if dst.len() > MAX_WRITTEN_PLANE {
+            self.was_coded = false;
+            return dst;
+        }
         if self.space.len() < dst.len() {
             self.space.resize(dst.len(), 0);
         }
@@ -81,6 +83,9 @@ impl PlaneEncoder {
 
     /// Encodes the plane, which is where [`Self::target`] said, into `dst`.
     pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
+        if dst.len() > MAX_WRITTEN_PLANE {
+            return Stored { method: method::RAW, len: dst.len() };
+        }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
         let way = Way::new(plane, threshold, self.was_coded);
         if let Way::Pairs(lowest) = way {
@@ -168,8 +173,7 @@ impl Way {
 
 /// The lowest symbol of a plane whose symbols can be coded in pairs.
 fn lowest_of_narrow(plane: &[u8]) -> Option<u8> {
-    let is_worth_tables = (SHORTEST_IN_PAIRS..=MAX_WRITTEN_PLANE).contains(&plane.len());
-    if !is_worth_tables || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
+    if plane.len() < SHORTEST_IN_PAIRS || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
         return None;
     }
     let (lowest, highest) = histogram::range(plane);

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::header::{HEADER_LEN, Header};
 use super::shape::Shape;
@@ -16,7 +17,7 @@ use crate::plane::MAX_PLANES;
 pub(crate) const ENTRY_LEN: u64 = 9;
 
 /// Header, shape and index of a frame, checked against each other: everything but the payload.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct FrameIndex<'a> {
     checked: CheckedIndex,
     shape: Option<Shape<'a>>,
@@ -41,8 +42,18 @@ impl CheckedIndex {
     /// The index again, from the same bytes that were checked.
     #[cfg(feature = "alloc")]
     pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
-        let shape = Shape::parse(bytes, self.header.form).map_or(None, |(shape, _)| shape);
-        FrameIndex::unchecked(self, shape, bytes)
+        let shape = Shape::from_checked(&bytes[..self.tables_at]);
+        FrameIndex::from_checked(self, shape, bytes)
+    }
+}
+
+impl fmt::Debug for FrameIndex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameIndex")
+            .field("header", &self.checked.header)
+            .field("shape", &self.shape)
+            .field("chunks", &self.checked.chunks)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,7 +84,7 @@ impl<'a> FrameIndex<'a> {
             plane_starts: [0; MAX_PLANES],
             content_len: needed,
         };
-        let mut index = Self::unchecked(checked, shape, bytes);
+        let mut index = Self::from_checked(checked, shape, bytes);
         for plane in 0..header.layout().planes {
             let start = index.checked.content_len;
             let end = start.checked_add(index.check_plane(plane)?);
@@ -87,7 +98,7 @@ impl<'a> FrameIndex<'a> {
     }
 
     /// The tables in `bytes`, which are known to hold them.
-    fn unchecked(checked: CheckedIndex, shape: Option<Shape<'a>>, bytes: &'a [u8]) -> Self {
+    fn from_checked(checked: CheckedIndex, shape: Option<Shape<'a>>, bytes: &'a [u8]) -> Self {
         let entries = checked.chunks * checked.header.layout().planes;
         let (methods, rest) = bytes[checked.tables_at..].split_at(entries);
         let ends = &rest.as_chunks().0[..entries];
@@ -213,10 +224,17 @@ impl<'a> FrameIndex<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg(feature = "alloc")]
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IndexBuf {
     checked: CheckedIndex,
     bytes: Vec<u8>,
+}
+
+#[cfg(feature = "alloc")]
+impl fmt::Debug for IndexBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -279,7 +297,7 @@ pub(crate) fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErr
 /// Bytes of the tables of `chunks` chunks.
 #[cfg(feature = "alloc")]
 pub(crate) fn tables_len(layout: crate::plane::Layout, chunks: usize) -> usize {
-    ENTRY_LEN as usize * layout.planes * chunks
+    (ENTRY_LEN as usize * layout.planes).saturating_mul(chunks)
 }
 
 const _: () = assert!(HEADER_LEN == 32, "the format's header has 32 bytes");

@@ -12,6 +12,8 @@ pub use index::FrameIndex;
 pub use index::IndexBuf;
 pub use shape::Shape;
 
+use core::fmt;
+
 use crate::chunk::{Chunk, Scratch};
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -33,10 +35,16 @@ use crate::plane::MAX_PLANES;
 /// assert_eq!(decoded, data);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Frame<'a> {
     index: FrameIndex<'a>,
     bytes: &'a [u8],
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame").field("index", &self.index).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Frame<'a> {
@@ -157,10 +165,16 @@ pub(crate) fn decode_in_memory(
 ///
 /// A file whose first frame does not say that others follow ends with that frame, whatever comes
 /// behind it. After an error there are no more frames.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Frames<'a> {
     rest: &'a [u8],
     number: u64,
+}
+
+impl fmt::Debug for Frames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frames").field("number", &self.number).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Frames<'a> {

@@ -34,6 +34,13 @@ impl<'a> Shape<'a> {
         })
     }
 
+    /// The shape between the header and the end of `prefix`, where it has been found before.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn from_checked(prefix: &'a [u8]) -> Option<Self> {
+        let (&count, dimensions) = prefix.get(HEADER_LEN..)?.split_first()?;
+        Some(Self { dimensions, count })
+    }
+
     /// Reads the shape from a frame that may be cut behind it: the shape, if the frame has one, and
     /// where the index begins.
     pub(crate) fn parse(

@@ -57,13 +57,13 @@ impl Geometry {
             let in_chunk = |len: usize| layout.plane_len(len as u64, plane) as usize;
             full * in_chunk(chunk_len) + in_chunk(len % chunk_len)
         });
-        let payload_at = tables_at + tables_len(layout, chunks);
+        let payload_at = tables_at.saturating_add(tables_len(layout, chunks));
         Self { layout, chunk_len, chunks, tables_at, payload_at, plane_lens }
     }
 
-    /// Most bytes that the frame can take.
+    /// Most bytes that the frame can take, or that memory has.
     pub(crate) fn bound(&self) -> usize {
-        self.payload_at + self.plane_lens.iter().sum::<usize>()
+        self.plane_lens.iter().fold(self.payload_at, |sum, &len| sum.saturating_add(len))
     }
 
     /// Length of a plane of a chunk, uncoded, in a frame of `len` decoded bytes.
@@ -142,7 +142,7 @@ pub(crate) fn prepare(
 
 fn check_shape(len: usize, options: &Options, envelope: &Envelope) -> Result<(), EncodeError> {
     if envelope.form == Form::Bytes {
-        return Ok(());
+        return if envelope.shape.is_empty() { Ok(()) } else { Err(EncodeError::InvalidShape) };
     }
     let elements = if envelope.shape.contains(&0) {
         Some(0)
@@ -172,7 +172,7 @@ pub(crate) fn finish(
         ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
     };
     // Of the next power of two, which for the largest sizes is none.
-    let frame_size_log2 = (usize::BITS - (options.frame_len - 1).leading_zeros()) as u8;
+    let frame_size_log2 = (usize::BITS - options.frame_len.saturating_sub(1).leading_zeros()) as u8;
     dst[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
     if envelope.form != Form::Bytes {
         shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);

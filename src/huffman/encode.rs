@@ -91,11 +91,11 @@ impl Plan {
 
     /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
-        const GROUP: usize = 8;
+        const RUN: usize = 8;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
         let codes = code::codes(&self.code);
         let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];
-        encode_streams::<1, GROUP>(streams, self.write_head(dst), code);
+        encode_streams::<1, RUN>(streams, self.write_head(dst), code);
     }
 
     /// The same for a plane that has been packed into pairs.
@@ -137,10 +137,10 @@ impl Plan {
 }
 
 /// Codes all streams, each last symbol first, and their end marks. `code` gives the code of a unit
-/// of `UNIT` bytes; `GROUP` units are written at once where their codes are short enough.
+/// of `UNIT` bytes; a run of `RUN` units is written at once where their codes are short enough.
 ///
 /// Two streams go hand in hand, so that neither waits for itself.
-fn encode_streams<'p, const UNIT: usize, const GROUP: usize>(
+fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
     mut streams: impl Iterator<Item = &'p [u8]>,
     writers: [StreamWriter<'_>; STREAMS],
     code: impl Fn([u8; UNIT]) -> Symbols + Copy,
@@ -148,17 +148,17 @@ fn encode_streams<'p, const UNIT: usize, const GROUP: usize>(
     let mut units = || streams.next().unwrap_or_default().as_chunks::<UNIT>().0;
     let [first, second, third, fourth] = writers;
     for [mut first, mut second] in [[first, second], [third, fourth]] {
-        let [(head0, groups0), (head1, groups1)] = [units(), units()].map(<[_]>::as_rchunks);
-        let common = groups0.len().min(groups1.len());
-        let (rest0, both0) = groups0.split_at(groups0.len() - common);
-        let (rest1, both1) = groups1.split_at(groups1.len() - common);
-        for (group0, group1) in both0.iter().zip(both1).rev() {
-            first.write::<UNIT, GROUP>(group0, code);
-            second.write::<UNIT, GROUP>(group1, code);
+        let [(head0, runs0), (head1, runs1)] = [units(), units()].map(<[_]>::as_rchunks);
+        let common = runs0.len().min(runs1.len());
+        let (rest0, both0) = runs0.split_at(runs0.len() - common);
+        let (rest1, both1) = runs1.split_at(runs1.len() - common);
+        for (run0, run1) in both0.iter().zip(both1).rev() {
+            first.write::<UNIT, RUN>(run0, code);
+            second.write::<UNIT, RUN>(run1, code);
         }
         for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
-            for group in rest.iter().rev() {
-                writer.write(group, code);
+            for run in rest.iter().rev() {
+                writer.write(run, code);
             }
             write_one_by_one(head, code, writer).finish();
         }
@@ -222,16 +222,16 @@ impl StreamWriter<'_> {
         self.pending_bits %= 8;
     }
 
-    /// Codes a group of units, last first: all at once if their codes fit into the container, which
+    /// Codes a run of units, last first: all at once if their codes fit into the container, which
     /// is seen when they are in it.
     #[inline(always)]
-    fn write<const UNIT: usize, const GROUP: usize>(
+    fn write<const UNIT: usize, const RUN: usize>(
         &mut self,
-        group: &[[u8; UNIT]; GROUP],
+        run: &[[u8; UNIT]; RUN],
         code: impl Fn([u8; UNIT]) -> Symbols,
     ) {
         let (mut pending, mut pending_bits) = (self.pending, self.pending_bits);
-        for &unit in group.iter().rev() {
+        for &unit in run.iter().rev() {
             let code = code(unit);
             pending |= u64::from(code.bits) << (pending_bits % u64::BITS);
             pending_bits += code.len;
@@ -241,7 +241,7 @@ impl StreamWriter<'_> {
             self.flush();
         } else {
             // The writer is moved and not borrowed, so that it can live in registers elsewhere.
-            *self = write_one_by_one(group, code, core::mem::take(self));
+            *self = write_one_by_one(run, code, core::mem::take(self));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Decompressing what is read.
 
+use core::fmt;
 use core::ops::Range;
 use std::io::{self, Read};
 use std::vec::Vec;
@@ -19,7 +20,6 @@ use crate::plane::MAX_PLANES;
 /// Reading ends with the last frame; a file that is cut short is an error, never an end.
 ///
 /// Errors are [`io::Error`]s around a [`DecodeError`], or the inner reader's own.
-#[derive(Debug)]
 pub struct Decoder<R> {
     inner: R,
     limits: Limits,
@@ -31,14 +31,24 @@ pub struct Decoder<R> {
     /// What the frames so far decode to, in bytes.
     decoded_len: u64,
     /// A decoded chunk, and the part of it that has not been read.
-    buffer: Vec<u8>,
+    decoded: Vec<u8>,
     unread: Range<usize>,
-    /// After an error: nothing that follows makes sense.
-    failed: Option<DecodeErrorKind>,
+    /// What every further read is to return.
+    ending: Option<Ending>,
+}
+
+/// How reading has come to an end.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    /// All frames have been read.
+    Complete,
+    /// Something is wrong with the file.
+    Corrupt(DecodeError),
+    /// The inner reader has failed. What it would deliver next does not follow what it delivered.
+    Broken(io::ErrorKind),
 }
 
 /// A frame whose index has been read.
-#[derive(Debug)]
 struct OpenFrame {
     index: CheckedIndex,
     /// The frame's bytes from its beginning: always the index, and as much of the payload as is
@@ -79,15 +89,25 @@ impl<R: Read> Decoder<R> {
             frame,
             frame_number: 0,
             decoded_len: first.decoded_len,
-            buffer: Vec::new(),
+            decoded: Vec::new(),
             unread: 0..0,
-            failed: None,
+            ending: None,
         })
     }
 
     /// The header of the first frame.
     pub fn header(&self) -> &Header {
         &self.first
+    }
+
+    /// The inner reader. Reading from it tears the file apart.
+    pub fn get_ref(&self) -> &R {
+        &self.inner
+    }
+
+    /// The inner reader: at the end of the file, once reading has come to an end.
+    pub fn into_inner(self) -> R {
+        self.inner
     }
 
     /// The next chunk, from this frame or the ones that follow. `None` at the end of the file.
@@ -103,7 +123,7 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Goes on to the next frame; `false` if there is none.
+    /// Goes on to the next frame; `false`, and nothing but [`Ending`] left, if there is none.
     fn open_next_frame(&mut self) -> io::Result<bool> {
         let mut bytes = core::mem::take(&mut self.frame.bytes);
         bytes.clear();
@@ -119,30 +139,30 @@ impl<R: Read> Decoder<R> {
         Ok(true)
     }
 
-    /// Decodes the next chunk straight into `output` if it fits there, otherwise into the buffer.
-    /// Returns how much of `output` was filled.
+    /// Decodes the next chunk straight into `output` if it fits there, otherwise into our own
+    /// memory. Returns how much of `output` was filled.
     fn decode_next(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let Some(chunk) = self.next_chunk()? else { return Ok(0) };
         let needed = usize::try_from(chunk.len()).map_err(|_| {
             DecodeError::from(DecodeErrorKind::OutOfMemory { requested: chunk.len() })
         })?;
         let is_direct = needed <= output.len();
-        if !is_direct && self.buffer.len() < needed {
-            self.buffer = zeroed(needed as u64)?;
+        if !is_direct && self.decoded.len() < needed {
+            self.decoded = zeroed(needed as u64)?;
         }
-        let dst = if is_direct { &mut output[..needed] } else { &mut self.buffer[..needed] };
+        let dst = if is_direct { &mut output[..needed] } else { &mut self.decoded[..needed] };
         self.frame.decode(&chunk, dst, &mut self.inner, &mut self.scratch)?;
         if is_direct {
             return Ok(needed);
         }
         self.unread = 0..needed;
-        Ok(self.read_buffer(output))
+        Ok(self.read_decoded(output))
     }
 
     /// Hands out decoded bytes that are waiting.
-    fn read_buffer(&mut self, output: &mut [u8]) -> usize {
+    fn read_decoded(&mut self, output: &mut [u8]) -> usize {
         let len = self.unread.len().min(output.len());
-        output[..len].copy_from_slice(&self.buffer[self.unread.start..][..len]);
+        output[..len].copy_from_slice(&self.decoded[self.unread.start..][..len]);
         self.unread.start += len;
         len
     }
@@ -154,18 +174,37 @@ impl<R: Read> Read for Decoder<R> {
             return Ok(0);
         }
         if !self.unread.is_empty() {
-            return Ok(self.read_buffer(output));
+            return Ok(self.read_decoded(output));
         }
-        if let Some(kind) = self.failed {
-            return Err(DecodeError::from(kind).in_frame(self.frame_number).into());
+        match self.ending {
+            None => {}
+            Some(Ending::Complete) => return Ok(0),
+            Some(Ending::Corrupt(error)) => return Err(error.into()),
+            Some(Ending::Broken(kind)) => return Err(kind.into()),
         }
-        self.decode_next(output).map_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
-                let kind = error.get_ref().and_then(|error| error.downcast_ref::<DecodeError>());
-                self.failed = Some(kind.map_or(DecodeErrorKind::CorruptStream, DecodeError::kind));
+        match self.decode_next(output) {
+            Ok(0) => {
+                self.ending = Some(Ending::Complete);
+                Ok(0)
             }
-            in_frame(error, self.frame_number)
-        })
+            Ok(len) => Ok(len),
+            Err(error) => {
+                let error = in_frame(error, self.frame_number);
+                let ours = error.get_ref().and_then(|error| error.downcast_ref()).copied();
+                self.ending = Some(ours.map_or(Ending::Broken(error.kind()), Ending::Corrupt));
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<R> fmt::Debug for Decoder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("header", &self.first)
+            .field("frame_number", &self.frame_number)
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
     }
 }
 
