@@ -6,7 +6,10 @@ mod data;
 
 use std::io::{Read, Write};
 
-use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Encoder, Form, Limits, Options, delta};
+use zipnn::{
+    DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, Form, Limits, Options,
+    delta,
+};
 
 /// No damaged file may make this test slow: what it promises is never believed beyond this.
 const LIMITS: Limits = Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20 };
@@ -97,6 +100,21 @@ fn check_parallel(name: &str, file: &[u8]) {
     assert_eq!(parallel.is_ok(), decoded.is_ok(), "{name}: in parallel");
     if let (Ok(parallel), Ok(decoded)) = (&parallel, &decoded) {
         assert!(parallel == decoded, "{name}: other data in parallel");
+    }
+    check_parallel_into(name, file);
+}
+
+/// Neither do the two forms differ that decode into the caller's memory, be it ample or scarce.
+#[cfg(feature = "rayon")]
+fn check_parallel_into(name: &str, file: &[u8]) {
+    for dst_len in [4096, 600] {
+        let (mut decoded, mut parallel) = (vec![0; dst_len], vec![0; dst_len]);
+        let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new());
+        let parallel_len = zipnn::par_decompress_into(file, &mut parallel);
+        assert_eq!(parallel_len.ok(), len.ok(), "{name}: in parallel into {dst_len} bytes");
+        if let Ok(len) = len {
+            assert!(parallel[..len] == decoded[..len], "{name}: other data in parallel");
+        }
     }
 }
 
@@ -206,6 +224,46 @@ fn errors_in_coded_data_name_chunk_and_plane() {
     let place = error.place();
     assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(3), Some(1)));
     assert_eq!(error.to_string(), "frame 0, chunk 3, plane 1: corrupt data");
+}
+
+/// A streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes all repeat one byte.
+fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
+    let small = Options::new(DType::BF16);
+    let mut frame = vec![0; zipnn::compress_bound(2, &small)];
+    let scratch = &mut zipnn::EncodeScratch::new();
+    zipnn::compress_frame_into(&[0; 2], &mut frame, &small, scratch).unwrap();
+    frame.truncate(zipnn::HEADER_LEN);
+    frame[14] = 62;
+    let chunks = decoded_len.div_ceil(1 << 62);
+    frame.extend((0..2 * chunks).map(|_| 1));
+    for _plane in 0..2 {
+        frame.extend((1..=chunks).flat_map(u64::to_le_bytes));
+    }
+    frame.extend((0..2 * chunks).map(|_| 0));
+    frame[16..24].copy_from_slice(&decoded_len.to_le_bytes());
+    let frame_len = frame.len() as u64;
+    frame[24..32].copy_from_slice(&frame_len.to_le_bytes());
+    frame
+}
+
+#[test]
+fn lengths_that_no_number_holds_do_not_fit() {
+    let mut dst = [0; 1024];
+    let decoded =
+        zipnn::decompress_into(&frame_of_repeats(500), &mut dst, &mut DecodeScratch::new());
+    assert_eq!(decoded, Ok(500));
+
+    // Together they promise 2^64 + 498 bytes.
+    let file = [i64::MAX as u64, i64::MAX as u64, 500].map(frame_of_repeats).concat();
+    let error = zipnn::decompress_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap_err();
+    let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
+    assert!(is_expected, "{error}");
+    #[cfg(feature = "rayon")]
+    {
+        let error = zipnn::par_decompress_into(&file, &mut dst).unwrap_err();
+        let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
+        assert!(is_expected, "in parallel: {error}");
+    }
 }
 
 #[test]

@@ -1,12 +1,41 @@
-//! Every way of reading gives the right bytes for the golden files of today's layout.
+//! Files that releases of the original wrote, and files that use every freedom of the format,
+//! decode to the right bytes, whichever way they are read. Old layouts are read or refused.
 
 #[path = "common/golden.rs"]
 mod golden;
 
 use std::io::Read;
 
+use golden::Case;
 use zipnn::delta::{self, DeltaDecoder};
-use zipnn::{DecodeScratch, Decoder, Frame, Limits};
+use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Frame, Limits};
+
+/// The cases of today's layout or those of old ones.
+fn cases(current: bool) -> Vec<Case> {
+    golden::cases().into_iter().filter(|case| case.is_current() == current).collect()
+}
+
+/// Decodes a file, against its base where it holds a difference.
+fn decode(case: &Case) -> Result<Vec<u8>, DecodeError> {
+    let (file, limits) = (case.file(), Limits::default());
+    let decoded = zipnn::decompress(&file, &limits);
+    let Some(base) = case.base() else { return decoded };
+    assert_eq!(decoded.unwrap_err().kind(), DecodeErrorKind::BaseRequired, "{}", case.name());
+    delta::decompress(&file, &base, &limits)
+}
+
+/// Decodes files, names all that come out wrong, and fails if there are any.
+fn check(cases: &[Case]) {
+    let failed: Vec<String> = cases
+        .iter()
+        .filter_map(|case| match decode(case) {
+            Ok(decoded) if decoded == case.original() => None,
+            Ok(_) => Some(format!("{}: wrong bytes", case.name())),
+            Err(error) => Some(format!("{}: {error}", case.name())),
+        })
+        .collect();
+    assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), cases.len());
+}
 
 fn read_all(reader: impl Read) -> Vec<u8> {
     let mut decoded = Vec::new();
@@ -16,10 +45,17 @@ fn read_all(reader: impl Read) -> Vec<u8> {
 }
 
 #[test]
+fn all_files_decode() {
+    let cases = cases(true);
+    assert!(cases.len() > 200, "only {} files", cases.len());
+    check(&cases);
+}
+
+#[test]
 fn all_readers_agree() {
     let mut scratch = DecodeScratch::new();
     let mut seen = 0;
-    for case in golden::cases().iter().filter(|case| case.is_current() && case.base().is_none()) {
+    for case in cases(true).iter().filter(|case| case.base().is_none()) {
         let (file, original) = (case.file(), case.original());
         let name = case.name();
         let mut dst = vec![0; original.len() + 1];
@@ -54,7 +90,7 @@ fn decode_by_chunks(file: &[u8], scratch: &mut DecodeScratch) -> Vec<u8> {
 #[test]
 fn differences_decode() {
     let mut seen = 0;
-    for case in golden::cases().iter().filter(|case| case.is_current()) {
+    for case in &cases(true) {
         let Some(base) = case.base() else { continue };
         let (file, original) = (case.file(), case.original());
         let decoded = delta::decompress(&file, &base, &Limits::default()).unwrap();
@@ -64,4 +100,31 @@ fn differences_decode() {
         seen += 1;
     }
     assert!(seen > 0, "no differences");
+}
+
+#[cfg(feature = "legacy")]
+#[test]
+fn files_of_old_layouts_decode() {
+    let cases = cases(false);
+    assert!(cases.len() > 50, "only {} files", cases.len());
+    check(&cases);
+    for case in &cases {
+        let summary = zipnn::legacy::summary(&case.file(), &Limits::default()).unwrap();
+        let version = summary.version.map(|number| number.to_string()).join(".");
+        assert_eq!(case.text("version"), Some(&*version), "{}", case.name());
+        assert_eq!(summary.decoded_len, case.original_len() as u64, "{}", case.name());
+        assert_eq!(summary.lost, 0, "{}", case.name());
+    }
+}
+
+#[cfg(not(feature = "legacy"))]
+#[test]
+fn files_of_old_layouts_are_refused() {
+    let cases = cases(false);
+    assert!(cases.len() > 50, "only {} files", cases.len());
+    for case in &cases {
+        let kind = zipnn::decompress(&case.file(), &Limits::default()).unwrap_err().kind();
+        let is_refused = matches!(kind, DecodeErrorKind::UnsupportedVersion([0, 1..=3, _]));
+        assert!(is_refused, "{}: {kind:?}", case.name());
+    }
 }
