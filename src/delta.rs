@@ -68,7 +68,7 @@ pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, D
         None => {
             let expected = oneshot::decoded_len(src, limits)?;
             check_base_len(expected, base.len() as u64)?;
-            let mut dst = oneshot::zeroed(expected)?;
+            let mut dst = crate::memory::zeroed(expected)?;
             oneshot::decode_frames(src, &mut dst, &mut DecodeScratch::new())?;
             dst
         }

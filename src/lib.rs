@@ -24,6 +24,8 @@ pub mod kernels;
 pub mod legacy;
 mod limits;
 #[cfg(feature = "alloc")]
+mod memory;
+#[cfg(feature = "alloc")]
 mod oneshot;
 #[cfg(feature = "alloc")]
 mod options;

@@ -10,6 +10,7 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::write::{Envelope, Geometry, compress_frame};
 use crate::frame::{Delta, Form, Frames};
 use crate::limits::Limits;
+use crate::memory::zeroed;
 use crate::options::Options;
 
 /// Compresses bytes into a file of one frame. `src` is never modified; its length need not be a
@@ -220,14 +221,6 @@ pub(crate) fn refuse_delta(src: &[u8]) -> Result<(), DecodeError> {
         Delta::None => Ok(()),
         _ => Err(DecodeErrorKind::BaseRequired.into()),
     }
-}
-
-/// Zeroed memory, or an error if there is none.
-pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
-    usize::try_from(len)
-        .ok()
-        .and_then(|len| try_zeroed_vec(len).ok())
-        .ok_or_else(|| DecodeErrorKind::OutOfMemory { requested: len }.into())
 }
 
 /// Memory for a frame of `len` bytes of input.

@@ -11,9 +11,10 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::write::{Envelope, Geometry, Tables, finish, prepare};
 use crate::frame::{Frame, Frames, decode_in_memory};
 use crate::limits::Limits;
+use crate::memory::zeroed;
 #[cfg(feature = "legacy")]
 use crate::oneshot::decompress_into;
-use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed, zeroed_for_frame};
+use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed_for_frame};
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 

@@ -12,7 +12,7 @@ use crate::chunk::{DecodeScratch, Method};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::{self, Header, Shape};
 use crate::huffman::DecodeTable;
-use crate::oneshot::zeroed;
+use crate::memory::zeroed;
 use crate::plane;
 
 /// Planes of an element.

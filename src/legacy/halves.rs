@@ -12,7 +12,7 @@ use super::output::Output;
 use super::pieces::Pieces;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::huffman::DecodeTable;
-use crate::oneshot::zeroed;
+use crate::memory::zeroed;
 use crate::plane::{self, Layout};
 
 /// Planes of an element.

@@ -32,7 +32,7 @@ use self::output::Output;
 use crate::error::DecodeError;
 use crate::frame::header::{self, MAGIC};
 use crate::limits::Limits;
-use crate::oneshot::zeroed;
+use crate::memory::zeroed;
 use crate::plane::{self, Layout, MAX_PLANES};
 
 /// What a file of an old layout holds.

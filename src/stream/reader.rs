@@ -11,7 +11,7 @@ use crate::frame::index::{CheckedIndex, prefix_len};
 use crate::frame::shape::{MAX_SHAPE_LEN, Shape};
 use crate::frame::{Delta, FrameIndex, HEADER_LEN, Header};
 use crate::limits::Limits;
-use crate::oneshot::zeroed;
+use crate::memory::zeroed;
 use crate::plane::MAX_PLANES;
 
 /// Decompresses what it reads from another reader, chunk by chunk.
