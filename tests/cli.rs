@@ -368,10 +368,46 @@ fn bytes_behind_the_last_frame() {
     streaming.extend_from_slice(&[0; 40]);
     place.write("streaming.znn", &streaming);
     assert!(place.fails(1, &["verify", "streaming.znn"]).contains("frame 1: not a ZipNN frame"));
-    let mut single = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
-    single.extend_from_slice(&[0; 40]);
-    place.write("single.znn", &single).succeeds(&["decompress", "single.znn"]);
+    let frame = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
+    let single = [&frame[..], &[0; 40]].concat();
+    place.write("single.znn", &single);
+
+    // What nobody has decoded must not be lost.
+    let message = place.fails(1, &["decompress", "single.znn", "--rm"]);
+    assert!(message.contains("40 bytes follow the only frame; single.znn is kept"), "{message}");
+    assert!(!place.path("single").exists());
+    assert_eq!(place.read("single.znn"), single);
+
+    let output = place.run(&["decompress", "single.znn"]);
+    assert!(output.status.success());
+    let message = text(&output.stderr);
+    assert!(message.contains("warning: 40 bytes follow the only frame"), "{message}");
     assert_eq!(place.read("single"), data);
+    place.succeeds(&["decompress", "single.znn", "--quiet", "--force"]);
+    assert_eq!(place.read("single"), data);
+
+    let told = place.succeeds(&["verify", "single.znn"]);
+    assert!(told.contains("sound") && told.contains("; 40 bytes follow the only frame"), "{told}");
+    let told = place.succeeds(&["info", "single.znn"]);
+    assert!(told.contains("\n  40 bytes follow the only frame\n"), "{told}");
+    assert_eq!(info(&place, "single.znn")["trailing_bytes"], 40);
+    assert_eq!(info(&place, "single.znn")["compressed_bytes"], frame.len());
+
+    for arguments in [&["decompress", "-"][..], &["verify", "-"], &["info", "-"]] {
+        let piped = place.run_with_input(arguments, &single);
+        assert!(piped.status.success());
+        let told = [piped.stderr, piped.stdout].concat();
+        assert!(String::from_utf8_lossy(&told).contains("40 bytes follow"), "{arguments:?}");
+        let piped = place.run_with_input(arguments, &frame[..frame.len() - 1]);
+        assert_eq!(piped.status.code(), Some(1));
+        assert!(text(&piped.stderr).contains("frame 0"), "{arguments:?}");
+    }
+
+    place.write("exact.znn", &frame);
+    assert!(!place.succeeds(&["verify", "exact.znn"]).contains("follow"));
+    assert_eq!(info(&place, "exact.znn")["trailing_bytes"], 0);
+    place.succeeds(&["decompress", "exact.znn", "--rm"]);
+    assert!(!place.path("exact.znn").exists());
 }
 
 #[test]
@@ -823,10 +859,15 @@ fn golden_files_decompress() {
         if !output.status.success() || output.stdout != original {
             failures.push(format!("{file}: {}", text(&output.stderr)));
         }
-        if !place.run(&["info", &file]).status.success()
-            || !place.run(&["verify", &file]).status.success()
-        {
+        let [told, verified] = ["info", "verify"].map(|command| place.run(&[command, &file]));
+        if !told.status.success() || !verified.status.success() {
             failures.push(format!("{file}: info or verify"));
+        }
+        let has_more = file.ends_with("c-nonstream-trail.znn");
+        for said in [output.stderr, told.stdout, verified.stdout] {
+            if text(&said).contains("only frame") != has_more {
+                failures.push(format!("{file}: {}", text(&said)));
+            }
         }
     }
     assert!(tried > 1000, "only {tried}");

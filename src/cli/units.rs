@@ -30,6 +30,14 @@ pub fn rate(count: u64, time: Duration) -> String {
     format!("{}/s", bytes((count as f64 / seconds) as u64))
 }
 
+/// What is said of bytes behind the only frame of a file.
+pub fn trailing(count: u64) -> String {
+    match count {
+        1 => "1 byte follows the only frame".to_owned(),
+        _ => format!("{count} bytes follow the only frame"),
+    }
+}
+
 /// A part of a whole: `66.7 %`. Nothing of nothing is all of it.
 pub fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", 100.0 * ratio(part, whole))
