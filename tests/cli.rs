@@ -330,6 +330,103 @@ fn permissions_and_times_are_passed_on() {
     }
 }
 
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+#[cfg(unix)]
+fn results_do_not_run_as_somebody_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    fs::set_permissions(place.path("model"), PermissionsExt::from_mode(0o6750)).unwrap();
+    place.succeeds(&["compress", "model"]);
+    assert_eq!(mode(&place.path("model.znn")), 0o750);
+    fs::set_permissions(place.path("model.znn"), PermissionsExt::from_mode(0o6750)).unwrap();
+    place.succeeds(&["decompress", "model.znn", "-o", "again"]);
+    assert_eq!(mode(&place.path("again")), 0o750);
+}
+
+/// The only file whose name ends in `.tmp`, once it is there.
+#[cfg(unix)]
+fn unfinished(place: &Place) -> PathBuf {
+    let start = Instant::now();
+    loop {
+        if let Some(name) = place.names().iter().find(|name| name.ends_with(".tmp")) {
+            return place.path(name);
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "no temporary file");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn results_are_private_until_they_are_finished() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    place.write("model", &data);
+    // It waits for a base that comes slowly.
+    assert!(Command::new("mkfifo").arg(place.path("base")).status().unwrap().success());
+    for permissions in [0o600, 0o644, 0o400] {
+        fs::set_permissions(place.path("model"), PermissionsExt::from_mode(permissions)).unwrap();
+        let mut child = place
+            .command(&["compress", "model", "--dtype", "bf16", "--delta", "base", "-f"])
+            .spawn()
+            .unwrap();
+        let mut base = File::options().write(true).open(place.path("base")).unwrap();
+        assert_eq!(mode(&unfinished(&place)), 0o600);
+        base.write_all(&data).unwrap();
+        drop(base);
+        assert_eq!(wait(&mut child), Some(0));
+        assert_eq!(mode(&place.path("model.znn")), permissions);
+    }
+    assert_eq!(place.names(), ["base", "model", "model.znn"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_comes_from_a_pipe_gets_the_usual_permissions() {
+    for (mask, permissions) in [("022", 0o644), ("027", 0o640), ("077", 0o600), ("000", 0o666)] {
+        let place = Place::new();
+        let program = env!("CARGO_BIN_EXE_zipnn");
+        let script = format!("umask {mask}; exec {program} compress - -o model.znn");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(place.0.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&sample("bf16", 3_000_000)).unwrap();
+        assert_eq!(mode(&unfinished(&place)), 0o600, "{mask}");
+        drop(stdin);
+        assert_eq!(wait(&mut child), Some(0));
+        assert_eq!(mode(&place.path("model.znn")), permissions, "{mask}");
+        assert_eq!(place.names(), ["model.znn"]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn long_names() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    let name = "n".repeat(240);
+    let compressed = format!("{name}.znn");
+    place.write(&name, &data).succeeds(&["compress", &name, "--rm"]);
+    assert_eq!(place.names(), [&*compressed]);
+    place.succeeds(&["decompress", &compressed, "--rm"]);
+    assert_eq!(place.read(&name), data);
+    let too_long = "n".repeat(300);
+    let message = place.fails(1, &["compress", &name, "-o", &too_long]);
+    assert!(message.contains("cannot be written") && !message.contains(".tmp"), "{message}");
+}
+
 #[test]
 fn garbage_is_refused() {
     let place = Place::new();
@@ -643,9 +740,10 @@ fn a_directory_that_cannot_be_written() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     place.write("model", &sample("bf16", 1000)).write("file", b"");
-    assert!(
-        place.fails(1, &["compress", "model", "-o", "missing/x"]).contains("cannot be written")
-    );
+    let message = place.fails(1, &["compress", "model", "-o", "missing/x"]);
+    assert!(message.contains("missing/x: cannot be written"), "{message}");
+    assert!(message.contains("directory is not there"), "{message}");
+    assert!(!message.contains(".tmp") && !message.contains("at path"), "{message}");
     assert!(place.fails(1, &["compress", "model", "-o", "file/x"]).contains("cannot be written"));
     let locked = place.path("locked");
     fs::create_dir(&locked).unwrap();

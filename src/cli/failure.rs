@@ -66,6 +66,9 @@ impl Failure {
         let failure = Self::new(subject, format_args!("cannot be written: {error}"));
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self { kind: Kind::BrokenPipe, ..failure },
+            io::ErrorKind::NotFound => {
+                failure.hint("its directory is not there: make it, or name another with --output")
+            }
             io::ErrorKind::AlreadyExists => failure.hint("use --force to overwrite it"),
             io::ErrorKind::PermissionDenied => {
                 failure.hint("name another place with --output, or change the permissions there")
