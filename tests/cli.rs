@@ -437,6 +437,8 @@ fn garbage_is_refused() {
         for command in ["decompress", "verify", "info"] {
             let message = place.fails(1, &[command, name]);
             assert!(message.starts_with(&format!("zipnn: {name}: frame 0: ")), "{message}");
+            assert_eq!(message.contains("the file is empty"), name == "empty.znn", "{message}");
+            assert_eq!(message.contains("not complete"), name == "short.znn", "{message}");
         }
     }
     assert_eq!(place.names().len(), 3);
@@ -585,7 +587,9 @@ fn differences() {
     let piped = place.run_with_input(&["decompress", "-", "--delta", "base"], &piped.stdout);
     assert!(piped.stdout == tuned);
 
-    assert!(place.fails(1, &["decompress", "tuned.znn", "-o", "x"]).contains("--delta"));
+    let message = place.fails(1, &["decompress", "tuned.znn", "-o", "x"]);
+    assert!(message.ends_with("\n  name that file with --delta\n"), "{message}");
+    assert_eq!(message.matches("difference").count(), 1, "{message}");
     for (wrong, status) in [("shorter", 1), ("longer", 1), ("missing", 1), ("-", 2)] {
         place.fails(status, &["decompress", "tuned.znn", "-o", "x", "--delta", wrong]);
         place.fails(status, &["compress", "tuned", "-o", "x", "--delta", wrong]);
@@ -644,6 +648,18 @@ fn info_tells_what_is_there() {
     assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0 }));
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
     assert_eq!(both.lines().count(), 2);
+}
+
+#[test]
+fn info_on_no_data() {
+    let place = Place::new();
+    place.write("empty", b"").succeeds(&["compress", "empty"]);
+    let shown = place.succeeds(&["info", "empty.znn"]);
+    assert!(shown.contains("0 -> 32 bytes (-)") && !shown.contains("inf"), "{shown}");
+    let told = info(&place, "empty.znn");
+    assert_eq!(told["original_bytes"], 0);
+    assert_eq!(told["ratio"], Value::Null);
+    assert!(place.succeeds(&["info", "--help"]).contains("null where there is no data"));
 }
 
 #[test]
@@ -923,6 +939,21 @@ fn memory_is_bounded() {
         let peak = peak_memory_of(&place, arguments, len);
         assert!(peak < 64 << 20, "{arguments:?}: {peak} bytes");
     }
+}
+
+/// What is kept of a chunk takes more than a tiny chunk itself.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_for_tiny_chunks() {
+    let place = Place::new();
+    let options = Options::new(DType::BF16).chunk_log2(2);
+    let data = sample("bf16", 1 << 21);
+    let file = zipnn::compress(&data, &options).unwrap();
+    place.write("tiny.znn", &file);
+    let arguments = ["decompress", "tiny.znn", "-o", "-", "--threads", "2"];
+    let peak = peak_memory_of(&place, &arguments, data.len());
+    let index = file.len() - data.len();
+    assert!(peak < (2 * index + (48 << 20)) as u64, "{peak} bytes, for an index of {index}");
 }
 
 /// The folder of golden files beside the repository, if it is there.
