@@ -510,6 +510,25 @@ fn bytes_behind_the_last_frame() {
 }
 
 #[test]
+fn bytes_behind_the_only_frame_of_an_old_layout() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden/0.3.4/f32-zstd.znn");
+    let frame = fs::read(file).unwrap();
+    let place = Place::new();
+    place.write("exact.znn", &frame).write("old.znn", &[&frame[..], &[0]].concat());
+    let message = place.fails(1, &["decompress", "old.znn", "--rm"]);
+    assert!(message.contains("1 byte follows the only frame; old.znn is kept"), "{message}");
+    assert_eq!(place.names(), ["exact.znn", "old.znn"]);
+    assert!(place.succeeds(&["verify", "old.znn"]).contains("1 byte follows"));
+    assert!(place.succeeds(&["info", "old.znn"]).contains("1 byte follows"));
+    for (name, trailing) in [("old.znn", 1), ("exact.znn", 0)] {
+        assert_eq!(info(&place, name)["trailing_bytes"], trailing);
+        assert_eq!(info(&place, name)["compressed_bytes"], frame.len());
+    }
+    place.succeeds(&["decompress", "exact.znn", "--rm"]);
+    assert_eq!(place.names(), ["exact", "old.znn"]);
+}
+
+#[test]
 fn truncated_files_leave_nothing_behind() {
     let place = Place::new();
     let data = sample("bf16", 3_000_000);
