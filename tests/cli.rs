@@ -330,6 +330,103 @@ fn permissions_and_times_are_passed_on() {
     }
 }
 
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+#[cfg(unix)]
+fn results_do_not_run_as_somebody_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    fs::set_permissions(place.path("model"), PermissionsExt::from_mode(0o6750)).unwrap();
+    place.succeeds(&["compress", "model"]);
+    assert_eq!(mode(&place.path("model.znn")), 0o750);
+    fs::set_permissions(place.path("model.znn"), PermissionsExt::from_mode(0o6750)).unwrap();
+    place.succeeds(&["decompress", "model.znn", "-o", "again"]);
+    assert_eq!(mode(&place.path("again")), 0o750);
+}
+
+/// The only file whose name ends in `.tmp`, once it is there.
+#[cfg(unix)]
+fn unfinished(place: &Place) -> PathBuf {
+    let start = Instant::now();
+    loop {
+        if let Some(name) = place.names().iter().find(|name| name.ends_with(".tmp")) {
+            return place.path(name);
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "no temporary file");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn results_are_private_until_they_are_finished() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    place.write("model", &data);
+    // It waits for a base that comes slowly.
+    assert!(Command::new("mkfifo").arg(place.path("base")).status().unwrap().success());
+    for permissions in [0o600, 0o644, 0o400] {
+        fs::set_permissions(place.path("model"), PermissionsExt::from_mode(permissions)).unwrap();
+        let mut child = place
+            .command(&["compress", "model", "--dtype", "bf16", "--delta", "base", "-f"])
+            .spawn()
+            .unwrap();
+        let mut base = File::options().write(true).open(place.path("base")).unwrap();
+        assert_eq!(mode(&unfinished(&place)), 0o600);
+        base.write_all(&data).unwrap();
+        drop(base);
+        assert_eq!(wait(&mut child), Some(0));
+        assert_eq!(mode(&place.path("model.znn")), permissions);
+    }
+    assert_eq!(place.names(), ["base", "model", "model.znn"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_comes_from_a_pipe_gets_the_usual_permissions() {
+    for (mask, permissions) in [("022", 0o644), ("027", 0o640), ("077", 0o600), ("000", 0o666)] {
+        let place = Place::new();
+        let program = env!("CARGO_BIN_EXE_zipnn");
+        let script = format!("umask {mask}; exec {program} compress - -o model.znn");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(place.0.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&sample("bf16", 3_000_000)).unwrap();
+        assert_eq!(mode(&unfinished(&place)), 0o600, "{mask}");
+        drop(stdin);
+        assert_eq!(wait(&mut child), Some(0));
+        assert_eq!(mode(&place.path("model.znn")), permissions, "{mask}");
+        assert_eq!(place.names(), ["model.znn"]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn long_names() {
+    let place = Place::new();
+    let data = sample("bf16", 1000);
+    let name = "n".repeat(240);
+    let compressed = format!("{name}.znn");
+    place.write(&name, &data).succeeds(&["compress", &name, "--rm"]);
+    assert_eq!(place.names(), [&*compressed]);
+    place.succeeds(&["decompress", &compressed, "--rm"]);
+    assert_eq!(place.read(&name), data);
+    let too_long = "n".repeat(300);
+    let message = place.fails(1, &["compress", &name, "-o", &too_long]);
+    assert!(message.contains("cannot be written") && !message.contains(".tmp"), "{message}");
+}
+
 #[test]
 fn garbage_is_refused() {
     let place = Place::new();
@@ -340,6 +437,8 @@ fn garbage_is_refused() {
         for command in ["decompress", "verify", "info"] {
             let message = place.fails(1, &[command, name]);
             assert!(message.starts_with(&format!("zipnn: {name}: frame 0: ")), "{message}");
+            assert_eq!(message.contains("the file is empty"), name == "empty.znn", "{message}");
+            assert_eq!(message.contains("not complete"), name == "short.znn", "{message}");
         }
     }
     assert_eq!(place.names().len(), 3);
@@ -368,10 +467,65 @@ fn bytes_behind_the_last_frame() {
     streaming.extend_from_slice(&[0; 40]);
     place.write("streaming.znn", &streaming);
     assert!(place.fails(1, &["verify", "streaming.znn"]).contains("frame 1: not a ZipNN frame"));
-    let mut single = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
-    single.extend_from_slice(&[0; 40]);
-    place.write("single.znn", &single).succeeds(&["decompress", "single.znn"]);
+    let frame = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
+    let single = [&frame[..], &[0; 40]].concat();
+    place.write("single.znn", &single);
+
+    // What nobody has decoded must not be lost.
+    let message = place.fails(1, &["decompress", "single.znn", "--rm"]);
+    assert!(message.contains("40 bytes follow the only frame; single.znn is kept"), "{message}");
+    assert!(!place.path("single").exists());
+    assert_eq!(place.read("single.znn"), single);
+
+    let output = place.run(&["decompress", "single.znn"]);
+    assert!(output.status.success());
+    let message = text(&output.stderr);
+    assert!(message.contains("warning: 40 bytes follow the only frame"), "{message}");
     assert_eq!(place.read("single"), data);
+    place.succeeds(&["decompress", "single.znn", "--quiet", "--force"]);
+    assert_eq!(place.read("single"), data);
+
+    let told = place.succeeds(&["verify", "single.znn"]);
+    assert!(told.contains("sound") && told.contains("; 40 bytes follow the only frame"), "{told}");
+    let told = place.succeeds(&["info", "single.znn"]);
+    assert!(told.contains("\n  40 bytes follow the only frame\n"), "{told}");
+    assert_eq!(info(&place, "single.znn")["trailing_bytes"], 40);
+    assert_eq!(info(&place, "single.znn")["compressed_bytes"], frame.len());
+
+    for arguments in [&["decompress", "-"][..], &["verify", "-"], &["info", "-"]] {
+        let piped = place.run_with_input(arguments, &single);
+        assert!(piped.status.success());
+        let told = [piped.stderr, piped.stdout].concat();
+        assert!(String::from_utf8_lossy(&told).contains("40 bytes follow"), "{arguments:?}");
+        let piped = place.run_with_input(arguments, &frame[..frame.len() - 1]);
+        assert_eq!(piped.status.code(), Some(1));
+        assert!(text(&piped.stderr).contains("frame 0"), "{arguments:?}");
+    }
+
+    place.write("exact.znn", &frame);
+    assert!(!place.succeeds(&["verify", "exact.znn"]).contains("follow"));
+    assert_eq!(info(&place, "exact.znn")["trailing_bytes"], 0);
+    place.succeeds(&["decompress", "exact.znn", "--rm"]);
+    assert!(!place.path("exact.znn").exists());
+}
+
+#[test]
+fn bytes_behind_the_only_frame_of_an_old_layout() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden/0.3.4/f32-zstd.znn");
+    let frame = fs::read(file).unwrap();
+    let place = Place::new();
+    place.write("exact.znn", &frame).write("old.znn", &[&frame[..], &[0]].concat());
+    let message = place.fails(1, &["decompress", "old.znn", "--rm"]);
+    assert!(message.contains("1 byte follows the only frame; old.znn is kept"), "{message}");
+    assert_eq!(place.names(), ["exact.znn", "old.znn"]);
+    assert!(place.succeeds(&["verify", "old.znn"]).contains("1 byte follows"));
+    assert!(place.succeeds(&["info", "old.znn"]).contains("1 byte follows"));
+    for (name, trailing) in [("old.znn", 1), ("exact.znn", 0)] {
+        assert_eq!(info(&place, name)["trailing_bytes"], trailing);
+        assert_eq!(info(&place, name)["compressed_bytes"], frame.len());
+    }
+    place.succeeds(&["decompress", "exact.znn", "--rm"]);
+    assert_eq!(place.names(), ["exact", "old.znn"]);
 }
 
 #[test]
@@ -452,7 +606,9 @@ fn differences() {
     let piped = place.run_with_input(&["decompress", "-", "--delta", "base"], &piped.stdout);
     assert!(piped.stdout == tuned);
 
-    assert!(place.fails(1, &["decompress", "tuned.znn", "-o", "x"]).contains("--delta"));
+    let message = place.fails(1, &["decompress", "tuned.znn", "-o", "x"]);
+    assert!(message.ends_with("\n  name that file with --delta\n"), "{message}");
+    assert_eq!(message.matches("difference").count(), 1, "{message}");
     for (wrong, status) in [("shorter", 1), ("longer", 1), ("missing", 1), ("-", 2)] {
         place.fails(status, &["decompress", "tuned.znn", "-o", "x", "--delta", wrong]);
         place.fails(status, &["compress", "tuned", "-o", "x", "--delta", wrong]);
@@ -511,6 +667,18 @@ fn info_tells_what_is_there() {
     assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0 }));
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
     assert_eq!(both.lines().count(), 2);
+}
+
+#[test]
+fn info_on_no_data() {
+    let place = Place::new();
+    place.write("empty", b"").succeeds(&["compress", "empty"]);
+    let shown = place.succeeds(&["info", "empty.znn"]);
+    assert!(shown.contains("0 -> 32 bytes (-)") && !shown.contains("inf"), "{shown}");
+    let told = info(&place, "empty.znn");
+    assert_eq!(told["original_bytes"], 0);
+    assert_eq!(told["ratio"], Value::Null);
+    assert!(place.succeeds(&["info", "--help"]).contains("null where there is no data"));
 }
 
 #[test]
@@ -607,9 +775,10 @@ fn a_directory_that_cannot_be_written() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     place.write("model", &sample("bf16", 1000)).write("file", b"");
-    assert!(
-        place.fails(1, &["compress", "model", "-o", "missing/x"]).contains("cannot be written")
-    );
+    let message = place.fails(1, &["compress", "model", "-o", "missing/x"]);
+    assert!(message.contains("missing/x: cannot be written"), "{message}");
+    assert!(message.contains("directory is not there"), "{message}");
+    assert!(!message.contains(".tmp") && !message.contains("at path"), "{message}");
     assert!(place.fails(1, &["compress", "model", "-o", "file/x"]).contains("cannot be written"));
     let locked = place.path("locked");
     fs::create_dir(&locked).unwrap();
@@ -791,6 +960,21 @@ fn memory_is_bounded() {
     }
 }
 
+/// What is kept of a chunk takes more than a tiny chunk itself.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_for_tiny_chunks() {
+    let place = Place::new();
+    let options = Options::new(DType::BF16).chunk_log2(2);
+    let data = sample("bf16", 1 << 21);
+    let file = zipnn::compress(&data, &options).unwrap();
+    place.write("tiny.znn", &file);
+    let arguments = ["decompress", "tiny.znn", "-o", "-", "--threads", "2"];
+    let peak = peak_memory_of(&place, &arguments, data.len());
+    let index = file.len() - data.len();
+    assert!(peak < (2 * index + (48 << 20)) as u64, "{peak} bytes, for an index of {index}");
+}
+
 /// The folder of golden files beside the repository, if it is there.
 fn golden() -> Option<(PathBuf, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/format/golden");
@@ -823,10 +1007,15 @@ fn golden_files_decompress() {
         if !output.status.success() || output.stdout != original {
             failures.push(format!("{file}: {}", text(&output.stderr)));
         }
-        if !place.run(&["info", &file]).status.success()
-            || !place.run(&["verify", &file]).status.success()
-        {
+        let [told, verified] = ["info", "verify"].map(|command| place.run(&[command, &file]));
+        if !told.status.success() || !verified.status.success() {
             failures.push(format!("{file}: info or verify"));
+        }
+        let has_more = file.ends_with("c-nonstream-trail.znn");
+        for said in [output.stderr, told.stdout, verified.stdout] {
+            if text(&said).contains("only frame") != has_more {
+                failures.push(format!("{file}: {}", text(&said)));
+            }
         }
     }
     assert!(tried > 1000, "only {tried}");

@@ -78,7 +78,8 @@ pub struct Files {
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
-    /// Remove the source, once the result is on the disk and has been decoded and compared with it
+    /// Remove the source, once the result is on the disk and has been decoded and compared with it.
+    /// A source with bytes that no frame holds is kept, and nothing is written
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
     /// No progress, no summary: errors only
@@ -112,7 +113,8 @@ pub struct Info {
     /// Files to look into; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// One JSON object for each file, a line each
+    /// One JSON object for each file, a line each. A ratio is null where there is no data, and
+    /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded
     #[arg(long)]
     pub json: bool,
 }

@@ -2,12 +2,14 @@
 
 use std::fs::Metadata;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Limits, delta, legacy};
 
 use super::args::Files;
 use super::failure::Failure;
-use super::frames::{Frames, OpenFrame, Opened, Run};
+use super::frames::{self, Frames, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
 use super::names::Place;
 use super::pipeline;
@@ -20,6 +22,8 @@ pub struct Totals {
     pub stored: u64,
     /// Bytes that it decodes to.
     pub decoded: u64,
+    /// Bytes behind the only frame, which say nothing that could be decoded.
+    pub trailing: u64,
 }
 
 /// A compressed file that is about to be decoded.
@@ -95,7 +99,11 @@ impl Decoding {
                     delta::apply(&mut decoded, &difference);
                 }
                 write(&decoded)?;
-                Ok(Totals { stored: file.len() as u64, decoded: decoded.len() as u64 })
+                Ok(Totals {
+                    stored: file.len() as u64,
+                    decoded: decoded.len() as u64,
+                    trailing: frames::old_trailing_len(&file),
+                })
             }
         }
     }
@@ -146,6 +154,8 @@ struct Cutter {
     base: Option<Base>,
     frame: Option<OpenFrame>,
     next_chunk: usize,
+    /// What follows the only frame, once the end has been reached.
+    trailing_len: Arc<AtomicU64>,
 }
 
 impl Cutter {
@@ -155,6 +165,7 @@ impl Cutter {
             if let Some(base) = &mut self.base {
                 base.finish(self.frames.place())?;
             }
+            self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
             return Ok(false);
         };
         let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
@@ -200,7 +211,14 @@ fn run_frames(
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Totals, Failure> {
     let subject = frames.place().clone();
-    let mut cutter = Cutter { frames, base, frame: None, next_chunk: 0 };
+    let trailing_len = Arc::new(AtomicU64::new(0));
+    let mut cutter = Cutter {
+        frames,
+        base,
+        frame: None,
+        next_chunk: 0,
+        trailing_len: Arc::clone(&trailing_len),
+    };
     let mut totals = Totals::default();
     pipeline::run(
         threads,
@@ -217,6 +235,7 @@ fn run_frames(
             Ok(())
         },
     )?;
+    totals.trailing = trailing_len.load(Ordering::Relaxed);
     Ok(totals)
 }
 

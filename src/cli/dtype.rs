@@ -83,9 +83,8 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Layout>> {
 /// Samples spread over a file.
 fn read_samples(input: &mut Input) -> io::Result<Vec<Vec<u8>>> {
     let len = input.len().unwrap_or_default();
-    let stride = (len / SAMPLES).max(SAMPLE_LEN).next_multiple_of(ALIGNMENT);
     let mut samples = Vec::new();
-    for start in (0..len).step_by(stride as usize) {
+    for start in sample_starts(len) {
         let mut sample = Vec::new();
         input.go_to(start)?;
         input.read_up_to(SAMPLE_LEN, &mut sample)?;
@@ -93,6 +92,13 @@ fn read_samples(input: &mut Input) -> io::Result<Vec<Vec<u8>>> {
     }
     input.go_to(0)?;
     Ok(samples)
+}
+
+/// Where samples begin in a file of `len` bytes.
+fn sample_starts(len: u64) -> impl Iterator<Item = u64> {
+    let stride = (len / SAMPLES).max(SAMPLE_LEN).next_multiple_of(ALIGNMENT);
+    std::iter::successors(Some(0), move |start: &u64| start.checked_add(stride))
+        .take_while(move |&start| start < len)
 }
 
 /// The type with which the samples become smallest.
@@ -114,4 +120,22 @@ pub fn best<'a>(samples: impl Iterator<Item = &'a [u8]> + Clone) -> DType {
         .min_by_key(|&(size, _)| size)
         .filter(|&(size, _)| size < bytes - bytes / WORTHWHILE)
         .map_or(DType::F8E4M3, |(_, dtype)| dtype)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the width of addresses: 4 GiB is where the distance outgrows 32 bits.
+    #[test]
+    fn samples_lie_all_over_files_of_any_length() {
+        for len in [0, 1, SAMPLE_LEN + 1, 8 << 30, 32 << 30, 33 << 30, 1 << 50, u64::MAX] {
+            let starts: Vec<u64> = sample_starts(len).collect();
+            assert!(starts.len() as u64 <= SAMPLES + 1, "{len}");
+            assert!(starts.iter().all(|start| start % ALIGNMENT == 0), "{len}");
+            assert_eq!(starts.first().copied(), (len > 0).then_some(0));
+            let last = starts.last().copied().unwrap_or_default();
+            assert!(len <= SAMPLE_LEN * 2 || last >= len / 4 * 3, "{len}: {last}");
+        }
+    }
 }

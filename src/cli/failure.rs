@@ -66,6 +66,9 @@ impl Failure {
         let failure = Self::new(subject, format_args!("cannot be written: {error}"));
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self { kind: Kind::BrokenPipe, ..failure },
+            io::ErrorKind::NotFound => {
+                failure.hint("its directory is not there: make it, or name another with --output")
+            }
             io::ErrorKind::AlreadyExists => failure.hint("use --force to overwrite it"),
             io::ErrorKind::PermissionDenied => {
                 failure.hint("name another place with --output, or change the permissions there")
@@ -88,12 +91,13 @@ impl Failure {
             E::BadMagic => failure.hint(
                 "what follows the frames before is not one; cut it off if those are all there is",
             ),
+            E::Truncated { have: 0, .. } if is_at_the_beginning(&error) => {
+                failure.hint("the file is empty")
+            }
             E::Truncated { .. } => {
                 failure.hint("the file is not complete: fetch or copy it once more")
             }
-            E::BaseRequired => failure.hint(
-                "the file holds a difference: name the file it was made against with --delta",
-            ),
+            E::BaseRequired => failure.hint("name that file with --delta"),
             E::NotADelta => failure.hint("leave out --delta"),
             E::OutOfMemory { .. } => failure.hint("it needs a machine with more memory"),
             E::UnsupportedVersion(_) => failure,
@@ -117,6 +121,12 @@ impl Failure {
         say(self);
         status
     }
+}
+
+/// Whether it was the header of the first frame in which something was wrong.
+fn is_at_the_beginning(error: &DecodeError) -> bool {
+    let place = error.place();
+    place.frame == Some(0) && place.chunk.is_none()
 }
 
 /// A line on standard error. That it may be closed is no reason to stop.

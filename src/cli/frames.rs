@@ -25,6 +25,8 @@ pub struct Frames {
     /// Where the open frame ends.
     end: u64,
     decoded_len: u64,
+    /// Bytes behind the last frame of a file that says it has only one.
+    trailing_len: u64,
     /// Content of the open frame, where it cannot be read piece by piece.
     content: Option<Vec<u8>>,
 }
@@ -67,6 +69,7 @@ impl Opened {
             start: 0,
             end: 0,
             decoded_len: 0,
+            trailing_len: 0,
             content: None,
         })))
     }
@@ -80,6 +83,22 @@ impl Opened {
             Self::Whole(file) => legacy::is_delta(file),
         }
     }
+}
+
+/// Bytes behind the only frame of a file of an old layout. Before release 0.3.0 files do not tell
+/// where their frames end, or have any number of them.
+pub fn old_trailing_len(file: &[u8]) -> u64 {
+    const STREAMING_AT: usize = 13;
+    const STREAMING: u8 = 128;
+    const FRAME_LEN_AT: usize = 24;
+    let frame_len = match file {
+        [_, _, 0, 3, ..] if file.get(STREAMING_AT).is_some_and(|&byte| byte < STREAMING) => {
+            file.get(FRAME_LEN_AT..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes)
+        }
+        _ => None,
+    };
+    let file_len = file.len() as u64;
+    file_len.saturating_sub(frame_len.unwrap_or(file_len))
 }
 
 fn read_header(input: &mut Input) -> Result<Vec<u8>, Failure> {
@@ -129,6 +148,12 @@ impl Frames {
         self.input.position()
     }
 
+    /// How many bytes follow the only frame of a file that says it has only one: known once
+    /// [`next`](Self::next) has returned `None`. In other files every byte belongs to a frame.
+    pub fn trailing_len(&self) -> u64 {
+        self.trailing_len
+    }
+
     /// What the whole file decodes to, where the first header tells.
     pub fn known_decoded_len(&self) -> Option<u64> {
         (!self.first.streaming).then_some(self.first.decoded_len)
@@ -136,11 +161,10 @@ impl Frames {
 
     /// Opens the next frame; `None` at the end of the file.
     pub fn next(&mut self) -> Result<Option<OpenFrame>, Failure> {
-        let number = self.opened;
         match self.try_next() {
             Ok(frame) => Ok(frame),
             Err(Fault::Decode(error)) => {
-                Err(Failure::decoding(self.input.place(), error.in_frame(number)))
+                Err(Failure::decoding(self.input.place(), error.in_frame(self.opened)))
             }
             Err(Fault::Io(error)) => Err(self.input.failure(error)),
         }
@@ -175,14 +199,15 @@ impl Frames {
         if self.opened == 0 {
             return Ok(Some(self.first));
         }
-        if !self.first.streaming {
-            return Ok(None);
-        }
         let reached = self.input.go_to(self.end)?;
         if reached < self.end {
             // It is the frame before that is not all there.
             self.opened -= 1;
             return Err(truncated(self.end - self.start, reached - self.start));
+        }
+        if !self.first.streaming {
+            self.trailing_len = self.input.count_rest()?;
+            return Ok(None);
         }
         self.start = self.end;
         self.header.clear();
@@ -283,10 +308,13 @@ impl Run {
     /// Decoded length that a run is to have, in bytes. Only a single chunk may be longer.
     pub const TARGET_LEN: u64 = 4 << 20;
 
+    /// How many chunks a run may have: of tiny ones, it is not the data that takes the memory.
+    const MAX_CHUNKS: u64 = 1 << 12;
+
     /// How many chunks of this frame make a run.
     pub fn chunk_count(frame: &OpenFrame) -> usize {
         let index = frame.index.get();
-        (Self::TARGET_LEN / index.header().chunk_len()).max(1) as usize
+        (Self::TARGET_LEN / index.header().chunk_len()).clamp(1, Self::MAX_CHUNKS) as usize
     }
 
     /// Reads the chunks of these numbers, of which there is at least one.

@@ -8,7 +8,7 @@ use zipnn::{Delta, Form, Header, Limits, Method, legacy};
 
 use super::args::{Info, dtype_name};
 use super::failure::Failure;
-use super::frames::{Frames, Opened};
+use super::frames::{self, Frames, Opened};
 use super::input::Input;
 use super::names::Place;
 use super::units;
@@ -31,9 +31,9 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
             let old = legacy::summary(&bytes, &Limits::default())
                 .map_err(|error| Failure::decoding(source, error))?;
             if arguments.json {
-                format!("{}\n", old_json(source, &old, bytes.len() as u64))
+                format!("{}\n", old_json(source, &old, &bytes))
             } else {
-                old_text(source, &old, bytes.len() as u64)
+                old_text(source, &old, &bytes)
             }
         }
     };
@@ -101,6 +101,8 @@ struct Summary {
     compressed: u64,
     original: u64,
     methods: Methods,
+    /// Bytes behind the only frame.
+    trailing: u64,
 }
 
 impl Summary {
@@ -112,6 +114,7 @@ impl Summary {
             compressed: 0,
             original: 0,
             methods: Methods::default(),
+            trailing: 0,
         };
         while let Some(frame) = source.next()? {
             let index = frame.index.get();
@@ -130,6 +133,7 @@ impl Summary {
             let shape = index.shape().map(|shape| shape.iter().collect());
             summary.frames.push(FrameInfo { header, shape, methods });
         }
+        summary.trailing = source.trailing_len();
         Ok(summary)
     }
 
@@ -165,6 +169,7 @@ impl Summary {
             "compressed_bytes": self.compressed,
             "ratio": units::ratio(self.compressed, self.original),
             "methods": self.methods.json(),
+            "trailing_bytes": self.trailing,
             "frame_count": self.frames.len(),
             "frames": self.frames.iter().map(FrameInfo::json).collect::<Vec<_>>(),
         })
@@ -186,6 +191,9 @@ impl Summary {
             if self.first.streaming { "streaming" } else { "one frame" },
         );
         let _ = writeln!(text, "  planes of chunks: {}", self.methods);
+        if self.trailing > 0 {
+            let _ = writeln!(text, "  {}", units::trailing(self.trailing));
+        }
         for (number, frame) in self.frames.iter().enumerate().take(LISTED) {
             let header = &frame.header;
             let _ = write!(
@@ -225,7 +233,9 @@ fn form_name(form: Form) -> &'static str {
 }
 
 /// A file of an old layout, which says little without being decoded.
-fn old_json(source: &Place, old: &legacy::Summary, compressed: u64) -> Value {
+fn old_json(source: &Place, old: &legacy::Summary, file: &[u8]) -> Value {
+    let trailing = frames::old_trailing_len(file);
+    let compressed = file.len() as u64 - trailing;
     json!({
         "file": source.to_string(),
         "old_layout": true,
@@ -237,11 +247,14 @@ fn old_json(source: &Place, old: &legacy::Summary, compressed: u64) -> Value {
         "compressed_bytes": compressed,
         "ratio": units::ratio(compressed, old.decoded_len),
         "methods": old.methods,
+        "trailing_bytes": trailing,
         "frame_count": old.frames,
     })
 }
 
-fn old_text(source: &Place, old: &legacy::Summary, compressed: u64) -> String {
+fn old_text(source: &Place, old: &legacy::Summary, file: &[u8]) -> String {
+    let trailing = frames::old_trailing_len(file);
+    let compressed = file.len() as u64 - trailing;
     let mut text = format!(
         "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {} frames\n",
         version(old.version),
@@ -252,6 +265,9 @@ fn old_text(source: &Place, old: &legacy::Summary, compressed: u64) -> String {
         old.frames,
     );
     let _ = writeln!(text, "  stored as {}", old.methods.join(" and "));
+    if trailing > 0 {
+        let _ = writeln!(text, "  {}", units::trailing(trailing));
+    }
     if old.lost > 0 {
         let _ = writeln!(text, "  {} bytes at the end of data were never in the file", old.lost);
     }

@@ -114,6 +114,18 @@ impl Input {
         Ok(self.at)
     }
 
+    /// How many bytes there are from here to the end. A pipe is at its end afterwards.
+    pub fn count_rest(&mut self) -> io::Result<u64> {
+        match &mut self.inner {
+            Inner::File(_) => Ok(self.len().unwrap_or_default().saturating_sub(self.at)),
+            Inner::Pipe(reader) => {
+                let rest = io::copy(reader, &mut io::sink())?;
+                self.at += rest;
+                Ok(rest)
+            }
+        }
+    }
+
     /// Goes on with `bytes`, which are all that there is, in place of what it read before.
     pub fn hold(&mut self, bytes: Vec<u8>) {
         self.inner = Inner::Pipe(Box::new(io::Cursor::new(bytes)));

@@ -1,11 +1,11 @@
 //! Unfinished files, and their removal when somebody presses Ctrl-C.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
 /// Exit status of an interrupted process, as shells show it for SIGINT.
 const INTERRUPTED: i32 = 130;
@@ -82,8 +82,25 @@ fn remove(paths: &[PathBuf]) {
     }
 }
 
-/// A file under a name of its own in the directory of its destination. It is gone when dropped,
-/// unless it has been given its name.
+/// Permissions of a file that nobody else may look into.
+const PRIVATE: u32 = 0o600;
+
+/// Creates a file with a name of its own, and on Unix with these permissions, less those that the
+/// directory or the user denies to new files. The name is short: any that is legal for the
+/// destination leaves room for it.
+fn create(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    // Opened here, so that errors do not tell of a name that nobody has ever heard of.
+    Builder::new().prefix(".zipnn-").suffix(".tmp").make_in(directory, |path| options.open(path))
+}
+
+/// A file under a name of its own in the directory of its destination, where nobody else can read
+/// it yet. It is gone when dropped, unless it has been given its name.
 #[derive(Debug)]
 pub struct Unfinished(Option<NamedTempFile>);
 
@@ -94,27 +111,33 @@ impl Unfinished {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let mut name = std::ffi::OsString::from(".");
-        name.push(destination.file_name().unwrap_or_default());
-        name.push(".");
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&name).suffix(".tmp");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut unfinished = unfinished();
-        let file = builder.tempfile_in(directory)?;
+        let file = create(directory, PRIVATE)?;
         unfinished.push(file.path().to_owned());
         Ok(Self(Some(file)))
     }
 
     /// The file itself.
-    pub fn file(&mut self) -> &mut fs::File {
+    pub fn file(&mut self) -> &mut File {
         self.0.as_mut().expect("a file has not been given its name twice").as_file_mut()
     }
 
     /// Where it is for now.
     pub fn path(&self) -> &Path {
         self.0.as_ref().map_or(Path::new(""), NamedTempFile::path)
+    }
+
+    /// Gives it the permissions that files usually get in its directory. What those are, a file
+    /// tells that is there for a moment, and empty.
+    #[cfg(unix)]
+    pub fn make_usual(&mut self) -> io::Result<()> {
+        const USUAL: u32 = 0o666;
+        // No signal may end the process as long as the other file is there.
+        let lock = unfinished();
+        let directory = self.path().parent().unwrap_or(Path::new("."));
+        let usual = create(directory, USUAL)?.as_file().metadata()?.permissions();
+        drop(lock);
+        self.file().set_permissions(usual)
     }
 
     /// Gives it its name. Replaces what is there only if told so.

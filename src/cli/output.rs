@@ -1,6 +1,6 @@
 //! What is written: whole files or none.
 
-use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -42,6 +42,10 @@ impl Output {
                     return Err(
                         Failure::new(place, "exists already").hint("use --force to overwrite it")
                     );
+                }
+                // Found out now, and not when all the work has been done.
+                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+                    return Err(failure(error));
                 }
                 _ => Inner::File(Unfinished::create(path).map_err(failure)?),
             },
@@ -99,8 +103,9 @@ impl Output {
             Inner::Standard(mut stdout) => stdout.flush().map_err(failure),
             Inner::Device(_) => Ok(()),
             Inner::File(mut unfinished) => {
-                if let Some(source) = source {
-                    pass_on(source, unfinished.file());
+                match source {
+                    Some(source) => pass_on(source, unfinished.file()),
+                    None => set_usual_permissions(&mut unfinished),
                 }
                 let path = self.place.path().unwrap_or(Path::new(""));
                 unfinished.persist(path, self.replace).map_err(failure)
@@ -119,7 +124,30 @@ fn pass_on(source: &Metadata, file: &File) {
     if let Ok(time) = source.modified() {
         let _ = file.set_times(FileTimes::new().set_modified(time));
     }
-    let _ = file.set_permissions(source.permissions());
+    let _ = file.set_permissions(permissions_of(source));
+}
+
+/// Who may read, write and execute a file. To run as somebody else was allowed for its contents,
+/// which the result does not have.
+#[cfg(unix)]
+fn permissions_of(source: &Metadata) -> Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    const EVERYONE: u32 = 0o777;
+    Permissions::from_mode(source.permissions().mode() & EVERYONE)
+}
+
+#[cfg(not(unix))]
+fn permissions_of(source: &Metadata) -> Permissions {
+    source.permissions()
+}
+
+/// Lets others read a file whose source has no permissions to pass on. Where that fails, it stays
+/// private.
+fn set_usual_permissions(unfinished: &mut Unfinished) {
+    #[cfg(unix)]
+    let _ = unfinished.make_usual();
+    #[cfg(not(unix))]
+    let _ = unfinished;
 }
 
 /// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.

@@ -17,7 +17,7 @@ type Done<Job> = (u64, Result<Job, Failure>);
 /// state of its own, and hands them to `write` here, in the order in which they were filled.
 ///
 /// There are only as many jobs as keep everybody busy. They are used again and again, so that
-/// their buffers are allocated once. `read` returns `false` when there is no more to do. Of
+/// their memory is allocated once. `read` returns `false` when there is no more to do. Of
 /// several failures the one counts that belongs to the earliest job, whatever the number of
 /// threads. After one, the threads are not waited for: one may sit in front of a pipe.
 pub fn run<Job, State>(

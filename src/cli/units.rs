@@ -30,12 +30,23 @@ pub fn rate(count: u64, time: Duration) -> String {
     format!("{}/s", bytes((count as f64 / seconds) as u64))
 }
 
-/// A part of a whole: `66.7 %`. Nothing of nothing is all of it.
+/// What is said of bytes behind the only frame of a file.
+pub fn trailing(count: u64) -> String {
+    match count {
+        1 => "1 byte follows the only frame".to_owned(),
+        _ => format!("{count} bytes follow the only frame"),
+    }
+}
+
+/// A part of a whole: `66.7 %`. Nothing of nothing is all of it; something of nothing is no number.
 pub fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 && part > 0 {
+        return "-".to_owned();
+    }
     format!("{:.1} %", 100.0 * ratio(part, whole))
 }
 
-/// A part of a whole, 1 for nothing of nothing.
+/// A part of a whole, 1 for nothing of nothing. Something of nothing is infinite: `null` in JSON.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     if part == whole { 1.0 } else { part as f64 / whole as f64 }
 }
@@ -61,5 +72,6 @@ mod tests {
         assert_eq!(rate(1_200_000_000, Duration::from_secs(1)), "1.20 GB/s");
         assert_eq!(percent(2, 3), "66.7 %");
         assert_eq!(percent(0, 0), "100.0 %");
+        assert_eq!(percent(32, 0), "-");
     }
 }

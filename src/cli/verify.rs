@@ -24,6 +24,10 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Ok(());
     }
     let decoded = units::bytes(totals.decoded);
-    writeln!(io::stdout(), "{source}: sound, {decoded}{note}")
+    let trailing = match totals.trailing {
+        0 => String::new(),
+        count => format!("; {}", units::trailing(count)),
+    };
+    writeln!(io::stdout(), "{source}: sound, {decoded}{note}{trailing}")
         .map_err(|error| Failure::writing("-", error))
 }
