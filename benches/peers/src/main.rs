@@ -43,7 +43,7 @@ struct Arguments {
 
 impl Arguments {
     fn parse(mut from: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut arguments = Self { runs: 7, svg: None, files: Vec::new() };
+        let mut arguments = Self { runs: 15, svg: None, files: Vec::new() };
         while let Some(argument) = from.next() {
             match argument.as_str() {
                 "--runs" => arguments.runs = from.next().ok_or("--runs needs a number")?.parse()?,

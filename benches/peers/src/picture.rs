@@ -34,6 +34,8 @@ const BAR: f64 = 165.0;
 const GAP: i32 = 6;
 /// More than this part of the original is nothing saved.
 const NOTHING_SAVED: f64 = 0.99;
+const FOOTNOTE: &str =
+    "One thread, memory used again. A speed without a bar: hardly anything was saved.";
 
 /// A column of bars.
 struct Column {
@@ -74,7 +76,7 @@ const COLUMNS: [Column; 3] = [
 /// Draws the rows of each file below its title.
 pub fn draw(path: &Path, results: &[(String, Vec<Row>)]) -> Result<(), Box<dyn Error>> {
     let blocks: i32 = results.iter().map(|(_, rows)| TITLE + ROW * rows.len() as i32).sum();
-    let height = MARGIN + HEAD + blocks + MARGIN;
+    let height = MARGIN + HEAD + blocks + HEAD;
     let area = SVGBackend::new(path, (WIDTH as u32, height as u32)).into_drawing_area();
     area.fill(&GROUND)?;
     for (number, column) in (0..).zip(&COLUMNS) {
@@ -89,6 +91,7 @@ pub fn draw(path: &Path, results: &[(String, Vec<Row>)]) -> Result<(), Box<dyn E
             y += ROW;
         }
     }
+    text(&area, FOOTNOTE, (MARGIN, y + HEAD / 2), FAINT, HPos::Left)?;
     area.present()?;
     Ok(())
 }
