@@ -1,0 +1,38 @@
+//! This repository's crate.
+
+use zipnn::{DType, DecodeScratch, EncodeScratch, Options};
+
+use super::{Codec, Failure};
+
+/// `zipnn`: one frame a piece.
+pub struct ZipNn {
+    options: Options,
+    encode_scratch: EncodeScratch,
+    decode_scratch: DecodeScratch,
+}
+
+impl ZipNn {
+    /// For numbers of this type.
+    pub fn new(dtype: DType) -> Self {
+        Self {
+            options: Options::new(dtype),
+            encode_scratch: EncodeScratch::new(),
+            decode_scratch: DecodeScratch::new(),
+        }
+    }
+}
+
+impl Codec for ZipNn {
+    fn name(&self) -> &'static str {
+        "zipnn"
+    }
+
+    fn compress(&mut self, src: &[u8], dst: &mut [u8]) -> Result<usize, Failure> {
+        Ok(zipnn::compress_into(src, dst, &self.options, &mut self.encode_scratch)?)
+    }
+
+    fn decompress(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), Failure> {
+        zipnn::decompress_into(src, dst, &mut self.decode_scratch)?;
+        Ok(())
+    }
+}
