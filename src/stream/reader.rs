@@ -123,7 +123,8 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Goes on to the next frame; `false`, and nothing but [`Ending`] left, if there is none.
+    /// Goes on to the next frame; `false` if there is none. The frame that was open is given up
+    /// either way.
     fn open_next_frame(&mut self) -> io::Result<bool> {
         let mut bytes = core::mem::take(&mut self.frame.bytes);
         bytes.clear();
