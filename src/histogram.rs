@@ -1,8 +1,6 @@
 //! How often each byte occurs.
 
-use crate::huffman::SYMBOLS;
-
-use crate::huffman::STREAMS;
+use crate::huffman::{STREAMS, SYMBOLS};
 
 /// Counts of each symbol in each of the four streams that a plane is coded in.
 ///
@@ -18,7 +16,8 @@ pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
     let (s0, rest) = plane.split_at(quarter.min(plane.len()));
     let (s1, rest) = rest.split_at(quarter.min(rest.len()));
     let (s2, s3) = rest.split_at(quarter.min(rest.len()));
-    let common = s3.len().min(s2.len());
+    // The last stream is never longer than the others.
+    let common = s3.len();
     for (((&a, &b), &c), &d) in s0.iter().zip(s1).zip(s2).zip(s3) {
         c0[usize::from(a)] += 1;
         c1[usize::from(b)] += 1;
@@ -26,7 +25,7 @@ pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
         c3[usize::from(d)] += 1;
     }
     for (stream, counts) in [(s0, c0), (s1, c1), (s2, c2), (s3, c3)] {
-        for &symbol in stream.get(common..).unwrap_or_default() {
+        for &symbol in &stream[common..] {
             counts[usize::from(symbol)] += 1;
         }
     }

@@ -144,9 +144,7 @@ impl Way {
             None => Self::Symbols,
         }
     }
-}
 
-impl Way {
     /// Decides how to store the plane, which has been packed if it goes in pairs.
     fn plan(self, plane: &[u8], tables: &mut Tables) -> Coding {
         match self {

@@ -93,15 +93,3 @@ impl LookUp for &ManyTable {
         entry as u16
     }
 }
-
-impl Default for ManyTable {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl core::fmt::Debug for ManyTable {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("ManyTable").finish_non_exhaustive()
-    }
-}

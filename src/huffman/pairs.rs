@@ -4,9 +4,8 @@
 //! A pair is a number of 12 bits, so that a table over all pairs stays in the first-level cache,
 //! and every step is paid once for two symbols.
 
-use super::STREAMS;
-use super::SYMBOLS;
 use super::encode::Symbols;
+use super::{STREAMS, SYMBOLS};
 use crate::histogram::StreamCounts;
 
 /// Values that the symbols may span.

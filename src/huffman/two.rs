@@ -81,15 +81,3 @@ impl LookUp for &TwoTable {
         entry as u16
     }
 }
-
-impl Default for TwoTable {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl core::fmt::Debug for TwoTable {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TwoTable").finish_non_exhaustive()
-    }
-}
