@@ -28,7 +28,7 @@ pub struct FrameIndex<'a> {
 /// What is known of an index that has been checked, without its bytes: where those are owned and
 /// may move, this and they together are the index again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CheckedIndex {
+struct CheckedIndex {
     header: Header,
     chunks: usize,
     /// Where the tables begin.
@@ -41,7 +41,7 @@ pub(crate) struct CheckedIndex {
 impl CheckedIndex {
     /// The index again, from the same bytes that were checked.
     #[cfg(feature = "alloc")]
-    pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
+    fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
         let shape = Shape::from_checked(&bytes[..self.tables_at]);
         FrameIndex::from_checked(self, shape, bytes)
     }
@@ -106,7 +106,7 @@ impl<'a> FrameIndex<'a> {
     }
 
     #[cfg(feature = "alloc")]
-    pub(crate) fn checked(&self) -> CheckedIndex {
+    fn checked(&self) -> CheckedIndex {
         self.checked
     }
 
@@ -282,7 +282,7 @@ impl IndexBuf {
 }
 
 /// Bytes of header, shape and index, where the index begins at `start`.
-pub(crate) fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErrorKind> {
+fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErrorKind> {
     let entries = header
         .chunk_count()
         .checked_mul(header.layout().planes as u64)

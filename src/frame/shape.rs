@@ -82,10 +82,6 @@ fn value_len(tag: u8) -> usize {
     }
 }
 
-/// Longest shape, in bytes.
-#[cfg(feature = "std")]
-pub(crate) const MAX_SHAPE_LEN: usize = 1 + u8::MAX as usize * 9;
-
 /// Bytes that `dimensions` take.
 #[cfg(feature = "alloc")]
 pub(crate) fn encoded_len(dimensions: &[u64]) -> usize {

@@ -7,9 +7,7 @@ use std::vec::Vec;
 
 use crate::chunk::{Chunk, DecodeScratch};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::frame::index::{CheckedIndex, prefix_len};
-use crate::frame::shape::{MAX_SHAPE_LEN, Shape};
-use crate::frame::{Delta, FrameIndex, HEADER_LEN, Header};
+use crate::frame::{Delta, HEADER_LEN, Header, IndexBuf};
 use crate::limits::Limits;
 use crate::memory::zeroed;
 use crate::plane::MAX_PLANES;
@@ -50,10 +48,9 @@ enum Ending {
 
 /// A frame whose index has been read.
 struct OpenFrame {
-    index: CheckedIndex,
-    /// The frame's bytes from its beginning: always the index, and as much of the payload as is
-    /// kept.
-    bytes: Vec<u8>,
+    index: IndexBuf,
+    /// All of the payload; where it is read chunk by chunk, that of the last chunk.
+    payload: Vec<u8>,
     next_chunk: usize,
     /// Bytes of the frame that have been read.
     bytes_read: u64,
@@ -79,7 +76,7 @@ impl<R: Read> Decoder<R> {
         let mut bytes = Vec::new();
         read_up_to(&mut inner, HEADER_LEN as u64, &mut bytes)?;
         let first = Header::parse(&bytes).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
-        let frame = OpenFrame::read(first, bytes, &mut inner, &limits, 0)
+        let frame = OpenFrame::read(first, bytes, Vec::new(), &mut inner, &limits, 0)
             .map_err(|error| in_frame(error, 0))?;
         Ok(Self {
             inner,
@@ -123,19 +120,18 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Goes on to the next frame; `false` if there is none. The frame that was open is given up
-    /// either way.
+    /// Goes on to the next frame; `false` if there is none.
     fn open_next_frame(&mut self) -> io::Result<bool> {
-        let mut bytes = core::mem::take(&mut self.frame.bytes);
-        bytes.clear();
+        let mut bytes = Vec::new();
         read_up_to(&mut self.inner, HEADER_LEN as u64, &mut bytes)?;
         if bytes.is_empty() {
             return Ok(false);
         }
         self.frame_number += 1;
         let header = Header::parse_following(&bytes).map_err(DecodeError::from)?;
-        self.frame =
-            OpenFrame::read(header, bytes, &mut self.inner, &self.limits, self.decoded_len)?;
+        let payload = core::mem::take(&mut self.frame.payload);
+        let (inner, limits) = (&mut self.inner, &self.limits);
+        self.frame = OpenFrame::read(header, bytes, payload, inner, limits, self.decoded_len)?;
         self.decoded_len += header.decoded_len;
         Ok(true)
     }
@@ -211,37 +207,35 @@ impl<R> fmt::Debug for Decoder<R> {
 
 impl OpenFrame {
     /// Reads the index of a frame, whose header has been read into `bytes`, and its payload, unless
-    /// that can be read chunk by chunk.
+    /// that can be read chunk by chunk. `payload` is memory to use again.
     fn read(
         header: Header,
-        mut bytes: Vec<u8>,
+        bytes: Vec<u8>,
+        mut payload: Vec<u8>,
         inner: &mut impl Read,
         limits: &Limits,
         decoded_before: u64,
     ) -> io::Result<Self> {
-        limits
-            .check(header.decoded_len, header.frame_len, decoded_before)
-            .map_err(DecodeError::from)?;
-        let tables_at = read_shape(&header, inner, &mut bytes)?;
-        let prefix_len = prefix_len(&header, tables_at).map_err(DecodeError::from)?;
-        read_to(inner, prefix_len, &mut bytes, limits)?;
-        let index = FrameIndex::parse_behind(header, &bytes)?;
-        let (checked, content_len) = (index.checked(), index.content_len());
+        let check = |len| limits.check(header.decoded_len, len, decoded_before);
+        check(header.frame_len).map_err(DecodeError::from)?;
+        let index = IndexBuf::read(header, bytes, |bytes, needed| {
+            check_memory(needed, limits)?;
+            read_exactly(inner, needed - bytes.len() as u64, bytes)
+        })?;
         // The frame's length is only a promise; the content has to be read before it is decoded.
-        limits.check(header.decoded_len, content_len, decoded_before).map_err(DecodeError::from)?;
+        let content_len = index.get().content_len();
+        check(content_len).map_err(DecodeError::from)?;
+        payload.clear();
         if !is_sequential(&header) {
-            read_to(inner, content_len, &mut bytes, limits)?;
+            check_memory(content_len, limits)?;
+            read_exactly(inner, content_len - index.prefix_len(), &mut payload)?;
         }
-        let bytes_read = bytes.len() as u64;
-        Ok(Self { index: checked, bytes, next_chunk: 0, bytes_read })
-    }
-
-    fn index(&self) -> FrameIndex<'_> {
-        self.index.with_bytes(&self.bytes)
+        let bytes_read = index.prefix_len() + payload.len() as u64;
+        Ok(Self { index, payload, next_chunk: 0, bytes_read })
     }
 
     fn next_chunk(&self) -> Option<Chunk> {
-        self.index().chunk(self.next_chunk)
+        self.index.get().chunk(self.next_chunk)
     }
 
     /// Decodes the next chunk, which is `chunk`.
@@ -252,31 +246,31 @@ impl OpenFrame {
         inner: &mut impl Read,
         scratch: &mut DecodeScratch,
     ) -> io::Result<()> {
-        let prefix = self.bytes.len();
-        let is_sequential = is_sequential(self.index().header());
         let mut stored = [&[][..]; MAX_PLANES];
-        if is_sequential {
+        if is_sequential(self.index.get().header()) {
             let len: u64 = chunk.plane_ranges().map(|range| range.end - range.start).sum();
-            read_exactly(inner, len, &mut self.bytes)?;
+            self.payload.clear();
+            read_exactly(inner, len, &mut self.payload)?;
             self.bytes_read += len;
-            stored[0] = &self.bytes[prefix..];
+            stored[0] = &self.payload;
         } else {
+            let start = self.index.prefix_len();
             for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {
-                *stored = &self.bytes[range.start as usize..range.end as usize];
+                *stored =
+                    &self.payload[(range.start - start) as usize..(range.end - start) as usize];
             }
         }
         let mut scratch = scratch.with_len(chunk.scratch_len())?;
         chunk
             .decode(&stored, dst, &mut scratch)
             .map_err(|error| error.in_chunk(self.next_chunk as u64))?;
-        self.bytes.truncate(prefix);
         self.next_chunk += 1;
         Ok(())
     }
 
     /// Passes over what is left of the frame: slack. A frame without all of it is cut short.
     fn skip_rest(&mut self, inner: &mut impl Read) -> io::Result<()> {
-        let rest = self.index().header().frame_len - self.bytes_read;
+        let rest = self.index.get().header().frame_len - self.bytes_read;
         let skipped = io::copy(&mut inner.take(rest), &mut io::sink())?;
         self.bytes_read += skipped;
         if skipped < rest {
@@ -291,34 +285,13 @@ fn is_sequential(header: &Header) -> bool {
     header.dtype.size() == 1
 }
 
-/// Reads the shape, whose length shows only while it is read. Returns where the index begins.
-fn read_shape(header: &Header, inner: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<usize> {
-    loop {
-        match Shape::parse(bytes, header.form) {
-            Ok((_, tables_at)) => return Ok(tables_at),
-            Err(DecodeErrorKind::Truncated { needed, .. })
-                if needed <= (HEADER_LEN + MAX_SHAPE_LEN) as u64 =>
-            {
-                read_exactly(inner, needed - bytes.len() as u64, bytes)?;
-            }
-            Err(kind) => return Err(DecodeError::from(kind).into()),
-        }
-    }
-}
-
-/// Reads on until `bytes` has `len` bytes, where the limits allow that.
-fn read_to(
-    inner: &mut impl Read,
-    len: u64,
-    bytes: &mut Vec<u8>,
-    limits: &Limits,
-) -> io::Result<()> {
+/// Whether the limits allow to keep so much of a frame in memory.
+fn check_memory(requested: u64, limits: &Limits) -> io::Result<()> {
     let limit = limits.frame_bytes;
-    if len > limit {
-        let kind = DecodeErrorKind::LimitExceeded { requested: len, limit };
-        return Err(DecodeError::from(kind).into());
+    if requested > limit {
+        return Err(DecodeError::from(DecodeErrorKind::LimitExceeded { requested, limit }).into());
     }
-    read_exactly(inner, len - bytes.len() as u64, bytes)
+    Ok(())
 }
 
 /// Reads `len` more bytes. Memory grows with what is there and not with what is promised.
