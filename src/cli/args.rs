@@ -49,12 +49,20 @@ pub struct Compress {
     /// and for other files tries samples; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
+    /// Leave out what this program adds behind the frames' data, and which the original passes
+    /// over: checksums, and the index by which parts of the file are found
+    #[arg(long)]
+    pub plain: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
+    /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
+    /// damaged file. The result may be wrong
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// What both directions have in common.

@@ -18,7 +18,7 @@ const LISTED: usize = 16;
 
 /// Tells about one of the files.
 pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
-    let text = match Opened::new(Input::open(source)?)? {
+    let text = match Opened::new(Input::open(source)?, Limits::default())? {
         Opened::Frames(frames) => {
             let summary = Summary::read(*frames)?;
             if arguments.json {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::args::Verify;
-use super::decode::Decoding;
+use super::decode::{Checks, Decoding};
 use super::failure::Failure;
 use super::names::Place;
 use super::progress::Progress;
@@ -11,7 +11,7 @@ use super::units;
 
 /// Decodes one of the files.
 pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
-    let decoding = Decoding::open(source, arguments.delta.as_deref())?;
+    let decoding = Decoding::open(source, arguments.delta.as_deref(), Checks::Stored)?;
     let note = if decoding.is_bare_difference() {
         "; a difference, decoded without the base that it was made against"
     } else {
