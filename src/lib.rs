@@ -38,6 +38,8 @@ mod parallel;
 mod plane;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+#[cfg(feature = "alloc")]
+mod seek;
 mod sequence;
 #[cfg(feature = "std")]
 mod stream;
@@ -70,6 +72,8 @@ pub use oneshot::{
 pub use options::Options;
 #[cfg(feature = "rayon")]
 pub use parallel::{par_compress, par_compress_into, par_decompress, par_decompress_into};
+#[cfg(feature = "alloc")]
+pub use seek::{FramePart, Seeker};
 pub use sequence::Sequence;
 #[cfg(feature = "std")]
 pub use stream::{Decoder, Encoder};
