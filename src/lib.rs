@@ -8,6 +8,8 @@ extern crate alloc;
 extern crate std;
 
 mod annex;
+#[cfg(feature = "std")]
+mod archive;
 mod bits;
 mod checksum;
 mod chunk;
@@ -49,6 +51,8 @@ mod typed;
 #[cfg(feature = "alloc")]
 pub use annex::PayloadCheck;
 pub use annex::{Annex, BaseId, Footer};
+#[cfg(feature = "std")]
+pub use archive::{Archive, ArchiveError};
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]
@@ -66,7 +70,7 @@ pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
     compress, compress_bound, compress_frame_into, compress_into, compress_tensor, decoded_len,
-    decompress, decompress_into,
+    decompress, decompress_into, verify,
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;

@@ -276,6 +276,11 @@ impl Layout {
         &self.tensors
     }
 
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
     /// The texts that the file carries beside its tensors.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
