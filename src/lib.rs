@@ -52,7 +52,7 @@ mod typed;
 pub use annex::PayloadCheck;
 pub use annex::{Annex, BaseId, Footer};
 #[cfg(feature = "std")]
-pub use archive::{Archive, ArchiveError};
+pub use archive::{Archive, ArchiveError, Damage};
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]

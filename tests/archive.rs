@@ -224,6 +224,29 @@ mod tensors {
     }
 }
 
+/// Damage to one chunk, and to one frame, hides nothing else.
+#[test]
+fn all_damage_is_told() {
+    let data = data::weights(DType::BF16, 4000, 2);
+    let options = Options::new(DType::BF16).chunk_log2(9).frame_len(1100);
+    let sound = encode(&data, options.checksums(true).index(true));
+    let mut archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
+    assert_eq!(archive.damage().unwrap(), []);
+    let second = archive.directory().entries()[1];
+    let last = archive.directory().entries()[3];
+    let mut damaged = sound.clone();
+    damaged[second.range().end as usize - 20] ^= 1;
+    let frame = zipnn::Frame::parse(&sound[last.offset as usize..]).unwrap();
+    let chunk = frame.index().chunk(1).unwrap().plane_ranges().next().unwrap();
+    damaged[(last.offset + chunk.start) as usize] ^= 1;
+    let mut archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
+    let damage = archive.damage().unwrap();
+    let places: Vec<_> = damage.iter().map(|d| (d.error.place().frame, d.range.clone())).collect();
+    let expected = [(Some(1), 1100..2200), (Some(3), 3300 + 512..4000)];
+    assert_eq!(places, expected);
+    assert_eq!(damage[1].error.place().chunk, Some(1));
+}
+
 /// A part can be decoded again and again, and asks for nothing once it has everything.
 #[test]
 fn parts_keep_what_they_have() {

@@ -1,5 +1,6 @@
 //! Reading any part of a compressed file.
 
+mod damage;
 mod error;
 #[cfg(feature = "safetensors")]
 mod tensors;
@@ -8,6 +9,7 @@ use core::fmt;
 use std::io::{Read, Seek, SeekFrom};
 use std::vec::Vec;
 
+pub use damage::Damage;
 pub use error::ArchiveError;
 
 use crate::chunk::DecodeScratch;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 
 use zipnn::safetensors::Tensor;
-use zipnn::{Archive, ArchiveError, Limits};
+use zipnn::{Archive, ArchiveError, Damage, Limits};
 
 use super::failure::Failure;
 use super::names::Place;
@@ -63,6 +63,33 @@ impl Tensors {
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
         self.archive.read_into(offset, dst).map_err(|error| failure(&self.source, error))
     }
+}
+
+/// Lines about all that is damaged in a file, and which tensors that takes. None where it cannot be
+/// told: of pipes, differences and old layouts, and where the frames cannot be found.
+pub fn damage(source: &Place) -> Vec<String> {
+    /// Lines that anybody reads.
+    const MOST: usize = 20;
+    let Ok(mut tensors) = Tensors::open(source) else { return Vec::new() };
+    let Ok(damage) = tensors.archive.damage() else { return Vec::new() };
+    let named = tensors.archive.tensors().map(|layout| layout.tensors()).unwrap_or_default();
+    let describe = |damage: &Damage| {
+        let is_touched = |tensor: &&Tensor| {
+            tensor.range.start < damage.range.end && damage.range.start < tensor.range.end
+        };
+        let names: Vec<&str> =
+            named.iter().filter(is_touched).map(|tensor| tensor.name.as_str()).collect();
+        let lost = format!("bytes {} to {}", damage.range.start, damage.range.end);
+        match &names[..] {
+            [] => format!("{}; lost: {lost}", damage.error),
+            names => format!("{}; lost: {lost}, in {}", damage.error, names.join(", ")),
+        }
+    };
+    let mut lines: Vec<String> = damage.iter().take(MOST).map(describe).collect();
+    if damage.len() > MOST {
+        lines.push(format!("and {} more", damage.len() - MOST));
+    }
+    lines
 }
 
 fn failure(source: &Place, error: ArchiveError) -> Failure {
