@@ -17,6 +17,8 @@ pub mod delta;
 mod directory;
 mod dtype;
 mod error;
+#[cfg(feature = "alloc")]
+pub mod estimate;
 mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
@@ -24,6 +26,7 @@ mod huffman;
 #[cfg(feature = "kernels")]
 #[doc(hidden)]
 pub mod kernels;
+mod layout;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod limits;
@@ -60,6 +63,7 @@ pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shap
 #[cfg(feature = "alloc")]
 pub use frame::{FramePosition, IndexBuf};
 pub use huffman::DecodeTable;
+pub use layout::FrameLayout;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
