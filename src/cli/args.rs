@@ -52,8 +52,8 @@ pub enum Command {
 pub struct Compress {
     #[command(flatten)]
     pub files: Files,
-    /// Type of the elements. `auto` takes the type that holds most bytes of a .safetensors file,
-    /// and for other files tries samples; `bytes` is for data of any other kind
+    /// Type of the elements of all files. `auto` goes by the types of the tensors in .safetensors
+    /// files, and by samples in others; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
     /// Leave out what this program adds behind the frames' data, and which the original passes
@@ -199,6 +199,9 @@ pub struct Bench {
     /// Type of the elements
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
+    /// Leave out checksums
+    #[arg(long)]
+    pub plain: bool,
     /// Threads that code
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
