@@ -253,6 +253,12 @@ impl Header {
     }
 }
 
+/// Changes the length of a frame that has become longer by slack.
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) fn set_frame_len(header: &mut [u8], len: u64) {
+    header[at::FRAME_LEN..at::FRAME_LEN + 8].copy_from_slice(&len.to_le_bytes());
+}
+
 /// Decoded length of every chunk but the last.
 pub(crate) fn chunk_len(dtype: DType, chunk_log2: u8) -> u64 {
     let len = 1_u64.checked_shl(chunk_log2.into()).unwrap_or(u64::MAX);

@@ -11,6 +11,8 @@ pub use index::FrameIndex;
 #[cfg(feature = "alloc")]
 pub use index::IndexBuf;
 pub use shape::Shape;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) use write::pad_frame;
 
 use core::fmt;
 

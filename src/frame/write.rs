@@ -179,6 +179,31 @@ pub(crate) fn finish(
     }
 }
 
+/// Lengthens a frame with slack until its length and `len` differ by a multiple of `modulus`, which is
+/// one of the length of a record's head.
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) fn pad_frame(
+    mut frame: alloc::vec::Vec<u8>,
+    len: usize,
+    modulus: usize,
+) -> alloc::vec::Vec<u8> {
+    /// What slack of ours begins with: records up to the frame's end. Readers pass over kinds that
+    /// they do not know, as this one.
+    const RECORDS: &[u8] = b"ZNX1";
+    const PADDING_KIND: u8 = 0xff;
+    let missing = (len % modulus + modulus - frame.len() % modulus) % modulus;
+    let has_records = missing > 0
+        && super::Frame::parse(&frame).is_ok_and(|frame| frame.slack().starts_with(RECORDS));
+    if has_records {
+        frame.extend_from_slice(&[PADDING_KIND, 0, 0, 0]);
+        frame.extend_from_slice(&(missing as u32).to_le_bytes());
+    }
+    frame.resize(frame.len() + missing, 0);
+    let frame_len = frame.len() as u64;
+    super::header::set_frame_len(&mut frame, frame_len);
+    frame
+}
+
 /// The index of a frame while it is written, chunk by chunk in order.
 pub(crate) struct Tables<'d> {
     methods: &'d mut [u8],
