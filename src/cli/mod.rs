@@ -10,11 +10,13 @@ mod failure;
 mod frames;
 mod info;
 mod input;
+mod inside;
 mod interrupt;
 mod names;
 mod output;
 mod pipeline;
 mod progress;
+mod repair;
 mod transfer;
 mod units;
 mod verify;
@@ -43,6 +45,10 @@ pub fn main() -> ExitCode {
         },
         Command::Info(info) => for_each(&info.files, |file| info::run(file, info)),
         Command::Verify(verify) => for_each(&verify.files, |file| verify::run(file, verify)),
+        Command::Repair(repair) => match repair::run(repair) {
+            Ok(status) => status.into(),
+            Err(failure) => failure.report().into(),
+        },
         Command::Bench(bench) => match bench::run(bench) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => failure.report().into(),

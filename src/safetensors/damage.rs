@@ -6,6 +6,7 @@
 //! rotation of a sound tensor makes exponents as odd. So the question is which of two readings is the
 //! likelier one, given what exponents weights have.
 
+use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use crate::dtype::DType;
@@ -59,24 +60,81 @@ impl Diagnosis {
 /// judged. Numbers that occur often count once: repeating them proves nothing.
 pub fn diagnose(data: &[u8], dtype: DType) -> Diagnosis {
     let values = distinct_values(data, dtype);
-    let undo = |value: u32| match dtype {
-        DType::F32 => unrotate4(value),
-        _ => u32::from(unrotate2(value as u16)),
-    };
-    let shift = if dtype == DType::F32 { 23 } else { 7 };
-    let exponent = |value: u32| ((value >> shift) & 0xff) as i32 - EXPONENT_BIAS;
-    let mut sound = PRIOR_WEIGHTS.ln();
-    let mut rotated = PRIOR_WEIGHTS.ln();
-    let mut neither = PRIOR_NEITHER.ln();
-    for &value in &values {
-        sound += probability(exponent(value)).ln();
-        rotated += probability(exponent(undo(value))).ln();
-        neither += (1.0 / EXPONENTS).ln();
+    let [sound, rotated, neither] = Likelihoods::of(&values, dtype).weighted();
+    let all = log_sum(log_sum(sound, rotated), neither);
+    Diagnosis::new((rotated - all).exp(), (sound - all).exp(), values.len())
+}
+
+/// How likely numbers are by each of the three explanations, as logarithms.
+struct Likelihoods {
+    sound: f64,
+    rotated: f64,
+    neither: f64,
+}
+
+impl Likelihoods {
+    fn of(values: &[u32], dtype: DType) -> Self {
+        let undo = |value: u32| match dtype {
+            DType::F32 => unrotate4(value),
+            _ => u32::from(unrotate2(value as u16)),
+        };
+        let shift = if dtype == DType::F32 { 23 } else { 7 };
+        let exponent = |value: u32| ((value >> shift) & 0xff) as i32 - EXPONENT_BIAS;
+        let mut sum = Self { sound: 0.0, rotated: 0.0, neither: 0.0 };
+        for &value in values {
+            sum.sound += probability(exponent(value)).ln();
+            sum.rotated += probability(exponent(undo(value))).ln();
+            sum.neither -= EXPONENTS.ln();
+        }
+        sum
     }
-    let best = sound.max(rotated).max(neither);
-    let [sound, rotated, neither] = [sound, rotated, neither].map(|log| (log - best).exp());
-    let all = sound + rotated + neither;
-    Diagnosis::new(rotated / all, sound / all, values.len())
+
+    /// Sound, rotated and neither, with how likely each is before anything is known.
+    fn weighted(&self) -> [f64; 3] {
+        [
+            self.sound + PRIOR_WEIGHTS.ln(),
+            self.rotated + PRIOR_WEIGHTS.ln(),
+            self.neither + PRIOR_NEITHER.ln(),
+        ]
+    }
+}
+
+fn log_sum(one: f64, other: f64) -> f64 {
+    let (small, large) = if one < other { (one, other) } else { (other, one) };
+    large + (small - large).exp().ln_1p()
+}
+
+/// How likely it is that all of several tensors are rotated, if it is either all or none of them.
+pub(super) struct Together {
+    /// Logarithm of how much likelier all is than none.
+    log_odds: f64,
+    /// Numbers that have been counted, by the code of their type.
+    seen: BTreeSet<(u8, u32)>,
+}
+
+impl Together {
+    /// Most numbers of one tensor that count.
+    const MOST_VALUES: usize = 64;
+
+    /// With the likelihood before anything is known.
+    pub(super) fn new(rotated: f64) -> Self {
+        Self { log_odds: (rotated / (1.0 - rotated)).ln(), seen: BTreeSet::new() }
+    }
+
+    /// Adds a tensor, of which only those numbers count that none before it had.
+    pub(super) fn add(&mut self, data: &[u8], dtype: DType) {
+        let values = distinct_values(data, dtype);
+        let step = values.len().div_ceil(Self::MOST_VALUES).max(1);
+        let mut values: Vec<u32> = values.into_iter().step_by(step).collect();
+        values.retain(|&value| self.seen.insert((dtype.code(), value)));
+        let [sound, rotated, neither] = Likelihoods::of(&values, dtype).weighted();
+        self.log_odds += log_sum(rotated, neither) - log_sum(sound, neither);
+    }
+
+    /// How likely it is that all are rotated.
+    pub(super) fn rotated(&self) -> f64 {
+        1.0 / (1.0 + (-self.log_odds).exp())
+    }
 }
 
 /// How likely each kind of weights is before anything is known, and that they are none.

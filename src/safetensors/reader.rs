@@ -319,7 +319,7 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 
     /// The file's header as it is, and its length.
-    pub(super) fn header(&self) -> &[u8] {
+    pub fn header(&self) -> &[u8] {
         &self.header
     }
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, Write};
 use std::vec::Vec;
 
-use super::damage::{self, Verdict};
+use super::damage::{self, Diagnosis, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::list::{self, LIST};
@@ -22,14 +22,19 @@ pub struct Examination {
     pub verdict: Verdict,
     /// How likely it is that the tensor is rotated: 0 if certainly not, 1 if certainly.
     pub rotated: f64,
-    /// Whether the tensor's own numbers say so, or others in the file do: a file in which one tensor
-    /// is rotated has been through the original's script, which rotates all that it leaves
-    /// uncompressed.
+    /// Whether the tensor's own numbers are too few or too odd for a verdict, and it rests on those
+    /// of the other tensors in the file.
     pub by_neighbours: bool,
 }
 
 /// Judges all tensors that the original may have stored with rotated bits: those of bfloat16 and
 /// float32 that are not compressed, and not empty. Reads them one at a time.
+///
+/// Tensors of which [`diagnose`](super::diagnose) knows too little are judged by what else is in the
+/// file. The original's script rotates exactly those tensors that it cannot make smaller: either all
+/// or none of them. That a file with compressed tensors, which this crate has not written, comes from
+/// that script is taken for 95 % likely to begin with; of a file without, there must be a tensor that
+/// is rotated by its own numbers.
 ///
 /// # Errors
 ///
@@ -45,61 +50,73 @@ pub fn examine<R: Read + Seek>(
         let damage::Diagnosis { verdict, rotated, .. } = damage::diagnose(&data, dtype);
         found.push(Examination { tensor, verdict, rotated, by_neighbours: false });
     }
-    judge_by_neighbours(reader, &mut found)?;
+    if found.iter().any(|one| one.verdict == Verdict::Unknown) {
+        judge_by_neighbours(reader, &mut found)?;
+    }
     Ok(found)
 }
 
-/// Judges tensors whose own numbers say too little. The script of the original has rotated exactly
-/// those tensors that it could not make smaller, so in a file that it has been at there is no sound
-/// one of that kind.
+/// Before anything is known of a file's tensors, how likely those that are not compressed are
+/// rotated: where others are compressed, though not by us, and where none is.
+const PRIOR_COMPRESSED: f64 = 0.95;
+const PRIOR_PLAIN: f64 = 0.5;
+
 fn judge_by_neighbours<R: Read + Seek>(
     reader: &mut TensorReader<R>,
     found: &mut [Examination],
 ) -> Result<(), TensorError> {
-    let certainty = found
-        .iter()
-        .filter(|one| one.verdict == Verdict::Rotated)
-        .fold(0.0, |certainty, one| one.rotated.max(certainty));
-    let is_unclear = found.iter().any(|one| one.verdict == Verdict::Unknown);
-    if certainty == 0.0 || !is_unclear {
+    let has_compressed = reader.is_compressed() && !reader.is_ours();
+    let has_rotated = found.iter().any(|one| one.verdict == Verdict::Rotated);
+    if !has_compressed && !has_rotated {
         return Ok(());
     }
-    for one in found.iter().filter(|one| one.verdict == Verdict::Sound) {
-        if would_be_left(reader, one.tensor, false)? {
+    let prior = if has_compressed { PRIOR_COMPRESSED } else { PRIOR_PLAIN };
+    let mut together = Together::new(prior);
+    let mut unclear = Vec::new();
+    let mut data = Vec::new();
+    for (number, one) in found.iter().enumerate() {
+        let would_be_left = would_be_left(reader, one, &mut data)?;
+        let is_sound = one.verdict == Verdict::Sound;
+        // Either the script has left it sound, or has left it though it can be made smaller.
+        if is_sound && would_be_left || has_compressed && !would_be_left {
             return Ok(());
         }
-    }
-    for one in found.iter_mut().filter(|one| one.verdict == Verdict::Unknown) {
-        if would_be_left(reader, one.tensor, true)? {
-            *one = Examination {
-                verdict: Verdict::Rotated,
-                rotated: certainty,
-                by_neighbours: true,
-                ..*one
-            };
+        if would_be_left && let Some(dtype) = suspect(&reader.tensors()[one.tensor]) {
+            together.add(&data, dtype);
+            unclear.extend((one.verdict == Verdict::Unknown).then_some(number));
         }
+    }
+    let rotated = together.rotated();
+    let verdict = match rotated {
+        Diagnosis::THRESHOLD.. => Verdict::Rotated,
+        _ if rotated <= 1.0 - Diagnosis::THRESHOLD => Verdict::Sound,
+        _ => Verdict::Unknown,
+    };
+    for number in unclear {
+        found[number] = Examination { verdict, rotated, by_neighbours: true, ..found[number] };
     }
     Ok(())
 }
 
-/// Whether the original would leave a tensor uncompressed, as it is or with the rotation undone.
+/// Whether the original would leave a tensor uncompressed, had it been what it is with the rotation
+/// undone or, if it is sound, as it is. Its bytes, as stored, are in `data` afterwards.
 fn would_be_left<R: Read + Seek>(
     reader: &mut TensorReader<R>,
-    tensor: usize,
-    undo: bool,
+    one: &Examination,
+    data: &mut Vec<u8>,
 ) -> Result<bool, TensorError> {
-    let mut data = Vec::new();
-    reader.read_stored(tensor, &mut data)?;
-    let tensor = &reader.tensors()[tensor];
+    reader.read_stored(one.tensor, data)?;
+    let tensor = &reader.tensors()[one.tensor];
     let Some(dtype) = suspect(tensor) else { return Ok(false) };
-    if undo {
-        damage::undo_rotation(&mut data, dtype);
+    let mut source = data.clone();
+    if one.verdict != Verdict::Sound {
+        damage::undo_rotation(&mut source, dtype);
     }
-    let frame = compress_tensor(&data, Form::Torch, &tensor.shape, &Options::new(dtype))
+    let frame = compress_tensor(&source, Form::Torch, &tensor.shape, &Options::new(dtype))
         .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
     // Where we do a little better than the original, that is not held against the tensor.
-    let tolerance = data.len() / 64;
-    Ok(frame.len() + tolerance >= data.len())
+    let tolerance = source.len() / 64;
+    Ok(frame.len() + tolerance >= source.len())
 }
 
 /// The type of a tensor, if the original may have stored it rotated.
