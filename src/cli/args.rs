@@ -68,12 +68,20 @@ pub struct Compress {
     /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
     #[arg(long, conflicts_with_all = ["dtype", "delta"])]
     pub inside_safetensors: bool,
+    /// Leave out what this program adds behind the frames' data, and which the original passes
+    /// over: checksums, and the index by which parts of the file are found
+    #[arg(long)]
+    pub plain: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
+    /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
+    /// damaged file. The result may be wrong
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// What both directions have in common.

@@ -1,7 +1,7 @@
 //! `zipnn decompress`.
 
 use super::args::Decompress;
-use super::decode::{self, Decoding};
+use super::decode::{self, Checks, Decoding};
 use super::failure::{Failure, say};
 use super::inside;
 use super::names::{self, Direction, Place};
@@ -14,11 +14,12 @@ use super::units;
 pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
     if inside::is_safetensors(source) {
-        return inside::decompress(source, files);
+        return inside::decompress(source, files, !arguments.no_verify);
     }
     let destination = names::destination(source, files.output.as_deref(), Direction::Decompress)?;
     transfer::check(source, &destination, files)?;
-    let decoding = Decoding::open(source, files.delta.as_deref())?.require_base()?;
+    let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
+    let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), files.quiet);

@@ -100,7 +100,11 @@ impl Failure {
             E::BaseRequired => failure.hint("name that file with --delta"),
             E::NotADelta => failure.hint("leave out --delta"),
             E::OutOfMemory { .. } => failure.hint("it needs a machine with more memory"),
+            E::WrongBase => failure.hint("name the file that it was made against with --delta"),
             E::UnsupportedVersion(_) => failure,
+            E::UnsupportedAnnex(_) | E::IndexMismatch | E::SealMissing => failure.hint(
+                "decompress with --no-verify to get what is there, without a promise that it is right",
+            ),
             _ => failure.hint("the file is damaged: fetch or copy it once more"),
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 use zipnn::safetensors::{StoredTensor, TensorError, TensorReader, TensorWriter};
-use zipnn::{DType, Limits, Options};
+use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
 use super::failure::{Failure, say};
@@ -56,7 +56,7 @@ pub struct Source {
 
 impl Source {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
-    pub fn open(place: &Place) -> Result<Self, Failure> {
+    pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
         let input = Input::open(place)?;
         let metadata = input.metadata().cloned();
         let failure = |error| Failure::reading(place, error);
@@ -65,8 +65,7 @@ impl Source {
             _ => spool(input).map_err(failure)?,
         };
         let file_len = file.metadata().map_err(failure)?.len();
-        let reader =
-            TensorReader::open(file, Limits::default()).map_err(|error| reading(place, error))?;
+        let reader = TensorReader::open(file, limits).map_err(|error| reading(place, error))?;
         Ok(Self { place: place.clone(), metadata, file_len, reader })
     }
 
@@ -174,12 +173,12 @@ fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
 }
 
 /// How a tensor is compressed, if it is to be.
-fn options(tensor: &StoredTensor) -> Option<Options> {
-    tensor.dtype().map(|dtype: DType| Options::new(dtype))
+fn options(tensor: &StoredTensor, has_annexes: bool) -> Option<Options> {
+    tensor.dtype().map(|dtype| Options::new(dtype).checksums(has_annexes))
 }
 
 /// `zipnn compress --inside-safetensors`.
-pub fn compress(place: &Place, files: &Files) -> Result<(), Failure> {
+pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), Failure> {
     let destination =
         names::destination(place, files.output.as_deref(), Direction::CompressInside)?;
     transfer::check(place, &destination, files)?;
@@ -187,7 +186,7 @@ pub fn compress(place: &Place, files: &Files) -> Result<(), Failure> {
         return Err(Failure::usage("-", "compressed data is not for terminals")
             .hint("redirect standard output, or name a file with --output"));
     }
-    let mut source = Source::open(place)?;
+    let mut source = Source::open(place, Limits::default())?;
     if source.reader.is_compressed() {
         let hint = match source.reader.is_list_lost() {
             true => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
@@ -197,7 +196,10 @@ pub fn compress(place: &Place, files: &Files) -> Result<(), Failure> {
     }
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
-    output.fill(|file| write_compressed(&mut source, file, &destination, &mut progress))?;
+    output.fill(|file| {
+        let pool = pool(files.threads.count())?;
+        write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)
+    })?;
     let (read, metadata) = (source.file_len, source.metadata);
     let summary = transfer::summary(&progress, place, read, &output, read);
     drop(progress);
@@ -212,6 +214,8 @@ fn write_compressed(
     source: &mut Source,
     file: &mut File,
     destination: &Place,
+    has_annexes: bool,
+    pool: &rayon::ThreadPool,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let reader = &mut source.reader;
@@ -221,15 +225,15 @@ fn write_compressed(
     let mut data = Vec::new();
     for number in 0..reader.tensors().len() {
         reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
-        let options = options(&reader.tensors()[number]);
-        writer.write(&data, options.as_ref()).map_err(failure)?;
+        let options = options(&reader.tensors()[number], has_annexes);
+        pool.install(|| writer.par_write(&data, options.as_ref())).map_err(failure)?;
         progress.add(data.len() as u64);
     }
     writer.finish().map(drop).map_err(failure)
 }
 
 /// `zipnn decompress` of a file in which tensors are compressed.
-pub fn decompress(place: &Place, files: &Files) -> Result<(), Failure> {
+pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Failure> {
     let destination =
         names::destination(place, files.output.as_deref(), Direction::DecompressInside)?;
     transfer::check(place, &destination, files)?;
@@ -237,7 +241,8 @@ pub fn decompress(place: &Place, files: &Files) -> Result<(), Failure> {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source = Source::open(place)?.require_compressed()?;
+    let mut source =
+        Source::open(place, Limits { verify, ..Limits::default() })?.require_compressed()?;
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
     let decoded =
@@ -263,7 +268,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source = Source::open(place)?.require_compressed()?;
+    let mut source = Source::open(place, Limits::default())?.require_compressed()?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
     let decoded = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
     drop(progress);
@@ -282,7 +287,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
 fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
     let different = || Failure::new(compressed.display(), "it decodes to other data");
     let mut input = Input::open_path(plain)?;
-    let mut source = Source::open(&Place::Path(compressed.to_owned()))?;
+    let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
     let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);
     let mut expected = Vec::new();
     source.restore(files.threads.count(), &mut progress, |decoded| {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use zipnn::Limits;
 use zipnn::safetensors::{self, Examination, StoredTensor, TensorError, Verdict};
 
 use super::args::Repair;
@@ -22,7 +23,7 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
         None => arguments.write.then(|| place.clone()),
     };
     check(&place, destination.as_ref(), arguments)?;
-    let mut source = Source::open(&place)?;
+    let mut source = Source::open(&place, Limits::default())?;
     let mut found = safetensors::examine(source.reader()).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader().tensors(), arguments)
         .map_err(|name| no_such_tensor(&place, name))?;

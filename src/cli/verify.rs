@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::args::Verify;
-use super::decode::Decoding;
+use super::decode::{Checks, Decoding};
 use super::failure::Failure;
 use super::inside;
 use super::names::Place;
@@ -15,7 +15,7 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
     if inside::is_safetensors(source) {
         return inside::verify(source, arguments);
     }
-    let decoding = Decoding::open(source, arguments.delta.as_deref())?;
+    let decoding = Decoding::open(source, arguments.delta.as_deref(), Checks::Stored)?;
     let note = if decoding.is_bare_difference() {
         "; a difference, decoded without the base that it was made against"
     } else {

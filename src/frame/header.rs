@@ -86,6 +86,15 @@ pub enum Delta {
 }
 
 impl Delta {
+    /// Itself, or a difference to bytes where it is none.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn or_bytes(self) -> Self {
+        match self {
+            Self::None => Self::Bytes,
+            Self::Bytes | Self::File => self,
+        }
+    }
+
     #[cfg(feature = "alloc")]
     const fn code(self) -> u8 {
         match self {
@@ -251,12 +260,6 @@ impl Header {
             frame_len: 0,
         }
     }
-}
-
-/// Changes the length of a frame that has become longer by slack.
-#[cfg(all(feature = "safetensors", feature = "std"))]
-pub(crate) fn set_frame_len(header: &mut [u8], len: u64) {
-    header[at::FRAME_LEN..at::FRAME_LEN + 8].copy_from_slice(&len.to_le_bytes());
 }
 
 /// Decoded length of every chunk but the last.

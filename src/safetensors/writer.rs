@@ -9,9 +9,11 @@ use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::layout::{Layout, Tensor};
 use super::list::{self, LIST, SOURCE_HEADER};
+use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
-use crate::frame::{Form, pad_frame};
-use crate::oneshot::compress_tensor;
+use crate::error::EncodeError;
+use crate::frame::Form;
+use crate::frame::write::{Envelope, Geometry, compress_frame};
 use crate::options::Options;
 
 /// Writes a `.safetensors` file again with its tensors compressed, one after another.
@@ -35,6 +37,9 @@ pub struct TensorWriter<W> {
     data_start: u64,
     /// What has become of the tensors so far.
     written: Vec<Written>,
+    /// Space for a frame, and for making one.
+    frame: Vec<u8>,
+    scratch: EncodeScratch,
 }
 
 #[derive(Debug)]
@@ -67,7 +72,16 @@ impl<W: Write + Seek> TensorWriter<W> {
             metadata.insert(SOURCE_HEADER.into(), json);
         }
         let start = dst.stream_position()?;
-        let mut writer = Self { dst, start, metadata, data_start: 0, written: Vec::new(), layout };
+        let mut writer = Self {
+            dst,
+            start,
+            layout,
+            metadata,
+            data_start: 0,
+            written: Vec::new(),
+            frame: Vec::new(),
+            scratch: EncodeScratch::new(),
+        };
         let phase = writer.layout.data_start() % ALIGNMENT;
         writer.data_start = header::data_start(writer.longest_header(data_len), phase)?;
         writer.dst.seek(SeekFrom::Start(start + writer.data_start))?;
@@ -88,24 +102,63 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// `WrongTensor` if the data has another length than the next tensor, or none is left; `Encode`;
     /// `Io`.
     pub fn write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
+        self.write_with(data, options, compress_frame)
+    }
+
+    /// [`Self::write`] on all threads of the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    #[cfg(feature = "rayon")]
+    pub fn par_write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
+        self.write_with(data, options, |data, frame, options, envelope, _| {
+            crate::parallel::par_compress_frame(data, frame, options, envelope)
+        })
+    }
+
+    fn write_with(
+        &mut self,
+        data: &[u8],
+        options: Option<&Options>,
+        compress: impl FnOnce(
+            &[u8],
+            &mut [u8],
+            &Options,
+            &Envelope<'_>,
+            &mut EncodeScratch,
+        ) -> Result<usize, EncodeError>,
+    ) -> Result<(), TensorError> {
         let found = Some(data.len() as u64);
         let tensor = self.layout.tensors().get(self.written.len());
-        let tensor = match tensor.map(Tensor::len) {
-            expected if expected == found => &self.layout.tensors()[self.written.len()],
-            expected => return Err(TensorError::WrongTensor { expected, found }),
-        };
-        let frame = match options {
-            Some(options) if is_candidate(tensor) && tensor.dtype() == Some(options.dtype()) => {
-                compress_tensor(data, Form::Torch, &tensor.shape, options)
-                    .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })
-                    .map(|frame| pad_frame(frame, data.len(), ALIGNMENT as usize))
-                    .map(|frame| Some(frame).filter(|frame| frame.len() < data.len()))?
+        let tensor = match tensor {
+            Some(tensor) if Some(tensor.len()) == found => tensor,
+            _ => {
+                let expected = tensor.map(Tensor::len);
+                return Err(TensorError::WrongTensor { expected, found });
             }
-            _ => None,
         };
-        let stored = frame.as_deref().unwrap_or(data);
+        let dtype = tensor.dtype().filter(|_| is_candidate(tensor));
+        let options = options.filter(|options| Some(options.dtype()) == dtype);
+        let mut stored = data;
+        if let Some(options) = options {
+            let envelope = Envelope {
+                form: Form::Torch,
+                shape: &tensor.shape,
+                is_aligned: true,
+                ..Envelope::BYTES
+            };
+            let bound = Geometry::new(data.len(), options, &envelope).bound();
+            let frame = &mut self.frame;
+            let len = reserve(frame, bound)
+                .and_then(|()| compress(data, frame, options, &envelope, &mut self.scratch))
+                .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
+            if len < data.len() {
+                stored = &frame[..len];
+            }
+        }
         self.dst.write_all(stored)?;
-        let compressed = frame.is_some().then(|| tensor.dtype()).flatten();
+        let compressed = dtype.filter(|_| stored.len() < data.len());
         self.written.push(Written { len: stored.len() as u64, compressed });
         Ok(())
     }
@@ -178,6 +231,16 @@ impl<W: Write + Seek> TensorWriter<W> {
         });
         header::json(&metadata, entries).len()
     }
+}
+
+/// Makes `frame` at least `len` bytes long.
+fn reserve(frame: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
+    let more = len.saturating_sub(frame.len());
+    frame
+        .try_reserve_exact(more)
+        .map_err(|_| EncodeError::OutOfMemory { requested: len as u64 })?;
+    frame.resize(len.max(frame.len()), 0);
+    Ok(())
 }
 
 /// Whether a tensor may be compressed. The original reads dimensions of 2^32 and more from the wrong
