@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{StoredTensor, TensorError, TensorReader, TensorWriter};
+use zipnn::safetensors::{self, StoredTensor, TensorError, TensorReader, TensorWriter, Verdict};
 use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
@@ -52,6 +52,8 @@ pub struct Source {
     metadata: Option<Metadata>,
     file_len: u64,
     reader: TensorReader<File>,
+    /// Whether what is restored must be the source to the byte, where that can be known.
+    verify: bool,
 }
 
 impl Source {
@@ -65,8 +67,9 @@ impl Source {
             _ => spool(input).map_err(failure)?,
         };
         let file_len = file.metadata().map_err(failure)?.len();
+        let verify = limits.verify;
         let reader = TensorReader::open(file, limits).map_err(|error| reading(place, error))?;
-        Ok(Self { place: place.clone(), metadata, file_len, reader })
+        Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
     }
 
     /// The reader of its tensors.
@@ -103,9 +106,16 @@ impl Source {
         threads: usize,
         progress: &mut Progress,
         mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
-    ) -> Result<Decoded, Failure> {
+    ) -> Result<u64, Failure> {
         let pool = pool(threads)?;
         let restored = self.reader.restored().map_err(|error| self.failure(error))?;
+        if self.reader.is_ours() && !restored.is_exact && self.verify {
+            return Err(Failure::new(
+                &self.place,
+                "the header of its source, which it carries, does not belong to these tensors",
+            )
+            .hint("with --no-verify, `zipnn decompress` restores them under another header"));
+        }
         write(&restored.header)?;
         let mut decoded_len = restored.header.len() as u64;
         let mut decoded = Vec::new();
@@ -117,13 +127,8 @@ impl Source {
             let stored = &self.reader.tensors()[number].stored;
             progress.add(stored.end - stored.start);
         }
-        Ok(Decoded { len: decoded_len, is_exact: restored.is_exact })
+        Ok(decoded_len)
     }
-}
-
-struct Decoded {
-    len: u64,
-    is_exact: bool,
 }
 
 fn spool(mut input: Input) -> io::Result<File> {
@@ -154,7 +159,7 @@ fn reading(place: &Place, error: TensorError) -> Failure {
         }
         E::Layout(error) => Failure::new(place, format_args!("is no .safetensors file: {error}"))
             .hint("if it was one, it is damaged: fetch or copy it once more"),
-        E::InvalidList { .. }
+        E::InvalidMetadata { .. }
         | E::NoSuchTensor { .. }
         | E::NotAFrame { .. }
         | E::Contradiction { .. } => {
@@ -221,7 +226,8 @@ fn write_compressed(
     let reader = &mut source.reader;
     let data_len = source.file_len - reader.layout().data_start();
     let failure = |error| writing(destination, &source.place, error);
-    let mut writer = TensorWriter::new(file, reader.header(), data_len).map_err(failure)?;
+    let writer = TensorWriter::new(file, reader.header(), data_len).map_err(failure)?;
+    let mut writer = writer.checksums(has_annexes);
     let mut data = Vec::new();
     for number in 0..reader.tensors().len() {
         reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
@@ -245,20 +251,34 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
         Source::open(place, Limits { verify, ..Limits::default() })?.require_compressed()?;
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
-    let decoded =
+    let decoded_len =
         source.restore(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
-    let summary = transfer::summary(&progress, place, source.file_len, &output, decoded.len);
+    let summary = transfer::summary(&progress, place, source.file_len, &output, decoded_len);
     drop(progress);
     transfer::finish(output, place, source.metadata(), files, |result, source| {
         compare(source, result, files)
     })?;
-    if source.reader.is_ours() && !decoded.is_exact && !files.quiet {
-        say(format_args!(
-            "zipnn: {place}: warning: the header of its source does not belong to these tensors; \
-             they are restored, under another header"
-        ));
+    if !files.quiet {
+        warn_of_rotated(&mut source)?;
     }
     transfer::show(&summary, files);
+    Ok(())
+}
+
+/// Says so if the original has stored some tensors wrong.
+fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
+    if source.reader.is_ours() {
+        return Ok(());
+    }
+    let found = safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
+    if rotated > 0 {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: it seems that the original has stored {rotated} tensors with \
+             their bits rotated; `zipnn repair` shows them, and mends the file"
+        ));
+    }
     Ok(())
 }
 
@@ -270,7 +290,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
     }
     let mut source = Source::open(place, Limits::default())?.require_compressed()?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
-    let decoded = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
+    let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
     drop(progress);
     if arguments.quiet {
         return Ok(());
@@ -279,7 +299,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         true => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one",
         false => "",
     };
-    writeln!(io::stdout(), "{place}: sound, {}{note}", units::bytes(decoded.len))
+    writeln!(io::stdout(), "{place}: sound, {}{note}", units::bytes(decoded_len))
         .map_err(|error| Failure::writing("-", error))
 }
 

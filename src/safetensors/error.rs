@@ -15,8 +15,11 @@ pub enum TensorError {
     Io(io::Error),
     /// The file's header is not that of a `.safetensors` file.
     Layout(LayoutError),
-    /// The list of compressed tensors is not what it should be.
-    InvalidList {
+    /// The list of compressed tensors, or another text in the metadata that this crate reads, is not
+    /// what it should be.
+    InvalidMetadata {
+        /// Which.
+        key: &'static str,
         /// What is wrong with it.
         reason: String,
     },
@@ -36,7 +39,7 @@ pub enum TensorError {
         /// The tensor's name.
         name: String,
     },
-    /// The frame of a tensor cannot be decoded.
+    /// A tensor cannot be decoded, or is not what its checksum says.
     Decode {
         /// The tensor's name.
         name: String,
@@ -74,8 +77,8 @@ impl fmt::Display for TensorError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Layout(error) => error.fmt(f),
-            Self::InvalidList { reason } => {
-                write!(f, "the list of compressed tensors is malformed: {reason}")
+            Self::InvalidMetadata { key, reason } => {
+                write!(f, "{key:?} in the metadata is malformed: {reason}")
             }
             Self::NoSuchTensor { name } => {
                 write!(f, "the list of compressed tensors names {name:?}, which is not in the file")

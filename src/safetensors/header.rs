@@ -1,7 +1,7 @@
 //! Writing the header of a `.safetensors` file, as the format's own writers do.
 
 use std::collections::BTreeMap;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec::Vec;
 
 use serde::Serialize;
@@ -95,8 +95,8 @@ pub(super) fn rank(dtype: &str) -> usize {
     ORDER.iter().position(|known| *known == dtype).unwrap_or_default()
 }
 
-/// The text of a header that has been read together with its length.
-pub(super) fn text(header: &[u8]) -> Option<String> {
-    let json = header.get(Layout::PREFIX_LEN as usize..)?;
-    core::str::from_utf8(json).ok().map(ToString::to_string)
+/// The text of a header that has been read together with its length. As JSON, it is UTF-8.
+pub(super) fn text(header: &[u8]) -> String {
+    let json = header.get(Layout::PREFIX_LEN as usize..).unwrap_or_default();
+    String::from_utf8_lossy(json).into_owned()
 }

@@ -1,4 +1,5 @@
-//! The list of compressed tensors: a JSON text in the metadata.
+//! Texts in the metadata, which are JSON in their turn: the list of compressed tensors, and what we
+//! add to it.
 
 use core::fmt::Write;
 use std::collections::BTreeMap;
@@ -16,6 +17,34 @@ pub(super) const LIST: &str = "znn_compressed_vectors";
 /// Where we keep the header of the file that was compressed, as it was, so that the same bytes
 /// come back. The original passes it over.
 pub(super) const SOURCE_HEADER: &str = "zipnn_source_header";
+/// Where we keep checksums of all that is in no frame.
+pub(super) const CHECKSUMS: &str = "zipnn_checksums";
+
+/// Checksums of what is in no frame, as frames have them for what they hold.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Checksums {
+    /// Of the text of the source's header.
+    pub(super) source_header: u64,
+    /// Of the tensors that are stored as they are.
+    pub(super) tensors: BTreeMap<String, u64>,
+}
+
+impl Checksums {
+    /// Reads them.
+    pub(super) fn parse(text: &str) -> Result<Self, TensorError> {
+        serde_json::from_str(text).map_err(|error| invalid(CHECKSUMS, &error))
+    }
+
+    /// Writes them.
+    pub(super) fn render(&self) -> String {
+        // Texts and numbers: nothing that JSON does not have.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
+    TensorError::InvalidMetadata { key, reason: error.to_string() }
+}
 
 /// What the list says of a tensor.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,8 +62,8 @@ struct RawListed {
 
 /// Reads the list.
 pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Listed>, TensorError> {
-    let raw: Unique<RawListed> = serde_json::from_str(text)
-        .map_err(|error| TensorError::InvalidList { reason: error.to_string() })?;
+    let raw: Unique<RawListed> =
+        serde_json::from_str(text).map_err(|error| invalid(LIST, &error))?;
     raw.0
         .into_iter()
         .map(|(name, raw)| match (parse_dtype(&raw.dtype), parse_shape(&raw.shape)) {

@@ -9,7 +9,8 @@ use std::vec::Vec;
 use super::error::TensorError;
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
-use super::list::{self, LIST, Listed, SOURCE_HEADER};
+use super::list::{self, CHECKSUMS, Checksums, LIST, Listed, SOURCE_HEADER};
+use crate::checksum;
 use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -54,6 +55,8 @@ pub struct TensorReader<R> {
     header: Vec<u8>,
     tensors: Vec<StoredTensor>,
     list: ListState,
+    /// Where the file has them, and they are to be verified.
+    checksums: Option<Checksums>,
     limits: Limits,
     stored: Vec<u8>,
     scratch: DecodeScratch,
@@ -123,7 +126,8 @@ pub struct Restored {
     /// Which of [`TensorReader::tensors`] follow, one right behind the other.
     pub order: Vec<usize>,
     /// Whether this is the header of the file that was compressed, so that the same bytes come
-    /// back. Where it is not, names, types, shapes, data and metadata are the same.
+    /// back. Where it is not, names, types, shapes, data and metadata are the same. In a file that
+    /// [`TensorReader::is_ours`], that means that its header has been changed since.
     pub is_exact: bool,
 }
 
@@ -134,14 +138,17 @@ impl<R: Read + Seek> TensorReader<R> {
     /// # Errors
     ///
     /// `Io`; `Layout` if it is no `.safetensors` file; and where its list of compressed tensors is
-    /// wrong, `InvalidList`, `NoSuchTensor`, `NotAFrame`, `Contradiction`.
+    /// wrong, `InvalidMetadata`, `NoSuchTensor`, `NotAFrame`, `Contradiction`.
     pub fn open(mut source: R, limits: Limits) -> Result<Self, TensorError> {
         let file_len = source.seek(SeekFrom::End(0))?;
         source.rewind()?;
         let (layout, header) = read_layout(&mut source, file_len)?;
         let list = layout.metadata().get(LIST).map(|text| list::parse(text)).transpose()?;
+        let checksums = layout.metadata().get(CHECKSUMS).filter(|_| limits.verify);
+        let checksums = checksums.map(|text| Checksums::parse(text)).transpose()?;
         let mut reader = Self {
             source,
+            checksums,
             tensors: Vec::new(),
             list: if list.is_some() { ListState::There } else { ListState::NotNeeded },
             header,
@@ -227,7 +234,8 @@ impl<R: Read + Seek> TensorReader<R> {
         decode: impl FnOnce(&Frame<'_>, &mut [u8], &mut DecodeScratch) -> Result<(), DecodeError>,
     ) -> Result<(), TensorError> {
         if !self.tensors[tensor].is_compressed {
-            return self.read_stored(tensor, decoded);
+            self.read_stored(tensor, decoded)?;
+            return self.check_plain(tensor, decoded);
         }
         let mut stored = core::mem::take(&mut self.stored);
         self.read_stored(tensor, &mut stored)?;
@@ -236,6 +244,18 @@ impl<R: Read + Seek> TensorReader<R> {
         prepare(&self.stored, tensor, &self.limits, decoded)
             .and_then(|frame| decode(&frame, decoded, &mut self.scratch))
             .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
+    }
+
+    /// Verifies a tensor that is stored as it is.
+    fn check_plain(&self, tensor: usize, data: &[u8]) -> Result<(), TensorError> {
+        let Some(checksums) = &self.checksums else { return Ok(()) };
+        let name = &self.tensors[tensor].name;
+        let kind = match checksums.tensors.get(name) {
+            Some(&checksum) if checksum::matches(data, checksum) => return Ok(()),
+            Some(_) => DecodeErrorKind::ChecksumMismatch,
+            None => DecodeErrorKind::ChecksumMissing,
+        };
+        Err(TensorError::Decode { name: name.clone(), error: kind.into() })
     }
 
     /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
@@ -273,6 +293,11 @@ impl<R: Read + Seek> TensorReader<R> {
     fn source_order(&self) -> Option<(Vec<u8>, Vec<usize>)> {
         let metadata = self.layout.metadata();
         let json = metadata.get(SOURCE_HEADER)?;
+        if let Some(checksums) = &self.checksums
+            && !checksum::matches(json.as_bytes(), checksums.source_header)
+        {
+            return None;
+        }
         let mut header = (json.len() as u64).to_le_bytes().to_vec();
         header.extend_from_slice(json.as_bytes());
         let data_len =
@@ -280,7 +305,8 @@ impl<R: Read + Seek> TensorReader<R> {
         let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
         if layout.tensors().len() != self.tensors.len()
             || layout.metadata().iter().any(|(key, value)| {
-                !matches!(key.as_str(), LIST | SOURCE_HEADER) && metadata.get(key) != Some(value)
+                !matches!(key.as_str(), LIST | SOURCE_HEADER | CHECKSUMS)
+                    && metadata.get(key) != Some(value)
             })
         {
             return None;
@@ -303,6 +329,7 @@ impl<R: Read + Seek> TensorReader<R> {
         let mut metadata = self.layout.metadata().clone();
         metadata.remove(LIST);
         metadata.remove(SOURCE_HEADER);
+        metadata.remove(CHECKSUMS);
         let mut order: Vec<usize> = (0..self.tensors.len()).collect();
         order.sort_by_cached_key(|&number| {
             let tensor = &self.tensors[number];

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use super::damage::{self, Diagnosis, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
-use super::list::{self, LIST};
+use super::list::{self, CHECKSUMS, LIST};
 use super::reader::{StoredTensor, TensorReader};
 use crate::dtype::DType;
 use crate::frame::Form;
@@ -136,7 +136,8 @@ pub fn repair<R: Read + Seek>(
     rotated: &[usize],
     dst: &mut impl Write,
 ) -> Result<(), TensorError> {
-    let header = if reader.is_list_lost() { with_list(reader)? } else { reader.header().to_vec() };
+    let is_other = reader.is_list_lost() || (reader.is_ours() && !rotated.is_empty());
+    let header = if is_other { header_with_list(reader)? } else { reader.header().to_vec() };
     dst.write_all(&header)?;
     let mut data = Vec::new();
     for tensor in 0..reader.tensors().len() {
@@ -151,14 +152,16 @@ pub fn repair<R: Read + Seek>(
     Ok(())
 }
 
-/// The header of a file with the list of its compressed tensors.
-fn with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>, TensorError> {
+/// The header of a file with the list of its compressed tensors, and without checksums that may not
+/// be true any more.
+fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>, TensorError> {
     let layout = reader.layout();
     let compressed = reader.tensors().iter().filter(|tensor| tensor.is_compressed);
     let listed =
         compressed.filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
     let mut metadata = layout.metadata().clone();
     metadata.insert(LIST.into(), list::render(listed));
+    metadata.remove(CHECKSUMS);
     metadata.entry("format".into()).or_insert_with(|| "pt".into());
     let data_start = layout.data_start();
     let entries = layout.tensors().iter().map(|tensor| Entry {

@@ -8,7 +8,8 @@ use std::vec::Vec;
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::layout::{Layout, Tensor};
-use super::list::{self, LIST, SOURCE_HEADER};
+use super::list::{self, CHECKSUMS, Checksums, LIST, SOURCE_HEADER};
+use crate::checksum::checksum;
 use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
 use crate::error::EncodeError;
@@ -37,6 +38,7 @@ pub struct TensorWriter<W> {
     data_start: u64,
     /// What has become of the tensors so far.
     written: Vec<Written>,
+    has_checksums: bool,
     /// Space for a frame, and for making one.
     frame: Vec<u8>,
     scratch: EncodeScratch,
@@ -47,6 +49,8 @@ struct Written {
     len: u64,
     /// The type of what is compressed, if it is.
     compressed: Option<DType>,
+    /// The checksum of what is not.
+    checksum: Option<u64>,
 }
 
 /// Tensors from here on are stored as they are: the original cannot keep the index of a longer one.
@@ -68,9 +72,7 @@ impl<W: Write + Seek> TensorWriter<W> {
         let mut metadata = layout.metadata().clone();
         // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
         metadata.entry("format".into()).or_insert_with(|| "pt".into());
-        if let Some(json) = header::text(header) {
-            metadata.insert(SOURCE_HEADER.into(), json);
-        }
+        metadata.insert(SOURCE_HEADER.into(), header::text(header));
         let start = dst.stream_position()?;
         let mut writer = Self {
             dst,
@@ -79,6 +81,7 @@ impl<W: Write + Seek> TensorWriter<W> {
             metadata,
             data_start: 0,
             written: Vec::new(),
+            has_checksums: true,
             frame: Vec::new(),
             scratch: EncodeScratch::new(),
         };
@@ -86,6 +89,14 @@ impl<W: Write + Seek> TensorWriter<W> {
         writer.data_start = header::data_start(writer.longest_header(data_len), phase)?;
         writer.dst.seek(SeekFrom::Start(start + writer.data_start))?;
         Ok(writer)
+    }
+
+    /// Whether what is in no frame gets checksums too: the header of the source, and tensors that are
+    /// stored as they are. It does unless told otherwise; those of frames are up to their options.
+    #[must_use]
+    pub fn checksums(mut self, wanted: bool) -> Self {
+        self.has_checksums = wanted;
+        self
     }
 
     /// The tensors that are to be written, in this order.
@@ -159,7 +170,9 @@ impl<W: Write + Seek> TensorWriter<W> {
         }
         self.dst.write_all(stored)?;
         let compressed = dtype.filter(|_| stored.len() < data.len());
-        self.written.push(Written { len: stored.len() as u64, compressed });
+        let has_checksum = self.has_checksums && compressed.is_none();
+        let checksum = has_checksum.then(|| checksum(data));
+        self.written.push(Written { len: stored.len() as u64, compressed, checksum });
         Ok(())
     }
 
@@ -186,8 +199,15 @@ impl<W: Write + Seek> TensorWriter<W> {
         let listed = tensors().filter_map(|(tensor, written)| {
             Some((&*tensor.name, written.compressed?, &*tensor.shape))
         });
+        let checksums = tensors()
+            .filter_map(|(tensor, written)| Some((tensor.name.clone(), written.checksum?)));
         let mut metadata = self.metadata.clone();
         metadata.insert(LIST.into(), list::render(listed));
+        if self.has_checksums {
+            let source_header = checksum(metadata[SOURCE_HEADER].as_bytes());
+            let checksums = Checksums { source_header, tensors: checksums.collect() };
+            metadata.insert(CHECKSUMS.into(), checksums.render());
+        }
         let mut at = 0;
         let lens: Vec<[u64; 1]> = self.written.iter().map(|written| [written.len]).collect();
         let entries = tensors().zip(&lens).map(|((tensor, written), len)| {
@@ -207,8 +227,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         header::json(&metadata, entries)
     }
 
-    /// Bytes that the header can take at most: every tensor listed that can be, in its longer form,
-    /// and as far back in the file as it goes.
+    /// Bytes that the header can take at most: every tensor listed that can be, and with a checksum
+    /// nevertheless, in its longer form, and as far back in the file as it goes.
     fn longest_header(&self, data_len: u64) -> usize {
         let tensors = || self.layout.tensors().iter();
         let listed = tensors()
@@ -216,6 +236,10 @@ impl<W: Write + Seek> TensorWriter<W> {
             .filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
         let mut metadata = self.metadata.clone();
         metadata.insert(LIST.into(), list::render(listed));
+        let longest = |tensor: &Tensor| (tensor.name.clone(), u64::MAX);
+        let checksums =
+            Checksums { source_header: u64::MAX, tensors: tensors().map(longest).collect() };
+        metadata.insert(CHECKSUMS.into(), checksums.render());
         let last = [data_len; 2];
         let lens: Vec<[u64; 1]> = tensors().map(|tensor| [tensor.len()]).collect();
         let json_len = |dtype: &str, shape: &[u64]| {
