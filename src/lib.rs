@@ -8,6 +8,8 @@ extern crate alloc;
 extern crate std;
 
 mod annex;
+#[cfg(feature = "std")]
+mod archive;
 mod bits;
 mod checksum;
 mod chunk;
@@ -17,6 +19,8 @@ pub mod delta;
 mod directory;
 mod dtype;
 mod error;
+#[cfg(feature = "alloc")]
+pub mod estimate;
 mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
@@ -24,6 +28,7 @@ mod huffman;
 #[cfg(feature = "kernels")]
 #[doc(hidden)]
 pub mod kernels;
+mod layout;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod limits;
@@ -49,6 +54,8 @@ mod typed;
 #[cfg(feature = "alloc")]
 pub use annex::PayloadCheck;
 pub use annex::{Annex, BaseId, Footer};
+#[cfg(feature = "std")]
+pub use archive::{Archive, ArchiveError, Damage};
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]
@@ -62,11 +69,12 @@ pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shap
 #[cfg(feature = "alloc")]
 pub use frame::{FramePosition, IndexBuf};
 pub use huffman::DecodeTable;
+pub use layout::FrameLayout;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
     compress, compress_bound, compress_frame_into, compress_into, compress_tensor, decoded_len,
-    decompress, decompress_into,
+    decompress, decompress_into, verify,
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;

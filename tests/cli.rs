@@ -1,97 +1,20 @@
 //! The program as its users drive it.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use program::{Place, text};
 use serde_json::Value;
-use tempfile::TempDir;
 use zipnn::{DType, Options};
 
 /// Types as the command line names them.
 const DTYPES: [&str; 6] = ["bf16", "f16", "f32", "f8e4m3", "f8e5m2", "bytes"];
-
-/// A directory of our own, and the program run in it.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> &Self {
-        fs::write(self.path(name), bytes).unwrap();
-        self
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    /// The names of all files, in order.
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
-        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        // It may stop reading at any time.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
-        output
-    }
-
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr), "", "without a terminal nothing is said");
-        text(&output.stdout)
-    }
-
-    /// What it says when it fails with this status.
-    #[track_caller]
-    fn fails(&self, status: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let message = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
-        assert!(!message.is_empty());
-        message
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// Numbers spread like the weights of a layer.
 fn weights(count: usize, mut seed: u64) -> impl Iterator<Item = f32> {
@@ -399,7 +322,7 @@ fn what_comes_from_a_pipe_gets_the_usual_permissions() {
         let script = format!("umask {mask}; exec {program} compress - -o model.znn");
         let mut child = Command::new("sh")
             .args(["-c", &script])
-            .current_dir(place.0.path())
+            .current_dir(place.path(""))
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
@@ -925,7 +848,7 @@ fn ignored_signals_stay_ignored() {
         format!("trap '' HUP; exec {} compress - -o model.znn", env!("CARGO_BIN_EXE_zipnn"));
     let mut child = Command::new("sh")
         .args(["-c", &script])
-        .current_dir(place.0.path())
+        .current_dir(place.path(""))
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

@@ -88,10 +88,38 @@ fn there_and_back() {
     let file = place.read("model.znn.safetensors");
     assert!(file.len() < model().len() * 7 / 10);
     assert!(file == compress(&model(), true), "as the library does it");
-    assert!(place.succeeds(&["verify", "model.znn.safetensors"]).contains("sound"));
+    assert!(
+        place.succeeds(&["verify", "model.znn.safetensors"]).contains("all checksums are right")
+    );
     fs::remove_file(place.path("model.safetensors")).unwrap();
     place.succeeds(&["decompress", "model.znn.safetensors"]);
     assert!(place.read("model.safetensors") == model());
+}
+
+#[test]
+fn tensors_one_by_one() {
+    let place = Place::new();
+    place.write("model.safetensors", &model());
+    place.succeeds(&["compress", "--inside-safetensors", "model.safetensors"]);
+    let all = tensors(&model());
+    let listed = place.succeeds(&["ls", "--json", "model.znn.safetensors"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["tensors"].as_array().unwrap().len(), all.len());
+    for tensor in listed["tensors"].as_array().unwrap() {
+        let name = tensor["name"].as_str().unwrap();
+        let (dtype, shape, bytes) = &all[name];
+        assert_eq!(tensor["dtype"], dtype.as_str());
+        assert_eq!(tensor["shape"], serde_json::json!(shape));
+        assert_eq!(tensor["bytes"], bytes.len());
+        place.succeeds(&["cat", "model.znn.safetensors", name, "-o", "t", "-f"]);
+        assert!(place.read("t") == *bytes, "{name}");
+        let half = shape[0] / 2;
+        let rows = format!("{half}..{}", shape[0]);
+        place.succeeds(&["cat", "model.znn.safetensors", name, "--rows", &rows, "-o", "t", "-f"]);
+        assert!(place.read("t") == bytes[bytes.len() / shape[0] as usize * half as usize..]);
+    }
+    let message = place.ends(1, &["cat", "model.znn.safetensors", "nobody"]);
+    assert!(message.contains("zipnn ls"), "{message}");
 }
 
 #[test]

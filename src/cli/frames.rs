@@ -433,6 +433,11 @@ impl Run {
         self.chunks.iter().map(Chunk::len).sum()
     }
 
+    /// How many of the chunks have checksums.
+    pub fn checksum_count(&self) -> u64 {
+        self.chunks.iter().filter_map(Chunk::checksum).count() as u64
+    }
+
     /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
     /// length, if there is one.
     pub fn decode(

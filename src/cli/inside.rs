@@ -92,7 +92,8 @@ impl Source {
         reading(&self.place, error)
     }
 
-    fn require_compressed(self) -> Result<Self, Failure> {
+    /// Refuses a file in which nothing is to be decompressed.
+    pub fn require_compressed(self) -> Result<Self, Failure> {
         if self.reader.is_compressed() {
             return Ok(self);
         }
@@ -299,7 +300,11 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         true => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one",
         false => "",
     };
-    writeln!(io::stdout(), "{place}: sound, {}{note}", units::bytes(decoded_len))
+    let checks = match source.reader.has_checksums() {
+        true => "; all checksums are right",
+        false => "; it decodes, but has no checksums",
+    };
+    writeln!(io::stdout(), "{place}: sound, {}{checks}{note}", units::bytes(decoded_len))
         .map_err(|error| Failure::writing("-", error))
 }
 

@@ -2,21 +2,26 @@
 
 mod args;
 mod bench;
+mod cat;
 mod compress;
 mod decode;
 mod decompress;
-mod dtype;
 mod failure;
 mod frames;
 mod info;
 mod input;
 mod inside;
 mod interrupt;
+mod ls;
 mod names;
+mod npy;
 mod output;
+mod pieces;
 mod pipeline;
 mod progress;
 mod repair;
+mod restored;
+mod tensors;
 mod transfer;
 mod units;
 mod verify;
@@ -45,14 +50,20 @@ pub fn main() -> ExitCode {
         },
         Command::Info(info) => for_each(&info.files, |file| info::run(file, info)),
         Command::Verify(verify) => for_each(&verify.files, |file| verify::run(file, verify)),
+        Command::Ls(ls) => for_each(&ls.files, |file| ls::run(file, ls)),
+        Command::Cat(cat) => status(cat::run(cat)),
         Command::Repair(repair) => match repair::run(repair) {
             Ok(status) => status.into(),
             Err(failure) => failure.report().into(),
         },
-        Command::Bench(bench) => match bench::run(bench) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => failure.report().into(),
-        },
+        Command::Bench(bench) => status(bench::run(bench)),
+    }
+}
+
+fn status(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report().into(),
     }
 }
 

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::inside;
 use super::names::Place;
 use super::progress::Progress;
+use super::tensors;
 use super::units;
 
 /// Decodes one of the files.
@@ -22,7 +23,10 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         ""
     };
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), arguments.quiet);
-    let totals = decoding.run(arguments.threads.count(), &mut progress, |_| Ok(()))?;
+    let threads = arguments.threads.count();
+    let totals = decoding
+        .run(threads, &mut progress, |_| Ok(()))
+        .map_err(|failure| failure.details(tensors::damage(source)))?;
     drop(progress);
     if arguments.quiet {
         return Ok(());
@@ -32,6 +36,10 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         0 => String::new(),
         count => format!("; {}", units::trailing(count)),
     };
-    writeln!(io::stdout(), "{source}: sound, {decoded}{note}{trailing}")
+    let checks = match totals.checksums {
+        0 => "; it decodes, but has no checksums",
+        _ => "; all checksums are right",
+    };
+    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{note}{trailing}")
         .map_err(|error| Failure::writing("-", error))
 }

@@ -7,8 +7,9 @@ use crate::annex::write as annex;
 use crate::checksum::checksum;
 use crate::chunk::encode::{self, EncodeScratch, Stored};
 use crate::error::EncodeError;
+use crate::layout::FrameLayout;
 use crate::options::Options;
-use crate::plane::{Layout, MAX_PLANES};
+use crate::plane::MAX_PLANES;
 
 /// Where in its file a frame stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl<'a> Envelope<'a> {
 
 /// Where the parts of a frame of a given length are.
 pub(crate) struct Geometry {
-    pub(crate) layout: Layout,
+    pub(crate) layout: FrameLayout,
     /// Decoded bytes of every chunk but the last.
     pub(crate) chunk_len: usize,
     pub(crate) chunks: usize,
@@ -90,7 +91,7 @@ pub(crate) struct Geometry {
 
 impl Geometry {
     pub(crate) fn new(len: usize, options: &Options, envelope: &Envelope) -> Self {
-        let layout = options.layout();
+        let layout = options.layout;
         let header = Header::new(options.dtype, options.chunk_log2, len as u64);
         let chunks = header.chunk_count() as usize;
         let chunk_len = usize::try_from(header.chunk_len()).unwrap_or(usize::MAX);
@@ -232,6 +233,8 @@ pub(crate) fn finish(
         form: envelope.form,
         delta: options.delta,
         streaming: envelope.streaming,
+        // The original sets the flag for single planes, where it means nothing.
+        rotated: options.layout.rotated || options.layout.planes == 1,
         frame_len: frame_len as u64,
         ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
     };

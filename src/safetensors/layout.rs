@@ -275,6 +275,19 @@ impl Layout {
         Ok(Self { data_start: data_at, tensors, metadata: raw.metadata })
     }
 
+    /// Reads the header of a file whose length is not known, one that comes from a pipe say: it is
+    /// taken to end with its last tensor. [`Self::parse`] tells the rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], but for `TrailingBytes`.
+    pub fn parse_header(bytes: &[u8]) -> Result<Self, LayoutError> {
+        match Self::parse(bytes, u64::MAX) {
+            Err(LayoutError::TrailingBytes { len }) => Self::parse(bytes, u64::MAX - len),
+            parsed => parsed,
+        }
+    }
+
     /// Where in the file the first tensor's bytes begin: right behind the header.
     pub fn data_start(&self) -> u64 {
         self.data_start
@@ -283,6 +296,11 @@ impl Layout {
     /// The tensors, in the order of their bytes.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
     /// The texts that the file carries beside its tensors.

@@ -194,6 +194,11 @@ impl<R: Read + Seek> TensorReader<R> {
         self.layout.metadata().contains_key(SOURCE_HEADER)
     }
 
+    /// Whether the file has checksums of what is in no frame, and they are verified.
+    pub fn has_checksums(&self) -> bool {
+        self.checksums.is_some()
+    }
+
     /// Puts a tensor's decoded bytes in place of what is in `decoded`. Uses memory for the tensor as
     /// it is stored, and keeps that for the next one.
     ///

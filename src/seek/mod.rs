@@ -268,9 +268,10 @@ impl Seeker {
         if delta != Delta::None {
             return Err(DecodeErrorKind::BaseRequired.into());
         }
-        let (requested, limit) = (self.directory.decoded_len(), self.limits.decoded_bytes);
-        if requested > limit {
-            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
+        for (number, entry) in (0..).zip(self.directory.entries()) {
+            self.limits
+                .check(entry.decoded_len, entry.len, entry.decoded_offset)
+                .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
         }
         self.stage = Stage::Complete;
         Ok(())

@@ -108,6 +108,21 @@ impl FramePart {
         start + self.range.start..start + self.range.end
     }
 
+    /// Which of the file's decoded bytes its frame holds.
+    pub fn frame_range(&self) -> Range<u64> {
+        self.entry.decoded_range()
+    }
+
+    /// Which of the file's decoded bytes a chunk of its frame holds; `None` while its frame's index
+    /// is wanted, and if there is no such chunk.
+    pub fn chunk_range(&self, number: u64) -> Option<Range<u64>> {
+        let Stage::Stored(opened, _) = &self.stage else { return None };
+        let index = opened.index.get();
+        let chunk = index.chunk(usize::try_from(number).ok()?)?;
+        let start = self.entry.decoded_offset + number * index.header().chunk_len();
+        Some(start..start + chunk.len())
+    }
+
     /// Which bytes of the file it needs next; `None` when it can be decoded.
     pub fn wanted(&self) -> Option<Range<u64>> {
         let in_frame = match &self.stage {
