@@ -15,6 +15,13 @@ Exit status:
   130  interrupted; nothing half-written is left behind
   141  whoever read our output has stopped reading";
 
+const REPAIR_EXIT_STATUS: &str = "\
+Exit status:
+  0    nothing to repair was found, or all that was found is repaired
+  1    something is to be repaired, or the file could not be processed
+  2    the command line makes no sense
+  130  interrupted; nothing half-written is left behind";
+
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_STATUS, arg_required_else_help = true)]
@@ -43,6 +50,14 @@ pub enum Command {
     /// Write one tensor of a compressed .safetensors file, of which only its part is read
     #[command(after_help = EXIT_STATUS)]
     Cat(Cat),
+    /// Find out what the original has done to tensors in .safetensors files, and mend it
+    ///
+    /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
+    /// compress with their bits rotated, and may forget to list those that it does compress. This
+    /// tells which tensors are rotated, as far as their numbers give it away, and changes nothing
+    /// unless told to.
+    #[command(after_help = REPAIR_EXIT_STATUS)]
+    Repair(Repair),
     /// Measure ratio and speed on a file of your own, in memory
     #[command(after_help = EXIT_STATUS)]
     Bench(Bench),
@@ -56,6 +71,10 @@ pub struct Compress {
     /// files, and by samples in others; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
+    /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
+    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
+    #[arg(long, conflicts_with_all = ["dtype", "delta"])]
+    pub inside_safetensors: bool,
     /// Leave out what this program adds behind the frames' data, and which the original passes
     /// over: checksums, and the index by which parts of the file are found
     #[arg(long)]
@@ -189,6 +208,34 @@ fn rows(text: &str) -> Result<Range<u64>, String> {
         (range.start <= range.end).then_some(range)
     };
     parse().ok_or_else(|| "two numbers are needed, such as 0..10".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// A .safetensors file, with tensors compressed inside or without
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write the repaired file here
+    #[arg(short, long, value_name = "OUT", conflicts_with = "write")]
+    pub output: Option<PathBuf>,
+    /// Replace the file by the repaired one
+    #[arg(long)]
+    pub write: bool,
+    /// Take this tensor for rotated, whatever its numbers say; can be given several times
+    #[arg(long, value_name = "TENSOR")]
+    pub rotated: Vec<String>,
+    /// Take this tensor for sound, whatever its numbers say; can be given several times
+    #[arg(long, value_name = "TENSOR")]
+    pub sound: Vec<String>,
+    /// Show all tensors that were judged, not only those about which there is something to say
+    #[arg(short, long)]
+    pub all: bool,
+    /// Overwrite a file that exists
+    #[arg(short, long)]
+    pub force: bool,
+    /// No table: errors only
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, Args)]

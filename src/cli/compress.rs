@@ -6,6 +6,7 @@ use super::args::{Compress, Files};
 use super::decode;
 use super::failure::Failure;
 use super::input::{Base, Input};
+use super::inside;
 use super::names::{self, Direction, Place};
 use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
@@ -16,6 +17,9 @@ use super::transfer;
 /// Compresses one of the inputs.
 pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     let files = &arguments.files;
+    if arguments.inside_safetensors {
+        return inside::compress(source, files, !arguments.plain);
+    }
     let destination = names::destination(source, files.output.as_deref(), Direction::Compress)?;
     transfer::check(source, &destination, files)?;
     if Output::is_terminal(&destination) && !files.force {

@@ -3,6 +3,7 @@
 use super::args::Decompress;
 use super::decode::{self, Checks, Decoding};
 use super::failure::{Failure, say};
+use super::inside;
 use super::names::{self, Direction, Place};
 use super::output::Output;
 use super::progress::Progress;
@@ -12,6 +13,9 @@ use super::units;
 /// Decompresses one of the inputs.
 pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
+    if inside::is_safetensors(source) {
+        return inside::decompress(source, files, !arguments.no_verify);
+    }
     let destination = names::destination(source, files.output.as_deref(), Direction::Decompress)?;
     transfer::check(source, &destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };

@@ -10,6 +10,7 @@ mod failure;
 mod frames;
 mod info;
 mod input;
+mod inside;
 mod interrupt;
 mod ls;
 mod names;
@@ -18,6 +19,8 @@ mod output;
 mod pieces;
 mod pipeline;
 mod progress;
+mod repair;
+mod restored;
 mod tensors;
 mod transfer;
 mod units;
@@ -49,6 +52,10 @@ pub fn main() -> ExitCode {
         Command::Verify(verify) => for_each(&verify.files, |file| verify::run(file, verify)),
         Command::Ls(ls) => for_each(&ls.files, |file| ls::run(file, ls)),
         Command::Cat(cat) => status(cat::run(cat)),
+        Command::Repair(repair) => match repair::run(repair) {
+            Ok(status) => status.into(),
+            Err(failure) => failure.report().into(),
+        },
         Command::Bench(bench) => status(bench::run(bench)),
     }
 }

@@ -10,6 +10,8 @@ use super::failure::Failure;
 
 /// What compressed files end in.
 const SUFFIX: &str = "znn";
+/// What files of tensors end in; before that comes the other one where tensors are compressed.
+const TENSORS_SUFFIX: &str = "safetensors";
 /// Standard input or output on the command line.
 const DASH: &str = "-";
 
@@ -51,11 +53,23 @@ impl fmt::Display for Place {
 pub enum Direction {
     Compress,
     Decompress,
+    /// The tensors inside a file.
+    CompressInside,
+    DecompressInside,
 }
 
 impl Direction {
     fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
-        let is_compressed = source.extension() == Some(OsStr::new(SUFFIX));
+        let ends_in = |path: &Path, suffix| path.extension() == Some(OsStr::new(suffix));
+        let has_tensors = ends_in(source, TENSORS_SUFFIX);
+        let is_compressed = match self {
+            Self::Compress | Self::Decompress => ends_in(source, SUFFIX),
+            _ => has_tensors && ends_in(&source.with_extension(""), SUFFIX),
+        };
+        let not_named = |suffix: &str| {
+            Err(Failure::new(source.display(), format_args!("does not end in {suffix}"))
+                .hint("name the result with --output"))
+        };
         match (self, is_compressed) {
             (Self::Compress, false) => {
                 let mut name = source.as_os_str().to_owned();
@@ -63,15 +77,20 @@ impl Direction {
                 name.push(SUFFIX);
                 Ok(name.into())
             }
-            (Self::Compress, true) => {
+            (Self::CompressInside, false) if has_tensors => {
+                Ok(source.with_extension(format!("{SUFFIX}.{TENSORS_SUFFIX}")))
+            }
+            (Self::CompressInside, false) => not_named(".safetensors"),
+            (Self::Compress | Self::CompressInside, true) => {
                 Err(Failure::new(source.display(), "is compressed already, by its name")
                     .hint("to compress it again, name the result with --output"))
             }
             (Self::Decompress, true) => Ok(source.with_extension("")),
-            (Self::Decompress, false) => {
-                Err(Failure::new(source.display(), "does not end in .znn")
-                    .hint("name the result with --output"))
+            (Self::Decompress, false) => not_named(".znn"),
+            (Self::DecompressInside, true) => {
+                Ok(source.with_extension("").with_extension(TENSORS_SUFFIX))
             }
+            (Self::DecompressInside, false) => not_named(".znn.safetensors"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is written: whole files or none.
 
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::Path;
 
 use super::failure::Failure;
@@ -15,6 +15,9 @@ pub struct Output {
     replace: bool,
     len: u64,
 }
+
+/// Bytes that are copied at a time from a nameless file.
+const SPOOL_STEP: u64 = 1 << 20;
 
 enum Inner {
     Standard(io::Stdout),
@@ -85,6 +88,31 @@ impl Output {
         };
         self.len += bytes.len() as u64;
         result.map_err(|error| self.failure(error))
+    }
+
+    /// Lets `fill` write the whole result, going back where it needs to. What is not a file gets it
+    /// by way of a nameless one.
+    pub fn fill(
+        &mut self,
+        fill: impl FnOnce(&mut File) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if let Inner::File(unfinished) = &mut self.inner {
+            fill(unfinished.file())?;
+            self.len = unfinished.file().metadata().map_or(0, |metadata| metadata.len());
+            return Ok(());
+        }
+        let mut spool = tempfile::tempfile().map_err(|error| self.failure(error))?;
+        fill(&mut spool)?;
+        spool.rewind().map_err(|error| self.failure(error))?;
+        let mut part = Vec::new();
+        loop {
+            part.clear();
+            let read = (&mut spool).take(SPOOL_STEP).read_to_end(&mut part);
+            if read.map_err(|error| self.failure(error))? == 0 {
+                return Ok(());
+            }
+            self.write(&part)?;
+        }
     }
 
     /// Waits until everything is on the disk.

@@ -47,6 +47,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) position: FramePosition,
     /// What the checksums are of, where that is not what is coded: the data of a difference.
     pub(crate) plain: Option<&'a [u8]>,
+    /// Whether slack makes the frame's length leave the same remainder as that of the data, so that
+    /// what follows either of them is aligned alike.
+    pub(crate) is_aligned: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -57,6 +60,7 @@ impl<'a> Envelope<'a> {
         streaming: false,
         position: FramePosition::FIRST,
         plain: None,
+        is_aligned: false,
     };
 
     /// One of several frames of a file of bytes.
@@ -107,7 +111,8 @@ impl Geometry {
 
     /// Most bytes that the frame can take, or that memory has.
     pub(crate) fn bound(&self) -> usize {
-        let around = self.payload_at.saturating_add(self.annex_len);
+        let behind = self.annex_len.saturating_add(annex::MAX_PADDING);
+        let around = self.payload_at.saturating_add(behind);
         self.plane_lens.iter().fold(around, |sum, &len| sum.saturating_add(len))
     }
 
@@ -218,7 +223,12 @@ pub(crate) fn finish(
     options: &Options,
     envelope: &Envelope,
 ) -> usize {
-    let frame_len = content_len + geometry.annex_len;
+    let padding = match envelope.is_aligned {
+        true => annex::padding(content_len, geometry.annex_len, decoded_len),
+        false => 0,
+    };
+    let annex_len = geometry.annex_len + padding;
+    let frame_len = content_len + annex_len;
     let header = Header {
         form: envelope.form,
         delta: options.delta,
@@ -235,8 +245,12 @@ pub(crate) fn finish(
         shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
     }
     let (content, behind) = dst.split_at_mut(content_len);
-    let annex = &mut behind[..geometry.annex_len];
-    annex::write(content, geometry.payload_at, checksums, options, envelope, annex);
+    let annex = &mut behind[..annex_len];
+    annex.fill(0);
+    if geometry.annex_len > 0 {
+        let (prefix, payload) = content.split_at(geometry.payload_at);
+        annex::write((prefix, payload), checksums, padding, options, envelope, annex);
+    }
     frame_len
 }
 

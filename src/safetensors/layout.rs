@@ -53,14 +53,7 @@ impl Tensor {
     /// The type of its elements, if this crate has a layout for it. Anything else is best
     /// compressed as single bytes, [`DType::F8E4M3`].
     pub fn dtype(&self) -> Option<DType> {
-        match self.dtype.as_str() {
-            "BF16" => Some(DType::BF16),
-            "F16" => Some(DType::F16),
-            "F32" => Some(DType::F32),
-            "F8_E4M3" => Some(DType::F8E4M3),
-            "F8_E5M2" => Some(DType::F8E5M2),
-            _ => None,
-        }
+        DType::from_safetensors(&self.dtype)
     }
 
     /// Its bytes in the file.
@@ -94,6 +87,22 @@ impl Tensor {
         };
         let needed = elements.and_then(|elements| elements.checked_mul(bits));
         needed.is_some() && needed == self.len().checked_mul(8)
+    }
+}
+
+impl DType {
+    pub(super) fn from_safetensors(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.safetensors_name() == name)
+    }
+
+    pub(super) const fn safetensors_name(self) -> &'static str {
+        match self {
+            Self::BF16 => "BF16",
+            Self::F16 => "F16",
+            Self::F32 => "F32",
+            Self::F8E4M3 => "F8_E4M3",
+            Self::F8E5M2 => "F8_E5M2",
+        }
     }
 }
 
