@@ -11,7 +11,7 @@ use super::names::{self, Direction, Place};
 use super::output::Output;
 use super::pipeline;
 use super::progress::Progress;
-use super::transfer;
+use super::transfer::{self, Moved};
 
 /// Compresses one of the inputs.
 pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
@@ -22,6 +22,21 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
         return Err(Failure::usage("-", "compressed data is not for terminals")
             .hint("redirect standard output, or name a file with --output"));
     }
+    let moved = compress(source, &destination, arguments, |len| {
+        Progress::new(source.to_string(), len, files.quiet)
+    })?;
+    transfer::show(&transfer::summary(source, &destination, &moved), files);
+    Ok(())
+}
+
+/// Compresses `source` to `destination`. `progress` is told the length of the source.
+pub fn compress(
+    source: &Place,
+    destination: &Place,
+    arguments: &Compress,
+    progress: impl FnOnce(Option<u64>) -> Progress,
+) -> Result<Moved, Failure> {
+    let files = &arguments.files;
     let mut input = Input::open(source)?;
     let mut base = files.delta.as_deref().map(Base::open).transpose()?;
     if let Some(base) = &base {
@@ -32,17 +47,16 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     if base.is_some() {
         options = options.delta(Delta::File);
     }
-    let mut output = Output::create(&destination, files.force)?;
-    let mut progress = Progress::new(source.to_string(), input.len(), files.quiet);
+    let mut output = Output::create(destination, files.force)?;
+    let mut progress = progress(input.len());
     let metadata = input.metadata().cloned();
     let read = write_frames(input, base, options, files, &mut output, &mut progress)?;
-    let summary = transfer::summary(&progress, source, read, &output, read);
+    let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
-        decode::compare(result, source, files)
+        decode::compare(result, source, files).map(drop)
     })?;
-    transfer::show(&summary, files);
-    Ok(())
+    Ok(Moved { read, written, original: read, elapsed, warning: None })
 }
 
 /// A frame on its way through the pipeline.

@@ -9,7 +9,7 @@ use super::args::Files;
 use super::failure::Failure;
 
 /// What compressed files end in.
-const SUFFIX: &str = "znn";
+pub const SUFFIX: &str = "znn";
 /// Standard input or output on the command line.
 const DASH: &str = "-";
 
@@ -53,16 +53,24 @@ pub enum Direction {
     Decompress,
 }
 
+/// Whether a file is compressed, going by its name.
+pub fn is_compressed(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new(SUFFIX))
+}
+
+/// A path with something added to its end.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
 impl Direction {
-    fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
-        let is_compressed = source.extension() == Some(OsStr::new(SUFFIX));
-        match (self, is_compressed) {
-            (Self::Compress, false) => {
-                let mut name = source.as_os_str().to_owned();
-                name.push(".");
-                name.push(SUFFIX);
-                Ok(name.into())
-            }
+    /// What the result of `source` is called.
+    pub fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
+        match (self, is_compressed(source)) {
+            (Self::Compress, false) => Ok(with_suffix(source, SUFFIX)),
             (Self::Compress, true) => {
                 Err(Failure::new(source.display(), "is compressed already, by its name")
                     .hint("to compress it again, name the result with --output"))
