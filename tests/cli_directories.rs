@@ -676,6 +676,17 @@ mod hub {
         assert_eq!(contents(&place), before);
     }
 
+    /// The library notes which files the Hub does not have.
+    #[test]
+    fn a_file_that_is_there_is_not_absent() {
+        let place = cached_model();
+        let absent = format!("{REPOSITORY}/.no_exist/{NEW}/unet/model.safetensors.znn");
+        place.write(&absent, b"");
+        place.succeeds(&COMPRESS);
+        assert!(!place.exists(&absent));
+        assert!(place.exists(&format!("{REPOSITORY}/.no_exist/{NEW}/model.safetensors")));
+    }
+
     #[test]
     fn caches_of_the_environment() {
         let place = cached_model();

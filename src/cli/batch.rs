@@ -1,5 +1,6 @@
 //! Many files at a time: large ones on many threads each, small ones side by side.
 
+use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -75,6 +76,7 @@ pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
             scope.spawn(work);
         }
     });
+    whole.clear();
     let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by_key(|(number, _)| *number);
     let mut report = Report::default();
@@ -165,12 +167,16 @@ impl Report {
         summary
     }
 
-    /// Says what went wrong and returns the exit status: of several, the worst.
-    pub fn tell(&self, quiet: bool) -> u8 {
+    /// Says what went wrong, then the summary, and returns the exit status: of several, the worst.
+    pub fn tell(&self, summary: &str, quiet: bool) -> Result<u8, Failure> {
         for warning in self.warnings.iter().filter(|_| !quiet) {
             say(warning);
         }
-        self.failures.iter().map(Failure::report).max().unwrap_or_default()
+        let status = self.failures.iter().map(Failure::report).max().unwrap_or_default();
+        if !quiet {
+            writeln!(io::stdout(), "{summary}").map_err(|error| Failure::writing("-", error))?;
+        }
+        Ok(status)
     }
 }
 

@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,21 +67,12 @@ fn try_run(way: Way<'_>, root: &Path) -> Result<u8, Failure> {
         report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
     }
     let summary = report.summary(&root.display().to_string(), way.direction(), &whole);
-    tell(&summary, files.quiet)?;
-    Ok(report.tell(files.quiet))
+    report.tell(&summary, files.quiet)
 }
 
 /// Progress through files of these lengths.
 pub fn progress(lens: &[u64], quiet: bool) -> Arc<Whole> {
     Whole::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
-}
-
-/// Writes the summary.
-pub fn tell(summary: &str, quiet: bool) -> Result<(), Failure> {
-    if quiet {
-        return Ok(());
-    }
-    writeln!(io::stdout(), "{summary}").map_err(|error| Failure::writing("-", error))
 }
 
 /// Lets indexes name what is beside them.

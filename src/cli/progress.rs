@@ -95,6 +95,13 @@ impl Whole {
         self.progress().add(bytes);
     }
 
+    /// Takes the bar away, once everything is done.
+    pub fn clear(&self) {
+        if let Some(bar) = self.progress().bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
     /// How long it has taken so far.
     pub fn elapsed(&self) -> Duration {
         self.progress().elapsed()

@@ -77,8 +77,7 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
              `hf cache prune` removes what no model needs"
         ));
     }
-    directory::tell(&report.summary(model, direction, whole), files.quiet)?;
-    Ok(report.tell(files.quiet))
+    report.tell(&report.summary(model, direction, whole), files.quiet)
 }
 
 type Run<'a> = Box<dyn FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a>;
