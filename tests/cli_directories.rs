@@ -505,6 +505,8 @@ fn survives_kills(place: &Place, compress: &[&str], decompress: &[&str], files: 
     let decompress_time = start.elapsed();
     assert_eq!(contents(place), before);
 
+    // An index, for example, whose link is replaced.
+    let always: Vec<_> = before.keys().filter(|name| compressed.contains_key(*name)).collect();
     let mut random = data::Random(7);
     let mut killed = 0;
     for round in 0..15 {
@@ -524,6 +526,9 @@ fn survives_kills(place: &Place, compress: &[&str], decompress: &[&str], files: 
                         decoded(&place.read(&format!("{file}.znn")))
                     };
                     assert!(whole == *original, "{file}, round {round}");
+                }
+                for name in &always {
+                    assert!(place.path(name).exists(), "{name}, round {round}");
                 }
             }
             place.succeeds(arguments);
@@ -869,6 +874,22 @@ mod hub {
         let second = format!("{}.znn", SHARDS[1]);
         assert_eq!(weight_map(&index), json!({"w1": SHARDS[0], "w2": second}));
         place.succeeds(&[&COMPRESS[..], &["--force"]].concat());
+        assert_compressed(&place);
+    }
+
+    /// One index speaks for several revisions, and in one of them a shard keeps its name.
+    #[test]
+    fn an_index_names_what_all_revisions_have() {
+        let place = cached_model();
+        place.write(&blob("changed.znn"), b"garbage");
+        place.fails(1, &COMPRESS);
+        assert_eq!(target(&place, OLD, &format!("{}.znn", SHARDS[1])), "../../blobs/second.znn");
+        assert_eq!(target(&place, NEW, SHARDS[1]), "../../blobs/changed");
+        let index = place.read(&entry(NEW, INDEX));
+        let first = format!("{}.znn", SHARDS[0]);
+        assert_eq!(weight_map(&index), json!({"w1": first, "w2": SHARDS[1]}));
+        place.remove(&blob("changed.znn"));
+        place.succeeds(&COMPRESS);
         assert_compressed(&place);
     }
 
