@@ -32,10 +32,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress files: IN becomes IN.znn
+    /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN
+    /// Decompress files: IN.znn becomes IN. Of a directory, all such files in it
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Tell what files hold, from their headers and indexes alone
@@ -63,7 +63,7 @@ pub enum Command {
     Bench(Bench),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Compress {
     #[command(flatten)]
     pub files: Files,
@@ -73,7 +73,7 @@ pub struct Compress {
     pub dtype: Choice,
     /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
     /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
-    #[arg(long, conflicts_with_all = ["dtype", "delta"])]
+    #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
     pub inside_safetensors: bool,
     /// Leave out what this program adds behind the frames' data, and which the original passes
     /// over: checksums, and the index by which parts of the file are found
@@ -81,7 +81,7 @@ pub struct Compress {
     pub plain: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
@@ -92,10 +92,10 @@ pub struct Decompress {
 }
 
 /// What both directions have in common.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Files {
-    /// Files to read; `-` is standard input
-    #[arg(required = true, value_name = "IN")]
+    /// Files or directories to read; `-` is standard input
+    #[arg(required_unless_present = "hub", value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// File to write, or a directory; `-` is standard output. Without it, the result lies beside
     /// its source, and standard input goes to standard output
@@ -116,15 +116,50 @@ pub struct Files {
     /// A source with bytes that no frame holds is kept, and nothing is written
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
+    #[command(flatten)]
+    pub many: Many,
     /// No progress, no summary: errors only
     #[arg(short, long)]
     pub quiet: bool,
 }
 
+impl Files {
+    /// The same for one file of many, which has no display of its own.
+    pub fn of_one(&self, threads: usize) -> Self {
+        let threads = Threads { threads: u16::try_from(threads).ok() };
+        Self { threads, quiet: true, ..self.clone() }
+    }
+}
+
+/// What is said of files that are not named one by one.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Directories and caches")]
+pub struct Many {
+    /// Files to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from the directory
+    /// on; may be given several times. Without it, whatever usually holds weights is compressed
+    /// (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx, .onnx_data, .npy, .npz, .h5,
+    /// .msgpack), and whatever ends in .znn decompressed
+    #[arg(long = "match", value_name = "GLOB")]
+    pub patterns: Vec<String>,
+    /// Look into hidden files and directories, too. Links are never followed
+    #[arg(long)]
+    pub hidden: bool,
+    /// Let `*.index.json` files name what the shards of a model are called afterwards
+    #[arg(long)]
+    pub rewrite_index: bool,
+    /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
+    /// --rm, in all revisions, and its indexes rewritten
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["inputs", "output", "delta", "keep"])]
+    pub hub: Option<String>,
+    /// Where that cache is, unless HF_HUB_CACHE or HF_HOME say so
+    #[arg(long, value_name = "DIR", requires = "hub", conflicts_with = "inputs")]
+    pub cache: Option<PathBuf>,
+}
+
 /// Most threads that may be asked for.
 const MAX_THREADS: i64 = 1024;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Threads {
     /// Threads that code, beside one that reads and one that writes; as many as there are cores
     /// unless given

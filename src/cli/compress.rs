@@ -7,12 +7,12 @@ use super::decode;
 use super::failure::Failure;
 use super::input::{Base, Input};
 use super::inside;
-use super::names::{self, Direction, Place};
+use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
 use super::pipeline;
 use super::progress::Progress;
-use super::transfer;
+use super::transfer::{self, Moved};
 
 /// Compresses one of the inputs.
 pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
@@ -20,12 +20,28 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     if arguments.inside_safetensors {
         return inside::compress(source, files, !arguments.plain);
     }
-    let destination = names::destination(source, files.output.as_deref(), Direction::Compress)?;
+    let destination =
+        names::destination(source, files.output.as_deref(), Direction::Compress, Form::Whole)?;
     transfer::check(source, &destination, files)?;
     if Output::is_terminal(&destination) && !files.force {
         return Err(Failure::usage("-", "compressed data is not for terminals")
             .hint("redirect standard output, or name a file with --output"));
     }
+    let moved = compress(source, &destination, arguments, |len| {
+        Progress::new(source.to_string(), len, files.quiet)
+    })?;
+    transfer::show(&transfer::summary(source, &destination, &moved), files);
+    Ok(())
+}
+
+/// Compresses `source` to `destination`. `progress` is told the length of the source.
+pub fn compress(
+    source: &Place,
+    destination: &Place,
+    arguments: &Compress,
+    progress: impl FnOnce(Option<u64>) -> Progress,
+) -> Result<Moved, Failure> {
+    let files = &arguments.files;
     let mut input = Input::open(source)?;
     let mut base = files.delta.as_deref().map(Base::open).transpose()?;
     if let Some(base) = &base {
@@ -41,8 +57,8 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
             options = options.base(id);
         }
     }
-    let mut output = Output::create(&destination, files.force)?;
-    let mut progress = Progress::new(source.to_string(), input.len(), files.quiet);
+    let mut output = Output::create(destination, files.force)?;
+    let mut progress = progress(input.len());
     let metadata = input.metadata().cloned();
     let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)?;
     if has_annexes {
@@ -50,13 +66,12 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
         output.write(&frames.to_frame(delta))?;
     }
     let read = frames.decoded_len();
-    let summary = transfer::summary(&progress, source, read, &output, read);
+    let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
-        decode::compare(result, source, files)
+        decode::compare(result, source, files).map(drop)
     })?;
-    transfer::show(&summary, files);
-    Ok(())
+    Ok(Moved { read, written, original: read, elapsed, warning: None })
 }
 
 /// A piece on its way through the pipeline.

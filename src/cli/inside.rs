@@ -10,10 +10,10 @@ use zipnn::{Limits, Options};
 use super::args::{Files, Verify};
 use super::failure::{Failure, say};
 use super::input::Input;
-use super::names::{self, Direction, Place};
+use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
-use super::transfer;
+use super::transfer::{self, Moved};
 use super::units;
 
 /// Bytes before a header's JSON, and with its first.
@@ -186,7 +186,7 @@ fn options(tensor: &StoredTensor, has_annexes: bool) -> Option<Options> {
 /// `zipnn compress --inside-safetensors`.
 pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), Failure> {
     let destination =
-        names::destination(place, files.output.as_deref(), Direction::CompressInside)?;
+        names::destination(place, files.output.as_deref(), Direction::Compress, Form::Inside)?;
     transfer::check(place, &destination, files)?;
     if Output::is_terminal(&destination) && !files.force {
         return Err(Failure::usage("-", "compressed data is not for terminals")
@@ -207,12 +207,13 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)
     })?;
     let (read, metadata) = (source.file_len, source.metadata);
-    let summary = transfer::summary(&progress, place, read, &output, read);
+    let (written, elapsed) = (output.len(), progress.elapsed());
+    let moved = Moved { read, written, original: read, elapsed, warning: None };
     drop(progress);
     transfer::finish(output, place, metadata.as_ref(), files, |result, source| {
         compare(result, source, files)
     })?;
-    transfer::show(&summary, files);
+    transfer::show(&transfer::summary(place, &destination, &moved), files);
     Ok(())
 }
 
@@ -242,7 +243,7 @@ fn write_compressed(
 /// `zipnn decompress` of a file in which tensors are compressed.
 pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Failure> {
     let destination =
-        names::destination(place, files.output.as_deref(), Direction::DecompressInside)?;
+        names::destination(place, files.output.as_deref(), Direction::Decompress, Form::Inside)?;
     transfer::check(place, &destination, files)?;
     if files.delta.is_some() {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
@@ -254,7 +255,9 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
     let decoded_len =
         source.restore(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
-    let summary = transfer::summary(&progress, place, source.file_len, &output, decoded_len);
+    let (written, elapsed) = (output.len(), progress.elapsed());
+    let (read, original) = (source.file_len, decoded_len);
+    let moved = Moved { read, written, original, elapsed, warning: None };
     drop(progress);
     transfer::finish(output, place, source.metadata(), files, |result, source| {
         compare(source, result, files)
@@ -262,7 +265,7 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
     if !files.quiet {
         warn_of_rotated(&mut source)?;
     }
-    transfer::show(&summary, files);
+    transfer::show(&transfer::summary(place, &destination, &moved), files);
     Ok(())
 }
 

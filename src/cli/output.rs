@@ -178,6 +178,30 @@ fn set_usual_permissions(unfinished: &mut Unfinished) {
     let _ = unfinished;
 }
 
+/// Waits until a file is on the disk, its name included.
+pub fn sync_file(path: &Path) -> Result<(), Failure> {
+    match File::open(path).and_then(|file| file.sync_all()) {
+        // There it takes a right to write, which is not asked for if all that is left is waiting.
+        Err(error) if !cfg!(windows) => return Err(Failure::writing(path.display(), error)),
+        _ => sync_directory_of(path),
+    }
+    Ok(())
+}
+
+/// Replaces the contents of a small file, and keeps its permissions: those of `like`.
+pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Failure> {
+    let write = || {
+        let mut unfinished = Unfinished::create(path)?;
+        unfinished.file().write_all(contents)?;
+        let _ = unfinished.file().set_permissions(permissions_of(like));
+        unfinished.file().sync_all()?;
+        unfinished.persist(path, true)
+    };
+    write().map_err(|error| Failure::writing(path.display(), error))?;
+    sync_directory_of(path);
+    Ok(())
+}
+
 /// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.
 pub fn sync_directory_of(path: &Path) {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());

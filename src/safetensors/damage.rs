@@ -208,20 +208,23 @@ mod tests {
     #[test]
     #[cfg(feature = "std")]
     fn undoing_is_the_inverse_of_what_the_codec_does() {
-        use crate::plane::{Layout, merge, split};
-        for (dtype, planes) in [(DType::BF16, 2), (DType::F32, 4)] {
+        use crate::layout::FrameLayout;
+        use crate::plane::{merge, split};
+        let layouts = [
+            (DType::BF16, FrameLayout::TWO_ROTATED, FrameLayout::TWO),
+            (DType::F32, FrameLayout::FOUR_ROTATED, FrameLayout::FOUR),
+        ];
+        for (dtype, layout, plain) in layouts {
             for len in 0..40_u8 {
                 let data: Vec<u8> = (0..len).map(|i| i.wrapping_mul(37) ^ 0x5a).collect();
                 let mut space = [(); MAX_PLANES].map(|()| [0; 40]);
-                let layout = Layout { planes, rotated: true };
-                let mut lens = (0..MAX_PLANES).map(|plane| match plane < planes {
+                let mut lens = (0..MAX_PLANES).map(|plane| match plane < layout.planes() {
                     true => layout.plane_len(data.len() as u64, plane) as usize,
                     false => 0,
                 });
                 let mut parts = space.each_mut().map(|s| &mut s[..lens.next().unwrap()]);
                 split(layout, &data, parts.each_mut().map(|part| &mut **part));
-                let mut rotated = vec![0; data.len()];
-                let plain = Layout { rotated: false, ..layout };
+                let mut rotated = std::vec![0; data.len()];
                 merge(plain, parts.each_ref().map(|part| &**part), &mut rotated);
                 undo_rotation(&mut rotated, dtype);
                 assert_eq!(rotated, data, "{dtype:?}, {len} bytes");
