@@ -664,7 +664,7 @@ fn info_tells_what_is_there() {
     assert_eq!(told["form"], "torch");
     assert_eq!(told["streaming"], false);
     assert_eq!(told["frames"][0]["shape"], serde_json::json!([3, 4]));
-    assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0 }));
+    assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0, "zstd": 0 }));
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
     assert_eq!(both.lines().count(), 2);
 }

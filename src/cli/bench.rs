@@ -14,7 +14,7 @@ use zipnn::{
     decompress, decompress_into,
 };
 
-use super::args::{Bench, dtype_name};
+use super::args::{self, Bench, dtype_name};
 use super::dtype;
 use super::failure::Failure;
 use super::input::Input;
@@ -28,7 +28,8 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
     let dtype = dtype::choose(arguments.dtype, &mut input, None)?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
-    let result = measure(&data, dtype, arguments.threads.into(), arguments.runs.into())
+    let options = Options::new(dtype).profile(args::profile(arguments.extended));
+    let result = measure(&data, options, arguments.threads.into(), arguments.runs.into())
         .map_err(|message| Failure::new(&source, message))?;
     let text = if arguments.json { result.json() } else { result.text(&source) };
     writeln!(io::stdout(), "{text}").map_err(|error| Failure::writing("-", error))?;
@@ -61,8 +62,7 @@ struct Worker {
 }
 
 /// Runs everything `runs` times, once it is warm.
-fn measure(data: &[u8], dtype: DType, threads: usize, runs: usize) -> Result<Measured, String> {
-    let options = Options::new(dtype);
+fn measure(data: &[u8], options: Options, threads: usize, runs: usize) -> Result<Measured, String> {
     let frame_len = Options::DEFAULT_FRAME_LEN.min(data.len().max(1));
     // A file without data has one empty frame.
     let frames: Vec<&[u8]> =
@@ -106,7 +106,7 @@ fn measure(data: &[u8], dtype: DType, threads: usize, runs: usize) -> Result<Mea
         })
     })?;
     Ok(Measured {
-        dtype,
+        dtype: options.dtype(),
         threads,
         original: data.len() as u64,
         compressed: files.iter().map(|file| file.len() as u64).sum(),

@@ -5,7 +5,7 @@ use zipnn::{
     compress_frame_into, delta,
 };
 
-use super::args::{Compress, Files};
+use super::args::{self, Compress, Files};
 use super::decode;
 use super::dtype;
 use super::failure::Failure;
@@ -32,7 +32,9 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     }
     let dtype = dtype::choose(arguments.dtype, &mut input, base.as_mut())?;
     let has_annexes = !arguments.plain;
-    let mut options = Options::new(dtype).checksums(has_annexes).index(has_annexes);
+    let profile = args::profile(arguments.extended);
+    let mut options =
+        Options::new(dtype).profile(profile).checksums(has_annexes).index(has_annexes);
     if let Some(base) = &mut base {
         options = options.delta(Delta::File);
         if has_annexes && let Some(id) = base.identify()? {
