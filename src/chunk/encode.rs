@@ -77,13 +77,13 @@ pub(crate) fn encode(
     let mut stored = [Stored::default(); MAX_PLANES];
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
-        #[cfg(feature = "zstd")]
-        if profile == Profile::Extended {
-            *stored =
-                encode_extended(plane, dst, threshold, &mut scratch.tables, &mut scratch.zstd);
-            continue;
-        }
-        *stored = plane.encode(dst, threshold, &mut scratch.tables);
+        *stored = match profile {
+            Profile::Original => plane.encode(dst, threshold, &mut scratch.tables),
+            #[cfg(feature = "zstd")]
+            Profile::Extended => {
+                encode_extended(plane, dst, threshold, &mut scratch.tables, &mut scratch.zstd)
+            }
+        };
     }
     stored
 }

@@ -63,10 +63,12 @@ fn frame_header(len: usize, dst: &mut [u8]) -> Option<usize> {
     /// Lengths from which on the content size takes two bytes, and four.
     const TWO_BYTES: usize = 256;
     const FOUR_BYTES: usize = TWO_BYTES + (1 << 16);
-    let (flag, size, size_len) = match len {
-        ..TWO_BYTES => (0, len, 1),
-        ..FOUR_BYTES => (1, len - TWO_BYTES, 2),
-        _ => (2, len, 4),
+    let (flag, size, size_len) = if len < TWO_BYTES {
+        (0, len, 1)
+    } else if len < FOUR_BYTES {
+        (1, len - TWO_BYTES, 2)
+    } else {
+        (2, len, 4)
     };
     let mut header = [0; 9];
     header[..4].copy_from_slice(&frame::MAGIC);

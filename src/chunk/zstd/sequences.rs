@@ -193,13 +193,13 @@ fn write_count(count: usize, dst: &mut [u8]) -> Option<usize> {
     /// From here on the number takes two bytes, or three.
     const TWO_BYTES: usize = 128;
     const THREE_BYTES: usize = 0x7f00;
-    let (bytes, len) = match count {
-        ..TWO_BYTES => ([count as u8, 0, 0], 1),
-        ..THREE_BYTES => ([(count >> 8) as u8 + 128, count as u8, 0], 2),
-        _ => {
-            let [low, high] = u16::try_from(count - THREE_BYTES).ok()?.to_le_bytes();
-            ([255, low, high], 3)
-        }
+    let (bytes, len) = if count < TWO_BYTES {
+        ([count as u8, 0, 0], 1)
+    } else if count < THREE_BYTES {
+        ([(count >> 8) as u8 + 128, count as u8, 0], 2)
+    } else {
+        let [low, high] = u16::try_from(count - THREE_BYTES).ok()?.to_le_bytes();
+        ([255, low, high], 3)
     };
     dst.get_mut(..len)?.copy_from_slice(&bytes[..len]);
     Some(len)
