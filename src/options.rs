@@ -1,6 +1,7 @@
 //! What a writer may choose.
 
 use crate::annex::BaseId;
+use crate::chunk::encode::Profile;
 use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::frame::{Delta, header};
@@ -8,7 +9,8 @@ use crate::layout::FrameLayout;
 
 /// How to compress.
 ///
-/// The defaults are the original's. Whatever is chosen here, the original reads the result.
+/// The defaults are the original's. Whatever is chosen here, the original reads the result, unless
+/// it is [`Profile::Extended`].
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -29,6 +31,7 @@ pub struct Options {
     pub(crate) base: Option<BaseId>,
     pub(crate) checksums: bool,
     pub(crate) index: bool,
+    pub(crate) profile: Profile,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             base: None,
             checksums: false,
             index: false,
+            profile: Profile::Original,
         }
     }
 
@@ -137,6 +141,13 @@ impl Options {
     #[must_use]
     pub const fn index(mut self, wanted: bool) -> Self {
         self.index = wanted;
+        self
+    }
+
+    /// For whom the file is: everybody, or readers of this crate alone, for whom it may be smaller.
+    #[must_use]
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
         self
     }
 

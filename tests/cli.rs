@@ -610,9 +610,46 @@ fn info_tells_what_is_there() {
     assert_eq!(told["form"], "torch");
     assert_eq!(told["streaming"], false);
     assert_eq!(told["frames"][0]["shape"], serde_json::json!([3, 4]));
-    assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0 }));
+    assert_eq!(
+        told["methods"],
+        serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0, "zstd": 0 })
+    );
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
     assert_eq!(both.lines().count(), 2);
+}
+
+#[test]
+fn the_extended_profile_is_smaller_and_says_what_it_is() {
+    let place = Place::new();
+    let mut data = sample("bf16", 1_000_000);
+    for row in data.chunks_mut(1000).step_by(2) {
+        row.fill(0);
+    }
+    place.write("model", &data);
+    place.succeeds(&["compress", "model", "--dtype", "bf16", "-o", "plain.znn"]);
+    place.succeeds(&["compress", "model", "--dtype", "bf16", "--extended"]);
+    let [plain, extended] = ["plain.znn", "model.znn"].map(|name| place.read(name).len());
+    assert!(extended < plain * 9 / 10, "{extended} bytes, not {plain}");
+    let told = info(&place, "model.znn");
+    assert!(told["methods"]["zstd"].as_u64() > Some(0), "{told}");
+    assert_eq!(told["extended"], true);
+    assert_eq!(info(&place, "plain.znn")["extended"], false);
+    let original = "the original ZipNN does not read this file";
+    assert!(place.succeeds(&["info", "model.znn"]).contains(original));
+    assert!(!place.succeeds(&["info", "plain.znn"]).contains(original));
+
+    place.succeeds(&["verify", "model.znn"]);
+    place.succeeds(&["decompress", "model.znn", "-o", "back"]);
+    assert!(place.read("back") == data);
+    let told = place.succeeds(&["bench", "model", "--extended", "--runs", "1", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["round_trip"], true);
+
+    let mut damaged = place.read("model.znn");
+    damaged[extended / 3] ^= 1;
+    place.write("model.znn", &damaged);
+    let error = place.fails(1, &["verify", "model.znn"]);
+    assert!(error.contains("frame 0"), "{error}");
 }
 
 #[test]

@@ -227,6 +227,27 @@ fn errors_in_coded_data_name_chunk_and_plane() {
     assert_eq!(error.to_string(), "frame 0, chunk 3, plane 1: corrupt data");
 }
 
+#[test]
+fn methods_that_are_not_known_are_named() {
+    let data = data::weights(DType::BF16, 1 << 14, 5);
+    let file = zipnn::compress(&data, &Options::new(DType::BF16).chunk_log2(12)).unwrap();
+    // Of four chunks: the method of the third one's exponents.
+    let method_at = zipnn::HEADER_LEN + 4 + 2;
+    for method in 2..=u8::MAX {
+        let mut damaged = file.clone();
+        damaged[method_at] = method;
+        let error = decode("method", &damaged).unwrap_err();
+        let place = error.place();
+        assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(2), Some(1)));
+        let expected = match method {
+            // Known, but this is no Zstandard frame.
+            2 if cfg!(feature = "zstd") => DecodeErrorKind::CorruptStream,
+            _ => DecodeErrorKind::UnsupportedMethod(method),
+        };
+        assert_eq!(error.kind(), expected);
+    }
+}
+
 /// A streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes all repeat one byte.
 fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
     let small = Options::new(DType::BF16);

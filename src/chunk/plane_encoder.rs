@@ -81,6 +81,12 @@ impl PlaneEncoder {
         if self.was_coded { &mut self.space[..dst.len()] } else { dst }
     }
 
+    /// The plane, which is where [`Self::target`] said.
+    #[cfg(feature = "zstd")]
+    pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
+        if self.was_coded { &self.space[..dst.len()] } else { dst }
+    }
+
     /// Encodes the plane, which is where [`Self::target`] said, into `dst`.
     pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use zipnn::DType;
+use zipnn::{DType, Profile};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -79,6 +79,15 @@ pub struct Compress {
     /// over: checksums, and the index by which parts of the file are found
     #[arg(long)]
     pub plain: bool,
+    /// Use Zstandard, too, where that makes the file smaller: for differences, sparse data and
+    /// integers. The original cannot read such a file
+    #[arg(long)]
+    pub extended: bool,
+}
+
+/// Who is to read what is compressed.
+pub fn profile(extended: bool) -> Profile {
+    if extended { Profile::Extended } else { Profile::Original }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -287,6 +296,9 @@ pub struct Bench {
     /// Threads that code
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
+    /// Compress for readers of this program alone, as `compress --extended` does
+    #[arg(long)]
+    pub extended: bool,
     /// Runs of each kind, of which the median counts; others come before them to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,
