@@ -140,28 +140,36 @@ impl Files {
     }
 }
 
+/// Where help tells of what is said of files that are not named one by one.
+const MANY: &str = "Directories and caches";
+
 /// What is said of files that are not named one by one.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Directories and caches")]
 pub struct Many {
     /// Files to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from the directory
     /// on; may be given several times. Without it, whatever usually holds weights is compressed
     /// (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx, .onnx_data, .npy, .npz, .h5,
     /// .msgpack), and whatever ends in .znn decompressed
-    #[arg(long = "match", value_name = "GLOB")]
+    #[arg(help_heading = MANY, long = "match", value_name = "GLOB")]
     pub patterns: Vec<String>,
     /// Look into hidden files and directories, too. Links are never followed
-    #[arg(long)]
+    #[arg(help_heading = MANY, long)]
     pub hidden: bool,
     /// Let `*.index.json` files name what the shards of a model are called afterwards
-    #[arg(long)]
+    #[arg(help_heading = MANY, long)]
     pub rewrite_index: bool,
     /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
     /// --rm, in all revisions, and its indexes rewritten
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["inputs", "output", "delta", "keep"])]
+    #[arg(
+        help_heading = MANY, long, value_name = "MODEL",
+        conflicts_with_all = ["inputs", "output", "delta", "keep"]
+    )]
     pub hub: Option<String>,
     /// Where that cache is, unless HF_HUB_CACHE or HF_HOME say so
-    #[arg(long, value_name = "DIR", requires = "hub", conflicts_with = "inputs")]
+    #[arg(
+        help_heading = MANY, long, value_name = "DIR",
+        requires = "hub", conflicts_with = "inputs"
+    )]
     pub cache: Option<PathBuf>,
 }
 
@@ -170,8 +178,8 @@ const MAX_THREADS: i64 = 1024;
 
 #[derive(Debug, Clone, Args)]
 pub struct Threads {
-    /// Threads that code, beside one that reads and one that writes; as many as there are cores
-    /// unless given
+    /// Threads that code, beside one that reads and one that writes each file; as many as there are
+    /// cores unless given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     threads: Option<u16>,
 }
