@@ -35,7 +35,7 @@ pub enum Command {
     /// Compress files: IN becomes IN.znn
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Tell what files hold, from their headers and indexes alone
