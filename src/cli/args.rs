@@ -35,7 +35,8 @@ pub enum Command {
     /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN. Of a directory, all such files in it
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory, all
+    /// that end in .znn
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Tell what files hold, from their headers and indexes alone

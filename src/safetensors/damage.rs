@@ -2,7 +2,7 @@
 //!
 //! The original rotates a tensor in place before it compresses it. Its script stores tensors that
 //! this does not make smaller as they are by then: rotated. Read that way, an ordinary weight has
-//! an exponent that no weight has: 0.02 becomes 3·10^36, and 2 a number close to zero. Undoing the
+//! an exponent that no weight has: 0.02 becomes 5·10^34, and 2 a number close to zero. Undoing the
 //! rotation of a sound tensor makes exponents as odd. So the question is which of two readings is the
 //! likelier one, given what exponents weights have.
 
