@@ -667,19 +667,25 @@ fn info_on_no_data() {
 #[test]
 fn the_type_is_found_out() {
     let place = Place::new();
-    for (dtype, name, size) in [
-        ("bf16", "BF16", 2),
-        ("f16", "F16", 2),
-        ("f32", "F32", 4),
-        ("f8e4m3", "F8_E4M3", 1),
-        ("f8e5m2", "F8_E5M2", 1),
-        ("f8e4m3", "I64", 8),
+    for (dtype, name, size, planes, rotated) in [
+        ("bf16", "BF16", 2, 2, true),
+        ("f16", "F16", 2, 2, false),
+        ("f32", "F32", 4, 4, true),
+        ("f8e4m3", "F8_E4M3", 1, 1, false),
+        ("f8e5m2", "F8_E5M2", 1, 1, false),
+        // The name promises what the contents do not keep.
+        ("bf16", "F8_E4M3", 1, 2, true),
+        ("f32", "U8", 1, 4, true),
     ] {
         let data = sample(dtype, 100_000);
         place.write("model.safetensors", &safetensors(name, &data, size));
         place.succeeds(&["compress", "model.safetensors", "--force"]);
         let told = info(&place, "model.safetensors.znn");
-        assert_eq!(told["dtypes"], serde_json::json!([dtype]), "{name}");
+        let [header, tensor] = [0, 1].map(|number| &told["frames"][number]);
+        assert_eq!(header["planes"], 1);
+        assert_eq!(tensor["planes"], planes, "{name}");
+        assert_eq!(tensor["rotated"], rotated, "{name}");
+        assert_eq!(tensor["original_bytes"], data.len());
     }
     for (dtype, found) in [("bf16", "bf16"), ("f32", "f32"), ("bytes", "f8e4m3")] {
         // The name promises what the contents do not keep.
@@ -717,7 +723,7 @@ fn bench_measures() {
         (2, &["bench", "model", "--json", "--runs", "1", "--threads", "2", "--dtype", "bf16"]),
     ] {
         let told: Value = serde_json::from_str(&place.succeeds(arguments)).unwrap();
-        assert_eq!(told["dtype"], "bf16");
+        assert_eq!(told["dtypes"], serde_json::json!(["bf16"]));
         assert_eq!(told["threads"], threads);
         assert_eq!(told["original_bytes"], 400_000);
         let ratio = told["compressed_bytes"].as_f64().unwrap() / 4e5;
