@@ -9,8 +9,8 @@ mod plane_encoder;
 use core::ops::Range;
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::huffman::DecodeTable;
-use crate::huffman::decode::{self, Coded};
+use crate::huffman::decode::Coded;
+use crate::huffman::{DecodeTable, Table};
 use crate::plane::{self, Layout, MAX_PLANES};
 
 /// Codes of the methods in a frame's index.
@@ -37,16 +37,16 @@ pub enum Method {
 ///
 /// Both belong to the caller, so that decoding allocates nothing. How much space a frame needs,
 /// [`Frame::scratch_len`](crate::Frame::scratch_len) tells; it is never more than the decoded
-/// length of a chunk.
+/// length of a chunk. Where memory is short the table is a [`SmallTable`](crate::SmallTable).
 #[derive(Debug)]
-pub struct Scratch<'a> {
-    table: &'a mut DecodeTable,
+pub struct Scratch<'a, T = DecodeTable> {
+    table: &'a mut T,
     planes: &'a mut [u8],
 }
 
-impl<'a> Scratch<'a> {
+impl<'a, T: Table> Scratch<'a, T> {
     /// Scratch from its parts.
-    pub fn new(table: &'a mut DecodeTable, planes: &'a mut [u8]) -> Self {
+    pub fn new(table: &'a mut T, planes: &'a mut [u8]) -> Self {
         Self { table, planes }
     }
 }
@@ -161,7 +161,7 @@ impl Chunk {
         &self,
         stored: &[&[u8]],
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         if dst.len() as u64 != self.len {
             return Err(DecodeErrorKind::OutputTooSmall {
@@ -188,7 +188,9 @@ impl Chunk {
                     let len = self.layout.plane_len(self.len, plane) as usize;
                     let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
                     space = rest;
-                    decode::decode(bytes, decoded, scratch.table)
+                    scratch
+                        .table
+                        .decode(bytes, decoded)
                         .map_err(|kind| DecodeError::from(kind).in_plane(plane))?;
                     Source::Plane(decoded)
                 }
@@ -202,13 +204,14 @@ impl Chunk {
         &self,
         coded: Coded<'_>,
         dst: &mut [u8],
-        table: &mut DecodeTable,
+        table: &mut impl Table,
     ) -> Result<(), DecodeError> {
         match coded {
             Coded::Copy(bytes) => dst.copy_from_slice(bytes),
             Coded::Repeat(byte) => dst.fill(byte),
-            Coded::Streams(bytes) => decode::decode(bytes, dst, table)
-                .map_err(|kind| DecodeError::from(kind).in_plane(0))?,
+            Coded::Streams(bytes) => {
+                table.decode(bytes, dst).map_err(|kind| DecodeError::from(kind).in_plane(0))?
+            }
         }
         Ok(())
     }
@@ -240,8 +243,8 @@ enum Source<'a> {
 /// Merges planes, some of which may be one repeated byte. A chunk may be of any size; the repeated
 /// byte is spread over no more than a small part.
 fn merge(layout: Layout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
-    /// Bytes of a plane that are merged at a time.
-    const PART: usize = 4096;
+    /// Bytes of a plane that are merged at a time: four times as many are on the stack.
+    const PART: usize = 512;
     let mut planes = [&[][..]; MAX_PLANES];
     let mut repeats = false;
     for (plane, source) in planes.iter_mut().zip(sources) {

@@ -49,7 +49,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 #[cfg(feature = "alloc")]
 pub use frame::IndexBuf;
 pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shape};
-pub use huffman::DecodeTable;
+pub use huffman::{DecodeTable, SmallTable, Table};
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{

@@ -17,6 +17,7 @@ use core::fmt;
 use crate::chunk::{Chunk, Scratch};
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::huffman::Table;
 use crate::plane::MAX_PLANES;
 
 /// A whole frame in memory, checked once: after [`Self::parse`] nothing in it can be out of range.
@@ -113,7 +114,7 @@ impl<'a> Frame<'a> {
         &self,
         number: usize,
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         let chunk = self.index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
         decode_in_memory(&chunk, self.bytes, dst, scratch)
@@ -129,7 +130,7 @@ impl<'a> Frame<'a> {
     pub fn decode_into(
         &self,
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<usize, DecodeError> {
         let needed = self.decoded_len();
         let have = dst.len() as u64;
@@ -152,7 +153,7 @@ pub(crate) fn decode_in_memory(
     chunk: &Chunk,
     frame: &[u8],
     dst: &mut [u8],
-    scratch: &mut Scratch<'_>,
+    scratch: &mut Scratch<'_, impl Table>,
 ) -> Result<(), DecodeError> {
     let mut stored = [&[][..]; MAX_PLANES];
     for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {
