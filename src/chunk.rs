@@ -8,6 +8,7 @@ mod plane_encoder;
 
 use core::ops::Range;
 
+use crate::checksum;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::huffman::decode::Coded;
 use crate::huffman::{DecodeTable, Table};
@@ -101,6 +102,7 @@ pub struct Chunk {
     pub(crate) layout: Layout,
     pub(crate) len: u64,
     pub(crate) pieces: [Piece; MAX_PLANES],
+    pub(crate) checksum: Option<u64>,
 }
 
 impl Chunk {
@@ -150,14 +152,69 @@ impl Chunk {
             .sum()
     }
 
+    /// The checksum that decoding verifies, if there is one.
+    pub fn checksum(&self) -> Option<u64> {
+        self.checksum
+    }
+
+    /// The chunk with the checksum from an [`Annex`](crate::Annex), or without any.
+    #[must_use]
+    pub fn with_checksum(self, checksum: Option<u64>) -> Self {
+        Self { checksum, ..self }
+    }
+
     /// Decodes the chunk. `stored` holds the bytes of [`Self::plane_ranges`] in their order, `dst`
     /// has exactly the chunk's length.
     ///
     /// # Errors
     ///
     /// Names the plane. `OutputTooSmall` if `dst` has another length, `Truncated` if a plane has
-    /// another length than its range, `ScratchTooSmall`, or what is wrong with the coded data.
+    /// another length than its range, `ScratchTooSmall`, or what is wrong with the coded data;
+    /// `ChecksumMismatch`.
     pub fn decode(
+        &self,
+        stored: &[&[u8]],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        self.decode_stored(stored, dst, scratch)?;
+        self.verify(dst)
+    }
+
+    /// Decodes the chunk of a file that holds a difference, and undoes the difference to `base`:
+    /// as many bytes of it as the chunk has, from the same place. The checksum is of the data.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`], and `BaseLength`.
+    pub fn decode_delta(
+        &self,
+        stored: &[&[u8]],
+        base: &[u8],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        let (expected, found) = (self.len, base.len() as u64);
+        if expected != found {
+            return Err(DecodeErrorKind::BaseLength { expected, found }.into());
+        }
+        self.decode_stored(stored, dst, scratch)?;
+        for (byte, base) in dst.iter_mut().zip(base) {
+            *byte ^= base;
+        }
+        self.verify(dst)
+    }
+
+    fn verify(&self, decoded: &[u8]) -> Result<(), DecodeError> {
+        match self.checksum {
+            Some(expected) if !checksum::matches(decoded, expected) => {
+                Err(DecodeErrorKind::ChecksumMismatch.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn decode_stored(
         &self,
         stored: &[&[u8]],
         dst: &mut [u8],

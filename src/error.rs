@@ -112,6 +112,29 @@ pub enum DecodeErrorKind {
         /// Length of the data.
         expected: u64,
     },
+    /// The base is not the one that the difference was made against.
+    WrongBase,
+    /// A checksum does not fit: of a chunk, or of the frame around the chunks.
+    ChecksumMismatch,
+    /// A frame has no checksums, and the others of its file have.
+    ChecksumMissing,
+    /// A record behind the content of a frame is malformed.
+    InvalidAnnex,
+    /// A record behind the content of a frame has a form that this version does not know.
+    UnsupportedAnnex(u8),
+    /// A frame stands where another one belongs.
+    FrameOutOfPlace {
+        /// Bytes that the frames before it decode to.
+        expected: u64,
+        /// Bytes that they decoded to where it was written.
+        found: u64,
+    },
+    /// The index of the file does not fit its frames.
+    IndexMismatch,
+    /// The file ends with a footer that its first frame has not promised.
+    SealMissing,
+    /// The file has promised to end with a footer, and does not.
+    FooterMissing,
     /// The element type of the data is not the one that was asked for.
     WrongDType {
         /// Code of the type in the file.
@@ -175,6 +198,31 @@ impl fmt::Display for DecodeErrorKind {
                     "the base goes on after {expected} bytes, where the data ends; they must agree"
                 )
             }
+            WrongBase => f.write_str(
+                "the base is not the one that the difference was made against: its checksum differs",
+            ),
+            ChecksumMismatch => f.write_str("the data is damaged: its checksum differs"),
+            ChecksumMissing => {
+                f.write_str("the checksums are missing that the file's other frames have")
+            }
+            InvalidAnnex => f.write_str("a record behind the data is malformed"),
+            UnsupportedAnnex(kind) => write!(
+                f,
+                "a record of kind {kind} behind the data needs a newer version of this program"
+            ),
+            FrameOutOfPlace { expected, found } => write!(
+                f,
+                "frames are missing, doubled or swapped: this one belongs at byte {found} of the \
+                 data, not at {expected}"
+            ),
+            IndexMismatch => f.write_str(
+                "the index at the end does not fit the frames; reading from front to back without \
+                 verifying is still possible",
+            ),
+            SealMissing => f.write_str(
+                "the file is damaged: the first of its frames has lost its checksums",
+            ),
+            FooterMissing => f.write_str("the file is truncated: frames at its end are missing"),
             WrongDType { found } => write!(f, "the elements have another type, code {found}"),
             PartialElement { len } => {
                 write!(f, "{len} bytes of data are not a whole number of elements")

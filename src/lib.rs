@@ -7,10 +7,16 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod annex;
+#[cfg(feature = "std")]
+mod archive;
 mod bits;
+mod checksum;
 mod chunk;
 #[cfg(feature = "alloc")]
 pub mod delta;
+#[cfg(feature = "alloc")]
+mod directory;
 mod dtype;
 mod error;
 mod frame;
@@ -34,32 +40,45 @@ mod parallel;
 mod plane;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+#[cfg(feature = "alloc")]
+mod seek;
+mod sequence;
 #[cfg(feature = "std")]
 mod stream;
 #[cfg(feature = "alloc")]
 mod typed;
 
 #[cfg(feature = "alloc")]
+pub use annex::PayloadCheck;
+pub use annex::{Annex, BaseId, Footer};
+#[cfg(feature = "std")]
+pub use archive::{Archive, ArchiveError, Damage};
+#[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]
 pub use chunk::encode::EncodeScratch;
 pub use chunk::{Chunk, Method, Scratch};
+#[cfg(feature = "alloc")]
+pub use directory::{Directory, DirectoryEntry};
 pub use dtype::DType;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Place};
-#[cfg(feature = "alloc")]
-pub use frame::IndexBuf;
 pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shape};
+#[cfg(feature = "alloc")]
+pub use frame::{FramePosition, IndexBuf};
 pub use huffman::{DecodeTable, SmallTable, Table};
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
     compress, compress_bound, compress_frame_into, compress_into, compress_tensor, decoded_len,
-    decompress, decompress_into,
+    decompress, decompress_into, verify,
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;
 #[cfg(feature = "rayon")]
 pub use parallel::{par_compress, par_compress_into, par_decompress, par_decompress_into};
+#[cfg(feature = "alloc")]
+pub use seek::{FramePart, Seeker};
+pub use sequence::Sequence;
 #[cfg(feature = "std")]
 pub use stream::{Decoder, Encoder};
 #[cfg(feature = "alloc")]

@@ -1,4 +1,4 @@
-//! How much a decoder may be made to do by its input.
+//! How much a decoder may be made to do by its input, and how much it has to verify.
 
 use crate::error::DecodeErrorKind;
 
@@ -30,11 +30,14 @@ pub struct Limits {
     pub expansion: u32,
     /// Most bytes of one compressed frame that a streaming decoder may have to keep in memory.
     pub frame_bytes: u64,
+    /// Whether checksums are verified, and whatever else a file says beside its data. Without it
+    /// the frames are decoded as the original does it.
+    pub verify: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { decoded_bytes: u64::MAX, expansion: 1 << 15, frame_bytes: u64::MAX }
+        Self { decoded_bytes: u64::MAX, expansion: 1 << 15, frame_bytes: u64::MAX, verify: true }
     }
 }
 

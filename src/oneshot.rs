@@ -7,8 +7,8 @@ use bytemuck::allocation::try_zeroed_vec;
 use crate::chunk::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::frame::write::{Envelope, Geometry, compress_frame};
-use crate::frame::{Delta, Form, Frames};
+use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
+use crate::frame::{Delta, Form, Frame, Frames};
 use crate::limits::Limits;
 use crate::memory::zeroed;
 use crate::options::Options;
@@ -45,7 +45,7 @@ pub fn compress_tensor(
     shape: &[u64],
     options: &Options,
 ) -> Result<Vec<u8>, EncodeError> {
-    compress_vec(src, options, &Envelope { form, shape, streaming: false })
+    compress_vec(src, options, &Envelope { form, shape, ..Envelope::BYTES })
 }
 
 fn compress_vec(
@@ -60,9 +60,10 @@ fn compress_vec(
     Ok(dst)
 }
 
-/// Most bytes that [`compress`] makes of `len` bytes.
+/// Most bytes that [`compress`] and [`compress_frame_into`] make of `len` bytes.
 pub fn compress_bound(len: usize, options: &Options) -> usize {
-    Geometry::new(len, options, &Envelope::BYTES).bound()
+    // Of all frames the first of a file has the longest annex.
+    Geometry::new(len, options, &Envelope::streaming(FramePosition::FIRST, None)).bound()
 }
 
 /// Compresses into the caller's memory, without allocating when `scratch` has been used before.
@@ -83,19 +84,25 @@ pub fn compress_into(
 
 /// Compresses into one of the frames of a streaming file, as an [`Encoder`](crate::Encoder) writes
 /// them: frames made here, one after another, are such a file, whichever threads made them. A file
-/// has at least one frame, if of no data.
+/// has at least one frame, if of no data. Where the options ask for an index, it ends with the
+/// frame that a [`Directory`](crate::Directory) of all others makes.
 ///
 /// ```
-/// use zipnn::{DType, EncodeScratch, Limits, Options};
+/// use zipnn::{Delta, Directory, DType, EncodeScratch, FramePosition, Limits, Options};
 ///
-/// let options = Options::new(DType::BF16);
+/// let options = Options::new(DType::BF16).checksums(true).index(true);
 /// let mut scratch = EncodeScratch::new();
 /// let mut file = Vec::new();
+/// let mut directory = Directory::new();
+/// let mut position = FramePosition::FIRST;
 /// for part in [[1; 1000], [2; 1000]] {
 ///     let mut frame = vec![0; zipnn::compress_bound(part.len(), &options)];
-///     let len = zipnn::compress_frame_into(&part, &mut frame, &options, &mut scratch)?;
+///     let len = zipnn::compress_frame_into(&part, &mut frame, &options, position, &mut scratch)?;
 ///     file.extend_from_slice(&frame[..len]);
+///     directory.push(len as u64, part.len() as u64);
+///     position = position.after(part.len() as u64);
 /// }
+/// file.extend_from_slice(&directory.to_frame(Delta::None));
 /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, [[1; 1000], [2; 1000]].concat());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -107,9 +114,10 @@ pub fn compress_frame_into(
     src: &[u8],
     dst: &mut [u8],
     options: &Options,
+    position: FramePosition,
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
-    compress_frame(src, dst, options, &Envelope::STREAMING, scratch)
+    compress_frame(src, dst, options, &Envelope::streaming(position, None), scratch)
 }
 
 /// Decompresses a file: all its frames.
@@ -130,7 +138,7 @@ pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
         return decoded;
     }
     let mut dst = zeroed(decoded_len(src, limits)?)?;
-    decompress_into(src, &mut dst, &mut DecodeScratch::new())?;
+    decode_frames(src, &mut dst, limits.verify, &mut DecodeScratch::new())?;
     Ok(dst)
 }
 
@@ -138,20 +146,83 @@ pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
 ///
 /// # Errors
 ///
-/// As [`decompress`], and `OutputTooSmall`.
+/// As [`decompress`], and `OutputTooSmall`. Checksums are always verified.
 pub fn decompress_into(
     src: &[u8],
     dst: &mut [u8],
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
     refuse_delta(src)?;
-    decode_frames(src, dst, scratch)
+    decode_frames(src, dst, true, scratch)
 }
 
-/// Decodes all frames as they are: the difference, where the file holds one.
-pub(crate) fn decode_frames(
+/// Checks all of a file without keeping what it decodes to: that every chunk decodes and has its
+/// checksum, and that what is stored is what was written, down to bits that no decoder looks at.
+/// Returns the number of decoded bytes. Of a file that holds a difference only what is stored is
+/// checked.
+///
+/// Files without checksums, all of the original's among them, are decoded, and that is all that can
+/// be said of them.
+///
+/// ```
+/// use zipnn::{DType, Limits, Options};
+///
+/// let mut file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).checksums(true))?;
+/// assert_eq!(zipnn::verify(&file, &Limits::default())?, 1000);
+/// file[50] ^= 1;
+/// assert!(zipnn::verify(&file, &Limits::default()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// With the place: whatever is wrong with the file. Layouts of old, which have no checksums, are
+/// `UnsupportedVersion`.
+pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
+    let is_delta = file_delta(src)? != Delta::None;
+    let mut scratch = DecodeScratch::new();
+    let mut decoded = Vec::new();
+    let mut total = 0;
+    for (number, frame) in (0..).zip(Frames::new(src)) {
+        let frame = frame?;
+        verify_frame(&frame, is_delta, limits, total, &mut decoded, &mut scratch)
+            .map_err(|error| error.in_frame(number))?;
+        total += frame.decoded_len();
+    }
+    Ok(total)
+}
+
+fn verify_frame(
+    frame: &Frame<'_>,
+    is_delta: bool,
+    limits: &Limits,
+    decoded_before: u64,
+    decoded: &mut Vec<u8>,
+    scratch: &mut DecodeScratch,
+) -> Result<(), DecodeError> {
+    limits.check(frame.decoded_len(), frame.index().content_len(), decoded_before)?;
+    if let Some(mut check) = frame.annex().payload_check() {
+        check.update(frame.payload());
+        check.finish()?;
+    }
+    if is_delta {
+        return Ok(());
+    }
+    let longest = frame.index().header().chunk_len().min(frame.decoded_len());
+    if (decoded.len() as u64) < longest {
+        *decoded = zeroed(longest)?;
+    }
+    let mut scratch = scratch.with_len(frame.scratch_len())?;
+    for (number, chunk) in frame.index().chunks().enumerate() {
+        frame.decode_chunk(number, &mut decoded[..chunk.len() as usize], &mut scratch)?;
+    }
+    Ok(())
+}
+
+fn decode_frames(
     src: &[u8],
     dst: &mut [u8],
+    verify: bool,
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
     let have = dst.len() as u64;
@@ -162,7 +233,7 @@ pub(crate) fn decode_frames(
         return Ok(decoded.len());
     }
     let mut filled = 0;
-    for (number, frame) in (0..).zip(Frames::new(src)) {
+    for (number, frame) in (0..).zip(Frames::with_verification(src, verify)) {
         let frame = frame?;
         let mut scratch = scratch.with_len(frame.scratch_len())?;
         filled += frame
@@ -195,7 +266,7 @@ pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
         return Ok(crate::legacy::summary(src, limits)?.decoded_len);
     }
     let mut total = 0;
-    for (number, frame) in (0..).zip(Frames::new(src)) {
+    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
         limits
             .check(frame.decoded_len(), frame.index().content_len(), total)

@@ -1,5 +1,6 @@
 //! What a writer may choose.
 
+use crate::annex::BaseId;
 use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::frame::{Delta, header};
@@ -23,6 +24,9 @@ pub struct Options {
     pub(crate) frame_len: usize,
     pub(crate) threshold: f32,
     pub(crate) delta: Delta,
+    pub(crate) base: Option<BaseId>,
+    pub(crate) checksums: bool,
+    pub(crate) index: bool,
 }
 
 impl Options {
@@ -37,6 +41,9 @@ impl Options {
             frame_len: Self::DEFAULT_FRAME_LEN,
             threshold: 0.95,
             delta: Delta::None,
+            base: None,
+            checksums: false,
+            index: false,
         }
     }
 
@@ -75,6 +82,31 @@ impl Options {
     #[must_use]
     pub const fn delta(mut self, delta: Delta) -> Self {
         self.delta = delta;
+        self
+    }
+
+    /// Whether frames carry checksums: of every chunk, of what is around the chunks, and of what is
+    /// stored. Readers of this crate verify them, the original passes over them. They take eight
+    /// bytes a chunk and about 60 a frame.
+    #[must_use]
+    pub const fn checksums(mut self, wanted: bool) -> Self {
+        self.checksums = wanted;
+        self
+    }
+
+    /// Whether a file of frames in a row ends with an index of them, and promises so in its first
+    /// frame: then readers find any part of it with a few small reads, and notice if the end is
+    /// missing.
+    #[must_use]
+    pub const fn index(mut self, wanted: bool) -> Self {
+        self.index = wanted;
+        self
+    }
+
+    /// Which base the difference is to: the file names it, so that no other is taken for it.
+    #[must_use]
+    pub const fn base(mut self, base: BaseId) -> Self {
+        self.base = Some(base);
         self
     }
 

@@ -5,11 +5,12 @@ use std::vec::Vec;
 
 use rayon::prelude::*;
 
+use crate::checksum::checksum;
 use crate::chunk::DecodeScratch;
 use crate::chunk::encode::{self, EncodeScratch, Stored};
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::write::{Envelope, Geometry, Tables, finish, prepare};
-use crate::frame::{Frame, Frames, decode_in_memory};
+use crate::frame::{Frame, Frames};
 use crate::limits::Limits;
 use crate::memory::zeroed;
 #[cfg(feature = "legacy")]
@@ -57,9 +58,12 @@ pub fn par_compress_into(
     for (number, stored) in stored.iter().enumerate() {
         tables.set(number, stored);
     }
+    let checksums: Vec<u64> = match options.checksums {
+        true => src.par_chunks(geometry.chunk_len).map(checksum).collect(),
+        false => Vec::new(),
+    };
     let len = close_gaps(&geometry, src.len(), &stored, dst);
-    finish(src.len(), len, dst, options, &envelope);
-    Ok(len)
+    Ok(finish(src.len(), len, &geometry, &checksums, dst, options, &envelope))
 }
 
 /// Chunks that one thread takes at a time, at least. Every run of chunks has scratch of its own,
@@ -124,7 +128,7 @@ pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeErro
         return decoded;
     }
     let mut dst = zeroed(decoded_len(src, limits)?)?;
-    par_decompress_into(src, &mut dst)?;
+    decode_frames(src, &mut dst, limits.verify)?;
     Ok(dst)
 }
 
@@ -139,7 +143,12 @@ pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeEr
         return decompress_into(src, dst, &mut DecodeScratch::new());
     }
     refuse_delta(src)?;
-    let frames: Vec<Frame<'_>> = Frames::new(src).collect::<Result<_, _>>()?;
+    decode_frames(src, dst, true)
+}
+
+fn decode_frames(src: &[u8], dst: &mut [u8], verify: bool) -> Result<usize, DecodeError> {
+    let frames: Vec<Frame<'_>> =
+        Frames::with_verification(src, verify).collect::<Result<_, _>>()?;
     let needed = frames.iter().fold(0_u64, |sum, frame| sum.saturating_add(frame.decoded_len()));
     let have = dst.len() as u64;
     if have < needed {
@@ -148,21 +157,20 @@ pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeEr
     let mut rest = &mut dst[..needed as usize];
     let mut tasks = Vec::new();
     for (number, frame) in (0_u64..).zip(&frames) {
-        for (chunk_number, chunk) in (0_u64..).zip(frame.index().chunks()) {
+        for (chunk_number, chunk) in frame.index().chunks().enumerate() {
             let (part, behind) = core::mem::take(&mut rest).split_at_mut(chunk.len() as usize);
             rest = behind;
-            tasks.push((number, frame.bytes(), chunk_number, chunk, part));
+            tasks.push((number, frame, chunk_number, chunk.scratch_len(), part));
         }
     }
     let run_len = run_len(tasks.len());
     tasks.into_par_iter().with_min_len(run_len).try_for_each_init(
         DecodeScratch::new,
-        |scratch, (number, bytes, chunk_number, chunk, part)| {
-            let needed = chunk.scratch_len();
+        |scratch, (number, frame, chunk_number, needed, part)| {
             scratch
                 .with_len(needed)
-                .and_then(|mut scratch| decode_in_memory(&chunk, bytes, part, &mut scratch))
-                .map_err(|error| error.in_chunk(chunk_number).in_frame(number))
+                .and_then(|mut scratch| frame.decode_chunk(chunk_number, part, &mut scratch))
+                .map_err(|error| error.in_frame(number))
         },
     )?;
     Ok(needed as usize)

@@ -7,12 +7,13 @@ mod data;
 use std::io::{Read, Write};
 
 use zipnn::{
-    DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, Form, Limits, Options,
-    delta,
+    DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, Form, FramePosition,
+    Limits, Options, delta,
 };
 
 /// No damaged file may make this test slow: what it promises is never believed beyond this.
-const LIMITS: Limits = Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20 };
+const LIMITS: Limits =
+    Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
 
 /// A small file, and where in it frames end.
 struct Sample {
@@ -231,7 +232,7 @@ fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
     let small = Options::new(DType::BF16);
     let mut frame = vec![0; zipnn::compress_bound(2, &small)];
     let scratch = &mut zipnn::EncodeScratch::new();
-    zipnn::compress_frame_into(&[0; 2], &mut frame, &small, scratch).unwrap();
+    zipnn::compress_frame_into(&[0; 2], &mut frame, &small, FramePosition::FIRST, scratch).unwrap();
     frame.truncate(zipnn::HEADER_LEN);
     frame[14] = 62;
     let chunks = decoded_len.div_ceil(1 << 62);

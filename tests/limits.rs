@@ -9,7 +9,9 @@ mod golden;
 use std::io::Read;
 
 use allocation_counter::measure;
-use zipnn::{DType, DecodeErrorKind, DecodeScratch, Decoder, Form, Header, Limits, Options};
+use zipnn::{
+    DType, DecodeErrorKind, DecodeScratch, Decoder, Form, FramePosition, Header, Limits, Options,
+};
 
 /// What every decoder takes whatever the input: tables, and the first block of a reader.
 const BASE: u64 = 256 << 10;
@@ -151,7 +153,14 @@ fn the_limit_counts_over_all_frames() {
     let mut file = Vec::new();
     for _ in 0..3 {
         let mut dst = vec![0; zipnn::compress_bound(1000, &options)];
-        let len = frame(&[1; 1000], &mut dst, &options, &mut zipnn::EncodeScratch::new()).unwrap();
+        let len = frame(
+            &[1; 1000],
+            &mut dst,
+            &options,
+            FramePosition::FIRST,
+            &mut zipnn::EncodeScratch::new(),
+        )
+        .unwrap();
         file.extend_from_slice(&dst[..len]);
     }
     let limits = Limits { decoded_bytes: 2500, ..Limits::default() };

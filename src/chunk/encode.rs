@@ -8,6 +8,8 @@ use crate::plane::{self, Layout, MAX_PLANES};
 #[derive(Default)]
 pub struct EncodeScratch {
     planes: [PlaneEncoder; MAX_PLANES],
+    /// Of the chunks of the frame that is being written.
+    pub(crate) checksums: alloc::vec::Vec<u64>,
     tables: Tables,
 }
 

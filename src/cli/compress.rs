@@ -1,6 +1,9 @@
 //! `zipnn compress`.
 
-use zipnn::{Delta, EncodeScratch, Options, compress_bound, compress_frame_into, delta};
+use zipnn::{
+    Delta, Directory, EncodeError, EncodeScratch, FramePosition, Options, compress_bound,
+    compress_frame_into, delta,
+};
 
 use super::args::{Compress, Files};
 use super::decode;
@@ -28,14 +31,23 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
         base.check_len(input.len(), source)?;
     }
     let dtype = dtype::choose(arguments.dtype, &mut input, base.as_mut())?;
-    let mut options = Options::new(dtype);
-    if base.is_some() {
+    let has_annexes = !arguments.plain;
+    let mut options = Options::new(dtype).checksums(has_annexes).index(has_annexes);
+    if let Some(base) = &mut base {
         options = options.delta(Delta::File);
+        if has_annexes && let Some(id) = base.identify()? {
+            options = options.base(id);
+        }
     }
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(source.to_string(), input.len(), files.quiet);
     let metadata = input.metadata().cloned();
-    let read = write_frames(input, base, options, files, &mut output, &mut progress)?;
+    let frames = write_frames(input, base, options, files, &mut output, &mut progress)?;
+    if has_annexes {
+        let delta = if files.delta.is_some() { Delta::File } else { Delta::None };
+        output.write(&frames.to_frame(delta))?;
+    }
+    let read = frames.decoded_len();
     let summary = transfer::summary(&progress, source, read, &output, read);
     drop(progress);
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
@@ -49,12 +61,35 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
 #[derive(Default)]
 struct Job {
     input: Vec<u8>,
-    base: Vec<u8>,
+    /// The part of the base that goes with it.
+    base: Option<Vec<u8>>,
     frame: Vec<u8>,
     frame_len: usize,
+    position: FramePosition,
 }
 
-/// Compresses the input, frame by frame. Returns its length.
+impl Job {
+    fn compress(
+        &mut self,
+        options: &Options,
+        scratch: &mut EncodeScratch,
+    ) -> Result<(), EncodeError> {
+        let bound = compress_bound(self.input.len(), options);
+        if self.frame.len() < bound {
+            self.frame.resize(bound, 0);
+        }
+        let (input, frame, position) = (&self.input, &mut self.frame, self.position);
+        self.frame_len = match &mut self.base {
+            None => compress_frame_into(input, frame, options, position, scratch)?,
+            Some(part) => {
+                delta::compress_frame_into(input, part, frame, options, position, scratch)?
+            }
+        };
+        Ok(())
+    }
+}
+
+/// Compresses the input, frame by frame, and tells of the frames.
 fn write_frames(
     mut input: Input,
     mut base: Option<Base>,
@@ -62,10 +97,10 @@ fn write_frames(
     files: &Files,
     output: &mut Output,
     progress: &mut Progress,
-) -> Result<u64, Failure> {
+) -> Result<Directory, Failure> {
     let subject = input.place().clone();
-    let mut read_len = 0;
-    let mut is_first = true;
+    let mut directory = Directory::new();
+    let mut position = FramePosition::FIRST;
     let read = move |job: &mut Job| {
         job.input.clear();
         let len = input
@@ -75,28 +110,28 @@ fn write_frames(
             if len == 0 {
                 base.finish(input.place())?;
             }
-            base.read(len, &mut job.base, input.place())?;
+            base.read(len, job.base.get_or_insert_default(), input.place())?;
         }
+        job.position = position;
+        position = position.after(len);
         // A file has at least one frame.
-        let was_first = std::mem::replace(&mut is_first, false);
-        Ok(len > 0 || was_first)
+        Ok(len > 0 || job.position.is_first)
     };
     let work = move |job: &mut Job, scratch: &mut EncodeScratch| {
-        delta::apply(&mut job.input, &job.base);
-        let bound = compress_bound(job.input.len(), &options);
-        if job.frame.len() < bound {
-            job.frame.resize(bound, 0);
-        }
-        job.frame_len = compress_frame_into(&job.input, &mut job.frame, &options, scratch)
-            .map_err(|error| Failure::encoding(&subject, error))?;
-        Ok(())
+        job.compress(&options, scratch).map_err(|error| Failure::encoding(&subject, error))
     };
     let write = |job: &mut Job| {
-        output.write(&job.frame[..job.frame_len])?;
-        read_len += job.input.len() as u64;
-        progress.add(job.input.len() as u64);
+        let frame = &job.frame[..job.frame_len];
+        output.write(frame)?;
+        let decoded_len = job.input.len() as u64;
+        directory.push(frame.len() as u64, decoded_len).ok_or_else(|| too_long(output))?;
+        progress.add(decoded_len);
         Ok(())
     };
     pipeline::run(files.threads.count(), read, work, write)?;
-    Ok(read_len)
+    Ok(directory)
+}
+
+fn too_long(output: &Output) -> Failure {
+    Failure::new(output.place(), "would be longer than any file can be")
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Limits, delta, legacy};
+use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Limits, delta, legacy};
 
 use super::args::Files;
 use super::failure::Failure;
@@ -22,8 +22,21 @@ pub struct Totals {
     pub stored: u64,
     /// Bytes that it decodes to.
     pub decoded: u64,
+    /// Chunks that have been compared with their checksums.
+    pub checksums: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
+}
+
+/// How much of a file is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Nothing but what cannot be decoded.
+    None,
+    /// What decoded data has to be.
+    Decoded,
+    /// That, and what is stored.
+    Stored,
 }
 
 /// A compressed file that is about to be decoded.
@@ -32,14 +45,16 @@ pub struct Decoding {
     metadata: Option<Metadata>,
     opened: Opened,
     base: Option<Base>,
+    checks: Checks,
 }
 
 impl Decoding {
     /// Opens a file, and the base if it holds a difference. Only its first header is read.
-    pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
+    pub fn open(source: &Place, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
         let input = Input::open(source)?;
         let metadata = input.metadata().cloned();
-        let opened = Opened::new(input)?;
+        let limits = Limits { verify: checks != Checks::None, ..Limits::default() };
+        let opened = Opened::new(input, limits)?;
         let base = base.map(Base::open).transpose()?;
         let known_len = match &opened {
             Opened::Frames(frames) => frames.known_decoded_len(),
@@ -51,7 +66,7 @@ impl Decoding {
             }
             base.check_len(known_len, source)?;
         }
-        Ok(Self { source: source.clone(), metadata, opened, base })
+        Ok(Self { source: source.clone(), metadata, opened, base, checks })
     }
 
     /// Refuses a file that holds a difference when there is no base.
@@ -88,7 +103,10 @@ impl Decoding {
         mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<Totals, Failure> {
         match self.opened {
-            Opened::Frames(frames) => run_frames(*frames, self.base, threads, progress, write),
+            Opened::Frames(frames) => {
+                let cutter = Cutter::new(*frames, self.base, self.checks);
+                run_frames(cutter, threads, progress, write)
+            }
             Opened::Whole(file) => {
                 let mut decoded =
                     decode_whole(&file).map_err(|error| Failure::decoding(&self.source, error))?;
@@ -102,6 +120,7 @@ impl Decoding {
                 Ok(Totals {
                     stored: file.len() as u64,
                     decoded: decoded.len() as u64,
+                    checksums: 0,
                     trailing: frames::old_trailing_len(&file),
                 })
             }
@@ -123,7 +142,8 @@ fn decode_whole(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
 #[derive(Default)]
 struct Job {
     run: Run,
-    base: Vec<u8>,
+    /// The part of the base that goes with it.
+    base: Option<Vec<u8>>,
     decoded: Vec<u8>,
     decoded_len: usize,
     /// How far the file has been read, in bytes.
@@ -142,9 +162,7 @@ impl Job {
             self.decoded.resize(self.decoded_len, 0);
         }
         let decoded = &mut self.decoded[..self.decoded_len];
-        self.run.decode(decoded, scratch)?;
-        delta::apply(decoded, &self.base);
-        Ok(())
+        self.run.decode(decoded, self.base.as_deref(), scratch)
     }
 }
 
@@ -152,6 +170,7 @@ impl Job {
 struct Cutter {
     frames: Frames,
     base: Option<Base>,
+    checks: Checks,
     frame: Option<OpenFrame>,
     next_chunk: usize,
     /// What follows the only frame, once the end has been reached.
@@ -159,6 +178,11 @@ struct Cutter {
 }
 
 impl Cutter {
+    fn new(frames: Frames, base: Option<Base>, checks: Checks) -> Self {
+        let trailing_len = Arc::default();
+        Self { frames, base, checks, frame: None, next_chunk: 0, trailing_len }
+    }
+
     /// Reads the next run; `false` at the end of the file.
     fn read(&mut self, job: &mut Job) -> Result<bool, Failure> {
         let Some(frame) = self.frame_with_chunks()? else {
@@ -172,12 +196,28 @@ impl Cutter {
         let end = end.min(frame.index.get().chunk_count());
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
         if let Some(base) = &mut self.base {
-            base.read(job.run.decoded_len(), &mut job.base, self.frames.place())?;
+            let part = job.base.get_or_insert_default();
+            base.read(job.run.decoded_len(), part, self.frames.place())?;
         }
         job.position = self.frames.position();
         self.next_chunk = end;
         self.frame = Some(frame);
         Ok(true)
+    }
+
+    /// Checks what can be checked of a frame before it is decoded.
+    fn check(&mut self, frame: &mut OpenFrame) -> Result<(), Failure> {
+        if let (Some(expected), Some(base)) = (frame.base, &mut self.base) {
+            base.check(expected, self.frames.place())?;
+        }
+        if self.frames.first().delta != Delta::None && self.base.is_none() {
+            // They are of the data, and what is decoded is the difference.
+            frame.checksums.clear();
+        }
+        if self.checks == Checks::Stored {
+            self.frames.check_payload(frame)?;
+        }
+        Ok(())
     }
 
     /// The open frame, or the next one that holds any data.
@@ -188,7 +228,8 @@ impl Cutter {
             return Ok(Some(frame));
         }
         self.next_chunk = 0;
-        while let Some(frame) = self.frames.next()? {
+        while let Some(mut frame) = self.frames.next()? {
+            self.check(&mut frame)?;
             let chunks = frame.index.get().chunk_count();
             // A single plane is stored in the order in which it is decoded.
             let is_sequential = frame.index.get().header().dtype.size() == 1;
@@ -204,21 +245,14 @@ impl Cutter {
 }
 
 fn run_frames(
-    frames: Frames,
-    base: Option<Base>,
+    cutter: Cutter,
     threads: usize,
     progress: &mut Progress,
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Totals, Failure> {
-    let subject = frames.place().clone();
-    let trailing_len = Arc::new(AtomicU64::new(0));
-    let mut cutter = Cutter {
-        frames,
-        base,
-        frame: None,
-        next_chunk: 0,
-        trailing_len: Arc::clone(&trailing_len),
-    };
+    let mut cutter = cutter;
+    let subject = cutter.frames.place().clone();
+    let trailing_len = Arc::clone(&cutter.trailing_len);
     let mut totals = Totals::default();
     pipeline::run(
         threads,
@@ -230,6 +264,7 @@ fn run_frames(
             let decoded = &job.decoded[..job.decoded_len];
             write(decoded)?;
             totals.decoded += decoded.len() as u64;
+            totals.checksums += job.run.checksum_count();
             progress.add(job.position.saturating_sub(totals.stored));
             totals.stored = totals.stored.max(job.position);
             Ok(())
@@ -244,8 +279,9 @@ pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Fai
     let different = || Failure::new(compressed.display(), "it decodes to other data");
     let mut input = Input::open_path(plain)?;
     let mut expected = Vec::new();
-    let decoding = Decoding::open(&Place::Path(compressed.to_owned()), files.delta.as_deref())?
-        .require_base()?;
+    let compressed = Place::Path(compressed.to_owned());
+    let decoding =
+        Decoding::open(&compressed, files.delta.as_deref(), Checks::Decoded)?.require_base()?;
     let mut progress = Progress::new("verifying".to_owned(), decoding.file_len(), files.quiet);
     decoding.run(files.threads.count(), &mut progress, |decoded| {
         expected.clear();

@@ -1,7 +1,7 @@
 //! `zipnn decompress`.
 
 use super::args::Decompress;
-use super::decode::{self, Decoding};
+use super::decode::{self, Checks, Decoding};
 use super::failure::{Failure, say};
 use super::names::{self, Direction, Place};
 use super::output::Output;
@@ -14,7 +14,8 @@ pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
     let destination = names::destination(source, files.output.as_deref(), Direction::Decompress)?;
     transfer::check(source, &destination, files)?;
-    let decoding = Decoding::open(source, files.delta.as_deref())?.require_base()?;
+    let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
+    let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), files.quiet);

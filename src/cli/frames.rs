@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use zipnn::{
-    Chunk, DecodeError, DecodeErrorKind, Delta, HEADER_LEN, Header, IndexBuf, Limits, legacy,
+    Annex, BaseId, Chunk, DecodeError, DecodeErrorKind, Delta, HEADER_LEN, Header, IndexBuf,
+    Limits, PayloadCheck, Sequence, legacy,
 };
 
 use super::failure::Failure;
@@ -25,6 +26,8 @@ pub struct Frames {
     /// Where the open frame ends.
     end: u64,
     decoded_len: u64,
+    /// What the frames so far say of the others.
+    sequence: Sequence,
     /// Bytes behind the last frame of a file that says it has only one.
     trailing_len: u64,
     /// Content of the open frame, where it cannot be read piece by piece.
@@ -41,7 +44,7 @@ pub enum Opened {
 
 impl Opened {
     /// Reads the first header.
-    pub fn new(mut input: Input) -> Result<Self, Failure> {
+    pub fn new(mut input: Input, limits: Limits) -> Result<Self, Failure> {
         let mut header = read_header(&mut input)?;
         let first = match Header::parse(&header) {
             Err(DecodeErrorKind::UnsupportedVersion(_)) => {
@@ -62,13 +65,14 @@ impl Opened {
         }
         Ok(Self::Frames(Box::new(Frames {
             input,
-            limits: Limits::default(),
+            limits,
             first,
             header,
             opened: 0,
             start: 0,
             end: 0,
             decoded_len: 0,
+            sequence: Sequence::default(),
             trailing_len: 0,
             content: None,
         })))
@@ -119,12 +123,17 @@ fn may_be_old(header: &Header) -> bool {
     matches!(header.version, [0, 3, 0 | 1])
 }
 
-/// A frame whose index has been read.
+/// A frame whose index and annex have been read.
 pub struct OpenFrame {
     /// Its number in the file.
     pub number: u64,
     /// Its index.
     pub index: IndexBuf,
+    /// The checksums of its chunks, if it has any.
+    pub checksums: Vec<u64>,
+    /// Which base the file needs.
+    pub base: Option<BaseId>,
+    payload_check: Option<PayloadCheck>,
 }
 
 impl Frames {
@@ -188,10 +197,43 @@ impl Frames {
         // The length of the frame is only a promise. What earns output is content.
         let content_len = index.get().content_len();
         self.limits.check(header.decoded_len, content_len, self.decoded_len)?;
-        self.decoded_len += header.decoded_len;
         self.content = None;
+        let slack = if self.limits.verify { self.read_annex(&index)? } else { Vec::new() };
+        let annex = Annex::parse(&slack)?;
+        if self.limits.verify {
+            index.check_annex(&annex)?;
+            self.sequence.push(header.frame_len, header.decoded_len, &annex)?;
+        }
+        self.decoded_len += header.decoded_len;
         self.opened += 1;
-        Ok(Some(OpenFrame { number: self.opened - 1, index }))
+        Ok(Some(OpenFrame {
+            number: self.opened - 1,
+            checksums: annex.checksums().collect(),
+            base: annex.base(),
+            payload_check: annex.payload_check(),
+            index,
+        }))
+    }
+
+    /// The annex of the frame that is being opened; nothing where its slack holds anything else.
+    fn read_annex(&mut self, index: &IndexBuf) -> Result<Vec<u8>, Fault> {
+        let content_len = index.get().content_len();
+        let slack_len = index.get().header().frame_len - content_len;
+        let mut annex = Vec::new();
+        if slack_len == 0 {
+            return Ok(annex);
+        }
+        self.hold_content(index)?;
+        self.input.go_to(self.start + content_len)?;
+        let magic_len = slack_len.min(Annex::MAGIC.len() as u64);
+        let mut have = self.input.read_up_to(magic_len, &mut annex)?;
+        if annex == Annex::MAGIC {
+            have += self.input.read_up_to(slack_len - magic_len, &mut annex)?;
+            if have < slack_len {
+                return Err(truncated(content_len + slack_len, content_len + have));
+            }
+        }
+        Ok(annex)
     }
 
     /// The header of the next frame, which is kept as bytes, too.
@@ -207,11 +249,13 @@ impl Frames {
         }
         if !self.first.streaming {
             self.trailing_len = self.input.count_rest()?;
+            self.sequence.end()?;
             return Ok(None);
         }
         self.start = self.end;
         self.header.clear();
         if self.input.read_up_to(HEADER_LEN as u64, &mut self.header)? == 0 {
+            self.sequence.end()?;
             return Ok(None);
         }
         Ok(Some(Header::parse_following(&self.header)?))
@@ -219,26 +263,52 @@ impl Frames {
 
     /// Makes ready for reading parts of the content in any order, if the file is not.
     pub fn keep_content(&mut self, frame: &OpenFrame) -> Result<(), Failure> {
-        if self.input.is_seekable() {
+        self.hold_content(&frame.index).map_err(|fault| self.failure(fault, frame))
+    }
+
+    fn hold_content(&mut self, index: &IndexBuf) -> Result<(), Fault> {
+        if self.input.is_seekable() || self.content.is_some() {
             return Ok(());
         }
-        let index = frame.index.get();
-        let prefix_len = frame.index.prefix_len();
-        let needed = index.content_len() - prefix_len;
+        let content_len = index.get().content_len();
+        let needed = content_len - index.prefix_len();
         let mut content = Vec::new();
-        let have = self
-            .input
-            .read_up_to(needed, &mut content)
-            .map_err(|error| self.input.failure(error))?;
+        let have = self.input.read_up_to(needed, &mut content)?;
         if have < needed {
-            let error = DecodeError::from(DecodeErrorKind::Truncated {
-                needed: index.content_len(),
-                have: prefix_len + have,
-            });
-            return Err(Failure::decoding(self.input.place(), error.in_frame(frame.number)));
+            return Err(truncated(content_len, index.prefix_len() + have));
         }
         self.content = Some(content);
         Ok(())
+    }
+
+    /// Reads the payload as it is stored, and checks it.
+    pub fn check_payload(&mut self, frame: &OpenFrame) -> Result<(), Failure> {
+        self.try_check_payload(frame).map_err(|fault| self.failure(fault, frame))
+    }
+
+    fn try_check_payload(&mut self, frame: &OpenFrame) -> Result<(), Fault> {
+        /// Bytes that are read at a time.
+        const PART: usize = 1 << 18;
+        let Some(mut check) = frame.payload_check.clone() else { return Ok(()) };
+        self.hold_content(&frame.index)?;
+        let mut part = Vec::new();
+        let mut at = frame.index.prefix_len();
+        let end = frame.index.get().content_len();
+        while at < end {
+            let next = end.min(at + PART as u64);
+            part.clear();
+            self.read(frame, at..next, &mut part)?;
+            check.update(&part);
+            at = next;
+        }
+        Ok(check.finish()?)
+    }
+
+    fn failure(&self, fault: Fault, frame: &OpenFrame) -> Failure {
+        match fault {
+            Fault::Decode(error) => Failure::decoding(self.place(), error.in_frame(frame.number)),
+            Fault::Io(error) => self.input.failure(error),
+        }
     }
 
     /// Appends a part of the open frame to `bytes`.
@@ -328,7 +398,10 @@ impl Run {
         self.frame = frame.number;
         self.first = numbers.start as u64;
         self.chunks.clear();
-        self.chunks.extend(numbers.filter_map(|number| index.chunk(number)));
+        self.chunks.extend(numbers.filter_map(|number| {
+            let checksum = frame.checksums.get(number).copied();
+            Some(index.chunk(number)?.with_checksum(checksum))
+        }));
         self.stored.clear();
         self.shifts.clear();
         let Some(first) = self.chunks.first() else { return Ok(()) };
@@ -360,10 +433,17 @@ impl Run {
         self.chunks.iter().map(Chunk::len).sum()
     }
 
-    /// Decodes the chunks into `decoded`, which has that length.
+    /// How many of the chunks have checksums.
+    pub fn checksum_count(&self) -> u64 {
+        self.chunks.iter().filter_map(Chunk::checksum).count() as u64
+    }
+
+    /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
+    /// length, if there is one.
     pub fn decode(
         &self,
         mut decoded: &mut [u8],
+        mut base: Option<&[u8]>,
         scratch: &mut zipnn::DecodeScratch,
     ) -> Result<(), DecodeError> {
         let mut stored = Vec::with_capacity(self.shifts.len());
@@ -373,11 +453,17 @@ impl Run {
                 let place = |offset: u64| offset.wrapping_add(shift) as usize;
                 &self.stored[place(range.start)..place(range.end)]
             }));
-            let (part, rest) = decoded.split_at_mut(chunk.len() as usize);
+            let len = chunk.len() as usize;
+            let (part, rest) = decoded.split_at_mut(len);
             decoded = rest;
+            let base_part = base.map(|base| &base[..len]);
+            base = base.map(|base| &base[len..]);
             scratch
                 .with_len(chunk.scratch_len())
-                .and_then(|mut scratch| chunk.decode(&stored, part, &mut scratch))
+                .and_then(|mut scratch| match base_part {
+                    Some(base) => chunk.decode_delta(&stored, base, part, &mut scratch),
+                    None => chunk.decode(&stored, part, &mut scratch),
+                })
                 .map_err(|error| error.in_chunk(number).in_frame(self.frame))?;
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! What is read: files in which one can jump about, and pipes.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use zipnn::{BaseId, DecodeErrorKind};
 
 use super::failure::Failure;
 use super::names::Place;
@@ -167,6 +169,29 @@ impl Base {
     /// Its bytes at any place, for samples.
     pub fn input(&mut self) -> &mut Input {
         &mut self.input
+    }
+
+    /// Which base it is. `None` for a pipe, which can be read only once.
+    pub fn identify(&mut self) -> Result<Option<BaseId>, Failure> {
+        let Inner::File(reader) = &mut self.input.inner else { return Ok(None) };
+        let at = self.input.at;
+        let id = BaseId::read(&mut *reader)
+            .and_then(|id| reader.seek(SeekFrom::Start(at)).map(|_| id))
+            .map_err(|error| self.input.failure(error))?;
+        Ok(Some(id))
+    }
+
+    /// Refuses a base that is not the one that a file needs. That of a pipe shows only when data
+    /// does not have its checksum.
+    pub fn check(&mut self, expected: BaseId, subject: &Place) -> Result<(), Failure> {
+        let Some(found) = self.identify()? else { return Ok(()) };
+        if found == expected {
+            return Ok(());
+        }
+        Err(Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).hint(format_args!(
+            "{} is not it; name the file against which the difference was made with --delta",
+            self.input.place()
+        )))
     }
 
     /// Refuses a base that is known to have another length than the data.

@@ -86,6 +86,15 @@ pub enum Delta {
 }
 
 impl Delta {
+    /// Itself, or a difference to bytes where it is none.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn or_bytes(self) -> Self {
+        match self {
+            Self::None => Self::Bytes,
+            Self::Bytes | Self::File => self,
+        }
+    }
+
     #[cfg(feature = "alloc")]
     const fn code(self) -> u8 {
         match self {

@@ -9,6 +9,8 @@ use core::fmt;
 
 use super::header::{HEADER_LEN, Header};
 use super::shape::Shape;
+#[cfg(feature = "alloc")]
+use crate::annex::Annex;
 use crate::chunk::{Chunk, Method, Piece, method};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::plane::MAX_PLANES;
@@ -162,6 +164,11 @@ impl<'a> FrameIndex<'a> {
         self.checked.chunks
     }
 
+    /// Bytes of header, shape and index: where the payload begins.
+    pub fn prefix_len(&self) -> u64 {
+        self.checked.plane_starts[0]
+    }
+
     /// Bytes of the frame that carry data. What follows up to the frame's length is slack.
     pub fn content_len(&self) -> u64 {
         self.checked.content_len
@@ -180,7 +187,7 @@ impl<'a> FrameIndex<'a> {
                     range: start + before..start + self.end(plane, chunk),
                 };
             }
-            Chunk { layout, len: self.chunk_decoded_len(chunk), pieces }
+            Chunk { layout, len: self.chunk_decoded_len(chunk), pieces, checksum: None }
         })
     }
 
@@ -270,6 +277,13 @@ impl IndexBuf {
         }
     }
 
+    /// The index of the frame that `bytes` begin with.
+    pub(crate) fn parse(header: Header, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let index = FrameIndex::parse_behind(header, bytes)?;
+        let bytes = bytes[..index.prefix_len() as usize].to_vec();
+        Ok(Self { checked: index.checked(), bytes })
+    }
+
     /// The index.
     pub fn get(&self) -> FrameIndex<'_> {
         self.checked.with_bytes(&self.bytes)
@@ -278,6 +292,15 @@ impl IndexBuf {
     /// Bytes of header, shape and index: where the payload begins.
     pub fn prefix_len(&self) -> u64 {
         self.bytes.len() as u64
+    }
+
+    /// Checks an annex, which has been read from the same frame, against header, shape and index.
+    ///
+    /// # Errors
+    ///
+    /// `ChecksumMismatch`, or `InvalidAnnex` if there is not one checksum for each chunk.
+    pub fn check_annex(&self, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
+        annex.check_prefix(&self.bytes, self.checked.chunks)
     }
 }
 

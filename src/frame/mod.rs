@@ -11,14 +11,18 @@ pub use index::FrameIndex;
 #[cfg(feature = "alloc")]
 pub use index::IndexBuf;
 pub use shape::Shape;
+#[cfg(feature = "alloc")]
+pub use write::FramePosition;
 
 use core::fmt;
 
+use crate::annex::Annex;
 use crate::chunk::{Chunk, Scratch};
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::huffman::Table;
 use crate::plane::MAX_PLANES;
+use crate::sequence::Sequence;
 
 /// A whole frame in memory, checked once: after [`Self::parse`] nothing in it can be out of range.
 ///
@@ -39,6 +43,7 @@ use crate::plane::MAX_PLANES;
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     index: FrameIndex<'a>,
+    annex: Annex<'a>,
     bytes: &'a [u8],
 }
 
@@ -53,11 +58,13 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     ///
-    /// What [`FrameIndex::parse`] finds, and `Truncated` if the frame is longer than `bytes`.
+    /// What [`FrameIndex::parse`] and [`Annex::parse`] find, `ChecksumMismatch`, and `Truncated` if
+    /// the frame is longer than `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        Self::parse_behind(Header::parse(bytes)?, bytes)
+        Self::parse_behind(Header::parse(bytes)?, bytes)?.with_annex()
     }
 
+    /// The frame as the original sees it: without its annex.
     fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let index = FrameIndex::parse_behind(header, bytes)?;
         let needed = index.header().frame_len;
@@ -66,7 +73,39 @@ impl<'a> Frame<'a> {
             .ok()
             .and_then(|len| bytes.get(..len))
             .ok_or(DecodeErrorKind::Truncated { needed, have })?;
-        Ok(Self { index, bytes })
+        Ok(Self { index, annex: Annex::default(), bytes })
+    }
+
+    fn with_annex(self) -> Result<Self, DecodeError> {
+        let annex = Annex::parse(self.slack())?;
+        let prefix = &self.bytes[..self.index.prefix_len() as usize];
+        annex.check_prefix(prefix, self.chunk_count())?;
+        Ok(Self { annex, ..self })
+    }
+
+    /// The same without its annex, as the original sees it: nothing is verified.
+    #[must_use]
+    pub fn without_annex(self) -> Self {
+        Self { annex: Annex::default(), ..self }
+    }
+
+    /// The records behind the content.
+    pub fn annex(&self) -> &Annex<'a> {
+        &self.annex
+    }
+
+    /// The coded planes.
+    pub fn payload(&self) -> &'a [u8] {
+        let range = self.index.prefix_len()..self.index.content_len();
+        &self.bytes[range.start as usize..range.end as usize]
+    }
+
+    /// The chunk of this number, if there is one, with its checksum. In a difference the checksum
+    /// is not of what the frame holds, and left out.
+    pub fn chunk(&self, number: usize) -> Option<Chunk> {
+        let chunk = self.index.chunk(number)?;
+        let is_data = self.index.header().delta == Delta::None;
+        Some(chunk.with_checksum(self.annex.checksum(number).filter(|_| is_data)))
     }
 
     /// Header, shape and index.
@@ -104,8 +143,7 @@ impl<'a> Frame<'a> {
         self.index.scratch_len()
     }
 
-    /// Decodes the chunk of this number, from [`FrameIndex::chunk`], into `dst` of exactly its
-    /// length.
+    /// Decodes the chunk of this number, from [`Self::chunk`], into `dst` of exactly its length.
     ///
     /// # Errors
     ///
@@ -116,8 +154,9 @@ impl<'a> Frame<'a> {
         dst: &mut [u8],
         scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        let chunk = self.index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
-        decode_in_memory(&chunk, self.bytes, dst, scratch)
+        let chunk = self.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
+        chunk
+            .decode(&stored(&chunk, self.bytes), dst, scratch)
             .map_err(|error| error.in_chunk(number as u64))
     }
 
@@ -148,18 +187,13 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Decodes a chunk of the frame in `frame`, which has been checked to hold all of it.
-pub(crate) fn decode_in_memory(
-    chunk: &Chunk,
-    frame: &[u8],
-    dst: &mut [u8],
-    scratch: &mut Scratch<'_, impl Table>,
-) -> Result<(), DecodeError> {
+/// What is stored of a chunk in the bytes of its frame, which are known to hold all of it.
+pub(crate) fn stored<'f>(chunk: &Chunk, frame: &'f [u8]) -> [&'f [u8]; MAX_PLANES] {
     let mut stored = [&[][..]; MAX_PLANES];
     for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {
         *stored = &frame[range.start as usize..range.end as usize];
     }
-    chunk.decode(&stored, dst, scratch)
+    stored
 }
 
 /// The frames of a file in memory, in order.
@@ -170,6 +204,8 @@ pub(crate) fn decode_in_memory(
 pub struct Frames<'a> {
     rest: &'a [u8],
     number: u64,
+    /// What the frames so far say of the others, where that is verified.
+    sequence: Option<Sequence>,
 }
 
 impl fmt::Debug for Frames<'_> {
@@ -181,7 +217,35 @@ impl fmt::Debug for Frames<'_> {
 impl<'a> Frames<'a> {
     /// The frames of `file`, which is never without one.
     pub fn new(file: &'a [u8]) -> Self {
-        Self { rest: file, number: 0 }
+        Self { rest: file, number: 0, sequence: Some(Sequence::default()) }
+    }
+
+    /// The same without their annexes, as the original sees them: nothing is verified.
+    pub fn without_annexes(file: &'a [u8]) -> Self {
+        Self { sequence: None, ..Self::new(file) }
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn with_verification(file: &'a [u8], verify: bool) -> Self {
+        if verify { Self::new(file) } else { Self::without_annexes(file) }
+    }
+
+    fn read(&mut self) -> Result<Frame<'a>, DecodeError> {
+        let header = match self.number {
+            0 => Header::parse(self.rest)?,
+            _ => Header::parse_following(self.rest)?,
+        };
+        let frame = Frame::parse_behind(header, self.rest)?;
+        let Some(sequence) = &mut self.sequence else { return Ok(frame) };
+        let frame = frame.with_annex()?;
+        sequence.push(header.frame_len, header.decoded_len, &frame.annex)?;
+        Ok(frame)
+    }
+
+    /// The error that the file ends too early, once.
+    fn end(&mut self) -> Option<DecodeError> {
+        let kind = self.sequence.take()?.end().err()?;
+        Some(DecodeError::from(kind).in_frame(self.number))
     }
 }
 
@@ -190,16 +254,12 @@ impl<'a> Iterator for Frames<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() && self.number > 0 {
-            return None;
+            return self.end().map(Err);
         }
-        let header = match self.number {
-            0 => Header::parse(self.rest),
-            _ => Header::parse_following(self.rest),
-        };
-        let frame = header
-            .map_err(DecodeError::from)
-            .and_then(|header| Frame::parse_behind(header, self.rest))
-            .map_err(|error| error.in_frame(self.number));
+        let frame = self.read().map_err(|error| error.in_frame(self.number));
+        if frame.is_err() {
+            self.sequence = None;
+        }
         self.rest = match &frame {
             Ok(frame) if self.number > 0 || frame.index.header().streaming => {
                 &self.rest[frame.bytes.len()..]

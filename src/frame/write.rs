@@ -3,10 +3,38 @@
 use super::header::{Form, HEADER_LEN, Header};
 use super::index::tables_len;
 use super::shape;
+use crate::annex::write as annex;
+use crate::checksum::checksum;
 use crate::chunk::encode::{self, EncodeScratch, Stored};
 use crate::error::EncodeError;
 use crate::options::Options;
 use crate::plane::{Layout, MAX_PLANES};
+
+/// Where in its file a frame stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FramePosition {
+    /// Whether the file begins with it.
+    pub is_first: bool,
+    /// Bytes of data in the frames before it.
+    pub decoded_offset: u64,
+}
+
+impl Default for FramePosition {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
+impl FramePosition {
+    /// That of the first frame.
+    pub const FIRST: Self = Self { is_first: true, decoded_offset: 0 };
+
+    /// That of the frame behind this one, which holds `len` bytes of data.
+    #[must_use]
+    pub const fn after(self, len: u64) -> Self {
+        Self { is_first: false, decoded_offset: self.decoded_offset.saturating_add(len) }
+    }
+}
 
 /// What kind of frame is written around the data.
 #[derive(Debug, Clone, Copy)]
@@ -15,13 +43,25 @@ pub(crate) struct Envelope<'a> {
     /// Dimensions, for any form but bytes.
     pub(crate) shape: &'a [u64],
     pub(crate) streaming: bool,
+    pub(crate) position: FramePosition,
+    /// What the checksums are of, where that is not what is coded: the data of a difference.
+    pub(crate) plain: Option<&'a [u8]>,
 }
 
-impl Envelope<'_> {
+impl<'a> Envelope<'a> {
     /// The only frame of a file of bytes.
-    pub(crate) const BYTES: Self = Self { form: Form::Bytes, shape: &[], streaming: false };
+    pub(crate) const BYTES: Self = Self {
+        form: Form::Bytes,
+        shape: &[],
+        streaming: false,
+        position: FramePosition::FIRST,
+        plain: None,
+    };
+
     /// One of several frames of a file of bytes.
-    pub(crate) const STREAMING: Self = Self { streaming: true, ..Self::BYTES };
+    pub(crate) const fn streaming(position: FramePosition, plain: Option<&'a [u8]>) -> Self {
+        Self { streaming: true, position, plain, ..Self::BYTES }
+    }
 
     fn shape_len(&self) -> usize {
         if self.form == Form::Bytes { 0 } else { shape::encoded_len(self.shape) }
@@ -40,6 +80,8 @@ pub(crate) struct Geometry {
     pub(crate) payload_at: usize,
     /// Length of each plane over all chunks, uncoded.
     pub(crate) plane_lens: [usize; MAX_PLANES],
+    /// Bytes of the annex behind the content.
+    annex_len: usize,
 }
 
 impl Geometry {
@@ -58,12 +100,14 @@ impl Geometry {
             full * in_chunk(chunk_len) + in_chunk(len % chunk_len)
         });
         let payload_at = tables_at.saturating_add(tables_len(layout, chunks));
-        Self { layout, chunk_len, chunks, tables_at, payload_at, plane_lens }
+        let annex_len = annex::annex_len(chunks, options, envelope);
+        Self { layout, chunk_len, chunks, tables_at, payload_at, plane_lens, annex_len }
     }
 
     /// Most bytes that the frame can take, or that memory has.
     pub(crate) fn bound(&self) -> usize {
-        self.plane_lens.iter().fold(self.payload_at, |sum, &len| sum.saturating_add(len))
+        let around = self.payload_at.saturating_add(self.annex_len);
+        self.plane_lens.iter().fold(around, |sum, &len| sum.saturating_add(len))
     }
 
     /// Length of a plane of a chunk, uncoded, in a frame of `len` decoded bytes.
@@ -100,7 +144,12 @@ pub(crate) fn compress_frame(
     let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);
     let mut regions = geometry.plane_regions(payload);
     let mut filled = [0; MAX_PLANES];
+    let mut checksums = core::mem::take(&mut scratch.checksums);
+    checksums.clear();
+    let plain = if options.checksums { envelope.plain.unwrap_or(src) } else { &[] };
+    let mut plain = plain.chunks(geometry.chunk_len);
     for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
+        checksums.extend(plain.next().map(checksum));
         let mut starts = filled.into_iter();
         let outputs =
             regions.each_mut().map(|region| &mut region[starts.next().unwrap_or_default()..]);
@@ -119,8 +168,9 @@ pub(crate) fn compress_frame(
         end += filled;
         region += uncoded;
     }
-    finish(src.len(), end, dst, options, envelope);
-    Ok(end)
+    let len = finish(src.len(), end, &geometry, &checksums, dst, options, envelope);
+    scratch.checksums = checksums;
+    Ok(len)
 }
 
 /// Checks the arguments of a writer and works out where everything goes.
@@ -156,14 +206,18 @@ fn check_shape(len: usize, options: &Options, envelope: &Envelope) -> Result<(),
     Ok(())
 }
 
-/// Writes the header and the shape of a frame of `frame_len` bytes.
+/// Writes the header and the shape of a frame of `content_len` bytes of content, and the annex
+/// behind them, with the checksums of the chunks. Returns the length of the frame.
 pub(crate) fn finish(
     decoded_len: usize,
-    frame_len: usize,
+    content_len: usize,
+    geometry: &Geometry,
+    checksums: &[u64],
     dst: &mut [u8],
     options: &Options,
     envelope: &Envelope,
-) {
+) -> usize {
+    let frame_len = content_len + geometry.annex_len;
     let header = Header {
         form: envelope.form,
         delta: options.delta,
@@ -177,6 +231,10 @@ pub(crate) fn finish(
     if envelope.form != Form::Bytes {
         shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
     }
+    let (content, behind) = dst.split_at_mut(content_len);
+    let annex = &mut behind[..geometry.annex_len];
+    annex::write(content, geometry.payload_at, checksums, options, envelope, annex);
+    frame_len
 }
 
 /// The index of a frame while it is written, chunk by chunk in order.

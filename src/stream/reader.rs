@@ -2,32 +2,128 @@
 
 use core::fmt;
 use core::ops::Range;
-use std::io::{self, Read};
+use std::io::{self, Empty, Read, Seek, SeekFrom};
 use std::vec::Vec;
 
+use super::read_base;
+use crate::annex::{Annex, BaseId};
 use crate::chunk::{Chunk, DecodeScratch};
+use crate::delta;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::{Delta, HEADER_LEN, Header, IndexBuf};
 use crate::limits::Limits;
 use crate::memory::zeroed;
 use crate::plane::MAX_PLANES;
+use crate::sequence::Sequence;
 
 /// Decompresses what it reads from another reader, chunk by chunk.
 ///
-/// It keeps one compressed frame in memory; of a frame with a single plane, only one chunk.
-/// Reading ends with the last frame; a file that is cut short is an error, never an end.
+/// It keeps one compressed frame in memory; of a frame with a single plane and nothing to verify,
+/// only one chunk. Reading ends with the last frame; a file that is cut short is an error, never an
+/// end. A chunk whose checksum differs is an error, and none of its bytes are handed out.
 ///
 /// Errors are [`io::Error`]s around a [`DecodeError`], or the inner reader's own.
-pub struct Decoder<R> {
+pub struct Decoder<R>(Engine<R, Empty>);
+
+impl<R: Read> Decoder<R> {
+    /// A decoder of the file that `inner` reads. Reads the beginning of the first frame.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, and `BaseRequired` for a file that holds a difference: use
+    /// [`DeltaDecoder`](crate::delta::DeltaDecoder) for those.
+    pub fn new(inner: R, limits: Limits) -> io::Result<Self> {
+        let engine = Engine::open(inner, None, limits)?;
+        match engine.first.delta {
+            Delta::None => Ok(Self(engine)),
+            _ => Err(DecodeError::from(DecodeErrorKind::BaseRequired).into()),
+        }
+    }
+
+    /// The header of the first frame.
+    pub fn header(&self) -> &Header {
+        &self.0.first
+    }
+
+    /// The inner reader. Reading from it tears the file apart.
+    pub fn get_ref(&self) -> &R {
+        &self.0.inner
+    }
+
+    /// The inner reader: at the end of the file, once reading has come to an end.
+    pub fn into_inner(self) -> R {
+        self.0.inner
+    }
+}
+
+impl<R: Read> Read for Decoder<R> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        self.0.read(output)
+    }
+}
+
+impl<R> fmt::Debug for Decoder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt("Decoder", f)
+    }
+}
+
+/// Decompresses a file that holds the difference to a base, as [`Decoder`] does.
+pub struct DeltaDecoder<R, B>(Engine<R, B>);
+
+impl<R: Read, B: Read + Seek> DeltaDecoder<R, B> {
+    /// A decoder of the file that `inner` reads. Where the file says which base it needs, `base` is
+    /// read twice from where it stands: first to see whether it is that one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::new`], `NotADelta`, `BaseLength` and `WrongBase`, and those of the base.
+    pub fn new(inner: R, mut base: B, limits: Limits) -> io::Result<Self> {
+        let start = base.stream_position()?;
+        let mut engine = Engine::open(inner, Some(base), limits)?;
+        if engine.first.delta == Delta::None {
+            return Err(DecodeError::from(DecodeErrorKind::NotADelta).into());
+        }
+        if let (Some(expected), Some(base)) = (engine.frame.base, &mut engine.base) {
+            let found = BaseId::read(&mut *base)?;
+            delta::check_base(expected, found).map_err(DecodeError::from)?;
+            base.seek(SeekFrom::Start(start))?;
+        }
+        Ok(Self(engine))
+    }
+}
+
+impl<R: Read, B: Read> Read for DeltaDecoder<R, B> {
+    /// `BaseTooShort` and `BaseTooLong`, besides what [`Decoder`] returns.
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        self.0.read(output)
+    }
+}
+
+impl<R, B> fmt::Debug for DeltaDecoder<R, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt("DeltaDecoder", f)
+    }
+}
+
+/// What both decoders do.
+struct Engine<R, B> {
     inner: R,
+    base: Option<B>,
+    /// The part of the base that goes with a chunk.
+    base_part: Vec<u8>,
     limits: Limits,
     scratch: DecodeScratch,
     first: Header,
     /// What is being decoded.
     frame: OpenFrame,
     frame_number: u64,
+    /// What the frames so far say of the others.
+    sequence: Sequence,
     /// What the frames so far decode to, in bytes.
     decoded_len: u64,
+    /// What has been decoded of that.
+    decoded_so_far: u64,
     /// A decoded chunk, and the part of it that has not been read.
     decoded: Vec<u8>,
     unread: Range<usize>,
@@ -51,60 +147,41 @@ struct OpenFrame {
     index: IndexBuf,
     /// All of the payload; where it is read chunk by chunk, that of the last chunk.
     payload: Vec<u8>,
+    is_chunk_by_chunk: bool,
+    /// Of the chunks, or none.
+    checksums: Vec<u64>,
+    /// Which base the file needs.
+    base: Option<BaseId>,
     next_chunk: usize,
     /// Bytes of the frame that have been read.
     bytes_read: u64,
 }
 
-impl<R: Read> Decoder<R> {
-    /// A decoder of the file that `inner` reads. Reads the first frame's index.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it, and `BaseRequired` for a file that holds a difference: use
-    /// [`DeltaDecoder`](crate::delta::DeltaDecoder) for those.
-    pub fn new(inner: R, limits: Limits) -> io::Result<Self> {
-        let decoder = Self::open(inner, limits)?;
-        match decoder.first.delta {
-            Delta::None => Ok(decoder),
-            _ => Err(DecodeError::from(DecodeErrorKind::BaseRequired).into()),
-        }
-    }
-
-    /// A decoder that hands out the difference where the file holds one.
-    pub(crate) fn open(mut inner: R, limits: Limits) -> io::Result<Self> {
+impl<R: Read, B: Read> Engine<R, B> {
+    fn open(mut inner: R, base: Option<B>, limits: Limits) -> io::Result<Self> {
         let mut bytes = Vec::new();
         read_up_to(&mut inner, HEADER_LEN as u64, &mut bytes)?;
         let first = Header::parse(&bytes).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
-        let frame = OpenFrame::read(first, bytes, Vec::new(), &mut inner, &limits, 0)
-            .map_err(|error| in_frame(error, 0))?;
+        let mut sequence = Sequence::default();
+        let frame =
+            OpenFrame::read(first, bytes, Vec::new(), &mut inner, &limits, 0, &mut sequence)
+                .map_err(|error| in_frame(error, 0))?;
         Ok(Self {
             inner,
+            base,
+            base_part: Vec::new(),
             limits,
             scratch: DecodeScratch::new(),
             first,
             frame,
             frame_number: 0,
+            sequence,
             decoded_len: first.decoded_len,
+            decoded_so_far: 0,
             decoded: Vec::new(),
             unread: 0..0,
             ending: None,
         })
-    }
-
-    /// The header of the first frame.
-    pub fn header(&self) -> &Header {
-        &self.first
-    }
-
-    /// The inner reader. Reading from it tears the file apart.
-    pub fn get_ref(&self) -> &R {
-        &self.inner
-    }
-
-    /// The inner reader: at the end of the file, once reading has come to an end.
-    pub fn into_inner(self) -> R {
-        self.inner
     }
 
     /// The next chunk, from this frame or the ones that follow. `None` at the end of the file.
@@ -115,7 +192,7 @@ impl<R: Read> Decoder<R> {
             }
             self.frame.skip_rest(&mut self.inner)?;
             if !self.first.streaming || !self.open_next_frame()? {
-                return Ok(None);
+                return self.end().map(|()| None);
             }
         }
     }
@@ -130,10 +207,23 @@ impl<R: Read> Decoder<R> {
         self.frame_number += 1;
         let header = Header::parse_following(&bytes).map_err(DecodeError::from)?;
         let payload = core::mem::take(&mut self.frame.payload);
-        let (inner, limits) = (&mut self.inner, &self.limits);
-        self.frame = OpenFrame::read(header, bytes, payload, inner, limits, self.decoded_len)?;
+        let (inner, limits, sequence) = (&mut self.inner, &self.limits, &mut self.sequence);
+        let before = self.decoded_len;
+        self.frame = OpenFrame::read(header, bytes, payload, inner, limits, before, sequence)?;
         self.decoded_len += header.decoded_len;
         Ok(true)
+    }
+
+    /// Checks that nothing is missing at the end of the file, nor left over of the base.
+    fn end(&mut self) -> io::Result<()> {
+        self.sequence.end().map_err(DecodeError::from)?;
+        if let Some(base) = &mut self.base
+            && base.take(1).read_to_end(&mut self.base_part)? > 0
+        {
+            let expected = self.decoded_len;
+            return Err(DecodeError::from(DecodeErrorKind::BaseTooLong { expected }).into());
+        }
+        Ok(())
     }
 
     /// Decodes the next chunk straight into `output` if it fits there, otherwise into our own
@@ -143,12 +233,21 @@ impl<R: Read> Decoder<R> {
         let needed = usize::try_from(chunk.len()).map_err(|_| {
             DecodeError::from(DecodeErrorKind::OutOfMemory { requested: chunk.len() })
         })?;
+        let base_part = match &mut self.base {
+            None => None,
+            Some(base) => {
+                self.base_part.clear();
+                read_base(base, chunk.len(), self.decoded_so_far, &mut self.base_part)?;
+                Some(&self.base_part[..])
+            }
+        };
         let is_direct = needed <= output.len();
         if !is_direct && self.decoded.len() < needed {
             self.decoded = zeroed(needed as u64)?;
         }
         let dst = if is_direct { &mut output[..needed] } else { &mut self.decoded[..needed] };
-        self.frame.decode(&chunk, dst, &mut self.inner, &mut self.scratch)?;
+        self.frame.decode(&chunk, base_part, dst, &mut self.inner, &mut self.scratch)?;
+        self.decoded_so_far += chunk.len();
         if is_direct {
             return Ok(needed);
         }
@@ -156,16 +255,6 @@ impl<R: Read> Decoder<R> {
         Ok(self.read_decoded(output))
     }
 
-    /// Hands out decoded bytes that are waiting.
-    fn read_decoded(&mut self, output: &mut [u8]) -> usize {
-        let len = self.unread.len().min(output.len());
-        output[..len].copy_from_slice(&self.decoded[self.unread.start..][..len]);
-        self.unread.start += len;
-        len
-    }
-}
-
-impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         if output.is_empty() {
             return Ok(0);
@@ -195,9 +284,17 @@ impl<R: Read> Read for Decoder<R> {
     }
 }
 
-impl<R> fmt::Debug for Decoder<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder")
+impl<R, B> Engine<R, B> {
+    /// Hands out decoded bytes that are waiting.
+    fn read_decoded(&mut self, output: &mut [u8]) -> usize {
+        let len = self.unread.len().min(output.len());
+        output[..len].copy_from_slice(&self.decoded[self.unread.start..][..len]);
+        self.unread.start += len;
+        len
+    }
+
+    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
             .field("header", &self.first)
             .field("frame_number", &self.frame_number)
             .field("ending", &self.ending)
@@ -206,8 +303,8 @@ impl<R> fmt::Debug for Decoder<R> {
 }
 
 impl OpenFrame {
-    /// Reads the index of a frame, whose header has been read into `bytes`, and its payload, unless
-    /// that can be read chunk by chunk. `payload` is memory to use again.
+    /// Reads a frame, whose header has been read into `bytes`; of a frame that can be read chunk by
+    /// chunk, the index. `payload` is memory to use again.
     fn read(
         header: Header,
         bytes: Vec<u8>,
@@ -215,6 +312,7 @@ impl OpenFrame {
         inner: &mut impl Read,
         limits: &Limits,
         decoded_before: u64,
+        sequence: &mut Sequence,
     ) -> io::Result<Self> {
         let check = |len| limits.check(header.decoded_len, len, decoded_before);
         check(header.frame_len).map_err(DecodeError::from)?;
@@ -226,28 +324,51 @@ impl OpenFrame {
         let content_len = index.get().content_len();
         check(content_len).map_err(DecodeError::from)?;
         payload.clear();
-        if !is_sequential(&header) {
+        // Checksums stand behind what they are of.
+        let is_chunk_by_chunk =
+            is_sequential(&header) && (content_len == header.frame_len || !limits.verify);
+        if !is_chunk_by_chunk {
             check_memory(content_len, limits)?;
             read_exactly(inner, content_len - index.prefix_len(), &mut payload)?;
         }
-        let bytes_read = index.prefix_len() + payload.len() as u64;
-        Ok(Self { index, payload, next_chunk: 0, bytes_read })
+        let mut slack = Vec::new();
+        if !is_chunk_by_chunk && limits.verify {
+            read_annex(inner, header.frame_len - content_len, limits, &mut slack)?;
+        }
+        let annex = Annex::parse(&slack).map_err(DecodeError::from)?;
+        if limits.verify {
+            index.check_annex(&annex).map_err(DecodeError::from)?;
+            sequence
+                .push(header.frame_len, header.decoded_len, &annex)
+                .map_err(DecodeError::from)?;
+        }
+        Ok(Self {
+            is_chunk_by_chunk,
+            checksums: annex.checksums().collect(),
+            base: annex.base(),
+            next_chunk: 0,
+            bytes_read: index.prefix_len() + (payload.len() + slack.len()) as u64,
+            index,
+            payload,
+        })
     }
 
     fn next_chunk(&self) -> Option<Chunk> {
-        self.index.get().chunk(self.next_chunk)
+        let checksum = self.checksums.get(self.next_chunk).copied();
+        Some(self.index.get().chunk(self.next_chunk)?.with_checksum(checksum))
     }
 
     /// Decodes the next chunk, which is `chunk`.
     fn decode(
         &mut self,
         chunk: &Chunk,
+        base: Option<&[u8]>,
         dst: &mut [u8],
         inner: &mut impl Read,
         scratch: &mut DecodeScratch,
     ) -> io::Result<()> {
         let mut stored = [&[][..]; MAX_PLANES];
-        if is_sequential(self.index.get().header()) {
+        if self.is_chunk_by_chunk {
             let len: u64 = chunk.plane_ranges().map(|range| range.end - range.start).sum();
             self.payload.clear();
             read_exactly(inner, len, &mut self.payload)?;
@@ -261,9 +382,11 @@ impl OpenFrame {
             }
         }
         let mut scratch = scratch.with_len(chunk.scratch_len())?;
-        chunk
-            .decode(&stored, dst, &mut scratch)
-            .map_err(|error| error.in_chunk(self.next_chunk as u64))?;
+        match base {
+            Some(base) => chunk.decode_delta(&stored, base, dst, &mut scratch),
+            None => chunk.decode(&stored, dst, &mut scratch),
+        }
+        .map_err(|error| error.in_chunk(self.next_chunk as u64))?;
         self.next_chunk += 1;
         Ok(())
     }
@@ -283,6 +406,21 @@ impl OpenFrame {
 /// Whether the payload is stored in the order in which it is decoded: there is only one plane.
 fn is_sequential(header: &Header) -> bool {
     header.dtype.size() == 1
+}
+
+/// Reads the annex of a frame with so much slack; nothing where the slack holds anything else.
+fn read_annex(
+    inner: &mut impl Read,
+    slack_len: u64,
+    limits: &Limits,
+    annex: &mut Vec<u8>,
+) -> io::Result<()> {
+    read_exactly(inner, slack_len.min(Annex::MAGIC.len() as u64), annex)?;
+    if *annex == Annex::MAGIC {
+        check_memory(slack_len, limits)?;
+        read_exactly(inner, slack_len - annex.len() as u64, annex)?;
+    }
+    Ok(())
 }
 
 /// Whether the limits allow to keep so much of a frame in memory.

@@ -1,18 +1,24 @@
 //! Compressing what is written.
 
 use core::fmt;
-use std::io::{self, Write};
+use std::io::{self, Empty, Read, Seek, SeekFrom, Write};
 use std::vec::Vec;
 
+use super::read_base;
+use crate::annex::BaseId;
 use crate::chunk::encode::EncodeScratch;
-use crate::error::EncodeError;
-use crate::frame::write::{Envelope, Geometry, compress_frame};
+use crate::delta;
+use crate::directory::Directory;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::frame::Delta;
+use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
 use crate::options::Options;
 
 /// Compresses what is written to it, frame by frame, into another writer.
 ///
-/// It keeps one frame of input and one of output in memory. [`Self::finish`] writes the last
-/// frame; without it the file is incomplete. `flush` passes on what has become whole frames.
+/// It keeps one frame of input and one of output in memory, and 32 bytes for every frame where the
+/// options ask for an index. [`Self::finish`] writes the last frame; without it the file is
+/// incomplete. `flush` passes on what has become whole frames.
 ///
 /// After an error of the inner writer nobody knows how much of a frame it has taken. So the encoder
 /// gives up: everything that follows returns an error of the same kind.
@@ -30,18 +36,7 @@ use crate::options::Options;
 /// assert_eq!(decoded, [0x3f; 10_000]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct Encoder<W: Write> {
-    inner: W,
-    options: Options,
-    /// Input of the frame that is not whole yet.
-    pending: Vec<u8>,
-    /// The last frame that was written.
-    frame: Vec<u8>,
-    scratch: EncodeScratch,
-    has_written: bool,
-    /// How the inner writer has failed.
-    failure: Option<io::ErrorKind>,
-}
+pub struct Encoder<W: Write>(Engine<W, Empty>);
 
 impl<W: Write> Encoder<W> {
     /// An encoder that writes to `inner`.
@@ -50,50 +45,252 @@ impl<W: Write> Encoder<W> {
     ///
     /// `InvalidInput` if the options are out of range.
     pub fn new(inner: W, options: Options) -> io::Result<Self> {
-        options.check()?;
-        if options.frame_len == 0 {
-            return Err(EncodeError::InvalidFrameSize.into());
-        }
-        Ok(Self {
-            inner,
-            options,
-            pending: Vec::new(),
-            frame: Vec::new(),
-            scratch: EncodeScratch::new(),
-            has_written: false,
-            failure: None,
-        })
+        Engine::new(inner, None, options).map(Self)
     }
 
     /// The inner writer, to which whole frames have been written.
     pub fn get_ref(&self) -> &W {
-        &self.inner
+        &self.0.frames.inner
     }
 
-    /// Compresses what is left, flushes the inner writer and returns it.
+    /// Compresses what is left, writes the index if there is to be one, flushes the inner writer
+    /// and returns it.
     ///
     /// A file without data gets one empty frame, as readers expect one.
-    pub fn finish(mut self) -> io::Result<W> {
-        if !self.pending.is_empty() || !self.has_written {
-            let pending = core::mem::take(&mut self.pending);
-            self.write_frame(&pending)?;
+    pub fn finish(self) -> io::Result<W> {
+        self.0.finish()
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        self.0.write(input)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.frames.flush()
+    }
+}
+
+impl<W: Write> fmt::Debug for Encoder<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt("Encoder", f)
+    }
+}
+
+/// Compresses the difference between what is written to it and a base that it reads, as
+/// [`Encoder`] does.
+///
+/// ```
+/// use std::io::{Cursor, Read, Write};
+/// use zipnn::delta::{DeltaDecoder, DeltaEncoder};
+/// use zipnn::{DType, Limits, Options};
+///
+/// let base = [0x3f; 10_000];
+/// let options = Options::new(DType::BF16).checksums(true);
+/// let mut encoder = DeltaEncoder::new(Vec::new(), Cursor::new(&base), options)?;
+/// encoder.write_all(&[0x3e; 10_000])?;
+/// let file = encoder.finish()?;
+///
+/// let mut decoded = Vec::new();
+/// DeltaDecoder::new(&file[..], Cursor::new(&base), Limits::default())?.read_to_end(&mut decoded)?;
+/// assert_eq!(decoded, [0x3e; 10_000]);
+///
+/// let other = [0x3d; 10_000];
+/// assert!(DeltaDecoder::new(&file[..], Cursor::new(&other), Limits::default()).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct DeltaEncoder<W: Write, B>(Engine<W, B>);
+
+impl<W: Write, B: Read> DeltaEncoder<W, B> {
+    /// An encoder of the difference to `base`, which is read from where it stands. Where the
+    /// options ask for checksums, it is read twice, so that the file can say at its beginning which
+    /// base it needs.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the options are out of range; those of the base.
+    pub fn new(inner: W, mut base: B, mut options: Options) -> io::Result<Self>
+    where
+        B: Seek,
+    {
+        if options.checksums && options.base.is_none() {
+            let start = base.stream_position()?;
+            options.base = Some(BaseId::read(&mut base)?);
+            base.seek(SeekFrom::Start(start))?;
+        }
+        if options.delta == Delta::None {
+            options.delta = Delta::File;
+        }
+        Engine::new(inner, Some(base), options).map(Self)
+    }
+
+    /// As [`Encoder::finish`].
+    ///
+    /// # Errors
+    ///
+    /// `BaseTooLong` if the base goes on, and those of the inner writer.
+    pub fn finish(self) -> io::Result<W> {
+        self.0.finish()
+    }
+}
+
+impl<W: Write, B: Read> Write for DeltaEncoder<W, B> {
+    /// `BaseTooShort` if the base has ended, besides what the inner writer returns.
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        self.0.write(input)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.frames.flush()
+    }
+}
+
+impl<W: Write, B> fmt::Debug for DeltaEncoder<W, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt("DeltaEncoder", f)
+    }
+}
+
+/// What both encoders do: gather input until it makes a frame, and take the difference where there
+/// is a base.
+struct Engine<W, B> {
+    frames: FrameWriter<W>,
+    base: Option<B>,
+    /// The part of the base that goes with a frame, and then the difference.
+    difference: Vec<u8>,
+    /// Input of the frame that is not whole yet.
+    pending: Vec<u8>,
+}
+
+impl<W: Write, B: Read> Engine<W, B> {
+    fn new(inner: W, base: Option<B>, options: Options) -> io::Result<Self> {
+        options.check()?;
+        if options.frame_len == 0 {
+            return Err(EncodeError::InvalidFrameSize.into());
+        }
+        let frames = FrameWriter::new(inner, options);
+        Ok(Self { frames, base, difference: Vec::new(), pending: Vec::new() })
+    }
+
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        self.frames.check()?;
+        let frame_len = self.frames.options.frame_len;
+        if self.pending.is_empty() && input.len() >= frame_len {
+            self.write_frame(&input[..frame_len])?;
+            return Ok(frame_len);
+        }
+        let taken = input.len().min(frame_len - self.pending.len());
+        self.pending.extend_from_slice(&input[..taken]);
+        if self.pending.len() == frame_len {
+            self.write_pending()?;
+        }
+        Ok(taken)
+    }
+
+    fn write_pending(&mut self) -> io::Result<()> {
+        let mut pending = core::mem::take(&mut self.pending);
+        let written = self.write_frame(&pending);
+        pending.clear();
+        self.pending = pending;
+        written
+    }
+
+    fn write_frame(&mut self, input: &[u8]) -> io::Result<()> {
+        let Some(base) = &mut self.base else { return self.frames.write(input, None) };
+        self.difference.clear();
+        let before = self.frames.position.decoded_offset;
+        let read = read_base(base, input.len() as u64, before, &mut self.difference);
+        self.frames.note(read)?;
+        delta::apply(&mut self.difference, input);
+        self.frames.write(&self.difference, Some(input))
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        if !self.pending.is_empty() || self.frames.position.is_first {
+            self.write_pending()?;
+        }
+        if let Some(base) = &mut self.base
+            && base.take(1).read_to_end(&mut self.difference)? > 0
+        {
+            let expected = self.frames.position.decoded_offset;
+            return Err(DecodeError::from(DecodeErrorKind::BaseTooLong { expected }).into());
+        }
+        self.frames.finish()
+    }
+}
+
+impl<W, B> Engine<W, B> {
+    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("options", &self.frames.options)
+            .field("pending_bytes", &self.pending.len())
+            .field("failure", &self.frames.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compresses frames one after another into a file.
+struct FrameWriter<W> {
+    inner: W,
+    options: Options,
+    /// Where the next frame stands.
+    position: FramePosition,
+    /// The frames so far, where the file is to have an index.
+    directory: Directory,
+    /// The last frame that was written.
+    frame: Vec<u8>,
+    scratch: EncodeScratch,
+    /// How the inner writer has failed.
+    failure: Option<io::ErrorKind>,
+}
+
+impl<W: Write> FrameWriter<W> {
+    fn new(inner: W, options: Options) -> Self {
+        Self {
+            inner,
+            options,
+            position: FramePosition::FIRST,
+            directory: Directory::new(),
+            frame: Vec::new(),
+            scratch: EncodeScratch::new(),
+            failure: None,
+        }
+    }
+
+    /// Writes a frame of `coded`, which is the difference of `plain` to a base, if that is given.
+    fn write(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
+        self.check()?;
+        let envelope = Envelope::streaming(self.position, plain);
+        let bound = Geometry::new(coded.len(), &self.options, &envelope).bound();
+        if self.frame.len() < bound {
+            self.frame.resize(bound, 0);
+        }
+        let len =
+            compress_frame(coded, &mut self.frame, &self.options, &envelope, &mut self.scratch)?;
+        let decoded_len = coded.len() as u64;
+        if self.options.index {
+            self.directory.push(len as u64, decoded_len).ok_or(io::ErrorKind::FileTooLarge)?;
+        }
+        self.position = self.position.after(decoded_len);
+        let written = self.inner.write_all(&self.frame[..len]);
+        self.note(written)
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        if self.options.index {
+            let last = self.directory.to_frame(self.options.delta);
+            let written = self.inner.write_all(&last);
+            self.note(written)?;
         }
         self.flush()?;
         Ok(self.inner)
     }
 
-    fn write_frame(&mut self, input: &[u8]) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.check()?;
-        let envelope = Envelope::STREAMING;
-        let bound = Geometry::new(input.len(), &self.options, &envelope).bound();
-        if self.frame.len() < bound {
-            self.frame.resize(bound, 0);
-        }
-        let len =
-            compress_frame(input, &mut self.frame, &self.options, &envelope, &mut self.scratch)?;
-        let written = self.inner.write_all(&self.frame[..len]);
-        self.has_written = true;
-        self.note(written)
+        let flushed = self.inner.flush();
+        self.note(flushed)
     }
 
     /// An error if there was one before.
@@ -105,42 +302,5 @@ impl<W: Write> Encoder<W> {
     fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
         self.failure = result.as_ref().err().map(io::Error::kind);
         result
-    }
-}
-
-impl<W: Write> Write for Encoder<W> {
-    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
-        self.check()?;
-        let frame_len = self.options.frame_len;
-        if self.pending.is_empty() && input.len() >= frame_len {
-            self.write_frame(&input[..frame_len])?;
-            return Ok(frame_len);
-        }
-        let taken = input.len().min(frame_len - self.pending.len());
-        self.pending.extend_from_slice(&input[..taken]);
-        if self.pending.len() == frame_len {
-            let mut pending = core::mem::take(&mut self.pending);
-            let written = self.write_frame(&pending);
-            pending.clear();
-            self.pending = pending;
-            written?;
-        }
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.check()?;
-        let flushed = self.inner.flush();
-        self.note(flushed)
-    }
-}
-
-impl<W: Write> fmt::Debug for Encoder<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoder")
-            .field("options", &self.options)
-            .field("pending_bytes", &self.pending.len())
-            .field("failure", &self.failure)
-            .finish_non_exhaustive()
     }
 }

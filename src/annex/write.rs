@@ -1,0 +1,106 @@
+//! Writing the annex of a frame.
+
+use super::{Annex, FRAME_CHECKSUM_LEN, RECORD_HEADER_LEN, kind, record_header};
+use crate::checksum::checksum;
+use crate::frame::write::Envelope;
+use crate::options::Options;
+
+/// Bytes that the annex of a frame of so many chunks takes.
+pub(crate) fn annex_len(chunks: usize, options: &Options, envelope: &Envelope) -> usize {
+    if !is_written(options, envelope) {
+        return 0;
+    }
+    let with_header = |body_len: usize| RECORD_HEADER_LEN + body_len;
+    let mut len = Annex::MAGIC.len() + with_header(FRAME_CHECKSUM_LEN);
+    if options.checksums && chunks > 0 {
+        len = len.saturating_add(with_header(chunks.saturating_mul(size_of::<u64>())));
+    }
+    if envelope.position.is_first {
+        len += options.base.map_or(0, |_| with_header(2 * size_of::<u64>()));
+        len += if is_sealed(options, envelope) { with_header(0) } else { 0 };
+    }
+    len
+}
+
+fn is_written(options: &Options, envelope: &Envelope) -> bool {
+    options.checksums
+        || is_sealed(options, envelope)
+        || envelope.position.is_first && options.base.is_some()
+}
+
+/// Only files of frames in a row end with an index.
+fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
+    options.index && envelope.streaming
+}
+
+/// Writes the annex into `dst`, which has its length, behind a frame's `content`, of which the
+/// payload begins at `payload_at`.
+pub(crate) fn write(
+    content: &[u8],
+    payload_at: usize,
+    checksums: &[u64],
+    options: &Options,
+    envelope: &Envelope,
+    dst: &mut [u8],
+) {
+    if dst.is_empty() {
+        return;
+    }
+    let mut records = Records::new(dst);
+    if !checksums.is_empty() {
+        records.begin(kind::CHECKSUMS, size_of_val(checksums));
+        checksums.iter().for_each(|&checksum| records.number(checksum));
+    }
+    if envelope.position.is_first {
+        if let Some(base) = options.base {
+            records.begin(kind::BASE, 2 * size_of::<u64>());
+            records.number(base.len);
+            records.number(base.checksum);
+        }
+        if is_sealed(options, envelope) {
+            records.begin(kind::SEALED, 0);
+        }
+    }
+    let (prefix, payload) = content.split_at(payload_at);
+    records.frame_checksum(envelope.position.decoded_offset, prefix, payload);
+}
+
+/// The records of an annex, one after another.
+pub(crate) struct Records<'d> {
+    dst: &'d mut [u8],
+    filled: usize,
+}
+
+impl<'d> Records<'d> {
+    /// An annex that is to fill `dst`.
+    pub(crate) fn new(dst: &'d mut [u8]) -> Self {
+        let mut records = Self { dst, filled: 0 };
+        records.bytes(&Annex::MAGIC);
+        records
+    }
+
+    /// Begins a record, whose body is to follow.
+    pub(crate) fn begin(&mut self, kind: u8, body_len: usize) {
+        self.bytes(&record_header(kind, body_len));
+    }
+
+    /// A number of a body.
+    pub(crate) fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    /// A whole body.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.dst[self.filled..][..bytes.len()].copy_from_slice(bytes);
+        self.filled += bytes.len();
+    }
+
+    /// The record that covers what is written so far.
+    pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: &[u8]) {
+        self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
+        self.number(decoded_offset);
+        self.number(checksum(prefix));
+        self.number(checksum(payload));
+        self.number(checksum(&self.dst[..self.filled]));
+    }
+}
