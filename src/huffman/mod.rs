@@ -20,7 +20,7 @@ pub(crate) mod pairs;
 mod small;
 mod table;
 mod two;
-mod weights;
+pub(crate) mod weights;
 
 pub use choice::Table;
 pub use small::SmallTable;

@@ -52,7 +52,7 @@ impl SmallTable {
 
     /// Decodes a plane that is stored as Huffman codes, stream after stream. `dst` has the length
     /// of the plane.
-    pub(super) fn decode_plane(
+    pub(crate) fn decode_plane(
         &mut self,
         src: &[u8],
         dst: &mut [u8],
