@@ -12,7 +12,8 @@ use crate::checksum;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::huffman::decode::Coded;
 use crate::huffman::{DecodeTable, Table};
-use crate::plane::{self, Layout, MAX_PLANES};
+use crate::layout::FrameLayout;
+use crate::plane::{self, MAX_PLANES};
 
 /// Codes of the methods in a frame's index.
 pub(crate) mod method {
@@ -99,7 +100,7 @@ pub(crate) struct Piece {
 /// is needed to decode the chunk once its bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
-    pub(crate) layout: Layout,
+    pub(crate) layout: FrameLayout,
     pub(crate) len: u64,
     pub(crate) pieces: [Piece; MAX_PLANES],
     pub(crate) checksum: Option<u64>,
@@ -299,7 +300,7 @@ enum Source<'a> {
 
 /// Merges planes, some of which may be one repeated byte. A chunk may be of any size; the repeated
 /// byte is spread over no more than a small part.
-fn merge(layout: Layout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
+fn merge(layout: FrameLayout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
     /// Bytes of a plane that are merged at a time: four times as many are on the stack.
     const PART: usize = 512;
     let mut planes = [&[][..]; MAX_PLANES];

@@ -11,7 +11,8 @@ use crate::huffman::encode::{Coding, Plan, Symbols, plan};
 use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
 use crate::huffman::weights::CodeLengths;
 use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, SmallTable, decode, weights};
-use crate::plane::{self, Layout};
+use crate::layout::FrameLayout;
+use crate::plane;
 
 /// Replaces symbols by the numbers of their pairs.
 pub fn pack(plane: &mut [u8], lowest: u8) {
@@ -109,18 +110,22 @@ pub fn build_table(coded: &[u8], table: &mut DecodeTable) -> bool {
     decode::build_table(coded, table).is_ok()
 }
 
-fn layout(dtype: DType) -> Layout {
-    Layout { planes: dtype.size(), rotated: dtype.is_rotated() }
-}
-
 /// Splits a chunk of whole elements into planes of equal length.
 pub fn split(dtype: DType, chunk: &[u8], planes: &mut [u8]) {
     let mut parts = planes.chunks_mut((chunk.len() / dtype.size()).max(1));
-    plane::split(layout(dtype), chunk, core::array::from_fn(|_| parts.next().unwrap_or_default()));
+    plane::split(
+        FrameLayout::of(dtype),
+        chunk,
+        core::array::from_fn(|_| parts.next().unwrap_or_default()),
+    );
 }
 
 /// Merges planes of equal length into a chunk.
 pub fn merge(dtype: DType, planes: &[u8], chunk: &mut [u8]) {
     let mut parts = planes.chunks((chunk.len() / dtype.size()).max(1));
-    plane::merge(layout(dtype), core::array::from_fn(|_| parts.next().unwrap_or_default()), chunk);
+    plane::merge(
+        FrameLayout::of(dtype),
+        core::array::from_fn(|_| parts.next().unwrap_or_default()),
+        chunk,
+    );
 }

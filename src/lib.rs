@@ -19,6 +19,8 @@ pub mod delta;
 mod directory;
 mod dtype;
 mod error;
+#[cfg(feature = "alloc")]
+pub mod estimate;
 mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
@@ -26,6 +28,7 @@ mod huffman;
 #[cfg(feature = "kernels")]
 #[doc(hidden)]
 pub mod kernels;
+mod layout;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod limits;
@@ -66,6 +69,7 @@ pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shap
 #[cfg(feature = "alloc")]
 pub use frame::{FramePosition, IndexBuf};
 pub use huffman::{DecodeTable, SmallTable, Table};
+pub use layout::FrameLayout;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{

@@ -164,7 +164,7 @@ fn output_names() {
     assert!(message.contains("directory"), "{message}");
     assert!(place.fails(1, &["decompress", "a"]).contains("--output"));
     assert!(place.fails(1, &["compress", "results/a.znn"]).contains("--output"));
-    assert!(place.fails(1, &["compress", "results"]).contains("is a directory"));
+    assert!(place.fails(1, &["info", "results"]).contains("is a directory"));
     assert!(place.fails(1, &["compress", "missing"]).contains("missing: cannot be read"));
 }
 

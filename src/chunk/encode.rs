@@ -1,7 +1,8 @@
 //! Encoding a chunk.
 
 use super::plane_encoder::{PlaneEncoder, Tables};
-use crate::plane::{self, Layout, MAX_PLANES};
+use crate::layout::FrameLayout;
+use crate::plane::{self, MAX_PLANES};
 
 /// What an encoder needs besides input and output. Keep it from call to call: then only the first
 /// of them allocates.
@@ -37,7 +38,7 @@ pub(crate) struct Stored {
 /// Encodes a chunk. Each of `dst` has at least the length of its plane. A plane is coded if that
 /// takes less than `threshold` of its length.
 pub(crate) fn encode(
-    layout: Layout,
+    layout: FrameLayout,
     chunk: &[u8],
     threshold: f32,
     mut dst: [&mut [u8]; MAX_PLANES],

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use serde_json::{Value, json};
-use zipnn::{Delta, Form, Header, Limits, Method, legacy};
+use zipnn::{Delta, Form, FrameLayout, Header, Limits, Method, legacy};
 
 use super::args::{Info, dtype_name};
 use super::failure::Failure;
@@ -79,7 +79,8 @@ impl FrameInfo {
             "version": version(self.header.version),
             "dtype": dtype_name(self.header.dtype),
             "form": form_name(self.header.form),
-            "rotated": self.header.rotated && self.header.dtype.size() > 1,
+            "planes": self.header.layout().planes(),
+            "rotated": self.header.layout().is_rotated(),
             "chunk_bytes": self.header.chunk_len(),
             "chunks": self.header.chunk_count(),
             "original_bytes": self.header.decoded_len,
@@ -208,6 +209,10 @@ impl Summary {
                 units::percent(header.frame_len, header.decoded_len),
                 frame.methods,
             );
+            if header.layout() != FrameLayout::of(header.dtype) {
+                let not = if header.layout().is_rotated() { "" } else { "not " };
+                let _ = write!(text, ", {not}rotated");
+            }
             if let Some(shape) = &frame.shape {
                 let _ = write!(text, ", shape {shape:?}");
             }

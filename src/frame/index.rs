@@ -319,7 +319,7 @@ fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErrorKind> {
 
 /// Bytes of the tables of `chunks` chunks.
 #[cfg(feature = "alloc")]
-pub(crate) fn tables_len(layout: crate::plane::Layout, chunks: usize) -> usize {
+pub(crate) fn tables_len(layout: crate::layout::FrameLayout, chunks: usize) -> usize {
     (ENTRY_LEN as usize * layout.planes).saturating_mul(chunks)
 }
 

@@ -64,6 +64,12 @@ impl<'a> Frame<'a> {
         Self::parse_behind(Header::parse(bytes)?, bytes)?.with_annex()
     }
 
+    /// [`Self::parse`] without the annex, as the original sees it: nothing is verified.
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub(crate) fn parse_unverified(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::parse_behind(Header::parse(bytes)?, bytes)
+    }
+
     /// The frame as the original sees it: without its annex.
     fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let index = FrameIndex::parse_behind(header, bytes)?;

@@ -53,14 +53,7 @@ impl Tensor {
     /// The type of its elements, if this crate has a layout for it. Anything else is best
     /// compressed as single bytes, [`DType::F8E4M3`].
     pub fn dtype(&self) -> Option<DType> {
-        match self.dtype.as_str() {
-            "BF16" => Some(DType::BF16),
-            "F16" => Some(DType::F16),
-            "F32" => Some(DType::F32),
-            "F8_E4M3" => Some(DType::F8E4M3),
-            "F8_E5M2" => Some(DType::F8E5M2),
-            _ => None,
-        }
+        DType::from_safetensors(&self.dtype)
     }
 
     /// Its bytes in the file.
@@ -94,6 +87,22 @@ impl Tensor {
         };
         let needed = elements.and_then(|elements| elements.checked_mul(bits));
         needed.is_some() && needed == self.len().checked_mul(8)
+    }
+}
+
+impl DType {
+    pub(super) fn from_safetensors(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.safetensors_name() == name)
+    }
+
+    pub(super) const fn safetensors_name(self) -> &'static str {
+        match self {
+            Self::BF16 => "BF16",
+            Self::F16 => "F16",
+            Self::F32 => "F32",
+            Self::F8E4M3 => "F8_E4M3",
+            Self::F8E5M2 => "F8_E5M2",
+        }
     }
 }
 
@@ -264,6 +273,19 @@ impl Layout {
             .map_err(|error| LayoutError::InvalidHeader { reason: error.to_string() })?;
         let tensors = place(raw.tensors, data_at, file_len)?;
         Ok(Self { data_start: data_at, tensors, metadata: raw.metadata })
+    }
+
+    /// Reads the header of a file whose length is not known, one that comes from a pipe say: it is
+    /// taken to end with its last tensor. [`Self::parse`] tells the rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], but for `TrailingBytes`.
+    pub fn parse_header(bytes: &[u8]) -> Result<Self, LayoutError> {
+        match Self::parse(bytes, u64::MAX) {
+            Err(LayoutError::TrailingBytes { len }) => Self::parse(bytes, u64::MAX - len),
+            parsed => parsed,
+        }
     }
 
     /// Where in the file the first tensor's bytes begin: right behind the header.
