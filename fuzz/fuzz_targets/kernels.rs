@@ -57,6 +57,8 @@ fn check_planes(dtype: DType, chunk: &[u8]) {
 
 /// A plane whose symbols span at most 64 values is coded in pairs: to the same bytes.
 fn check_pairs(plane: &[u8]) {
+    // Every stream has to have whole pairs.
+    let plane = &plane[..plane.len() / 8 * 8];
     if plane.is_empty() {
         return;
     }
