@@ -79,12 +79,8 @@ fn killed_at_any_moment() {
     for fault in 0..faults() {
         let signal = ["KILL", "TERM", "INT"][fault % 3];
         let arguments = if fault % 2 == 0 { &compress[..] } else { &decompress };
-        let mut child = place
-            .command(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(time.mul_f64(random.below(1000) as f64 / 900.0));
         send(signal, &child);
         let status = child.wait().unwrap();
