@@ -11,8 +11,8 @@ use core::ops::Range;
 
 use crate::checksum;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::huffman::DecodeTable;
-use crate::huffman::decode::{self, Coded};
+use crate::huffman::decode::Coded;
+use crate::huffman::{DecodeTable, Table};
 use crate::layout::FrameLayout;
 use crate::plane::{self, MAX_PLANES};
 
@@ -46,25 +46,25 @@ pub enum Method {
 /// Both belong to the caller, so that decoding allocates nothing, unless a plane is a Zstandard
 /// frame: then it does, but for what a [`DecodeScratch`] keeps. How much space a frame needs,
 /// [`Frame::scratch_len`](crate::Frame::scratch_len) tells; it is never more than the decoded
-/// length of a chunk.
+/// length of a chunk. Where memory is short the table is a [`SmallTable`](crate::SmallTable).
 #[derive(Debug)]
-pub struct Scratch<'a> {
-    decoders: Decoders<'a>,
+pub struct Scratch<'a, T = DecodeTable> {
+    decoders: Decoders<'a, T>,
     planes: &'a mut [u8],
 }
 
 /// What planes are decoded with.
 #[derive(Debug)]
-struct Decoders<'a> {
-    table: &'a mut DecodeTable,
+struct Decoders<'a, T> {
+    table: &'a mut T,
     /// Made when it is needed where it is not here.
     #[cfg(feature = "zstd")]
     zstd: Option<&'a mut zstd::Decoder>,
 }
 
-impl<'a> Scratch<'a> {
+impl<'a, T: Table> Scratch<'a, T> {
     /// Scratch from its parts.
-    pub fn new(table: &'a mut DecodeTable, planes: &'a mut [u8]) -> Self {
+    pub fn new(table: &'a mut T, planes: &'a mut [u8]) -> Self {
         let decoders = Decoders {
             table,
             #[cfg(feature = "zstd")]
@@ -107,7 +107,7 @@ impl DecodeScratch {
             self.planes.resize(len, 0);
         }
         let decoders = Decoders {
-            table: &mut self.table,
+            table: &mut *self.table,
             #[cfg(feature = "zstd")]
             zstd: Some(&mut self.zstd),
         };
@@ -205,7 +205,7 @@ impl Chunk {
         &self,
         stored: &[&[u8]],
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         self.decode_stored(stored, dst, scratch)?;
         self.verify(dst)
@@ -222,7 +222,7 @@ impl Chunk {
         stored: &[&[u8]],
         base: &[u8],
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         let (expected, found) = (self.len, base.len() as u64);
         if expected != found {
@@ -248,7 +248,7 @@ impl Chunk {
         &self,
         stored: &[&[u8]],
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         if dst.len() as u64 != self.len {
             return Err(DecodeErrorKind::OutputTooSmall {
@@ -287,7 +287,7 @@ impl Chunk {
         &self,
         stored: &[&[u8]],
         dst: &mut [u8],
-        decoders: &mut Decoders<'_>,
+        decoders: &mut Decoders<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         match self.content(stored, 0)? {
             Content::Plain(Source::Plane(bytes)) => dst.copy_from_slice(bytes),
@@ -302,7 +302,7 @@ impl Chunk {
         plane: usize,
         bytes: &[u8],
         dst: &mut [u8],
-        decoders: &mut Decoders<'_>,
+        decoders: &mut Decoders<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         match self.pieces[plane].method {
             #[cfg(feature = "zstd")]
@@ -310,7 +310,7 @@ impl Chunk {
                 Some(zstd) => zstd.decode(bytes, dst),
                 None => zstd::Decoder::default().decode(bytes, dst),
             },
-            _ => decode::decode(bytes, dst, decoders.table),
+            _ => decoders.table.decode(bytes, dst),
         }
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
@@ -356,8 +356,8 @@ enum Source<'a> {
 /// Merges planes, some of which may be one repeated byte. A chunk may be of any size; the repeated
 /// byte is spread over no more than a small part.
 fn merge(layout: FrameLayout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
-    /// Bytes of a plane that are merged at a time.
-    const PART: usize = 4096;
+    /// Bytes of a plane that are merged at a time: four times as many are on the stack.
+    const PART: usize = 512;
     let mut planes = [&[][..]; MAX_PLANES];
     let mut repeats = false;
     for (plane, source) in planes.iter_mut().zip(sources) {

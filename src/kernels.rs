@@ -1,4 +1,4 @@
-//! The kernels one by one, for this repository's benchmarks. No stable interface.
+//! The kernels one by one, for this repository's benchmarks and fuzz targets. No stable interface.
 
 #![allow(missing_docs, reason = "hidden from the documentation")]
 
@@ -9,7 +9,8 @@ use crate::dtype::DType;
 use crate::histogram::{self, StreamCounts};
 use crate::huffman::encode::{Coding, Plan, Symbols, plan};
 use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
-use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, decode};
+use crate::huffman::weights::CodeLengths;
+use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, SmallTable, decode, weights};
 use crate::layout::FrameLayout;
 use crate::plane;
 
@@ -82,6 +83,26 @@ impl Code {
 /// Decodes a plane of Huffman codes.
 pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
     decode::decode(coded, plane, table).is_ok()
+}
+
+/// Decodes a plane of Huffman codes with the table for small memories.
+pub fn decode_small(coded: &[u8], plane: &mut [u8], table: &mut SmallTable) -> bool {
+    table.decode_plane(coded, plane).is_ok()
+}
+
+/// Reads the description of a Huffman tree: the length of each symbol's code, and the
+/// description's size.
+pub fn read_tree(description: &[u8]) -> Option<([u8; SYMBOLS], usize)> {
+    let (code, size) = weights::read(description).ok()?;
+    Some((code.bits, size))
+}
+
+/// Describes the Huffman tree with these lengths of codes, which have to make one.
+pub fn write_tree(lengths: [u8; SYMBOLS]) -> Option<Vec<u8>> {
+    let longest = lengths.iter().copied().max()?.into();
+    let mut description = [0; weights::MAX_SIZE];
+    let size = weights::write(&CodeLengths { bits: lengths, longest }, &mut description)?;
+    Some(description[..size].to_vec())
 }
 
 /// Builds the table that decodes a coded plane.

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What belongs to a feature that is off has no page to link to.
+#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -68,7 +70,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shape};
 #[cfg(feature = "alloc")]
 pub use frame::{FramePosition, IndexBuf};
-pub use huffman::DecodeTable;
+pub use huffman::{DecodeTable, SmallTable, Table};
 pub use layout::FrameLayout;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]

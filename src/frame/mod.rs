@@ -20,6 +20,7 @@ use crate::annex::Annex;
 use crate::chunk::{Chunk, Scratch};
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::huffman::Table;
 use crate::plane::MAX_PLANES;
 use crate::sequence::Sequence;
 
@@ -157,7 +158,7 @@ impl<'a> Frame<'a> {
         &self,
         number: usize,
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         let chunk = self.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
         chunk
@@ -174,7 +175,7 @@ impl<'a> Frame<'a> {
     pub fn decode_into(
         &self,
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<usize, DecodeError> {
         let needed = self.decoded_len();
         let have = dst.len() as u64;

@@ -111,7 +111,7 @@ pub(crate) fn build_table(src: &[u8], table: &mut DecodeTable) -> Result<(), Dec
 }
 
 /// The four streams behind the jump table.
-fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorKind> {
+pub(super) fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
     let (jumps, mut rest) = src.split_at_checked(JUMP_TABLE).ok_or(corrupt)?;
     let mut streams = [rest; STREAMS];
@@ -127,7 +127,7 @@ fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorKind> {
 }
 
 /// The parts of the plane that the streams decode to: equal ones, but for the last.
-fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind> {
+pub(super) fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind> {
     let quarter = dst.len().div_ceil(STREAMS);
     let corrupt = DecodeErrorKind::CorruptStream;
     let (first, rest) = dst.split_at_mut_checked(quarter).ok_or(corrupt)?;
@@ -230,7 +230,7 @@ impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
 
 /// Decodes one symbol at a time, to exactly the end of the stream. `next` gives the symbol that
 /// the coming bits stand for and the length of its code.
-fn decode_rest(
+pub(super) fn decode_rest(
     mut bits: BackwardReader,
     dst: &mut [u8],
     next: impl Fn(&BackwardReader) -> (u8, u32),
