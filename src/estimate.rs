@@ -452,7 +452,7 @@ fn read<const LEN: usize>(data: &[u8], base: Option<&[u8]>, start: usize) -> [u8
     let mut bytes = [0; LEN];
     bytes.copy_from_slice(&data[start..][..LEN]);
     if let Some(base) = base.and_then(|base| base.get(start..)) {
-        crate::delta::apply(&mut bytes, base);
+        bytes.iter_mut().zip(base).for_each(|(byte, base)| *byte ^= base);
     }
     bytes
 }
