@@ -60,7 +60,7 @@ pub struct Segment {
 pub fn layout(data: &[u8], base: Option<&[u8]>, declared: FrameLayout) -> FrameLayout {
     match choose(data, base, declared, &mut Sample::default()) {
         chosen if chosen == declared => chosen,
-        // Whoever contradicts looks again, and more closely.
+        // Whoever contradicts looks again, everywhere and more closely.
         _ => choose(data, base, declared, &mut Sample { is_thorough: true, ..Sample::default() }),
     }
 }
@@ -71,8 +71,11 @@ fn choose(
     declared: FrameLayout,
     sample: &mut Sample,
 ) -> FrameLayout {
+    /// Windows of which the first look takes one.
+    const STEP: usize = 4;
     let mut costs = [0; FrameLayout::ALL.len()];
-    for window in windows(0..data.len(), SEGMENT) {
+    let step = if sample.is_thorough { 1 } else { STEP };
+    for window in windows(0..data.len(), SEGMENT).step_by(step) {
         let len = window.len();
         if !sample.take(data, base, window, RUNS) {
             return declared;
@@ -111,11 +114,16 @@ pub fn segments(data: &[u8], base: Option<&[u8]>) -> Vec<Segment> {
     let mut sample = Sample::default();
     let mut path = Path::default();
     let mut whole = Vec::new();
+    let (mut last_look, mut costs) = ([u32::MAX; WORD], [0; Placed::ALL.len()]);
     for window in windows(0..data.len(), SEGMENT) {
         if !sample.take(data, base, window.clone(), RUNS) {
             return Vec::from([Segment { range: 0..data.len(), layout: FrameLayout::ONE }]);
         }
-        path.push(sample.costs(window.len()));
+        // What looks as before has the layout of before, and need not be looked at in all of them.
+        if !sample.looks_like(last_look) {
+            (last_look, costs) = (sample.single, sample.costs(window.len()));
+        }
+        path.push(costs);
         whole.push(window);
     }
     let mut segments = Vec::new();
@@ -327,6 +335,11 @@ impl Sample {
         self.single == [RAW; WORD]
     }
 
+    /// Whether each byte of a word takes about as much as in another sample.
+    fn looks_like(&self, single: [u32; WORD]) -> bool {
+        self.single.iter().zip(single).all(|(&one, other)| one.abs_diff(other) < RAW / 32)
+    }
+
     /// What a word of this sample takes.
     fn cost(&self, placed: Placed) -> u32 {
         let [p0, p1, p2, p3] = &self.plain;
@@ -439,7 +452,7 @@ fn read<const LEN: usize>(data: &[u8], base: Option<&[u8]>, start: usize) -> [u8
     let mut bytes = [0; LEN];
     bytes.copy_from_slice(&data[start..][..LEN]);
     if let Some(base) = base.and_then(|base| base.get(start..)) {
-        crate::delta::apply(&mut bytes, base);
+        bytes.iter_mut().zip(base).for_each(|(byte, base)| *byte ^= base);
     }
     bytes
 }
@@ -470,16 +483,11 @@ const NOT_WORTHWHILE: u32 = RAW / 20 * 19;
 fn symbol_cost(counts: &Counts) -> u32 {
     /// Half of log2(e), which the estimate is short of for every symbol but one.
     const BIAS: u32 = N_LOG_N_BIT * 721 / 1000;
-    let (mut total, mut most, mut seen, mut sum) = (0, 0, 0, 0);
-    let (mut once, mut twice) = (0, 0);
-    for &count in counts {
-        total += count;
-        most = most.max(count);
-        seen += u32::from(count > 0);
-        once += u32::from(count == 1);
-        twice += u32::from(count == 2);
-        sum += n_log_n(count);
-    }
+    let total: u16 = counts.iter().sum();
+    let most = counts.iter().copied().max().unwrap_or_default();
+    let facts: u64 = counts.iter().map(|&count| FACTS[usize::from(count) % MAX_COUNT]).sum();
+    let sum = facts as u32;
+    let [seen, once, twice] = [SEEN, ONCE, TWICE].map(|at| (facts >> at) as u32 % (1 << FACT_BITS));
     if seen <= 1 {
         return 0;
     }
@@ -495,25 +503,35 @@ fn symbol_cost(counts: &Counts) -> u32 {
     if cost > NOT_WORTHWHILE { RAW } else { cost }
 }
 
-/// Fractions of a bit in [`N_LOG_N`].
+/// Fractions of a bit that n·log2(n) is told in.
 const N_LOG_N_BIT: u32 = 256;
 /// All counts of a sample are below this, those of words as bytes too.
 const MAX_COUNT: usize = 4096;
 const _: () = assert!(RUNS * RUN + WORD < MAX_COUNT);
 
-/// n·log2(n).
-static N_LOG_N: [u32; MAX_COUNT] = {
+/// Where in [`FACTS`] it is told that a symbol occurs, that it does once, and that it does twice; of
+/// so many symbols there may be.
+const SEEN: u32 = 32;
+const ONCE: u32 = SEEN + FACT_BITS;
+const TWICE: u32 = ONCE + FACT_BITS;
+const FACT_BITS: u32 = 9;
+
+/// For each count *n* all that is to be summed up: n·log2(n) lowest, and above it three flags.
+static FACTS: [u64; MAX_COUNT] = {
     let mut table = [0; MAX_COUNT];
-    let mut n = 2;
+    let mut n = 1;
     while n < MAX_COUNT {
-        table[n] = ((n as u64 * log2(n as u64)) >> (LOG_BITS - N_LOG_N_BIT.ilog2())) as u32;
+        let n_log_n = (n as u64 * log2(n as u64)) >> (LOG_BITS - N_LOG_N_BIT.ilog2());
+        let once = if n == 1 { 1 << ONCE } else { 0 };
+        let twice = if n == 2 { 1 << TWICE } else { 0 };
+        table[n] = n_log_n | 1 << SEEN | once | twice;
         n += 1;
     }
     table
 };
 
 fn n_log_n(n: u16) -> u32 {
-    N_LOG_N[usize::from(n) % MAX_COUNT]
+    FACTS[usize::from(n) % MAX_COUNT] as u32
 }
 
 /// Bits behind the point of [`log2`].

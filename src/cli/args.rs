@@ -299,9 +299,9 @@ pub struct Bench {
     /// Type of the elements
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
-    /// Leave out checksums
+    /// Write and verify checksums as well, as `compress` and `decompress` do
     #[arg(long)]
-    pub plain: bool,
+    pub checksums: bool,
     /// Threads that code
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
