@@ -5,6 +5,7 @@
 pub(crate) mod encode;
 #[cfg(feature = "alloc")]
 mod plane_encoder;
+#[cfg(feature = "zstd")]
 pub(crate) mod zstd;
 
 use core::ops::Range;
@@ -25,6 +26,10 @@ pub(crate) mod method {
     /// A plane that is a Zstandard frame: unknown to the original.
     pub(crate) const ZSTD: u8 = 2;
 }
+
+/// Bytes of the shortest Zstandard frame: magic number, descriptor, content size or window, and the
+/// header of a block.
+pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;
 
 /// How a plane of a chunk is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

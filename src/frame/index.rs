@@ -11,7 +11,7 @@ use super::header::{HEADER_LEN, Header};
 use super::shape::Shape;
 #[cfg(feature = "alloc")]
 use crate::annex::Annex;
-use crate::chunk::{Chunk, Method, Piece, method, zstd};
+use crate::chunk::{Chunk, Method, Piece, SHORTEST_ZSTD_FRAME, method};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::plane::MAX_PLANES;
 
@@ -313,7 +313,7 @@ impl IndexBuf {
 /// Whether a plane of this length may be a Zstandard frame of so many bytes: there is no reason for
 /// one that is not shorter.
 fn is_zstd(stored: u64, plane_len: u64) -> bool {
-    (zstd::SHORTEST_FRAME..plane_len).contains(&stored)
+    (SHORTEST_ZSTD_FRAME..plane_len).contains(&stored)
 }
 
 /// Bytes of header, shape and index, where the index begins at `start`.

@@ -4,71 +4,13 @@
 //! Decoding is left to `zrip`, which like this crate is without `unsafe`. What it is given has been
 //! checked by [`frame`], so that it is asked for no more than the plane.
 
-#[cfg(feature = "zstd")]
 mod bit_writer;
-#[cfg(feature = "zstd")]
+mod decoder;
 mod encoder;
-#[cfg(feature = "zstd")]
 mod frame;
-#[cfg(feature = "zstd")]
 mod fse;
-#[cfg(feature = "zstd")]
 mod runs;
-#[cfg(feature = "zstd")]
 mod sequences;
 
-#[cfg(feature = "zstd")]
 pub(crate) use decoder::Decoder;
-#[cfg(feature = "zstd")]
 pub(crate) use encoder::Encoder;
-
-/// Bytes of the shortest frame: magic number, descriptor, content size or window, block header.
-pub(crate) const SHORTEST_FRAME: u64 = 4 + 1 + 1 + 3;
-
-#[cfg(feature = "zstd")]
-mod decoder {
-    use alloc::vec::Vec;
-
-    use zrip::DecompressContext;
-
-    use super::frame;
-    use crate::error::DecodeErrorKind;
-
-    /// What decoding needs besides input and output. Allocates when it is first used.
-    #[derive(Default)]
-    pub(crate) struct Decoder {
-        context: Option<DecompressContext>,
-        /// Where the plane is decoded to: `zrip` writes beyond its end, so the output will not do.
-        plane: Vec<u8>,
-    }
-
-    impl core::fmt::Debug for Decoder {
-        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-            f.debug_struct("Decoder").finish_non_exhaustive()
-        }
-    }
-
-    impl Decoder {
-        /// Bytes that are needed behind a plane.
-        const MARGIN: usize = 64;
-
-        /// Decodes the plane in `src` into `dst`, which has its length.
-        pub(crate) fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
-            let corrupt = DecodeErrorKind::CorruptStream;
-            frame::check(src, dst.len() as u64).ok_or(corrupt)?;
-            self.plane.clear();
-            let room = dst.len().saturating_add(Self::MARGIN);
-            let out_of_memory = DecodeErrorKind::OutOfMemory { requested: room as u64 };
-            self.plane.try_reserve_exact(room).map_err(|_| out_of_memory)?;
-            let context = self.context.get_or_insert_default();
-            context
-                .decompress_into_with_limit(src, &mut self.plane, dst.len())
-                .map_err(|_| corrupt)?;
-            if self.plane.len() != dst.len() {
-                return Err(corrupt);
-            }
-            dst.copy_from_slice(&self.plane);
-            Ok(())
-        }
-    }
-}
