@@ -68,9 +68,9 @@ impl Options {
     /// use zipnn::{DType, FrameLayout, Limits, Options};
     ///
     /// let ids: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
-    /// let integers = Options::new(DType::F32).layout(FrameLayout::FOUR);
-    /// let file = zipnn::compress(&ids, &integers)?;
-    /// assert!(file.len() < zipnn::compress(&ids, &Options::new(DType::F32))?.len());
+    /// let bytes = Options::new(DType::F8E4M3);
+    /// let file = zipnn::compress(&ids, &bytes.layout(FrameLayout::FOUR))?;
+    /// assert!(file.len() < zipnn::compress(&ids, &bytes)?.len() * 3 / 4);
     /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, ids);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
