@@ -101,7 +101,7 @@ mod tests {
                 let mut state = 1_u32;
                 let mut random = || {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    (u64::from(state) * values >> 32) as u8
+                    ((u64::from(state) * values) >> 32) as u8
                 };
                 let plane: Vec<u8> = (0..len).map(|_| random()).collect();
                 let mut counts = [[0; SYMBOLS]; STREAMS];
