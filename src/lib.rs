@@ -8,6 +8,8 @@ extern crate alloc;
 extern crate std;
 
 mod annex;
+#[cfg(feature = "alloc")]
+mod assemble;
 mod bits;
 mod checksum;
 mod chunk;
@@ -47,6 +49,8 @@ mod typed;
 #[cfg(feature = "alloc")]
 pub use annex::PayloadCheck;
 pub use annex::{Annex, BaseId, Footer};
+#[cfg(feature = "alloc")]
+pub use assemble::Assembler;
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]
