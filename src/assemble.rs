@@ -40,8 +40,8 @@ use crate::sequence::Sequence;
 pub struct Assembler {
     limits: Limits,
     scratch: DecodeScratch,
-    /// What the frames so far say of the others.
-    sequence: Sequence,
+    /// What the frames so far say of the others, where that is verified.
+    sequence: Option<Sequence>,
     frame_number: u64,
     /// What the frames before this one decode to, in bytes.
     decoded_before: u64,
@@ -88,11 +88,18 @@ impl Assembler {
     /// An assembler of a file of which nothing is there yet. A whole frame, its slack included, has
     /// to stay within [`Limits::frame_bytes`].
     pub fn new(limits: Limits) -> Self {
+        let sequence = limits.verify.then(Sequence::default);
+        Self { sequence, ..Self::starting_at(0, limits) }
+    }
+
+    /// The same for frames from the middle of a file, from the one of this number on. They are
+    /// verified each for itself; that they follow one another is left to whoever has found them.
+    pub fn starting_at(frame_number: u64, limits: Limits) -> Self {
         Self {
             limits,
             scratch: DecodeScratch::new(),
-            sequence: Sequence::default(),
-            frame_number: 0,
+            sequence: None,
+            frame_number,
             decoded_before: 0,
             stage: Stage::Header,
             bytes: Vec::new(),
@@ -183,9 +190,9 @@ impl Assembler {
         let error = match self.stage {
             Stage::Failed(error) => return Err(error),
             Stage::Header if self.bytes.is_empty() && self.frame_number > 0 => {
-                self.sequence.end().err()
+                self.end_of_sequence().err()
             }
-            Stage::Whole { .. } | Stage::Behind => self.sequence.end().err(),
+            Stage::Whole { .. } | Stage::Behind => self.end_of_sequence().err(),
             Stage::Header => self.parse_header().err(),
             Stage::Index(_) | Stage::Rest(_) => {
                 let (needed, have) = (self.needed, self.bytes.len() as u64);
@@ -193,6 +200,10 @@ impl Assembler {
             }
         };
         error.map_or(Ok(()), |kind| Err(DecodeError::from(kind).in_frame(self.frame_number)))
+    }
+
+    fn end_of_sequence(&self) -> Result<(), DecodeErrorKind> {
+        self.sequence.as_ref().map_or(Ok(()), Sequence::end)
     }
 
     /// Memory grows with what is there and not with what is promised.
@@ -269,8 +280,10 @@ impl Assembler {
         if self.limits.verify {
             let frame = Frame::from_checked(index, &self.bytes).with_annex()?;
             self.checksums.extend(frame.annex().checksums());
-            let header = index.header();
-            self.sequence.push(header.frame_len, header.decoded_len, frame.annex())?;
+            if let Some(sequence) = &mut self.sequence {
+                let header = index.header();
+                sequence.push(header.frame_len, header.decoded_len, frame.annex())?;
+            }
         }
         Ok(())
     }

@@ -210,6 +210,27 @@ fn whole_frames_can_be_taken_instead_of_chunks() {
 }
 
 #[test]
+fn frames_can_be_decoded_apart() {
+    let options = Options::new(DType::F32).chunk_log2(9).checksums(true);
+    let (file, ends) = frames(options, &[700, 0, 1300]);
+    let decoded = zipnn::decompress(&file, &LIMITS).unwrap();
+    let mut assembler = Assembler::starting_at(2, LIMITS);
+    assert_eq!(assembler.push(&file[ends[1]..]).unwrap(), file.len() - ends[1]);
+    let mut found = Vec::new();
+    while let Some(chunk) = assembler.next_chunk().unwrap() {
+        found.extend_from_slice(chunk);
+    }
+    assembler.end().unwrap();
+    assert_eq!(found, decoded[700..]);
+
+    let mut assembler = Assembler::starting_at(2, LIMITS);
+    let mut damaged = file[ends[1]..].to_vec();
+    damaged[200] ^= 1;
+    let error = assembler.push(&damaged).and_then(|_| assembler.next_chunk().map(|_| ()));
+    assert_eq!(error.unwrap_err().place().frame, Some(2));
+}
+
+#[test]
 fn limits_hold() {
     let data = data::weights(DType::BF16, 5000, 1);
     let file = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
