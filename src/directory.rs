@@ -48,6 +48,10 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// That of no file.
+    #[cfg(feature = "std")]
+    pub(crate) const EMPTY: &'static Self = &Self { entries: Vec::new() };
+
     /// That of a file which has no frames yet.
     pub fn new() -> Self {
         Self::default()
@@ -83,11 +87,25 @@ impl Directory {
         &self,
         range: Range<u64>,
     ) -> impl Iterator<Item = (u64, DirectoryEntry)> + use<'_> {
-        let first = self.entries.partition_point(|entry| entry.decoded_range().end <= range.start);
+        let Range { start, end } = range;
+        let first = self.entries.partition_point(|entry| entry.decoded_range().end <= start);
         (first as u64..)
             .zip(self.entries[first..].iter().copied())
-            .take_while(move |(_, entry)| entry.decoded_offset < range.end)
-            .filter(|(_, entry)| entry.decoded_len > 0)
+            .take_while(move |(_, entry)| entry.decoded_offset < end)
+            .filter(move |(_, entry)| entry.decoded_len > 0 && start < end)
+    }
+
+    /// Bytes of the file that go with a range of the decoded data: of frames that hold other data,
+    /// too, their share.
+    pub fn stored_len(&self, range: Range<u64>) -> u64 {
+        let share = |(_, entry): (u64, DirectoryEntry)| {
+            let decoded = entry.decoded_range();
+            let part = range.end.min(decoded.end) - range.start.max(decoded.start);
+            let share = u128::from(entry.len) * u128::from(part) / u128::from(entry.decoded_len);
+            // No more than the frame's length, as the part is no more than the whole.
+            share as u64
+        };
+        self.covering(range.clone()).map(share).sum()
     }
 
     /// The frame with which a file ends that was written with
@@ -137,7 +155,9 @@ impl Directory {
             let mut numbers = entry.as_chunks().0.iter().map(|&number| u64::from_le_bytes(number));
             let mut next = || numbers.next().unwrap_or_default();
             let (offset, len, decoded_offset, decoded_len) = (next(), next(), next(), next());
-            if offset != directory.file_len() || decoded_offset != directory.decoded_len() {
+            let is_next =
+                offset == directory.file_len() && decoded_offset == directory.decoded_len();
+            if !is_next || len < HEADER_LEN as u64 {
                 return None;
             }
             directory.push(len, decoded_len)?;
@@ -168,7 +188,9 @@ mod tests {
         assert_eq!(numbers(150..151), [2]);
         assert_eq!(numbers(0..211), [0, 2]);
         assert!(numbers(211..300).is_empty());
-        assert_eq!(numbers(5..5), [0]);
+        assert!(numbers(5..5).is_empty());
+        assert_eq!(three().stored_len(0..150), 100);
+        assert_eq!(three().stored_len(75..211), 110);
     }
 
     #[test]

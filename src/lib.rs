@@ -8,6 +8,8 @@ extern crate alloc;
 extern crate std;
 
 mod annex;
+#[cfg(feature = "std")]
+mod archive;
 #[cfg(feature = "alloc")]
 mod assemble;
 mod bits;
@@ -40,6 +42,8 @@ mod parallel;
 mod plane;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+#[cfg(feature = "alloc")]
+mod seek;
 mod sequence;
 #[cfg(feature = "std")]
 mod stream;
@@ -49,6 +53,8 @@ mod typed;
 #[cfg(feature = "alloc")]
 pub use annex::PayloadCheck;
 pub use annex::{Annex, BaseId, Footer};
+#[cfg(feature = "std")]
+pub use archive::{Archive, ArchiveError, Damage};
 #[cfg(feature = "alloc")]
 pub use assemble::Assembler;
 #[cfg(feature = "alloc")]
@@ -68,12 +74,14 @@ pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
     compress, compress_bound, compress_frame_into, compress_into, compress_tensor, decoded_len,
-    decompress, decompress_into,
+    decompress, decompress_into, verify,
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;
 #[cfg(feature = "rayon")]
 pub use parallel::{par_compress, par_compress_into, par_decompress, par_decompress_into};
+#[cfg(feature = "alloc")]
+pub use seek::{FramePart, Seeker};
 pub use sequence::Sequence;
 #[cfg(feature = "std")]
 pub use stream::{Decoder, Encoder};

@@ -8,7 +8,7 @@ use crate::chunk::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
-use crate::frame::{Delta, Form, Frames};
+use crate::frame::{Delta, Form, Frame, Frames};
 use crate::limits::Limits;
 use crate::memory::zeroed;
 use crate::options::Options;
@@ -154,6 +154,69 @@ pub fn decompress_into(
 ) -> Result<usize, DecodeError> {
     refuse_delta(src)?;
     decode_frames(src, dst, true, scratch)
+}
+
+/// Checks all of a file without keeping what it decodes to: that every chunk decodes and has its
+/// checksum, and that what is stored is what was written, down to bits that no decoder looks at.
+/// Returns the number of decoded bytes. Of a file that holds a difference only what is stored is
+/// checked.
+///
+/// Files without checksums, all of the original's among them, are decoded, and that is all that can
+/// be said of them.
+///
+/// ```
+/// use zipnn::{DType, Limits, Options};
+///
+/// let mut file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).checksums(true))?;
+/// assert_eq!(zipnn::verify(&file, &Limits::default())?, 1000);
+/// file[50] ^= 1;
+/// assert!(zipnn::verify(&file, &Limits::default()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// With the place: whatever is wrong with the file. Layouts of old, which have no checksums, are
+/// `UnsupportedVersion`.
+pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
+    let is_delta = file_delta(src)? != Delta::None;
+    let mut scratch = DecodeScratch::new();
+    let mut decoded = Vec::new();
+    let mut total = 0;
+    for (number, frame) in (0..).zip(Frames::new(src)) {
+        let frame = frame?;
+        verify_frame(&frame, is_delta, limits, total, &mut decoded, &mut scratch)
+            .map_err(|error| error.in_frame(number))?;
+        total += frame.decoded_len();
+    }
+    Ok(total)
+}
+
+fn verify_frame(
+    frame: &Frame<'_>,
+    is_delta: bool,
+    limits: &Limits,
+    decoded_before: u64,
+    decoded: &mut Vec<u8>,
+    scratch: &mut DecodeScratch,
+) -> Result<(), DecodeError> {
+    limits.check(frame.decoded_len(), frame.index().content_len(), decoded_before)?;
+    if let Some(mut check) = frame.annex().payload_check() {
+        check.update(frame.payload());
+        check.finish()?;
+    }
+    if is_delta {
+        return Ok(());
+    }
+    let longest = frame.index().header().chunk_len().min(frame.decoded_len());
+    if (decoded.len() as u64) < longest {
+        *decoded = zeroed(longest)?;
+    }
+    let mut scratch = scratch.with_len(frame.scratch_len())?;
+    for (number, chunk) in frame.index().chunks().enumerate() {
+        frame.decode_chunk(number, &mut decoded[..chunk.len() as usize], &mut scratch)?;
+    }
+    Ok(())
 }
 
 fn decode_frames(

@@ -72,11 +72,7 @@ pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8
 /// number, and what is wrong with the file.
 pub fn decompress_slice<T: Element>(src: &[u8], limits: &Limits) -> Result<Vec<T>, DecodeError> {
     check_dtype::<T>(src)?;
-    let requested = oneshot::decoded_len(src, limits)?;
-    let len = usize::try_from(requested / size_of::<T>() as u64).ok();
-    let mut dst = len
-        .and_then(|len| try_zeroed_vec(len).ok())
-        .ok_or(DecodeErrorKind::OutOfMemory { requested })?;
+    let mut dst = zeroed_elements(oneshot::decoded_len(src, limits)?)?;
     decode::<T>(src, &mut dst, &mut DecodeScratch::new())?;
     Ok(dst)
 }
@@ -104,6 +100,14 @@ pub fn decompress_slice_into<T: Element>(
 ) -> Result<usize, DecodeError> {
     check_dtype::<T>(src)?;
     decode(src, dst, scratch)
+}
+
+/// Memory for the elements in so many bytes.
+pub(crate) fn zeroed_elements<T: Element>(bytes: u64) -> Result<Vec<T>, DecodeErrorKind> {
+    usize::try_from(bytes / size_of::<T>() as u64)
+        .ok()
+        .and_then(|len| try_zeroed_vec(len).ok())
+        .ok_or(DecodeErrorKind::OutOfMemory { requested: bytes })
 }
 
 fn decode<T: Element>(
@@ -154,7 +158,7 @@ fn check_whole<T>(len: u64) -> Result<(), DecodeError> {
 }
 
 /// Files are little-endian; where memory is not, the bytes of each number change places.
-fn swap_on_big_endian<T: Element>(numbers: &mut [T]) {
+pub(crate) fn swap_on_big_endian<T: Element>(numbers: &mut [T]) {
     if cfg!(target_endian = "big") {
         for bytes in bytemuck::cast_slice_mut::<T, u8>(numbers).chunks_exact_mut(size_of::<T>()) {
             bytes.reverse();

@@ -1,97 +1,20 @@
 //! The program as its users drive it.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use program::{Place, text};
 use serde_json::Value;
-use tempfile::TempDir;
 use zipnn::{DType, Options};
 
 /// Types as the command line names them.
 const DTYPES: [&str; 6] = ["bf16", "f16", "f32", "f8e4m3", "f8e5m2", "bytes"];
-
-/// A directory of our own, and the program run in it.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> &Self {
-        fs::write(self.path(name), bytes).unwrap();
-        self
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    /// The names of all files, in order.
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
-        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        // It may stop reading at any time.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
-        output
-    }
-
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr), "", "without a terminal nothing is said");
-        text(&output.stdout)
-    }
-
-    /// What it says when it fails with this status.
-    #[track_caller]
-    fn fails(&self, status: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let message = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
-        assert!(!message.is_empty());
-        message
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// Numbers spread like the weights of a layer.
 fn weights(count: usize, mut seed: u64) -> impl Iterator<Item = f32> {
@@ -141,7 +64,9 @@ fn every_type_comes_back() {
             data.truncate(len);
             place.write("model", &data);
             place.succeeds(&["compress", "model", "--dtype", dtype]);
-            assert!(len < 1000 || place.read("model.znn").len() < len * 95 / 100, "{dtype}");
+            // Checksums and index take 272 bytes of a file with one frame.
+            let compressed = place.read("model.znn").len();
+            assert!(len < 1000 || compressed < len * 95 / 100 + 272, "{dtype}");
             fs::remove_file(place.path("model")).unwrap();
             place.succeeds(&["decompress", "model.znn"]);
             assert_eq!(place.read("model"), data, "{dtype}, {len} bytes");
@@ -166,7 +91,7 @@ fn several_frames_and_threads() {
     }
     assert!(files[0] == files[1] && files[1] == files[2], "threads must not change the bytes");
     assert_eq!(zipnn::decompress(&files[0], &Default::default()).unwrap(), data);
-    let options = Options::new(DType::BF16);
+    let options = Options::new(DType::BF16).checksums(true).index(true);
     let mut encoder = zipnn::Encoder::new(Vec::new(), options).unwrap();
     encoder.write_all(&data).unwrap();
     assert!(encoder.finish().unwrap() == files[0], "the library's stream is the program's");
@@ -397,7 +322,7 @@ fn what_comes_from_a_pipe_gets_the_usual_permissions() {
         let script = format!("umask {mask}; exec {program} compress - -o model.znn");
         let mut child = Command::new("sh")
             .args(["-c", &script])
-            .current_dir(place.0.path())
+            .current_dir(place.path(""))
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
@@ -466,7 +391,7 @@ fn bytes_behind_the_last_frame() {
     let mut streaming = place.read("streaming.znn");
     streaming.extend_from_slice(&[0; 40]);
     place.write("streaming.znn", &streaming);
-    assert!(place.fails(1, &["verify", "streaming.znn"]).contains("frame 1: not a ZipNN frame"));
+    assert!(place.fails(1, &["verify", "streaming.znn"]).contains("frame 2: not a ZipNN frame"));
     let frame = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
     let single = [&frame[..], &[0; 40]].concat();
     place.write("single.znn", &single);
@@ -537,7 +462,13 @@ fn truncated_files_leave_nothing_behind() {
     fs::remove_file(place.path("whole.znn")).unwrap();
     fs::remove_file(place.path("model")).unwrap();
     let single = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
-    let second_frame = zipnn::Frames::new(&streaming).next().unwrap().unwrap().bytes().len();
+    let ends: Vec<usize> = zipnn::Frames::new(&streaming)
+        .scan(0, |end, frame| {
+            *end += frame.unwrap().bytes().len();
+            Some(*end)
+        })
+        .collect();
+    let second_frame = ends[0];
     for (file, lengths) in [
         (
             &streaming,
@@ -549,7 +480,10 @@ fn truncated_files_leave_nothing_behind() {
             let cut = &file[..len];
             place.write("model.znn", cut);
             let message = place.fails(1, &["decompress", "model.znn"]);
-            let frame = usize::from(len > second_frame && file == &streaming);
+            let frame = match file == &streaming {
+                true => ends.iter().filter(|&&end| end < len).count(),
+                false => 0,
+            };
             assert!(message.contains(&format!("frame {frame}")), "{len}: {message}");
             assert!(message.contains("truncated"), "{len}: {message}");
             place.fails(1, &["decompress", "model.znn", "--rm"]);
@@ -571,12 +505,24 @@ fn damage_is_found_by_verify() {
     assert!(place.succeeds(&["verify", "model.znn"]).contains("sound"));
     assert_eq!(place.succeeds(&["verify", "-q", "model.znn"]), "");
     let sound = place.read("model.znn");
+    let first = zipnn::Frames::new(&sound).next().unwrap().unwrap();
+    let content_len = first.index().content_len() as usize;
     let mut damaged = sound.clone();
     // The last byte of the last stream holds the mark of its end.
-    *damaged.last_mut().unwrap() = 0;
+    damaged[content_len - 1] = 0;
     place.write("model.znn", &damaged);
     let message = place.fails(1, &["verify", "model.znn"]);
+    assert!(message.contains("frame 0: the data is damaged"), "{message}");
+    let message = place.fails(1, &["decompress", "model.znn", "-o", "x"]);
     assert!(message.contains("frame 0, chunk 1, plane 1: corrupt data"), "{message}");
+    damaged.copy_from_slice(&sound);
+    *damaged.last_mut().unwrap() ^= 1;
+    place.write("model.znn", &damaged);
+    assert!(place.fails(1, &["decompress", "model.znn", "-o", "x"]).contains("--no-verify"));
+    let data = place.read("model");
+    place.succeeds(&["decompress", "model.znn", "-o", "x", "--no-verify"]);
+    assert!(place.read("x") == data);
+    fs::remove_file(place.path("x")).unwrap();
     fs::remove_file(place.path("model")).unwrap();
     place.fails(1, &["decompress", "model.znn"]);
     assert_eq!(place.names(), ["model.znn"]);
@@ -651,7 +597,7 @@ fn info_tells_what_is_there() {
     assert_eq!(told["ratio"], len as f64 / 6e6);
     let methods = ["raw", "repeat", "huffman"].map(|name| told["methods"][name].as_u64().unwrap());
     assert_eq!(methods.iter().sum::<u64>(), 4 * 23);
-    assert_eq!(told["frames"].as_array().unwrap().len(), 2);
+    assert_eq!(told["frames"].as_array().unwrap().len(), 3);
     assert_eq!(told["frames"][0]["original_bytes"], 4 << 20);
     assert_eq!(told["frames"][0]["chunks"], 16);
     let shown = place.succeeds(&["info", "model.znn"]);
@@ -674,7 +620,7 @@ fn info_on_no_data() {
     let place = Place::new();
     place.write("empty", b"").succeeds(&["compress", "empty"]);
     let shown = place.succeeds(&["info", "empty.znn"]);
-    assert!(shown.contains("0 -> 32 bytes (-)") && !shown.contains("inf"), "{shown}");
+    assert!(shown.contains("0 -> 272 bytes (-)") && !shown.contains("inf"), "{shown}");
     let told = info(&place, "empty.znn");
     assert_eq!(told["original_bytes"], 0);
     assert_eq!(told["ratio"], Value::Null);
@@ -902,7 +848,7 @@ fn ignored_signals_stay_ignored() {
         format!("trap '' HUP; exec {} compress - -o model.znn", env!("CARGO_BIN_EXE_zipnn"));
     let mut child = Command::new("sh")
         .args(["-c", &script])
-        .current_dir(place.0.path())
+        .current_dir(place.path(""))
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

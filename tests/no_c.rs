@@ -18,7 +18,7 @@ const MERE_KEYS: [&str; 1] = ["rayon-core"];
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
-        .args(["--offline", "--features", FEATURES])
+        .args(["--locked", "--features", FEATURES])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

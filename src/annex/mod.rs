@@ -282,15 +282,13 @@ impl<'a> Annex<'a> {
         }
     }
 
-    /// Takes the payload as it is stored, to check it. Decoding does not need this: every chunk has a
+    /// Checks the payload as it is stored, if there is a checksum of it. Decoding does not need this: every chunk has a
     /// checksum of its own. But there may be bits that no decoder looks at, and a difference can be
     /// checked so without its base.
     #[cfg(feature = "alloc")]
-    pub fn payload_check(&self) -> PayloadCheck {
-        PayloadCheck {
-            hasher: Hasher::default(),
-            expected: self.frame_checksum.map(|checksum| checksum.payload),
-        }
+    pub fn payload_check(&self) -> Option<PayloadCheck> {
+        let expected = self.frame_checksum?.payload;
+        Some(PayloadCheck { hasher: Hasher::default(), expected })
     }
 
     /// The checksum of a chunk's decoded bytes.
@@ -340,38 +338,35 @@ impl<'a> Annex<'a> {
 ///
 /// let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).checksums(true))?;
 /// let frame = Frame::parse(&file)?;
-/// let mut check = frame.annex().payload_check();
+/// let mut check = frame.annex().payload_check().expect("there are checksums");
 /// check.update(frame.payload());
-/// check.finish()?;
+/// assert!(check.finish().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg(feature = "alloc")]
 #[derive(Clone)]
 pub struct PayloadCheck {
     hasher: Hasher,
-    expected: Option<u64>,
+    expected: u64,
 }
 
 #[cfg(feature = "alloc")]
 impl PayloadCheck {
     /// Takes the next bytes of the payload.
     pub fn update(&mut self, payload: &[u8]) {
-        if self.expected.is_some() {
-            self.hasher.update(payload);
-        }
+        self.hasher.update(payload);
     }
 
-    /// Whether the bytes were those that the frame was written with, if it says so.
+    /// Whether the bytes were those that the frame was written with.
     ///
     /// # Errors
     ///
     /// `ChecksumMismatch`.
     pub fn finish(self) -> Result<(), DecodeErrorKind> {
-        match self.expected {
-            Some(expected) if !self.hasher.matches(expected) => {
-                Err(DecodeErrorKind::ChecksumMismatch)
-            }
-            _ => Ok(()),
+        if self.hasher.matches(self.expected) {
+            Ok(())
+        } else {
+            Err(DecodeErrorKind::ChecksumMismatch)
         }
     }
 }

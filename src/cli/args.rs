@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use std::num::NonZero;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +37,12 @@ pub enum Command {
     /// Decode files without writing anything: the exit status tells whether they are sound
     #[command(after_help = EXIT_STATUS)]
     Verify(Verify),
+    /// List the tensors of compressed .safetensors files
+    #[command(after_help = EXIT_STATUS)]
+    Ls(Ls),
+    /// Write one tensor of a compressed .safetensors file, of which only its part is read
+    #[command(after_help = EXIT_STATUS)]
+    Cat(Cat),
     /// Measure ratio and speed on a file of your own, in memory
     #[command(after_help = EXIT_STATUS)]
     Bench(Bench),
@@ -140,6 +147,48 @@ pub struct Verify {
     /// Say nothing of files that are sound
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// Compressed files to look into
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// One JSON object for each file, a line each
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Cat {
+    /// Compressed file to read from
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Name of the tensor, as `zipnn ls` tells it
+    #[arg(value_name = "TENSOR")]
+    pub tensor: String,
+    /// File to write; standard output without it
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Only these rows, its parts along the first dimension: `0..10` are the first ten
+    #[arg(long, value_name = "A..B", value_parser = rows)]
+    pub rows: Option<Range<u64>>,
+    /// A file that NumPy loads, instead of bare bytes. Types that NumPy lacks come as bytes of
+    /// their width: `|V2` for bfloat16, which `ml_dtypes` gives its meaning back
+    #[arg(long)]
+    pub npy: bool,
+    /// Overwrite a file that exists, and write to a terminal
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+fn rows(text: &str) -> Result<Range<u64>, String> {
+    let parse = || {
+        let (start, end) = text.split_once("..")?;
+        let range = start.parse().ok()?..end.parse().ok()?;
+        (range.start <= range.end).then_some(range)
+    };
+    parse().ok_or_else(|| "two numbers are needed, such as 0..10".to_owned())
 }
 
 #[derive(Debug, Args)]

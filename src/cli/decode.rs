@@ -22,6 +22,8 @@ pub struct Totals {
     pub stored: u64,
     /// Bytes that it decodes to.
     pub decoded: u64,
+    /// Chunks that have been compared with their checksums.
+    pub checksums: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
 }
@@ -118,6 +120,7 @@ impl Decoding {
                 Ok(Totals {
                     stored: file.len() as u64,
                     decoded: decoded.len() as u64,
+                    checksums: 0,
                     trailing: frames::old_trailing_len(&file),
                 })
             }
@@ -261,6 +264,7 @@ fn run_frames(
             let decoded = &job.decoded[..job.decoded_len];
             write(decoded)?;
             totals.decoded += decoded.len() as u64;
+            totals.checksums += job.run.checksum_count();
             progress.add(job.position.saturating_sub(totals.stored));
             totals.stored = totals.stored.max(job.position);
             Ok(())

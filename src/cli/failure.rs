@@ -14,6 +14,8 @@ pub struct Failure {
     /// The file, as it was named on the command line.
     subject: String,
     message: String,
+    /// Lines that say more.
+    details: Vec<String>,
     hint: Option<String>,
     kind: Kind,
 }
@@ -31,6 +33,7 @@ impl Failure {
         Self {
             subject: subject.to_string(),
             message: message.to_string(),
+            details: Vec::new(),
             hint: None,
             kind: Kind::File,
         }
@@ -46,6 +49,11 @@ impl Failure {
         let message = format!("is kept, as its result cannot be trusted: {}", self.message);
         Self { message, subject: source.to_string(), ..self }
             .hint("try again; if it goes on, the disk or the memory of this machine is failing")
+    }
+
+    /// Adds lines that say more.
+    pub fn details(self, details: Vec<String>) -> Self {
+        Self { details, ..self }
     }
 
     /// Adds what to do.
@@ -142,6 +150,9 @@ pub fn say(line: impl fmt::Display) {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "zipnn: {}: {}", self.subject, self.message)?;
+        for line in &self.details {
+            write!(f, "\n  {line}")?;
+        }
         match &self.hint {
             Some(hint) => write!(f, "\n  {hint}"),
             None => Ok(()),

@@ -133,7 +133,7 @@ pub struct OpenFrame {
     pub checksums: Vec<u64>,
     /// Which base the file needs.
     pub base: Option<BaseId>,
-    payload_check: PayloadCheck,
+    payload_check: Option<PayloadCheck>,
 }
 
 impl Frames {
@@ -289,7 +289,8 @@ impl Frames {
     fn try_check_payload(&mut self, frame: &OpenFrame) -> Result<(), Fault> {
         /// Bytes that are read at a time.
         const PART: usize = 1 << 18;
-        let mut check = frame.payload_check.clone();
+        let Some(mut check) = frame.payload_check.clone() else { return Ok(()) };
+        self.hold_content(&frame.index)?;
         let mut part = Vec::new();
         let mut at = frame.index.prefix_len();
         let end = frame.index.get().content_len();
@@ -430,6 +431,11 @@ impl Run {
     /// Length of the chunks, decoded.
     pub fn decoded_len(&self) -> u64 {
         self.chunks.iter().map(Chunk::len).sum()
+    }
+
+    /// How many of the chunks have checksums.
+    pub fn checksum_count(&self) -> u64 {
+        self.chunks.iter().filter_map(Chunk::checksum).count() as u64
     }
 
     /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same

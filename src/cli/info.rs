@@ -137,10 +137,11 @@ impl Summary {
         Ok(summary)
     }
 
-    /// What all frames have, each value once.
+    /// What all frames with data have, each value once; in a file without any, what its frames have.
     fn distinct(&self, value: impl Fn(&Header) -> String) -> Vec<String> {
         let mut values = Vec::new();
-        for frame in &self.frames {
+        let has_data = |frame: &&FrameInfo| frame.header.decoded_len > 0 || self.original == 0;
+        for frame in self.frames.iter().filter(has_data) {
             let value = value(&frame.header);
             if !values.contains(&value) {
                 values.push(value);

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod cat;
 mod compress;
 mod decode;
 mod decompress;
@@ -11,10 +12,13 @@ mod frames;
 mod info;
 mod input;
 mod interrupt;
+mod ls;
 mod names;
+mod npy;
 mod output;
 mod pipeline;
 mod progress;
+mod tensors;
 mod transfer;
 mod units;
 mod verify;
@@ -43,10 +47,16 @@ pub fn main() -> ExitCode {
         },
         Command::Info(info) => for_each(&info.files, |file| info::run(file, info)),
         Command::Verify(verify) => for_each(&verify.files, |file| verify::run(file, verify)),
-        Command::Bench(bench) => match bench::run(bench) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => failure.report().into(),
-        },
+        Command::Ls(ls) => for_each(&ls.files, |file| ls::run(file, ls)),
+        Command::Cat(cat) => status(cat::run(cat)),
+        Command::Bench(bench) => status(bench::run(bench)),
+    }
+}
+
+fn status(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report().into(),
     }
 }
 

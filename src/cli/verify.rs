@@ -7,6 +7,7 @@ use super::decode::{Checks, Decoding};
 use super::failure::Failure;
 use super::names::Place;
 use super::progress::Progress;
+use super::tensors;
 use super::units;
 
 /// Decodes one of the files.
@@ -18,7 +19,10 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         ""
     };
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), arguments.quiet);
-    let totals = decoding.run(arguments.threads.count(), &mut progress, |_| Ok(()))?;
+    let threads = arguments.threads.count();
+    let totals = decoding
+        .run(threads, &mut progress, |_| Ok(()))
+        .map_err(|failure| failure.details(tensors::damage(source)))?;
     drop(progress);
     if arguments.quiet {
         return Ok(());
@@ -28,6 +32,10 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         0 => String::new(),
         count => format!("; {}", units::trailing(count)),
     };
-    writeln!(io::stdout(), "{source}: sound, {decoded}{note}{trailing}")
+    let checks = match totals.checksums {
+        0 => "; it decodes, but has no checksums",
+        _ => "; all checksums are right",
+    };
+    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{note}{trailing}")
         .map_err(|error| Failure::writing("-", error))
 }

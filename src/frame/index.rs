@@ -282,6 +282,13 @@ impl IndexBuf {
         }
     }
 
+    /// The index of the frame that `bytes` begin with.
+    pub(crate) fn parse(header: Header, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let index = FrameIndex::parse_behind(header, bytes)?;
+        let bytes = bytes[..index.prefix_len() as usize].to_vec();
+        Ok(Self { checked: index.checked(), bytes })
+    }
+
     /// The index.
     pub fn get(&self) -> FrameIndex<'_> {
         self.checked.with_bytes(&self.bytes)

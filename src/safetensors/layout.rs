@@ -2,12 +2,14 @@
 //! tensors' bytes without gaps.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::collections::btree_map::Entry;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 use core::ops::Range;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::dtype::DType;
 
@@ -29,6 +31,7 @@ use crate::dtype::DType;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
+    data_start: u64,
     tensors: Vec<Tensor>,
     metadata: BTreeMap<String, String>,
 }
@@ -60,30 +63,37 @@ impl Tensor {
         }
     }
 
-    fn len(&self) -> u64 {
+    /// Its bytes in the file.
+    #[expect(clippy::len_without_is_empty, reason = "it is a size, and a tensor no collection")]
+    pub fn len(&self) -> u64 {
         self.range.end - self.range.start
+    }
+
+    /// Bits of one of its elements, if the format knows the type. Those of types below a byte lie
+    /// side by side, and tensors of them take whole bytes.
+    pub fn element_bits(&self) -> Option<u64> {
+        match self.dtype.as_str() {
+            "F4" => Some(4),
+            "F6_E2M3" | "F6_E3M2" => Some(6),
+            "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" | "F8_E8M0" | "F8_E4M3FNUZ"
+            | "F8_E5M2FNUZ" => Some(8),
+            "I16" | "U16" | "F16" | "BF16" => Some(16),
+            "I32" | "U32" | "F32" => Some(32),
+            "I64" | "U64" | "F64" | "C64" => Some(64),
+            _ => None,
+        }
     }
 
     /// Whether shape and type fit the number of bytes, as far as the type is known.
     fn fits(&self) -> bool {
-        let Some(size) = element_size(&self.dtype) else { return true };
+        let Some(bits) = self.element_bits() else { return true };
         let elements = if self.shape.contains(&0) {
             Some(0)
         } else {
             self.shape.iter().try_fold(1_u64, |elements, &dim| elements.checked_mul(dim))
         };
-        elements.and_then(|elements| elements.checked_mul(size)) == Some(self.len())
-    }
-}
-
-/// Bytes of an element of the types that take whole bytes.
-fn element_size(dtype: &str) -> Option<u64> {
-    match dtype {
-        "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" | "F8_E8M0" => Some(1),
-        "I16" | "U16" | "F16" | "BF16" => Some(2),
-        "I32" | "U32" | "F32" => Some(4),
-        "I64" | "U64" | "F64" | "C64" => Some(8),
-        _ => None,
+        let needed = elements.and_then(|elements| elements.checked_mul(bits));
+        needed.is_some() && needed == self.len().checked_mul(8)
     }
 }
 
@@ -140,26 +150,96 @@ impl fmt::Display for LayoutError {
 impl core::error::Error for LayoutError {}
 
 /// The header as JSON has it.
-#[derive(Deserialize)]
 struct RawHeader {
-    #[serde(rename = "__metadata__", default)]
     metadata: BTreeMap<String, String>,
-    #[serde(flatten)]
     tensors: BTreeMap<String, RawTensor>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct RawTensor {
     dtype: String,
     shape: Vec<u64>,
     data_offsets: [u64; 2],
 }
 
+/// A JSON object in which no name occurs twice: readers that take the first of two, and readers
+/// that take the last, would see different files.
+pub(super) struct Unique<V>(pub(super) BTreeMap<String, V>);
+
+impl<V> Unique<V> {
+    fn insert<E: Error>(&mut self, name: String, value: V) -> Result<(), E> {
+        match self.0.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(entry) => {
+                Err(E::custom(format_args!("{:?} is there twice", entry.key())))
+            }
+        }
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Unique<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
+            type Value = Unique<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Unique(BTreeMap::new());
+                while let Some((name, value)) = map.next_entry()? {
+                    members.insert(name, value)?;
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawHeader {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = RawHeader;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut metadata = None;
+                let mut tensors = Unique(BTreeMap::new());
+                while let Some(name) = map.next_key::<String>()? {
+                    if name != METADATA {
+                        tensors.insert(name, map.next_value()?)?;
+                    } else if metadata.is_none() {
+                        metadata = Some(map.next_value::<Option<Unique<String>>>()?);
+                    } else {
+                        return Err(A::Error::duplicate_field(METADATA));
+                    }
+                }
+                let metadata = metadata.flatten().map(|texts| texts.0).unwrap_or_default();
+                Ok(RawHeader { metadata, tensors: tensors.0 })
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// The member of the header that is no tensor.
+pub(super) const METADATA: &str = "__metadata__";
+
 impl Layout {
     /// Longest header that the format allows, in bytes.
     pub const MAX_HEADER_LEN: u64 = 100_000_000;
     /// Bytes of the number that says how long the header is.
-    const PREFIX_LEN: u64 = 8;
+    pub(super) const PREFIX_LEN: u64 = 8;
 
     /// Reads the header from `bytes`, with which a file of `file_len` bytes begins, and checks it
     /// against that length. On `Truncated`, read as much as is needed and try again: two attempts
@@ -180,16 +260,25 @@ impl Layout {
         let json = bytes
             .get(Self::PREFIX_LEN as usize..data_at as usize)
             .ok_or(LayoutError::Truncated { needed: data_at, have })?;
-        let raw: RawHeader = serde_json::from_slice(json).map_err(|error| {
-            LayoutError::InvalidHeader { reason: alloc::string::ToString::to_string(&error) }
-        })?;
+        let raw: RawHeader = serde_json::from_slice(json)
+            .map_err(|error| LayoutError::InvalidHeader { reason: error.to_string() })?;
         let tensors = place(raw.tensors, data_at, file_len)?;
-        Ok(Self { tensors, metadata: raw.metadata })
+        Ok(Self { data_start: data_at, tensors, metadata: raw.metadata })
+    }
+
+    /// Where in the file the first tensor's bytes begin: right behind the header.
+    pub fn data_start(&self) -> u64 {
+        self.data_start
     }
 
     /// The tensors, in the order of their bytes.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
     /// The texts that the file carries beside its tensors.
@@ -269,6 +358,7 @@ mod tests {
             ["a", "b"]
         );
         assert_eq!(layout.metadata()["format"], "pt");
+        assert_eq!(layout.data_start(), 8 + TWO.len() as u64);
         assert_eq!(layout.tensors()[0].dtype(), Some(DType::F16));
         assert_eq!(layout.main_dtype(), None);
     }
@@ -311,6 +401,31 @@ mod tests {
             Layout::parse(&[200, 0, 0, 0, 0, 0, 0, 0], 100),
             Err(LayoutError::HeaderTooLong { .. })
         ));
+    }
+
+    #[test]
+    fn names_are_there_once() {
+        let tensor = r#""a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#;
+        for json in [
+            format!("{{{tensor},{tensor}}}"),
+            format!(r#"{{"__metadata__":{{}},{tensor},"__metadata__":{{}}}}"#),
+            r#"{"__metadata__":{"format":"pt","format":"np"}}"#.into(),
+            r#"{"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}"#.into(),
+        ] {
+            let error = parse(&json, 0).unwrap_err();
+            assert!(matches!(error, LayoutError::InvalidHeader { .. }), "{json}: {error}");
+        }
+        assert!(parse(r#"{"__metadata__":null}"#, 0).unwrap().metadata().is_empty());
+    }
+
+    #[test]
+    fn elements_below_a_byte() {
+        let json =
+            |shape| format!(r#"{{"a":{{"dtype":"F4","shape":[{shape}],"data_offsets":[0,3]}}}}"#);
+        assert!(parse(&json(6), 3).is_ok());
+        for wrong in [5, 7] {
+            assert!(parse(&json(wrong), 3).is_err());
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! belong. That spares a copy.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::{Assembler, Limits};
+use zipnn::Assembler;
 
 use crate::failure::Failure;
+use crate::limits;
 
 /// An [`Assembler`].
 #[wasm_bindgen]
@@ -27,9 +28,7 @@ impl Decoder {
         apart: bool,
         frame_number: f64,
     ) -> Self {
-        // Infinity becomes the greatest number.
-        let (decoded_bytes, frame_bytes) = (decoded_bytes as u64, frame_bytes as u64);
-        let limits = Limits { decoded_bytes, frame_bytes, verify, ..Limits::default() };
+        let limits = limits(decoded_bytes, frame_bytes, verify);
         let assembler = match apart {
             false => Assembler::new(limits),
             true => Assembler::starting_at(frame_number as u64, limits),

@@ -1,6 +1,5 @@
 //! Errors, on their way to JavaScript.
 
-#[cfg(feature = "full")]
 use core::fmt::Debug;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -49,7 +48,6 @@ impl Failure {
 
 impl Failure {
     /// One without a place.
-    #[cfg(feature = "full")]
     pub(crate) fn new(error: impl Debug + ToString) -> Self {
         let (message, details) = (error.to_string(), format!("{error:?}"));
         Self { message, details, place: Place::default() }

@@ -1,0 +1,55 @@
+//! `zipnn cat`.
+
+use super::args::Cat;
+use super::failure::Failure;
+use super::names::Place;
+use super::npy;
+use super::output::Output;
+use super::tensors::Tensors;
+
+/// Bytes that are decoded at a time.
+const PART: u64 = 4 << 20;
+
+/// Writes a tensor, or some of its rows.
+pub fn run(arguments: &Cat) -> Result<(), Failure> {
+    let source = Place::new(&arguments.file);
+    let destination = arguments.output.as_deref().map_or(Place::Standard, Place::new);
+    if Output::is_terminal(&destination) && !arguments.force {
+        return Err(Failure::usage("-", "the bytes of a tensor are not for terminals")
+            .hint("redirect standard output, or name a file with --output"));
+    }
+    let mut tensors = Tensors::open(&source)?;
+    let tensor = tensors.tensor(&arguments.tensor)?;
+    let mut shape = tensor.shape.clone();
+    let mut range = tensor.range.clone();
+    if let Some(rows) = &arguments.rows {
+        let out_of_range = || {
+            Failure::usage(&source, format_args!("tensor {:?} has no such rows", tensor.name))
+                .hint(format_args!("its shape is {:?}", tensor.shape))
+        };
+        let count = shape.first_mut().ok_or_else(out_of_range)?;
+        if rows.end > *count {
+            return Err(out_of_range());
+        }
+        let row_len = tensor.len().checked_div(*count).unwrap_or_default();
+        range = range.start + rows.start * row_len..range.start + rows.end * row_len;
+        *count = rows.end - rows.start;
+    }
+    let header = match arguments.npy {
+        true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
+            Failure::new(&source, format_args!("NumPy has no elements of type {}", tensor.dtype))
+                .hint("leave out --npy to get the bytes as they are")
+        })?,
+        false => Vec::new(),
+    };
+    let mut output = Output::create(&destination, arguments.force)?;
+    output.write(&header)?;
+    let mut part = vec![0; PART.min(range.end - range.start) as usize];
+    while !range.is_empty() {
+        let len = PART.min(range.end - range.start) as usize;
+        tensors.read_into(range.start, &mut part[..len])?;
+        output.write(&part[..len])?;
+        range.start += len as u64;
+    }
+    output.finish(None)
+}

@@ -1,0 +1,275 @@
+//! Parts of files: any range, any tensor, with as few bytes read as that takes.
+
+#[path = "common/data.rs"]
+mod data;
+#[path = "common/golden.rs"]
+mod golden;
+
+use std::cell::Cell;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::rc::Rc;
+
+use data::Random;
+use half::bf16;
+use zipnn::{
+    Archive, ArchiveError, DType, DecodeErrorKind, DecodeScratch, Encoder, Limits, Options, Seeker,
+};
+
+/// Counts the bytes that are read.
+struct Counting<S>(S, Rc<Cell<u64>>);
+
+impl<S: Read> Read for Counting<S> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let len = self.0.read(output)?;
+        self.1.set(self.1.get() + len as u64);
+        Ok(len)
+    }
+}
+
+impl<S: Seek> Seek for Counting<S> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+fn encode(data: &[u8], options: Options) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Ranges at every kind of edge, and some at random.
+fn ranges(len: u64, edges: &[u64]) -> Vec<std::ops::Range<u64>> {
+    let mut random = Random(7);
+    let mut points = vec![0, len];
+    points.extend(edges.iter().flat_map(|&edge| [edge.saturating_sub(1), edge, edge + 1]));
+    points.retain(|&point| point <= len);
+    let mut ranges = Vec::new();
+    for &start in &points {
+        ranges.extend(points.iter().filter(|&&end| start <= end).map(|&end| start..end));
+    }
+    for _ in 0..50 {
+        let start = random.below(len as usize + 1) as u64;
+        ranges.push(start..start + random.below((len - start) as usize + 1) as u64);
+    }
+    ranges
+}
+
+#[test]
+fn every_range_of_every_form_of_file() {
+    for dtype in DType::ALL {
+        let data = data::weights(dtype, 5000, 11);
+        let small = Options::new(dtype).chunk_log2(9).frame_len(1700);
+        let files = [
+            encode(&data, small.checksums(true).index(true)),
+            encode(&data, small),
+            encode(&data, small.index(true)),
+            zipnn::compress(&data, &small).unwrap(),
+            zipnn::compress(&data, &small.checksums(true)).unwrap(),
+        ];
+        for file in files {
+            let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+            assert_eq!(archive.decoded_len(), data.len() as u64);
+            for range in ranges(data.len() as u64, &[512, 1700, 3400]) {
+                let expected = &data[range.start as usize..range.end as usize];
+                let mut decoded = vec![0xaa; expected.len()];
+                archive.read_into(range.start, &mut decoded).unwrap();
+                assert!(decoded == expected, "{dtype:?} {range:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_of_the_original() {
+    for case in golden::cases().iter().filter(|case| case.is_current() && case.base().is_none()) {
+        let (file, original) = (case.file(), case.original());
+        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let mut decoded = vec![0; original.len()];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == original, "{}", case.name());
+        let middle = original.len() / 3..original.len() / 2;
+        archive.read_into(middle.start as u64, &mut decoded[middle.clone()]).unwrap();
+        assert!(decoded == original, "{}", case.name());
+    }
+}
+
+#[test]
+fn ranges_beyond_the_data_are_refused() {
+    let file = encode(&[1; 1000], Options::new(DType::F32).index(true));
+    let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+    for (offset, len) in [(1000, 1), (999, 2), (u64::MAX, 1), (0, 1001)] {
+        let error = archive.read_into(offset, &mut vec![0; len]).unwrap_err();
+        let ArchiveError::Decode(error) = error else { panic!("{error}") };
+        assert_eq!(error.kind(), DecodeErrorKind::OutOfRange);
+    }
+    archive.read_into(1000, &mut []).unwrap();
+}
+
+/// Only what is needed is read, with an index or without one.
+#[test]
+fn little_is_read() {
+    let data = data::weights(DType::BF16, 12 << 20, 5);
+    let options = Options::new(DType::BF16);
+    for (file, walked) in [
+        (encode(&data, options.checksums(true).index(true)), 0),
+        (encode(&data, options), 16 << 10),
+        (zipnn::compress(&data, &options).unwrap(), 16 << 10),
+    ] {
+        let count = Rc::new(Cell::new(0));
+        let source = Counting(Cursor::new(&file), Rc::clone(&count));
+        let mut archive = Archive::open(source, Limits::default()).unwrap();
+        let opening = count.get();
+        assert!(opening <= walked + (20 << 10), "{opening} bytes to open");
+        let mut decoded = vec![0; 300_000];
+        archive.read_into(7_000_000, &mut decoded).unwrap();
+        assert!(decoded == data[7_000_000..7_300_000]);
+        // Up to three chunks of 256 KiB, at most of their own size, and the frame's index.
+        let reading = count.get() - opening;
+        assert!(reading <= 3 * (256 << 10) + (16 << 10), "{reading} bytes to read");
+    }
+}
+
+#[test]
+fn a_length_that_is_a_lie() {
+    let file = encode(&[1; 1000], Options::new(DType::F32).checksums(true).index(true));
+    for len in [0, 1, 31, 32, 33, file.len() as u64 - 1] {
+        let mut seeker = Seeker::new(len, Limits::default());
+        let error = loop {
+            let Some(range) = seeker.wanted() else { panic!("{len}: it knows all frames") };
+            if let Err(error) = seeker.feed(&file[range.start as usize..range.end as usize]) {
+                break error;
+            }
+        };
+        let is_named = matches!(
+            error.kind(),
+            DecodeErrorKind::Truncated { .. } | DecodeErrorKind::FooterMissing
+        );
+        assert!(is_named, "{len}: {error}");
+    }
+}
+
+#[test]
+fn differences_and_old_layouts_are_refused() {
+    let file = zipnn::delta::compress(&[1; 100], &[2; 100], &Options::new(DType::F32)).unwrap();
+    let error = Archive::open(Cursor::new(&file), Limits::default()).unwrap_err();
+    assert!(error.to_string().contains("base"), "{error}");
+    for case in golden::cases().iter().filter(|case| !case.is_current()) {
+        assert!(Archive::open(Cursor::new(case.file()), Limits::default()).is_err());
+    }
+}
+
+#[test]
+fn bombs_meet_the_limits() {
+    let limits = Limits { decoded_bytes: 999, ..Limits::default() };
+    for options in [Options::new(DType::F32), Options::new(DType::F32).index(true)] {
+        let file = encode(&[1; 1000], options);
+        let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err()
+        else {
+            panic!()
+        };
+        assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 1000, limit: 999 });
+    }
+}
+
+#[cfg(feature = "safetensors")]
+mod tensors {
+    use super::*;
+
+    /// A file of two tensors: `a` of 100 × 8 bfloat16, `b` of 3 i64.
+    fn file() -> (Vec<u8>, Vec<bf16>) {
+        let header = br#"{"b":{"dtype":"I64","shape":[3],"data_offsets":[1600,1624]},
+            "a":{"dtype":"BF16","shape":[100,8],"data_offsets":[0,1600]}}"#;
+        let mut data = (header.len() as u64).to_le_bytes().to_vec();
+        data.extend_from_slice(header);
+        let numbers: Vec<bf16> = (0..800).map(|i| bf16::from_f32(i as f32)).collect();
+        data.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        data.extend((1..4_i64).flat_map(i64::to_le_bytes));
+        let options = Options::new(DType::BF16).frame_len(500).checksums(true).index(true);
+        (encode(&data, options), numbers)
+    }
+
+    #[test]
+    fn tensors_and_rows() {
+        let (file, numbers) = file();
+        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let names: Vec<String> =
+            archive.tensors().unwrap().tensors().iter().map(|t| t.name.clone()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(archive.read_tensor::<bf16>("a").unwrap(), numbers);
+        assert_eq!(archive.read_rows::<bf16>("a", 99..100).unwrap(), numbers[792..]);
+        assert_eq!(archive.read_rows::<bf16>("a", 3..3).unwrap(), []);
+        let mut bytes = [0; 24];
+        archive.read_tensor_into("b", &mut bytes).unwrap();
+        assert_eq!(bytes[8..16], 2_i64.to_le_bytes());
+        archive.read_rows_into("b", 2..3, &mut bytes[..8]).unwrap();
+        assert_eq!(bytes[..8], 3_i64.to_le_bytes());
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let (file, _) = file();
+        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let error = archive.read_tensor::<bf16>("c").unwrap_err();
+        assert!(matches!(error, ArchiveError::NoSuchTensor { .. }), "{error}");
+        let error = archive.read_tensor::<f32>("a").unwrap_err();
+        assert!(matches!(error, ArchiveError::WrongDType { .. }), "{error}");
+        for rows in [0..101, 100..101, std::ops::Range { start: 2, end: 1 }] {
+            assert!(archive.read_rows::<bf16>("a", rows).is_err());
+        }
+        assert!(archive.read_tensor_into("b", &mut [0; 23]).is_err());
+        let other = encode(&[7; 1000], Options::new(DType::F32));
+        let mut archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
+        assert!(matches!(archive.tensors().unwrap_err(), ArchiveError::Layout(_)));
+    }
+}
+
+/// Damage to one chunk, and to one frame, hides nothing else.
+#[test]
+fn all_damage_is_told() {
+    let data = data::weights(DType::BF16, 4000, 2);
+    let options = Options::new(DType::BF16).chunk_log2(9).frame_len(1100);
+    let sound = encode(&data, options.checksums(true).index(true));
+    let mut archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
+    assert_eq!(archive.damage().unwrap(), []);
+    let second = archive.directory().entries()[1];
+    let last = archive.directory().entries()[3];
+    let mut damaged = sound.clone();
+    damaged[second.range().end as usize - 20] ^= 1;
+    let frame = zipnn::Frame::parse(&sound[last.offset as usize..]).unwrap();
+    let chunk = frame.index().chunk(1).unwrap().plane_ranges().next().unwrap();
+    damaged[(last.offset + chunk.start) as usize] ^= 1;
+    let mut archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
+    let damage = archive.damage().unwrap();
+    let places: Vec<_> = damage.iter().map(|d| (d.error.place().frame, d.range.clone())).collect();
+    let expected = [(Some(1), 1100..2200), (Some(3), 3300 + 512..4000)];
+    assert_eq!(places, expected);
+    assert_eq!(damage[1].error.place().chunk, Some(1));
+}
+
+/// A part can be decoded again and again, and asks for nothing once it has everything.
+#[test]
+fn parts_keep_what_they_have() {
+    let data = data::weights(DType::F16, 4000, 2);
+    let file = encode(&data, Options::new(DType::F16).checksums(true).index(true));
+    let bytes = |range: std::ops::Range<u64>| &file[range.start as usize..range.end as usize];
+    let mut seeker = Seeker::new(file.len() as u64, Limits::default());
+    while let Some(range) = seeker.wanted() {
+        seeker.feed(bytes(range)).unwrap();
+    }
+    seeker.feed(&[]).unwrap();
+    let mut part = seeker.covering(100..200).unwrap().next().unwrap();
+    let mut decoded = [0; 100];
+    assert!(part.decode_into(&mut decoded, &mut DecodeScratch::new()).is_err());
+    while let Some(range) = part.wanted() {
+        part.feed(bytes(range)).unwrap();
+    }
+    part.feed(&[]).unwrap();
+    for _ in 0..2 {
+        decoded.fill(0);
+        part.decode_into(&mut decoded, &mut DecodeScratch::new()).unwrap();
+        assert!(decoded == data[100..200]);
+    }
+    assert_eq!((part.frame(), part.decoded_range()), (0, 100..200));
+    assert!(part.decode_into(&mut decoded[1..], &mut DecodeScratch::new()).is_err());
+}
