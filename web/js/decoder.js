@@ -8,13 +8,26 @@ import { Turn } from './yielding.js';
 /** Bytes that go into the module's memory at a time. */
 const PART = 1 << 18;
 
+/** Types by their codes, as safetensors files call them. */
+const DTYPES = new Map([
+  [1, 'F32'],
+  [4, 'F16'],
+  [6, 'BF16'],
+  [29, 'F8_E4M3'],
+  [30, 'F8_E5M2'],
+]);
+
 /** What both have in common: pushing bytes up to the end of a frame. */
 class Decoder {
   read = 0;
   decoded = 0;
 
-  constructor(module, { signal, onProgress, limits } = {}) {
+  #onFrame;
+  #told = -1;
+
+  constructor(module, { signal, onProgress, onFrame, limits } = {}) {
     this.module = module;
+    this.#onFrame = onFrame;
     this.signal = signal;
     this.onProgress = onProgress;
     this.limits = limitsOf(limits);
@@ -29,6 +42,7 @@ class Decoder {
       const taken = call(() => this.inner.push(part));
       at += taken;
       this.read += taken;
+      this.#tell();
       await this.frame(emit);
       await this.turn.next();
     }
@@ -40,6 +54,20 @@ class Decoder {
     call(() => this.inner.end());
     await this.flush(emit);
     this.progress();
+  }
+
+  /** Tells of a frame that has come, once. */
+  #tell() {
+    const frame = this.#onFrame && this.inner.frame();
+    if (!frame || frame[0] === this.#told) return;
+    const [number, , length, decodedLength, dtype] = frame;
+    this.#told = number;
+    const lengths = this.inner.chunkLengths();
+    const chunks = [];
+    for (let i = 0; i < lengths.length; i += 2) {
+      chunks.push({ decodedLength: lengths[i], length: lengths[i + 1] });
+    }
+    this.#onFrame({ number, length, decodedLength, dtype: DTYPES.get(dtype), chunks });
   }
 
   progress() {

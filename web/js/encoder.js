@@ -7,8 +7,6 @@ import { Turn } from './yielding.js';
 
 /** Bytes of data in a frame. */
 const FRAME_LEN = 4 << 20;
-/** Bytes of the beginning in which the header of a safetensors file tells how long it is. */
-const PREFIX = 8;
 
 /** Codes of types by the names that people have for them. */
 const DTYPES = new Map([
@@ -100,22 +98,10 @@ export class Encoder {
 /** The type that most of a safetensors file has; single bytes for anything else. */
 function guess(module, beginning) {
   try {
-    // The length of the whole file is not known yet; the header tells it, where it is one.
-    const length = safetensorsLength(beginning);
-    return layoutOf(module, beginning, length).mainDtype ?? BYTES;
+    return layoutOf(module, beginning).mainDtype ?? BYTES;
   } catch {
     return BYTES;
   }
-}
-
-/** How long a safetensors file is that begins so. */
-function safetensorsLength(beginning) {
-  const { buffer, byteOffset } = beginning;
-  const headerLength = Number(new DataView(buffer, byteOffset).getBigUint64(0, true));
-  const header = beginning.subarray(PREFIX, PREFIX + headerLength);
-  const tensors = Object.values(JSON.parse(new TextDecoder().decode(header)));
-  const ends = tensors.map(({ data_offsets: offsets }) => offsets?.[1] ?? 0);
-  return PREFIX + headerLength + Math.max(0, ...ends);
 }
 
 /** Compresses bytes in memory. */

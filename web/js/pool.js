@@ -13,11 +13,11 @@ export class WorkerPool {
   #nextId = 0;
   #ended;
 
-  /** Starts `size` workers of the script at `url`, with a compiled module. */
-  static async start(url, compiled, size = cores()) {
+  /** Starts `size` workers of a script, with a compiled module. */
+  static async start(script, compiled, size = cores()) {
     const pool = new WorkerPool();
     try {
-      const starts = Array.from({ length: Math.max(1, size) }, () => pool.#start(url, compiled));
+      const starts = Array.from({ length: Math.max(1, size) }, () => pool.#start(script, compiled));
       await Promise.all(starts);
     } catch (error) {
       pool.free();
@@ -30,8 +30,8 @@ export class WorkerPool {
     return this.#workers.length;
   }
 
-  async #start(url, compiled) {
-    const worker = { thread: await thread(url), jobs: 0 };
+  async #start(script, compiled) {
+    const worker = { thread: await thread(script), jobs: 0 };
     this.#workers.push(worker);
     await new Promise((resolve, reject) => {
       const fail = (error) => {
@@ -100,9 +100,9 @@ export class WorkerPool {
 if (Symbol.dispose) WorkerPool.prototype[Symbol.dispose] = WorkerPool.prototype.free;
 
 /** A worker of the browser's or of Node's, which differ in their ways of talking. */
-async function thread(url) {
+async function thread({ url, start }) {
   if (globalThis.Worker) {
-    const worker = new Worker(url, { type: 'module' });
+    const worker = start();
     return {
       post: (message, transfer) => worker.postMessage(message, transfer),
       listen: (onMessage, onError) => {

@@ -15,10 +15,14 @@ pub struct Layout {
 
 #[wasm_bindgen]
 impl Layout {
-    /// Reads it from the bytes with which a file of so many bytes begins.
+    /// Reads it from the bytes with which a file begins, of so many bytes if that is known.
     #[wasm_bindgen(constructor)]
-    pub fn new(beginning: &[u8], file_len: f64) -> Result<Self, Failure> {
-        match safetensors::Layout::parse(beginning, file_len as u64) {
+    pub fn new(beginning: &[u8], file_len: Option<f64>) -> Result<Self, Failure> {
+        let layout = match file_len {
+            Some(file_len) => safetensors::Layout::parse(beginning, file_len as u64),
+            None => safetensors::Layout::parse_beginning(beginning),
+        };
+        match layout {
             Ok(layout) => Ok(Self { layout: Some(layout), needed: 0 }),
             Err(LayoutError::Truncated { needed, .. }) => Ok(Self { layout: None, needed }),
             Err(error) => Err(Failure::new(error)),
