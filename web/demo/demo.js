@@ -1,8 +1,9 @@
 // The demo: from a file to figures, a table of tensors, and a file to take away.
 
 import {
-  ZipnnCompressStream, ZipnnDecompressStream, createPool, openArchive,
+  ZipnnCompressStream, ZipnnDecompressStream, createPool, init, openArchive,
 } from '../js/index.js';
+import { toBlob } from '../js/collect.js';
 import { exponents, histogram } from './histogram.js';
 import { bytes, percent, speed } from './units.js';
 
@@ -34,6 +35,8 @@ async function work(source) {
   const run = { source, signal: controller.signal, chunks: [], start: performance.now() };
   begin(run);
   try {
+    await init();
+    run.start = performance.now();
     await (/\.znn$/i.test(source.name) ? decompress(run) : compress(run));
   } catch (error) {
     if (current === controller) fail(error);
@@ -61,7 +64,7 @@ async function decompress(run) {
   });
   run.start = performance.now();
   const stream = (await source.open(signal)).pipeThrough(keep).pipeThrough(decompressing);
-  const result = await new Response(stream).blob();
+  const result = await toBlob(stream);
   run.compressed = new Blob(stored);
   show(run, run.compressed.size, result.size, 1);
   offer(result, source.name.replace(/\.znn$/i, ''));
@@ -78,7 +81,7 @@ async function compress(run) {
     onProgress: ({ read, written }) => show(run, written, read, read / source.size),
   });
   const stream = (await source.open(signal)).pipeThrough(compressing);
-  run.compressed = await new Response(stream).blob();
+  run.compressed = await toBlob(stream);
   const took = seconds(run);
   // Reading it back proves it, and tells how well each part compressed.
   say('Reading it back…');
@@ -143,17 +146,21 @@ function fail(error) {
   $('error').textContent = advice(error);
 }
 
-/** What went wrong, and what can be done about it. */
-function advice({ code, message }) {
-  const known = {
-    BadMagic: 'This is not a .znn file.',
-    Truncated: 'This file is cut short. Download it again.',
-    FooterMissing: 'This file is cut short. Download it again.',
-    ChecksumMismatch: 'This file is damaged. Download it again.',
-    BaseRequired: 'This file holds the difference to another model, which this page does not read.',
-    UnsupportedVersion: 'This file has a layout of old, which only the program reads.',
-  };
-  return code in known ? `${known[code]} (${message})` : `That did not work: ${message}`;
+const CUT = 'This file is cut short. Download it again.';
+const DAMAGED = 'This file is damaged. Download it again.';
+/** What can be done about errors, by their codes. */
+const ADVICE = {
+  BadMagic: 'This is not a .znn file.',
+  BaseRequired: 'This file holds the difference to another model, which this page does not read.',
+  UnsupportedVersion: 'This file has a layout of old, which only the program reads.',
+  Truncated: CUT,
+  FooterMissing: CUT,
+};
+
+function advice({ code, message, place }) {
+  // Whatever else is wrong with a frame, it has once been right.
+  const advice = ADVICE[code] ?? (place?.frame === undefined ? 'That did not work.' : DAMAGED);
+  return `${advice} (${message})`;
 }
 
 function offer(blob, name) {
@@ -213,7 +220,9 @@ function element(name, { text, ...properties } = {}, ...children) {
 function row(archive, tensor, stored) {
   const { name, dtype, shape, range: [start, end] } = tensor;
   const part = end > start ? stored / (end - start) : 0;
-  const button = element('button', { type: 'button', text: name });
+  // Lines break behind dots.
+  const parts = name.split(/(?<=\.)/).flatMap((part) => [part, element('wbr')]);
+  const button = element('button', { type: 'button' }, ...parts);
   button.addEventListener('click', () => explain(archive, tensor, part));
   const bar = element('div', { className: 'bar' }, element('i'), element('span', { text: percent(part) }));
   bar.firstChild.style.setProperty('--part', `${Math.min(part, 1) * 100}%`);

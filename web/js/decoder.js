@@ -6,7 +6,7 @@ import { limitsOf } from './limits.js';
 import { Turn } from './yielding.js';
 
 /** Bytes that go into the module's memory at a time. */
-const PART = 1 << 18;
+export const PART = 1 << 18;
 
 /** Types by their codes, as safetensors files call them. */
 const DTYPES = new Map([

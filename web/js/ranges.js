@@ -1,5 +1,6 @@
 // Where archives come from: anything that has a size and gives ranges of bytes.
 
+import { toBlob } from './collect.js';
 import { bytesOf } from './decoder.js';
 import { ZipnnError } from './error.js';
 
@@ -75,8 +76,7 @@ async function openUrl(url, options) {
     whole = await request(url, undefined, options, signal);
   }
   const total = Number(whole.headers.get('Content-Length')) || undefined;
-  const blob = await new Response(counted(whole.body, total, onProgress)).blob();
-  return new BlobRanges(blob);
+  return new BlobRanges(await toBlob(counted(whole.body, total, onProgress)));
 }
 
 async function request(url, range, { fetch = globalThis.fetch, headers }, signal) {

@@ -1,5 +1,6 @@
 // What a worker of the pool does: decode frames, one message each.
 
+import { PART } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 
 /** Listens to the thread that has started this one. */
@@ -28,7 +29,11 @@ export async function serve(module) {
 function decode(module, { number, frame, decodedLength, limits }) {
   const decoder = new module.bindings.Decoder(...limits, true, number);
   try {
-    call(() => decoder.push(frame));
+    for (let at = 0; at < frame.length; ) {
+      at += call(() => decoder.push(frame.subarray(at, at + PART)));
+    }
+    // Its memory is free at once, and not when this thread next collects garbage.
+    frame.buffer.transfer?.(0);
     const decoded = new Uint8Array(decodedLength);
     for (let at = 0, length; (length = call(() => decoder.nextChunk())) > 0; at += length) {
       decoded.set(module.view(decoder.chunkAt, length), at);

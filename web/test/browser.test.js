@@ -12,6 +12,8 @@ import { launchOptions } from '../tools/chromium.js';
 import { TestServer } from '../tools/server.js';
 import { model, weights } from './samples.js';
 
+/** What a changed bit may be: it depends on whether a decoder looks at it. */
+const DAMAGE = ['ChecksumMismatch', 'CorruptStream'];
 const ARTIFACTS = new URL('../artifacts/', import.meta.url);
 
 const source = await weights();
@@ -40,7 +42,10 @@ before(async () => {
       for (let i = 0; i < FRAMES; i++) yield frame;
     },
   }).listen();
-  browser = await chromium.launch(launchOptions);
+  browser = await chromium.launch({
+    ...launchOptions,
+    args: [...launchOptions.args, '--js-flags=--expose-gc'],
+  });
 });
 after(async () => {
   await browser?.close();
@@ -153,7 +158,9 @@ describe('in a page', () => {
       const controller = new AbortController();
       const response = await fetch('/big.znn?rate=2000000');
       const stream = response.body.pipeThrough(new zipnn.ZipnnDecompressStream({ signal: controller.signal }));
-      const read = failure(new Response(stream).arrayBuffer());
+      const read = failure((async () => {
+        for await (const _ of stream);
+      })());
       setTimeout(() => controller.abort(), 200);
       return read;
     });
@@ -177,7 +184,7 @@ describe('in a page', () => {
       return { error: await failure(read()), good };
     });
     assert.equal(result.error.name, 'ZipnnError');
-    assert.equal(result.error.code, 'ChecksumMismatch');
+    assert.ok(DAMAGE.includes(result.error.code), result.error.code);
     assert.ok(result.error.place.frame >= 1, JSON.stringify(result.error));
     assert.ok(result.good > 0 && result.good < big.length);
   });
@@ -192,7 +199,8 @@ describe('in a page', () => {
       pool.free();
       return { isSame: isSame(bytes, whole), code: error.code, size: pool.size };
     });
-    assert.deepEqual(result, { isSame: true, code: 'ChecksumMismatch', size: 2 });
+    assert.ok(DAMAGE.includes(result.code), result.code);
+    assert.deepEqual(result, { ...result, isSame: true, size: 2 });
   });
 
   test('it works in a worker', async () => {
@@ -235,46 +243,56 @@ describe('in a page', () => {
   for (const workers of [0, 2]) {
     test(`500 MB stream through little memory, with ${workers} workers`, async () => {
       const page = await open();
-      const session = await browser.newBrowserCDPSession();
+      const before = await resident();
       const run = page.evaluate(async (workers) => {
         const { ZipnnDecompressStream, createPool, init } = await import('/js/index.js');
         await init();
         const pool = workers > 0 ? await createPool(workers) : undefined;
         const stream = (await fetch('/long.znn')).body.pipeThrough(new ZipnnDecompressStream({ pool }));
         let decoded = 0;
+        let collected = 0;
         for await (const chunk of stream) {
           decoded += chunk.length;
-          globalThis.decoded = decoded;
+          // Without this what is measured is how much garbage the browser lets lie: of `fetch` alone,
+          // 150 MB.
+          if (decoded - collected < 16 << 20) continue;
+          gc();
+          collected = decoded;
         }
+        pool?.free();
         return decoded;
       }, workers);
       let isOver = false;
       run.finally(() => (isOver = true)).catch(() => {});
-      const before = await resident(session);
-      let most = 0;
+      let grown = 0;
       while (!isOver) {
-        most = Math.max(most, await resident(session));
+        grown = Math.max(grown, growth(before, await resident()));
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       assert.equal(await run, FRAMES * (4 << 20));
-      const grown = (most - before) / 1e6;
-      console.log(`${workers} workers: the page grew by ${grown.toFixed(0)} MB while 524 MB went through`);
-      assert.ok(grown < 100, `it grew by ${grown} MB`);
+      console.log(`${workers} workers: the page grew by ${(grown / 1e6).toFixed(0)} MB while 524 MB went through`);
+      assert.ok(grown < 100e6, `it grew by ${grown} bytes`);
       await page.context().close();
     });
   }
 });
 
-/** Memory of the processes that pages run in, with their workers, in bytes. */
-async function resident(session) {
+/** Memory of each process that pages run in, with their workers, in bytes. */
+async function resident() {
+  const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  let sum = 0;
-  for (const { type, id } of processInfo.filter(({ type }) => type === 'renderer')) {
+  await session.detach();
+  const sizes = new Map();
+  for (const { id } of processInfo.filter(({ type }) => type === 'renderer')) {
     const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '');
-    sum += 1024 * Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+    sizes.set(id, 1024 * Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0));
   }
-  return sum;
+  return sizes;
 }
+
+/** How much the process has grown that has grown most. Idle ones the browser keeps in reserve. */
+const growth = (before, after) =>
+  Math.max(0, ...Array.from(before, ([id, size]) => (after.get(id) ?? 0) - size));
 
 describe('the demo', () => {
   before(() => mkdir(ARTIFACTS, { recursive: true }));

@@ -11,6 +11,9 @@ import { collect, model, parts, weights } from './samples.js';
 
 const { ZipnnCompressStream, ZipnnDecompressStream, ZipnnError, compress, createPool, decompress, openArchive, streamTensors } = everything;
 
+/** What a changed bit may be: it depends on whether a decoder looks at it. */
+const DAMAGE = ['ChecksumMismatch', 'CorruptStream'];
+
 const isSame = (a, b) => Buffer.compare(a, b) === 0;
 const source = await weights();
 const file = await compress(source);
@@ -76,10 +79,10 @@ describe('whole inputs', () => {
     damaged[bigFile.length >> 1] ^= 1;
     const error = await failure(decompress(damaged));
     assert.ok(error instanceof ZipnnError);
-    assert.equal(error.code, 'ChecksumMismatch');
+    assert.ok(DAMAGE.includes(error.code), error.code);
     assert.equal(typeof error.place.frame, 'number');
     assert.equal(typeof error.place.chunk, 'number');
-    assert.match(error.message, /^frame \d+, chunk \d+: the data is damaged/);
+    assert.match(error.message, /^frame \d+, chunk \d+/);
     assert.equal((await failure(decompress(new Uint8Array(100)))).code, 'BadMagic');
     assert.equal((await failure(decompress(file.subarray(0, 1000)))).code, 'Truncated');
     assert.equal((await failure(compress(source, { dtype: 'f64' }))).code, 'UnsupportedDType');
@@ -264,7 +267,7 @@ describe('archives', () => {
       await archive.readTensor(name).catch((error) => errors.push(error));
     }
     assert.ok(errors.length >= 1 && errors.length <= 2, `${errors.length} errors`);
-    assert.equal(errors[0].code, 'ChecksumMismatch');
+    assert.ok(DAMAGE.includes(errors[0].code), errors[0].code);
     archive.free();
   });
 });

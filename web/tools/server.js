@@ -1,6 +1,7 @@
 // A server for the demo, for measuring and for tests: files with and without ranges, as slowly as asked,
 // and a record of what has been requested.
 
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFile, stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
@@ -55,7 +56,7 @@ export class TestServer {
 
   async #answer(request, response) {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
-    const path = decodeURIComponent(pathname);
+    const path = decodeURIComponent(pathname).replace(/\/$/, '/index.html');
     const file = this.files.get(path) ?? (await onDisk(path));
     const headers = {
       'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
@@ -98,18 +99,21 @@ async function send(response, parts, record) {
   for await (const part of parts) {
     if (response.destroyed) return;
     record.bytes += part.length;
-    if (!response.write(part)) {
-      await new Promise((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
-      });
-    }
+    if (!response.write(part)) await drained(response);
   }
   response.end();
 }
 
+/** Waits until there is room again, or nobody listens any more. */
+async function drained(response) {
+  const race = new AbortController();
+  const heard = (event) => once(response, event, { signal: race.signal }).catch(() => {});
+  await Promise.race([heard('drain'), heard('close')]);
+  race.abort();
+}
+
 async function onDisk(path) {
-  const file = join(ROOT, normalize(path.endsWith('/') ? `${path}index.html` : path));
+  const file = join(ROOT, normalize(path));
   if (!file.startsWith(ROOT)) return undefined;
   try {
     return (await stat(file)).isFile() ? await readFile(file) : undefined;
