@@ -35,10 +35,12 @@ impl<'a> BackwardReader<'a> {
             Some(from) => (from, 0),
             None => (0, wanted - self.left),
         };
-        let mut window = [0; 4];
-        for (to, &byte) in window.iter_mut().zip(self.bytes.get(from / 8..).unwrap_or_default()) {
-            *to = byte;
-        }
+        let behind = self.bytes.get(from / 8..).unwrap_or_default();
+        let window = behind.first_chunk().copied().unwrap_or_else(|| {
+            let mut window = [0; 4];
+            window[..behind.len()].copy_from_slice(behind);
+            window
+        });
         let above = u32::from_le_bytes(window) >> (from % 8);
         let kept = wanted - missing;
         (above as usize & ((1 << kept) - 1)) << missing

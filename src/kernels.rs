@@ -1,4 +1,4 @@
-//! The kernels one by one, for this repository's benchmarks. No stable interface.
+//! The kernels one by one, for this repository's benchmarks and fuzz targets. No stable interface.
 
 #![allow(missing_docs, reason = "hidden from the documentation")]
 
@@ -9,8 +9,10 @@ use crate::dtype::DType;
 use crate::histogram::{self, StreamCounts};
 use crate::huffman::encode::{Coding, Plan, Symbols, plan};
 use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
-use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, decode};
-use crate::plane::{self, Layout};
+use crate::huffman::weights::CodeLengths;
+use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, SmallTable, decode, weights};
+use crate::layout::FrameLayout;
+use crate::plane;
 
 /// Replaces symbols by the numbers of their pairs.
 pub fn pack(plane: &mut [u8], lowest: u8) {
@@ -83,23 +85,47 @@ pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
     decode::decode(coded, plane, table).is_ok()
 }
 
+/// Decodes a plane of Huffman codes with the table for small memories.
+pub fn decode_small(coded: &[u8], plane: &mut [u8], table: &mut SmallTable) -> bool {
+    table.decode_plane(coded, plane).is_ok()
+}
+
+/// Reads the description of a Huffman tree: the length of each symbol's code, and the
+/// description's size.
+pub fn read_tree(description: &[u8]) -> Option<([u8; SYMBOLS], usize)> {
+    let (code, size) = weights::read(description).ok()?;
+    Some((code.bits, size))
+}
+
+/// Describes the Huffman tree with these lengths of codes, which have to make one.
+pub fn write_tree(lengths: [u8; SYMBOLS]) -> Option<Vec<u8>> {
+    let longest = lengths.iter().copied().max()?.into();
+    let mut description = [0; weights::MAX_SIZE];
+    let size = weights::write(&CodeLengths { bits: lengths, longest }, &mut description)?;
+    Some(description[..size].to_vec())
+}
+
 /// Builds the table that decodes a coded plane.
 pub fn build_table(coded: &[u8], table: &mut DecodeTable) -> bool {
     decode::build_table(coded, table).is_ok()
 }
 
-fn layout(dtype: DType) -> Layout {
-    Layout { planes: dtype.size(), rotated: dtype.is_rotated() }
-}
-
 /// Splits a chunk of whole elements into planes of equal length.
 pub fn split(dtype: DType, chunk: &[u8], planes: &mut [u8]) {
     let mut parts = planes.chunks_mut((chunk.len() / dtype.size()).max(1));
-    plane::split(layout(dtype), chunk, core::array::from_fn(|_| parts.next().unwrap_or_default()));
+    plane::split(
+        FrameLayout::of(dtype),
+        chunk,
+        core::array::from_fn(|_| parts.next().unwrap_or_default()),
+    );
 }
 
 /// Merges planes of equal length into a chunk.
 pub fn merge(dtype: DType, planes: &[u8], chunk: &mut [u8]) {
     let mut parts = planes.chunks((chunk.len() / dtype.size()).max(1));
-    plane::merge(layout(dtype), core::array::from_fn(|_| parts.next().unwrap_or_default()), chunk);
+    plane::merge(
+        FrameLayout::of(dtype),
+        core::array::from_fn(|_| parts.next().unwrap_or_default()),
+        chunk,
+    );
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What belongs to a feature that is off has no page to link to.
+#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -21,6 +23,8 @@ pub mod delta;
 mod directory;
 mod dtype;
 mod error;
+#[cfg(feature = "alloc")]
+pub mod estimate;
 mod frame;
 #[cfg(feature = "alloc")]
 mod histogram;
@@ -28,6 +32,7 @@ mod huffman;
 #[cfg(feature = "kernels")]
 #[doc(hidden)]
 pub mod kernels;
+mod layout;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod limits;
@@ -60,7 +65,7 @@ pub use assemble::Assembler;
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]
-pub use chunk::encode::EncodeScratch;
+pub use chunk::encode::{EncodeScratch, Profile};
 pub use chunk::{Chunk, Method, Scratch};
 #[cfg(feature = "alloc")]
 pub use directory::{Directory, DirectoryEntry};
@@ -69,7 +74,8 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, Place};
 pub use frame::{Delta, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Shape};
 #[cfg(feature = "alloc")]
 pub use frame::{FramePosition, IndexBuf};
-pub use huffman::DecodeTable;
+pub use huffman::{DecodeTable, SmallTable, Table};
+pub use layout::FrameLayout;
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{

@@ -1,14 +1,16 @@
 //! What a writer may choose.
 
 use crate::annex::BaseId;
+use crate::chunk::encode::Profile;
 use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::frame::{Delta, header};
-use crate::plane::Layout;
+use crate::layout::FrameLayout;
 
 /// How to compress.
 ///
-/// The defaults are the original's. Whatever is chosen here, the original reads the result.
+/// The defaults are the original's. Whatever is chosen here, the original reads the result, unless
+/// it is [`Profile::Extended`].
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -20,6 +22,8 @@ use crate::plane::Layout;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     pub(crate) dtype: DType,
+    pub(crate) layout: FrameLayout,
+    pub(crate) estimated: bool,
     pub(crate) chunk_log2: u8,
     pub(crate) frame_len: usize,
     pub(crate) threshold: f32,
@@ -27,6 +31,7 @@ pub struct Options {
     pub(crate) base: Option<BaseId>,
     pub(crate) checksums: bool,
     pub(crate) index: bool,
+    pub(crate) profile: Profile,
 }
 
 impl Options {
@@ -37,6 +42,8 @@ impl Options {
     pub const fn new(dtype: DType) -> Self {
         Self {
             dtype,
+            layout: FrameLayout::of(dtype),
+            estimated: false,
             chunk_log2: header::DEFAULT_CHUNK_LOG2,
             frame_len: Self::DEFAULT_FRAME_LEN,
             threshold: 0.95,
@@ -44,12 +51,46 @@ impl Options {
             base: None,
             checksums: false,
             index: false,
+            profile: Profile::Original,
         }
     }
 
     /// The type of the elements.
     pub const fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// How frames are split into planes, where that is to differ from what goes with the type. The
+    /// header names the type still if its elements are of that many planes, and otherwise
+    /// [one that is](FrameLayout::dtype): readers go by that and by whether bits are rotated.
+    ///
+    /// ```
+    /// use zipnn::{DType, FrameLayout, Limits, Options};
+    ///
+    /// let ids: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
+    /// let integers = Options::new(DType::F32).layout(FrameLayout::FOUR);
+    /// let file = zipnn::compress(&ids, &integers)?;
+    /// assert!(file.len() < zipnn::compress(&ids, &Options::new(DType::F32))?.len());
+    /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, ids);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn layout(mut self, layout: FrameLayout) -> Self {
+        if self.dtype.size() != layout.planes() {
+            self.dtype = layout.dtype();
+        }
+        self.layout = layout;
+        self
+    }
+
+    /// Whether an [`Encoder`](crate::Encoder) chooses the layout of its frames by samples of their
+    /// data, as [`estimate::segments`](crate::estimate::segments) does, and cuts them where it
+    /// changes: for data of which the type is not known. What has been said of type and layout does
+    /// not count then.
+    #[must_use]
+    pub const fn estimated(mut self, wanted: bool) -> Self {
+        self.estimated = wanted;
+        self
     }
 
     /// Input bytes of a chunk, as a power of two from 2 to 62. Smaller chunks are quicker to reach
@@ -103,15 +144,18 @@ impl Options {
         self
     }
 
+    /// For whom the file is: everybody, or readers of this crate alone, for whom it may be smaller.
+    #[must_use]
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
     /// Which base the difference is to: the file names it, so that no other is taken for it.
     #[must_use]
     pub const fn base(mut self, base: BaseId) -> Self {
         self.base = Some(base);
         self
-    }
-
-    pub(crate) fn layout(&self) -> Layout {
-        Layout { planes: self.dtype.size(), rotated: self.dtype.is_rotated() }
     }
 
     pub(crate) fn check(&self) -> Result<(), EncodeError> {

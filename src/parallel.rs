@@ -42,8 +42,18 @@ pub fn par_compress_into(
     dst: &mut [u8],
     options: &Options,
 ) -> Result<usize, EncodeError> {
-    let envelope = Envelope::BYTES;
-    let geometry = prepare(src.len(), dst, options, &envelope)?;
+    par_compress_frame(src, dst, options, &Envelope::BYTES)
+}
+
+/// [`compress_frame`](crate::frame::write::compress_frame) on all threads of the pool, of data that
+/// is no difference.
+pub(crate) fn par_compress_frame(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+    envelope: &Envelope,
+) -> Result<usize, EncodeError> {
+    let geometry = prepare(src.len(), dst, options, envelope)?;
     let (prefix, payload) = dst.split_at_mut(geometry.payload_at);
     let places = chunk_places(&geometry, src.len(), payload);
     let stored: Vec<[Stored; MAX_PLANES]> = src
@@ -51,7 +61,8 @@ pub fn par_compress_into(
         .zip(places)
         .with_min_len(run_len(geometry.chunks))
         .map_init(EncodeScratch::new, |scratch, (chunk, place)| {
-            encode::encode(geometry.layout, chunk, options.threshold, place, scratch)
+            let (layout, threshold) = (geometry.layout, options.threshold);
+            encode::encode(layout, chunk, threshold, options.profile, place, scratch)
         })
         .collect();
     let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);
@@ -63,7 +74,7 @@ pub fn par_compress_into(
         false => Vec::new(),
     };
     let len = close_gaps(&geometry, src.len(), &stored, dst);
-    Ok(finish(src.len(), len, &geometry, &checksums, dst, options, &envelope))
+    Ok(finish(src.len(), len, &geometry, &checksums, dst, options, envelope))
 }
 
 /// Chunks that one thread takes at a time, at least. Every run of chunks has scratch of its own,
@@ -146,7 +157,11 @@ pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeEr
     decode_frames(src, dst, true)
 }
 
-fn decode_frames(src: &[u8], dst: &mut [u8], verify: bool) -> Result<usize, DecodeError> {
+pub(crate) fn decode_frames(
+    src: &[u8],
+    dst: &mut [u8],
+    verify: bool,
+) -> Result<usize, DecodeError> {
     let frames: Vec<Frame<'_>> =
         Frames::with_verification(src, verify).collect::<Result<_, _>>()?;
     let needed = frames.iter().fold(0_u64, |sum, frame| sum.saturating_add(frame.decoded_len()));

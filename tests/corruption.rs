@@ -1,34 +1,57 @@
 //! Damaged files give errors that say where, or other data of a length that the header says; never
-//! a panic.
+//! a panic, never more memory than the file has earned, and never wrong bytes if the file has
+//! checksums.
+//!
+//! A million damaged files, in less than a minute:
+//!
+//! ```sh
+//! cargo test --release --all-features --test corruption -- --ignored --nocapture
+//! ```
 
 #[path = "common/data.rs"]
 mod data;
 
 use std::io::{Read, Write};
 
+use allocation_counter::measure;
 use zipnn::{
     DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, Form, FramePosition,
-    Limits, Options, delta,
+    Frames, Limits, Options, Scratch, SmallTable, delta,
 };
 
 /// No damaged file may make this test slow: what it promises is never believed beyond this.
 const LIMITS: Limits =
     Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
 
-/// A small file, and where in it frames end.
+/// What a decoder may allocate besides output and planes, of which there are as many bytes as the
+/// limits allow, and the input: tables, and the first block of a reader.
+const BASE: u64 = 256 << 10;
+
+/// A small file, what it decodes to, and where in it frames end.
 struct Sample {
     name: String,
     file: Vec<u8>,
     frame_ends: Vec<usize>,
+    decoded: Vec<u8>,
+    /// Whether checksums make sure that whatever is decoded is right.
+    is_verified: bool,
 }
 
 impl Sample {
     fn one_frame(name: impl Into<String>, file: Vec<u8>) -> Self {
-        Self { name: name.into(), frame_ends: vec![file.len()], file }
+        let decoded = zipnn::decompress(&file, &LIMITS).unwrap();
+        let is_verified = Frames::new(&file).all(|frame| frame.unwrap().annex().has_checksums());
+        Self { name: name.into(), frame_ends: vec![file.len()], file, decoded, is_verified }
     }
 
     fn frames(name: String, dtype: DType, frames: &[Vec<u8>]) -> Self {
-        let mut sample = Self { name, file: Vec::new(), frame_ends: Vec::new() };
+        let mut sample = Self {
+            name,
+            file: Vec::new(),
+            frame_ends: Vec::new(),
+            decoded: frames.concat(),
+            is_verified: false,
+        };
         for data in frames {
             let options = Options::new(dtype).chunk_log2(7);
             let mut encoder = Encoder::new(&mut sample.file, options).unwrap();
@@ -63,6 +86,12 @@ fn samples() -> Vec<Sample> {
         let parts = [data[..200].to_vec(), Vec::new(), data[600..800].to_vec()];
         samples.push(Sample::frames(format!("{name}, frames"), dtype, &parts));
 
+        let checked = options.frame_len(600).checksums(true).index(true);
+        let mut encoder = Encoder::new(Vec::new(), checked).unwrap();
+        encoder.write_all(&data).unwrap();
+        let file = encoder.finish().unwrap();
+        samples.push(Sample::one_frame(format!("{name}, checksums"), file));
+
         samples.push(Sample::one_frame(
             format!("{name}, repeats"),
             zipnn::compress(&[0; 1500], &options).unwrap(),
@@ -79,10 +108,38 @@ fn decode_streaming(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
         .map_err(|error| *error.get_ref().and_then(|error| error.downcast_ref()).expect("ours"))
 }
 
-/// Decodes in every way on one thread; both must agree on whether the file is good, and on the data.
+/// Decodes with the table for small memories.
+fn decode_small(file: &[u8], len: usize, table: &mut SmallTable) -> Result<Vec<u8>, DecodeError> {
+    let mut decoded = vec![0xa5; len];
+    let mut filled = 0;
+    for frame in Frames::new(file) {
+        let frame = frame?;
+        let mut planes = vec![0x5a; frame.scratch_len() as usize];
+        filled +=
+            frame.decode_into(&mut decoded[filled..], &mut Scratch::new(table, &mut planes))?;
+    }
+    decoded.truncate(filled);
+    Ok(decoded)
+}
+
+/// Runs a decoder, which must not allocate more than the file has earned.
+fn within_bound<T>(name: &str, file: &[u8], run: impl FnOnce() -> T) -> T {
+    let earned = (file.len() as u64 * u64::from(LIMITS.expansion)).min(LIMITS.decoded_bytes);
+    let bound = BASE + 2 * earned + 2 * file.len() as u64;
+    let mut result = None;
+    let taken = measure(|| result = Some(run())).bytes_max;
+    assert!(taken <= bound, "{name}: {taken} bytes for a file of {}", file.len());
+    result.unwrap()
+}
+
+/// Decodes in every way on one thread; all must agree on whether the file is good, and on the data.
 fn decode(name: &str, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let decoded = zipnn::decompress(file, &LIMITS);
-    let streamed = decode_streaming(file);
+    let decoded = within_bound(name, file, || zipnn::decompress(file, &LIMITS));
+    let streamed = within_bound(name, file, || decode_streaming(file));
+    if let (Ok(decoded), Ok(_)) = (&decoded, &streamed) {
+        let small = decode_small(file, decoded.len(), &mut SmallTable::new());
+        assert!(small.as_ref() == Ok(decoded), "{name}: other data from the small table");
+    }
     match (&decoded, &streamed) {
         (Ok(decoded), Ok(streamed)) => assert!(decoded == streamed, "{name}: other data"),
         (Err(_), Err(_)) => {}
@@ -121,8 +178,8 @@ fn check_parallel_into(name: &str, file: &[u8]) {
 
 #[test]
 fn every_truncation_is_an_error_that_names_the_frame() {
-    for Sample { name, file, frame_ends } in samples() {
-        let whole = decode(&name, &file).unwrap();
+    for Sample { name, file, frame_ends, decoded: whole, .. } in samples() {
+        assert_eq!(decode(&name, &file).as_ref(), Ok(&whole), "{name}");
         for len in 0..file.len() {
             let cut = &file[..len];
             #[cfg(feature = "rayon")]
@@ -150,51 +207,68 @@ fn every_truncation_is_an_error_that_names_the_frame() {
     }
 }
 
+/// Decodes a damaged file. With checksums, what is decoded is right.
+fn decode_damaged(sample: &Sample, what: &str, damaged: &[u8]) -> bool {
+    let decoded = decode(&format!("{}, {what}", sample.name), damaged);
+    if let (Ok(decoded), true) = (&decoded, sample.is_verified) {
+        assert!(*decoded == sample.decoded, "{}, {what}: wrong bytes", sample.name);
+    }
+    decoded.is_ok()
+}
+
 #[test]
-fn no_changed_byte_makes_a_panic() {
-    let changes: [fn(u8) -> u8; 7] = [
-        |byte| byte ^ 1,
-        |byte| byte ^ 0x80,
-        |byte| byte ^ 0x10,
-        |byte| byte.wrapping_add(1),
-        |byte| byte.wrapping_sub(1),
-        |_| 0,
-        |_| 0xff,
-    ];
+fn no_changed_bit_or_byte_makes_a_panic() {
     let (mut errors, mut unnoticed) = (0, 0);
-    for Sample { name, file, .. } in samples() {
-        for at in 0..file.len() {
-            for change in changes {
-                let mut damaged = file.clone();
-                damaged[at] = change(damaged[at]);
+    for sample in samples() {
+        for at in 0..sample.file.len() {
+            let byte = sample.file[at];
+            let bits = (0..8).map(|bit| byte ^ 1 << bit);
+            for changed in bits.chain([byte.wrapping_add(1), byte.wrapping_sub(1), 0, 0xff]) {
+                let mut damaged = sample.file.clone();
+                damaged[at] = changed;
                 #[cfg(feature = "rayon")]
                 if at % 16 == 9 {
-                    check_parallel(&name, &damaged);
+                    check_parallel(&sample.name, &damaged);
                 }
-                match decode(&format!("{name}, byte {at}"), &damaged) {
-                    Ok(_) => unnoticed += 1,
-                    Err(_) => errors += 1,
+                match decode_damaged(&sample, &format!("byte {at} is {changed}"), &damaged) {
+                    true => unnoticed += 1,
+                    false => errors += 1,
                 }
             }
         }
     }
-    // The format has no checksum: a changed raw byte is other data. But most damage shows.
+    // Without checksums a changed raw byte is other data. But most damage shows.
     assert!(errors > unnoticed / 4, "{errors} errors, {unnoticed} unnoticed");
 }
 
-#[test]
-fn no_damage_in_many_places_makes_a_panic() {
-    let mut random = data::Random(3);
-    for Sample { name, file, .. } in samples() {
-        for _ in 0..2000 {
-            let mut damaged = file.clone();
+/// Changes 2 to 7 bytes of every sample, `times` times.
+fn damage_in_many_places(times: usize, seed: u64) -> usize {
+    let mut random = data::Random(seed);
+    let samples = samples();
+    for sample in &samples {
+        for time in 0..times {
+            let mut damaged = sample.file.clone();
             for _ in 0..2 + random.below(6) {
                 let at = random.below(damaged.len());
                 damaged[at] = random.next() as u8;
             }
-            let _ = decode(&name, &damaged);
+            decode_damaged(sample, &format!("time {time}"), &damaged);
         }
     }
+    times * samples.len()
+}
+
+#[test]
+fn no_damage_in_many_places_makes_a_panic() {
+    damage_in_many_places(500, 3);
+}
+
+#[test]
+#[ignore = "takes long"]
+fn none_of_a_million_damaged_files_makes_a_panic() {
+    let files = damage_in_many_places(1_000_000_usize.div_ceil(samples().len()), 30);
+    println!("{files} damaged files");
+    assert!(files >= 1_000_000);
 }
 
 #[test]
@@ -225,6 +299,27 @@ fn errors_in_coded_data_name_chunk_and_plane() {
     let place = error.place();
     assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(3), Some(1)));
     assert_eq!(error.to_string(), "frame 0, chunk 3, plane 1: corrupt data");
+}
+
+#[test]
+fn methods_that_are_not_known_are_named() {
+    let data = data::weights(DType::BF16, 1 << 14, 5);
+    let file = zipnn::compress(&data, &Options::new(DType::BF16).chunk_log2(12)).unwrap();
+    // Of four chunks: the method of the third one's exponents.
+    let method_at = zipnn::HEADER_LEN + 4 + 2;
+    for method in 2..=u8::MAX {
+        let mut damaged = file.clone();
+        damaged[method_at] = method;
+        let error = decode("method", &damaged).unwrap_err();
+        let place = error.place();
+        assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(2), Some(1)));
+        let expected = match method {
+            // Known, but this is no Zstandard frame.
+            2 if cfg!(feature = "zstd") => DecodeErrorKind::CorruptStream,
+            _ => DecodeErrorKind::UnsupportedMethod(method),
+        };
+        assert_eq!(error.kind(), expected);
+    }
 }
 
 /// A streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes all repeat one byte.

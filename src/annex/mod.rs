@@ -37,6 +37,9 @@ pub(crate) mod kind {
     pub(crate) const BASE: u8 = 4;
     pub(crate) const SEALED: u8 = 5;
     pub(crate) const FRAME_CHECKSUM: u8 = 6;
+    /// Zeros that align what follows the frame.
+    #[cfg(feature = "alloc")]
+    pub(crate) const PADDING: u8 = 7;
 }
 
 /// Which base a difference was made against.

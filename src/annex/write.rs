@@ -33,19 +33,32 @@ fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
     options.index && envelope.streaming
 }
 
-/// Writes the annex into `dst`, which has its length, behind a frame's `content`, of which the
-/// payload begins at `payload_at`.
+/// What lengths of frames are aligned to.
+const ALIGNMENT: usize = 8;
+/// Most bytes that aligning a frame takes.
+pub(crate) const MAX_PADDING: usize = RECORD_HEADER_LEN + ALIGNMENT - 1;
+
+/// Bytes that make the length of a frame leave the same remainder as that of its data: behind an
+/// annex as a record, otherwise on their own.
+pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) -> usize {
+    let missing =
+        (decoded_len % ALIGNMENT + ALIGNMENT - (content_len + annex_len) % ALIGNMENT) % ALIGNMENT;
+    match annex_len {
+        1.. if missing > 0 => RECORD_HEADER_LEN + missing,
+        _ => missing,
+    }
+}
+
+/// Writes the annex into `dst`, which holds zeros and has its length with the padding, behind a
+/// frame's prefix and payload.
 pub(crate) fn write(
-    content: &[u8],
-    payload_at: usize,
+    (prefix, payload): (&[u8], &[u8]),
     checksums: &[u64],
+    padding: usize,
     options: &Options,
     envelope: &Envelope,
     dst: &mut [u8],
 ) {
-    if dst.is_empty() {
-        return;
-    }
     let mut records = Records::new(dst);
     if !checksums.is_empty() {
         records.begin(kind::CHECKSUMS, size_of_val(checksums));
@@ -61,7 +74,10 @@ pub(crate) fn write(
             records.begin(kind::SEALED, 0);
         }
     }
-    let (prefix, payload) = content.split_at(payload_at);
+    if let Some(body_len) = padding.checked_sub(RECORD_HEADER_LEN) {
+        records.begin(kind::PADDING, body_len);
+        records.pass_over(body_len);
+    }
     records.frame_checksum(envelope.position.decoded_offset, prefix, payload);
 }
 
@@ -93,6 +109,11 @@ impl<'d> Records<'d> {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.dst[self.filled..][..bytes.len()].copy_from_slice(bytes);
         self.filled += bytes.len();
+    }
+
+    /// Leaves bytes as they are.
+    fn pass_over(&mut self, len: usize) {
+        self.filled += len;
     }
 
     /// The record that covers what is written so far.

@@ -44,8 +44,13 @@ impl<S: Read + Seek> Archive<S> {
     }
 
     fn read_layout(&mut self) -> Result<Layout, ArchiveError> {
+        /// Bytes of the first frame that are read at once: more than most headers have.
+        const FIRST_READ: u64 = 64 << 10;
         let data_len = self.decoded_len();
+        let first = self.directory().entries().iter().find(|entry| entry.decoded_len > 0);
+        let first_len = first.map_or(0, |entry| entry.decoded_len.min(FIRST_READ));
         let mut beginning = Vec::new();
+        self.read_up_to(first_len, &mut beginning)?;
         loop {
             match Layout::parse(&beginning, data_len) {
                 Ok(layout) => return Ok(layout),

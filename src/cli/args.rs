@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use zipnn::DType;
+use zipnn::{DType, Profile};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -14,6 +14,13 @@ Exit status:
   2    the command line makes no sense
   130  interrupted; nothing half-written is left behind
   141  whoever read our output has stopped reading";
+
+const REPAIR_EXIT_STATUS: &str = "\
+Exit status:
+  0    nothing to repair was found, or all that was found is repaired
+  1    something is to be repaired, or the file could not be processed
+  2    the command line makes no sense
+  130  interrupted; nothing half-written is left behind";
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
@@ -25,10 +32,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress files: IN becomes IN.znn
+    /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory, all
+    /// that end in .znn
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Tell what files hold, from their headers and indexes alone
@@ -43,26 +51,47 @@ pub enum Command {
     /// Write one tensor of a compressed .safetensors file, of which only its part is read
     #[command(after_help = EXIT_STATUS)]
     Cat(Cat),
+    /// Find out what the original has done to tensors in .safetensors files, and mend it
+    ///
+    /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
+    /// compress with their bits rotated, and may forget to list those that it does compress. This
+    /// tells which tensors are rotated, as far as their numbers give it away, and changes nothing
+    /// unless told to.
+    #[command(after_help = REPAIR_EXIT_STATUS)]
+    Repair(Repair),
     /// Measure ratio and speed on a file of your own, in memory
     #[command(after_help = EXIT_STATUS)]
     Bench(Bench),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Compress {
     #[command(flatten)]
     pub files: Files,
-    /// Type of the elements. `auto` takes the type that holds most bytes of a .safetensors file,
-    /// and for other files tries samples; `bytes` is for data of any other kind
+    /// Type of the elements of all files. `auto` goes by the types of the tensors in .safetensors
+    /// files, and by samples in others; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
+    /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
+    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
+    #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
+    pub inside_safetensors: bool,
     /// Leave out what this program adds behind the frames' data, and which the original passes
     /// over: checksums, and the index by which parts of the file are found
     #[arg(long)]
     pub plain: bool,
+    /// Use Zstandard, too, where that makes the file smaller: for differences, sparse data and
+    /// integers. The original cannot read such a file
+    #[arg(long)]
+    pub extended: bool,
 }
 
-#[derive(Debug, Args)]
+/// Who is to read what is compressed.
+pub fn profile(extended: bool) -> Profile {
+    if extended { Profile::Extended } else { Profile::Original }
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
@@ -73,10 +102,10 @@ pub struct Decompress {
 }
 
 /// What both directions have in common.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Files {
-    /// Files to read; `-` is standard input
-    #[arg(required = true, value_name = "IN")]
+    /// Files or directories to read; `-` is standard input
+    #[arg(required_unless_present = "hub", value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// File to write, or a directory; `-` is standard output. Without it, the result lies beside
     /// its source, and standard input goes to standard output
@@ -97,18 +126,61 @@ pub struct Files {
     /// A source with bytes that no frame holds is kept, and nothing is written
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
+    #[command(flatten)]
+    pub many: Many,
     /// No progress, no summary: errors only
     #[arg(short, long)]
     pub quiet: bool,
 }
 
+impl Files {
+    /// The same for one file of many, which has no display of its own.
+    pub fn of_one(&self, threads: usize) -> Self {
+        let threads = Threads { threads: u16::try_from(threads).ok() };
+        Self { threads, quiet: true, ..self.clone() }
+    }
+}
+
+/// Where help tells of what is said of files that are not named one by one.
+const MANY: &str = "Directories and caches";
+
+/// What is said of files that are not named one by one.
+#[derive(Debug, Clone, Args)]
+pub struct Many {
+    /// Files to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from the directory
+    /// on; may be given several times. Without it, whatever usually holds weights is compressed
+    /// (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx, .onnx_data, .npy, .npz, .h5,
+    /// .msgpack), and whatever ends in .znn decompressed
+    #[arg(help_heading = MANY, long = "match", value_name = "GLOB")]
+    pub patterns: Vec<String>,
+    /// Look into hidden files and directories, too. Links are never followed
+    #[arg(help_heading = MANY, long)]
+    pub hidden: bool,
+    /// Let `*.index.json` files name what the shards of a model are called afterwards
+    #[arg(help_heading = MANY, long)]
+    pub rewrite_index: bool,
+    /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
+    /// --rm, in all revisions, and its indexes rewritten
+    #[arg(
+        help_heading = MANY, long, value_name = "MODEL",
+        conflicts_with_all = ["inputs", "output", "delta", "keep"]
+    )]
+    pub hub: Option<String>,
+    /// Where that cache is, unless HF_HUB_CACHE or HF_HOME say so
+    #[arg(
+        help_heading = MANY, long, value_name = "DIR",
+        requires = "hub", conflicts_with = "inputs"
+    )]
+    pub cache: Option<PathBuf>,
+}
+
 /// Most threads that may be asked for.
 const MAX_THREADS: i64 = 1024;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Threads {
-    /// Threads that code, beside one that reads and one that writes; as many as there are cores
-    /// unless given
+    /// Threads that code, beside one that reads and one that writes each file; as many as there are
+    /// cores unless given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     threads: Option<u16>,
 }
@@ -192,6 +264,34 @@ fn rows(text: &str) -> Result<Range<u64>, String> {
 }
 
 #[derive(Debug, Args)]
+pub struct Repair {
+    /// A .safetensors file, with tensors compressed inside or without
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write the repaired file here
+    #[arg(short, long, value_name = "OUT", conflicts_with = "write")]
+    pub output: Option<PathBuf>,
+    /// Replace the file by the repaired one
+    #[arg(long)]
+    pub write: bool,
+    /// Take this tensor for rotated, whatever its numbers say; can be given several times
+    #[arg(long, value_name = "TENSOR")]
+    pub rotated: Vec<String>,
+    /// Take this tensor for sound, whatever its numbers say; can be given several times
+    #[arg(long, value_name = "TENSOR")]
+    pub sound: Vec<String>,
+    /// Show all tensors that were judged, not only those about which there is something to say
+    #[arg(short, long)]
+    pub all: bool,
+    /// Overwrite a file that exists
+    #[arg(short, long)]
+    pub force: bool,
+    /// No table: errors only
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Bench {
     /// File to measure with: uncompressed weights
     #[arg(value_name = "FILE")]
@@ -199,9 +299,15 @@ pub struct Bench {
     /// Type of the elements
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
+    /// Write and verify checksums as well, as `compress` and `decompress` do
+    #[arg(long)]
+    pub checksums: bool,
     /// Threads that code
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
+    /// Compress for readers of this program alone, as `compress --extended` does
+    #[arg(long)]
+    pub extended: bool,
     /// Runs of each kind, of which the median counts; others come before them to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,

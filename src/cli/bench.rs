@@ -1,7 +1,7 @@
 //! `zipnn bench`: ratio and speed on a file of one's own.
 //!
-//! The file is cut into frames, as `compress` cuts it, and every frame is coded in memory. Threads
-//! take whole frames, one after the other.
+//! The file is cut into pieces and frames, as `compress` cuts it, and every piece is coded in
+//! memory. Threads take whole pieces, one after the other.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,25 +10,31 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use zipnn::{
-    DType, DecodeScratch, EncodeScratch, Limits, Options, compress, compress_bound, compress_into,
-    decompress, decompress_into,
+    DType, DecodeScratch, EncodeScratch, FramePosition, Header, Limits, Options, decompress,
+    decompress_into,
 };
 
-use super::args::{Bench, dtype_name};
-use super::dtype;
+use super::args::{self, Bench, dtype_name};
 use super::failure::Failure;
 use super::input::Input;
 use super::names::Place;
+use super::pieces::{Coded, Knowledge, Pieces};
 use super::units;
 
 /// Measures, and tells the result.
 pub fn run(arguments: &Bench) -> Result<(), Failure> {
     let source = Place::new(&arguments.file);
     let mut input = Input::open(&source)?;
-    let dtype = dtype::choose(arguments.dtype, &mut input, None)?;
+    let mut pieces =
+        Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
-    let result = measure(&data, dtype, arguments.threads.into(), arguments.runs.into())
+    let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
+    let options = Options::new(dtype)
+        .profile(args::profile(arguments.extended))
+        .checksums(arguments.checksums);
+    let pieces = cut(&data, &mut pieces);
+    let result = measure(&pieces, &options, arguments.threads.into(), arguments.runs.into())
         .map_err(|message| Failure::new(&source, message))?;
     let text = if arguments.json { result.json() } else { result.text(&source) };
     writeln!(io::stdout(), "{text}").map_err(|error| Failure::writing("-", error))?;
@@ -39,9 +45,26 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
         .hint("please report this, with the file: nothing else may ever happen"))
 }
 
+/// A part of the file, and what is known of it.
+type Piece<'d> = (&'d [u8], Knowledge);
+
+/// The pieces of the data. A file without data has an empty one.
+fn cut<'d>(data: &'d [u8], pieces: &mut Pieces) -> Vec<Piece<'d>> {
+    let mut cut = Vec::new();
+    let mut rest = data;
+    while !rest.is_empty() || cut.is_empty() {
+        let (len, knowledge) = pieces.next();
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
+        let (piece, behind) = rest.split_at(len);
+        cut.push((piece, knowledge));
+        rest = behind;
+    }
+    cut
+}
+
 /// Times of each kind of run; the median counts.
 struct Measured {
-    dtype: DType,
+    dtypes: Vec<&'static str>,
     threads: usize,
     original: u64,
     compressed: u64,
@@ -52,64 +75,79 @@ struct Measured {
     round_trip: bool,
 }
 
-/// What a thread keeps from frame to frame, and from run to run.
+/// What a thread keeps from piece to piece, and from run to run.
+#[derive(Default)]
 struct Worker {
     encode_scratch: EncodeScratch,
     decode_scratch: DecodeScratch,
-    compressed: Vec<u8>,
+    coded: Coded,
     decoded: Vec<u8>,
 }
 
+/// Compresses a piece as if its first frame were the first of a file.
+fn compress(
+    coded: &mut Coded,
+    &(piece, knowledge): &Piece<'_>,
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<(), String> {
+    coded
+        .compress(piece, None, knowledge, options, FramePosition::FIRST, scratch)
+        .map_err(|error| error.to_string())
+}
+
 /// Runs everything `runs` times, once it is warm.
-fn measure(data: &[u8], dtype: DType, threads: usize, runs: usize) -> Result<Measured, String> {
-    let options = Options::new(dtype);
-    let frame_len = Options::DEFAULT_FRAME_LEN.min(data.len().max(1));
-    // A file without data has one empty frame.
-    let frames: Vec<&[u8]> =
-        if data.is_empty() { vec![data] } else { data.chunks(frame_len).collect() };
-    let new_worker = || Worker {
-        encode_scratch: EncodeScratch::new(),
-        decode_scratch: DecodeScratch::new(),
-        compressed: vec![0; compress_bound(frame_len, &options)],
-        decoded: vec![0; frame_len],
-    };
+fn measure(
+    pieces: &[Piece<'_>],
+    options: &Options,
+    threads: usize,
+    runs: usize,
+) -> Result<Measured, String> {
+    let longest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or_default();
+    let new_worker = || Worker { decoded: vec![0; longest], ..Worker::default() };
     let mut workers: Vec<Worker> = (0..threads).map(|_| new_worker()).collect();
-    let files = frames
-        .iter()
-        .map(|frame| compress(frame, &options).map_err(|error| error.to_string()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let fresh = |piece: &Piece<'_>| {
+        let mut coded = Coded::default();
+        compress(&mut coded, piece, options, &mut EncodeScratch::new())?;
+        Ok::<_, String>(coded)
+    };
+    let files = pieces.iter().map(fresh).collect::<Result<Vec<_>, _>>()?;
     let mut round_trip = true;
-    for (frame, file) in frames.iter().zip(&files) {
-        round_trip &= decompress(file, &Limits::default()).is_ok_and(|decoded| decoded == *frame);
+    let mut dtypes = Vec::new();
+    for ((piece, _), file) in pieces.iter().zip(&files) {
+        let decoded = decompress(file.bytes(), &Limits::default());
+        round_trip &= decoded.is_ok_and(|decoded| decoded == *piece);
+        for (frame, _) in file.frames() {
+            let header = Header::parse(frame).map_err(|error| error.to_string())?;
+            let name = dtype_name(header.dtype);
+            if !dtypes.contains(&name) {
+                dtypes.push(name);
+            }
+        }
     }
     let compress_time = median(runs, || {
-        each(&mut workers, &frames, |worker, frame| {
-            compress_into(frame, &mut worker.compressed, &options, &mut worker.encode_scratch)
-                .map_err(|error| error.to_string())
+        each(&mut workers, pieces, |worker, piece| {
+            compress(&mut worker.coded, piece, options, &mut worker.encode_scratch)
         })
     })?;
     let decompress_time = median(runs, || {
         each(&mut workers, &files, |worker, file| {
-            decompress_into(file, &mut worker.decoded, &mut worker.decode_scratch)
+            decompress_into(file.bytes(), &mut worker.decoded, &mut worker.decode_scratch)
                 .map_err(|error| error.to_string())
         })
     })?;
-    // What is allocated afresh is kept to the end of the run: no frame gets another's memory.
-    let compress_fresh = median(runs, || {
-        each(&mut workers, &frames, |_, frame| {
-            compress(frame, &options).map_err(|error| error.to_string())
-        })
-    })?;
+    // What is allocated afresh is kept to the end of the run: no piece gets another's memory.
+    let compress_fresh = median(runs, || each(&mut workers, pieces, |_, piece| fresh(piece)))?;
     let decompress_fresh = median(runs, || {
         each(&mut workers, &files, |_, file| {
-            decompress(file, &Limits::default()).map_err(|error| error.to_string())
+            decompress(file.bytes(), &Limits::default()).map_err(|error| error.to_string())
         })
     })?;
     Ok(Measured {
-        dtype,
+        dtypes,
         threads,
-        original: data.len() as u64,
-        compressed: files.iter().map(|file| file.len() as u64).sum(),
+        original: pieces.iter().map(|(piece, _)| piece.len() as u64).sum(),
+        compressed: files.iter().map(|file| file.bytes().len() as u64).sum(),
         compress: compress_time,
         decompress: decompress_time,
         compress_fresh,
@@ -179,7 +217,7 @@ impl Measured {
 
     fn json(&self) -> String {
         json!({
-            "dtype": dtype_name(self.dtype),
+            "dtypes": self.dtypes,
             "threads": self.threads,
             "original_bytes": self.original,
             "compressed_bytes": self.compressed,
@@ -197,7 +235,7 @@ impl Measured {
         format!(
             "{source}: {}, {} threads, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",
-            dtype_name(self.dtype),
+            self.dtypes.join(" and "),
             self.threads,
             self.original,
             self.compressed,

@@ -275,7 +275,7 @@ fn run_frames(
 }
 
 /// Makes sure that a compressed file decodes to exactly the bytes of another file.
-pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
+pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<Totals, Failure> {
     let different = || Failure::new(compressed.display(), "it decodes to other data");
     let mut input = Input::open_path(plain)?;
     let mut expected = Vec::new();
@@ -283,7 +283,7 @@ pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Fai
     let decoding =
         Decoding::open(&compressed, files.delta.as_deref(), Checks::Decoded)?.require_base()?;
     let mut progress = Progress::new("verifying".to_owned(), decoding.file_len(), files.quiet);
-    decoding.run(files.threads.count(), &mut progress, |decoded| {
+    let totals = decoding.run(files.threads.count(), &mut progress, |decoded| {
         expected.clear();
         input
             .read_up_to(decoded.len() as u64, &mut expected)
@@ -292,7 +292,7 @@ pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Fai
     })?;
     expected.clear();
     match input.read_up_to(1, &mut expected) {
-        Ok(0) => Ok(()),
+        Ok(0) => Ok(totals),
         Ok(_) => Err(different()),
         Err(error) => Err(input.failure(error)),
     }

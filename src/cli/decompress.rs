@@ -1,41 +1,71 @@
 //! `zipnn decompress`.
 
 use super::args::Decompress;
-use super::decode::{self, Checks, Decoding};
+use super::decode::{self, Checks, Decoding, Totals};
 use super::failure::{Failure, say};
-use super::names::{self, Direction, Place};
+use super::inside;
+use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
-use super::transfer;
+use super::transfer::{self, Moved};
 use super::units;
 
 /// Decompresses one of the inputs.
 pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
-    let destination = names::destination(source, files.output.as_deref(), Direction::Decompress)?;
+    if inside::is_safetensors(source) {
+        return inside::decompress(source, files, !arguments.no_verify);
+    }
+    let destination =
+        names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
     transfer::check(source, &destination, files)?;
+    let moved = decompress(source, &destination, arguments, |len| {
+        Progress::new(source.to_string(), len, files.quiet)
+    })?;
+    if let (Some(warning), false) = (&moved.warning, files.quiet) {
+        say(warning);
+    }
+    transfer::show(&transfer::summary(source, &destination, &moved), files);
+    Ok(())
+}
+
+/// Decompresses `source` to `destination`. `progress` is told the length of the source.
+pub fn decompress(
+    source: &Place,
+    destination: &Place,
+    arguments: &Decompress,
+    progress: impl FnOnce(Option<u64>) -> Progress,
+) -> Result<Moved, Failure> {
+    let files = &arguments.files;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
     let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
-    let mut output = Output::create(&destination, files.force)?;
-    let mut progress = Progress::new(source.to_string(), decoding.file_len(), files.quiet);
+    let mut output = Output::create(destination, files.force)?;
+    let mut progress = progress(decoding.file_len());
     let totals =
         decoding.run(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
-    if totals.trailing > 0 && files.rm {
-        // Whatever those bytes are, they may be nowhere else.
-        let message = format!("{}; {source} is kept", units::trailing(totals.trailing));
-        return Err(Failure::new(source, message)
-            .hint("nothing has been written; leave out --rm to decompress the frame alone"));
+    if files.rm {
+        check_all_decoded(&totals, source)?;
     }
-    let summary = transfer::summary(&progress, source, totals.stored, &output, totals.decoded);
+    let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
-        decode::compare(source, result, files)
+        decode::compare(source, result, files).map(drop)
     })?;
-    if totals.trailing > 0 && !files.quiet {
+    let warning = (totals.trailing > 0).then(|| {
         let trailing = units::trailing(totals.trailing);
-        say(format_args!("zipnn: {source}: warning: {trailing}, and have been left out"));
+        format!("zipnn: {source}: warning: {trailing}, and have been left out")
+    });
+    Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
+}
+
+/// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be
+/// nowhere else.
+pub fn check_all_decoded(totals: &Totals, source: &Place) -> Result<(), Failure> {
+    if totals.trailing == 0 {
+        return Ok(());
     }
-    transfer::show(&summary, files);
-    Ok(())
+    let message = format!("{}; {source} is kept", units::trailing(totals.trailing));
+    Err(Failure::new(source, message)
+        .hint("nothing has been written; leave out --rm to decompress the frame alone"))
 }

@@ -44,10 +44,15 @@ impl Failure {
         Self { kind: Kind::Usage, ..Self::new(subject, message) }
     }
 
+    /// Something is wrong with `subject` for the reason that is given here.
+    pub fn because(self, subject: impl fmt::Display, message: impl fmt::Display) -> Self {
+        let message = format!("{message}: {}", self.message);
+        Self { message, subject: subject.to_string(), ..self }
+    }
+
     /// The result made of `source` did not stand the test, for the reason that is given here.
     pub fn unverified(self, source: impl fmt::Display) -> Self {
-        let message = format!("is kept, as its result cannot be trusted: {}", self.message);
-        Self { message, subject: source.to_string(), ..self }
+        self.because(source, "is kept, as its result cannot be trusted")
             .hint("try again; if it goes on, the disk or the memory of this machine is failing")
     }
 

@@ -166,11 +166,6 @@ impl Base {
         Ok(Self { input })
     }
 
-    /// Its bytes at any place, for samples.
-    pub fn input(&mut self) -> &mut Input {
-        &mut self.input
-    }
-
     /// Which base it is. `None` for a pipe, which can be read only once.
     pub fn identify(&mut self) -> Result<Option<BaseId>, Failure> {
         let Inner::File(reader) = &mut self.input.inner else { return Ok(None) };

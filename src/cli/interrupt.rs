@@ -1,11 +1,14 @@
 //! Unfinished files, and their removal when somebody presses Ctrl-C.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{Builder, NamedTempFile};
+
+use super::links;
 
 /// Exit status of an interrupted process, as shells show it for SIGINT.
 const INTERRUPTED: i32 = 130;
@@ -82,6 +85,36 @@ fn remove(paths: &[PathBuf]) {
     }
 }
 
+/// How the name of an unfinished file begins and ends.
+const PREFIX: &str = ".zipnn-";
+const SUFFIX: &str = ".tmp";
+
+/// Whether a file of this name is one that is not finished.
+pub fn is_unfinished(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
+}
+
+/// Removes what runs have left in a directory that were killed. Whoever still writes a file has it
+/// locked. Where files cannot be locked, nobody can tell, and they stay.
+#[cfg(unix)]
+pub fn remove_abandoned(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten().filter(|entry| is_unfinished(&entry.file_name())) {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Elsewhere a lock keeps everybody from reading, so that there are none.
+#[cfg(not(unix))]
+pub fn remove_abandoned(_directory: &Path) {}
+
 /// Permissions of a file that nobody else may look into.
 const PRIVATE: u32 = 0o600;
 
@@ -96,7 +129,21 @@ fn create(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
     #[cfg(not(unix))]
     let _ = mode;
     // Opened here, so that errors do not tell of a name that nobody has ever heard of.
-    Builder::new().prefix(".zipnn-").suffix(".tmp").make_in(directory, |path| options.open(path))
+    Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(directory, |path| options.open(path))
+}
+
+/// Creates a private file that is locked, so that nobody takes it for abandoned.
+fn create_locked(directory: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = create(directory, PRIVATE)?;
+        // There are file systems without locks, and nothing is abandoned there.
+        #[cfg(unix)]
+        let _ = file.as_file().lock();
+        // Somebody may have removed it before that.
+        if fs::symlink_metadata(file.path()).is_ok() {
+            return Ok(file);
+        }
+    }
 }
 
 /// A file under a name of its own in the directory of its destination, where nobody else can read
@@ -112,7 +159,7 @@ impl Unfinished {
             _ => Path::new("."),
         };
         let mut unfinished = unfinished();
-        let file = create(directory, PRIVATE)?;
+        let file = create_locked(directory)?;
         unfinished.push(file.path().to_owned());
         Ok(Self(Some(file)))
     }
@@ -150,6 +197,20 @@ impl Unfinished {
         unfinished.retain(|entry| *entry != path);
         result.map(drop).map_err(|error| error.error)
     }
+}
+
+/// Makes the link at `path` lead to `target`, in one step.
+pub fn redirect(path: &Path, target: &Path) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    // Nothing may end the process as long as the other link is there.
+    let lock = unfinished();
+    let link = Builder::new()
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
+        .make_in(directory, |path| links::create(target, path))?;
+    let result = link.into_temp_path().persist(path).map_err(|error| error.error);
+    drop(lock);
+    result
 }
 
 impl Drop for Unfinished {

@@ -9,7 +9,9 @@ use super::args::Files;
 use super::failure::Failure;
 
 /// What compressed files end in.
-const SUFFIX: &str = "znn";
+pub const SUFFIX: &str = "znn";
+/// What files of tensors end in; before that comes the other one where tensors are compressed.
+const TENSORS_SUFFIX: &str = "safetensors";
 /// Standard input or output on the command line.
 const DASH: &str = "-";
 
@@ -53,27 +55,64 @@ pub enum Direction {
     Decompress,
 }
 
+/// What is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The file.
+    Whole,
+    /// The tensors inside it, one by one.
+    Inside,
+}
+
+/// Whether a file is compressed, going by its name.
+pub fn is_compressed(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new(SUFFIX))
+}
+
+/// A path with something added to its end.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
 impl Direction {
-    fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
-        let is_compressed = source.extension() == Some(OsStr::new(SUFFIX));
-        match (self, is_compressed) {
-            (Self::Compress, false) => {
-                let mut name = source.as_os_str().to_owned();
-                name.push(".");
-                name.push(SUFFIX);
-                Ok(name.into())
-            }
-            (Self::Compress, true) => {
-                Err(Failure::new(source.display(), "is compressed already, by its name")
-                    .hint("to compress it again, name the result with --output"))
-            }
+    /// What the result of `source` is called.
+    pub fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
+        match (self, is_compressed(source)) {
+            (Self::Compress, false) => Ok(with_suffix(source, SUFFIX)),
+            (Self::Compress, true) => Err(compressed_already(source)),
             (Self::Decompress, true) => Ok(source.with_extension("")),
-            (Self::Decompress, false) => {
-                Err(Failure::new(source.display(), "does not end in .znn")
-                    .hint("name the result with --output"))
-            }
+            (Self::Decompress, false) => Err(not_named(source, SUFFIX)),
         }
     }
+
+    /// What the result of `source` is called, where the tensors inside are what is compressed.
+    fn rename_inside(self, source: &Path) -> Result<PathBuf, Failure> {
+        let has_tensors = source.extension() == Some(OsStr::new(TENSORS_SUFFIX));
+        let is_compressed = has_tensors && is_compressed(&source.with_extension(""));
+        let suffix = format!("{SUFFIX}.{TENSORS_SUFFIX}");
+        match (self, is_compressed) {
+            (Self::Compress, false) if has_tensors => Ok(source.with_extension(suffix)),
+            (Self::Compress, false) => Err(not_named(source, TENSORS_SUFFIX)),
+            (Self::Compress, true) => Err(compressed_already(source)),
+            (Self::Decompress, true) => {
+                Ok(source.with_extension("").with_extension(TENSORS_SUFFIX))
+            }
+            (Self::Decompress, false) => Err(not_named(source, &suffix)),
+        }
+    }
+}
+
+fn compressed_already(source: &Path) -> Failure {
+    Failure::new(source.display(), "is compressed already, by its name")
+        .hint("to compress it again, name the result with --output")
+}
+
+fn not_named(source: &Path, suffix: &str) -> Failure {
+    Failure::new(source.display(), format_args!("does not end in .{suffix}"))
+        .hint("name the result with --output")
 }
 
 /// Where the result of `source` goes.
@@ -81,13 +120,18 @@ pub fn destination(
     source: &Place,
     output: Option<&Path>,
     direction: Direction,
+    form: Form,
 ) -> Result<Place, Failure> {
+    let rename = |source: &Path| match form {
+        Form::Whole => direction.rename(source),
+        Form::Inside => direction.rename_inside(source),
+    };
     match (source, output) {
         (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
         (Place::Standard, None) => Ok(Place::Standard),
-        (Place::Path(source), None) => direction.rename(source).map(Place::Path),
+        (Place::Path(source), None) => rename(source).map(Place::Path),
         (Place::Path(source), Some(directory)) if directory.is_dir() => {
-            let name = direction.rename(Path::new(source.file_name().unwrap_or_default()))?;
+            let name = rename(Path::new(source.file_name().unwrap_or_default()))?;
             Ok(Place::Path(directory.join(name)))
         }
         (Place::Standard, Some(directory)) if directory.is_dir() => Err(Failure::usage(

@@ -1,7 +1,7 @@
 //! What is written: whole files or none.
 
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::Path;
 
 use super::failure::Failure;
@@ -15,6 +15,9 @@ pub struct Output {
     replace: bool,
     len: u64,
 }
+
+/// Bytes that are copied at a time from a nameless file.
+const SPOOL_STEP: u64 = 1 << 20;
 
 enum Inner {
     Standard(io::Stdout),
@@ -87,6 +90,31 @@ impl Output {
         result.map_err(|error| self.failure(error))
     }
 
+    /// Lets `fill` write the whole result, going back where it needs to. What is not a file gets it
+    /// by way of a nameless one.
+    pub fn fill(
+        &mut self,
+        fill: impl FnOnce(&mut File) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if let Inner::File(unfinished) = &mut self.inner {
+            fill(unfinished.file())?;
+            self.len = unfinished.file().metadata().map_or(0, |metadata| metadata.len());
+            return Ok(());
+        }
+        let mut spool = tempfile::tempfile().map_err(|error| self.failure(error))?;
+        fill(&mut spool)?;
+        spool.rewind().map_err(|error| self.failure(error))?;
+        let mut part = Vec::new();
+        loop {
+            part.clear();
+            let read = (&mut spool).take(SPOOL_STEP).read_to_end(&mut part);
+            if read.map_err(|error| self.failure(error))? == 0 {
+                return Ok(());
+            }
+            self.write(&part)?;
+        }
+    }
+
     /// Waits until everything is on the disk.
     pub fn sync(&mut self) -> Result<(), Failure> {
         let result = match &mut self.inner {
@@ -148,6 +176,30 @@ fn set_usual_permissions(unfinished: &mut Unfinished) {
     let _ = unfinished.make_usual();
     #[cfg(not(unix))]
     let _ = unfinished;
+}
+
+/// Waits until a file is on the disk, its name included.
+pub fn sync_file(path: &Path) -> Result<(), Failure> {
+    match File::open(path).and_then(|file| file.sync_all()) {
+        // There it takes a right to write, which is not asked for if all that is left is waiting.
+        Err(error) if !cfg!(windows) => return Err(Failure::writing(path.display(), error)),
+        _ => sync_directory_of(path),
+    }
+    Ok(())
+}
+
+/// Replaces the contents of a small file, and keeps its permissions: those of `like`.
+pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Failure> {
+    let write = || {
+        let mut unfinished = Unfinished::create(path)?;
+        unfinished.file().write_all(contents)?;
+        let _ = unfinished.file().set_permissions(permissions_of(like));
+        unfinished.file().sync_all()?;
+        unfinished.persist(path, true)
+    };
+    write().map_err(|error| Failure::writing(path.display(), error))?;
+    sync_directory_of(path);
+    Ok(())
 }
 
 /// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.

@@ -1,6 +1,7 @@
 //! How far we are, for those who wait in front of a terminal.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,17 +19,30 @@ pub struct Progress {
     done: u64,
     start: Instant,
     bar: Option<ProgressBar>,
+    /// What is shown instead, where this is only a part of it.
+    whole: Option<Arc<Whole>>,
 }
 
 impl Progress {
     /// Progress through `total` bytes, if that many are known.
     pub fn new(label: String, total: Option<u64>, quiet: bool) -> Self {
         let is_visible = !quiet && stderr().is_terminal();
-        Self { is_visible, label, total, done: 0, start: Instant::now(), bar: None }
+        Self { is_visible, label, total, done: 0, start: Instant::now(), bar: None, whole: None }
+    }
+
+    /// Progress through one of many files, which are shown together.
+    pub fn part_of(whole: &Arc<Whole>) -> Self {
+        let mut progress = Self::new(String::new(), None, true);
+        progress.whole = Some(Arc::clone(whole));
+        progress
     }
 
     /// So many more bytes are done.
     pub fn add(&mut self, bytes: u64) {
+        if let Some(whole) = &self.whole {
+            whole.progress().add(bytes);
+            return;
+        }
         self.done += bytes;
         if !self.is_visible || (self.bar.is_none() && self.start.elapsed() < DELAY) {
             return;
@@ -54,6 +68,47 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Progress through many files, several of which are worked on at a time.
+#[derive(Debug)]
+pub struct Whole(Mutex<Progress>);
+
+impl Whole {
+    /// Progress through `total` bytes.
+    pub fn new(label: String, total: u64, quiet: bool) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Progress::new(label, Some(total), quiet))))
+    }
+
+    /// Says how far the files are.
+    pub fn set_label(&self, label: String) {
+        let mut progress = self.progress();
+        if let Some(bar) = &progress.bar {
+            bar.set_message(label.clone());
+        }
+        progress.label = label;
+    }
+
+    /// So many bytes needed nothing to be done.
+    pub fn skip(&self, bytes: u64) {
+        self.progress().add(bytes);
+    }
+
+    /// Takes the bar away, once everything is done.
+    pub fn clear(&self) {
+        if let Some(bar) = self.progress().bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// How long it has taken so far.
+    pub fn elapsed(&self) -> Duration {
+        self.progress().elapsed()
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,12 +7,21 @@ use zipnn::safetensors::Tensor;
 use zipnn::{Archive, ArchiveError, Damage, Limits};
 
 use super::failure::Failure;
+use super::inside;
 use super::names::Place;
+use super::restored::Restored;
 
 /// A compressed file of tensors.
 pub struct Tensors {
     source: Place,
-    archive: Archive<BufReader<File>>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// The whole file is compressed.
+    Archive(Box<Archive<BufReader<File>>>),
+    /// The tensors in it are.
+    Inside(Box<Restored>),
 }
 
 /// What is told of a tensor.
@@ -30,20 +39,22 @@ pub struct Listed {
 impl Tensors {
     /// Opens a file, of which only the directory is read.
     pub fn open(source: &Place) -> Result<Self, Failure> {
-        let Some(path) = source.path() else {
-            return Err(Failure::usage(source, "must be a file: pipes cannot be read in parts"));
+        let kind = match inside::is_safetensors(source) {
+            true => Kind::Inside(Box::new(Restored::open(source)?)),
+            false => Kind::Archive(Box::new(open_archive(source)?)),
         };
-        let file = File::open(path).map_err(|error| Failure::reading(source, error))?;
-        let archive = Archive::open(BufReader::new(file), Limits::default())
-            .map_err(|error| failure(source, error))?;
-        Ok(Self { source: source.clone(), archive })
+        Ok(Self { source: source.clone(), kind })
     }
 
     /// All tensors, in the order of their bytes.
     pub fn list(&mut self) -> Result<Vec<Listed>, Failure> {
-        let layout = self.archive.tensors().map_err(|error| failure(&self.source, error))?;
+        let archive = match &mut self.kind {
+            Kind::Archive(archive) => archive,
+            Kind::Inside(restored) => return Ok(restored.list()),
+        };
+        let layout = archive.tensors().map_err(|error| failure(&self.source, error))?;
         let tensors: Vec<Tensor> = layout.tensors().to_vec();
-        let directory = self.archive.directory();
+        let directory = archive.directory();
         let listed = tensors.into_iter().map(|tensor| Listed {
             len: tensor.len(),
             stored_len: directory.stored_len(tensor.range),
@@ -56,13 +67,31 @@ impl Tensors {
 
     /// The tensor of this name.
     pub fn tensor(&mut self, name: &str) -> Result<Tensor, Failure> {
-        self.archive.tensor(name).cloned().map_err(|error| failure(&self.source, error))
+        match &mut self.kind {
+            Kind::Archive(archive) => {
+                archive.tensor(name).cloned().map_err(|error| failure(&self.source, error))
+            }
+            Kind::Inside(restored) => restored.tensor(name),
+        }
     }
 
     /// Decodes as many bytes of the data as `dst` holds, from `offset` on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
-        self.archive.read_into(offset, dst).map_err(|error| failure(&self.source, error))
+        match &mut self.kind {
+            Kind::Archive(archive) => {
+                archive.read_into(offset, dst).map_err(|error| failure(&self.source, error))
+            }
+            Kind::Inside(restored) => restored.read_into(offset, dst),
+        }
     }
+}
+
+fn open_archive(source: &Place) -> Result<Archive<BufReader<File>>, Failure> {
+    let Some(path) = source.path() else {
+        return Err(Failure::usage(source, "must be a file: pipes cannot be read in parts"));
+    };
+    let file = File::open(path).map_err(|error| Failure::reading(source, error))?;
+    Archive::open(BufReader::new(file), Limits::default()).map_err(|error| failure(source, error))
 }
 
 /// Lines about all that is damaged in a file, and which tensors that takes. None where it cannot be
@@ -70,9 +99,9 @@ impl Tensors {
 pub fn damage(source: &Place) -> Vec<String> {
     /// Lines that anybody reads.
     const MOST: usize = 20;
-    let Ok(mut tensors) = Tensors::open(source) else { return Vec::new() };
-    let Ok(damage) = tensors.archive.damage() else { return Vec::new() };
-    let named = tensors.archive.tensors().map(|layout| layout.tensors()).unwrap_or_default();
+    let Ok(mut archive) = open_archive(source) else { return Vec::new() };
+    let Ok(damage) = archive.damage() else { return Vec::new() };
+    let named = archive.tensors().map(|layout| layout.tensors()).unwrap_or_default();
     let describe = |damage: &Damage| {
         let is_touched = |tensor: &&Tensor| {
             tensor.range.start < damage.range.end && damage.range.start < tensor.range.end

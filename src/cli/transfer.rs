@@ -3,12 +3,12 @@
 use std::fs::{self, Metadata};
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
+use std::time::Duration;
 
 use super::args::Files;
 use super::failure::{Failure, say};
 use super::names::{self, Place};
 use super::output::{self, Output};
-use super::progress::Progress;
 use super::units;
 
 /// Refuses to write a file over one that is still needed, or to remove one without which the result
@@ -30,22 +30,29 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
     Ok(())
 }
 
-/// A line about a result, for people. `original` is the length of the uncompressed side.
-pub fn summary(
-    progress: &Progress,
-    source: &Place,
-    read: u64,
-    output: &Output,
-    original: u64,
-) -> String {
-    let written = output.len();
+/// What has become of a file.
+#[derive(Debug)]
+pub struct Moved {
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes written.
+    pub written: u64,
+    /// Bytes of the uncompressed side.
+    pub original: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What the user should know of it all the same.
+    pub warning: Option<String>,
+}
+
+/// A line about a result, for people.
+pub fn summary(source: &Place, destination: &Place, moved: &Moved) -> String {
     format!(
-        "{source} -> {}  {} -> {} ({}), {}",
-        output.place(),
-        units::bytes(read),
-        units::bytes(written),
-        units::percent(written, read),
-        units::rate(original, progress.elapsed()),
+        "{source} -> {destination}  {} -> {} ({}), {}",
+        units::bytes(moved.read),
+        units::bytes(moved.written),
+        units::percent(moved.written, moved.read),
+        units::rate(moved.original, moved.elapsed),
     )
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::args::Verify;
 use super::decode::{Checks, Decoding};
 use super::failure::Failure;
+use super::inside;
 use super::names::Place;
 use super::progress::Progress;
 use super::tensors;
@@ -12,6 +13,9 @@ use super::units;
 
 /// Decodes one of the files.
 pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
+    if inside::is_safetensors(source) {
+        return inside::verify(source, arguments);
+    }
     let decoding = Decoding::open(source, arguments.delta.as_deref(), Checks::Stored)?;
     let note = if decoding.is_bare_difference() {
         "; a difference, decoded without the base that it was made against"

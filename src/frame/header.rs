@@ -2,7 +2,7 @@
 
 use crate::dtype::DType;
 use crate::error::DecodeErrorKind;
-use crate::plane::Layout;
+use crate::layout::FrameLayout;
 
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 32;
@@ -206,8 +206,9 @@ impl Header {
     }
 
     /// How chunks are split into planes.
-    pub(crate) fn layout(&self) -> Layout {
-        Layout { planes: self.dtype.size(), rotated: self.rotated }
+    pub fn layout(&self) -> FrameLayout {
+        let planes = self.dtype.size();
+        FrameLayout { planes, rotated: self.rotated && planes > 1 }
     }
 
     /// Decoded length of every chunk but the last.

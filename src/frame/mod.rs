@@ -20,6 +20,7 @@ use crate::annex::Annex;
 use crate::chunk::{Chunk, Scratch};
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::huffman::Table;
 use crate::plane::MAX_PLANES;
 use crate::sequence::Sequence;
 
@@ -61,6 +62,12 @@ impl<'a> Frame<'a> {
     /// the frame is longer than `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         Self::parse_behind(Header::parse(bytes)?, bytes)?.with_annex()
+    }
+
+    /// [`Self::parse`] without the annex, as the original sees it: nothing is verified.
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub(crate) fn parse_unverified(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::parse_behind(Header::parse(bytes)?, bytes)
     }
 
     /// The frame as the original sees it: without its annex.
@@ -163,7 +170,7 @@ impl<'a> Frame<'a> {
         &self,
         number: usize,
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         let chunk = self.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
         chunk
@@ -180,7 +187,7 @@ impl<'a> Frame<'a> {
     pub fn decode_into(
         &self,
         dst: &mut [u8],
-        scratch: &mut Scratch<'_>,
+        scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<usize, DecodeError> {
         let needed = self.decoded_len();
         let have = dst.len() as u64;

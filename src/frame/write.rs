@@ -7,8 +7,9 @@ use crate::annex::write as annex;
 use crate::checksum::checksum;
 use crate::chunk::encode::{self, EncodeScratch, Stored};
 use crate::error::EncodeError;
+use crate::layout::FrameLayout;
 use crate::options::Options;
-use crate::plane::{Layout, MAX_PLANES};
+use crate::plane::MAX_PLANES;
 
 /// Where in its file a frame stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) position: FramePosition,
     /// What the checksums are of, where that is not what is coded: the data of a difference.
     pub(crate) plain: Option<&'a [u8]>,
+    /// Whether slack makes the frame's length leave the same remainder as that of the data, so that
+    /// what follows either of them is aligned alike.
+    pub(crate) is_aligned: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -56,6 +60,7 @@ impl<'a> Envelope<'a> {
         streaming: false,
         position: FramePosition::FIRST,
         plain: None,
+        is_aligned: false,
     };
 
     /// One of several frames of a file of bytes.
@@ -70,7 +75,7 @@ impl<'a> Envelope<'a> {
 
 /// Where the parts of a frame of a given length are.
 pub(crate) struct Geometry {
-    pub(crate) layout: Layout,
+    pub(crate) layout: FrameLayout,
     /// Decoded bytes of every chunk but the last.
     pub(crate) chunk_len: usize,
     pub(crate) chunks: usize,
@@ -86,7 +91,7 @@ pub(crate) struct Geometry {
 
 impl Geometry {
     pub(crate) fn new(len: usize, options: &Options, envelope: &Envelope) -> Self {
-        let layout = options.layout();
+        let layout = options.layout;
         let header = Header::new(options.dtype, options.chunk_log2, len as u64);
         let chunks = header.chunk_count() as usize;
         let chunk_len = usize::try_from(header.chunk_len()).unwrap_or(usize::MAX);
@@ -106,7 +111,8 @@ impl Geometry {
 
     /// Most bytes that the frame can take, or that memory has.
     pub(crate) fn bound(&self) -> usize {
-        let around = self.payload_at.saturating_add(self.annex_len);
+        let behind = self.annex_len.saturating_add(annex::MAX_PADDING);
+        let around = self.payload_at.saturating_add(behind);
         self.plane_lens.iter().fold(around, |sum, &len| sum.saturating_add(len))
     }
 
@@ -153,7 +159,8 @@ pub(crate) fn compress_frame(
         let mut starts = filled.into_iter();
         let outputs =
             regions.each_mut().map(|region| &mut region[starts.next().unwrap_or_default()..]);
-        let stored = encode::encode(geometry.layout, chunk, options.threshold, outputs, scratch);
+        let (layout, threshold) = (geometry.layout, options.threshold);
+        let stored = encode::encode(layout, chunk, threshold, options.profile, outputs, scratch);
         for (filled, stored) in filled.iter_mut().zip(&stored) {
             *filled += stored.len;
         }
@@ -217,11 +224,18 @@ pub(crate) fn finish(
     options: &Options,
     envelope: &Envelope,
 ) -> usize {
-    let frame_len = content_len + geometry.annex_len;
+    let padding = match envelope.is_aligned {
+        true => annex::padding(content_len, geometry.annex_len, decoded_len),
+        false => 0,
+    };
+    let annex_len = geometry.annex_len + padding;
+    let frame_len = content_len + annex_len;
     let header = Header {
         form: envelope.form,
         delta: options.delta,
         streaming: envelope.streaming,
+        // The original sets the flag for single planes, where it means nothing.
+        rotated: options.layout.rotated || options.layout.planes == 1,
         frame_len: frame_len as u64,
         ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
     };
@@ -232,8 +246,12 @@ pub(crate) fn finish(
         shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
     }
     let (content, behind) = dst.split_at_mut(content_len);
-    let annex = &mut behind[..geometry.annex_len];
-    annex::write(content, geometry.payload_at, checksums, options, envelope, annex);
+    let annex = &mut behind[..annex_len];
+    annex.fill(0);
+    if geometry.annex_len > 0 {
+        let (prefix, payload) = content.split_at(geometry.payload_at);
+        annex::write((prefix, payload), checksums, padding, options, envelope, annex);
+    }
     frame_len
 }
 

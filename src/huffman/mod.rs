@@ -6,20 +6,24 @@
 //! * one byte: the plane repeats it;
 //! * the code lengths ([`weights`]), then four streams ([`encode`], [`decode`]).
 
+mod choice;
 mod code;
 pub(crate) mod decode;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
-mod fse;
+pub(crate) mod fse;
 #[cfg(feature = "alloc")]
 mod lengths;
 mod many;
 #[cfg(feature = "alloc")]
 pub(crate) mod pairs;
+mod small;
 mod table;
 mod two;
-mod weights;
+pub(crate) mod weights;
 
+pub use choice::Table;
+pub use small::SmallTable;
 pub use table::DecodeTable;
 
 /// Number of byte values.

@@ -22,7 +22,7 @@ pub(crate) struct CodeLengths {
 }
 
 /// Reads a description from the beginning of `src` and returns the code and the description's size.
-pub(super) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> {
+pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> {
     let invalid = DecodeErrorKind::InvalidCodeLengths;
     let (&first, rest) = src.split_first().ok_or(invalid)?;
     let mut weights = [0; SYMBOLS];
@@ -72,12 +72,12 @@ fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
 
 /// Longest description: the size byte and 127 bytes of FSE, or 64 bytes of plain weights.
 #[cfg(feature = "alloc")]
-pub(super) const MAX_SIZE: usize = 1 + 127;
+pub(crate) const MAX_SIZE: usize = 1 + 127;
 
 /// Writes the shorter description of `code` and returns its size, or `None` if it has none
 /// (more than 128 plain weights that FSE cannot shorten).
 #[cfg(feature = "alloc")]
-pub(super) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usize> {
+pub(crate) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usize> {
     let mut weights = [0; SYMBOLS];
     for (weight, &bits) in weights.iter_mut().zip(&code.bits) {
         *weight = if bits == 0 { 0 } else { code.longest as u8 + 1 - bits };

@@ -12,8 +12,9 @@ use super::output::Output;
 use super::pieces::Pieces;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::huffman::DecodeTable;
+use crate::layout::FrameLayout;
 use crate::memory::zeroed;
-use crate::plane::{self, Layout};
+use crate::plane;
 
 /// Planes of an element.
 const PLANES: usize = 2;
@@ -60,7 +61,7 @@ pub(super) fn decode(
     }
     let [low, high] = &planes;
     let dst = output.grow(plane_len * PLANES as u64, frame_len)?;
-    plane::merge(Layout { planes: PLANES, rotated }, [low, high, &[], &[]], dst);
+    plane::merge(FrameLayout { planes: PLANES, rotated }, [low, high, &[], &[]], dst);
     output.lost = output.lost.saturating_add(len % PLANES as u64);
     Ok(())
 }

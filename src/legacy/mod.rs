@@ -31,9 +31,10 @@ use self::frame::{Body, Frame, Frames};
 use self::output::Output;
 use crate::error::DecodeError;
 use crate::frame::header::{self, MAGIC};
+use crate::layout::FrameLayout;
 use crate::limits::Limits;
 use crate::memory::zeroed;
-use crate::plane::{self, Layout, MAX_PLANES};
+use crate::plane::{self, MAX_PLANES};
 
 /// What a file of an old layout holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +129,7 @@ fn decode_frame(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), Decode
 
 /// Undoes the rotation of data that is not split in planes, by splitting and merging it.
 fn unrotate(planes: usize, data: &mut [u8]) -> Result<(), DecodeError> {
-    let mut layout = Layout { planes, rotated: false };
+    let mut layout = FrameLayout { planes, rotated: false };
     let mut split: [Vec<u8>; MAX_PLANES] = Default::default();
     for (index, plane) in split.iter_mut().enumerate().take(planes) {
         *plane = zeroed(layout.plane_len(data.len() as u64, index))?;

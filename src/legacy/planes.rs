@@ -10,7 +10,8 @@ use super::frame::Frame;
 use super::output::Output;
 use super::unrotate;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::plane::{self, Layout, MAX_PLANES};
+use crate::layout::FrameLayout;
+use crate::plane::{self, MAX_PLANES};
 
 /// Decodes an input that was compressed as a whole.
 pub(super) fn decode_blob(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), DecodeError> {
@@ -30,7 +31,7 @@ pub(super) fn decode_elements(
     output: &mut Output<'_>,
 ) -> Result<(), DecodeError> {
     let planes = read_planes::<MAX_PLANES>(frame, output)?;
-    let layout = Layout { planes: MAX_PLANES, rotated };
+    let layout = FrameLayout { planes: MAX_PLANES, rotated };
     let len = planes.iter().fold(0_u64, |len, plane| len.saturating_add(plane.len() as u64));
     for (index, plane) in planes.iter().enumerate() {
         if plane.len() as u64 != layout.plane_len(len, index) {

@@ -8,6 +8,8 @@ pub(crate) mod scalar;
 #[cfg(all(feature = "simd", target_endian = "little"))]
 mod wide;
 
+use crate::layout::FrameLayout;
+
 #[cfg(all(feature = "simd", target_endian = "little"))]
 use self::wide as kernels;
 #[cfg(not(all(feature = "simd", target_endian = "little")))]
@@ -18,26 +20,9 @@ pub(crate) const MAX_PLANES: usize = 4;
 /// Rotation works on words of so many bytes.
 const WORD: usize = 4;
 
-/// How the bytes of a chunk are spread over planes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// 1, 2 or 4.
-    pub(crate) planes: usize,
-    /// Whether the sign is moved below the exponent; without effect for one plane.
-    pub(crate) rotated: bool,
-}
-
-impl Layout {
-    /// Length of a plane of a chunk.
-    pub(crate) fn plane_len(self, chunk_len: u64, plane: usize) -> u64 {
-        let planes = self.planes as u64;
-        chunk_len / planes + u64::from((plane as u64) < chunk_len % planes)
-    }
-}
-
 /// Splits `chunk` into its planes, each of exactly its length.
 #[cfg(feature = "alloc")]
-pub(crate) fn split(layout: Layout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
+pub(crate) fn split(layout: FrameLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
     let [p0, p1, p2, p3] = planes;
     let words = chunk.len() / WORD * WORD;
     let (words, rest) = chunk.split_at(words);
@@ -77,7 +62,7 @@ pub(crate) fn split(layout: Layout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES
 }
 
 /// Merges planes, each of exactly its length, into `chunk`.
-pub(crate) fn merge(layout: Layout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
+pub(crate) fn merge(layout: FrameLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
     let [p0, p1, p2, p3] = planes;
     let words = chunk.len() / WORD * WORD;
     let (words, rest) = chunk.split_at_mut(words);
@@ -121,17 +106,17 @@ mod tests {
         (0..len as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 23) as u8).collect()
     }
 
-    const LAYOUTS: [Layout; 5] = [
-        Layout { planes: 1, rotated: true },
-        Layout { planes: 2, rotated: false },
-        Layout { planes: 2, rotated: true },
-        Layout { planes: 4, rotated: false },
-        Layout { planes: 4, rotated: true },
+    const LAYOUTS: [FrameLayout; 5] = [
+        FrameLayout { planes: 1, rotated: true },
+        FrameLayout { planes: 2, rotated: false },
+        FrameLayout { planes: 2, rotated: true },
+        FrameLayout { planes: 4, rotated: false },
+        FrameLayout { planes: 4, rotated: true },
     ];
 
     /// The format's own words, element by element: rotate whole words of four bytes, then byte b of
     /// the chunk goes to plane b mod K.
-    fn split_as_specified(layout: Layout, chunk: &[u8]) -> Vec<Vec<u8>> {
+    fn split_as_specified(layout: FrameLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut chunk = chunk.to_vec();
         for word in chunk.as_chunks_mut::<WORD>().0 {
             let value = u32::from_le_bytes(*word);
@@ -153,7 +138,7 @@ mod tests {
             .collect()
     }
 
-    fn split_into_vectors(layout: Layout, chunk: &[u8]) -> Vec<Vec<u8>> {
+    fn split_into_vectors(layout: FrameLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut planes: Vec<Vec<u8>> = (0..layout.planes)
             .map(|plane| vec![0; layout.plane_len(chunk.len() as u64, plane) as usize])
             .collect();

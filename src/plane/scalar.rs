@@ -8,7 +8,7 @@ fn rotate2(element: u16) -> u16 {
 }
 
 /// The inverse of `rotate2`.
-fn unrotate2(element: u16) -> u16 {
+pub(crate) fn unrotate2(element: u16) -> u16 {
     (element << 8) & 0x8000 | (element >> 1) & 0x7f80 | element & 0x7f
 }
 
@@ -19,7 +19,7 @@ fn rotate4(element: u32) -> u32 {
 }
 
 /// The inverse of `rotate4`.
-fn unrotate4(element: u32) -> u32 {
+pub(crate) fn unrotate4(element: u32) -> u32 {
     (element << 8) & 0x8000_0000 | (element >> 1) & 0x7f80_0000 | element & 0x007f_ffff
 }
 

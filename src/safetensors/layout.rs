@@ -53,14 +53,7 @@ impl Tensor {
     /// The type of its elements, if this crate has a layout for it. Anything else is best
     /// compressed as single bytes, [`DType::F8E4M3`].
     pub fn dtype(&self) -> Option<DType> {
-        match self.dtype.as_str() {
-            "BF16" => Some(DType::BF16),
-            "F16" => Some(DType::F16),
-            "F32" => Some(DType::F32),
-            "F8_E4M3" => Some(DType::F8E4M3),
-            "F8_E5M2" => Some(DType::F8E5M2),
-            _ => None,
-        }
+        DType::from_safetensors(&self.dtype)
     }
 
     /// Its bytes in the file.
@@ -94,6 +87,22 @@ impl Tensor {
         };
         let needed = elements.and_then(|elements| elements.checked_mul(bits));
         needed.is_some() && needed == self.len().checked_mul(8)
+    }
+}
+
+impl DType {
+    pub(super) fn from_safetensors(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.safetensors_name() == name)
+    }
+
+    pub(super) const fn safetensors_name(self) -> &'static str {
+        match self {
+            Self::BF16 => "BF16",
+            Self::F16 => "F16",
+            Self::F32 => "F32",
+            Self::F8E4M3 => "F8_E4M3",
+            Self::F8E5M2 => "F8_E5M2",
+        }
     }
 }
 
@@ -249,26 +258,11 @@ impl Layout {
     ///
     /// As the names say.
     pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, LayoutError> {
-        Self::parse_within(bytes, Some(file_len))
-    }
-
-    /// The same of a file whose length nobody knows yet, as it arrives: it has to end with
-    /// [`Self::file_len`].
-    ///
-    /// # Errors
-    ///
-    /// As the names say.
-    pub fn parse_beginning(bytes: &[u8]) -> Result<Self, LayoutError> {
-        Self::parse_within(bytes, None)
-    }
-
-    fn parse_within(bytes: &[u8], file_len: Option<u64>) -> Result<Self, LayoutError> {
         let have = bytes.len() as u64;
         let prefix =
             bytes.first_chunk().ok_or(LayoutError::Truncated { needed: Self::PREFIX_LEN, have })?;
         let len = u64::from_le_bytes(*prefix);
-        let longest = file_len.unwrap_or(u64::MAX).saturating_sub(Self::PREFIX_LEN);
-        if len > longest.min(Self::MAX_HEADER_LEN) {
+        if len > Self::MAX_HEADER_LEN || len > file_len.saturating_sub(Self::PREFIX_LEN) {
             return Err(LayoutError::HeaderTooLong { len });
         }
         let data_at = Self::PREFIX_LEN + len;
@@ -281,14 +275,22 @@ impl Layout {
         Ok(Self { data_start: data_at, tensors, metadata: raw.metadata })
     }
 
+    /// Reads the header of a file whose length is not known, one that comes from a pipe say: it is
+    /// taken to end with its last tensor. [`Self::parse`] tells the rest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], but for `TrailingBytes`.
+    pub fn parse_header(bytes: &[u8]) -> Result<Self, LayoutError> {
+        match Self::parse(bytes, u64::MAX) {
+            Err(LayoutError::TrailingBytes { len }) => Self::parse(bytes, u64::MAX - len),
+            parsed => parsed,
+        }
+    }
+
     /// Where in the file the first tensor's bytes begin: right behind the header.
     pub fn data_start(&self) -> u64 {
         self.data_start
-    }
-
-    /// Bytes of the whole file.
-    pub fn file_len(&self) -> u64 {
-        self.tensors.last().map_or(self.data_start, |tensor| tensor.range.end)
     }
 
     /// The tensors, in the order of their bytes.
@@ -318,19 +320,17 @@ impl Layout {
     }
 }
 
-/// The tensors in the order of their bytes, which have to follow one another to the file's end, where
-/// that is known.
+/// The tensors in the order of their bytes, which have to follow one another to the file's end.
 fn place(
     raw: BTreeMap<String, RawTensor>,
     data_at: u64,
-    file_len: Option<u64>,
+    file_len: u64,
 ) -> Result<Vec<Tensor>, LayoutError> {
-    let longest = file_len.unwrap_or(u64::MAX);
     let mut tensors = Vec::with_capacity(raw.len());
     for (name, raw) in raw {
         let [start, end] = raw.data_offsets.map(|offset| offset.checked_add(data_at));
         match (start, end) {
-            (Some(start), Some(end)) if start <= end && end <= longest => {
+            (Some(start), Some(end)) if start <= end && end <= file_len => {
                 let RawTensor { dtype, shape, .. } = raw;
                 tensors.push(Tensor { name, dtype, shape, range: start..end });
             }
@@ -345,10 +345,10 @@ fn place(
         }
         at = tensor.range.end;
     }
-    match file_len {
-        Some(len) if len != at => Err(LayoutError::TrailingBytes { len: len - at }),
-        _ => Ok(tensors),
+    if at != file_len {
+        return Err(LayoutError::TrailingBytes { len: file_len - at });
     }
+    Ok(tensors)
 }
 
 #[cfg(test)]
@@ -383,20 +383,6 @@ mod tests {
         assert_eq!(layout.data_start(), 8 + TWO.len() as u64);
         assert_eq!(layout.tensors()[0].dtype(), Some(DType::F16));
         assert_eq!(layout.main_dtype(), None);
-    }
-
-    #[test]
-    fn the_length_of_a_file_is_told_by_its_header() {
-        let file = file(TWO, 14);
-        let header = 8 + TWO.len();
-        let layout = Layout::parse_beginning(&file[..header]).unwrap();
-        assert_eq!(layout.file_len(), file.len() as u64);
-        assert_eq!(layout, Layout::parse(&file, file.len() as u64).unwrap());
-        assert_eq!(
-            Layout::parse_beginning(&file[..header - 1]),
-            Err(LayoutError::Truncated { needed: header as u64, have: header as u64 - 1 })
-        );
-        assert_eq!(parse("{}", 0).unwrap().file_len(), 10);
     }
 
     #[test]

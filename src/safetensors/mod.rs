@@ -1,5 +1,39 @@
-//! The layout of `.safetensors` files: which bytes belong to which tensor, and what type they have.
+//! Files of tensors: which bytes belong to which tensor, what frames suit them, and tensors that are
+//! compressed inside such a file.
+//!
+//! [`Layout`] reads the header of any `.safetensors` file, and [`plan`] cuts the file into what is
+//! compressed alike. In a `.znn.safetensors` file some tensors are replaced by frames: `U8` tensors,
+//! which the metadata lists. With the feature `std`, [`TensorWriter`] writes such files and
+//! [`TensorReader`] reads them, also those of the original, releases 0.5.1 to 0.5.4. Those releases
+//! store some tensors with wrong bits and forget some lists: [`examine`] tells which tensors that has
+//! happened to, and [`repair`] writes the file as it should be.
 
+#[cfg(feature = "std")]
+mod damage;
+#[cfg(feature = "std")]
+mod error;
+#[cfg(feature = "std")]
+mod header;
 mod layout;
+#[cfg(feature = "std")]
+mod list;
+mod plan;
+#[cfg(feature = "std")]
+mod reader;
+#[cfg(feature = "std")]
+mod repair;
+#[cfg(feature = "std")]
+mod writer;
 
+#[cfg(feature = "std")]
+pub use damage::{Diagnosis, Verdict, diagnose};
+#[cfg(feature = "std")]
+pub use error::TensorError;
 pub use layout::{Layout, LayoutError, Tensor};
+pub use plan::{Part, plan};
+#[cfg(feature = "std")]
+pub use reader::{Restored, StoredTensor, TensorReader};
+#[cfg(feature = "std")]
+pub use repair::{Examination, examine, repair};
+#[cfg(feature = "std")]
+pub use writer::TensorWriter;

@@ -10,6 +10,7 @@ use crate::chunk::encode::EncodeScratch;
 use crate::delta;
 use crate::directory::Directory;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::estimate::{self, Segment};
 use crate::frame::Delta;
 use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
 use crate::options::Options;
@@ -258,16 +259,33 @@ impl<W: Write> FrameWriter<W> {
         }
     }
 
-    /// Writes a frame of `coded`, which is the difference of `plain` to a base, if that is given.
+    /// Writes `coded`, which is the difference of `plain` to a base, if that is given: as one
+    /// frame, or as those that suit it.
     fn write(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
+        if !self.options.estimated {
+            return self.write_frame(coded, plain, self.options);
+        }
+        for Segment { range, layout } in estimate::segments(coded, None) {
+            let plain = plain.map(|plain| &plain[range.clone()]);
+            let options = Options { dtype: layout.dtype(), layout, ..self.options };
+            self.write_frame(&coded[range], plain, options)?;
+        }
+        Ok(())
+    }
+
+    fn write_frame(
+        &mut self,
+        coded: &[u8],
+        plain: Option<&[u8]>,
+        options: Options,
+    ) -> io::Result<()> {
         self.check()?;
         let envelope = Envelope::streaming(self.position, plain);
-        let bound = Geometry::new(coded.len(), &self.options, &envelope).bound();
+        let bound = Geometry::new(coded.len(), &options, &envelope).bound();
         if self.frame.len() < bound {
             self.frame.resize(bound, 0);
         }
-        let len =
-            compress_frame(coded, &mut self.frame, &self.options, &envelope, &mut self.scratch)?;
+        let len = compress_frame(coded, &mut self.frame, &options, &envelope, &mut self.scratch)?;
         let decoded_len = coded.len() as u64;
         if self.options.index {
             self.directory.push(len as u64, decoded_len).ok_or(io::ErrorKind::FileTooLarge)?;

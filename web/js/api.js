@@ -36,8 +36,7 @@ export function encodingOf(module) {
   /** A `CompressionStream` for `.znn` files. */
   class ZipnnCompressStream extends CodecStream {
     constructor(options = {}) {
-      const withType = { dtype: 'auto', ...options };
-      super(async () => new Encoder(await module.load(), withType), withType);
+      super(async () => new Encoder(await module.load(), options), options);
     }
   }
 

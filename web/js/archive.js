@@ -145,7 +145,7 @@ export function layoutOf(module, beginning, length) {
       shape: Array.from(layout.shape(i)),
       range: [ranges[2 * i], ranges[2 * i + 1]],
     }));
-    return { tensors, mainDtype: layout.mainDtype };
+    return { tensors };
   } finally {
     layout.free();
   }

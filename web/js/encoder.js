@@ -2,10 +2,9 @@
 
 import { bytesOf } from './decoder.js';
 import { ZipnnError, call } from './error.js';
-import { layoutOf } from './archive.js';
 import { Turn } from './yielding.js';
 
-/** Bytes of data in a frame. */
+/** Bytes of data that are kept for a frame: more only of a file with a very long header. */
 const FRAME_LEN = 4 << 20;
 
 /** Codes of types by the names that people have for them. */
@@ -16,7 +15,6 @@ const DTYPES = new Map([
   ...['f8_e4m3', 'float8_e4m3fn', 'bytes'].map((name) => [name, 29]),
   ...['f8_e5m2', 'float8_e5m2'].map((name) => [name, 30]),
 ]);
-const BYTES = DTYPES.get('bytes');
 
 function codeOf(dtype) {
   const code = DTYPES.get(String(dtype).toLowerCase());
@@ -30,44 +28,54 @@ export class Encoder {
   read = 0;
   written = 0;
   #module;
-  #options;
   #inner;
-  #frame = new Uint8Array(FRAME_LEN);
+  #data = new Uint8Array(FRAME_LEN);
   #filled = 0;
   #turn;
+  #onProgress;
 
-  constructor(module, options) {
+  constructor(module, { dtype = 'auto', checksums = true, index = true, signal, onProgress } = {}) {
+    const code = dtype === 'auto' ? undefined : codeOf(dtype);
     this.#module = module;
-    this.#options = { checksums: true, index: true, ...options };
-    this.#turn = new Turn(options.signal);
-    // Says at once if there is no such type.
-    if (options.dtype !== 'auto') codeOf(options.dtype);
+    this.#inner = call(() => new module.bindings.Encoder(code, checksums, index));
+    this.#turn = new Turn(signal);
+    this.#onProgress = onProgress;
   }
 
   async write(bytes, emit) {
     for (let at = 0; at < bytes.length; ) {
-      const part = bytes.subarray(at, at + FRAME_LEN - this.#filled);
-      this.#frame.set(part, this.#filled);
-      this.#filled += part.length;
+      const { wanted } = this.#inner;
+      const part = bytes.subarray(at, at + wanted - this.#filled);
+      this.#keep(part);
       this.read += part.length;
       at += part.length;
-      if (this.#filled === FRAME_LEN) await this.#emitFrame(emit);
+      if (this.#filled === wanted) await this.#feed(emit, false);
     }
     this.#progress();
   }
 
   async end(emit) {
-    // A file has at least one frame.
-    if (this.#filled > 0 || !this.#inner) await this.#emitFrame(emit);
-    const length = this.#inner.finish(this.#options.index);
-    await this.#emit(length, emit);
+    // A file without data has a frame, too.
+    if (this.#filled > 0 || this.written === 0) await this.#feed(emit, true);
+    await this.#emit(this.#inner.finish(), emit);
     this.#progress();
   }
 
-  async #emitFrame(emit) {
-    const data = this.#frame.subarray(0, this.#filled);
-    this.#inner ??= this.#open(data);
-    const length = call(() => this.#inner.frame(data));
+  /** Keeps bytes until there are enough. */
+  #keep(part) {
+    const length = this.#filled + part.length;
+    if (length > this.#data.length) {
+      const longer = new Uint8Array(Math.max(length, 2 * this.#data.length));
+      longer.set(this.#data.subarray(0, this.#filled));
+      this.#data = longer;
+    }
+    this.#data.set(part, this.#filled);
+    this.#filled = length;
+  }
+
+  async #feed(emit, isLast) {
+    const length = call(() => this.#inner.feed(this.#data.subarray(0, this.#filled), isLast));
+    if (length === undefined) return;
     this.#filled = 0;
     await this.#emit(length, emit);
     await this.#turn.next();
@@ -79,14 +87,8 @@ export class Encoder {
     await emit(this.#module.view(this.#inner.writtenAt, length));
   }
 
-  #open(beginning) {
-    const { dtype, checksums, index } = this.#options;
-    const code = dtype === 'auto' ? guess(this.#module, beginning) : codeOf(dtype);
-    return call(() => new this.#module.bindings.Encoder(code, checksums, index));
-  }
-
   #progress() {
-    this.#options.onProgress?.({ read: this.read, written: this.written });
+    this.#onProgress?.({ read: this.read, written: this.written });
   }
 
   free() {
@@ -95,20 +97,10 @@ export class Encoder {
   }
 }
 
-/** The type that most of a safetensors file has; single bytes for anything else. */
-function guess(module, beginning) {
-  try {
-    return layoutOf(module, beginning).mainDtype ?? BYTES;
-  } catch {
-    return BYTES;
-  }
-}
-
 /** Compresses bytes in memory. */
 export async function compress(module, source, options = {}) {
   const bytes = bytesOf(source);
-  const dtype = options.dtype ?? 'auto';
-  const encoder = new Encoder(module, { ...options, dtype });
+  const encoder = new Encoder(module, options);
   const frames = [];
   const emit = (frame) => frames.push(frame.slice());
   try {

@@ -7,7 +7,8 @@ export * from './decode.js';
 export interface EncodeOptions {
   /**
    * The type of the elements: `f32`, `f16`, `bf16`, `f8_e4m3`, `f8_e5m2`, or `bytes` for anything
-   * else. `auto`, the default, takes the type that most of a `.safetensors` file has.
+   * else. `auto`, the default, gives every tensor of a `.safetensors` file the layout that suits it,
+   * and finds out by samples what suits other data.
    */
   dtype?: string;
   /** Whether readers can tell damaged data. `true` by default. */

@@ -1,7 +1,6 @@
 //! Which bytes of a safetensors file belong to which tensor.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::DType;
 use zipnn::safetensors::{self, LayoutError, Tensor};
 
 use crate::failure::Failure;
@@ -20,7 +19,7 @@ impl Layout {
     pub fn new(beginning: &[u8], file_len: Option<f64>) -> Result<Self, Failure> {
         let layout = match file_len {
             Some(file_len) => safetensors::Layout::parse(beginning, file_len as u64),
-            None => safetensors::Layout::parse_beginning(beginning),
+            None => safetensors::Layout::parse_header(beginning),
         };
         match layout {
             Ok(layout) => Ok(Self { layout: Some(layout), needed: 0 }),
@@ -33,12 +32,6 @@ impl Layout {
     #[wasm_bindgen(getter)]
     pub fn needed(&self) -> f64 {
         self.needed as f64
-    }
-
-    /// The code of the type that most of the data has; nothing if this library has no layout for it.
-    #[wasm_bindgen(getter, js_name = mainDtype)]
-    pub fn main_dtype(&self) -> Option<u8> {
-        self.layout.as_ref()?.main_dtype().map(DType::code)
     }
 
     /// The names of the tensors, in the order of their bytes.

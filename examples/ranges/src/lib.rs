@@ -48,8 +48,11 @@ pub fn read(
 
 /// Names, types and places of the tensors: the header of a `.safetensors` file says how long it is.
 pub fn layout(seeker: &Seeker, source: &mut impl Ranges) -> Result<Layout, Error> {
-    let data_len = seeker.directory().ok_or("the file is not open")?.decoded_len();
-    let mut beginning = Vec::new();
+    let directory = seeker.directory().ok_or("the file is not open")?;
+    let data_len = directory.decoded_len();
+    // Whatever is read of a frame, its first chunk is: so why not all of that.
+    let first_len = directory.entries().first().map_or(0, |frame| frame.decoded_len.min(1 << 16));
+    let mut beginning = read(seeker, source, 0..first_len)?;
     loop {
         match Layout::parse(&beginning, data_len) {
             Err(LayoutError::Truncated { needed, .. }) => {

@@ -59,8 +59,10 @@ async fn read(
 
 /// Names, types and places of the tensors.
 async fn layout(seeker: &Seeker, store: &impl ObjectStore, path: &Path) -> Result<Layout, Error> {
-    let data_len = seeker.directory().ok_or("the file is not open")?.decoded_len();
-    let mut beginning = Vec::new();
+    let directory = seeker.directory().ok_or("the file is not open")?;
+    let data_len = directory.decoded_len();
+    let first_len = directory.entries().first().map_or(0, |frame| frame.decoded_len.min(1 << 16));
+    let mut beginning = read(seeker, store, path, 0..first_len).await?;
     loop {
         match Layout::parse(&beginning, data_len) {
             Err(LayoutError::Truncated { needed, .. }) => {

@@ -1,0 +1,39 @@
+//! Arbitrary bytes behind the content of a frame, and changes anywhere in a file with checksums and
+//! an index. Checksums are off while fuzzing, so that what is changed is looked at.
+#![no_main]
+
+use std::io::Write;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use zipnn::{Annex, Encoder, Footer};
+use zipnn_fuzz::{AnyOptions, Data};
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    slack: &'a [u8],
+    options: AnyOptions,
+    data: Data,
+    changes: Vec<(u16, u8)>,
+    /// Bytes that are cut from the end.
+    cut: u8,
+    lengths: Vec<u8>,
+}
+
+fuzz_target!(|input: Input<'_>| {
+    if let Ok(annex) = Annex::parse(input.slack) {
+        assert_eq!(annex.checksums().count(), annex.checksums().len());
+        let _: Option<Footer> = annex.footer();
+    }
+    let data = &input.data.0[..input.data.0.len().min(4000)];
+    let options = input.options.0.checksums(true).index(true);
+    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    encoder.write_all(data).unwrap();
+    let mut file = encoder.finish().unwrap();
+    for &(back, change) in &input.changes {
+        let at = file.len() - 1 - usize::from(back) % file.len();
+        file[at] ^= change;
+    }
+    file.truncate(file.len() - usize::from(input.cut) % file.len());
+    let _ = zipnn_fuzz::decode(&file, &input.lengths);
+});

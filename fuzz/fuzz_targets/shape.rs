@@ -1,0 +1,37 @@
+//! Arbitrary bytes as the shape of a tensor, and arbitrary shapes there and back.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use zipnn::{DType, Form, Frame, FrameIndex, Limits, Options};
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    bytes: &'a [u8],
+    shape: Vec<u64>,
+    torch: bool,
+}
+
+fuzz_target!(|input: Input<'_>| {
+    let form = if input.torch { Form::Torch } else { Form::Numpy };
+    let options = Options::new(DType::F8E4M3);
+    let mut frame = zipnn::compress_tensor(&[1, 2, 3], form, &[3], &options).unwrap();
+    frame.truncate(zipnn::HEADER_LEN);
+    frame.extend_from_slice(input.bytes);
+    if let Ok(index) = FrameIndex::parse(&frame) {
+        let shape = index.shape().expect("tensors have a shape");
+        assert_eq!(shape.iter().count(), shape.len());
+    }
+    let _ = zipnn::decompress(&frame, &Limits::default());
+
+    // No data has any shape in which a dimension is zero.
+    let shape = [&input.shape[..], &[0]].concat();
+    match zipnn::compress_tensor(&[], form, &shape, &options) {
+        Ok(file) => {
+            let frame = Frame::parse(&file).unwrap();
+            let read: Vec<u64> = frame.index().shape().unwrap().iter().collect();
+            assert_eq!(read, shape);
+        }
+        Err(_) => assert!(shape.len() > 255, "refused {shape:?}"),
+    }
+});

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Runs fuzz targets, each for so many seconds, and says how much was tried and covered. Needs a
+# nightly toolchain and `cargo install cargo-fuzz`.
+#
+#     fuzz/run.sh 5                # every target for 5 seconds, as CI does
+#     fuzz/run.sh 1800             # for half an hour each
+#     fuzz/run.sh 3600 file annex  # only these
+#
+# There is no address sanitizer: the code is safe Rust, and twice as much is tried without. What
+# breaks a target lies in fuzz/artifacts, and `cargo fuzz tmin TARGET FILE` makes it smaller; put it
+# into a test beside the mended code.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+seconds=${1:?how many seconds for each target}
+shift
+targets=("$@")
+if ((${#targets[@]} == 0)); then
+    mapfile -t targets < <(sed -n 's/^name = "\(.*\)"/\1/p' Cargo.toml | grep -v zipnn-fuzz)
+fi
+
+# Golden files are what mutations of whole files begin with.
+for target in file legacy; do
+    mkdir -p "corpus/$target"
+    find ../tests/data/golden -name '*.znn' -size -16k | while read -r file; do
+        cp -n "$file" "corpus/$target/$(tr / - <<<"${file#../tests/data/golden/}")"
+    done
+done
+mkdir -p corpus/safetensors
+find ../tests/data/golden -name '*.safetensors' -size -16k -exec cp -n {} corpus/safetensors ';'
+
+cargo +nightly fuzz build --sanitizer none 2>/dev/null ||
+    cargo +nightly fuzz build --sanitizer none
+
+printf '%-16s %12s %10s %10s %8s\n' target executions seconds coverage corpus
+failed=
+for target in "${targets[@]}"; do
+    mkdir -p "corpus/$target" "artifacts/$target"
+    log=artifacts/$target.log
+    if ! "target/x86_64-unknown-linux-gnu/release/$target" "corpus/$target" \
+        "-artifact_prefix=artifacts/$target/" "-max_total_time=$seconds" -max_len=20000 \
+        -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 2>"$log"; then
+        failed+=" $target"
+        tail -n 30 "$log" >&2
+    fi
+    executions=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
+    read -r coverage corpus < <(sed -n 's|.* cov: \([0-9]*\) .* corp: \([0-9]*\)/.*|\1 \2|p' "$log" | tail -n 1)
+    took=$(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$log")
+    printf '%-16s %12s %10s %10s %8s\n' \
+        "$target" "${executions:-?}" "${took:-?}" "${coverage:-?}" "${corpus:-?}"
+done
+if [[ $failed ]]; then
+    echo "failed:$failed" >&2
+    exit 1
+fi

@@ -1,0 +1,171 @@
+//! What several fuzz targets use: options and lengths that libFuzzer chooses, and every way to
+//! decode a file.
+
+use std::io::{self, Cursor, Read};
+
+use arbitrary::{Arbitrary, Unstructured};
+use zipnn::{
+    Archive, DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Frames, Limits, Options,
+    Scratch, SmallTable,
+};
+
+/// No input may make a target slow: what it promises is never believed beyond this.
+pub const LIMITS: Limits =
+    Limits { decoded_bytes: 1 << 18, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
+
+/// Any type.
+pub fn dtype(input: &mut Unstructured<'_>) -> arbitrary::Result<DType> {
+    input.choose(&DType::ALL).copied()
+}
+
+/// Any options that are in range, with chunks and frames so small that there are several.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyOptions(pub Options);
+
+impl<'a> Arbitrary<'a> for AnyOptions {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let options = Options::new(dtype(input)?)
+            .chunk_log2(input.int_in_range(2..=20)?)
+            .frame_len(input.int_in_range(1..=10_000)?)
+            .threshold(f32::from(input.arbitrary::<u8>()?) / 200.0)
+            .checksums(input.arbitrary()?)
+            .index(input.arbitrary()?);
+        Ok(Self(options))
+    }
+}
+
+/// Data that is not without order: parts of it repeat, and have few different bytes.
+#[derive(Debug, Clone)]
+pub struct Data(pub Vec<u8>);
+
+impl<'a> Arbitrary<'a> for Data {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        /// Bytes of data.
+        const MOST: usize = 40_000;
+        let mut data = Vec::new();
+        for _ in 0..input.int_in_range(0..=6)? {
+            let part: &[u8] = input.arbitrary()?;
+            let times = input.int_in_range(1..=1000)?;
+            let element = input.int_in_range(1..=4)?;
+            let skew = input.int_in_range(0..=6)?;
+            let mut state = input.arbitrary::<u32>()?;
+            for index in 0..(part.len() * times).min(MOST - data.len()) {
+                state = state.wrapping_mul(0x915f_77f5).wrapping_add(1);
+                // Some bytes of an element are noise, others skewed, as in weights.
+                let noise = (state >> 24) as u8;
+                let byte = part[index % part.len()];
+                data.push(if index % element == 0 { byte ^ (noise >> skew) } else { byte });
+            }
+        }
+        Ok(Self(data))
+    }
+}
+
+/// Hands out what it holds in parts of the given lengths, over and over, and now and then says
+/// that it was interrupted.
+pub struct Parts<'a> {
+    rest: &'a [u8],
+    lengths: std::iter::Cycle<std::slice::Iter<'a, u8>>,
+}
+
+impl<'a> Parts<'a> {
+    /// A part whose length is zero is an interruption.
+    pub fn new(bytes: &'a [u8], lengths: &'a [u8]) -> Self {
+        let lengths = if lengths.iter().all(|&len| len == 0) { &[7][..] } else { lengths };
+        Self { rest: bytes, lengths: lengths.iter().cycle() }
+    }
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        let len = usize::from(*self.lengths.next().expect("there are lengths"));
+        if len == 0 && !output.is_empty() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let room = output.len().min(len);
+        self.rest.read(&mut output[..room])
+    }
+}
+
+/// What is wrong, where it is known to be ours.
+pub fn ours(error: &io::Error) -> DecodeError {
+    *error.get_ref().and_then(|error| error.downcast_ref()).expect("an error of the decoder")
+}
+
+/// Reads a file through `Decoder`, which gets it in parts and is asked for others.
+pub fn stream(file: &[u8], input: &[u8], output: &[u8]) -> io::Result<Vec<u8>> {
+    let mut decoder = Decoder::new(Parts::new(file, input), LIMITS)?;
+    let mut decoded = Vec::new();
+    let mut lengths = output.iter().cycle();
+    loop {
+        let mut part = [0x5a; 255];
+        let len = usize::from(*lengths.next().unwrap_or(&100)).max(1);
+        match decoder.read(&mut part[..len]) {
+            Ok(0) => return Ok(decoded),
+            Ok(len) => decoded.extend_from_slice(&part[..len]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Decodes the frames one by one with the table for small memories.
+pub fn decode_small(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut decoded = Vec::new();
+    let mut table = Box::new(SmallTable::new());
+    for frame in Frames::new(file) {
+        let frame = frame?;
+        let len = frame.decoded_len();
+        LIMITS.check(len, frame.index().content_len(), decoded.len() as u64)?;
+        let start = decoded.len();
+        decoded.resize(start + len as usize, 0xc3);
+        let mut planes = vec![0x3c; frame.scratch_len() as usize];
+        frame.decode_into(&mut decoded[start..], &mut Scratch::new(&mut *table, &mut planes))?;
+    }
+    Ok(decoded)
+}
+
+/// Decodes into memory that is full of `stale` bytes.
+pub fn decode_into(file: &[u8], len: usize, stale: u8) -> Result<Vec<u8>, DecodeError> {
+    let mut decoded = vec![stale; len];
+    let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new())?;
+    decoded.truncate(len);
+    Ok(decoded)
+}
+
+/// Decodes a file in every way, all of which have to agree: on whether it is good, and on what is
+/// in it. Layouts of old are read by some only.
+pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let decoded = zipnn::decompress(file, &LIMITS);
+    let streamed = stream(file, lengths, lengths).map_err(|error| ours(&error));
+    let is_old =
+        |error: &DecodeError| matches!(error.kind(), DecodeErrorKind::UnsupportedVersion(_));
+    match (&decoded, &streamed) {
+        (Ok(decoded), Ok(streamed)) => assert!(decoded == streamed, "Decoder: other data"),
+        (Err(_), Err(_)) => {}
+        (_, Err(error)) if is_old(error) => return decoded,
+        _ => panic!("{:?}, but Decoder {:?}", decoded.err(), streamed.err()),
+    }
+    if let Ok(decoded) = &decoded {
+        for stale in [0, 0xff] {
+            let again = decode_into(file, decoded.len(), stale);
+            assert!(again.as_ref() == Ok(decoded), "stale bytes");
+        }
+        assert!(decode_small(file).as_ref() == Ok(decoded), "SmallTable: other data");
+        assert!(zipnn::verify(file, &LIMITS).is_ok(), "decodes, and does not verify");
+        read_archive(file, decoded);
+    }
+    decoded
+}
+
+/// Reads a good file through `Archive`: all of it, and a part. A footer may be missing or in the
+/// wrong place, which only `Archive` takes notice of.
+fn read_archive(file: &[u8], expected: &[u8]) {
+    let Ok(mut archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
+    for range in [0..expected.len(), expected.len() / 3..expected.len() / 2] {
+        let mut decoded = vec![0x77; range.len()];
+        if archive.read_into(range.start as u64, &mut decoded).is_ok() {
+            assert!(decoded == expected[range], "Archive: other data");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Tensors compressed inside a `.safetensors` file: writing such files, and reading them.
+
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
+
+use zipnn::safetensors::{self, StoredTensor, TensorError, TensorReader, TensorWriter, Verdict};
+use zipnn::{Limits, Options};
+
+use super::args::{Files, Verify};
+use super::failure::{Failure, say};
+use super::input::Input;
+use super::names::{self, Direction, Form, Place};
+use super::output::Output;
+use super::progress::Progress;
+use super::transfer::{self, Moved};
+use super::units;
+
+/// Bytes before a header's JSON, and with its first.
+const LENGTH_LEN: usize = 8;
+const PEEK_LEN: usize = LENGTH_LEN + 1;
+
+/// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
+/// length of a header, its first bytes are a number that no file has bytes for.
+pub fn is_safetensors(source: &Place) -> bool {
+    let mut first = [0; PEEK_LEN];
+    match source {
+        // Something else than a file cannot be looked into without taking what is there.
+        Place::Path(path) => {
+            let mut file = match path.metadata() {
+                Ok(metadata) if metadata.is_file() => File::open(path).ok(),
+                _ => None,
+            };
+            if file.as_mut().and_then(|file| file.read_exact(&mut first).ok()).is_none() {
+                return false;
+            }
+        }
+        Place::Standard => match io::stdin().lock().fill_buf() {
+            Ok(bytes) if bytes.len() >= PEEK_LEN => first.copy_from_slice(&bytes[..PEEK_LEN]),
+            _ => return false,
+        },
+    }
+    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
+    let (len, json) = first.split_at(LENGTH_LEN);
+    let len = len.iter().rev().fold(0_u64, |len, &byte| len << 8 | u64::from(byte));
+    len <= LONGEST && json == b"{"
+}
+
+/// A file of tensors that is read, and whose data may be decoded on several threads.
+pub struct Source {
+    place: Place,
+    metadata: Option<Metadata>,
+    file_len: u64,
+    reader: TensorReader<File>,
+    /// Whether what is restored must be the source to the byte, where that can be known.
+    verify: bool,
+}
+
+impl Source {
+    /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
+    pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
+        let input = Input::open(place)?;
+        let metadata = input.metadata().cloned();
+        let failure = |error| Failure::reading(place, error);
+        let file = match place.path() {
+            Some(path) if input.is_seekable() => File::open(path).map_err(failure)?,
+            _ => spool(input).map_err(failure)?,
+        };
+        let file_len = file.metadata().map_err(failure)?.len();
+        let verify = limits.verify;
+        let reader = TensorReader::open(file, limits).map_err(|error| reading(place, error))?;
+        Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
+    }
+
+    /// The reader of its tensors.
+    pub fn reader(&mut self) -> &mut TensorReader<File> {
+        &mut self.reader
+    }
+
+    /// What it is called.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Permissions and times to pass on.
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+
+    /// An error of reading it, in words.
+    pub fn failure(&self, error: TensorError) -> Failure {
+        reading(&self.place, error)
+    }
+
+    /// Refuses a file in which nothing is to be decompressed.
+    pub fn require_compressed(self) -> Result<Self, Failure> {
+        if self.reader.is_compressed() {
+            return Ok(self);
+        }
+        Err(Failure::new(&self.place, "no tensor in it is compressed")
+            .hint("nothing to decompress here"))
+    }
+
+    /// Decodes the whole file and hands over its parts in order. Returns their length.
+    fn restore(
+        &mut self,
+        threads: usize,
+        progress: &mut Progress,
+        mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<u64, Failure> {
+        let pool = pool(threads)?;
+        let restored = self.reader.restored().map_err(|error| self.failure(error))?;
+        if self.reader.is_ours() && !restored.is_exact && self.verify {
+            return Err(Failure::new(
+                &self.place,
+                "the header of its source, which it carries, does not belong to these tensors",
+            )
+            .hint("with --no-verify, `zipnn decompress` restores them under another header"));
+        }
+        write(&restored.header)?;
+        let mut decoded_len = restored.header.len() as u64;
+        let mut decoded = Vec::new();
+        for number in restored.order {
+            pool.install(|| self.reader.par_read(number, &mut decoded))
+                .map_err(|error| self.failure(error))?;
+            write(&decoded)?;
+            decoded_len += decoded.len() as u64;
+            let stored = &self.reader.tensors()[number].stored;
+            progress.add(stored.end - stored.start);
+        }
+        Ok(decoded_len)
+    }
+}
+
+fn spool(mut input: Input) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    const STEP: u64 = 1 << 20;
+    let mut part = Vec::new();
+    while input.read_up_to(STEP, &mut part)? > 0 {
+        file.write_all(&part)?;
+        part.clear();
+    }
+    Ok(file)
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
+        Failure::new("threads", format_args!("cannot be started: {error}"))
+            .hint("ask for fewer with --threads")
+    })
+}
+
+/// A file of tensors could not be read.
+fn reading(place: &Place, error: TensorError) -> Failure {
+    use TensorError as E;
+    match error {
+        E::Io(error) => Failure::reading(place, error),
+        E::Decode { ref name, error } => {
+            Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
+        }
+        E::Layout(error) => Failure::new(place, format_args!("is no .safetensors file: {error}"))
+            .hint("if it was one, it is damaged: fetch or copy it once more"),
+        E::InvalidMetadata { .. }
+        | E::NoSuchTensor { .. }
+        | E::NotAFrame { .. }
+        | E::Contradiction { .. } => {
+            Failure::new(place, error).hint("the file is damaged: fetch or copy it once more")
+        }
+        error => Failure::new(place, error),
+    }
+}
+
+/// A file of tensors could not be written.
+fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
+    match error {
+        TensorError::Io(error) => Failure::writing(place, error),
+        error => Failure::new(source, error),
+    }
+}
+
+/// How a tensor is compressed, if it is to be.
+fn options(tensor: &StoredTensor, has_annexes: bool) -> Option<Options> {
+    tensor.dtype().map(|dtype| Options::new(dtype).checksums(has_annexes))
+}
+
+/// `zipnn compress --inside-safetensors`.
+pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), Failure> {
+    let destination =
+        names::destination(place, files.output.as_deref(), Direction::Compress, Form::Inside)?;
+    transfer::check(place, &destination, files)?;
+    if Output::is_terminal(&destination) && !files.force {
+        return Err(Failure::usage("-", "compressed data is not for terminals")
+            .hint("redirect standard output, or name a file with --output"));
+    }
+    let mut source = Source::open(place, Limits::default())?;
+    if source.reader.is_compressed() {
+        let hint = match source.reader.is_list_lost() {
+            true => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
+            false => "nothing to compress here",
+        };
+        return Err(Failure::new(place, "holds compressed tensors already").hint(hint));
+    }
+    let mut output = Output::create(&destination, files.force)?;
+    let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
+    output.fill(|file| {
+        let pool = pool(files.threads.count())?;
+        write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)
+    })?;
+    let (read, metadata) = (source.file_len, source.metadata);
+    let (written, elapsed) = (output.len(), progress.elapsed());
+    let moved = Moved { read, written, original: read, elapsed, warning: None };
+    drop(progress);
+    transfer::finish(output, place, metadata.as_ref(), files, |result, source| {
+        compare(result, source, files)
+    })?;
+    transfer::show(&transfer::summary(place, &destination, &moved), files);
+    Ok(())
+}
+
+fn write_compressed(
+    source: &mut Source,
+    file: &mut File,
+    destination: &Place,
+    has_annexes: bool,
+    pool: &rayon::ThreadPool,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let reader = &mut source.reader;
+    let data_len = source.file_len - reader.layout().data_start();
+    let failure = |error| writing(destination, &source.place, error);
+    let writer = TensorWriter::new(file, reader.header(), data_len).map_err(failure)?;
+    let mut writer = writer.checksums(has_annexes);
+    let mut data = Vec::new();
+    for number in 0..reader.tensors().len() {
+        reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
+        let options = options(&reader.tensors()[number], has_annexes);
+        pool.install(|| writer.par_write(&data, options.as_ref())).map_err(failure)?;
+        progress.add(data.len() as u64);
+    }
+    writer.finish().map(drop).map_err(failure)
+}
+
+/// `zipnn decompress` of a file in which tensors are compressed.
+pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Failure> {
+    let destination =
+        names::destination(place, files.output.as_deref(), Direction::Decompress, Form::Inside)?;
+    transfer::check(place, &destination, files)?;
+    if files.delta.is_some() {
+        return Err(Failure::usage(place, "holds compressed tensors, and no difference")
+            .hint("leave out --delta"));
+    }
+    let mut source =
+        Source::open(place, Limits { verify, ..Limits::default() })?.require_compressed()?;
+    let mut output = Output::create(&destination, files.force)?;
+    let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
+    let decoded_len =
+        source.restore(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
+    let (written, elapsed) = (output.len(), progress.elapsed());
+    let (read, original) = (source.file_len, decoded_len);
+    let moved = Moved { read, written, original, elapsed, warning: None };
+    drop(progress);
+    transfer::finish(output, place, source.metadata(), files, |result, source| {
+        compare(source, result, files)
+    })?;
+    if !files.quiet {
+        warn_of_rotated(&mut source)?;
+    }
+    transfer::show(&transfer::summary(place, &destination, &moved), files);
+    Ok(())
+}
+
+/// Says so if the original has stored some tensors wrong.
+fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
+    if source.reader.is_ours() {
+        return Ok(());
+    }
+    let found = safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
+    if rotated > 0 {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: it seems that the original has stored {rotated} tensors with \
+             their bits rotated; `zipnn repair` shows them, and mends the file"
+        ));
+    }
+    Ok(())
+}
+
+/// `zipnn verify` of a file in which tensors are compressed.
+pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
+    if arguments.delta.is_some() {
+        return Err(Failure::usage(place, "holds compressed tensors, and no difference")
+            .hint("leave out --delta"));
+    }
+    let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+    let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
+    let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
+    drop(progress);
+    if arguments.quiet {
+        return Ok(());
+    }
+    let note = match source.reader.is_list_lost() {
+        true => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one",
+        false => "",
+    };
+    let checks = match source.reader.has_checksums() {
+        true => "; all checksums are right",
+        false => "; it decodes, but has no checksums",
+    };
+    writeln!(io::stdout(), "{place}: sound, {}{checks}{note}", units::bytes(decoded_len))
+        .map_err(|error| Failure::writing("-", error))
+}
+
+/// Makes sure that a file of compressed tensors decodes to exactly the bytes of another file.
+fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
+    let different = || Failure::new(compressed.display(), "it decodes to other data");
+    let mut input = Input::open_path(plain)?;
+    let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
+    let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);
+    let mut expected = Vec::new();
+    source.restore(files.threads.count(), &mut progress, |decoded| {
+        expected.clear();
+        input
+            .read_up_to(decoded.len() as u64, &mut expected)
+            .map_err(|error| input.failure(error))?;
+        if expected == decoded { Ok(()) } else { Err(different()) }
+    })?;
+    match input.count_rest() {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(different()),
+        Err(error) => Err(input.failure(error)),
+    }
+}

@@ -1,0 +1,131 @@
+//! Changing single strings of a JSON text, and nothing else in it: order, spaces and the way in
+//! which other strings are written stay as they are.
+
+use std::ops::Range;
+
+use serde::de::IgnoredAny;
+
+/// A string of a JSON text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct JsonString {
+    /// Where it is in the text, without its quotes.
+    pub span: Range<usize>,
+    /// Whether it is the key of an entry.
+    pub is_key: bool,
+    /// The keys that lead to it, from the outermost object on; of a value, its own key is the last.
+    /// An array counts as a key without letters.
+    pub path: Vec<String>,
+}
+
+/// All strings of a JSON text, in order.
+pub fn find(text: &str) -> Result<Vec<JsonString>, serde_json::Error> {
+    // From here on the text is known to be well-formed.
+    serde_json::from_str::<IgnoredAny>(text)?;
+    let mut strings = Vec::new();
+    let mut levels: Vec<Level> = Vec::new();
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'{' => levels.push(Level { is_object: true, awaits_key: true, key: String::new() }),
+            b'[' => levels.push(Level { is_object: false, awaits_key: false, key: String::new() }),
+            b'}' | b']' => drop(levels.pop()),
+            b',' => {
+                if let Some(level) = levels.last_mut() {
+                    level.awaits_key = level.is_object;
+                }
+            }
+            b'"' => {
+                let span = at + 1..end_of_string(&mut bytes);
+                let is_key = levels.last().is_some_and(|level| level.awaits_key);
+                let above = levels.len() - usize::from(is_key);
+                let path = levels[..above].iter().map(|level| level.key.clone()).collect();
+                if let (Some(level), true) = (levels.last_mut(), is_key) {
+                    level.awaits_key = false;
+                    level.key = decode(&text[span.clone()])?;
+                }
+                strings.push(JsonString { span, is_key, path });
+            }
+            _ => {}
+        }
+    }
+    Ok(strings)
+}
+
+/// An object or an array that is open.
+struct Level {
+    is_object: bool,
+    awaits_key: bool,
+    key: String,
+}
+
+/// Where the quote is that ends a string.
+fn end_of_string(bytes: &mut impl Iterator<Item = (usize, u8)>) -> usize {
+    let mut end = 0;
+    while let Some((at, byte)) = bytes.next() {
+        end = at;
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'"' => break,
+            _ => {}
+        }
+    }
+    end
+}
+
+/// What a string means, of which the text between its quotes is given.
+pub fn decode(raw: &str) -> Result<String, serde_json::Error> {
+    serde_json::from_str(&format!("\"{raw}\""))
+}
+
+/// The text with some of its parts replaced, which are given in order.
+pub fn replace(text: &str, changes: &[(Range<usize>, String)]) -> String {
+    let mut changed = String::with_capacity(text.len() + changes.len() * 8);
+    let mut copied = 0;
+    for (span, new) in changes {
+        changed.push_str(&text[copied..span.start]);
+        changed.push_str(new);
+        copied = span.end;
+    }
+    changed.push_str(&text[copied..]);
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_found_with_their_keys() {
+        let text = r#" {"a": ["x", {"b\"{": "y\\"}, "z"], "\u0063": {"d":1,"e":"ü"}, "":"w"} "#;
+        let found: Vec<_> = find(text)
+            .unwrap()
+            .into_iter()
+            .map(|string| (text[string.span].to_owned(), string.is_key, string.path.join("/")))
+            .collect();
+        let expected = [
+            ("a", true, ""),
+            ("x", false, "a/"),
+            (r#"b\"{"#, true, "a/"),
+            (r"y\\", false, "a//b\"{"),
+            ("z", false, "a/"),
+            (r"\u0063", true, ""),
+            ("d", true, "c"),
+            ("e", true, "c"),
+            ("ü", false, "c/e"),
+            ("", true, ""),
+            ("w", false, ""),
+        ];
+        assert_eq!(found, expected.map(|(raw, key, path)| (raw.into(), key, path.into())));
+        assert!(find("{\"a\": }").is_err());
+        assert!(find("\"only a string\"").unwrap()[0].path.is_empty());
+    }
+
+    #[test]
+    fn only_what_is_named_changes() {
+        let text = "{ \"a\":\"b\",\n\"c\" : \"b\" }";
+        let strings = find(text).unwrap();
+        let changes = [(strings[3].span.clone(), "new".to_owned())];
+        assert_eq!(replace(text, &changes), "{ \"a\":\"b\",\n\"c\" : \"new\" }");
+        assert_eq!(replace(text, &[]), text);
+    }
+}

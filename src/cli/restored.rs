@@ -1,0 +1,75 @@
+//! A file in which tensors are compressed, seen as the file that it decompresses to.
+
+use std::io;
+
+use zipnn::Limits;
+use zipnn::safetensors::{Layout, Tensor};
+
+use super::failure::Failure;
+use super::inside::Source;
+use super::names::Place;
+use super::tensors::Listed;
+
+/// Where everything would be in the decompressed file, and the tensor that was decoded last.
+pub struct Restored {
+    source: Source,
+    layout: Layout,
+    /// Which of the source's tensors each of the layout's is.
+    order: Vec<usize>,
+    decoded: Vec<u8>,
+    /// Which of the layout's tensors is in `decoded`.
+    current: Option<usize>,
+}
+
+impl Restored {
+    /// Opens a file, of which only the header and what frames begin with is read.
+    pub fn open(place: &Place) -> Result<Self, Failure> {
+        let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+        let reader = source.reader();
+        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let layout =
+            Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
+        let order = restored.order;
+        Ok(Self { source, layout, order, decoded: Vec::new(), current: None })
+    }
+
+    /// All tensors, in the order of their bytes.
+    pub fn list(&mut self) -> Vec<Listed> {
+        let stored = self.source.reader().tensors();
+        let tensors = self.layout.tensors().iter().zip(&self.order);
+        let listed = tensors.map(|(tensor, &number)| Listed {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype.clone(),
+            shape: tensor.shape.clone(),
+            len: tensor.len(),
+            stored_len: stored[number].stored.end - stored[number].stored.start,
+        });
+        listed.collect()
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Result<Tensor, Failure> {
+        self.layout.tensor(name).cloned().ok_or_else(|| {
+            Failure::new(self.source.place(), format_args!("has no tensor {name:?}"))
+                .hint("zipnn ls lists the tensors that there are")
+        })
+    }
+
+    /// Copies as many bytes of a tensor as `dst` holds, from `offset` in the file on.
+    pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
+        let tensors = self.layout.tensors();
+        let number = tensors.partition_point(|tensor| tensor.range.end <= offset);
+        let place = self.source.place().clone();
+        let beyond = || Failure::reading(&place, io::ErrorKind::UnexpectedEof.into());
+        let start = tensors.get(number).ok_or_else(beyond)?.range.start;
+        if self.current != Some(number) {
+            self.current = None;
+            let read = self.source.reader().read(self.order[number], &mut self.decoded);
+            read.map_err(|error| self.source.failure(error))?;
+            self.current = Some(number);
+        }
+        let bytes = self.decoded.get((offset - start) as usize..).unwrap_or_default();
+        dst.copy_from_slice(bytes.get(..dst.len()).ok_or_else(beyond)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Compressing or decompressing: what the two commands look like to those who run them on many
+//! files.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::{Compress, Decompress, Files};
+use super::compress;
+use super::decode;
+use super::decompress;
+use super::failure::Failure;
+use super::names::{Direction, Place};
+use super::output;
+use super::progress::{Progress, Whole};
+use super::transfer::Moved;
+
+/// A command, with what was said about it.
+#[derive(Debug, Clone, Copy)]
+pub enum Way<'a> {
+    Compress(&'a Compress),
+    Decompress(&'a Decompress),
+}
+
+/// What is done with one of many files.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Threads that code.
+    pub threads: usize,
+    /// Whether to overwrite what is there.
+    pub force: bool,
+    /// Whether to remove the source.
+    pub rm: bool,
+}
+
+impl Way<'_> {
+    /// What both commands have in common.
+    pub fn files(&self) -> &Files {
+        match self {
+            Self::Compress(arguments) => &arguments.files,
+            Self::Decompress(arguments) => &arguments.files,
+        }
+    }
+
+    /// Whether the tensors inside files are what is compressed.
+    pub fn is_inside(&self) -> bool {
+        matches!(self, Self::Compress(arguments) if arguments.inside_safetensors)
+    }
+
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Compress(_) => Direction::Compress,
+            Self::Decompress(_) => Direction::Decompress,
+        }
+    }
+
+    /// Makes `destination` from `source`.
+    pub fn transfer(
+        &self,
+        source: &Path,
+        destination: &Path,
+        manner: Manner,
+        whole: &Arc<Whole>,
+    ) -> Result<Moved, Failure> {
+        let source = Place::Path(source.to_owned());
+        let destination = Place::Path(destination.to_owned());
+        let progress = |_| Progress::part_of(whole);
+        let files = self.files_of_one(manner);
+        match *self {
+            Self::Compress(arguments) => {
+                let mut arguments = arguments.clone();
+                arguments.files = files;
+                compress::compress(&source, &destination, &arguments, progress)
+            }
+            Self::Decompress(arguments) => {
+                let mut arguments = arguments.clone();
+                arguments.files = files;
+                decompress::decompress(&source, &destination, &arguments, progress)
+            }
+        }
+    }
+
+    /// Makes sure that `result` is on the disk and is everything that there is in `source`.
+    pub fn confirm(&self, source: &Path, result: &Path, manner: Manner) -> Result<(), Failure> {
+        output::sync_file(result)?;
+        let files = self.files_of_one(manner);
+        match self {
+            Self::Compress(_) => decode::compare(result, source, &files).map(drop),
+            Self::Decompress(_) => {
+                let totals = decode::compare(source, result, &files)?;
+                decompress::check_all_decoded(&totals, &Place::Path(source.to_owned()))
+            }
+        }
+    }
+
+    fn files_of_one(&self, manner: Manner) -> Files {
+        let files = self.files().of_one(manner.threads);
+        Files { rm: manner.rm, force: manner.force, ..files }
+    }
+}
+
+/// Removes a file whose result has been confirmed.
+pub fn remove_source(source: &Path, result: &Path) -> Result<(), Failure> {
+    fs::remove_file(source).map_err(|error| {
+        Failure::new(source.display(), format_args!("cannot be removed: {error}"))
+            .hint(format_args!("{} is there and is sound", result.display()))
+    })
+}

@@ -1,0 +1,131 @@
+//! What can be wrong with a file of tensors.
+
+use core::fmt;
+use std::io;
+use std::string::String;
+
+use super::layout::LayoutError;
+use crate::error::{DecodeError, EncodeError};
+
+/// Why a file of tensors could not be read or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TensorError {
+    /// The file could not be read or written.
+    Io(io::Error),
+    /// The file's header is not that of a `.safetensors` file.
+    Layout(LayoutError),
+    /// The list of compressed tensors, or another text in the metadata that this crate reads, is not
+    /// what it should be.
+    InvalidMetadata {
+        /// Which.
+        key: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The list names a tensor that is not there.
+    NoSuchTensor {
+        /// The name.
+        name: String,
+    },
+    /// The list names a tensor that is not a row of bytes holding one frame of a tensor, and nothing
+    /// else.
+    NotAFrame {
+        /// The tensor's name.
+        name: String,
+    },
+    /// The list gives a tensor another type or shape than its frame does.
+    Contradiction {
+        /// The tensor's name.
+        name: String,
+    },
+    /// A tensor cannot be decoded, or is not what its checksum says.
+    Decode {
+        /// The tensor's name.
+        name: String,
+        /// Why not.
+        error: DecodeError,
+    },
+    /// A tensor could not be compressed.
+    Encode {
+        /// The tensor's name.
+        name: String,
+        /// Why not.
+        error: EncodeError,
+    },
+    /// The file that is to be compressed holds compressed tensors already.
+    AlreadyCompressed {
+        /// The name of one.
+        name: String,
+    },
+    /// With all that is to be in it, the header would be longer than the format allows.
+    HeaderTooLong {
+        /// Bytes that it could take.
+        len: u64,
+    },
+    /// A writer was given a tensor of another length than the header says, or too many or too few.
+    WrongTensor {
+        /// Bytes that were expected, if any.
+        expected: Option<u64>,
+        /// Bytes that were given, if any.
+        found: Option<u64>,
+    },
+}
+
+impl fmt::Display for TensorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Layout(error) => error.fmt(f),
+            Self::InvalidMetadata { key, reason } => {
+                write!(f, "{key:?} in the metadata is malformed: {reason}")
+            }
+            Self::NoSuchTensor { name } => {
+                write!(f, "the list of compressed tensors names {name:?}, which is not in the file")
+            }
+            Self::NotAFrame { name } => {
+                write!(f, "tensor {name:?} is listed as compressed, but is not a frame of a tensor")
+            }
+            Self::Contradiction { name } => {
+                write!(f, "type or shape of tensor {name:?} differ between its frame and the list")
+            }
+            Self::Decode { name, error } => write!(f, "tensor {name:?}: {error}"),
+            Self::Encode { name, error } => write!(f, "tensor {name:?}: {error}"),
+            Self::AlreadyCompressed { name } => {
+                write!(f, "holds compressed tensors already, {name:?} among them")
+            }
+            Self::HeaderTooLong { len } => {
+                write!(f, "the header could take {len} bytes, more than the format allows")
+            }
+            Self::WrongTensor { expected: Some(expected), found: Some(found) } => {
+                write!(f, "a tensor of {expected} bytes was to come, and {found} bytes came")
+            }
+            Self::WrongTensor { expected: Some(_), .. } => f.write_str("not all tensors came"),
+            Self::WrongTensor { .. } => f.write_str("a tensor came that is not in the header"),
+        }
+    }
+}
+
+impl core::error::Error for TensorError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Layout(error) => Some(error),
+            Self::Decode { error, .. } => Some(error),
+            Self::Encode { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for TensorError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<LayoutError> for TensorError {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(error)
+    }
+}

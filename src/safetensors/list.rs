@@ -1,0 +1,142 @@
+//! Texts in the metadata, which are JSON in their turn: the list of compressed tensors, and what we
+//! add to it.
+
+use core::fmt::Write;
+use std::collections::BTreeMap;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TensorError;
+use super::layout::Unique;
+use crate::dtype::DType;
+
+/// The metadata that holds the list.
+pub(super) const LIST: &str = "znn_compressed_vectors";
+/// Where we keep the header of the file that was compressed, as it was, so that the same bytes
+/// come back. The original passes it over.
+pub(super) const SOURCE_HEADER: &str = "zipnn_source_header";
+/// Where we keep checksums of all that is in no frame.
+pub(super) const CHECKSUMS: &str = "zipnn_checksums";
+
+/// Checksums of what is in no frame, as frames have them for what they hold.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Checksums {
+    /// Of the text of the source's header.
+    pub(super) source_header: u64,
+    /// Of the tensors that are stored as they are.
+    pub(super) tensors: BTreeMap<String, u64>,
+}
+
+impl Checksums {
+    /// Reads them.
+    pub(super) fn parse(text: &str) -> Result<Self, TensorError> {
+        serde_json::from_str(text).map_err(|error| invalid(CHECKSUMS, &error))
+    }
+
+    /// Writes them.
+    pub(super) fn render(&self) -> String {
+        // Texts and numbers: nothing that JSON does not have.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
+    TensorError::InvalidMetadata { key, reason: error.to_string() }
+}
+
+/// What the list says of a tensor.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) dtype: DType,
+    pub(super) shape: Vec<u64>,
+}
+
+/// The same as JSON: the type as PyTorch calls it, the shape as Python prints a list.
+#[derive(Serialize, Deserialize)]
+struct RawListed {
+    dtype: String,
+    shape: String,
+}
+
+/// Reads the list.
+pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Listed>, TensorError> {
+    let raw: Unique<RawListed> =
+        serde_json::from_str(text).map_err(|error| invalid(LIST, &error))?;
+    raw.0
+        .into_iter()
+        .map(|(name, raw)| match (parse_dtype(&raw.dtype), parse_shape(&raw.shape)) {
+            (Some(dtype), Some(shape)) => Ok((name, Listed { dtype, shape })),
+            _ => Err(TensorError::Contradiction { name }),
+        })
+        .collect()
+}
+
+fn parse_dtype(name: &str) -> Option<DType> {
+    DType::ALL.into_iter().find(|dtype| dtype.name() == name)
+}
+
+fn parse_shape(text: &str) -> Option<Vec<u64>> {
+    let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
+    if inner.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    inner.split(',').map(|dimension| dimension.trim().parse().ok()).collect()
+}
+
+/// Writes the list.
+pub(super) fn render<'a>(tensors: impl Iterator<Item = (&'a str, DType, &'a [u64])>) -> String {
+    let list: BTreeMap<&str, RawListed> = tensors
+        .map(|(name, dtype, shape)| {
+            (name, RawListed { dtype: dtype.name().to_string(), shape: render_shape(shape) })
+        })
+        .collect();
+    // Texts alone: nothing that JSON does not have.
+    serde_json::to_string(&list).unwrap_or_default()
+}
+
+fn render_shape(shape: &[u64]) -> String {
+    let mut text = String::from("[");
+    for (number, dimension) in shape.iter().enumerate() {
+        let separator = if number == 0 { "" } else { ", " };
+        // Writing to a text does not fail.
+        let _ = write!(text, "{separator}{dimension}");
+    }
+    text.push(']');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_back() {
+        let text =
+            render([("a", DType::BF16, &[100, 64][..]), ("\"b\"", DType::F8E5M2, &[])].into_iter());
+        assert_eq!(
+            text,
+            r#"{"\"b\"":{"dtype":"float8_e5m2","shape":"[]"},"a":{"dtype":"bfloat16","shape":"[100, 64]"}}"#
+        );
+        let list = parse(&text).unwrap();
+        assert_eq!(list["a"], Listed { dtype: DType::BF16, shape: [100, 64].into() });
+        assert_eq!(list["\"b\""], Listed { dtype: DType::F8E5M2, shape: Vec::new() });
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "[]",
+            r#"{"a":1}"#,
+            r#"{"a":{"dtype":"int8","shape":"[1]"}}"#,
+            r#"{"a":{"dtype":"float16","shape":"[-1]"}}"#,
+            r#"{"a":{"dtype":"float16","shape":"[1, ]"}}"#,
+            r#"{"a":{"dtype":"float16","shape":"1"}}"#,
+            r#"{"a":{"dtype":"float16","shape":"[1]"},"a":{"dtype":"float16","shape":"[1]"}}"#,
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! Reading files in which tensors are compressed.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::string::String;
+use std::vec::Vec;
+
+use super::error::TensorError;
+use super::header::{self, Entry};
+use super::layout::{Layout, LayoutError, Tensor};
+use super::list::{self, CHECKSUMS, Checksums, LIST, Listed, SOURCE_HEADER};
+use crate::checksum;
+use crate::chunk::DecodeScratch;
+use crate::dtype::DType;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::frame::{Form, Frame, HEADER_LEN, Header, Shape};
+use crate::limits::Limits;
+use crate::oneshot::refuse_delta;
+
+/// Most bytes of a frame's header and shape: 255 dimensions of nine bytes, and their number.
+const PREFIX_LEN: u64 = HEADER_LEN as u64 + 1 + 255 * 9;
+
+/// A `.safetensors` file in which tensors may be compressed, read one tensor at a time.
+///
+/// Only the header, and the first bytes of each frame, are read to open it. In a file whose list
+/// of compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
+/// bytes that is a frame of a tensor and nothing else is taken for one.
+///
+/// ```
+/// use std::io::Cursor;
+/// use zipnn::safetensors::{TensorReader, TensorWriter};
+/// use zipnn::{DType, Limits, Options};
+///
+/// let header = br#"{"a":{"dtype":"BF16","shape":[40,50],"data_offsets":[0,4000]}}"#;
+/// let mut source = (header.len() as u64).to_le_bytes().to_vec();
+/// source.extend_from_slice(header);
+/// let weights = [0x80, 0x3f].repeat(2000);
+/// let mut writer = TensorWriter::new(Cursor::new(Vec::new()), &source, 4000)?;
+/// writer.write(&weights, Some(&Options::new(DType::BF16)))?;
+/// let file = writer.finish()?;
+///
+/// let mut reader = TensorReader::open(file, Limits::default())?;
+/// assert_eq!(reader.tensors()[0].shape, [40, 50]);
+/// let mut decoded = Vec::new();
+/// reader.read(0, &mut decoded)?;
+/// assert_eq!(decoded, weights);
+/// # Ok::<(), zipnn::safetensors::TensorError>(())
+/// ```
+#[derive(Debug)]
+pub struct TensorReader<R> {
+    source: R,
+    layout: Layout,
+    /// The layout's header and its length, as they are in the file.
+    header: Vec<u8>,
+    tensors: Vec<StoredTensor>,
+    list: ListState,
+    /// Where the file has them, and they are to be verified.
+    checksums: Option<Checksums>,
+    limits: Limits,
+    stored: Vec<u8>,
+    scratch: DecodeScratch,
+}
+
+/// A tensor as it is when decoded, and where it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTensor {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements, as safetensors files call it: `BF16`, `I64` and so on.
+    pub dtype: String,
+    /// Its dimensions, outermost first; none for a scalar.
+    pub shape: Vec<u64>,
+    /// Its bytes when decoded.
+    pub decoded_len: u64,
+    /// Where in the file it is stored.
+    pub stored: Range<u64>,
+    /// Whether what is stored there is a frame.
+    pub is_compressed: bool,
+}
+
+impl StoredTensor {
+    fn plain(tensor: &Tensor) -> Self {
+        Self {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype.clone(),
+            shape: tensor.shape.clone(),
+            decoded_len: tensor.len(),
+            stored: tensor.range.clone(),
+            is_compressed: false,
+        }
+    }
+
+    /// The type of its elements, if this crate has a layout for it.
+    pub fn dtype(&self) -> Option<DType> {
+        DType::from_safetensors(&self.dtype)
+    }
+
+    /// The header's entry for it, decoded, at this place behind the header.
+    fn entry(&self, at: u64) -> Entry<'_> {
+        Entry {
+            name: &self.name,
+            dtype: &self.dtype,
+            shape: &self.shape,
+            data_offsets: [at, at + self.decoded_len],
+        }
+    }
+}
+
+/// What is known of which tensors are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ListState {
+    /// The file has a list.
+    There,
+    /// It has none, and frames.
+    Lost,
+    /// It has none, and needs none.
+    NotNeeded,
+}
+
+/// How a file is to be written once its tensors are decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Its first bytes: the header and its length.
+    pub header: Vec<u8>,
+    /// Which of [`TensorReader::tensors`] follow, one right behind the other.
+    pub order: Vec<usize>,
+    /// Whether this is the header of the file that was compressed, so that the same bytes come
+    /// back. Where it is not, names, types, shapes, data and metadata are the same. In a file that
+    /// [`TensorReader::is_ours`], that means that its header has been changed since.
+    pub is_exact: bool,
+}
+
+impl<R: Read + Seek> TensorReader<R> {
+    /// Opens a file, which begins where `source` does. Decoding keeps to the limits tensor by
+    /// tensor.
+    ///
+    /// # Errors
+    ///
+    /// `Io`; `Layout` if it is no `.safetensors` file; and where its list of compressed tensors is
+    /// wrong, `InvalidMetadata`, `NoSuchTensor`, `NotAFrame`, `Contradiction`.
+    pub fn open(mut source: R, limits: Limits) -> Result<Self, TensorError> {
+        let file_len = source.seek(SeekFrom::End(0))?;
+        source.rewind()?;
+        let (layout, header) = read_layout(&mut source, file_len)?;
+        let list = layout.metadata().get(LIST).map(|text| list::parse(text)).transpose()?;
+        let checksums = layout.metadata().get(CHECKSUMS).filter(|_| limits.verify);
+        let checksums = checksums.map(|text| Checksums::parse(text)).transpose()?;
+        let mut reader = Self {
+            source,
+            checksums,
+            tensors: Vec::new(),
+            list: if list.is_some() { ListState::There } else { ListState::NotNeeded },
+            header,
+            layout,
+            limits,
+            stored: Vec::new(),
+            scratch: DecodeScratch::new(),
+        };
+        reader.tensors = match list {
+            Some(list) => reader.find_listed(list)?,
+            None => reader.find_unlisted()?,
+        };
+        if reader.list == ListState::NotNeeded
+            && reader.tensors.iter().any(|tensor| tensor.is_compressed)
+        {
+            reader.list = ListState::Lost;
+        }
+        Ok(reader)
+    }
+
+    /// All tensors, compressed or not, in the order in which they are stored.
+    pub fn tensors(&self) -> &[StoredTensor] {
+        &self.tensors
+    }
+
+    /// The file's own header, in which compressed tensors are rows of bytes.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Whether the file has tensors that are compressed, or a list that could name some.
+    pub fn is_compressed(&self) -> bool {
+        self.list != ListState::NotNeeded
+    }
+
+    /// Whether the list of compressed tensors is lost, so that the original cannot read the file.
+    pub fn is_list_lost(&self) -> bool {
+        self.list == ListState::Lost
+    }
+
+    /// Whether [`TensorWriter`](super::TensorWriter) made the file.
+    pub fn is_ours(&self) -> bool {
+        self.layout.metadata().contains_key(SOURCE_HEADER)
+    }
+
+    /// Whether the file has checksums of what is in no frame, and they are verified.
+    pub fn has_checksums(&self) -> bool {
+        self.checksums.is_some()
+    }
+
+    /// Puts a tensor's decoded bytes in place of what is in `decoded`. Uses memory for the tensor as
+    /// it is stored, and keeps that for the next one.
+    ///
+    /// # Errors
+    ///
+    /// `Io`, and `Decode` if there is a frame that cannot be decoded.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        self.read_with(tensor, decoded, |frame, dst, scratch| {
+            frame.decode_into(dst, &mut scratch.with_len(frame.scratch_len())?).map(drop)
+        })
+    }
+
+    /// [`Self::read`] on all threads of the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::read`].
+    #[cfg(feature = "rayon")]
+    pub fn par_read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        let verify = self.limits.verify;
+        self.read_with(tensor, decoded, |frame, dst, _| {
+            crate::parallel::decode_frames(frame.bytes(), dst, verify).map(drop)
+        })
+    }
+
+    fn read_with(
+        &mut self,
+        tensor: usize,
+        decoded: &mut Vec<u8>,
+        decode: impl FnOnce(&Frame<'_>, &mut [u8], &mut DecodeScratch) -> Result<(), DecodeError>,
+    ) -> Result<(), TensorError> {
+        if !self.tensors[tensor].is_compressed {
+            self.read_stored(tensor, decoded)?;
+            return self.check_plain(tensor, decoded);
+        }
+        let mut stored = core::mem::take(&mut self.stored);
+        self.read_stored(tensor, &mut stored)?;
+        self.stored = stored;
+        let tensor = &self.tensors[tensor];
+        prepare(&self.stored, tensor, &self.limits, decoded)
+            .and_then(|frame| decode(&frame, decoded, &mut self.scratch))
+            .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
+    }
+
+    /// Verifies a tensor that is stored as it is.
+    fn check_plain(&self, tensor: usize, data: &[u8]) -> Result<(), TensorError> {
+        let Some(checksums) = &self.checksums else { return Ok(()) };
+        let name = &self.tensors[tensor].name;
+        let kind = match checksums.tensors.get(name) {
+            Some(&checksum) if checksum::matches(data, checksum) => return Ok(()),
+            Some(_) => DecodeErrorKind::ChecksumMismatch,
+            None => DecodeErrorKind::ChecksumMissing,
+        };
+        Err(TensorError::Decode { name: name.clone(), error: kind.into() })
+    }
+
+    /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// `Io`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn read_stored(&mut self, tensor: usize, bytes: &mut Vec<u8>) -> Result<(), TensorError> {
+        let range = self.tensors[tensor].stored.clone();
+        bytes.clear();
+        read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)
+    }
+
+    /// How the file is to be written once its tensors are decoded.
+    ///
+    /// A file that a [`TensorWriter`](super::TensorWriter) made carries the header of its source. Any
+    /// other gets a header as the format's own writers make it.
+    ///
+    /// # Errors
+    ///
+    /// `HeaderTooLong`.
+    pub fn restored(&self) -> Result<Restored, TensorError> {
+        match self.source_order() {
+            Some((header, order)) => Ok(Restored { header, order, is_exact: true }),
+            None => self.made_anew(),
+        }
+    }
+
+    /// The header of the source and the order of tensors in it, if it is there and says of the
+    /// tensors and metadata what this file says.
+    fn source_order(&self) -> Option<(Vec<u8>, Vec<usize>)> {
+        let metadata = self.layout.metadata();
+        let json = metadata.get(SOURCE_HEADER)?;
+        if let Some(checksums) = &self.checksums
+            && !checksum::matches(json.as_bytes(), checksums.source_header)
+        {
+            return None;
+        }
+        let mut header = (json.len() as u64).to_le_bytes().to_vec();
+        header.extend_from_slice(json.as_bytes());
+        let data_len =
+            self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
+        let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
+        if layout.tensors().len() != self.tensors.len()
+            || layout.metadata().iter().any(|(key, value)| {
+                !matches!(key.as_str(), LIST | SOURCE_HEADER | CHECKSUMS)
+                    && metadata.get(key) != Some(value)
+            })
+        {
+            return None;
+        }
+        let numbers: BTreeMap<&str, usize> =
+            self.tensors.iter().zip(0..).map(|(tensor, number)| (&*tensor.name, number)).collect();
+        let order = layout.tensors().iter().map(|expected| {
+            let number = *numbers.get(&*expected.name)?;
+            let found = &self.tensors[number];
+            let is_same = found.dtype == expected.dtype
+                && found.shape == expected.shape
+                && found.decoded_len == expected.len();
+            is_same.then_some(number)
+        });
+        let order = order.collect::<Option<_>>()?;
+        Some((header, order))
+    }
+
+    fn made_anew(&self) -> Result<Restored, TensorError> {
+        let mut metadata = self.layout.metadata().clone();
+        metadata.remove(LIST);
+        metadata.remove(SOURCE_HEADER);
+        metadata.remove(CHECKSUMS);
+        let mut order: Vec<usize> = (0..self.tensors.len()).collect();
+        order.sort_by_cached_key(|&number| {
+            let tensor = &self.tensors[number];
+            (header::rank(&tensor.dtype), tensor.name.clone())
+        });
+        let mut at = 0_u64;
+        let entries = order.iter().map(|&number| {
+            let entry = self.tensors[number].entry(at);
+            at = entry.data_offsets[1];
+            entry
+        });
+        let json = header::json(&metadata, entries);
+        let data_start = header::data_start(json.len(), 0)?;
+        Ok(Restored { header: header::bytes(&json, data_start), order, is_exact: false })
+    }
+
+    /// The file's header as it is, and its length.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// The tensors of a file with a list.
+    fn find_listed(
+        &mut self,
+        mut list: BTreeMap<String, Listed>,
+    ) -> Result<Vec<StoredTensor>, TensorError> {
+        let mut found = Vec::with_capacity(self.layout.tensors().len());
+        for tensor in self.layout.tensors() {
+            let Some(listed) = list.remove(&tensor.name) else {
+                found.push(StoredTensor::plain(tensor));
+                continue;
+            };
+            let name = || tensor.name.clone();
+            let frame = read_frame_prefix(&mut self.source, tensor)?;
+            let Some((dtype, stored)) = frame else {
+                return Err(TensorError::NotAFrame { name: name() });
+            };
+            if dtype != listed.dtype || stored.shape != listed.shape {
+                return Err(TensorError::Contradiction { name: name() });
+            }
+            found.push(stored);
+        }
+        match list.pop_first() {
+            Some((name, _)) => Err(TensorError::NoSuchTensor { name }),
+            None => Ok(found),
+        }
+    }
+
+    /// The tensors of a file without a list.
+    fn find_unlisted(&mut self) -> Result<Vec<StoredTensor>, TensorError> {
+        let tensors = self.layout.tensors().iter();
+        tensors
+            .map(|tensor| match read_frame_prefix(&mut self.source, tensor)? {
+                Some((_, stored)) => Ok(stored),
+                None => Ok(StoredTensor::plain(tensor)),
+            })
+            .collect()
+    }
+}
+
+/// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.
+fn prepare<'f>(
+    stored: &'f [u8],
+    tensor: &StoredTensor,
+    limits: &Limits,
+    decoded: &mut Vec<u8>,
+) -> Result<Frame<'f>, DecodeError> {
+    refuse_delta(stored)?;
+    let frame = match limits.verify {
+        true => Frame::parse(stored)?,
+        false => Frame::parse_unverified(stored)?,
+    };
+    let needed = frame.decoded_len();
+    // The file may have changed since it was opened.
+    if needed != tensor.decoded_len {
+        return Err(DecodeErrorKind::InvalidLength.into());
+    }
+    limits.check(needed, frame.index().content_len(), 0)?;
+    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
+    let len = usize::try_from(needed).map_err(|_| out_of_memory)?;
+    let more = len.saturating_sub(decoded.len());
+    decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
+    // What was there before is overwritten, or on an error unspecified.
+    decoded.resize(len, 0);
+    Ok(frame)
+}
+
+/// Reads the header of a file of `file_len` bytes, which `source` is at the beginning of: what it
+/// says, and its bytes.
+fn read_layout(source: &mut impl Read, file_len: u64) -> Result<(Layout, Vec<u8>), TensorError> {
+    let mut bytes = Vec::new();
+    loop {
+        match Layout::parse(&bytes, file_len) {
+            Ok(layout) => return Ok((layout, bytes)),
+            Err(LayoutError::Truncated { needed, have }) => {
+                let read = source.take(needed - have).read_to_end(&mut bytes)?;
+                if (read as u64) < needed - have {
+                    return Err(LayoutError::Truncated { needed, have: bytes.len() as u64 }.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Type and shape of what is compressed in a tensor, if that is a row of bytes that is the frame of
+/// a tensor and nothing else.
+fn read_frame_prefix(
+    source: &mut (impl Read + Seek),
+    tensor: &Tensor,
+) -> Result<Option<(DType, StoredTensor)>, TensorError> {
+    if tensor.dtype != "U8" || tensor.shape.len() != 1 || tensor.len() < HEADER_LEN as u64 {
+        return Ok(None);
+    }
+    let mut prefix = Vec::new();
+    // A look at the header first, which is enough for all that is no frame.
+    read_exact_at(source, tensor.range.start, HEADER_LEN as u64, &mut prefix)?;
+    let Ok(header) = Header::parse(&prefix) else { return Ok(None) };
+    if header.frame_len != tensor.len() || header.form == Form::Bytes {
+        return Ok(None);
+    }
+    let rest = PREFIX_LEN.min(tensor.len()) - HEADER_LEN as u64;
+    read_exact_at(source, tensor.range.start + HEADER_LEN as u64, rest, &mut prefix)?;
+    let Ok((Some(shape), _)) = Shape::parse(&prefix, header.form) else { return Ok(None) };
+    let shape: Vec<u64> = shape.iter().collect();
+    let elements = if shape.contains(&0) {
+        Some(0)
+    } else {
+        shape.iter().try_fold(1_u64, |elements, &dimension| elements.checked_mul(dimension))
+    };
+    let len = elements.and_then(|elements| elements.checked_mul(header.dtype.size() as u64));
+    if len != Some(header.decoded_len) {
+        return Ok(None);
+    }
+    let stored = StoredTensor {
+        dtype: header.dtype.safetensors_name().into(),
+        shape,
+        decoded_len: header.decoded_len,
+        is_compressed: true,
+        ..StoredTensor::plain(tensor)
+    };
+    Ok(Some((header.dtype, stored)))
+}
+
+/// Appends `len` bytes from a place in the file, which are there unless the file has changed.
+fn read_exact_at(
+    source: &mut (impl Read + Seek),
+    at: u64,
+    len: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<(), TensorError> {
+    source.seek(SeekFrom::Start(at))?;
+    let reserved = usize::try_from(len).ok().filter(|&len| bytes.try_reserve_exact(len).is_ok());
+    if reserved.is_none() {
+        return Err(io::Error::from(io::ErrorKind::OutOfMemory).into());
+    }
+    let read = source.take(len).read_to_end(bytes)? as u64;
+    if read < len {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    Ok(())
+}

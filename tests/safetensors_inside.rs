@@ -1,0 +1,553 @@
+//! Tensors compressed inside a safetensors file: the same bytes come back, the original's files are
+//! read, and no header or frame, however wrong, makes a reader panic or believe it.
+#![cfg(all(feature = "safetensors", feature = "std"))]
+
+#[path = "common/tensors.rs"]
+mod tensors;
+
+use std::io::Cursor;
+
+use serde_json::{Value, json};
+use tensors::*;
+use zipnn::safetensors::{Layout, LayoutError, TensorError, TensorReader, TensorWriter};
+use zipnn::{DecodeErrorKind, Form, Limits, Options};
+
+const LIST: &str = "znn_compressed_vectors";
+
+/// A file with something of everything.
+fn zoo() -> Vec<u8> {
+    let fp8 = |count| f16(weights(count, 4)).chunks(2).map(|pair| pair[1]).collect::<Vec<u8>>();
+    file_of(&[
+        ("ids", "I64", &[30], (0..30_u64).flat_map(u64::to_le_bytes).collect()),
+        (
+            "w.f64",
+            "F64",
+            &[20, 5],
+            weights(100, 1).flat_map(|w| f64::from(w).to_le_bytes()).collect(),
+        ),
+        ("w.f32", "F32", &[300, 70], f32(weights(21_000, 2))),
+        ("norm.f32", "F32", &[4], f32([1.0; 4])),
+        ("scalar.f32", "F32", &[], f32([1.5])),
+        ("noise.f32", "F32", &[500], noise(2000, 7)),
+        ("w.bf16", "BF16", &[333, 333], bf16(weights(333 * 333, 3))),
+        ("empty.bf16", "BF16", &[0, 5], Vec::new()),
+        ("odd.bf16", "BF16", &[3], bf16([1.0, -2.0, 0.5])),
+        ("noise.bf16", "BF16", &[999], noise(1998, 8)),
+        ("w.f16", "F16", &[50, 61], f16(weights(3050, 5))),
+        ("w.e4m3", "F8_E4M3", &[5001], fp8(5001)),
+        ("w.e5m2", "F8_E5M2", &[77, 13], fp8(1001)),
+        ("scale", "F8_E8M0", &[3], vec![1, 2, 3]),
+        ("fnuz", "F8_E4M3FNUZ", &[200], fp8(200)),
+        ("nibbles", "F4", &[6], vec![1, 2, 3]),
+        ("zeros.bf16", "BF16", &[1000], vec![0; 2000]),
+        ("bytes", "U8", &[200], noise(200, 9)),
+        ("mask", "BOOL", &[2], vec![0, 1]),
+    ])
+}
+
+fn metadata(file: &[u8]) -> std::collections::BTreeMap<String, String> {
+    parse(file).metadata().clone()
+}
+
+fn list(file: &[u8]) -> Value {
+    serde_json::from_str(&metadata(file)[LIST]).unwrap()
+}
+
+#[test]
+fn everything_comes_back() {
+    let source = zoo();
+    for checksums in [false, true] {
+        let file = compress(&source, checksums);
+        assert!(file.len() < source.len() * 8 / 10, "{} of {}", file.len(), source.len());
+        let (restored, is_exact) = restore(&file);
+        assert!(restored == source);
+        assert!(is_exact);
+        let list = list(&file);
+        for name in ["w.f32", "w.bf16", "w.f16", "w.e4m3", "w.e5m2", "zeros.bf16"] {
+            assert!(list[name].is_object(), "{name}");
+        }
+        for name in ["ids", "w.f64", "norm.f32", "scalar.f32", "noise.bf16", "fnuz", "bytes"] {
+            assert!(list[name].is_null(), "{name}");
+        }
+        assert_eq!(list["w.bf16"], json!({"dtype": "bfloat16", "shape": "[333, 333]"}));
+    }
+}
+
+#[test]
+fn tensors_that_are_not_compressed_are_stored_as_they_are() {
+    let source = zoo();
+    let file = compress(&source, true);
+    let (before, after) = (tensors(&source), tensors(&file));
+    let list = list(&file);
+    for (name, tensor) in &before {
+        if list[name].is_null() {
+            assert_eq!(after[name], *tensor, "{name}");
+        }
+    }
+}
+
+#[test]
+fn frames_are_what_the_library_decodes() {
+    let source = zoo();
+    let before = tensors(&source);
+    for checksums in [false, true] {
+        let after = tensors(&compress(&source, checksums));
+        for (name, (dtype, shape, frame)) in &after {
+            let Some(Ok(index)) = frame.starts_with(b"ZN").then(|| zipnn::Frame::parse(frame))
+            else {
+                continue;
+            };
+            assert_eq!((&**dtype, &**shape), ("U8", &[frame.len() as u64][..]), "{name}");
+            assert_eq!(index.index().header().frame_len, frame.len() as u64, "{name}");
+            assert_eq!(index.index().header().form, Form::Torch);
+            let shape: Vec<u64> = index.index().shape().unwrap().iter().collect();
+            assert_eq!(shape, before[name].1, "{name}");
+            let decoded = zipnn::decompress(frame, &Limits::default()).unwrap();
+            assert!(decoded == before[name].2, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_tensor_keeps_its_alignment() {
+    let source = zoo();
+    for checksums in [false, true] {
+        let file = compress(&source, checksums);
+        let (before, after) = (parse(&source), parse(&file));
+        for (before, after) in before.tensors().iter().zip(after.tensors()) {
+            assert_eq!(before.name, after.name, "the order is kept");
+            assert_eq!(before.range.start % 8, after.range.start % 8, "{}", before.name);
+        }
+    }
+}
+
+#[test]
+fn any_header_comes_back_to_the_byte() {
+    let data = bf16(weights(4000, 1));
+    let half = data.len() / 2;
+    let a = entry("a", "BF16", &[2000], half, data.len());
+    let b = entry("b", "BF16", &[40, 50], 0, half);
+    for json in [
+        format!("{{{a},{b}}}"),
+        format!("{{{b},{a}}}"),
+        format!("  {{ {a} ,\n\t{b} }}  \n   "),
+        format!(r#"{{"__metadata__":{{}},{a},{b}}}"#),
+        format!(r#"{{"__metadata__":null,{a},{b}}}"#),
+        format!(r#"{{{a},"__metadata__":{{"format":"np","z":"\u00e9\"\\","y":"é"}},{b}}}"#),
+        format!(r#"{{{a},"__metadata__":{{"zipnn_source_header":"{{}}"}},{b}}}"#),
+    ] {
+        let source = file(&json, &data);
+        let file = compress(&source, true);
+        assert!(metadata(&file).contains_key("format"), "{json}");
+        let (restored, is_exact) = restore(&file);
+        assert!(restored == source, "{json}");
+        assert!(is_exact, "{json}");
+        let again = compress(&source, true);
+        assert!(file == again, "the same input gives the same bytes");
+    }
+}
+
+#[test]
+fn files_without_tensors_or_data() {
+    for source in [file("{}", &[]), file_of(&[("a", "F32", &[0], Vec::new())])] {
+        let file = compress(&source, false);
+        assert_eq!(list(&file), json!({}));
+        assert_eq!(restore(&file), (source, true));
+    }
+}
+
+/// What weights take in a whole file, they take inside one: a tensor's frame and little more.
+#[test]
+fn real_weights_get_as_small_as_in_a_whole_file() {
+    let source = include_bytes!("data/minilm-slice.bf16.safetensors");
+    let whole = zipnn::compress(source, &Options::new(zipnn::DType::BF16)).unwrap();
+    let inside = compress(source, true);
+    assert!(inside.len() < whole.len() + 8000, "{} and {}", inside.len(), whole.len());
+    assert_eq!(restore(&inside), (source.to_vec(), true));
+}
+
+#[test]
+#[cfg(feature = "rayon")]
+fn threads_do_not_change_the_bytes() {
+    let source = include_bytes!("data/minilm-slice.bf16.safetensors");
+    let layout = parse(source);
+    let (header, data) = source.split_at(layout.data_start() as usize);
+    let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
+    for tensor in layout.tensors() {
+        let options = tensor.dtype().map(|dtype| Options::new(dtype).checksums(true));
+        let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
+        writer.par_write(bytes, options.as_ref()).unwrap();
+    }
+    let file = writer.finish().unwrap().into_inner();
+    assert!(file == compress(source, true));
+    let mut reader = open(&file).unwrap();
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    for number in 0..reader.tensors().len() {
+        reader.read(number, &mut one).unwrap();
+        reader.par_read(number, &mut other).unwrap();
+        assert!(one == other);
+    }
+}
+
+#[test]
+fn files_of_the_original_are_read() {
+    let cases = golden("safetensors");
+    assert!(!cases.is_empty());
+    for (case, file, original) in cases {
+        let name = &case["name"];
+        let (restored, is_exact) = restore(&file);
+        assert!(!is_exact, "{name}: it has no header of its source");
+        assert_eq!(tensors(&restored), tensors(&original), "{name}");
+        assert_eq!(metadata(&restored), metadata(&original), "{name}");
+        // These were saved by the format's own writer, whose order is ours.
+        assert!(restored == original, "{name}");
+        assert!(matches!(
+            TensorWriter::new(
+                Cursor::new(Vec::new()),
+                &file[..parse(&file).data_start() as usize],
+                0
+            ),
+            Err(TensorError::Layout(_) | TensorError::AlreadyCompressed { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_lost_list_is_no_obstacle() {
+    let mut seen = 0;
+    for (case, file, original) in golden("reference_damaged") {
+        let reader = open(&file).unwrap();
+        let is_lost = case["name"] == "no-metadata";
+        assert_eq!(reader.is_list_lost(), is_lost);
+        assert!(reader.is_compressed() && !reader.is_ours());
+        let compressed = reader.tensors().iter().filter(|tensor| tensor.is_compressed).count();
+        assert_eq!(compressed, 6);
+        seen += usize::from(is_lost);
+        let damaged: Vec<&str> = case["damaged_tensors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap())
+            .collect();
+        let (restored, original) = (tensors(&restore(&file).0), tensors(&original));
+        for (name, tensor) in &original {
+            assert_eq!(restored[name] != *tensor, damaged.contains(&&**name), "{name}");
+        }
+    }
+    assert!(seen > 0);
+}
+
+/// A file that holds bytes which look like a frame, of a source that lists none, is not taken apart.
+#[test]
+fn only_what_is_listed_is_decoded() {
+    let weights = bf16(weights(2000, 1));
+    let frame =
+        zipnn::compress_tensor(&weights, Form::Torch, &[2000], &Options::new(zipnn::DType::BF16))
+            .unwrap();
+    let source = file_of(&[
+        ("frame", "U8", &[frame.len()], frame.clone()),
+        ("weights", "BF16", &[2000], weights),
+    ]);
+    assert!(open(&source).unwrap().is_list_lost());
+    let file = compress(&source, false);
+    let reader = open(&file).unwrap();
+    assert!(!reader.is_list_lost());
+    assert_eq!(restore(&file), (source, true));
+}
+
+/// A file in which the compressed tensor `w` is listed, with other JSON than it should have.
+struct Forged {
+    frame: Vec<u8>,
+    listed: Value,
+    tensor: String,
+    more: String,
+}
+
+impl Forged {
+    fn new() -> Self {
+        let dtype = zipnn::DType::BF16;
+        let data = bf16(weights(2000, 1));
+        let frame = zipnn::compress_tensor(&data, Form::Torch, &[40, 50], &Options::new(dtype));
+        let frame = frame.unwrap();
+        let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
+        let listed = json!({"w": {"dtype": "bfloat16", "shape": "[40, 50]"}});
+        Self { frame, listed, tensor, more: String::new() }
+    }
+
+    fn file(&self) -> Vec<u8> {
+        self.file_with_list(&self.listed.to_string())
+    }
+
+    fn file_with_list(&self, list: &str) -> Vec<u8> {
+        let list = serde_json::to_string(list).unwrap();
+        let Self { tensor, more, .. } = self;
+        file(&format!(r#"{{"__metadata__":{{"{LIST}":{list}}},{tensor}{more}}}"#), &self.frame)
+    }
+}
+
+#[test]
+fn lists_that_are_wrong() {
+    assert!(open(&Forged::new().file()).is_ok());
+    for list in ["", "[]", "{", "null", "1", r#"{"w":[]}"#, r#"{"w":{"dtype":"bfloat16"}}"#] {
+        let result = open(&Forged::new().file_with_list(list)).map(drop);
+        assert!(matches!(result, Err(TensorError::InvalidMetadata { .. })), "{list}");
+    }
+    let twice = r#"{"w":{"dtype":"bfloat16","shape":"[40, 50]"},"w":{"dtype":"bfloat16","shape":"[40, 50]"}}"#;
+    let result = open(&Forged::new().file_with_list(twice)).map(drop);
+    assert!(matches!(result, Err(TensorError::InvalidMetadata { .. })));
+    for (dtype, shape) in [
+        ("bfloat16", "[50, 40]"),
+        ("bfloat16", "[2000]"),
+        ("bfloat16", "[40, 50, 1]"),
+        ("bfloat16", "[-40, 50]"),
+        ("bfloat16", "[99999999999999999999, 50]"),
+        ("bfloat16", "40, 50"),
+        ("float16", "[40, 50]"),
+        ("int8", "[40, 50]"),
+        ("torch.bfloat16", "[40, 50]"),
+    ] {
+        let listed = json!({"w": {"dtype": dtype, "shape": shape}});
+        let result = open(&Forged { listed, ..Forged::new() }.file()).map(drop);
+        assert!(matches!(result, Err(TensorError::Contradiction { name }) if name == "w"));
+    }
+    let listed = json!({
+        "w": {"dtype": "bfloat16", "shape": "[40, 50]"},
+        "v": {"dtype": "bfloat16", "shape": "[40, 50]"}
+    });
+    let result = open(&Forged { listed, ..Forged::new() }.file()).map(drop);
+    assert!(matches!(result, Err(TensorError::NoSuchTensor { name }) if name == "v"));
+}
+
+#[test]
+fn listed_tensors_that_are_no_frames() {
+    let is_no_frame = |forged: Forged| {
+        let result = open(&forged.file()).map(drop);
+        assert!(matches!(result, Err(TensorError::NotAFrame { name }) if name == "w"));
+    };
+    let good = Forged::new();
+    let len = good.frame.len();
+    // Another type, another shape of the bytes, a frame that is shorter than its tensor or longer.
+    is_no_frame(Forged { tensor: entry("w", "I8", &[len], 0, len), ..Forged::new() });
+    is_no_frame(Forged { tensor: entry("w", "U8", &[1, len], 0, len), ..Forged::new() });
+    let tensor = entry("w", "U8", &[len - 1], 0, len - 1);
+    let more = format!(",{}", entry("x", "U8", &[1], len - 1, len));
+    is_no_frame(Forged { tensor, more, ..Forged::new() });
+    let mut frame = good.frame.clone();
+    frame.push(0);
+    let tensor = entry("w", "U8", &[len + 1], 0, len + 1);
+    is_no_frame(Forged { frame, tensor, ..Forged::new() });
+    for len in [0, 1, 31] {
+        let frame = good.frame[..len].to_vec();
+        is_no_frame(Forged { frame, tensor: entry("w", "U8", &[len], 0, len), ..Forged::new() });
+    }
+    let mut frame = good.frame.clone();
+    frame[0] = b'Y';
+    is_no_frame(Forged { frame, ..Forged::new() });
+    // Without a shape, and with one that does not fit the length of the data.
+    let data = bf16(weights(2000, 1));
+    let frame = zipnn::compress(&data, &Options::new(zipnn::DType::BF16)).unwrap();
+    let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
+    is_no_frame(Forged { frame, tensor, ..Forged::new() });
+    let mut frame = good.frame.clone();
+    frame[34] = 41;
+    is_no_frame(Forged { frame, ..Forged::new() });
+}
+
+#[test]
+fn headers_that_are_wrong() {
+    let tensor = |shape: &str, offsets: &str| {
+        format!(r#"{{"w":{{"dtype":"BF16","shape":{shape},"data_offsets":{offsets}}}}}"#)
+    };
+    let with = |json: &str| open(&file(json, &[0; 8])).map(drop).unwrap_err();
+    for json in [
+        tensor("[-4]", "[0,8]"),
+        tensor("[4]", "[-8,0]"),
+        tensor("[4.0]", "[0,8]"),
+        tensor("4", "[0,8]"),
+        tensor("[4]", "[0]"),
+        tensor("[4]", "[0,8,8]"),
+        tensor("[184467440737095516150]", "[0,8]"),
+        tensor("[4]", "[0,8]").replace("dtype", "type"),
+        tensor("[4]", "[0,8]").replace("\"BF16\"", "16"),
+        tensor("[4]", "[0,8]") + "}",
+        tensor("[4]", "[0,8]")[1..].into(),
+        format!("[{}]", tensor("[4]", "[0,8]")),
+        r#"{"__metadata__":{"a":1}}"#.into(),
+        r#"{"__metadata__":[]}"#.into(),
+        "[".repeat(100_000),
+        format!(r#"{{"w":{}"#, r#"{"a":"#.repeat(100_000)),
+        String::new(),
+        "\u{0}".into(),
+    ] {
+        let error = with(&json);
+        assert!(
+            matches!(error, TensorError::Layout(LayoutError::InvalidHeader { .. })),
+            "{}: {error}",
+            &json[..json.len().min(100)]
+        );
+    }
+    for json in [
+        tensor("[4]", "[8,0]"),
+        tensor("[4]", "[1,9]"),
+        tensor("[5]", "[0,8]"),
+        tensor("[4]", "[0,18446744073709551615]"),
+        tensor("[4]", "[18446744073709551608,18446744073709551615]"),
+        tensor("[9223372036854775809,2]", "[0,8]"),
+        tensor("[4611686018427387904,1]", "[0,8]"),
+        // Overlapping, with a gap, one within the other.
+        format!("{{{},{}}}", entry("a", "U8", &[5], 0, 5), entry("b", "U8", &[4], 4, 8)),
+        format!("{{{},{}}}", entry("a", "U8", &[3], 0, 3), entry("b", "U8", &[4], 4, 8)),
+        format!("{{{},{}}}", entry("a", "U8", &[8], 0, 8), entry("b", "U8", &[4], 2, 6)),
+        format!("{{{},{}}}", entry("a", "U8", &[8], 0, 8), entry("b", "U8", &[8], 0, 8)),
+    ] {
+        let error = with(&json);
+        let TensorError::Layout(LayoutError::InvalidTensor { .. }) = error else {
+            panic!("{json}: {error}")
+        };
+    }
+    let len = |len: u64| [&len.to_le_bytes()[..], b"{}"].concat();
+    for len in [len(3), len(100_000_001), len(u64::MAX), len(1 << 63)] {
+        let error = open(&len).map(drop).unwrap_err();
+        assert!(matches!(error, TensorError::Layout(LayoutError::HeaderTooLong { .. })), "{error}");
+    }
+}
+
+/// Whatever a file is cut to, or whichever of its bits is wrong, it is refused or what comes out is
+/// right: with checksums, nothing but the header can go wrong unnoticed.
+#[test]
+fn damage_is_noticed() {
+    let source = file_of(&[
+        ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
+        ("v", "F32", &[200], f32(weights(200, 2))),
+    ]);
+    let file = compress(&source, true);
+    for len in 0..file.len() {
+        assert!(try_restore(&file[..len]).is_err(), "cut to {len} bytes");
+    }
+    let expected = tensors(&source);
+    let data_start = parse(&file).data_start() as usize;
+    let mut unnoticed = 0;
+    for bit in 0..file.len() * 8 {
+        let mut damaged = file.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let Ok((restored, is_exact)) = try_restore(&damaged) else { continue };
+        let found = tensors(&restored);
+        assert!(
+            bit / 8 < data_start || found == expected,
+            "bit {bit}: a frame is damaged, and nobody says so"
+        );
+        unnoticed += usize::from(is_exact && restored != source);
+    }
+    assert_eq!(unnoticed, 0, "an exact header is the source's");
+}
+
+/// Checksums that are there are verified, also those of tensors that are stored as they are.
+#[test]
+fn plain_tensors_have_checksums() {
+    let source = file_of(&[("ids", "I64", &[30], noise(240, 1)), ("b", "BOOL", &[1], vec![1])]);
+    let file = compress(&source, true);
+    let start = parse(&file).data_start() as usize;
+    for at in start..file.len() {
+        let mut damaged = file.clone();
+        damaged[at] ^= 1;
+        let error = try_restore(&damaged).unwrap_err();
+        let TensorError::Decode { name, error } = error else { panic!("{error}") };
+        assert_eq!(name, if at < start + 240 { "ids" } else { "b" });
+        assert_eq!(error.kind(), DecodeErrorKind::ChecksumMismatch);
+        let limits = Limits { verify: false, ..Limits::default() };
+        let mut reader = TensorReader::open(Cursor::new(&damaged), limits).unwrap();
+        reader.read(0, &mut Vec::new()).unwrap();
+    }
+    let json = std::str::from_utf8(&file[8..start]).unwrap();
+    for (from, to, is_opened) in [
+        (r#"\"tensors\":{\"b\""#, r#"\"tensors\":{\"c\""#, true),
+        (r#"\"tensors\":{"#, r#"\"tensor\":{"#, false),
+        (r#"\"tensors\":{\"b\":"#, r#"\"tensors\":{\"b\":-"#, false),
+    ] {
+        let forged = json.replacen(from, to, 1);
+        assert_ne!(forged, json);
+        let forged = tensors::file(&forged, &file[start..]);
+        match try_restore(&forged).unwrap_err() {
+            TensorError::Decode { error, .. } if is_opened => {
+                assert_eq!(error.kind(), DecodeErrorKind::ChecksumMissing);
+            }
+            TensorError::InvalidMetadata { .. } if !is_opened => {}
+            error => panic!("{to}: {error}"),
+        }
+    }
+}
+
+/// The header of the source is used only where it belongs to the tensors.
+#[test]
+fn a_foreign_source_header_is_not_used() {
+    let source = file_of(&[("w", "BF16", &[2000], bf16(weights(2000, 1)))]);
+    let file = compress(&source, true);
+    let layout = parse(&file);
+    let start = layout.data_start() as usize;
+    let json = std::str::from_utf8(&file[8..start]).unwrap();
+    for (from, to) in [
+        (r#"header":"{\"w\":"#, r#"header":"{\"x\":"#),
+        (r#"\"BF16\""#, r#"\"F16\" "#),
+        (r#"\"shape\":[2000]"#, r#"\"shape\":[2001]"#),
+        (r#"\"shape\":[2000]"#, r#"\"shape\":[20,100]"#),
+        (r#"[0,4000]"#, r#"[1,4001]"#),
+        (r#"header":"{\"w\""#, r#"header":"{,\"w\""#),
+        (r#"header":"{\"w\""#, r#"header":"{\"__metadata__\":{\"a\":\"b\"},\"w\""#),
+        // Nothing but its checksum knows.
+        (r#"header":"{\"w\""#, r#"header":"{ \"w\""#),
+    ] {
+        let forged = json.replacen(from, to, 1);
+        assert_ne!(forged, json);
+        let forged = tensors::file(&forged, &file[start..]);
+        let (restored, is_exact) = restore(&forged);
+        assert!(!is_exact, "{to}");
+        assert_eq!(tensors(&restored), tensors(&source), "{to}");
+    }
+}
+
+#[test]
+fn writers_refuse_what_the_header_does_not_say() {
+    let source = file_of(&[("a", "U8", &[3], vec![1, 2, 3])]);
+    let (header, data) = source.split_at(source.len() - 3);
+    let writer = || TensorWriter::new(Cursor::new(Vec::new()), header, 3).unwrap();
+    let error = writer().write(&data[1..], None).unwrap_err();
+    assert!(matches!(error, TensorError::WrongTensor { expected: Some(3), found: Some(2) }));
+    let error = writer().finish().unwrap_err();
+    assert!(matches!(error, TensorError::WrongTensor { expected: Some(3), found: None }));
+    let mut full = writer();
+    full.write(data, None).unwrap();
+    let error = full.write(data, None).unwrap_err();
+    assert!(matches!(error, TensorError::WrongTensor { expected: None, found: Some(3) }));
+    let error = TensorWriter::new(Cursor::new(Vec::new()), header, 4).unwrap_err();
+    assert!(matches!(error, TensorError::Layout(LayoutError::TrailingBytes { len: 1 })));
+}
+
+/// A frame whose header promises more than the limits allow.
+#[test]
+fn limits_hold_for_each_tensor() {
+    let source = file_of(&[("zeros", "BF16", &[1 << 20], vec![0; 2 << 20])]);
+    let file = compress(&source, false);
+    let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+    let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
+    let error = reader.read(0, &mut Vec::new()).unwrap_err();
+    let TensorError::Decode { name, error } = error else { panic!("{error}") };
+    assert_eq!(name, "zeros");
+    assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }));
+}
+
+/// Dimensions that the original reads from the wrong place are not compressed.
+#[test]
+fn what_the_original_cannot_read_is_left_plain() {
+    let json = r#"{"w":{"dtype":"BF16","shape":[0,4294967296],"data_offsets":[0,0]}}"#;
+    let source = file(json, &[]);
+    assert_eq!(restore(&compress(&source, false)), (source, true));
+    let dims = vec![1; 256];
+    let source = file_of(&[("w", "F32", &dims, f32([0.5]))]);
+    assert_eq!(list(&compress(&source, false)), json!({}));
+}
+
+#[test]
+fn layouts_of_compressed_files_are_layouts() {
+    let file = compress(&zoo(), true);
+    assert!(Layout::parse(&file, file.len() as u64).is_ok());
+}

@@ -1,0 +1,42 @@
+//! Makes the golden files part of the program.
+
+use std::env;
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../data/golden");
+    let manifest = folder.join("manifest.json");
+    println!("cargo:rerun-if-changed={}", manifest.display());
+    println!("cargo:rerun-if-env-changed=EXPECTED_DIGEST");
+    let manifest: Value = serde_json::from_slice(&fs::read(manifest)?)?;
+    let include = |name: &Value| {
+        let path = folder.join(name.as_str().expect("the name of a file"));
+        format!("include_bytes!({path:?})")
+    };
+
+    let mut cases = String::from("const CASES: &[Case] = &[\n");
+    for list in ["cases", "synthetic"] {
+        for case in manifest[list].as_array().ok_or("no list of cases")? {
+            let base = match &case["delta"] {
+                Value::Null => "None".to_owned(),
+                base => format!("Some({})", include(base)),
+            };
+            writeln!(
+                cases,
+                "Case {{ name: {}, file: {}, original: {}, original_len: {}, base: {base} }},",
+                case["file"],
+                include(&case["file"]),
+                include(&case["original"]),
+                case["original_len"],
+            )?;
+        }
+    }
+    cases.push_str("];\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("cases.rs"), cases)?;
+    Ok(())
+}
