@@ -30,13 +30,13 @@ rm -rf "$dist"
 # Writes a build of these features: its bindings, and the `.wasm` under this name.
 build() {
     local out=$1 name=$2 flags=$3 features=$4
-    local built=target/wasm-$name
-    compile "$flags" --locked --profile web --target "$target" --target-dir "$built" \
+    local built=target/wasm/bindings
+    compile "$flags" --locked --profile web --target "$target" --target-dir target/wasm \
         -p zipnn-web --features "$features"
-    target/release/zipnn-web-bindgen "$built/$target/web/zipnn_web.wasm" "$built/$out" zipnn
+    target/release/zipnn-web-bindgen "target/wasm/$target/web/zipnn_web.wasm" "$built" zipnn
     mkdir -p "$dist/$out"
-    cp "$built/$out/zipnn.js" "$dist/$out/zipnn.$name.js"
-    cp "$built/$out/zipnn_bg.wasm" "$dist/$out/zipnn.$name.wasm"
+    cp "$built/zipnn.js" "$dist/$out/zipnn.$name.js"
+    cp "$built/zipnn_bg.wasm" "$dist/$out/zipnn.$name.wasm"
 }
 
 for out in decode full; do
