@@ -1,10 +1,12 @@
-//! A chunk: the unit that is coded alone. Its planes are each raw, one repeated byte, or Huffman
-//! codes.
+//! A chunk: the unit that is coded alone. Its planes are each raw, one repeated byte, Huffman codes
+//! or a Zstandard frame.
 
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
 #[cfg(feature = "alloc")]
 mod plane_encoder;
+#[cfg(feature = "zstd")]
+pub(crate) mod zstd;
 
 use core::ops::Range;
 
@@ -21,7 +23,13 @@ pub(crate) mod method {
     pub(crate) const RAW: u8 = 0;
     /// A plane coded by [`crate::huffman`], which includes one repeated byte.
     pub(crate) const HUFFMAN: u8 = 1;
+    /// A plane that is a Zstandard frame: unknown to the original.
+    pub(crate) const ZSTD: u8 = 2;
 }
+
+/// Bytes of the shortest Zstandard frame: magic number, descriptor, content size or window, and the
+/// header of a block.
+pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;
 
 /// How a plane of a chunk is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,23 +41,41 @@ pub enum Method {
     Repeat,
     /// As Huffman codes.
     Huffman,
+    /// As a Zstandard frame, which the original refuses. Only with the feature `zstd` is it anything
+    /// but an error.
+    Zstd,
 }
 
 /// What a decoder needs besides input and output: a table, and space for planes.
 ///
-/// Both belong to the caller, so that decoding allocates nothing. How much space a frame needs,
+/// Both belong to the caller, so that decoding allocates nothing, unless a plane is a Zstandard
+/// frame: then it does, but for what a [`DecodeScratch`] keeps. How much space a frame needs,
 /// [`Frame::scratch_len`](crate::Frame::scratch_len) tells; it is never more than the decoded
 /// length of a chunk. Where memory is short the table is a [`SmallTable`](crate::SmallTable).
 #[derive(Debug)]
 pub struct Scratch<'a, T = DecodeTable> {
-    table: &'a mut T,
+    decoders: Decoders<'a, T>,
     planes: &'a mut [u8],
+}
+
+/// What planes are decoded with.
+#[derive(Debug)]
+struct Decoders<'a, T> {
+    table: &'a mut T,
+    /// Made when it is needed where it is not here.
+    #[cfg(feature = "zstd")]
+    zstd: Option<&'a mut zstd::Decoder>,
 }
 
 impl<'a, T: Table> Scratch<'a, T> {
     /// Scratch from its parts.
     pub fn new(table: &'a mut T, planes: &'a mut [u8]) -> Self {
-        Self { table, planes }
+        let decoders = Decoders {
+            table,
+            #[cfg(feature = "zstd")]
+            zstd: None,
+        };
+        Self { decoders, planes }
     }
 }
 
@@ -59,6 +85,8 @@ impl<'a, T: Table> Scratch<'a, T> {
 pub struct DecodeScratch {
     table: alloc::boxed::Box<DecodeTable>,
     planes: alloc::vec::Vec<u8>,
+    #[cfg(feature = "zstd")]
+    zstd: zstd::Decoder,
 }
 
 #[cfg(feature = "alloc")]
@@ -83,7 +111,12 @@ impl DecodeScratch {
             self.planes.try_reserve_exact(len - self.planes.len()).map_err(|_| out_of_memory)?;
             self.planes.resize(len, 0);
         }
-        Ok(Scratch::new(&mut self.table, &mut self.planes))
+        let decoders = Decoders {
+            table: &mut *self.table,
+            #[cfg(feature = "zstd")]
+            zstd: Some(&mut self.zstd),
+        };
+        Ok(Scratch { decoders, planes: &mut self.planes })
     }
 }
 
@@ -131,6 +164,7 @@ impl Chunk {
                 method::HUFFMAN if stored == self.layout.plane_len(self.len, plane) => Method::Raw,
                 method::HUFFMAN if stored == 1 => Method::Repeat,
                 method::HUFFMAN => Method::Huffman,
+                method::ZSTD => Method::Zstd,
                 _ => Method::Raw,
             }
         })
@@ -148,7 +182,7 @@ impl Chunk {
         }
         self.methods()
             .enumerate()
-            .filter(|&(_, method)| method == Method::Huffman)
+            .filter(|(_, method)| matches!(method, Method::Huffman | Method::Zstd))
             .map(|(plane, _)| self.layout.plane_len(self.len, plane))
             .sum()
     }
@@ -229,7 +263,7 @@ impl Chunk {
             .into());
         }
         if self.layout.planes == 1 {
-            return self.decode_single(self.coded(stored, 0)?, dst, scratch.table);
+            return self.decode_single(stored, dst, &mut scratch.decoders);
         }
         let needed = self.scratch_len();
         let have = scratch.planes.len() as u64;
@@ -239,17 +273,13 @@ impl Chunk {
         let mut space = &mut *scratch.planes;
         let mut sources = [Source::Plane(&[]); MAX_PLANES];
         for (plane, source) in sources[..self.layout.planes].iter_mut().enumerate() {
-            *source = match self.coded(stored, plane)? {
-                Coded::Copy(bytes) => Source::Plane(bytes),
-                Coded::Repeat(byte) => Source::Repeat(byte),
-                Coded::Streams(bytes) => {
+            *source = match self.content(stored, plane)? {
+                Content::Plain(source) => source,
+                Content::Coded(bytes) => {
                     let len = self.layout.plane_len(self.len, plane) as usize;
                     let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
                     space = rest;
-                    scratch
-                        .table
-                        .decode(bytes, decoded)
-                        .map_err(|kind| DecodeError::from(kind).in_plane(plane))?;
+                    self.decode_plane(plane, bytes, decoded, &mut scratch.decoders)?;
                     Source::Plane(decoded)
                 }
             };
@@ -260,22 +290,38 @@ impl Chunk {
 
     fn decode_single(
         &self,
-        coded: Coded<'_>,
+        stored: &[&[u8]],
         dst: &mut [u8],
-        table: &mut impl Table,
+        decoders: &mut Decoders<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        match coded {
-            Coded::Copy(bytes) => dst.copy_from_slice(bytes),
-            Coded::Repeat(byte) => dst.fill(byte),
-            Coded::Streams(bytes) => {
-                table.decode(bytes, dst).map_err(|kind| DecodeError::from(kind).in_plane(0))?
-            }
+        match self.content(stored, 0)? {
+            Content::Plain(Source::Plane(bytes)) => dst.copy_from_slice(bytes),
+            Content::Plain(Source::Repeat(byte)) => dst.fill(byte),
+            Content::Coded(bytes) => self.decode_plane(0, bytes, dst, decoders)?,
         }
         Ok(())
     }
 
+    fn decode_plane(
+        &self,
+        plane: usize,
+        bytes: &[u8],
+        dst: &mut [u8],
+        decoders: &mut Decoders<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        match self.pieces[plane].method {
+            #[cfg(feature = "zstd")]
+            method::ZSTD => match &mut decoders.zstd {
+                Some(zstd) => zstd.decode(bytes, dst),
+                None => zstd::Decoder::default().decode(bytes, dst),
+            },
+            _ => decoders.table.decode(bytes, dst),
+        }
+        .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+    }
+
     /// The stored bytes of a plane, by kind.
-    fn coded<'s>(&self, stored: &[&'s [u8]], plane: usize) -> Result<Coded<'s>, DecodeError> {
+    fn content<'s>(&self, stored: &[&'s [u8]], plane: usize) -> Result<Content<'s>, DecodeError> {
         let bytes = stored.get(plane).copied().unwrap_or_default();
         let (needed, have) = (self.stored_len(plane), bytes.len() as u64);
         if have != needed {
@@ -283,12 +329,26 @@ impl Chunk {
                 DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_plane(plane)
             );
         }
-        if self.pieces[plane].method == method::RAW {
-            return Ok(Coded::Copy(bytes));
+        match self.pieces[plane].method {
+            method::RAW => return Ok(Content::Plain(Source::Plane(bytes))),
+            method::ZSTD => return Ok(Content::Coded(bytes)),
+            _ => {}
         }
-        Coded::new(bytes, self.layout.plane_len(self.len, plane))
-            .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+        match Coded::new(bytes, self.layout.plane_len(self.len, plane)) {
+            Ok(Coded::Copy(bytes)) => Ok(Content::Plain(Source::Plane(bytes))),
+            Ok(Coded::Repeat(byte)) => Ok(Content::Plain(Source::Repeat(byte))),
+            Ok(Coded::Streams(bytes)) => Ok(Content::Coded(bytes)),
+            Err(kind) => Err(DecodeError::from(kind).in_plane(plane)),
+        }
     }
+}
+
+/// What is stored of a plane.
+enum Content<'a> {
+    /// Nothing that needs decoding.
+    Plain(Source<'a>),
+    /// Codes, by the plane's method.
+    Coded(&'a [u8]),
 }
 
 /// Where the bytes of a plane come from when a chunk is put together.

@@ -8,7 +8,9 @@
 //! What a plane takes is estimated by the entropy of its bytes, with what a prefix code cannot do:
 //! no symbol takes less than a bit, and a plane that hardly shrinks is stored as it is. The entropy
 //! of a sample is lower than that of its source; the correction is that of Miller, "Note on the bias
-//! of information estimates", in "Information Theory in Psychology", 1955.
+//! of information estimates", in "Information Theory in Psychology", 1955, for as many symbols as
+//! there are by the estimate of Chao, "Nonparametric estimation of the number of classes in a
+//! population", Scandinavian Journal of Statistics 11, 1984.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -23,13 +25,11 @@ const RUN: usize = 256;
 const RUNS: usize = 8;
 /// Bytes of data for which a sample stands, as the codes of a chunk do.
 const SEGMENT: usize = 256 * 1024;
-/// Samples that say which layout data of one type has.
-const SAMPLES: usize = 8;
 /// Bytes of the windows in which the end of a segment is looked for, and runs of a sample there.
 const WINDOW: usize = 16 * 1024;
 const WINDOW_RUNS: usize = 4;
 /// What has to be saved by a layout that nobody asked for, so that chance does not choose: this
-/// part of the data, and a few bytes.
+/// part of what the other takes, and a few bytes.
 const WORTHWHILE_PART: u64 = 128;
 const WORTHWHILE: u64 = 256;
 /// What has to be saved by ending a frame, in bytes: more than the frame costs, and more than
@@ -46,37 +46,55 @@ pub struct Segment {
 }
 
 /// The layout with which a frame of `data` becomes smallest: `declared`, unless samples say that
-/// another saves a hundredth or so. Where there is a `base` of the same length, what counts is the
+/// another saves a hundredth. Where there is a `base` of the same length, what counts is the
 /// difference to it.
 ///
 /// ```
 /// use zipnn::{FrameLayout, estimate};
 ///
 /// // Numbers of 16 bits, in what is said to be bytes.
-/// let ids: Vec<u8> = (0..10_000_u16).flat_map(|i| (i * i % 300).to_le_bytes()).collect();
-/// assert_eq!(estimate::layout(&ids, None, FrameLayout::ONE), FrameLayout::TWO);
+/// let number = |i: u32| (i.wrapping_mul(0x9e37_79b9) >> 16) as u16 % 300;
+/// let ids: Vec<u8> = (0..100_000).flat_map(|i| number(i).to_le_bytes()).collect();
+/// assert_eq!(estimate::layout(&ids, None, FrameLayout::ONE).planes(), 2);
 /// ```
 pub fn layout(data: &[u8], base: Option<&[u8]>, declared: FrameLayout) -> FrameLayout {
-    let windows = windows(0..data.len(), SEGMENT);
-    let step = windows.len().div_ceil(SAMPLES).max(1);
+    match choose(data, base, declared, &mut Sample::default()) {
+        chosen if chosen == declared => chosen,
+        // Whoever contradicts looks again, everywhere and more closely.
+        _ => choose(data, base, declared, &mut Sample { is_thorough: true, ..Sample::default() }),
+    }
+}
+
+fn choose(
+    data: &[u8],
+    base: Option<&[u8]>,
+    declared: FrameLayout,
+    sample: &mut Sample,
+) -> FrameLayout {
+    /// Windows of which the first look takes one.
+    const STEP: usize = 4;
     let mut costs = [0; FrameLayout::ALL.len()];
-    let mut sample = Sample::default();
-    for window in windows.step_by(step) {
+    let step = if sample.is_thorough { 1 } else { STEP };
+    for window in windows(0..data.len(), SEGMENT).step_by(step) {
         let len = window.len();
         if !sample.take(data, base, window, RUNS) {
             return declared;
         }
         for (cost, layout) in costs.iter_mut().zip(FrameLayout::ALL) {
-            *cost += bytes(sample.cost(Placed { layout, phase: 0 }), len);
+            let word = match sample.is_noise() {
+                true => RAW * WORD as u32,
+                false => sample.cost(Placed { layout, phase: 0 }),
+            };
+            *cost += bytes(word, len);
         }
     }
-    let part = data.len() as u64 / WORTHWHILE_PART + WORTHWHILE;
-    FrameLayout::ALL
-        .into_iter()
-        .zip(costs)
-        .map(|(layout, cost)| (cost + if layout == declared { 0 } else { part }, layout))
-        .min_by_key(|&(cost, layout)| (cost, layout != declared))
-        .map_or(declared, |(_, layout)| layout)
+    let costs = || FrameLayout::ALL.into_iter().zip(costs);
+    let of_declared = costs().find(|&(layout, _)| layout == declared).map_or(0, |(_, cost)| cost);
+    let worthwhile = of_declared / WORTHWHILE_PART + WORTHWHILE;
+    costs()
+        .filter(|(_, cost)| cost + worthwhile <= of_declared)
+        .min_by_key(|&(_, cost)| cost)
+        .map_or(declared, |(layout, _)| layout)
 }
 
 /// Cuts `data` of which nothing is known into segments, in order and without gaps, each of which
@@ -96,11 +114,16 @@ pub fn segments(data: &[u8], base: Option<&[u8]>) -> Vec<Segment> {
     let mut sample = Sample::default();
     let mut path = Path::default();
     let mut whole = Vec::new();
+    let (mut last_look, mut costs) = ([u32::MAX; WORD], [0; Placed::ALL.len()]);
     for window in windows(0..data.len(), SEGMENT) {
         if !sample.take(data, base, window.clone(), RUNS) {
             return Vec::from([Segment { range: 0..data.len(), layout: FrameLayout::ONE }]);
         }
-        path.push(sample.costs(window.len()));
+        // What looks as before has the layout of before, and need not be looked at in all of them.
+        if !sample.looks_like(last_look) {
+            (last_look, costs) = (sample.single, sample.costs(window.len()));
+        }
+        path.push(costs);
         whole.push(window);
     }
     let mut segments = Vec::new();
@@ -219,13 +242,23 @@ type Counts = [u16; 256];
 struct Sample {
     runs: [[u8; RUN + WORD]; RUNS],
     len: usize,
+    /// Whether all words are looked at before bytes pass for being the same in all of them.
+    is_thorough: bool,
     /// Counts of each byte of a word.
     plain: [Counts; WORD],
+    /// What each byte of a word takes in a plane of its own.
+    single: [u32; WORD],
 }
 
 impl Default for Sample {
     fn default() -> Self {
-        Self { runs: [[0; RUN + WORD]; RUNS], len: 0, plain: [[0; 256]; WORD] }
+        Self {
+            runs: [[0; RUN + WORD]; RUNS],
+            len: 0,
+            is_thorough: false,
+            plain: [[0; 256]; WORD],
+            single: [0; WORD],
+        }
     }
 }
 
@@ -247,10 +280,7 @@ impl Sample {
             let scattered = (window.start + number).wrapping_mul(0x9e37_79b1) >> 8;
             let offset = number * distance + scattered % (distance.saturating_sub(RUN) + 1);
             let start = (window.start + offset) / WORD * WORD;
-            run.copy_from_slice(&data[start..][..RUN + WORD]);
-            if let Some(base) = base.and_then(|base| base.get(start..)) {
-                crate::delta::apply(run, base);
-            }
+            *run = read(data, base, start);
         }
         self.len = runs;
         self.plain = [[0; 256]; WORD];
@@ -263,7 +293,51 @@ impl Sample {
                 p3[usize::from(b3)] += 1;
             }
         }
+        self.doubt_constants(data, base, window.start..window.start + room);
+        self.single = self.plain.each_ref().map(symbol_cost);
         true
+    }
+
+    /// Counts another byte where one that seems to be the same in all words is not. Much depends on
+    /// that: planes of one byte take nothing, and all others a bit a symbol.
+    fn doubt_constants(&mut self, data: &[u8], base: Option<&[u8]>, starts: Range<usize>) {
+        /// Words that are looked at, and bytes from one to the next, not in step with anything.
+        const WORDS: usize = 4096;
+        const DISTANCE: usize = 68;
+        let distance = match self.is_thorough {
+            true => WORD,
+            false => (starts.len() / WORDS).next_multiple_of(WORD).clamp(WORD, DISTANCE),
+        };
+        let first: [u8; WORD] = self.runs[0][..WORD].try_into().unwrap_or_default();
+        let total = (self.len * RUN / WORD) as u16;
+        let mut constant = [0, 1, 2, 3].map(|byte| {
+            if self.plain[byte][usize::from(first[byte])] == total { u8::MAX } else { 0 }
+        });
+        for start in starts.step_by(distance) {
+            if constant == [0; WORD] {
+                return;
+            }
+            let word = read::<WORD>(data, base, start);
+            let differs = u32::from_le_bytes(word) ^ u32::from_le_bytes(first);
+            if differs & u32::from_le_bytes(constant) == 0 {
+                continue;
+            }
+            for byte in (0..WORD).filter(|&byte| word[byte] != first[byte]) {
+                if core::mem::take(&mut constant[byte]) > 0 {
+                    self.plain[byte][usize::from(word[byte])] += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether no layout makes it any smaller.
+    fn is_noise(&self) -> bool {
+        self.single == [RAW; WORD]
+    }
+
+    /// Whether each byte of a word takes about as much as in another sample.
+    fn looks_like(&self, single: [u32; WORD]) -> bool {
+        self.single.iter().zip(single).all(|(&one, other)| one.abs_diff(other) < RAW / 32)
     }
 
     /// What a word of this sample takes.
@@ -272,12 +346,17 @@ impl Sample {
         match (placed.layout.planes, placed.layout.rotated) {
             (1, _) => 4 * symbol_cost(&sum(&sum(p0, p1), &sum(p2, p3))),
             (2, false) => 2 * (symbol_cost(&sum(p0, p2)) + symbol_cost(&sum(p1, p3))),
-            (2, true) => 2 * self.rotated_pairs(placed.phase).iter().map(symbol_cost).sum::<u32>(),
-            (_, false) => self.plain.iter().map(symbol_cost).sum(),
+            (2, true) => {
+                let is_certain = [sum(p0, p2), sum(p1, p3)].iter().all(is_constant);
+                2 * rotated_cost(&self.rotated_pairs(placed.phase), is_certain)
+            }
+            (_, false) => self.single.iter().sum(),
             (_, true) => {
-                let low = [0, 1].map(|byte| symbol_cost(&self.plain[(placed.phase + byte) % WORD]));
-                let high = self.rotated_words(placed.phase);
-                low.iter().sum::<u32>() + high.iter().map(symbol_cost).sum::<u32>()
+                let byte = |number: usize| &self.plain[(placed.phase + number) % WORD];
+                let is_certain = is_constant(byte(2)) && is_constant(byte(3));
+                let high = rotated_cost(&self.rotated_words(placed.phase), is_certain);
+                [0, 1].map(|number| self.single[(placed.phase + number) % WORD]).iter().sum::<u32>()
+                    + high
             }
         }
     }
@@ -286,7 +365,7 @@ impl Sample {
     /// likeliest are looked at: a rotation pays where the byte with the exponent, which has few
     /// values, follows the one with its last bit, which has many.
     fn costs(&self, len: usize) -> [u64; Placed::ALL.len()] {
-        let single = self.plain.each_ref().map(symbol_cost);
+        let single = self.single;
         let phase = (0..WORD)
             .filter(|&phase| single[(phase + 3) % WORD] > 0)
             .max_by_key(|&phase| {
@@ -303,15 +382,15 @@ impl Sample {
                 _ => 2,
             };
             let is_rotated = placed.layout.rotated;
-            let is_likely = single != [RAW; WORD] && placed.phase == phase % placed.layout.planes;
+            let is_likely = !self.is_noise() && placed.phase == phase % placed.layout.planes;
             let word = if !is_rotated || is_likely { self.cost(placed) } else { others[plain] };
             if !is_rotated {
                 others[plain] = word;
             }
-            let asked_for = placed.layout == FrameLayout::ONE;
-            let part = if asked_for { 0 } else { len as u64 / WORTHWHILE_PART };
-            *cost = bytes(word, len) + part;
+            *cost = bytes(word, len);
         }
+        let [of_one, others @ ..] = &mut costs;
+        others.iter_mut().for_each(|cost| *cost += *of_one / WORTHWHILE_PART);
         costs
     }
 
@@ -368,6 +447,27 @@ impl Sample {
     }
 }
 
+/// Bytes of the data, or of its difference to the base.
+fn read<const LEN: usize>(data: &[u8], base: Option<&[u8]>, start: usize) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    bytes.copy_from_slice(&data[start..][..LEN]);
+    if let Some(base) = base.and_then(|base| base.get(start..)) {
+        bytes.iter_mut().zip(base).for_each(|(byte, base)| *byte ^= base);
+    }
+    bytes
+}
+
+/// What the bytes of a rotated element take. Of those that seem to be the same in all of them it
+/// must be certain that they are.
+fn rotated_cost(planes: &[Counts; 2], is_certain: bool) -> u32 {
+    let least = if is_certain { 0 } else { BIT };
+    planes.iter().map(|counts| symbol_cost(counts).max(least)).sum()
+}
+
+fn is_constant(counts: &Counts) -> bool {
+    counts.iter().filter(|&&count| count > 0).count() <= 1
+}
+
 fn sum(a: &Counts, b: &Counts) -> Counts {
     core::array::from_fn(|symbol| a[symbol] + b[symbol])
 }
@@ -383,17 +483,17 @@ const NOT_WORTHWHILE: u32 = RAW / 20 * 19;
 fn symbol_cost(counts: &Counts) -> u32 {
     /// Half of log2(e), which the estimate is short of for every symbol but one.
     const BIAS: u32 = N_LOG_N_BIT * 721 / 1000;
-    let (mut total, mut most, mut seen, mut sum) = (0, 0, 0, 0);
-    for &count in counts {
-        total += count;
-        most = most.max(count);
-        seen += u32::from(count > 0);
-        sum += n_log_n(count);
-    }
+    let total: u16 = counts.iter().sum();
+    let most = counts.iter().copied().max().unwrap_or_default();
+    let facts: u64 = counts.iter().map(|&count| FACTS[usize::from(count) % MAX_COUNT]).sum();
+    let sum = facts as u32;
+    let [seen, once, twice] = [SEEN, ONCE, TWICE].map(|at| (facts >> at) as u32 % (1 << FACT_BITS));
     if seen <= 1 {
         return 0;
     }
-    let mut bits = n_log_n(total) - sum + (seen - 1) * BIAS;
+    let unseen = once * once / (2 * twice).max(1);
+    let symbols = (seen + unseen).min(counts.len() as u32);
+    let mut bits = n_log_n(total) - sum + (symbols - 1) * BIAS;
     if most > total / 2 {
         // The most frequent symbol takes a whole bit, and so does saying that it is another.
         let which = n_log_n(total) - n_log_n(most) - n_log_n(total - most);
@@ -403,25 +503,35 @@ fn symbol_cost(counts: &Counts) -> u32 {
     if cost > NOT_WORTHWHILE { RAW } else { cost }
 }
 
-/// Fractions of a bit in [`N_LOG_N`].
+/// Fractions of a bit that n·log2(n) is told in.
 const N_LOG_N_BIT: u32 = 256;
 /// All counts of a sample are below this, those of words as bytes too.
 const MAX_COUNT: usize = 4096;
-const _: () = assert!(RUNS * RUN < MAX_COUNT);
+const _: () = assert!(RUNS * RUN + WORD < MAX_COUNT);
 
-/// n·log2(n).
-static N_LOG_N: [u32; MAX_COUNT] = {
+/// Where in [`FACTS`] it is told that a symbol occurs, that it does once, and that it does twice; of
+/// so many symbols there may be.
+const SEEN: u32 = 32;
+const ONCE: u32 = SEEN + FACT_BITS;
+const TWICE: u32 = ONCE + FACT_BITS;
+const FACT_BITS: u32 = 9;
+
+/// For each count *n* all that is to be summed up: n·log2(n) lowest, and above it three flags.
+static FACTS: [u64; MAX_COUNT] = {
     let mut table = [0; MAX_COUNT];
-    let mut n = 2;
+    let mut n = 1;
     while n < MAX_COUNT {
-        table[n] = ((n as u64 * log2(n as u64)) >> (LOG_BITS - N_LOG_N_BIT.ilog2())) as u32;
+        let n_log_n = (n as u64 * log2(n as u64)) >> (LOG_BITS - N_LOG_N_BIT.ilog2());
+        let once = if n == 1 { 1 << ONCE } else { 0 };
+        let twice = if n == 2 { 1 << TWICE } else { 0 };
+        table[n] = n_log_n | 1 << SEEN | once | twice;
         n += 1;
     }
     table
 };
 
 fn n_log_n(n: u16) -> u32 {
-    N_LOG_N[usize::from(n) % MAX_COUNT]
+    FACTS[usize::from(n) % MAX_COUNT] as u32
 }
 
 /// Bits behind the point of [`log2`].

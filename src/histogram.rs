@@ -64,9 +64,57 @@ pub(crate) fn is_noise(plane: &[u8]) -> bool {
     (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
 }
 
+/// Whether the counts of a plane prove that no code shortens it by a twentieth: [`is_noise`] with
+/// nothing left to chance, for planes that are too short to be sampled.
+pub(crate) fn is_flat(counts: &StreamCounts, plane_len: usize) -> bool {
+    let [c0, c1, c2, c3] = counts;
+    let collisions: u64 = c0
+        .iter()
+        .zip(c1)
+        .zip(c2)
+        .zip(c3)
+        .map(|(((a, b), c), d)| u64::from(a + b + c + d))
+        .map(|count| count * count)
+        .sum();
+    let len = plane_len as u64;
+    collisions * SYMBOLS as u64 * 100 <= len * len * 131
+}
+
 /// The lowest and the highest symbol of a plane that is not empty.
 pub(crate) fn range(plane: &[u8]) -> (u8, u8) {
     plane
         .iter()
         .fold((u8::MAX, 0), |(lowest, highest), &symbol| (lowest.min(symbol), highest.max(symbol)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::huffman::encode::{Coding, plan};
+    use alloc::vec::Vec;
+
+    #[test]
+    fn flat_planes_are_not_worth_a_code() {
+        let mut found = 0;
+        for len in [300, 700, 1024, 3000, 10_000, 40_000] {
+            for values in [150, 190, 200, 230, 256] {
+                let mut state = 1_u32;
+                let mut random = || {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    ((u64::from(state) * values) >> 32) as u8
+                };
+                let plane: Vec<u8> = (0..len).map(|_| random()).collect();
+                let mut counts = [[0; SYMBOLS]; STREAMS];
+                count(&plane, &mut counts);
+                if !is_flat(&counts, len) {
+                    continue;
+                }
+                found += 1;
+                if let Coding::Streams(plan) = plan(&counts, len) {
+                    assert!(plan.size() * 20 >= len * 19, "{len} bytes of {values} values");
+                }
+            }
+        }
+        assert!(found > 5, "only {found} planes were flat");
+    }
 }

@@ -61,7 +61,7 @@ pub use archive::{Archive, ArchiveError, Damage};
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]
-pub use chunk::encode::EncodeScratch;
+pub use chunk::encode::{EncodeScratch, Profile};
 pub use chunk::{Chunk, Method, Scratch};
 #[cfg(feature = "alloc")]
 pub use directory::{Directory, DirectoryEntry};

@@ -1,6 +1,7 @@
 //! What a writer may choose.
 
 use crate::annex::BaseId;
+use crate::chunk::encode::Profile;
 use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::frame::{Delta, header};
@@ -8,7 +9,8 @@ use crate::layout::FrameLayout;
 
 /// How to compress.
 ///
-/// The defaults are the original's. Whatever is chosen here, the original reads the result.
+/// The defaults are the original's. Whatever is chosen here, the original reads the result, unless
+/// it is [`Profile::Extended`].
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -29,6 +31,7 @@ pub struct Options {
     pub(crate) base: Option<BaseId>,
     pub(crate) checksums: bool,
     pub(crate) index: bool,
+    pub(crate) profile: Profile,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             base: None,
             checksums: false,
             index: false,
+            profile: Profile::Original,
         }
     }
 
@@ -64,9 +68,9 @@ impl Options {
     /// use zipnn::{DType, FrameLayout, Limits, Options};
     ///
     /// let ids: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
-    /// let integers = Options::new(DType::F32).layout(FrameLayout::FOUR);
-    /// let file = zipnn::compress(&ids, &integers)?;
-    /// assert!(file.len() < zipnn::compress(&ids, &Options::new(DType::F32))?.len());
+    /// let bytes = Options::new(DType::F8E4M3);
+    /// let file = zipnn::compress(&ids, &bytes.layout(FrameLayout::FOUR))?;
+    /// assert!(file.len() < zipnn::compress(&ids, &bytes)?.len() * 3 / 4);
     /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, ids);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -137,6 +141,13 @@ impl Options {
     #[must_use]
     pub const fn index(mut self, wanted: bool) -> Self {
         self.index = wanted;
+        self
+    }
+
+    /// For whom the file is: everybody, or readers of this crate alone, for whom it may be smaller.
+    #[must_use]
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
         self
     }
 

@@ -61,7 +61,8 @@ pub(crate) fn par_compress_frame(
         .zip(places)
         .with_min_len(run_len(geometry.chunks))
         .map_init(EncodeScratch::new, |scratch, (chunk, place)| {
-            encode::encode(geometry.layout, chunk, options.threshold, place, scratch)
+            let (layout, threshold) = (geometry.layout, options.threshold);
+            encode::encode(layout, chunk, threshold, options.profile, place, scratch)
         })
         .collect();
     let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);

@@ -9,6 +9,7 @@ use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::Frames;
+use crate::layout::FrameLayout;
 use crate::limits::Limits;
 use crate::oneshot;
 use crate::options::Options;
@@ -55,7 +56,7 @@ impl Element for bf16 {
 ///
 /// `InvalidChunkSize` if the options are out of range.
 pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8>, EncodeError> {
-    let options = Options { dtype: T::DTYPE, ..*options };
+    let options = Options { dtype: T::DTYPE, layout: FrameLayout::of(T::DTYPE), ..*options };
     if cfg!(target_endian = "little") {
         return oneshot::compress(bytemuck::cast_slice(src), &options);
     }

@@ -610,9 +610,46 @@ fn info_tells_what_is_there() {
     assert_eq!(told["form"], "torch");
     assert_eq!(told["streaming"], false);
     assert_eq!(told["frames"][0]["shape"], serde_json::json!([3, 4]));
-    assert_eq!(told["methods"], serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0 }));
+    assert_eq!(
+        told["methods"],
+        serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0, "zstd": 0 })
+    );
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
     assert_eq!(both.lines().count(), 2);
+}
+
+#[test]
+fn the_extended_profile_is_smaller_and_says_what_it_is() {
+    let place = Place::new();
+    let mut data = sample("bf16", 1_000_000);
+    for row in data.chunks_mut(1000).step_by(2) {
+        row.fill(0);
+    }
+    place.write("model", &data);
+    place.succeeds(&["compress", "model", "--dtype", "bf16", "-o", "plain.znn"]);
+    place.succeeds(&["compress", "model", "--dtype", "bf16", "--extended"]);
+    let [plain, extended] = ["plain.znn", "model.znn"].map(|name| place.read(name).len());
+    assert!(extended < plain * 9 / 10, "{extended} bytes, not {plain}");
+    let told = info(&place, "model.znn");
+    assert!(told["methods"]["zstd"].as_u64() > Some(0), "{told}");
+    assert_eq!(told["extended"], true);
+    assert_eq!(info(&place, "plain.znn")["extended"], false);
+    let original = "the original ZipNN does not read this file";
+    assert!(place.succeeds(&["info", "model.znn"]).contains(original));
+    assert!(!place.succeeds(&["info", "plain.znn"]).contains(original));
+
+    place.succeeds(&["verify", "model.znn"]);
+    place.succeeds(&["decompress", "model.znn", "-o", "back"]);
+    assert!(place.read("back") == data);
+    let told = place.succeeds(&["bench", "model", "--extended", "--runs", "1", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["round_trip"], true);
+
+    let mut damaged = place.read("model.znn");
+    damaged[extended / 3] ^= 1;
+    place.write("model.znn", &damaged);
+    let error = place.fails(1, &["verify", "model.znn"]);
+    assert!(error.contains("frame 0"), "{error}");
 }
 
 #[test]
@@ -630,19 +667,25 @@ fn info_on_no_data() {
 #[test]
 fn the_type_is_found_out() {
     let place = Place::new();
-    for (dtype, name, size) in [
-        ("bf16", "BF16", 2),
-        ("f16", "F16", 2),
-        ("f32", "F32", 4),
-        ("f8e4m3", "F8_E4M3", 1),
-        ("f8e5m2", "F8_E5M2", 1),
-        ("f8e4m3", "I64", 8),
+    for (dtype, name, size, planes, rotated) in [
+        ("bf16", "BF16", 2, 2, true),
+        ("f16", "F16", 2, 2, false),
+        ("f32", "F32", 4, 4, true),
+        ("f8e4m3", "F8_E4M3", 1, 1, false),
+        ("f8e5m2", "F8_E5M2", 1, 1, false),
+        // The name promises what the contents do not keep.
+        ("bf16", "F8_E4M3", 1, 2, true),
+        ("f32", "U8", 1, 4, true),
     ] {
         let data = sample(dtype, 100_000);
         place.write("model.safetensors", &safetensors(name, &data, size));
         place.succeeds(&["compress", "model.safetensors", "--force"]);
         let told = info(&place, "model.safetensors.znn");
-        assert_eq!(told["dtypes"], serde_json::json!([dtype]), "{name}");
+        let [header, tensor] = [0, 1].map(|number| &told["frames"][number]);
+        assert_eq!(header["planes"], 1);
+        assert_eq!(tensor["planes"], planes, "{name}");
+        assert_eq!(tensor["rotated"], rotated, "{name}");
+        assert_eq!(tensor["original_bytes"], data.len());
     }
     for (dtype, found) in [("bf16", "bf16"), ("f32", "f32"), ("bytes", "f8e4m3")] {
         // The name promises what the contents do not keep.
@@ -680,7 +723,7 @@ fn bench_measures() {
         (2, &["bench", "model", "--json", "--runs", "1", "--threads", "2", "--dtype", "bf16"]),
     ] {
         let told: Value = serde_json::from_str(&place.succeeds(arguments)).unwrap();
-        assert_eq!(told["dtype"], "bf16");
+        assert_eq!(told["dtypes"], serde_json::json!(["bf16"]));
         assert_eq!(told["threads"], threads);
         assert_eq!(told["original_bytes"], 400_000);
         let ratio = told["compressed_bytes"].as_f64().unwrap() / 4e5;

@@ -38,16 +38,16 @@ struct Sample {
 }
 
 impl Sample {
-    fn new(name: impl Into<String>, file: Vec<u8>) -> Self {
+    fn file(name: impl Into<String>, file: Vec<u8>) -> Self {
         let decoded = zipnn::decompress(&file, &LIMITS).unwrap();
         let frames: Vec<_> = Frames::new(&file).map(Result::unwrap).collect();
-        let lengths = frames.iter().map(|frame| frame.bytes().len());
-        let ends = lengths.scan(0, |end, len| {
-            *end += len;
+        let is_verified = frames.iter().all(|f| f.annex().has_checksums() || f.decoded_len() == 0);
+        let ends = frames.iter().scan(0, |end, frame| {
+            *end += frame.bytes().len();
             Some(*end)
         });
-        let is_verified = frames[0].annex().is_sealed();
-        Self { name: name.into(), frame_ends: ends.collect(), decoded, is_verified, file }
+        let frame_ends = ends.collect();
+        Self { name: name.into(), frame_ends, file, decoded, is_verified }
     }
 
     /// A file of as many frames, each as a file of its own would begin.
@@ -59,7 +59,7 @@ impl Sample {
             encoder.write_all(data).unwrap();
             encoder.finish().unwrap();
         }
-        Self::new(name, file)
+        Self::file(name, file)
     }
 }
 
@@ -72,16 +72,16 @@ fn samples() -> Vec<Sample> {
         let mut data = data::weights(dtype, 1100, 1);
         data[512..700].fill(0x3c);
         let file = zipnn::compress(&data, &options).unwrap();
-        samples.push(Sample::new(format!("{name}, bytes"), file));
+        samples.push(Sample::file(format!("{name}, bytes"), file));
 
         // Few symbols: code lengths that are described directly.
         let counts = [300, 90, 30, 12, 5, 2, 1];
         let file = zipnn::compress(&data::with_counts(&counts, 2), &options).unwrap();
-        samples.push(Sample::new(format!("{name}, few symbols"), file));
+        samples.push(Sample::file(format!("{name}, few symbols"), file));
 
         let shape = [3, 40 / dtype.size() as u64];
         let file = zipnn::compress_tensor(&data[..120], Form::Torch, &shape, &options).unwrap();
-        samples.push(Sample::new(format!("{name}, tensor"), file));
+        samples.push(Sample::file(format!("{name}, tensor"), file));
 
         let parts = [data[..200].to_vec(), Vec::new(), data[600..800].to_vec()];
         samples.push(Sample::frames(format!("{name}, frames"), dtype, &parts));
@@ -90,9 +90,9 @@ fn samples() -> Vec<Sample> {
         let mut encoder = Encoder::new(Vec::new(), checked).unwrap();
         encoder.write_all(&data).unwrap();
         let file = encoder.finish().unwrap();
-        samples.push(Sample::new(format!("{name}, checksums"), file));
+        samples.push(Sample::file(format!("{name}, checksums"), file));
 
-        samples.push(Sample::new(
+        samples.push(Sample::file(
             format!("{name}, repeats"),
             zipnn::compress(&[0; 1500], &options).unwrap(),
         ));
@@ -198,12 +198,12 @@ fn every_truncation_is_an_error_that_names_the_frame() {
                 }
                 Err(error) => {
                     assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
-                    let is_expected = match error.kind() {
-                        DecodeErrorKind::Truncated { .. } => true,
-                        DecodeErrorKind::FooterMissing => is_verified && frame_ends.contains(&len),
-                        _ => false,
+                    // A sealed file says that its last frame is the last.
+                    let is_named = match error.kind() {
+                        DecodeErrorKind::FooterMissing => frame_ends.contains(&len),
+                        kind => matches!(kind, DecodeErrorKind::Truncated { .. }),
                     };
-                    assert!(is_expected, "{name}: cut at {len}: {error}");
+                    assert!(is_named, "{name}: cut at {len}: {error}");
                     let error = decode_streaming(cut).unwrap_err();
                     assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
                 }
@@ -306,6 +306,27 @@ fn errors_in_coded_data_name_chunk_and_plane() {
     let place = error.place();
     assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(3), Some(1)));
     assert_eq!(error.to_string(), "frame 0, chunk 3, plane 1: corrupt data");
+}
+
+#[test]
+fn methods_that_are_not_known_are_named() {
+    let data = data::weights(DType::BF16, 1 << 14, 5);
+    let file = zipnn::compress(&data, &Options::new(DType::BF16).chunk_log2(12)).unwrap();
+    // Of four chunks: the method of the third one's exponents.
+    let method_at = zipnn::HEADER_LEN + 4 + 2;
+    for method in 2..=u8::MAX {
+        let mut damaged = file.clone();
+        damaged[method_at] = method;
+        let error = decode("method", &damaged).unwrap_err();
+        let place = error.place();
+        assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(2), Some(1)));
+        let expected = match method {
+            // Known, but this is no Zstandard frame.
+            2 if cfg!(feature = "zstd") => DecodeErrorKind::CorruptStream,
+            _ => DecodeErrorKind::UnsupportedMethod(method),
+        };
+        assert_eq!(error.kind(), expected);
+    }
 }
 
 /// A streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes all repeat one byte.

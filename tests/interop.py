@@ -7,6 +7,7 @@ ZIPNN_BINARY may also come from the environment. Needs a Python with the package
 `torch` and `numpy`. Prints how many exchanges there were; the exit status is 0 if all went well.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -129,8 +130,57 @@ def exchange_tensor(exchange, name, shape, random):
     exchange.check(what, lambda: exchange.ours(packed, False), data)
 
 
+def safetensors(tensors):
+    """A file of pairs of a type and its bytes."""
+    header, data = {}, b""
+    for number, (dtype, element, part) in enumerate(tensors):
+        shape, start = [len(part) // element], len(data)
+        data += part
+        header[str(number)] = {"dtype": dtype, "shape": shape, "data_offsets": [start, len(data)]}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def exchange_layouts(exchange, random):
+    """Files whose frames differ in planes, rotation and length, and have all our annexes."""
+    count = 300_000
+    normal = random.normal(0, 0.03, count)
+    f32 = normal.astype(np.float32)
+    f16, bf16 = (torch.from_numpy(f32).to(kind).contiguous().view(torch.uint8).numpy().tobytes()
+                 for kind in (torch.float16, torch.bfloat16))
+    ids = random.geometric(0.001, count)
+    mixed = [
+        ("I64", 8, ids.astype(np.int64).tobytes()),
+        ("F64", 8, normal.tobytes()),
+        ("F32", 4, f32.tobytes()),
+        ("F32", 4, np.float32(np.float16(f32)).tobytes()),
+        ("I32", 4, ids.astype(np.int32).tobytes()),
+        ("BF16", 2, bf16),
+        ("BF16", 2, f16),
+        ("F16", 2, f16[: 200_006]),
+        ("I16", 2, ids.astype(np.int16).tobytes()),
+        ("BOOL", 1, (normal > 0.05).astype(np.uint8).tobytes()),
+        ("U8", 1, bf16),
+        ("F8_E4M3", 1, f16[1::2][: 100_003]),
+    ]
+    files = {"mixed": safetensors(mixed), "one type": safetensors([("F32", 4, f32.tobytes())])}
+    for shift in (1, 2, 3):
+        files[f"unknown, shifted by {shift}"] = bytes(shift) + f32.tobytes() + bytes(1) + bf16
+    models = Path(__file__).parent.parent.parent / "shared" / "models"
+    for model in sorted(models.glob("*.safetensors")):
+        files[model.name] = model.read_bytes()
+    for name, data in files.items():
+        exchange.raw.write_bytes(data)
+        exchange.run("compress", "-q", "-f", exchange.raw, "-o", exchange.packed)
+        packed = exchange.packed.read_bytes()
+        print(f"{name}: {len(data)} -> {len(packed)} bytes")
+        decode = lambda: bytes(ZipNN(is_streaming=True).decompress(bytearray(packed)))
+        exchange.check(f"{name}, ours by them", decode, data)
+
+
 def exchange_all(exchange, seed):
     random = np.random.default_rng(seed)
+    exchange_layouts(exchange, random)
     for name in TYPES:
         for length in LENGTHS:
             for kind, data in kinds(name, length, random):

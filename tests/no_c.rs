@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-const FEATURES: &str = "cli,legacy,rayon,safetensors,simd";
+const FEATURES: &str = "cli,legacy,rayon,safetensors,simd,zstd";
 
 /// Crates that build C, or look for a library written in it.
 const BUILDERS: [&str; 8] =

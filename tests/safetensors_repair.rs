@@ -133,6 +133,14 @@ fn neighbours_help_in_plain_files() {
     assert_eq!(ones.1.verdict, Verdict::Unknown);
 }
 
+/// The figure of the documentation.
+#[test]
+fn a_small_weight_becomes_a_huge_one() {
+    let rotated = rotate(&f32([0.02]), DType::F32);
+    let read = f32::from_le_bytes(rotated.try_into().unwrap());
+    assert!((5e34..6e34).contains(&read), "{read}");
+}
+
 #[test]
 fn what_is_no_weights_is_not_judged() {
     let verdict = |data: &[u8], dtype| diagnose(data, dtype).verdict;

@@ -1,8 +1,24 @@
 //! Encoding a chunk.
 
 use super::plane_encoder::{PlaneEncoder, Tables};
+#[cfg(feature = "zstd")]
+use super::{method, zstd};
 use crate::layout::FrameLayout;
 use crate::plane::{self, MAX_PLANES};
+
+/// For whom a file is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Profile {
+    /// For the original, too, which knows no method but raw and Huffman codes.
+    #[default]
+    Original,
+    /// For readers of this crate: a plane of a chunk may be a Zstandard frame, where that is smaller.
+    /// It is where much repeats: differences, sparse data, integers. The original refuses a frame
+    /// with such a plane; a frame without one it reads.
+    #[cfg(feature = "zstd")]
+    Extended,
+}
 
 /// What an encoder needs besides input and output. Keep it from call to call: then only the first
 /// of them allocates.
@@ -12,6 +28,8 @@ pub struct EncodeScratch {
     /// Of the chunks of the frame that is being written.
     pub(crate) checksums: alloc::vec::Vec<u64>,
     tables: Tables,
+    #[cfg(feature = "zstd")]
+    zstd: zstd::Encoder,
 }
 
 impl core::fmt::Debug for EncodeScratch {
@@ -41,6 +59,7 @@ pub(crate) fn encode(
     layout: FrameLayout,
     chunk: &[u8],
     threshold: f32,
+    profile: Profile,
     mut dst: [&mut [u8]; MAX_PLANES],
     scratch: &mut EncodeScratch,
 ) -> [Stored; MAX_PLANES] {
@@ -59,7 +78,39 @@ pub(crate) fn encode(
     let mut stored = [Stored::default(); MAX_PLANES];
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
-        *stored = plane.encode(dst, threshold, &mut scratch.tables);
+        *stored = match profile {
+            Profile::Original => plane.encode(dst, threshold, &mut scratch.tables),
+            #[cfg(feature = "zstd")]
+            Profile::Extended => {
+                encode_extended(plane, dst, threshold, &mut scratch.tables, &mut scratch.zstd)
+            }
+        };
     }
     stored
+}
+
+/// Encodes a plane in the smallest way of all, a Zstandard frame included.
+#[cfg(feature = "zstd")]
+fn encode_extended(
+    plane: &mut PlaneEncoder,
+    dst: &mut [u8],
+    threshold: f32,
+    tables: &mut Tables,
+    zstd: &mut zstd::Encoder,
+) -> Stored {
+    let most = (dst.len() as f64 * f64::from(threshold)) as usize;
+    let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
+    // A Huffman code takes at least one bit.
+    let is_smallest = frame.is_some_and(|frame| frame.len() <= dst.len() / 8);
+    let stored = match is_smallest {
+        true => Stored { method: method::RAW, len: dst.len() },
+        false => plane.encode(dst, threshold, tables),
+    };
+    match frame {
+        Some(frame) if frame.len() < stored.len => {
+            dst[..frame.len()].copy_from_slice(frame);
+            Stored { method: method::ZSTD, len: frame.len() }
+        }
+        _ => stored,
+    }
 }

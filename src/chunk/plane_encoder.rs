@@ -10,7 +10,7 @@ use crate::huffman::encode::{Coding, Plan, Symbols, plan};
 use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
 use crate::huffman::{MAX_WRITTEN_PLANE, STREAMS, SYMBOLS};
 
-/// Up to this threshold, what a sample takes for noise would not be coded anyway.
+/// Up to this threshold, what is noise or flat would not be coded anyway.
 const NOISE_THRESHOLD: f32 = 0.95;
 
 /// Below this length, tables of pairs cost more than they save.
@@ -81,6 +81,12 @@ impl PlaneEncoder {
         if self.was_coded { &mut self.space[..dst.len()] } else { dst }
     }
 
+    /// The plane, which is where [`Self::target`] said.
+    #[cfg(feature = "zstd")]
+    pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
+        if self.was_coded { &self.space[..dst.len()] } else { dst }
+    }
+
     /// Encodes the plane, which is where [`Self::target`] said, into `dst`.
     pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
@@ -93,7 +99,7 @@ impl PlaneEncoder {
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let coding = worthwhile(way.plan(plane, tables), dst.len(), threshold);
+        let coding = worthwhile(way.plan(plane, threshold, tables), dst.len(), threshold);
         match coding {
             Coding::Raw => self.store_raw(dst, way),
             Coding::Repeat(byte) => {
@@ -146,10 +152,15 @@ impl Way {
     }
 
     /// Decides how to store the plane, which has been packed if it goes in pairs.
-    fn plan(self, plane: &[u8], tables: &mut Tables) -> Coding {
+    fn plan(self, plane: &[u8], threshold: f32, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
-            Self::Symbols => histogram::count(plane, &mut tables.counts),
+            Self::Symbols => {
+                histogram::count(plane, &mut tables.counts);
+                if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
+                    return Coding::Raw;
+                }
+            }
             Self::Pairs(lowest) => {
                 let (pairs, counts) = tables.pairs();
                 pairs::count(plane, lowest, &mut pairs.counts, counts);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use zipnn::DType;
+use zipnn::{DType, Profile};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -35,7 +35,8 @@ pub enum Command {
     /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN. Of a directory, all such files in it
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory, all
+    /// that end in .znn
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Tell what files hold, from their headers and indexes alone
@@ -79,6 +80,15 @@ pub struct Compress {
     /// over: checksums, and the index by which parts of the file are found
     #[arg(long)]
     pub plain: bool,
+    /// Use Zstandard, too, where that makes the file smaller: for differences, sparse data and
+    /// integers. The original cannot read such a file
+    #[arg(long)]
+    pub extended: bool,
+}
+
+/// Who is to read what is compressed.
+pub fn profile(extended: bool) -> Profile {
+    if extended { Profile::Extended } else { Profile::Original }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -131,28 +141,36 @@ impl Files {
     }
 }
 
+/// Where help tells of what is said of files that are not named one by one.
+const MANY: &str = "Directories and caches";
+
 /// What is said of files that are not named one by one.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Directories and caches")]
 pub struct Many {
     /// Files to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from the directory
     /// on; may be given several times. Without it, whatever usually holds weights is compressed
     /// (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx, .onnx_data, .npy, .npz, .h5,
     /// .msgpack), and whatever ends in .znn decompressed
-    #[arg(long = "match", value_name = "GLOB")]
+    #[arg(help_heading = MANY, long = "match", value_name = "GLOB")]
     pub patterns: Vec<String>,
     /// Look into hidden files and directories, too. Links are never followed
-    #[arg(long)]
+    #[arg(help_heading = MANY, long)]
     pub hidden: bool,
     /// Let `*.index.json` files name what the shards of a model are called afterwards
-    #[arg(long)]
+    #[arg(help_heading = MANY, long)]
     pub rewrite_index: bool,
     /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
     /// --rm, in all revisions, and its indexes rewritten
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["inputs", "output", "delta", "keep"])]
+    #[arg(
+        help_heading = MANY, long, value_name = "MODEL",
+        conflicts_with_all = ["inputs", "output", "delta", "keep"]
+    )]
     pub hub: Option<String>,
     /// Where that cache is, unless HF_HUB_CACHE or HF_HOME say so
-    #[arg(long, value_name = "DIR", requires = "hub", conflicts_with = "inputs")]
+    #[arg(
+        help_heading = MANY, long, value_name = "DIR",
+        requires = "hub", conflicts_with = "inputs"
+    )]
     pub cache: Option<PathBuf>,
 }
 
@@ -161,8 +179,8 @@ const MAX_THREADS: i64 = 1024;
 
 #[derive(Debug, Clone, Args)]
 pub struct Threads {
-    /// Threads that code, beside one that reads and one that writes; as many as there are cores
-    /// unless given
+    /// Threads that code, beside one that reads and one that writes each file; as many as there are
+    /// cores unless given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     threads: Option<u16>,
 }
@@ -281,12 +299,15 @@ pub struct Bench {
     /// Type of the elements
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
-    /// Leave out checksums
+    /// Write and verify checksums as well, as `compress` and `decompress` do
     #[arg(long)]
-    pub plain: bool,
+    pub checksums: bool,
     /// Threads that code
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
+    /// Compress for readers of this program alone, as `compress --extended` does
+    #[arg(long)]
+    pub extended: bool,
     /// Runs of each kind, of which the median counts; others come before them to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,

@@ -14,7 +14,7 @@ use zipnn::{
     decompress_into,
 };
 
-use super::args::{Bench, dtype_name};
+use super::args::{self, Bench, dtype_name};
 use super::failure::Failure;
 use super::input::Input;
 use super::names::Place;
@@ -30,7 +30,9 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
-    let options = Options::new(dtype).checksums(!arguments.plain);
+    let options = Options::new(dtype)
+        .profile(args::profile(arguments.extended))
+        .checksums(arguments.checksums);
     let pieces = cut(&data, &mut pieces);
     let result = measure(&pieces, &options, arguments.threads.into(), arguments.runs.into())
         .map_err(|message| Failure::new(&source, message))?;

@@ -2,7 +2,7 @@
 
 use zipnn::{DType, Delta, Directory, EncodeScratch, FramePosition, Options};
 
-use super::args::{Compress, Files};
+use super::args::{self, Compress, Files};
 use super::decode;
 use super::failure::Failure;
 use super::input::{Base, Input};
@@ -50,7 +50,9 @@ pub fn compress(
     let pieces = Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
-    let mut options = Options::new(dtype).checksums(has_annexes).index(has_annexes);
+    let profile = args::profile(arguments.extended);
+    let mut options =
+        Options::new(dtype).profile(profile).checksums(has_annexes).index(has_annexes);
     if let Some(base) = &mut base {
         options = options.delta(Delta::File);
         if has_annexes && let Some(id) = base.identify()? {

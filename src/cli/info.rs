@@ -46,6 +46,7 @@ struct Methods {
     raw: u64,
     repeat: u64,
     huffman: u64,
+    zstd: u64,
 }
 
 impl Methods {
@@ -53,16 +54,23 @@ impl Methods {
         self.raw += other.raw;
         self.repeat += other.repeat;
         self.huffman += other.huffman;
+        self.zstd += other.zstd;
     }
 
     fn json(self) -> Value {
-        json!({ "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman })
+        json!({
+            "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "zstd": self.zstd,
+        })
     }
 }
 
 impl std::fmt::Display for Methods {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} raw, {} repeat, {} huffman", self.raw, self.repeat, self.huffman)
+        write!(f, "{} raw, {} repeat, {} huffman", self.raw, self.repeat, self.huffman)?;
+        if self.zstd > 0 {
+            write!(f, ", {} zstd", self.zstd)?;
+        }
+        Ok(())
     }
 }
 
@@ -124,6 +132,7 @@ impl Summary {
                 match method {
                     Method::Raw => methods.raw += count,
                     Method::Repeat => methods.repeat += count,
+                    Method::Zstd => methods.zstd += count,
                     _ => methods.huffman += count,
                 }
             }
@@ -171,6 +180,7 @@ impl Summary {
             "compressed_bytes": self.compressed,
             "ratio": units::ratio(self.compressed, self.original),
             "methods": self.methods.json(),
+            "extended": self.methods.zstd > 0,
             "trailing_bytes": self.trailing,
             "frame_count": self.frames.len(),
             "frames": self.frames.iter().map(FrameInfo::json).collect::<Vec<_>>(),
@@ -193,6 +203,9 @@ impl Summary {
             if self.first.streaming { "streaming" } else { "one frame" },
         );
         let _ = writeln!(text, "  planes of chunks: {}", self.methods);
+        if self.methods.zstd > 0 {
+            text.push_str("  extended: the original ZipNN does not read this file\n");
+        }
         if self.trailing > 0 {
             let _ = writeln!(text, "  {}", units::trailing(self.trailing));
         }

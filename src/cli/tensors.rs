@@ -19,7 +19,7 @@ pub struct Tensors {
 
 enum Kind {
     /// The whole file is compressed.
-    Archive(Archive<BufReader<File>>),
+    Archive(Box<Archive<BufReader<File>>>),
     /// The tensors in it are.
     Inside(Box<Restored>),
 }
@@ -41,7 +41,7 @@ impl Tensors {
     pub fn open(source: &Place) -> Result<Self, Failure> {
         let kind = match inside::is_safetensors(source) {
             true => Kind::Inside(Box::new(Restored::open(source)?)),
-            false => Kind::Archive(open_archive(source)?),
+            false => Kind::Archive(Box::new(open_archive(source)?)),
         };
         Ok(Self { source: source.clone(), kind })
     }

@@ -11,9 +11,12 @@ use super::header::{HEADER_LEN, Header};
 use super::shape::Shape;
 #[cfg(feature = "alloc")]
 use crate::annex::Annex;
-use crate::chunk::{Chunk, Method, Piece, method};
+use crate::chunk::{Chunk, Method, Piece, SHORTEST_ZSTD_FRAME, method};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::plane::MAX_PLANES;
+
+/// Whether planes that are Zstandard frames can be decoded.
+const HAS_ZSTD: bool = cfg!(feature = "zstd");
 
 /// Bytes of an entry: the method, and the end as a u64.
 pub(crate) const ENTRY_LEN: u64 = 9;
@@ -128,7 +131,9 @@ impl<'a> FrameIndex<'a> {
                     let is_repeat = stored == 1;
                     (!is_repeat && plane_len / 8 > stored).then_some(DecodeErrorKind::CorruptStream)
                 }
+                (method::ZSTD, Some(stored)) if HAS_ZSTD && is_zstd(stored, plane_len) => None,
                 (method::RAW | method::HUFFMAN, _) => Some(DecodeErrorKind::InvalidIndex),
+                (method::ZSTD, _) if HAS_ZSTD => Some(DecodeErrorKind::InvalidIndex),
                 _ => Some(DecodeErrorKind::UnsupportedMethod(code)),
             };
             if let Some(kind) = fault {
@@ -203,7 +208,8 @@ impl<'a> FrameIndex<'a> {
 
     /// How many planes of chunks are stored by each method.
     pub fn method_counts(&self) -> impl Iterator<Item = (Method, u64)> {
-        let mut counts = [(Method::Raw, 0), (Method::Repeat, 0), (Method::Huffman, 0)];
+        let methods = [Method::Raw, Method::Repeat, Method::Huffman, Method::Zstd];
+        let mut counts = methods.map(|method| (method, 0));
         for chunk in self.chunks() {
             for method in chunk.methods() {
                 for (_, count) in counts.iter_mut().filter(|(name, _)| *name == method) {
@@ -302,6 +308,12 @@ impl IndexBuf {
     pub fn check_annex(&self, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
         annex.check_prefix(&self.bytes, self.checked.chunks)
     }
+}
+
+/// Whether a plane of this length may be a Zstandard frame of so many bytes: there is no reason for
+/// one that is not shorter.
+fn is_zstd(stored: u64, plane_len: u64) -> bool {
+    (SHORTEST_ZSTD_FRAME..plane_len).contains(&stored)
 }
 
 /// Bytes of header, shape and index, where the index begins at `start`.

@@ -159,7 +159,8 @@ pub(crate) fn compress_frame(
         let mut starts = filled.into_iter();
         let outputs =
             regions.each_mut().map(|region| &mut region[starts.next().unwrap_or_default()..]);
-        let stored = encode::encode(geometry.layout, chunk, options.threshold, outputs, scratch);
+        let (layout, threshold) = (geometry.layout, options.threshold);
+        let stored = encode::encode(layout, chunk, threshold, options.profile, outputs, scratch);
         for (filled, stored) in filled.iter_mut().zip(&stored) {
             *filled += stored.len;
         }

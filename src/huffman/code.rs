@@ -46,7 +46,7 @@ pub(super) fn codes(code: &CodeLengths) -> [Symbols; SYMBOLS] {
     for &symbol in Order::new(code).symbols() {
         let len = u32::from(code.bits[usize::from(symbol)]);
         let unused = code.longest - len;
-        codes[usize::from(symbol)] = Symbols { bits: cell >> unused, len };
+        codes[usize::from(symbol)] = Symbols::new(cell >> unused, len);
         cell += 1 << unused;
     }
     codes

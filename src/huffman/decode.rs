@@ -1,7 +1,7 @@
 //! Decoding planes.
 
 use super::many::WRITTEN;
-use super::table::{COUNT_SHIFT, DecodeTable, Filled, LookUp};
+use super::table::{DecodeTable, Filled, LookUp};
 use super::weights::{self, CodeLengths};
 use super::{JUMP_TABLE, STREAMS};
 use crate::bits::BackwardReader;
@@ -9,8 +9,8 @@ use crate::error::DecodeErrorKind;
 
 /// Bits that a fetch is sure to bring.
 const FETCHED_BITS: u32 = 57;
-/// Output that a round may touch, as far as the compiler can see: what the counts of five steps add
-/// up to at most, and the symbols of the last look-up behind it.
+/// Output that a round may touch, as far as the compiler can see: what the counts in a sum of
+/// entries can be at most, and the symbols of the last look-up behind it.
 const WINDOW: usize = 63 + WRITTEN;
 
 /// How a coded plane is stored.
@@ -97,7 +97,7 @@ fn round<T: LookUp>(cursors: &mut [Cursor<'_, '_>; STREAMS], table: T) -> Option
     }
     let taken = lanes.map(|lane| lane.taken);
     for (cursor, taken) in cursors.iter_mut().zip(taken) {
-        cursor.close(taken);
+        cursor.close::<T>(taken);
     }
     Some(())
 }
@@ -154,8 +154,8 @@ struct Lane<'c, T, const ROOM: usize> {
     container: u64,
     /// Where the round's symbols go.
     window: &'c mut [u8; ROOM],
-    /// The sum of the round's steps.
-    taken: u32,
+    /// The sum of the round's entries.
+    taken: u64,
 }
 
 impl<'s, 'd> Cursor<'s, 'd> {
@@ -176,11 +176,11 @@ impl<'s, 'd> Cursor<'s, 'd> {
 
     /// Goes on behind what a round has taken.
     #[inline(always)]
-    fn close(&mut self, taken: u32) {
-        let bits = self.unused + taken % (1 << COUNT_SHIFT);
+    fn close<T: LookUp>(&mut self, taken: u64) {
+        let bits = self.unused + taken as u32 % u64::BITS;
         self.unused = bits % 8;
         self.src = &self.src[..self.src.len() - (bits / 8) as usize];
-        self.dst = &mut core::mem::take(&mut self.dst)[(taken >> COUNT_SHIFT) as usize..];
+        self.dst = &mut core::mem::take(&mut self.dst)[(taken >> T::COUNT_SHIFT) as usize..];
     }
 
     /// Decodes a few symbols of this stream alone.
@@ -191,7 +191,7 @@ impl<'s, 'd> Cursor<'s, 'd> {
             lane.look_up();
         }
         let taken = lane.taken;
-        self.close(taken);
+        self.close::<T>(taken);
         Some(())
     }
 
@@ -201,7 +201,7 @@ impl<'s, 'd> Cursor<'s, 'd> {
         let mut lane: Lane<'_, T, WRITTEN> = self.open(table)?;
         lane.look_up();
         let taken = lane.taken;
-        self.close(taken);
+        self.close::<T>(taken);
         Some(())
     }
 
@@ -221,10 +221,10 @@ impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
     /// Decodes the symbols that the next bits stand for.
     #[inline(always)]
     fn look_up(&mut self) {
-        let at = (self.taken >> COUNT_SHIFT) as usize;
-        let step = self.table.look_up(self.container, self.window, at);
-        self.container = self.container.rotate_left(step.into());
-        self.taken += u32::from(step);
+        let at = (self.taken >> T::COUNT_SHIFT) as usize;
+        let entry = self.table.look_up(self.container, self.window, at);
+        self.container = self.container.rotate_left(entry as u32);
+        self.taken += entry;
     }
 }
 

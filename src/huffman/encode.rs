@@ -91,7 +91,7 @@ impl Plan {
 
     /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
-        const RUN: usize = 8;
+        const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
         let codes = code::codes(&self.code);
         let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];
@@ -114,7 +114,7 @@ impl Plan {
         let code = |pair| codes[pairs::number(pair)];
         let coded_len: usize = self.stream_sizes.iter().sum();
         if coded_len * 8 * 8 <= packed.len() * SHORT {
-            encode_streams::<2, 8>(streams, self.write_head(dst), code);
+            encode_streams::<2, 6>(streams, self.write_head(dst), code);
         } else {
             encode_streams::<2, 4>(streams, self.write_head(dst), code);
         }
@@ -180,12 +180,28 @@ fn write_one_by_one<'a, const UNIT: usize>(
     writer
 }
 
-/// The code of a symbol, or of several behind each other.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Symbols {
-    pub(crate) bits: u32,
+/// The code of a symbol, or of several behind each other: highest the bits, the one that is written
+/// last above the others, and lowest their number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Symbols(u64);
+
+impl Symbols {
+    /// The lowest `len` bits of `bits`, 1 to 22.
+    pub(crate) fn new(bits: u32, len: u32) -> Self {
+        Self(u64::from(bits) << (u64::BITS - len) | u64::from(len))
+    }
+
     /// How many bits.
-    pub(crate) len: u32,
+    fn len(self) -> u32 {
+        self.0 as u32 % u64::BITS
+    }
+
+    /// Both codes, `next` to be written behind this one.
+    pub(crate) fn then(self, next: Self) -> Self {
+        let bits =
+            (self.0 - u64::from(self.len())) >> next.len() | (next.0 - u64::from(next.len()));
+        Self(bits | u64::from(self.len() + next.len()))
+    }
 }
 
 /// A stream while it is written. It has exactly the room that it takes.
@@ -193,32 +209,37 @@ pub(crate) struct Symbols {
 struct StreamWriter<'a> {
     /// Where finished bytes go.
     room: &'a mut [u8],
-    /// Bits that are not in the output yet, the oldest lowest.
+    /// Bits that are not in the output yet, the oldest lowest, the last one highest. What is below
+    /// them has no meaning.
     pending: u64,
-    pending_bits: u32,
+    /// How many.
+    pending_bits: u8,
 }
 
+/// Bits that a container can hold beside what has no meaning: the length of the last code.
+const CONTAINER_BITS: u8 = 64 - 6;
+
 impl StreamWriter<'_> {
-    /// Appends a code. Fewer than 64 bits may be pending when they are flushed.
+    /// Appends a code. No more than [`CONTAINER_BITS`] may be pending when they are flushed.
     #[inline(always)]
     fn push(&mut self, code: Symbols) {
-        self.pending |= u64::from(code.bits) << (self.pending_bits % u64::BITS);
-        self.pending_bits += code.len;
+        self.pending = self.pending >> code.len() | code.0;
+        self.pending_bits += code.0 as u8;
     }
 
     /// Moves the finished bytes to the output.
     #[inline(always)]
     fn flush(&mut self) {
-        let finished = (self.pending_bits % u64::BITS / 8) as usize;
+        let finished = (self.pending_bits / 8) as usize;
+        let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
         self.room = match room.first_chunk_mut() {
             Some(window) => {
-                *window = self.pending.to_le_bytes();
+                *window = bytes;
                 &mut room[finished..]
             }
-            None => write_end(room, self.pending, finished),
+            None => write_end(room, bytes, finished),
         };
-        self.pending >>= finished * 8;
         self.pending_bits %= 8;
     }
 
@@ -230,13 +251,14 @@ impl StreamWriter<'_> {
         run: &[[u8; UNIT]; RUN],
         code: impl Fn([u8; UNIT]) -> Symbols,
     ) {
-        let (mut pending, mut pending_bits) = (self.pending, self.pending_bits);
+        let (mut pending, mut pending_bits) = (self.pending, u64::from(self.pending_bits));
         for &unit in run.iter().rev() {
             let code = code(unit);
-            pending |= u64::from(code.bits) << (pending_bits % u64::BITS);
-            pending_bits += code.len;
+            pending = pending >> code.len() | code.0;
+            pending_bits = pending_bits.wrapping_add(code.0);
         }
-        if pending_bits < u64::BITS {
+        let pending_bits = pending_bits as u8;
+        if pending_bits <= CONTAINER_BITS {
             (self.pending, self.pending_bits) = (pending, pending_bits);
             self.flush();
         } else {
@@ -247,7 +269,7 @@ impl StreamWriter<'_> {
 
     /// Writes the end mark.
     fn finish(mut self) {
-        self.push(Symbols { bits: 1, len: 1 });
+        self.push(Symbols::new(1, 1));
         self.flush();
         let unfinished = usize::from(self.pending_bits > 0);
         debug_assert_eq!(unfinished, self.room.len(), "the size of a stream was foretold");
@@ -257,8 +279,8 @@ impl StreamWriter<'_> {
 /// Writes what is pending where there is no room for all of it, and returns the room behind what is
 /// finished. The writer itself is not passed, so that it can live in registers.
 #[cold]
-fn write_end(room: &mut [u8], pending: u64, finished: usize) -> &mut [u8] {
-    for (to, byte) in room.iter_mut().zip(pending.to_le_bytes()) {
+fn write_end(room: &mut [u8], bytes: [u8; 8], finished: usize) -> &mut [u8] {
+    for (to, byte) in room.iter_mut().zip(bytes) {
         *to = byte;
     }
     room.get_mut(finished..).unwrap_or_default()

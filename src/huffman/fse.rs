@@ -6,7 +6,7 @@ use crate::bits::{BackwardReader, ForwardReader};
 /// Largest table, as a power of two.
 const MAX_TABLE_LOG: u32 = 6;
 /// Smallest table that can be described.
-const MIN_TABLE_LOG: u32 = 5;
+pub(crate) const MIN_TABLE_LOG: u32 = 5;
 /// Cells of the largest table.
 const MAX_CELLS: usize = 1 << MAX_TABLE_LOG;
 /// Weights run from 0 to 11. A table may name more symbols; they are rejected as weights later.
@@ -15,10 +15,10 @@ const MAX_SYMBOLS: usize = 256;
 const RARE: i16 = -1;
 
 /// How many of a table's cells each symbol has.
-struct Probabilities {
-    table_log: u32,
-    cells: [i16; MAX_SYMBOLS],
-    symbols: usize,
+pub(crate) struct Probabilities {
+    pub(crate) table_log: u32,
+    pub(crate) cells: [i16; MAX_SYMBOLS],
+    pub(crate) symbols: usize,
 }
 
 /// Decodes the weights in `src` into `weights` and returns how many there are.
@@ -113,7 +113,7 @@ struct DecodeCells {
 impl DecodeCells {
     fn new(probabilities: &Probabilities) -> Self {
         let log = probabilities.table_log;
-        let symbols = spread(probabilities);
+        let symbols = spread::<MAX_CELLS>(probabilities);
         let mut next = probabilities.cells.map(i16::unsigned_abs);
         let mut cells = [DecodeCell::default(); MAX_CELLS];
         for (cell, &symbol) in cells.iter_mut().zip(&symbols[..1 << log]) {
@@ -127,11 +127,11 @@ impl DecodeCells {
     }
 }
 
-/// Which symbol each cell stands for.
-fn spread(probabilities: &Probabilities) -> [u8; MAX_CELLS] {
+/// Which symbol each cell stands for, in a table of at most `CELLS`.
+pub(crate) fn spread<const CELLS: usize>(probabilities: &Probabilities) -> [u8; CELLS] {
     let size = 1 << probabilities.table_log;
     let cells = &probabilities.cells[..probabilities.symbols];
-    let mut symbols = [0; MAX_CELLS];
+    let mut symbols = [0; CELLS];
     let mut common = size;
     for (symbol, _) in cells.iter().enumerate().filter(|&(_, &cells)| cells == RARE) {
         common -= 1;
@@ -155,6 +155,8 @@ fn spread(probabilities: &Probabilities) -> [u8; MAX_CELLS] {
 
 #[cfg(feature = "alloc")]
 pub(super) use writer::encode;
+#[cfg(feature = "zstd")]
+pub(crate) use writer::{normalise, write_probabilities};
 
 #[cfg(feature = "alloc")]
 mod writer {
@@ -192,7 +194,7 @@ mod writer {
 
     /// Shares 2^`table_log` cells among the symbols as the original does, so that its size is
     /// never undercut: rounded down, or up where the remainder is large for so small a share.
-    fn normalise(counts: &[u32], total: u32, table_log: u32) -> Option<Probabilities> {
+    pub(crate) fn normalise(counts: &[u32], total: u32, table_log: u32) -> Option<Probabilities> {
         /// Remainder, in 2^-20 of a cell, from which a share of so many cells is rounded up.
         const ROUND_UP: [u64; 8] =
             [0, 473_195, 504_333, 520_860, 550_000, 700_000, 750_000, 830_000];
@@ -300,7 +302,11 @@ mod writer {
         Some(())
     }
 
-    fn write_probabilities(probabilities: &Probabilities, bits: &mut ForwardWriter) -> Option<()> {
+    /// The description of a table.
+    pub(crate) fn write_probabilities(
+        probabilities: &Probabilities,
+        bits: &mut ForwardWriter,
+    ) -> Option<()> {
         let table_log = probabilities.table_log;
         bits.write(table_log - MIN_TABLE_LOG, 4)?;
         let cells = &probabilities.cells[..probabilities.symbols];
@@ -364,7 +370,7 @@ mod writer {
             }
             let mut next = first;
             let mut cells = [0; MAX_CELLS];
-            let symbols = spread(probabilities);
+            let symbols = spread::<MAX_CELLS>(probabilities);
             for (cell, &symbol) in symbols[..1 << probabilities.table_log].iter().enumerate() {
                 let next = &mut next[usize::from(symbol)];
                 cells[usize::from(*next)] = cell as u8;

@@ -1,7 +1,7 @@
 //! The table for short codes: up to six symbols in a look-up of 11 bits.
 
 use super::code::Order;
-use super::table::{LookUp, ONE_SYMBOL};
+use super::table::{LookUp, SYMBOLS_SHIFT};
 use super::weights::CodeLengths;
 
 /// Bits that a look-up sees.
@@ -13,9 +13,10 @@ const MAX_SYMBOLS: usize = 6;
 /// Bytes that a look-up writes.
 pub(super) const WRITTEN: usize = size_of::<u64>();
 
-/// Where in an entry the symbols begin, first in the lowest byte. Below them is the step, on which
-/// the next look-up waits.
-const SYMBOLS_SHIFT: u32 = 16;
+/// Where in an entry the number of symbols begins: five times six fit.
+const COUNT_SHIFT: u32 = 59;
+/// The bits of an entry that are symbols.
+const SYMBOLS_MASK: u64 = ((1 << (8 * MAX_SYMBOLS)) - 1) << SYMBOLS_SHIFT;
 
 /// For every width d up to 11 bits there is a sub-table of 2^d entries, at index 2^d. That of 11
 /// bits serves the decoder; the narrower ones serve to fill the wider.
@@ -56,8 +57,7 @@ impl ManyTable {
             let behind = width - bits;
             let seen = behind.min(most_seen);
             let start = end - (1 << behind);
-            let first =
-                u64::from(symbol) << SYMBOLS_SHIFT | u64::from(ONE_SYMBOL) | u64::from(bits);
+            let first = 1 << COUNT_SHIFT | u64::from(symbol) << SYMBOLS_SHIFT | u64::from(bits);
             let (to, from) = (&mut entries[start..end], &narrow[1 << seen..2 << seen]);
             if seen == behind {
                 for (to, &from) in to.iter_mut().zip(from) {
@@ -76,20 +76,20 @@ impl ManyTable {
 
 /// An entry with another symbol, given as an entry of its own, in front.
 fn prepend(first: u64, behind: u64) -> u64 {
-    let symbols = behind >> SYMBOLS_SHIFT << (SYMBOLS_SHIFT + 8);
-    let step = behind % (1 << SYMBOLS_SHIFT);
-    first + symbols + step
+    let symbols = behind & SYMBOLS_MASK;
+    first + (symbols << 8) + (behind - symbols)
 }
 
 impl LookUp for &ManyTable {
     const BITS: u32 = BITS;
+    const COUNT_SHIFT: u32 = COUNT_SHIFT;
 
     #[inline(always)]
-    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16 {
+    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u64 {
         let widest: &[u64; ENTRIES] =
             self.entries.last_chunk().expect("the second half has ENTRIES entries");
         let entry = widest[container as usize % ENTRIES];
         window[at..at + 8].copy_from_slice(&(entry >> SYMBOLS_SHIFT).to_le_bytes());
-        entry as u16
+        entry
     }
 }

@@ -11,7 +11,7 @@ mod code;
 pub(crate) mod decode;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
-mod fse;
+pub(crate) mod fse;
 #[cfg(feature = "alloc")]
 mod lengths;
 mod many;

@@ -89,13 +89,11 @@ pub(crate) type PairCodes = [Symbols; PAIRS];
 /// Fills in the pairs of the symbols from `lowest` on.
 pub(crate) fn join(codes: &[Symbols; SYMBOLS], lowest: u8, pairs: &mut PairCodes) {
     let present = &codes[usize::from(lowest)..];
-    let present = &present[..present.len().min(SPAN)];
+    let highest = present.iter().rposition(|&code| code != Symbols::default()).unwrap_or_default();
+    let present = &present[..=highest.min(SPAN - 1)];
     for (row, second) in pairs.as_chunks_mut::<SPAN>().0.iter_mut().zip(present) {
         for (pair, first) in row.iter_mut().zip(present) {
-            *pair = Symbols {
-                bits: second.bits | first.bits << (second.len % u32::BITS),
-                len: first.len + second.len,
-            };
+            *pair = second.then(*first);
         }
     }
 }

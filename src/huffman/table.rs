@@ -9,21 +9,24 @@ use super::many::ManyTable;
 use super::two::TwoTable;
 use super::weights::CodeLengths;
 
-/// Where in a step the number of symbols begins. Below it is the number of bits.
-///
-/// Steps add up: after several look-ups the sum tells the bits and the symbols of all of them.
-pub(super) const COUNT_SHIFT: u32 = 12;
-/// The step over one symbol, without its bits.
-pub(super) const ONE_SYMBOL: u16 = 1 << COUNT_SHIFT;
+/// Where in an entry the symbols begin, first in the lowest byte. Below them is the number of bits
+/// that they take, on which the next look-up waits.
+pub(super) const SYMBOLS_SHIFT: u32 = 8;
 
 /// What a decoder sees of a table.
+///
+/// An entry has the number of bits lowest, then the symbols, and the number of symbols highest,
+/// with room for sums: the entries of a round add up to the bits and the symbols of all of them,
+/// whatever becomes of the symbols in between.
 pub(super) trait LookUp: Copy {
     /// Bits that a look-up sees.
     const BITS: u32;
+    /// Where in an entry the number of symbols begins.
+    const COUNT_SHIFT: u32;
 
     /// Writes the symbols that the lowest bits of `container` stand for to `window`, from `at` on,
-    /// perhaps with meaningless bytes behind them. Returns the step over them.
-    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16;
+    /// perhaps with meaningless bytes behind them. Returns their entry.
+    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u64;
 }
 
 /// The tables for decoding Huffman codes, 96 KiB: the caller's, so that decoding allocates

@@ -1,17 +1,15 @@
 //! The table for long codes: up to two symbols in a look-up of 13 bits.
 
 use super::code::Order;
-use super::table::{LookUp, ONE_SYMBOL};
+use super::table::{LookUp, SYMBOLS_SHIFT};
 use super::weights::CodeLengths;
 
 /// Bits that a look-up sees: enough for two codes of common length, and for any one code.
 const BITS: u32 = 13;
 /// Entries that a look-up chooses from.
 const ENTRIES: usize = 1 << BITS;
-/// Where in an entry the first symbol begins, and the second behind it; below them is the step, on
-/// which the next look-up waits.
-const FIRST_SHIFT: u32 = 16;
-const SECOND_SHIFT: u32 = 24;
+/// Where in an entry the number of symbols begins: four times two fit.
+const COUNT_SHIFT: u32 = 28;
 
 /// The entries, and for every width d below 13 bits a sub-table of 2^d second symbols, at index
 /// 2^d. A second symbol is an entry without the first, or zero where none fits: the two just add
@@ -39,7 +37,7 @@ impl TwoTable {
                 filled_width = width;
             }
             let start = end - (1 << width);
-            let first = u32::from(symbol) << FIRST_SHIFT | step(bits);
+            let first = u32::from(symbol) << SYMBOLS_SHIFT | step(bits);
             let seconds = &self.seconds[1 << width..2 << width];
             for (entry, second) in self.entries[start..end].iter_mut().zip(seconds) {
                 *entry = first + second;
@@ -58,7 +56,7 @@ impl TwoTable {
                 break;
             }
             let start = end - (1 << (width - bits));
-            seconds[start..end].fill(u32::from(symbol) << SECOND_SHIFT | step(bits));
+            seconds[start..end].fill(u32::from(symbol) << (SYMBOLS_SHIFT + 8) | step(bits));
             end = start;
         }
         seconds[..end].fill(0);
@@ -67,17 +65,18 @@ impl TwoTable {
 
 /// The step over one symbol.
 fn step(bits: u32) -> u32 {
-    u32::from(ONE_SYMBOL) | bits
+    1 << COUNT_SHIFT | bits
 }
 
 impl LookUp for &TwoTable {
     const BITS: u32 = BITS;
+    const COUNT_SHIFT: u32 = COUNT_SHIFT;
 
     #[inline(always)]
-    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u16 {
+    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u64 {
         let entry = self.entries[container as usize % ENTRIES];
-        let symbols = (entry >> FIRST_SHIFT) as u16;
+        let symbols = (entry >> SYMBOLS_SHIFT) as u16;
         window[at..at + 2].copy_from_slice(&symbols.to_le_bytes());
-        entry as u16
+        entry.into()
     }
 }

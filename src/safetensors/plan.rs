@@ -6,8 +6,9 @@ use core::ops::Range;
 use super::layout::{Layout, Tensor};
 use crate::layout::FrameLayout;
 
-/// Bytes from which on a tensor has frames of its own, so that it is read without its neighbours.
-const LARGE: u64 = 1 << 20;
+/// Bytes from which on a tensor has frames of its own, so that it is read without its neighbours,
+/// and coded without them: those of a chunk.
+const LARGE: u64 = 1 << 18;
 /// Bytes below which tensors are not worth a frame: they stay with their neighbours.
 const SMALL: u64 = 2 << 10;
 /// Frames begin with whole elements, of which this is the longest.
@@ -131,13 +132,14 @@ fn join(runs: Vec<Span<'_>>, frame_len: u64) -> Vec<Span<'_>> {
 }
 
 /// The layout that goes with a type, as a file calls it. Elements of eight bytes have no layout of
-/// their own; in four planes, each of two bytes, they take least.
+/// their own; in four planes, of two bytes of an element each, they take least. `docs/LAYOUTS.md`
+/// has the sizes.
 fn declared(dtype: &str) -> Option<FrameLayout> {
     match dtype {
-        "F32" | "C64" => Some(FrameLayout::FOUR_ROTATED),
+        "F32" | "F64" | "C64" => Some(FrameLayout::FOUR_ROTATED),
         "BF16" => Some(FrameLayout::TWO_ROTATED),
         "F16" | "I16" | "U16" => Some(FrameLayout::TWO),
-        "F64" | "I32" | "U32" | "I64" | "U64" => Some(FrameLayout::FOUR),
+        "I32" | "U32" | "I64" | "U64" => Some(FrameLayout::FOUR),
         "BOOL" | "I8" | "F8_E4M3" | "F8_E5M2" | "F8_E8M0" | "F8_E4M3FNUZ" | "F8_E5M2FNUZ"
         | "F4" | "F6_E2M3" | "F6_E3M2" => Some(FrameLayout::ONE),
         _ => None,

@@ -216,11 +216,11 @@ impl<R: Read, B: Read> Engine<R, B> {
 
     /// Checks that nothing is missing at the end of the file, nor left over of the base.
     fn end(&mut self) -> io::Result<()> {
-        self.sequence.end().map_err(|kind| {
-            // What is missing is the next frame.
+        if let Err(kind) = self.sequence.end() {
+            // It is the next frame that is missing.
             self.frame_number += 1;
-            DecodeError::from(kind)
-        })?;
+            return Err(DecodeError::from(kind).into());
+        }
         if let Some(base) = &mut self.base
             && base.take(1).read_to_end(&mut self.base_part)? > 0
         {
