@@ -26,8 +26,9 @@ for target in file legacy; do
         cp -n "$file" "corpus/$target/$(tr / - <<<"${file#../tests/data/golden/}")"
     done
 done
-mkdir -p corpus/safetensors
+mkdir -p corpus/safetensors corpus/inside
 find ../tests/data/golden -name '*.safetensors' -size -16k -exec cp -n {} corpus/safetensors ';'
+find ../tests/data/golden -name '*.znn.safetensors' -size -40k -exec cp -n {} corpus/inside ';'
 
 cargo +nightly fuzz build --sanitizer none 2>/dev/null ||
     cargo +nightly fuzz build --sanitizer none
@@ -38,7 +39,7 @@ for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "artifacts/$target"
     log=artifacts/$target.log
     if ! "target/x86_64-unknown-linux-gnu/release/$target" "corpus/$target" \
-        "-artifact_prefix=artifacts/$target/" "-max_total_time=$seconds" -max_len=20000 \
+        "-artifact_prefix=artifacts/$target/" "-max_total_time=$seconds" -max_len=40000 \
         -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 2>"$log"; then
         failed+=" $target"
         tail -n 30 "$log" >&2

@@ -92,12 +92,24 @@ fn samples() -> Vec<Sample> {
         let file = encoder.finish().unwrap();
         samples.push(Sample::file(format!("{name}, checksums"), file));
 
+        #[cfg(feature = "zstd")]
+        samples.push(Sample::file(
+            format!("{name}, extended"),
+            zipnn::compress(&with_runs(1500), &options.profile(zipnn::Profile::Extended)).unwrap(),
+        ));
+
         samples.push(Sample::file(
             format!("{name}, repeats"),
             zipnn::compress(&[0; 1500], &options).unwrap(),
         ));
     }
     samples
+}
+
+/// Zeros, with here and there a number that is none: planes become Zstandard frames.
+#[cfg(feature = "zstd")]
+fn with_runs(len: usize) -> Vec<u8> {
+    (0..len).map(|at| if at % 97 < 4 { (at * 7 % 251) as u8 } else { 0 }).collect()
 }
 
 fn decode_streaming(file: &[u8]) -> Result<Vec<u8>, DecodeError> {

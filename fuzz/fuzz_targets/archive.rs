@@ -1,0 +1,54 @@
+//! Files, with changes anywhere, of which ranges are read: what comes out is what decoding from front
+//! to back gives, where both succeed. Arbitrary bytes as a file, too.
+#![no_main]
+
+use std::io::{Cursor, Write};
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use zipnn::{Archive, Encoder, Limits};
+use zipnn_fuzz::{AnyOptions, Data};
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    bytes: &'a [u8],
+    options: AnyOptions,
+    has_index: bool,
+    data: Data,
+    changes: Vec<(u16, u8)>,
+    ranges: Vec<(u16, u16)>,
+}
+
+/// What anybody would read: nothing that promises more than this.
+const LIMITS: Limits =
+    Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
+
+fuzz_target!(|input: Input<'_>| {
+    read(input.bytes, &input.ranges);
+    let data = &input.data.0[..input.data.0.len().min(4000)];
+    let options = input.options.0.index(input.has_index);
+    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    encoder.write_all(data).unwrap();
+    let mut file = encoder.finish().unwrap();
+    for &(back, change) in &input.changes {
+        let at = file.len() - 1 - usize::from(back) % file.len();
+        file[at] ^= change;
+    }
+    read(&file, &input.ranges);
+});
+
+fn read(file: &[u8], ranges: &[(u16, u16)]) {
+    let Ok(mut archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
+    let whole = zipnn::decompress(file, &LIMITS);
+    let len = archive.decoded_len();
+    let _ = archive.tensors();
+    let _ = archive.damage().unwrap();
+    for &(start, range_len) in ranges {
+        let start = u64::from(start) % (len + 1);
+        let end = len.min(start + u64::from(range_len));
+        let mut part = vec![0xa5; (end - start) as usize];
+        if let (Ok(()), Ok(whole)) = (archive.read_into(start, &mut part), &whole) {
+            assert_eq!(part, whole[start as usize..end as usize]);
+        }
+    }
+}
