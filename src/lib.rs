@@ -12,6 +12,8 @@ extern crate std;
 mod annex;
 #[cfg(feature = "std")]
 mod archive;
+#[cfg(feature = "alloc")]
+mod assemble;
 mod bits;
 mod checksum;
 mod chunk;
@@ -58,6 +60,8 @@ pub use annex::PayloadCheck;
 pub use annex::{Annex, BaseId, Footer};
 #[cfg(feature = "std")]
 pub use archive::{Archive, ArchiveError, Damage};
+#[cfg(feature = "alloc")]
+pub use assemble::Assembler;
 #[cfg(feature = "alloc")]
 pub use chunk::DecodeScratch;
 #[cfg(feature = "alloc")]

@@ -50,22 +50,16 @@ impl Sample {
         Self { name: name.into(), frame_ends, file, decoded, is_verified }
     }
 
+    /// A file of as many frames, each as a file of its own would begin.
     fn frames(name: String, dtype: DType, frames: &[Vec<u8>]) -> Self {
-        let mut sample = Self {
-            name,
-            file: Vec::new(),
-            frame_ends: Vec::new(),
-            decoded: frames.concat(),
-            is_verified: false,
-        };
+        let mut file = Vec::new();
         for data in frames {
             let options = Options::new(dtype).chunk_log2(7);
-            let mut encoder = Encoder::new(&mut sample.file, options).unwrap();
+            let mut encoder = Encoder::new(&mut file, options).unwrap();
             encoder.write_all(data).unwrap();
             encoder.finish().unwrap();
-            sample.frame_ends.push(sample.file.len());
         }
-        sample
+        Self::file(name, file)
     }
 }
 
@@ -184,8 +178,10 @@ fn check_parallel_into(name: &str, file: &[u8]) {
 
 #[test]
 fn every_truncation_is_an_error_that_names_the_frame() {
-    for Sample { name, file, frame_ends, decoded: whole, .. } in samples() {
+    let mut cuts = 0;
+    for Sample { name, file, frame_ends, decoded: whole, is_verified } in samples() {
         assert_eq!(decode(&name, &file).as_ref(), Ok(&whole), "{name}");
+        cuts += file.len();
         for len in 0..file.len() {
             let cut = &file[..len];
             #[cfg(feature = "rayon")]
@@ -196,7 +192,8 @@ fn every_truncation_is_an_error_that_names_the_frame() {
             match decode(&name, cut) {
                 // Nothing in a file says how many frames there are.
                 Ok(decoded) => {
-                    assert!(frame_ends.contains(&len), "{name}: cut at {len} goes unnoticed");
+                    let is_an_end = !is_verified && frame_ends.contains(&len);
+                    assert!(is_an_end, "{name}: cut at {len} goes unnoticed");
                     assert!(whole.starts_with(&decoded), "{name}: cut at {len}");
                 }
                 Err(error) => {
@@ -213,6 +210,7 @@ fn every_truncation_is_an_error_that_names_the_frame() {
             }
         }
     }
+    println!("{cuts} cut files");
 }
 
 /// Decodes a damaged file. With checksums, what is decoded is right.
@@ -245,6 +243,7 @@ fn no_changed_bit_or_byte_makes_a_panic() {
             }
         }
     }
+    println!("{errors} errors, {unnoticed} unnoticed");
     // Without checksums a changed raw byte is other data. But most damage shows.
     assert!(errors > unnoticed / 4, "{errors} errors, {unnoticed} unnoticed");
 }

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read};
 use arbitrary::{Arbitrary, Unstructured};
 use zipnn::{
     Archive, DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Frames, Limits, Options,
-    Scratch, SmallTable,
+    Profile, Scratch, SmallTable,
 };
 
 /// No input may make a target slow: what it promises is never believed beyond this.
@@ -28,6 +28,7 @@ impl<'a> Arbitrary<'a> for AnyOptions {
             .chunk_log2(input.int_in_range(2..=20)?)
             .frame_len(input.int_in_range(1..=10_000)?)
             .threshold(f32::from(input.arbitrary::<u8>()?) / 200.0)
+            .profile(*input.choose(&[Profile::Original, Profile::Extended])?)
             .checksums(input.arbitrary()?)
             .index(input.arbitrary()?);
         Ok(Self(options))

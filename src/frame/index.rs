@@ -33,7 +33,7 @@ pub struct FrameIndex<'a> {
 /// What is known of an index that has been checked, without its bytes: where those are owned and
 /// may move, this and they together are the index again.
 #[derive(Debug, Clone, Copy)]
-struct CheckedIndex {
+pub(crate) struct CheckedIndex {
     header: Header,
     chunks: usize,
     /// Where the tables begin.
@@ -43,10 +43,15 @@ struct CheckedIndex {
     content_len: u64,
 }
 
+#[cfg(feature = "alloc")]
 impl CheckedIndex {
-    /// The index again, from the same bytes that were checked.
-    #[cfg(feature = "alloc")]
-    fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
+    /// The frame's header.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The index again, from the same bytes that were checked, and any behind them.
+    pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
         let shape = Shape::from_checked(&bytes[..self.tables_at]);
         FrameIndex::from_checked(self, shape, bytes)
     }
@@ -111,7 +116,7 @@ impl<'a> FrameIndex<'a> {
     }
 
     #[cfg(feature = "alloc")]
-    fn checked(&self) -> CheckedIndex {
+    pub(crate) fn checked(&self) -> CheckedIndex {
         self.checked
     }
 

@@ -82,7 +82,19 @@ impl<'a> Frame<'a> {
         Ok(Self { index, annex: Annex::default(), bytes })
     }
 
-    fn with_annex(self) -> Result<Self, DecodeError> {
+    /// The frame whose index has been checked, in exactly its bytes, without its annex.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn from_checked(index: index::CheckedIndex, bytes: &'a [u8]) -> Self {
+        Self { index: index.with_bytes(bytes), annex: Annex::default(), bytes }
+    }
+
+    /// The frame with its annex, which has been checked.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn with_checked_annex(self, annex: Annex<'a>) -> Self {
+        Self { annex, ..self }
+    }
+
+    pub(crate) fn with_annex(self) -> Result<Self, DecodeError> {
         let annex = Annex::parse(self.slack())?;
         let prefix = &self.bytes[..self.index.prefix_len() as usize];
         annex.check_prefix(prefix, self.chunk_count())?;

@@ -106,9 +106,9 @@ impl Plan {
         codes: &mut PairCodes,
         dst: &mut [u8],
     ) {
-        /// Up to so many bits that eight symbols take on average, sixteen nearly always fit into a
+        /// Up to so many bits that eight symbols take on average, twelve nearly always fit into a
         /// container.
-        const SHORT: usize = 23;
+        const SHORT: usize = 27;
         pairs::join(&code::codes(&self.code), lowest, codes);
         let streams = packed.chunks(packed.len() / STREAMS);
         let code = |pair| codes[pairs::number(pair)];

@@ -1,0 +1,326 @@
+//! Decompressing what is pushed: for those who are given bytes as they arrive, and cannot wait for
+//! more in the middle of a call.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::annex::Annex;
+use crate::chunk::DecodeScratch;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::frame::index::CheckedIndex;
+use crate::frame::{Delta, Frame, FrameIndex, HEADER_LEN, Header, stored};
+use crate::limits::Limits;
+use crate::sequence::Sequence;
+
+/// Takes a file in parts of any size, as they arrive, and gives its frames, checked as
+/// [`Decoder`](crate::Decoder) checks them. It neither reads nor waits, and keeps one frame in
+/// memory.
+///
+/// ```
+/// use zipnn::{Assembler, DType, Limits, Options};
+///
+/// let data = [1, 2, 3, 4].repeat(1000);
+/// let file = zipnn::compress(&data, &Options::new(DType::F32))?;
+///
+/// let mut assembler = Assembler::new(Limits::default());
+/// let mut decoded = Vec::new();
+/// for mut part in file.chunks(100) {
+///     while !part.is_empty() {
+///         let taken = assembler.push(part)?;
+///         part = &part[taken..];
+///         while let Some(chunk) = assembler.next_chunk()? {
+///             decoded.extend_from_slice(chunk);
+///         }
+///     }
+/// }
+/// assembler.end()?;
+/// assert_eq!(decoded, data);
+/// # Ok::<(), zipnn::DecodeError>(())
+/// ```
+pub struct Assembler {
+    limits: Limits,
+    scratch: DecodeScratch,
+    /// What the frames so far say of the others, where that is verified.
+    sequence: Option<Sequence>,
+    frame_number: u64,
+    /// What the frames before this one decode to, in bytes.
+    decoded_before: u64,
+    stage: Stage,
+    /// What is there of the frame.
+    bytes: Vec<u8>,
+    /// Bytes of the frame that have to be there before anything can be done.
+    needed: u64,
+    /// Of the whole frame's chunks, or none.
+    checksums: Vec<u64>,
+    /// A decoded chunk.
+    decoded: Vec<u8>,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    Header,
+    Index(Header),
+    Rest(CheckedIndex),
+    /// Nothing: the frame is there.
+    Whole {
+        index: CheckedIndex,
+        next_chunk: usize,
+    },
+    /// Nothing: the only frame of the file is behind us.
+    Behind,
+    /// Nothing any more.
+    Failed(DecodeError),
+}
+
+impl fmt::Debug for Assembler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assembler")
+            .field("frame_number", &self.frame_number)
+            .field("stage", &self.stage)
+            .field("have", &self.bytes.len())
+            .field("needed", &self.needed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Assembler {
+    /// An assembler of a file of which nothing is there yet. A whole frame, its slack included, has
+    /// to stay within [`Limits::frame_bytes`].
+    pub fn new(limits: Limits) -> Self {
+        let sequence = limits.verify.then(Sequence::default);
+        Self { sequence, ..Self::starting_at(0, limits) }
+    }
+
+    /// The same for frames from the middle of a file, from the one of this number on. They are
+    /// verified each for itself; that they follow one another is left to whoever has found them.
+    pub fn starting_at(frame_number: u64, limits: Limits) -> Self {
+        Self {
+            limits,
+            scratch: DecodeScratch::new(),
+            sequence: None,
+            frame_number,
+            decoded_before: 0,
+            stage: Stage::Header,
+            bytes: Vec::new(),
+            needed: HEADER_LEN as u64,
+            checksums: Vec::new(),
+            decoded: Vec::new(),
+        }
+    }
+
+    /// Takes the next bytes of the file, up to the end of a frame, and returns how many. It takes
+    /// none while a whole frame waits, for [`Self::next_chunk`] or [`Self::next_frame`]. Bytes
+    /// behind the only frame of a file are taken and passed over.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the frame, apart from its payload; `BaseRequired` if the file holds a
+    /// difference. An error is told again by every further call.
+    pub fn push(&mut self, input: &[u8]) -> Result<usize, DecodeError> {
+        let mut taken = 0;
+        loop {
+            match self.stage {
+                Stage::Header | Stage::Index(_) | Stage::Rest(_) => {}
+                Stage::Whole { .. } => return Ok(taken),
+                Stage::Behind => return Ok(input.len()),
+                Stage::Failed(error) => return Err(error),
+            }
+            let missing = self.needed - self.bytes.len() as u64;
+            let rest = &input[taken..];
+            let part = &rest[..missing.min(rest.len() as u64) as usize];
+            taken += part.len();
+            let advanced = self.append(part).and_then(|()| match part.len() as u64 == missing {
+                true => self.advance().map(|()| true),
+                false => Ok(false),
+            });
+            if !advanced.map_err(|error| self.fail(error))? {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// The frame that waits, if all of it is there: its header, index and annex have been checked,
+    /// and its place among the others.
+    pub fn frame(&self) -> Option<Frame<'_>> {
+        let Stage::Whole { index, .. } = self.stage else { return None };
+        let frame = Frame::from_checked(index, &self.bytes);
+        if !self.limits.verify {
+            return Some(frame);
+        }
+        // It has been parsed before, and is well-formed.
+        let annex = Annex::parse(frame.slack()).unwrap_or_default();
+        Some(frame.with_checked_annex(annex))
+    }
+
+    /// Number in the file of the frame that waits, or of the next.
+    pub fn frame_number(&self) -> u64 {
+        self.frame_number
+    }
+
+    /// Decodes the next chunk of the frame that waits. `None` if no frame waits: the rest of the
+    /// input has to be pushed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the chunk. An error is told again by every further call.
+    pub fn next_chunk(&mut self) -> Result<Option<&[u8]>, DecodeError> {
+        let len = self.decode_next().map_err(|error| self.fail(error))?;
+        Ok(len.map(|len| &self.decoded[..len]))
+    }
+
+    /// Lets go of the frame that waits, if there is one, whether or not all of it has been decoded.
+    pub fn next_frame(&mut self) {
+        let Stage::Whole { index, .. } = self.stage else { return };
+        let goes_on = self.frame_number > 0 || index.header().streaming;
+        self.stage = if goes_on { Stage::Header } else { Stage::Behind };
+        self.frame_number += 1;
+        self.decoded_before += index.header().decoded_len;
+        self.bytes.clear();
+        self.needed = HEADER_LEN as u64;
+    }
+
+    /// The end of the input: says whether it may end here.
+    ///
+    /// # Errors
+    ///
+    /// `Truncated` within a frame; `FooterMissing` if frames at the end are missing; `BadMagic` if
+    /// the few bytes that are there begin no frame.
+    pub fn end(&self) -> Result<(), DecodeError> {
+        let error = match self.stage {
+            Stage::Failed(error) => return Err(error),
+            Stage::Header if self.bytes.is_empty() && self.frame_number > 0 => {
+                self.end_of_sequence().err()
+            }
+            Stage::Whole { .. } | Stage::Behind => self.end_of_sequence().err(),
+            Stage::Header => self.parse_header().err(),
+            Stage::Index(_) | Stage::Rest(_) => {
+                let (needed, have) = (self.needed, self.bytes.len() as u64);
+                Some(DecodeErrorKind::Truncated { needed, have })
+            }
+        };
+        error.map_or(Ok(()), |kind| Err(DecodeError::from(kind).in_frame(self.frame_number)))
+    }
+
+    fn end_of_sequence(&self) -> Result<(), DecodeErrorKind> {
+        self.sequence.as_ref().map_or(Ok(()), Sequence::end)
+    }
+
+    /// Memory grows with what is there and not with what is promised.
+    fn append(&mut self, part: &[u8]) -> Result<(), DecodeError> {
+        let len = self.bytes.len() + part.len();
+        if len > self.bytes.capacity() {
+            let wanted = (2 * self.bytes.len() as u64).min(self.needed).max(len as u64);
+            let requested = wanted - self.bytes.len() as u64;
+            self.bytes
+                .try_reserve_exact(requested as usize)
+                .map_err(|_| DecodeErrorKind::OutOfMemory { requested: wanted })?;
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
+
+    fn parse_header(&self) -> Result<Header, DecodeErrorKind> {
+        match self.frame_number {
+            0 => Header::parse(&self.bytes),
+            _ => Header::parse_following(&self.bytes),
+        }
+    }
+
+    /// Goes on to the next stage, for which all that is needed is there.
+    fn advance(&mut self) -> Result<(), DecodeError> {
+        self.stage = match self.stage {
+            Stage::Header => Stage::Index(self.open()?),
+            Stage::Index(header) => match FrameIndex::parse_behind(header, &self.bytes) {
+                Ok(index) => {
+                    self.check_limits(&header, index.content_len())?;
+                    self.needed = header.frame_len;
+                    Stage::Rest(index.checked())
+                }
+                Err(error) => match error.kind() {
+                    DecodeErrorKind::Truncated { needed, .. } => {
+                        self.needed = needed;
+                        Stage::Index(header)
+                    }
+                    _ => return Err(error),
+                },
+            },
+            Stage::Rest(index) => {
+                self.check_annex(index)?;
+                Stage::Whole { index, next_chunk: 0 }
+            }
+            stage => stage,
+        };
+        Ok(())
+    }
+
+    /// Reads the header, and refuses what cannot be kept.
+    fn open(&self) -> Result<Header, DecodeError> {
+        let header = self.parse_header()?;
+        if self.frame_number == 0 && header.delta != Delta::None {
+            return Err(DecodeErrorKind::BaseRequired.into());
+        }
+        self.check_limits(&header, header.frame_len)?;
+        let (requested, limit) = (header.frame_len, self.limits.frame_bytes);
+        if requested > limit {
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
+        }
+        if isize::try_from(requested).is_err() {
+            return Err(DecodeErrorKind::OutOfMemory { requested }.into());
+        }
+        Ok(header)
+    }
+
+    fn check_limits(&self, header: &Header, content_len: u64) -> Result<(), DecodeErrorKind> {
+        self.limits.check(header.decoded_len, content_len, self.decoded_before)
+    }
+
+    fn check_annex(&mut self, index: CheckedIndex) -> Result<(), DecodeError> {
+        self.checksums.clear();
+        if self.limits.verify {
+            let frame = Frame::from_checked(index, &self.bytes).with_annex()?;
+            self.checksums.extend(frame.annex().checksums());
+            if let Some(sequence) = &mut self.sequence {
+                let header = index.header();
+                sequence.push(header.frame_len, header.decoded_len, frame.annex())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decode_next(&mut self) -> Result<Option<usize>, DecodeError> {
+        let Stage::Whole { index, next_chunk } = &mut self.stage else {
+            return match self.stage {
+                Stage::Failed(error) => Err(error),
+                _ => Ok(None),
+            };
+        };
+        let Some(chunk) = index.with_bytes(&self.bytes).chunk(*next_chunk) else {
+            self.next_frame();
+            return Ok(None);
+        };
+        let chunk = chunk.with_checksum(self.checksums.get(*next_chunk).copied());
+        let out_of_memory = DecodeErrorKind::OutOfMemory { requested: chunk.len() };
+        let len = usize::try_from(chunk.len()).map_err(|_| out_of_memory)?;
+        if let Some(more @ 1..) = len.checked_sub(self.decoded.len()) {
+            self.decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
+            self.decoded.resize(len, 0);
+        }
+        let mut scratch = self.scratch.with_len(chunk.scratch_len())?;
+        chunk
+            .decode(&stored(&chunk, &self.bytes), &mut self.decoded[..len], &mut scratch)
+            .map_err(|error| error.in_chunk(*next_chunk as u64))?;
+        *next_chunk += 1;
+        Ok(Some(len))
+    }
+
+    /// The error with its place, kept for every further call.
+    fn fail(&mut self, error: DecodeError) -> DecodeError {
+        let error = match self.stage {
+            Stage::Failed(error) => error,
+            _ => error.in_frame(self.frame_number),
+        };
+        self.stage = Stage::Failed(error);
+        error
+    }
+}

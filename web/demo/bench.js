@@ -1,0 +1,76 @@
+// Measures decompressing in this browser. `measure` is called by `tools/bench.js`, too.
+
+import { ZipnnDecompressStream, decompress, init } from '../js/decode.js';
+import { percent, speed } from './units.js';
+
+const RUNS = 9;
+
+const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
+const load = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+
+/** Bytes a second of `run`, each time after one turn of the others. */
+async function measureAll(runs, length) {
+  const times = runs.map(() => []);
+  for (let i = 0; i <= RUNS; i++) {
+    for (const [number, run] of runs.entries()) {
+      const start = performance.now();
+      const decoded = await run();
+      const took = performance.now() - start;
+      if (decoded !== length) throw new Error(`${decoded} bytes came out, not ${length}`);
+      // The first time code is compiled and memory is new.
+      if (i > 0) times[number].push(took);
+    }
+  }
+  return times.map((took) => length / median(took) * 1000);
+}
+
+async function drain(bytes, stream) {
+  let length = 0;
+  const reader = new Blob([bytes]).stream().pipeThrough(stream).getReader();
+  for (let part; !(part = await reader.read()).done; ) length += part.value.length;
+  return length;
+}
+
+/** What came out of it: for each way its name, what is left of the weights, and bytes a second. */
+export async function measure() {
+  await init();
+  const { znn, gzip, length } = await (await fetch('bench.json')).json();
+  const [packed, zipped] = await Promise.all([load(znn), load(gzip)]);
+  const into = new Uint8Array(length);
+  const ways = [
+    ['zipnn, decompress', packed, async () => (await decompress(packed, { into })).length],
+    ['zipnn, stream', packed, () => drain(packed, new ZipnnDecompressStream())],
+    ['gzip, DecompressionStream', zipped, () => drain(zipped, new DecompressionStream('gzip'))],
+  ];
+  const speeds = await measureAll(ways.map(([, , run]) => run), length);
+  return ways.map(([name, bytes], i) => ({ name, ratio: bytes.length / length, speed: speeds[i] }));
+}
+
+globalThis.measure = measure;
+
+const $ = (id) => document.getElementById(id);
+$('run').addEventListener('click', async () => {
+  $('run').disabled = true;
+  $('status').textContent = 'Measuring…';
+  try {
+    const results = await measure();
+    $('rows').replaceChildren(...results.map((result) => {
+      const row = document.createElement('tr');
+      const name = document.createElement('th');
+      name.scope = 'row';
+      name.textContent = result.name;
+      row.append(name, ...[percent(result.ratio), speed(result.speed)].map((text) => {
+        const cell = document.createElement('td');
+        cell.className = 'number';
+        cell.textContent = text;
+        return cell;
+      }));
+      return row;
+    }));
+    $('results').hidden = false;
+    $('status').textContent = 'Done.';
+  } catch (error) {
+    $('status').textContent = `That did not work: ${error.message}`;
+  }
+  $('run').disabled = false;
+});

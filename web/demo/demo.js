@@ -1,0 +1,287 @@
+// The demo: from a file to figures, a table of tensors, and a file to take away.
+
+import {
+  ZipnnCompressStream, ZipnnDecompressStream, createPool, init, openArchive,
+} from '../js/index.js';
+import { toBlob } from '../js/collect.js';
+import { exponents, histogram } from './histogram.js';
+import { bytes, percent, speed } from './units.js';
+
+const $ = (id) => document.getElementById(id);
+
+/** What is going on, so that it can be stopped. */
+let current;
+let pool;
+
+/** Workers, where the browser allows them. */
+const workers = () => (pool ??= createPool().catch(() => undefined));
+
+/** A file that has been chosen, or one of the server's: something that gives a stream. */
+const chosen = (file) => ({ name: file.name, size: file.size, open: async () => file.stream() });
+const served = ({ name, size }) => ({
+  name,
+  size,
+  open: async (signal) => {
+    const response = await fetch(`samples/${name}`, { signal });
+    if (!response.ok) throw new Error(`the server answers ${response.status} for ${name}`);
+    return response.body;
+  },
+});
+
+async function work(source) {
+  current?.abort();
+  const controller = new AbortController();
+  current = controller;
+  const run = { source, signal: controller.signal, chunks: [], start: performance.now() };
+  begin(run);
+  try {
+    await init();
+    run.start = performance.now();
+    await (/\.znn$/i.test(source.name) ? decompress(run) : compress(run));
+  } catch (error) {
+    if (current === controller) fail(error);
+  } finally {
+    if (current === controller) $('cancel').hidden = true;
+  }
+}
+
+async function decompress(run) {
+  const { source, signal } = run;
+  say('Decompressing…');
+  $('wire-label').textContent = 'Compressed';
+  const stored = [];
+  const keep = new TransformStream({
+    transform(part, controller) {
+      stored.push(part);
+      controller.enqueue(part);
+    },
+  });
+  const decompressing = new ZipnnDecompressStream({
+    signal,
+    pool: await workers(),
+    onFrame: ({ chunks }) => run.chunks.push(...chunks),
+    onProgress: ({ read, decoded }) => show(run, read, decoded, read / source.size),
+  });
+  run.start = performance.now();
+  const stream = (await source.open(signal)).pipeThrough(keep).pipeThrough(decompressing);
+  const result = await toBlob(stream);
+  run.compressed = new Blob(stored);
+  show(run, run.compressed.size, result.size, 1);
+  offer(result, source.name.replace(/\.znn$/i, ''));
+  say(`Decompressed and verified in ${seconds(run)}.`);
+  await list(run);
+}
+
+async function compress(run) {
+  const { source, signal } = run;
+  say('Compressing…');
+  $('wire-label').textContent = 'Compressed';
+  const compressing = new ZipnnCompressStream({
+    signal,
+    onProgress: ({ read, written }) => show(run, written, read, read / source.size),
+  });
+  const stream = (await source.open(signal)).pipeThrough(compressing);
+  run.compressed = await toBlob(stream);
+  const took = seconds(run);
+  // Reading it back proves it, and tells how well each part compressed.
+  say('Reading it back…');
+  let decoded = 0;
+  const back = run.compressed.stream().pipeThrough(new ZipnnDecompressStream({
+    signal,
+    pool: await workers(),
+    onFrame: ({ chunks }) => run.chunks.push(...chunks),
+  }));
+  for (const reader = back.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    decoded += value.length;
+  }
+  if (decoded !== source.size) throw new Error('what was compressed does not come back');
+  offer(run.compressed, `${source.name}.znn`);
+  say(`Compressed in ${took}, and read back.`);
+  await list(run);
+}
+
+const seconds = ({ start }) => {
+  const took = (performance.now() - start) / 1000;
+  return took < 1 ? `${Math.round(took * 1000)} ms` : `${took.toFixed(1)} s`;
+};
+
+function begin({ source }) {
+  $('work').hidden = false;
+  $('cancel').hidden = false;
+  $('error').hidden = true;
+  $('result').hidden = true;
+  $('figures').hidden = false;
+  $('progress').hidden = false;
+  $('progress').value = 0;
+  $('work-title').textContent = source.name;
+  URL.revokeObjectURL($('download').href);
+  $('download').hidden = true;
+  for (const id of ['wire', 'model', 'ratio', 'speed']) $(id).textContent = '–';
+}
+
+function show(run, compressed, model, part) {
+  const took = performance.now() - run.start;
+  $('progress').value = Math.min(part, 1);
+  $('wire').textContent = bytes(compressed);
+  $('model').textContent = bytes(model);
+  if (model > 0) $('ratio').textContent = percent(compressed / model);
+  if (took > 0) $('speed').textContent = speed(model / took * 1000);
+}
+
+function say(text) {
+  $('status').textContent = text;
+}
+
+function fail(error) {
+  say('');
+  $('progress').hidden = true;
+  if (error.name === 'AbortError') {
+    say('Cancelled.');
+    return;
+  }
+  $('figures').hidden = true;
+  $('error').hidden = false;
+  $('error').textContent = advice(error);
+}
+
+const CUT = 'This file is cut short. Download it again.';
+const DAMAGED = 'This file is damaged. Download it again.';
+/** What can be done about errors, by their codes. */
+const ADVICE = {
+  BadMagic: 'This is not a .znn file.',
+  BaseRequired: 'This file holds the difference to another model, which this page does not read.',
+  UnsupportedVersion: 'This file has a layout of old, which only the program reads.',
+  Truncated: CUT,
+  FooterMissing: CUT,
+};
+
+function advice({ code, message, place }) {
+  // Whatever else is wrong with a frame, it has once been right.
+  const advice = ADVICE[code] ?? (place?.frame === undefined ? 'That did not work.' : DAMAGED);
+  return `${advice} (${message})`;
+}
+
+function offer(blob, name) {
+  const link = $('download');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.textContent = `Save ${name} (${bytes(blob.size)})`;
+  link.hidden = false;
+}
+
+/** Fills the table. */
+async function list(run) {
+  let archive;
+  let tensors;
+  try {
+    archive = await openArchive(run.compressed);
+    tensors = await archive.tensors();
+  } catch {
+    archive?.free();
+    say(`${$('status').textContent} It holds no list of tensors.`);
+    return;
+  }
+  const stored = storedLengths(run.chunks, tensors);
+  const rows = tensors.map((tensor, i) => row(archive, tensor, stored[i]));
+  $('tensors').replaceChildren(...rows);
+  $('tensors-title').textContent = tensors.length === 1 ? '1 tensor' : `${tensors.length} tensors`;
+  $('result').hidden = false;
+}
+
+/** Compressed bytes of each tensor: of a chunk that several share, each has its part. */
+function storedLengths(chunks, tensors) {
+  const stored = [];
+  let at = 0;
+  let number = 0;
+  for (const { range: [start, end] } of tensors) {
+    let sum = 0;
+    while (number < chunks.length) {
+      const { decodedLength, length } = chunks[number];
+      const shared = Math.min(end, at + decodedLength) - Math.max(start, at);
+      if (shared > 0) sum += length * shared / decodedLength;
+      if (at + decodedLength > end) break;
+      at += decodedLength;
+      number += 1;
+    }
+    stored.push(sum);
+  }
+  return stored;
+}
+
+function element(name, { text, ...properties } = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  if (text !== undefined) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+
+function row(archive, tensor, stored) {
+  const { name, dtype, shape, range: [start, end] } = tensor;
+  const part = end > start ? stored / (end - start) : 0;
+  // Lines break behind dots.
+  const parts = name.split(/(?<=\.)/).flatMap((part) => [part, element('wbr')]);
+  const button = element('button', { type: 'button' }, ...parts);
+  button.addEventListener('click', () => explain(archive, tensor, part));
+  const bar = element('div', { className: 'bar' }, element('i'), element('span', { text: percent(part) }));
+  bar.firstChild.style.setProperty('--part', `${Math.min(part, 1) * 100}%`);
+  bar.firstChild.ariaHidden = 'true';
+  return element('tr', {},
+    element('th', { scope: 'row' }, button),
+    element('td', { text: dtype }),
+    element('td', { text: shape.join(' × ') || 'scalar' }),
+    element('td', { className: 'number', text: bytes(end - start) }),
+    element('td', { className: 'bar-column' }, bar));
+}
+
+/** Shows the exponents of a tensor. */
+async function explain(archive, { name, dtype, shape }, part) {
+  $('details-title').textContent = name;
+  $('details-text').textContent = 'Reading…';
+  $('histogram').replaceChildren();
+  $('details').showModal();
+  try {
+    const { data } = await archive.readTensor(name);
+    const counts = exponents(dtype, data);
+    const about = `${dtype}, ${shape.join(' × ') || 'scalar'}, compressed to ${percent(part)}.`;
+    $('details-text').textContent = counts ? about : `${about} These are no floating-point numbers.`;
+    $('histogram').parentElement.hidden = !counts;
+    if (counts) $('histogram').replaceChildren(histogram(counts));
+  } catch (error) {
+    $('details-text').textContent = advice(error);
+  }
+}
+
+$('file').addEventListener('change', ({ target }) => {
+  if (target.files.length > 0) work(chosen(target.files[0]));
+  // The same file may be chosen again.
+  target.value = '';
+});
+$('cancel').addEventListener('click', () => current?.abort());
+
+for (const type of ['dragenter', 'dragover']) {
+  $('drop').addEventListener(type, (event) => {
+    event.preventDefault();
+    $('drop').classList.add('over');
+  });
+}
+for (const type of ['dragleave', 'drop']) {
+  $('drop').addEventListener(type, (event) => {
+    event.preventDefault();
+    $('drop').classList.remove('over');
+  });
+}
+$('drop').addEventListener('drop', ({ dataTransfer }) => {
+  if (dataTransfer.files.length > 0) work(chosen(dataTransfer.files[0]));
+});
+
+// A server of files alone has none to offer.
+const samples = await fetch('samples.json').then((response) => response.json()).catch(() => []);
+$('samples').replaceChildren(...samples.map((sample) => {
+  const button = element('button', { type: 'button' }, `${sample.name} `,
+    element('small', { text: bytes(sample.size) }));
+  button.addEventListener('click', () => work(served(sample)));
+  return element('li', {}, button);
+}));
+$('served').hidden = samples.length === 0;

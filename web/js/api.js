@@ -1,0 +1,47 @@
+// What web developers see, over one build of the library.
+
+import { openArchive } from './archive.js';
+import { decoderOf, decompress } from './decoder.js';
+import { Encoder, compress } from './encoder.js';
+import { WorkerPool } from './pool.js';
+import { CodecStream } from './stream.js';
+import { streamTensors } from './tensors.js';
+
+/** Everything that decompresses. */
+export function decodingOf(module, worker) {
+  /** A `DecompressionStream` for `.znn` files. */
+  class ZipnnDecompressStream extends CodecStream {
+    constructor(options = {}) {
+      super(async () => decoderOf(await module.load(), options), options);
+    }
+  }
+
+  const loaded = (run) => async (source, options) => run(await module.load(), source, options);
+
+  return {
+    ZipnnDecompressStream,
+    init: async (source) => void (await module.load(source)),
+    decompress: loaded(decompress),
+    openArchive: loaded(openArchive),
+    streamTensors: (source, options) => {
+      const stream = source instanceof Response ? source.body : source;
+      return streamTensors(module, new ZipnnDecompressStream(options), stream);
+    },
+    createPool: async (size) => WorkerPool.start(worker, (await module.load()).compiled, size),
+  };
+}
+
+/** Everything that compresses. */
+export function encodingOf(module) {
+  /** A `CompressionStream` for `.znn` files. */
+  class ZipnnCompressStream extends CodecStream {
+    constructor(options = {}) {
+      super(async () => new Encoder(await module.load(), options), options);
+    }
+  }
+
+  return {
+    ZipnnCompressStream,
+    compress: async (source, options) => compress(await module.load(), source, options),
+  };
+}

@@ -1,0 +1,152 @@
+// Tensors out of a compressed file of which only a little is read.
+
+import { abortable } from './decoder.js';
+import { ZipnnError, call } from './error.js';
+import { limitsOf } from './limits.js';
+import { sourceOf } from './ranges.js';
+import { typed } from './typed.js';
+import { Turn } from './yielding.js';
+
+/** Decoded bytes that are read first to see the header of a safetensors file. */
+const HEADER_GUESS = 1 << 16;
+/** Frames that are asked for at a time. */
+const PARALLEL = 4;
+
+/** Opens a compressed file: reads where its frames are. */
+export async function openArchive(module, source, options = {}) {
+  const { signal, limits } = options;
+  const ranges = await sourceOf(source, options);
+  const seeker = new module.bindings.Seeker(ranges.size, ...limitsOf(limits));
+  try {
+    await feed(seeker, ranges, signal);
+    return new Archive(module, ranges, seeker, options);
+  } catch (error) {
+    seeker.free();
+    throw error;
+  }
+}
+
+/** Brings bytes until no more are wanted. */
+async function feed(taker, ranges, signal) {
+  for (let wanted; (wanted = taker.wanted()); ) {
+    signal?.throwIfAborted();
+    const bytes = await abortable(ranges.read(...wanted, { signal }), signal);
+    call(() => taker.feed(bytes));
+  }
+}
+
+/** A compressed file, of which any part can be read. */
+class Archive {
+  #module;
+  #ranges;
+  #seeker;
+  #options;
+  #tensors;
+
+  constructor(module, ranges, seeker, options) {
+    this.#module = module;
+    this.#ranges = ranges;
+    this.#seeker = seeker;
+    this.#options = options;
+  }
+
+  /** Bytes of the compressed file. */
+  get size() {
+    return this.#ranges.size;
+  }
+
+  /** Bytes that it decodes to. */
+  get decodedLength() {
+    return this.#open().decodedLength;
+  }
+
+  #open() {
+    if (!this.#seeker) throw new ZipnnError('ArchiveFreed', 'the archive has been freed');
+    return this.#seeker;
+  }
+
+  /** Decodes a range of the data. */
+  async read(start, end, { signal = this.#options.signal, onProgress } = {}) {
+    const parts = call(() => this.#open().covering(start, end));
+    const output = new Uint8Array(end - start);
+    const turn = new Turn(signal);
+    let decoded = 0;
+    const work = async () => {
+      for (let part; (part = parts.shift()); ) {
+        try {
+          await feed(part, this.#ranges, signal);
+          const [from] = part.decodedRange();
+          const bytes = this.#module.view(...call(() => part.decode()));
+          output.set(bytes, from - start);
+          decoded += bytes.length;
+        } finally {
+          part.free();
+        }
+        onProgress?.({ decoded, total: output.length });
+        await turn.next();
+      }
+    };
+    const workers = Array.from({ length: Math.min(PARALLEL, parts.length) }, work);
+    try {
+      await Promise.all(workers);
+    } finally {
+      for (const part of parts.splice(0)) part.free();
+    }
+    return output;
+  }
+
+  /** The tensors, in the order of their bytes. */
+  tensors(options) {
+    this.#tensors ??= this.#readTensors(options).catch((error) => {
+      this.#tensors = undefined;
+      throw error;
+    });
+    return this.#tensors;
+  }
+
+  async #readTensors(options) {
+    const all = this.decodedLength;
+    for (let length = Math.min(all, HEADER_GUESS); ; ) {
+      const beginning = await this.read(0, length, options);
+      const { tensors, needed } = layoutOf(this.#module, beginning, all);
+      if (tensors) return tensors;
+      length = needed;
+    }
+  }
+
+  /** Reads a tensor: what `tensors` tells of it, and its `data`. */
+  async readTensor(name, options) {
+    const tensors = await this.tensors(options);
+    const tensor = tensors.find((tensor) => tensor.name === name);
+    if (!tensor) throw new ZipnnError('NoSuchTensor', `there is no tensor "${name}" in the file`);
+    const bytes = await this.read(...tensor.range, options);
+    return { ...tensor, data: typed(bytes, tensor.dtype) };
+  }
+
+  /** Lets go of the memory that it takes in the module. */
+  free() {
+    this.#seeker?.free();
+    this.#seeker = undefined;
+  }
+}
+
+if (Symbol.dispose) Archive.prototype[Symbol.dispose] = Archive.prototype.free;
+
+/** The tensors of a safetensors file from its beginning, or how much of it that takes. */
+export function layoutOf(module, beginning, length) {
+  const layout = call(() => new module.bindings.Layout(beginning, length));
+  try {
+    if (layout.needed > 0) return { needed: layout.needed };
+    const dtypes = layout.dtypes();
+    const ranges = layout.ranges();
+    const tensors = layout.names().map((name, i) => ({
+      name,
+      dtype: dtypes[i],
+      shape: Array.from(layout.shape(i)),
+      range: [ranges[2 * i], ranges[2 * i + 1]],
+    }));
+    return { tensors };
+  } finally {
+    layout.free();
+  }
+}

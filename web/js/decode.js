@@ -1,0 +1,16 @@
+// Decompressing alone, at half the download.
+
+import { decodingOf } from './api.js';
+import { module } from './modules-decode.js';
+
+// Bundlers look for these words.
+const worker = {
+  url: new URL('./worker-decode.js', import.meta.url),
+  start: () => new Worker(new URL('./worker-decode.js', import.meta.url), { type: 'module' }),
+};
+
+export const { ZipnnDecompressStream, init, decompress, openArchive, streamTensors, createPool } =
+  decodingOf(module, worker);
+
+export { ZipnnError } from './error.js';
+export { bf16ToF32, f16ToF32, f8e4m3ToF32, f8e5m2ToF32, toFloat32 } from './typed.js';

@@ -1,0 +1,124 @@
+// Workers that decode frames.
+
+import { ZipnnError } from './error.js';
+
+/** Cores that others leave to us, if they can be counted. */
+const cores = () => Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 4) - 1);
+
+/** Threads that decode frames, for as many files at a time as there are. `free` ends them. */
+export class WorkerPool {
+  #workers = [];
+  #jobs = new Map();
+  #queue = [];
+  #nextId = 0;
+  #ended;
+
+  /** Starts `size` workers of a script, with a compiled module. */
+  static async start(script, compiled, size = cores()) {
+    const pool = new WorkerPool();
+    try {
+      const starts = Array.from({ length: Math.max(1, size) }, () => pool.#start(script, compiled));
+      await Promise.all(starts);
+    } catch (error) {
+      pool.free();
+      throw error;
+    }
+    return pool;
+  }
+
+  get size() {
+    return this.#workers.length;
+  }
+
+  async #start(script, compiled) {
+    const worker = { thread: await thread(script), jobs: 0 };
+    this.#workers.push(worker);
+    await new Promise((resolve, reject) => {
+      const fail = (error) => {
+        const reason = error?.message ? `: ${error.message}` : '';
+        const failure = new ZipnnError('WorkerFailed', `a worker has failed${reason}`);
+        reject(failure);
+        this.#end(failure);
+      };
+      worker.thread.listen((message) => {
+        if (message.ready) resolve();
+        else this.#done(worker, message);
+      }, fail);
+      worker.thread.post({ compiled });
+    });
+  }
+
+  /** Decodes a frame, whose memory is given away. */
+  decode(number, frame, decodedLength, limits) {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(this.#ended);
+        return;
+      }
+      const id = this.#nextId++;
+      this.#jobs.set(id, { resolve, reject });
+      this.#queue.push({ id, number, frame, decodedLength, limits });
+      this.#dispatch();
+    });
+  }
+
+  /** Gives waiting jobs to workers. Each has one more than it works on, so that none waits. */
+  #dispatch() {
+    for (;;) {
+      const idle = this.#workers.reduce((least, worker) => (worker.jobs < least.jobs ? worker : least));
+      if (idle.jobs >= 2 || this.#queue.length === 0) return;
+      const job = this.#queue.shift();
+      idle.jobs += 1;
+      idle.thread.post(job, [job.frame.buffer]);
+    }
+  }
+
+  #done(worker, { id, decoded, error }) {
+    worker.jobs -= 1;
+    const job = this.#jobs.get(id);
+    this.#jobs.delete(id);
+    if (error) job?.reject(ZipnnError.fromMessage(error));
+    else job?.resolve(decoded);
+    this.#dispatch();
+  }
+
+  #end(reason) {
+    if (this.#ended) return;
+    this.#ended = reason;
+    for (const { reject } of this.#jobs.values()) reject(reason);
+    for (const { thread } of this.#workers) thread.terminate();
+    this.#jobs.clear();
+    this.#queue.length = 0;
+  }
+
+  /** Ends the workers. What they were working on is rejected. */
+  free() {
+    this.#end(new ZipnnError('PoolFreed', 'the pool of workers has been freed'));
+  }
+}
+
+if (Symbol.dispose) WorkerPool.prototype[Symbol.dispose] = WorkerPool.prototype.free;
+
+/** A worker of the browser's or of Node's, which differ in their ways of talking. */
+async function thread({ url, start }) {
+  if (globalThis.Worker) {
+    const worker = start();
+    return {
+      post: (message, transfer) => worker.postMessage(message, transfer),
+      listen: (onMessage, onError) => {
+        worker.onmessage = ({ data }) => onMessage(data);
+        worker.onerror = onError;
+      },
+      terminate: () => worker.terminate(),
+    };
+  }
+  const { Worker: NodeWorker } = await import('node:worker_threads');
+  const worker = new NodeWorker(url);
+  // A pool that nobody uses keeps no program from ending.
+  worker.unref();
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    listen: (onMessage, onError) => worker.on('message', onMessage).on('error', onError),
+    terminate: () => worker.terminate(),
+  };
+}

@@ -1,0 +1,45 @@
+// What a worker of the pool does: decode frames, one message each.
+
+import { PART } from './decoder.js';
+import { ZipnnError, call } from './error.js';
+
+/** Listens to the thread that has started this one. */
+export async function serve(module) {
+  const port = globalThis.WorkerGlobalScope
+    ? globalThis
+    : (await import('node:worker_threads')).parentPort;
+  const listen = (data) => {
+    if (data.compiled) {
+      module.use(data.compiled);
+      port.postMessage({ ready: true });
+      return;
+    }
+    const { id } = data;
+    try {
+      const decoded = decode(module, data);
+      port.postMessage({ id, decoded }, [decoded.buffer]);
+    } catch (error) {
+      port.postMessage({ id, error: ZipnnError.toMessage(error) });
+    }
+  };
+  if (port.on) port.on('message', listen);
+  else port.onmessage = ({ data }) => listen(data);
+}
+
+function decode(module, { number, frame, decodedLength, limits }) {
+  const decoder = new module.bindings.Decoder(...limits, true, number);
+  try {
+    for (let at = 0; at < frame.length; ) {
+      at += call(() => decoder.push(frame.subarray(at, at + PART)));
+    }
+    // Its memory is free at once, and not when this thread next collects garbage.
+    frame.buffer.transfer?.(0);
+    const decoded = new Uint8Array(decodedLength);
+    for (let at = 0, length; (length = call(() => decoder.nextChunk())) > 0; at += length) {
+      decoded.set(module.view(decoder.chunkAt, length), at);
+    }
+    return decoded;
+  } finally {
+    decoder.free();
+  }
+}

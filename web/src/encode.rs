@@ -1,0 +1,152 @@
+//! Compressing, frame by frame.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use zipnn::estimate::{self, Segment};
+use zipnn::safetensors::{Layout, LayoutError, Part, plan};
+use zipnn::{
+    DType, DecodeErrorKind, Delta, Directory, EncodeScratch, FrameLayout, FramePosition, Options,
+};
+
+use crate::failure::Failure;
+
+/// Most bytes of data in a frame.
+const FRAME_LEN: usize = Options::DEFAULT_FRAME_LEN;
+
+/// Writes the frames of a file. What it has written stays in its memory until the next call.
+#[wasm_bindgen]
+pub struct Encoder {
+    options: Options,
+    cutter: Cutter,
+    scratch: EncodeScratch,
+    position: FramePosition,
+    directory: Directory,
+    index: bool,
+    written: Vec<u8>,
+    written_len: usize,
+}
+
+/// How the data is cut into frames.
+enum Cutter {
+    /// Every so often, whatever it is.
+    Regular,
+    /// As its header will say if it is a safetensors file, of which so much is needed.
+    Unplanned { needed: u64 },
+    /// As its header says, and behind the last of these parts by samples.
+    Planned(Box<dyn Iterator<Item = Part>>, Option<Part>),
+}
+
+#[wasm_bindgen]
+impl Encoder {
+    /// An encoder of elements of the type with this code, or of whatever a safetensors file says.
+    #[wasm_bindgen(constructor)]
+    pub fn new(dtype: Option<u8>, checksums: bool, index: bool) -> Result<Self, Failure> {
+        let cutter = match dtype {
+            Some(_) => Cutter::Regular,
+            None => Cutter::Unplanned { needed: 8 },
+        };
+        let code = dtype.unwrap_or(DType::F8E4M3.code());
+        let dtype = DType::from_code(code).ok_or(DecodeErrorKind::UnsupportedDType(code))?;
+        Ok(Self {
+            options: Options::new(dtype).checksums(checksums).index(index),
+            cutter,
+            scratch: EncodeScratch::new(),
+            position: FramePosition::FIRST,
+            directory: Directory::new(),
+            index,
+            written: Vec::new(),
+            written_len: 0,
+        })
+    }
+
+    /// Bytes of data that it is to be given at once, unless there are no more.
+    #[wasm_bindgen(getter)]
+    pub fn wanted(&self) -> f64 {
+        match &self.cutter {
+            Cutter::Unplanned { needed } => *needed as f64,
+            Cutter::Planned(_, Some(part)) => (part.range.end - part.range.start) as f64,
+            Cutter::Regular | Cutter::Planned(_, None) => FRAME_LEN as f64,
+        }
+    }
+
+    /// Takes so many bytes, or the last ones, and returns the length of the frames that it has
+    /// written. Nothing if it wants to be given the same again, and more behind it.
+    pub fn feed(&mut self, data: &[u8], is_last: bool) -> Result<Option<usize>, Failure> {
+        self.written_len = 0;
+        if let Cutter::Unplanned { .. } = self.cutter {
+            self.plan(data, is_last);
+            if !is_last && self.wanted() > data.len() as f64 {
+                return Ok(None);
+            }
+        }
+        let mut rest = data;
+        // A file has at least one frame.
+        while !rest.is_empty() || self.directory.entries().is_empty() {
+            let (frame, behind) = rest.split_at(rest.len().min(self.wanted() as usize));
+            self.cut(frame)?;
+            rest = behind;
+        }
+        Ok(Some(self.written_len))
+    }
+
+    /// Writes what the file ends with, and returns its length.
+    pub fn finish(&mut self) -> usize {
+        self.written = if self.index { self.directory.to_frame(Delta::None) } else { Vec::new() };
+        self.written.len()
+    }
+
+    /// Where in memory the written bytes are.
+    #[wasm_bindgen(getter, js_name = writtenAt)]
+    pub fn written_at(&self) -> usize {
+        self.written.as_ptr() as usize
+    }
+
+    /// Reads the header, or finds that there is none.
+    fn plan(&mut self, beginning: &[u8], is_all: bool) {
+        self.cutter = match Layout::parse_header(beginning) {
+            Err(LayoutError::Truncated { needed, .. }) if !is_all => Cutter::Unplanned { needed },
+            Ok(layout) => {
+                let mut parts = plan(&layout, FRAME_LEN as u64);
+                let first = parts.next();
+                Cutter::Planned(Box::new(parts), first)
+            }
+            Err(_) => Cutter::Planned(Box::new(core::iter::empty()), None),
+        };
+    }
+
+    /// Writes data as a frame of the layout that suits it, or as several where that changes.
+    fn cut(&mut self, data: &[u8]) -> Result<(), Failure> {
+        let Cutter::Planned(parts, part) = &mut self.cutter else {
+            return self.write(data, self.options);
+        };
+        let declared = part.as_ref().and_then(|part| part.layout);
+        *part = parts.next();
+        let segments = match declared {
+            Some(declared) => {
+                let layout = estimate::layout(data, None, declared);
+                vec![Segment { range: 0..data.len(), layout }]
+            }
+            None if data.is_empty() => vec![Segment { range: 0..0, layout: FrameLayout::ONE }],
+            None => estimate::segments(data, None),
+        };
+        for Segment { range, layout } in segments {
+            self.write(&data[range], self.options.layout(layout))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, data: &[u8], options: Options) -> Result<(), Failure> {
+        let bound = zipnn::compress_bound(data.len(), &options);
+        if self.written.len() < self.written_len + bound {
+            self.written.resize(self.written_len + bound, 0);
+        }
+        let dst = &mut self.written[self.written_len..];
+        let (position, scratch) = (self.position, &mut self.scratch);
+        let len = zipnn::compress_frame_into(data, dst, &options, position, scratch)
+            .map_err(Failure::new)?;
+        self.position = position.after(data.len() as u64);
+        self.written_len += len;
+        // The lengths of data that was in memory cannot be too long for a file.
+        let _ = self.directory.push(len as u64, data.len() as u64);
+        Ok(())
+    }
+}

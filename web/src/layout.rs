@@ -1,0 +1,62 @@
+//! Which bytes of a safetensors file belong to which tensor.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use zipnn::safetensors::{self, LayoutError, Tensor};
+
+use crate::failure::Failure;
+
+/// A [`safetensors::Layout`], or how much of the file is needed to know it.
+#[wasm_bindgen]
+pub struct Layout {
+    layout: Option<safetensors::Layout>,
+    needed: u64,
+}
+
+#[wasm_bindgen]
+impl Layout {
+    /// Reads it from the bytes with which a file begins, of so many bytes if that is known.
+    #[wasm_bindgen(constructor)]
+    pub fn new(beginning: &[u8], file_len: Option<f64>) -> Result<Self, Failure> {
+        let layout = match file_len {
+            Some(file_len) => safetensors::Layout::parse(beginning, file_len as u64),
+            None => safetensors::Layout::parse_header(beginning),
+        };
+        match layout {
+            Ok(layout) => Ok(Self { layout: Some(layout), needed: 0 }),
+            Err(LayoutError::Truncated { needed, .. }) => Ok(Self { layout: None, needed }),
+            Err(error) => Err(Failure::new(error)),
+        }
+    }
+
+    /// Bytes of the file that are needed; 0 if there have been enough.
+    #[wasm_bindgen(getter)]
+    pub fn needed(&self) -> f64 {
+        self.needed as f64
+    }
+
+    /// The names of the tensors, in the order of their bytes.
+    pub fn names(&self) -> Vec<String> {
+        self.tensors().iter().map(|tensor| tensor.name.clone()).collect()
+    }
+
+    /// What the file calls their types.
+    pub fn dtypes(&self) -> Vec<String> {
+        self.tensors().iter().map(|tensor| tensor.dtype.clone()).collect()
+    }
+
+    /// The shape of one of them.
+    pub fn shape(&self, tensor: usize) -> Box<[f64]> {
+        let shape = self.tensors().get(tensor).map(|tensor| &tensor.shape[..]);
+        shape.unwrap_or_default().iter().map(|&dim| dim as f64).collect()
+    }
+
+    /// Where in the file they begin and end: two numbers each.
+    pub fn ranges(&self) -> Box<[f64]> {
+        let ranges = self.tensors().iter().map(|tensor| &tensor.range);
+        ranges.flat_map(|range| [range.start as f64, range.end as f64]).collect()
+    }
+
+    fn tensors(&self) -> &[Tensor] {
+        self.layout.as_ref().map(safetensors::Layout::tensors).unwrap_or_default()
+    }
+}

@@ -1,0 +1,17 @@
+//! zipnn for JavaScript: names, numbers and bytes go through here; everything else is done by the
+//! library. What web developers see is in `js`.
+
+mod decode;
+#[cfg(feature = "compress")]
+mod encode;
+mod failure;
+mod layout;
+mod seek;
+
+use zipnn::Limits;
+
+/// Limits from numbers of JavaScript: infinity becomes the greatest number.
+fn limits(decoded_bytes: f64, frame_bytes: f64, verify: bool) -> Limits {
+    let (decoded_bytes, frame_bytes) = (decoded_bytes as u64, frame_bytes as u64);
+    Limits { decoded_bytes, frame_bytes, verify, ..Limits::default() }
+}

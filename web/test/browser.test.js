@@ -1,0 +1,375 @@
+// The package and the demo in a real browser.
+
+import assert from 'node:assert/strict';
+import { mkdir, readFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+import { compress } from '../js/index.js';
+import { demoFiles } from '../demo/serve.js';
+import { launchOptions } from '../tools/chromium.js';
+import { TestServer } from '../tools/server.js';
+import { model, weights } from './samples.js';
+
+/** What a changed bit may be: it depends on whether a decoder looks at it. */
+const DAMAGE = ['ChecksumMismatch', 'CorruptStream'];
+const ARTIFACTS = new URL('../artifacts/', import.meta.url);
+
+const source = await weights();
+const file = await compress(source);
+const big = model(source, 12, 1 << 20);
+const bigFile = await compress(big);
+const damaged = bigFile.slice();
+damaged[bigFile.length >> 1] ^= 1;
+
+/** A frame of 4 MiB without what ties it to a file, to be sent over and over. */
+const frame = await compress(big.subarray(8192, 8192 + (4 << 20)), { dtype: 'bf16', checksums: false, index: false });
+const FRAMES = 125;
+
+let browser;
+let server;
+before(async () => {
+  server = await new TestServer({
+    ...(await demoFiles()),
+    '/page.html': Buffer.from('<!doctype html><title>test</title>'),
+    '/small.safetensors': source,
+    '/small.znn': file,
+    '/big.safetensors': big,
+    '/big.znn': bigFile,
+    '/damaged.znn': damaged,
+    '/long.znn': function* () {
+      for (let i = 0; i < FRAMES; i++) yield frame;
+    },
+  }).listen();
+  browser = await chromium.launch({
+    ...launchOptions,
+    args: [...launchOptions.args, '--js-flags=--expose-gc'],
+  });
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** A page on which the package has been imported, and everything else is as in a test of Node. */
+async function open(path = '/page.html', options = {}) {
+  const page = await (await browser.newContext(options)).newPage();
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(error.message));
+  await page.goto(server.url + path);
+  return page;
+}
+
+/** Runs `run` on a page, with the package and an argument. */
+async function inPage(run, argument) {
+  const page = await open();
+  try {
+    await page.addScriptTag({
+      type: 'module',
+      content: `
+        import * as zipnn from '/js/index.js';
+        globalThis.zipnn = zipnn;
+        globalThis.get = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
+        globalThis.isSame = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+        globalThis.failure = (promise) => promise.then(
+          () => 'it did not fail',
+          ({ name, code, message, place }) => ({ name, code, message, place }));
+        globalThis.isReady = true;`,
+    });
+    await page.waitForFunction('globalThis.isReady');
+    const result = await page.evaluate(run, argument);
+    assert.deepEqual(page.errors, []);
+    return result;
+  } finally {
+    await page.context().close();
+  }
+}
+
+describe('in a page', () => {
+  test('weights come back', async () => {
+    const result = await inPage(async () => {
+      const source = await get('/small.safetensors');
+      const packed = await zipnn.compress(source);
+      const back = await zipnn.decompress(packed);
+      return { isSame: isSame(back, source), ratio: packed.length / source.length };
+    });
+    assert.ok(result.isSame);
+    assert.ok(result.ratio < 0.68, `${result.ratio}`);
+  });
+
+  test('the build with vectors is the one that runs', async () => {
+    const before = server.requests.length;
+    await inPage(() => zipnn.init());
+    const loaded = server.requests.slice(before).map(({ path }) => path);
+    assert.ok(loaded.includes('/dist/full/zipnn.simd.wasm'), loaded.join());
+    assert.ok(!loaded.includes('/dist/full/zipnn.plain.wasm'), loaded.join());
+  });
+
+  test('tensors come while a slow server is still sending', async () => {
+    const result = await inPage(async (total) => {
+      const response = await fetch('/big.znn?rate=16000000');
+      let read = 0;
+      const arrived = [];
+      const onProgress = (now) => (read = now.read);
+      for await (const tensor of zipnn.streamTensors(response, { onProgress })) {
+        arrived.push([tensor.name, read / total]);
+      }
+      return arrived;
+    }, bigFile.length);
+    assert.equal(result.length, 12);
+    const [, first] = result[0];
+    // A frame is a third of this file.
+    assert.ok(first < 0.4, `the first came after ${first} of the file`);
+  });
+
+  test('only the ranges of a tensor are requested', async () => {
+    const before = server.requests.length;
+    const result = await inPage(async () => {
+      const archive = await zipnn.openArchive('/big.znn');
+      const tensors = await archive.tensors();
+      const { data, range } = await archive.readTensor('layer.6.weight');
+      const whole = await get('/big.safetensors');
+      const bytes = new Uint8Array(data.buffer);
+      archive.free();
+      return { tensors: tensors.length, isSame: isSame(bytes, whole.subarray(...range)), type: data.constructor.name };
+    });
+    assert.deepEqual(result, { tensors: 12, isSame: true, type: 'Uint16Array' });
+    const requests = server.requests.slice(before).filter(({ path }) => path === '/big.znn');
+    assert.ok(requests.every(({ range }) => range), 'every request is for a range');
+    assert.deepEqual(requests[0].range, [0, 16384]);
+    assert.deepEqual(requests[1].range, [bigFile.length - 16384, bigFile.length]);
+    const bytes = requests.reduce((sum, request) => sum + request.bytes, 0);
+    assert.ok(bytes < bigFile.length / 5, `${bytes} of ${bigFile.length} bytes in ${requests.length} requests`);
+  });
+
+  test('a server without ranges does, too', async () => {
+    const isRead = await inPage(async () => {
+      const archive = await zipnn.openArchive('/big.znn?whole');
+      const { data, range } = await archive.readTensor('layer.11.weight');
+      return data.byteLength === range[1] - range[0];
+    });
+    assert.ok(isRead);
+  });
+
+  test('what is aborted stops, and stops the server', async () => {
+    const before = server.requests.length;
+    const error = await inPage(async () => {
+      const controller = new AbortController();
+      const response = await fetch('/big.znn?rate=2000000');
+      const stream = response.body.pipeThrough(new zipnn.ZipnnDecompressStream({ signal: controller.signal }));
+      const read = failure((async () => {
+        for await (const _ of stream);
+      })());
+      setTimeout(() => controller.abort(), 200);
+      return read;
+    });
+    assert.equal(error.name, 'AbortError');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const request = server.requests.slice(before).find(({ path }) => path === '/big.znn');
+    assert.ok(request.bytes < bigFile.length / 2, `${request.bytes} bytes were sent`);
+  });
+
+  test('damage is an error, and none of the chunk is handed out', async () => {
+    const result = await inPage(async () => {
+      const whole = await get('/big.safetensors');
+      const stream = (await fetch('/damaged.znn')).body.pipeThrough(new zipnn.ZipnnDecompressStream());
+      let good = 0;
+      const read = async () => {
+        for await (const chunk of stream) {
+          if (!isSame(chunk, whole.subarray(good, good + chunk.length))) throw new Error('wrong bytes');
+          good += chunk.length;
+        }
+      };
+      return { error: await failure(read()), good };
+    });
+    assert.equal(result.error.name, 'ZipnnError');
+    assert.ok(DAMAGE.includes(result.error.code), result.error.code);
+    assert.ok(result.error.place.frame >= 1, JSON.stringify(result.error));
+    assert.ok(result.good > 0 && result.good < big.length);
+  });
+
+  test('a pool of workers gives the same', async () => {
+    const result = await inPage(async () => {
+      const pool = await zipnn.createPool(2);
+      const whole = await get('/big.safetensors');
+      const stream = (await fetch('/big.znn')).body.pipeThrough(new zipnn.ZipnnDecompressStream({ pool }));
+      const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+      const error = await failure(zipnn.decompress(await get('/damaged.znn'), { pool }));
+      pool.free();
+      return { isSame: isSame(bytes, whole), code: error.code, size: pool.size };
+    });
+    assert.ok(DAMAGE.includes(result.code), result.code);
+    assert.deepEqual(result, { ...result, isSame: true, size: 2 });
+  });
+
+  test('it works in a worker', async () => {
+    const length = await inPage(() => new Promise((resolve, reject) => {
+      const script = `
+        import { decompress } from '${location.origin}/js/decode.js';
+        const bytes = new Uint8Array(await (await fetch('${location.origin}/small.znn')).arrayBuffer());
+        postMessage((await decompress(bytes)).length);`;
+      const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+      const worker = new Worker(url, { type: 'module' });
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = ({ message }) => reject(new Error(message));
+    }));
+    assert.equal(length, source.length);
+  });
+
+  test('the page stays alive while a single thread decodes', async () => {
+    const { longest, total } = await inPage(async () => {
+      const bytes = await get('/big.znn');
+      await zipnn.init();
+      let longest = 0;
+      let last = performance.now();
+      let isOver = false;
+      const beat = () => {
+        const now = performance.now();
+        longest = Math.max(longest, now - last);
+        last = now;
+        if (!isOver) setTimeout(beat);
+      };
+      beat();
+      const start = performance.now();
+      for (let i = 0; i < 5; i++) await zipnn.decompress(bytes);
+      isOver = true;
+      return { longest, total: performance.now() - start };
+    });
+    // Other work on this machine takes turns, too.
+    assert.ok(longest < Math.max(100, total / 2), `${longest} of ${total} ms without a turn`);
+  });
+
+  for (const workers of [0, 2]) {
+    test(`500 MB stream through little memory, with ${workers} workers`, async () => {
+      const page = await open();
+      const before = await resident();
+      const run = page.evaluate(async (workers) => {
+        const { ZipnnDecompressStream, createPool, init } = await import('/js/index.js');
+        await init();
+        const pool = workers > 0 ? await createPool(workers) : undefined;
+        const stream = (await fetch('/long.znn')).body.pipeThrough(new ZipnnDecompressStream({ pool }));
+        let decoded = 0;
+        let collected = 0;
+        for await (const chunk of stream) {
+          decoded += chunk.length;
+          // Without this what is measured is how much garbage the browser lets lie: of `fetch` alone,
+          // 150 MB.
+          if (decoded - collected < 16 << 20) continue;
+          gc();
+          collected = decoded;
+        }
+        pool?.free();
+        return decoded;
+      }, workers);
+      let isOver = false;
+      run.finally(() => (isOver = true)).catch(() => {});
+      let grown = 0;
+      while (!isOver) {
+        grown = Math.max(grown, growth(before, await resident()));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.equal(await run, FRAMES * (4 << 20));
+      console.log(`${workers} workers: the page grew by ${(grown / 1e6).toFixed(0)} MB while 524 MB went through`);
+      assert.ok(grown < 100e6, `it grew by ${grown} bytes`);
+      await page.context().close();
+    });
+  }
+});
+
+/** Memory of each process that pages run in, with their workers, in bytes. */
+async function resident() {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  const sizes = new Map();
+  for (const { id } of processInfo.filter(({ type }) => type === 'renderer')) {
+    const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '');
+    sizes.set(id, 1024 * Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0));
+  }
+  return sizes;
+}
+
+/** How much the process has grown that has grown most. Idle ones the browser keeps in reserve. */
+const growth = (before, after) =>
+  Math.max(0, ...Array.from(before, ([id, size]) => (after.get(id) ?? 0) - size));
+
+describe('the demo', () => {
+  before(() => mkdir(ARTIFACTS, { recursive: true }));
+  const picture = (page, name) =>
+    page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, ARTIFACTS)), fullPage: true });
+
+  for (const [name, options] of Object.entries({
+    light: { colorScheme: 'light', viewport: { width: 1100, height: 800 } },
+    dark: { colorScheme: 'dark', viewport: { width: 1100, height: 800 } },
+    narrow: { colorScheme: 'light', viewport: { width: 360, height: 740 }, hasTouch: true },
+  })) {
+    test(`served weights are decompressed and shown (${name})`, async () => {
+      const page = await open('/demo/', options);
+      await page.getByRole('button', { name: /bf16\.safetensors\.znn/ }).click();
+      await page.getByText(/Decompressed and verified/).waitFor();
+      assert.equal(await page.locator('#tensors tr').count(), 14);
+      assert.match(await page.locator('#ratio').textContent(), /^6[67]\.\d %$/);
+      assert.match(await page.locator('#speed').textContent(), /MB\/s$|GB\/s$/);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= options.viewport.width, `${width} pixels wide`);
+      await picture(page, `demo-${name}`);
+      await page.getByRole('button', { name: /attention.self.query.weight/ }).first().click();
+      await page.locator('svg.histogram').waitFor();
+      assert.match(await page.locator('svg.histogram').getAttribute('aria-label'), /exponents occur/);
+      await picture(page, `demo-${name}-exponents`);
+      await page.keyboard.press('Escape');
+      assert.ok(!(await page.locator('#details').isVisible()));
+      const [download] = await Promise.all([page.waitForEvent('download'), page.locator('#download').click()]);
+      assert.equal(download.suggestedFilename(), 'minilm-slice.bf16.safetensors');
+      const chunks = [];
+      for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+      assert.ok(Buffer.concat(chunks).equals(source));
+      assert.deepEqual(page.errors, []);
+      await page.context().close();
+    });
+  }
+
+  test('a file of the user is compressed', async () => {
+    const page = await open('/demo/');
+    await page.setInputFiles('#file', { name: 'mine.safetensors', mimeType: '', buffer: Buffer.from(big) });
+    await page.getByText(/Compressed in .* read back/).waitFor();
+    assert.equal(await page.locator('#tensors tr').count(), 12);
+    assert.equal(await page.locator('#download').getAttribute('download'), 'mine.safetensors.znn');
+    await page.context().close();
+  });
+
+  test('errors are told plainly', async () => {
+    const page = await open('/demo/');
+    const choose = (name, buffer) =>
+      page.setInputFiles('#file', { name, mimeType: '', buffer: Buffer.from(buffer) });
+    await choose('broken.znn', damaged);
+    const alert = page.getByRole('alert');
+    await alert.getByText(/This file is damaged/).waitFor();
+    await picture(page, 'demo-error');
+    await choose('text.znn', 'not at all');
+    await alert.getByText(/not a \.znn file/).waitFor();
+    await choose('short.znn', bigFile.subarray(0, 100_000));
+    await alert.getByText(/cut short/).waitFor();
+    // And then it goes on.
+    await choose('good.znn', file);
+    await page.getByText(/Decompressed and verified/).waitFor();
+    assert.ok(!(await alert.isVisible()));
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('the keyboard is enough', async () => {
+    const page = await open('/demo/');
+    await page.locator('#samples button').first().waitFor();
+    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), 'file');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    assert.match(await focused(), /\.znn/);
+    await page.keyboard.press('Enter');
+    await page.getByText(/Decompressed and verified/).waitFor();
+    await page.context().close();
+  });
+});

@@ -1,0 +1,302 @@
+// The package in Node: everything that does not need a browser.
+
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+
+import * as everything from '../js/index.js';
+import * as decoding from '../js/decode.js';
+import { TestServer } from '../tools/server.js';
+import { collect, model, parts, weights } from './samples.js';
+
+const { ZipnnCompressStream, ZipnnDecompressStream, ZipnnError, compress, createPool, decompress, openArchive, streamTensors } = everything;
+
+/** What a changed bit may be: it depends on whether a decoder looks at it. */
+const DAMAGE = ['ChecksumMismatch', 'CorruptStream'];
+
+const isSame = (a, b) => Buffer.compare(a, b) === 0;
+const source = await weights();
+const file = await compress(source);
+const big = model(source, 12, 1 << 20);
+const bigFile = await compress(big);
+
+/** The error that a promise is rejected with. */
+async function failure(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new assert.AssertionError({ message: 'it did not fail' });
+}
+
+describe('whole inputs', () => {
+  test('what is compressed comes back', async () => {
+    assert.ok(file.length < source.length * 0.68, `${file.length} bytes`);
+    assert.ok(isSame(await decompress(file), source));
+    assert.ok(isSame(await decoding.decompress(file), source));
+    for (const dtype of ['f32', 'bf16', 'f16', 'f8_e4m3', 'f8_e5m2', 'BF16', 'bytes']) {
+      for (const length of [0, 1, 1001, 70_001]) {
+        const data = source.subarray(5000, 5000 + length);
+        assert.ok(isSame(await decompress(await compress(data, { dtype })), data), `${dtype}, ${length}`);
+      }
+    }
+  });
+
+  test('typed arrays and buffers are bytes', async () => {
+    const numbers = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i));
+    const packed = await compress(numbers, { dtype: 'f32' });
+    const back = await decompress(packed.buffer);
+    assert.deepEqual(new Float32Array(back.buffer, back.byteOffset, 1000), numbers);
+    const error = await failure(decompress('text'));
+    assert.ok(error instanceof TypeError, error);
+  });
+
+  test('files of the original are read', async () => {
+    const golden = new URL('../../tests/data/golden/', import.meta.url);
+    const manifest = JSON.parse(await readFile(new URL('manifest.json', golden)));
+    let seen = 0;
+    for (const entry of manifest.synthetic) {
+      const bytes = await readFile(new URL(entry.file, golden));
+      const original = (await readFile(new URL(entry.original, golden))).subarray(0, entry.original_len);
+      assert.ok(isSame(await decompress(bytes), original), entry.file);
+      assert.ok(isSame(await collect(parts(bytes, 1000).pipeThrough(new ZipnnDecompressStream())), original), entry.file);
+      seen += 1;
+    }
+    assert.ok(seen > 30, `${seen} files`);
+  });
+
+  test('memory of the caller is used', async () => {
+    const into = new Uint8Array(source.length + 10);
+    const output = await decompress(file, { into });
+    assert.equal(output.buffer, into.buffer);
+    assert.ok(isSame(output, source));
+    assert.equal((await failure(decompress(file, { into: new Uint8Array(10) }))).code, 'OutputTooSmall');
+  });
+
+  test('damage is an error with a code and a place', async () => {
+    const damaged = bigFile.slice();
+    damaged[bigFile.length >> 1] ^= 1;
+    const error = await failure(decompress(damaged));
+    assert.ok(error instanceof ZipnnError);
+    assert.ok(DAMAGE.includes(error.code), error.code);
+    assert.equal(typeof error.place.frame, 'number');
+    assert.equal(typeof error.place.chunk, 'number');
+    assert.match(error.message, /^frame \d+, chunk \d+/);
+    assert.equal((await failure(decompress(new Uint8Array(100)))).code, 'BadMagic');
+    assert.equal((await failure(decompress(file.subarray(0, 1000)))).code, 'Truncated');
+    assert.equal((await failure(compress(source, { dtype: 'f64' }))).code, 'UnsupportedDType');
+  });
+
+  test('limits hold', async () => {
+    const limits = { decodedBytes: source.length - 1 };
+    assert.equal((await failure(decompress(file, { limits }))).code, 'LimitExceeded');
+    const small = { frameBytes: 1000 };
+    assert.equal((await failure(decompress(file, { limits: small }))).code, 'LimitExceeded');
+  });
+
+  test('it can be aborted, and tells how far it is', async () => {
+    const controller = new AbortController();
+    const progress = [];
+    const onProgress = (now) => progress.push(now);
+    await decompress(bigFile, { onProgress });
+    assert.equal(progress.at(-1).decoded, big.length);
+    assert.equal(progress.at(-1).read, bigFile.length);
+    const promise = decompress(bigFile, { signal: controller.signal });
+    controller.abort();
+    assert.equal((await failure(promise)).name, 'AbortError');
+  });
+});
+
+describe('streams', () => {
+  test('cuts make no difference', async () => {
+    for (const length of [100, 4097, 1 << 16, bigFile.length]) {
+      const decoded = await collect(parts(bigFile, length).pipeThrough(new ZipnnDecompressStream()));
+      assert.ok(isSame(decoded, big), `parts of ${length}`);
+      const encoded = await collect(parts(big, length).pipeThrough(new ZipnnCompressStream()));
+      assert.ok(isSame(encoded, bigFile), `parts of ${length}`);
+    }
+  });
+
+  test('a reader that takes its time keeps the writer waiting', async () => {
+    let taken = 0;
+    const counting = new TransformStream({
+      transform(part, controller) {
+        taken += part.length;
+        controller.enqueue(part);
+      },
+    });
+    const stream = parts(bigFile, 1 << 14).pipeThrough(counting).pipeThrough(new ZipnnDecompressStream());
+    const reader = stream.getReader();
+    await reader.read();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    // One frame has been taken, and what queues hold in front of it.
+    assert.ok(taken < bigFile.length / 2, `${taken} bytes`);
+    await reader.cancel();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.ok(taken < bigFile.length / 2, `${taken} bytes`);
+  });
+
+  test('a file that is cut short is an error', async () => {
+    for (const length of [0, 1, 31, 1000, bigFile.length - 1]) {
+      const cut = parts(bigFile.subarray(0, length), 5000);
+      const error = await failure(collect(cut.pipeThrough(new ZipnnDecompressStream())));
+      assert.equal(error.code, 'Truncated', `${length} bytes`);
+    }
+    const error = await failure(collect(parts(new TextEncoder().encode('<html>'), 3).pipeThrough(new ZipnnDecompressStream())));
+    assert.equal(error.code, 'BadMagic');
+  });
+
+  test('aborting ends both sides', async () => {
+    const controller = new AbortController();
+    const { readable, writable } = new ZipnnDecompressStream({ signal: controller.signal });
+    const writer = writable.getWriter();
+    const written = failure(writer.write(bigFile));
+    const reader = readable.getReader();
+    await reader.read();
+    controller.abort();
+    assert.equal((await failure(reader.read())).name, 'AbortError');
+    assert.equal((await written).name, 'AbortError');
+    assert.equal((await failure(writer.closed)).name, 'AbortError');
+  });
+
+  test('tensors come as soon as they are there', async () => {
+    let pushed = 0;
+    const counting = new TransformStream({
+      transform(part, controller) {
+        pushed += part.length;
+        controller.enqueue(part);
+      },
+    });
+    const names = [];
+    for await (const tensor of streamTensors(parts(bigFile, 1 << 14).pipeThrough(counting))) {
+      if (names.length === 0) assert.ok(pushed < bigFile.length / 2, `${pushed} bytes for the first`);
+      assert.ok(isSame(new Uint8Array(tensor.data.buffer), big.subarray(...tensor.range)));
+      names.push(tensor.name);
+    }
+    assert.equal(names.length, 12);
+    assert.equal(names[3], 'layer.3.weight');
+    const error = await failure((async () => {
+      for await (const _ of streamTensors(parts(await compress(new Uint8Array(100)), 10)));
+    })());
+    assert.ok(error instanceof ZipnnError, error);
+  });
+});
+
+describe('workers', () => {
+  let pool;
+  before(async () => {
+    pool = await createPool(2);
+  });
+  after(() => pool.free());
+
+  test('give the same', async () => {
+    assert.equal(pool.size, 2);
+    assert.ok(isSame(await decompress(bigFile, { pool }), big));
+    const stream = parts(bigFile, 9999).pipeThrough(new ZipnnDecompressStream({ pool }));
+    assert.ok(isSame(await collect(stream), big));
+    const two = await Promise.all([decompress(bigFile, { pool }), decompress(file, { pool })]);
+    assert.ok(isSame(two[0], big) && isSame(two[1], source));
+  });
+
+  test('find the same damage', async () => {
+    const damaged = bigFile.slice();
+    damaged[bigFile.length >> 1] ^= 1;
+    const [alone, pooled] = await Promise.all([failure(decompress(damaged)), failure(decompress(damaged, { pool }))]);
+    assert.deepEqual({ ...pooled, message: pooled.message }, { ...alone, message: alone.message });
+    assert.ok(isSame(await decompress(bigFile, { pool }), big));
+  });
+
+  test('can be let go of', async () => {
+    const other = await createPool(1);
+    const promise = decompress(bigFile, { pool: other });
+    other.free();
+    assert.equal((await failure(promise)).code, 'PoolFreed');
+  });
+});
+
+describe('archives', () => {
+  let server;
+  before(async () => {
+    server = await new TestServer({ '/big.znn': bigFile, '/small.znn': file }).listen();
+  });
+  after(() => server.close());
+
+  test('tensors are read by ranges', async () => {
+    const archive = await openArchive(`${server.url}/big.znn`);
+    assert.equal(server.sent('/big.znn').requests, 2, 'two small requests');
+    assert.ok(server.sent('/big.znn').bytes <= 32 << 10);
+    const tensors = await archive.tensors();
+    assert.deepEqual(tensors.map(({ name }) => name).slice(0, 2), ['layer.0.weight', 'layer.1.weight']);
+    const before = server.sent('/big.znn').bytes;
+    const tensor = await archive.readTensor('layer.7.weight');
+    assert.ok(tensor.data instanceof Uint16Array);
+    assert.deepEqual(tensor.shape, [8192, 64]);
+    assert.ok(isSame(new Uint8Array(tensor.data.buffer), big.subarray(...tensor.range)));
+    const read = server.sent('/big.znn').bytes - before;
+    assert.ok(read < bigFile.length / 6, `${read} of ${bigFile.length} bytes`);
+    assert.equal((await failure(archive.readTensor('nothing'))).code, 'NoSuchTensor');
+    archive.free();
+    assert.equal((await failure(archive.read(0, 1))).code, 'ArchiveFreed');
+  });
+
+  test('any source will do', async () => {
+    const ranges = { size: bigFile.length, read: async (start, end) => bigFile.subarray(start, end) };
+    for (const from of [bigFile, new Blob([bigFile]), ranges, `${server.url}/big.znn?whole`]) {
+      const archive = await openArchive(from);
+      const { data } = await archive.readTensor('layer.11.weight');
+      assert.ok(isSame(new Uint8Array(data.buffer), big.subarray(-(1 << 20))));
+      archive.free();
+    }
+  });
+
+  test('servers that fail say so', async () => {
+    assert.equal((await failure(openArchive(`${server.url}/nothing`))).code, 'HttpError');
+    const controller = new AbortController();
+    const promise = openArchive(`${server.url}/big.znn`, { signal: controller.signal });
+    controller.abort();
+    assert.equal((await failure(promise)).name, 'AbortError');
+  });
+
+  test('damage is found where it is', async () => {
+    const damaged = bigFile.slice();
+    damaged[bigFile.length >> 1] ^= 1;
+    const archive = await openArchive(damaged);
+    const errors = [];
+    for (const { name } of await archive.tensors()) {
+      await archive.readTensor(name).catch((error) => errors.push(error));
+    }
+    assert.ok(errors.length >= 1 && errors.length <= 2, `${errors.length} errors`);
+    assert.ok(DAMAGE.includes(errors[0].code), errors[0].code);
+    archive.free();
+  });
+});
+
+describe('numbers', () => {
+  test('small ones widen exactly', () => {
+    const { bf16ToF32, f16ToF32, f8e4m3ToF32, f8e5m2ToF32 } = everything;
+    assert.deepEqual([...bf16ToF32([0x3f80, 0xc000, 0x7f80, 0])], [1, -2, Infinity, 0]);
+    assert.deepEqual([...f16ToF32([0x3c00, 0xc000, 0x7c00, 0xfc00, 0x0001, 0x03ff, 0x7bff])],
+      [1, -2, Infinity, -Infinity, 2 ** -24, 1023 * 2 ** -24, 65504]);
+    assert.ok(Number.isNaN(f16ToF32([0x7e01])[0]));
+    assert.ok(Object.is(f16ToF32([0x8000])[0], -0));
+    assert.deepEqual([...f8e5m2ToF32([0x3c, 0x7b, 0x01, 0x7c])], [1, 57344, 2 ** -16, Infinity]);
+    assert.deepEqual([...f8e4m3ToF32([0x38, 0x7e, 0x01, 0xb8])], [1, 448, 2 ** -9, -1]);
+    assert.ok(Number.isNaN(f8e4m3ToF32([0x7f])[0]));
+  });
+
+  test('both builds of the module are the same to callers', async () => {
+    const dist = new URL('../dist/', import.meta.url);
+    const bindings = await import('../dist/full/zipnn.js?plain');
+    bindings.initSync({ module: await readFile(new URL('full/zipnn.plain.wasm', dist)) });
+    const decoder = new bindings.Decoder(Infinity, Infinity, true, false, 0);
+    let decoded = 0;
+    for (let at = 0; at < file.length; ) {
+      at += decoder.push(file.subarray(at));
+      for (let length; (length = decoder.nextChunk()) > 0; ) decoded += length;
+    }
+    decoder.end();
+    assert.equal(decoded, source.length);
+    assert.deepEqual((await readdir(new URL('full/', dist))).sort(), ['zipnn.js', 'zipnn.plain.wasm', 'zipnn.simd.wasm']);
+  });
+});

@@ -1,0 +1,48 @@
+// Weights to test with.
+
+import { readFile } from 'node:fs/promises';
+
+/** Real weights: 1.2 MB of bfloat16. */
+export const weights = async () =>
+  new Uint8Array(await readFile(new URL('../../tests/data/minilm-slice.bf16.safetensors', import.meta.url)));
+
+/** A safetensors file of so many tensors, with the real weights over and over. */
+export function model(source, tensors, tensorLength) {
+  const header = {};
+  for (let i = 0; i < tensors; i++) {
+    header[`layer.${i}.weight`] = {
+      dtype: 'BF16',
+      shape: [tensorLength / 2 / 64, 64],
+      data_offsets: [i * tensorLength, (i + 1) * tensorLength],
+    };
+  }
+  let json = JSON.stringify(header);
+  json += ' '.repeat((8 - (json.length % 8)) % 8);
+  const file = new Uint8Array(8 + json.length + tensors * tensorLength);
+  new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
+  file.set(new TextEncoder().encode(json), 8);
+  // The numbers begin behind the header of the source, whose first tensors are matrices.
+  const data = source.subarray(8192, 8192 + (1 << 20));
+  for (let at = 8 + json.length; at < file.length; at += data.length) {
+    file.set(data.subarray(0, Math.min(data.length, file.length - at)), at);
+  }
+  return file;
+}
+
+/** The same bytes in parts of these lengths. */
+export function parts(bytes, length) {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.subarray(at, at + length));
+      at += length;
+    },
+  });
+}
+
+export async function collect(stream) {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}

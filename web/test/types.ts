@@ -1,0 +1,24 @@
+// Uses every type of the package; `tsc` says whether they fit one another and the browser's.
+
+import { ZipnnError, compress, createPool, openArchive, streamTensors, toFloat32, ZipnnCompressStream, ZipnnDecompressStream } from 'zipnn';
+import { decompress, init, type Tensor } from 'zipnn/decode';
+
+export async function use(url: string): Promise<Float32Array> {
+  await init();
+  using pool = await createPool();
+  const response = await fetch(url);
+  const stream = response.body!.pipeThrough(new ZipnnDecompressStream({ pool, onProgress: ({ read }) => console.log(read) }));
+  const bytes: Uint8Array = new Uint8Array(await new Response(stream).arrayBuffer());
+  const packed = await compress(bytes, { dtype: 'bf16' });
+  await decompress(packed.buffer, { into: bytes, limits: { decodedBytes: 1e9 } });
+  new Response(new Blob([packed]).stream().pipeThrough(new ZipnnCompressStream()));
+  using archive = await openArchive(url, { signal: AbortSignal.timeout(1000) });
+  try {
+    const { data, dtype }: Tensor = await archive.readTensor('a');
+    return toFloat32({ data, dtype });
+  } catch (error) {
+    if (error instanceof ZipnnError && error.code === 'NoSuchTensor') console.log(error.place.frame);
+  }
+  for await (const tensor of streamTensors(response)) return toFloat32(tensor);
+  throw new Error('no tensors');
+}

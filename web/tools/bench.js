@@ -1,0 +1,49 @@
+// Measures decompressing in Chromium and by the program, in one run: `node tools/bench.js [FILE]`.
+// FILE is a safetensors file of bfloat16; the tests' weights if there is none.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+import { demoFiles } from '../demo/serve.js';
+import { TestServer } from './server.js';
+import { launchOptions } from './chromium.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const path = process.argv[2];
+
+/** What the program measures: megabytes a second, on one thread, with memory that is used again. */
+function native(file) {
+  const program = join(repository, 'target/release/zipnn');
+  const text = execFileSync(program, ['bench', '--threads', '1', file], { encoding: 'utf8' });
+  console.log(text.trim());
+}
+
+const server = await new TestServer(await demoFiles(path)).listen();
+const folder = await mkdtemp(join(tmpdir(), 'zipnn-bench-'));
+try {
+  const weights = await readFile(path ?? join(repository, 'tests/data/minilm-slice.bf16.safetensors'));
+  const file = join(folder, 'weights.safetensors');
+  await writeFile(file, weights);
+  console.log(`${weights.length} bytes; ${cpus()[0].model}`);
+  native(file);
+  const browser = await chromium.launch(launchOptions);
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}/demo/bench.html`);
+    await page.waitForFunction('globalThis.measure');
+    const results = await page.evaluate('measure()');
+    for (const { name, ratio, speed } of results) {
+      console.log(`${name}: ${(ratio * 100).toFixed(1)} %, ${(speed / 1e6).toFixed(0)} MB/s`);
+    }
+  } finally {
+    await browser.close();
+  }
+  native(file);
+} finally {
+  await rm(folder, { recursive: true });
+  await server.close();
+}

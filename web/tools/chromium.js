@@ -1,0 +1,12 @@
+// How the browser is started: Debian's Chromium, or the one that CHROMIUM names.
+
+export const launchOptions = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    // Containers have no sandbox for it, little shared memory, and no GPU.
+    '--no-sandbox',
+    '--disable-dev-shm-usage',
+    '--disable-gpu',
+    '--disable-background-networking',
+  ],
+};

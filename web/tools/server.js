@@ -1,0 +1,123 @@
+// A server for the demo, for measuring and for tests: files with and without ranges, as slowly as asked,
+// and a record of what has been requested.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { readFile, stat } from 'node:fs/promises';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
+};
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** `files` maps paths to bytes, or to functions that give parts. */
+export class TestServer {
+  requests = [];
+  #server;
+
+  constructor(files = {}) {
+    this.files = new Map(Object.entries(files));
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error) => {
+        if (!response.headersSent) response.writeHead(500);
+        response.end(String(error));
+      });
+    });
+  }
+
+  async listen(port = 0) {
+    await new Promise((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${this.#server.address().port}`;
+    return this;
+  }
+
+  close() {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** What has been sent of a file, in bytes, and by how many requests. */
+  sent(path) {
+    const requests = this.requests.filter((request) => request.path === path);
+    return {
+      requests: requests.length,
+      bytes: requests.reduce((sum, { bytes }) => sum + bytes, 0),
+      ranges: requests.map(({ range }) => range),
+    };
+  }
+
+  async #answer(request, response) {
+    const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+    const path = decodeURIComponent(pathname).replace(/\/$/, '/index.html');
+    const file = this.files.get(path) ?? (await onDisk(path));
+    const headers = {
+      'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
+      'Cache-Control': 'no-store',
+    };
+    if (file === undefined) {
+      response.writeHead(404).end('Not found');
+      return;
+    }
+    const record = { path, range: undefined, bytes: 0 };
+    this.requests.push(record);
+    if (typeof file === 'function') {
+      response.writeHead(200, headers);
+      await send(response, file(), record);
+      return;
+    }
+    const range = searchParams.has('whole') ? null : /^bytes=(\d+)-(\d+)$/.exec(request.headers.range);
+    const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]) + 1, file.length)] : [0, file.length];
+    headers['Content-Length'] = end - start;
+    if (range) {
+      record.range = [start, end];
+      headers['Content-Range'] = `bytes ${start}-${end - 1}/${file.length}`;
+    }
+    response.writeHead(range ? 206 : 200, headers);
+    const rate = Number(searchParams.get('rate')) || Infinity;
+    await send(response, slowly(file.subarray(start, end), rate), record);
+  }
+}
+
+/** Parts of bytes, so many bytes a second. */
+async function* slowly(bytes, rate) {
+  const length = Number.isFinite(rate) ? Math.ceil(rate / 50) : 1 << 18;
+  for (let at = 0; at < bytes.length; at += length) {
+    yield bytes.subarray(at, at + length);
+    if (Number.isFinite(rate)) await sleep(20);
+  }
+}
+
+async function send(response, parts, record) {
+  for await (const part of parts) {
+    if (response.destroyed) return;
+    record.bytes += part.length;
+    if (!response.write(part)) await drained(response);
+  }
+  response.end();
+}
+
+/** Waits until there is room again, or nobody listens any more. */
+async function drained(response) {
+  const race = new AbortController();
+  const heard = (event) => once(response, event, { signal: race.signal }).catch(() => {});
+  await Promise.race([heard('drain'), heard('close')]);
+  race.abort();
+}
+
+async function onDisk(path) {
+  const file = join(ROOT, normalize(path));
+  if (!file.startsWith(ROOT)) return undefined;
+  try {
+    return (await stat(file)).isFile() ? await readFile(file) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,17 @@
+// How much there is to download; fails where it has become too much.
+
+import { readFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+
+const KIB = 1024;
+/** Most bytes of each build, compressed with gzip. */
+const LIMITS = { decode: 64 * KIB, full: 128 * KIB };
+
+for (const [build, limit] of Object.entries(LIMITS)) {
+  for (const variant of ['simd', 'plain']) {
+    const bytes = await readFile(new URL(`../dist/${build}/zipnn.${variant}.wasm`, import.meta.url));
+    const size = gzipSync(bytes, { level: 9 }).length;
+    console.log(`${build}, ${variant}: ${(size / KIB).toFixed(1)} KiB gzipped, of ${limit / KIB} at most`);
+    if (size > limit) process.exitCode = 1;
+  }
+}
