@@ -125,7 +125,10 @@ fn decode_frames(
     let mut scratch = DecodeScratch::new();
     for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
-        if let Some(expected) = frame.annex().base() {
+        // Where another says so too, the base is not read once more: there may be many.
+        if number == 0
+            && let Some(expected) = frame.annex().base()
+        {
             check_base(expected, BaseId::of(whole))?;
         }
         let mut scratch = scratch.with_len(frame.scratch_len())?;

@@ -23,19 +23,15 @@ struct Part {
     is_sealed: bool,
     /// Whether its footer has been seen.
     is_complete: bool,
-    /// Whether its frames have checksums, and those of them that hold data checksums of chunks.
-    kinds: Option<Kinds>,
+    /// Whether its frames have checksums, once there is one.
+    frame_checksums: Option<bool>,
+    /// Whether those that hold data have checksums of chunks, once there is one.
+    checksums: Option<bool>,
     frames: u64,
     stored_len: u64,
     decoded_len: u64,
     /// What the index has to hold, boiled down.
     index: Chain,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kinds {
-    frame_checksum: bool,
-    checksums: bool,
 }
 
 /// A checksum of the entries of an index, which takes them one by one.
@@ -134,18 +130,10 @@ impl Part {
         if !self.is_sealed {
             return Ok(());
         }
-        let mut kinds = Kinds {
-            frame_checksum: annex.frame_checksum().is_some(),
-            checksums: annex.has_checksums(),
-        };
-        let Some(expected) = self.kinds.filter(|_| self.frames > 0) else {
-            self.kinds = Some(kinds);
-            return Ok(());
-        };
-        if decoded_len == 0 {
-            kinds.checksums = expected.checksums;
-        }
-        if kinds == expected { Ok(()) } else { Err(DecodeErrorKind::ChecksumMissing) }
+        let (of_frame, of_chunks) = (annex.frame_checksum().is_some(), annex.has_checksums());
+        let is_alike = *self.frame_checksums.get_or_insert(of_frame) == of_frame
+            && (decoded_len == 0 || *self.checksums.get_or_insert(of_chunks) == of_chunks);
+        if is_alike { Ok(()) } else { Err(DecodeErrorKind::ChecksumMissing) }
     }
 
     /// Whether an index tells of exactly the frames so far, and has this checksum.

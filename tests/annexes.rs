@@ -211,6 +211,19 @@ fn checksums_cannot_get_lost() {
     }
 }
 
+/// A frame without data has no chunks, and so no checksums of them, be it the first.
+#[test]
+fn frames_without_data_may_stand_anywhere() {
+    let data = data::weights(DType::BF16, 600, 9);
+    let with = options(DType::BF16);
+    for parts in [
+        [(&data[..0], with), (&data[..200], with), (&data[200..], with)],
+        [(&data[..200], with), (&data[..0], with), (&data[200..], with)],
+    ] {
+        assert_eq!(faults(&file_of(&parts, |_| ()), &data), [None; 4]);
+    }
+}
+
 #[test]
 fn the_original_layout_is_what_remains_without_verifying() {
     let (mut file, data) = sealed(DType::BF16);
@@ -265,6 +278,31 @@ fn a_wrong_base_is_refused_before_anything_is_decoded() {
 }
 
 /// A difference whose base is not named is still guarded by the checksums of what comes out.
+/// Only the first frame says which base the file needs: or a file of many frames that all say so
+/// would have the base read for each.
+#[test]
+fn the_base_is_checked_once() {
+    let data = data::weights(DType::BF16, LEN, 3);
+    let base = data::weights(DType::BF16, LEN, 4);
+    let mut scratch = EncodeScratch::new();
+    let mut frame = |range: std::ops::Range<usize>, base_id| {
+        let options = options(DType::BF16).index(false).base(base_id);
+        let mut frame = vec![0; zipnn::compress_bound(range.len(), &options)];
+        let (src, mut part) = (&data[range.clone()], base[range].to_vec());
+        let first = FramePosition::FIRST;
+        let len =
+            delta::compress_frame_into(src, &mut part, &mut frame, &options, first, &mut scratch);
+        frame.truncate(len.unwrap());
+        frame
+    };
+    let file = [frame(0..0, BaseId::of(&base)), frame(0..LEN, BaseId::of(b"another"))].concat();
+    assert!(delta::decompress(&file, &base, &Limits::default()).unwrap() == data);
+    let mut decoded = Vec::new();
+    let mut decoder = DeltaDecoder::new(&file[..], Cursor::new(&base), Limits::default()).unwrap();
+    decoder.read_to_end(&mut decoded).unwrap();
+    assert!(decoded == data);
+}
+
 #[test]
 fn chunks_of_a_difference_are_checked_as_data() {
     let base = data::weights(DType::BF16, LEN, 1);

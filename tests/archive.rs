@@ -273,3 +273,38 @@ fn parts_keep_what_they_have() {
     assert_eq!((part.frame(), part.decoded_range()), (0, 100..200));
     assert!(part.decode_into(&mut decoded[1..], &mut DecodeScratch::new()).is_err());
 }
+
+/// The last chunk of a frame may have fewer bytes than there are planes: of some planes, then,
+/// nothing is stored.
+#[test]
+fn chunks_shorter_than_an_element() {
+    for dtype in [DType::F32, DType::BF16] {
+        let data = data::noise((1 << 18) + 1, 5);
+        for sealed in [false, true] {
+            let options = Options::new(dtype).checksums(sealed).index(sealed);
+            let file = encode(&data, options);
+            let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+            let mut last = [0];
+            archive.read_into(data.len() as u64 - 1, &mut last).unwrap();
+            assert_eq!(last[0], data[data.len() - 1]);
+        }
+    }
+}
+
+/// However much is damaged, nothing is read again and again.
+#[test]
+fn much_damage_takes_no_longer() {
+    let data = data::noise(1 << 18, 6);
+    let options = Options::new(DType::BF16).chunk_log2(10).checksums(true).index(true);
+    let mut file = encode(&data, options);
+    let first_payload = file.len() - data.len();
+    for at in (first_payload..data.len()).step_by(256) {
+        file[at] ^= 1;
+    }
+    let count = Rc::new(Cell::new(0));
+    let source = Counting(Cursor::new(&file), Rc::clone(&count));
+    let mut archive = Archive::open(source, Limits::default()).unwrap();
+    let damage = archive.damage().unwrap();
+    assert!(damage.len() > 200, "{}", damage.len());
+    assert!(count.get() < 3 * file.len() as u64, "{} of {}", count.get(), file.len());
+}

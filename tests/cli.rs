@@ -2,6 +2,8 @@
 
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/tensors.rs"]
+mod tensors;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -11,32 +13,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use program::{Place, text};
 use serde_json::Value;
+use tensors::weights;
 use zipnn::{DType, Options};
 
 /// Types as the command line names them.
 const DTYPES: [&str; 6] = ["bf16", "f16", "f32", "f8e4m3", "f8e5m2", "bytes"];
 
-/// Numbers spread like the weights of a layer.
-fn weights(count: usize, mut seed: u64) -> impl Iterator<Item = f32> {
-    (0..count).map(move |_| {
-        let mut sum = 0.0;
-        for _ in 0..6 {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            sum += (seed >> 40) as f32 / (1_u64 << 24) as f32;
-        }
-        (sum - 3.0) * 0.05
-    })
-}
-
 /// Weights as bytes of the type with this name.
 fn sample(dtype: &str, count: usize) -> Vec<u8> {
     let weights = weights(count, 7);
     match dtype {
-        "bf16" => weights.flat_map(|weight| half::bf16::from_f32(weight).to_le_bytes()).collect(),
-        "f16" => weights.flat_map(|weight| half::f16::from_f32(weight).to_le_bytes()).collect(),
-        "f32" => weights.flat_map(f32::to_le_bytes).collect(),
+        "bf16" => tensors::bf16(weights),
+        "f16" => tensors::f16(weights),
+        "f32" => tensors::f32(weights),
         _ => weights.map(|weight| half::f16::from_f32(weight).to_le_bytes()[1]).collect(),
     }
 }
@@ -67,10 +56,10 @@ fn every_type_comes_back() {
             // Checksums and index take 272 bytes of a file with one frame.
             let compressed = place.read("model.znn").len();
             assert!(len < 1000 || compressed < len * 95 / 100 + 272, "{dtype}");
-            fs::remove_file(place.path("model")).unwrap();
+            place.remove("model");
             place.succeeds(&["decompress", "model.znn"]);
             assert_eq!(place.read("model"), data, "{dtype}, {len} bytes");
-            fs::remove_file(place.path("model.znn")).unwrap();
+            place.remove("model.znn");
         }
     }
 }
@@ -86,8 +75,8 @@ fn several_frames_and_threads() {
         files.push(place.read("model.znn"));
         place.succeeds(&["decompress", "model.znn", "-o", "again", "--threads", threads]);
         assert!(place.read("again") == data);
-        fs::remove_file(place.path("again")).unwrap();
-        fs::remove_file(place.path("model.znn")).unwrap();
+        place.remove("again");
+        place.remove("model.znn");
     }
     assert!(files[0] == files[1] && files[1] == files[2], "threads must not change the bytes");
     assert_eq!(zipnn::decompress(&files[0], &Default::default()).unwrap(), data);
@@ -459,8 +448,8 @@ fn truncated_files_leave_nothing_behind() {
     let data = sample("bf16", 3_000_000);
     place.write("model", &data).succeeds(&["compress", "model", "-o", "whole.znn"]);
     let streaming = place.read("whole.znn");
-    fs::remove_file(place.path("whole.znn")).unwrap();
-    fs::remove_file(place.path("model")).unwrap();
+    place.remove("whole.znn");
+    place.remove("model");
     let single = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
     let ends: Vec<usize> = zipnn::Frames::new(&streaming)
         .scan(0, |end, frame| {
@@ -522,8 +511,8 @@ fn damage_is_found_by_verify() {
     let data = place.read("model");
     place.succeeds(&["decompress", "model.znn", "-o", "x", "--no-verify"]);
     assert!(place.read("x") == data);
-    fs::remove_file(place.path("x")).unwrap();
-    fs::remove_file(place.path("model")).unwrap();
+    place.remove("x");
+    place.remove("model");
     place.fails(1, &["decompress", "model.znn"]);
     assert_eq!(place.names(), ["model.znn"]);
 }

@@ -4,93 +4,25 @@
 
 #[path = "common/data.rs"]
 mod data;
+#[path = "common/program.rs"]
+mod program;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use program::{Place, text};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use zipnn::DType;
 
-/// A directory of our own, and the program run in it.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes a file, with the directories above it.
-    fn write(&self, name: &str, bytes: &[u8]) -> &Self {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-        self
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn remove(&self, name: &str) {
-        fs::remove_file(self.path(name)).unwrap();
-    }
-
-    fn exists(&self, name: &str) -> bool {
-        fs::symlink_metadata(self.path(name)).is_ok()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
-        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
-        for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
-            command.env_remove(variable);
-        }
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// What it says on standard output, and nothing else.
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr), "");
-        text(&output.stdout)
-    }
-
-    /// What it says on standard error when it fails with this status.
-    #[track_caller]
-    fn fails(&self, status: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let message = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
-        message
-    }
-
-    /// Everything in the directory: contents, targets of links, and permissions.
-    fn tree(&self) -> BTreeMap<String, Entry> {
-        let mut tree = BTreeMap::new();
-        add_to_tree(self.0.path(), "", &mut tree);
-        tree
-    }
-
-    /// The paths of everything but directories.
-    fn names(&self) -> Vec<String> {
-        let is_listed = |(name, entry)| (entry != Entry::Directory).then_some(name);
-        self.tree().into_iter().filter_map(is_listed).collect()
-    }
+/// Everything in the directory: contents, targets of links, and permissions.
+fn tree(place: &Place) -> BTreeMap<String, Entry> {
+    let mut tree = BTreeMap::new();
+    add_to_tree(&place.path(""), "", &mut tree);
+    tree
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +62,6 @@ fn mode(_path: &Path) -> u32 {
     0
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
 /// A `.safetensors` file of one tensor, of about `len` bytes.
 fn model(len: usize, seed: u64) -> Vec<u8> {
     let data = data::weights(DType::BF16, len & !1, seed);
@@ -169,7 +97,7 @@ fn a_directory_and_back() {
         .write("models/.hidden/d.bin", b"hidden")
         .write("models/.e.bin", b"hidden");
     set_time(&place.path("models/a.safetensors"), 1_000_000_000);
-    let before = place.tree();
+    let before = tree(&place);
 
     let said = place.succeeds(&["compress", "models", "--rm"]);
     assert!(said.starts_with("models: 3 files compressed; 500 kB -> "), "{said}");
@@ -192,7 +120,7 @@ fn a_directory_and_back() {
 
     let said = place.succeeds(&["decompress", "models", "--rm"]);
     assert!(said.starts_with("models: 3 files decompressed; "), "{said}");
-    assert_eq!(place.tree(), before);
+    assert_eq!(tree(&place), before);
     assert_eq!(place.succeeds(&["compress", "models", "--quiet"]), "");
 }
 
@@ -256,7 +184,7 @@ fn links_are_not_followed() {
 fn results_elsewhere() {
     let place = Place::new();
     place.write("m/a.bin", &[1; 1000]).write("m/deep/a.bin", &[2; 1000]);
-    let before = place.tree();
+    let before = tree(&place);
     let message = place.fails(2, &["compress", "m", "-o", "results"]);
     assert!(message.contains("a directory that exists"), "{message}");
     assert!(place.fails(2, &["compress", "m", "-o", "-"]).contains("a directory that exists"));
@@ -266,7 +194,7 @@ fn results_elsewhere() {
     assert!(place.exists("results/a.bin.znn") && place.exists("results/deep/a.bin.znn"));
     place.succeeds(&["decompress", "results", "-o", "again", "--rm"]);
     assert_eq!(place.names(), ["again/a.bin", "again/deep/a.bin", "m/a.bin", "m/deep/a.bin"]);
-    assert_eq!(place.tree()["again/deep/a.bin"], before["m/deep/a.bin"]);
+    assert_eq!(tree(&place)["again/deep/a.bin"], before["m/deep/a.bin"]);
 }
 
 #[test]
@@ -540,7 +468,7 @@ fn survives_kills(place: &Place, compress: &[&str], decompress: &[&str], files: 
 
 /// Everything but times, which a rewritten index does not keep.
 fn contents(place: &Place) -> BTreeMap<String, Entry> {
-    let mut tree = place.tree();
+    let mut tree = tree(&place);
     for entry in tree.values_mut() {
         if let Entry::File(_, _, time) = entry {
             *time = SystemTime::UNIX_EPOCH;
@@ -673,9 +601,9 @@ mod hub {
         assert!(said.starts_with("org/name: 5 files compressed; "), "{said}");
         assert_compressed(&place);
         assert_eq!(mode(&place.path(&blob("second.znn"))), 0o444);
-        let compressed = place.tree();
+        let compressed = tree(&place);
         assert_eq!(place.succeeds(&COMPRESS), "org/name: 0 files compressed\n");
-        assert!(place.tree() == compressed);
+        assert!(tree(&place) == compressed);
         let said = place.succeeds(&DECOMPRESS);
         assert!(said.starts_with("org/name: 5 files decompressed; "), "{said}");
         assert_eq!(contents(&place), before);
@@ -863,11 +791,11 @@ mod hub {
     fn what_is_there_and_wrong_costs_nothing() {
         let place = cached_model();
         place.write(&blob("first.znn"), b"garbage");
-        let before = place.tree();
+        let before = tree(&place);
         let message = place.fails(1, &COMPRESS);
         assert!(message.contains("first.znn: exists already, and is not what"), "{message}");
         for name in [blob("first"), entry(OLD, SHARDS[0]), entry(NEW, SHARDS[0])] {
-            assert_eq!(place.tree()[&name], before[&name]);
+            assert_eq!(tree(&place)[&name], before[&name]);
         }
         assert!(place.exists(&blob("second.znn")), "the others have been done");
         let index = place.read(&entry(NEW, INDEX));
@@ -898,9 +826,9 @@ mod hub {
         let place = cached_model();
         let repository = File::open(place.path(REPOSITORY)).unwrap();
         repository.lock().unwrap();
-        let before = place.tree();
+        let before = tree(&place);
         assert!(place.fails(1, &COMPRESS).contains("another run is at work"));
-        assert!(place.tree() == before);
+        assert!(tree(&place) == before);
         drop(repository);
         // The library's lock on one blob.
         place.write("cache/.locks/models--org--name/first.lock", b"");

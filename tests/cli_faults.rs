@@ -72,7 +72,7 @@ fn killed_at_any_moment() {
     let time = time_of(|| drop(place.succeeds(&compress)));
     let file = place.read("model.znn");
     place.write("kept.znn", &file);
-    fs::remove_file(place.path("model.znn")).unwrap();
+    place.remove("model.znn");
 
     let mut random = Random(5);
     let mut ended_early = 0;

@@ -5,15 +5,13 @@
 mod data;
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/tensors.rs"]
+mod tensors;
 
 use data::{Random, noise, weights};
 use program::{Place, text};
+use tensors::file;
 use zipnn::DType;
-
-/// A `.safetensors` file with this header.
-fn with_header(json: &str, data: &[u8]) -> Vec<u8> {
-    [&(json.len() as u64).to_le_bytes(), json.as_bytes(), data].concat()
-}
 
 /// Norms in between matrices, and a tensor of more than a frame.
 fn model() -> Vec<u8> {
@@ -33,7 +31,7 @@ fn model() -> Vec<u8> {
             r#""{number}":{{"dtype":"{dtype}","shape":[{count}],"data_offsets":[{start},{end}]}}"#
         ));
     }
-    with_header(&format!("{{{}}}", members.join(",")), &bytes)
+    file(&format!("{{{}}}", members.join(",")), &bytes)
 }
 
 fn comes_back(place: &Place, data: &[u8]) -> Vec<u8> {
@@ -74,14 +72,14 @@ fn headers_that_are_wrong_do_no_harm() {
         model[..model.len() - 70_001].to_vec(),
         [&model[..], &data].concat(),
         model.repeat(2),
-        with_header("{}", &data),
-        with_header("", &data),
-        with_header("{", &data),
-        with_header(&"{\"a\":".repeat(10_000), &data),
-        with_header(&tensor("BF16", "150000", "0,299999"), &data),
-        with_header(&tensor("BF16", "150000", "1,300001"), &data),
-        with_header(&tensor("BF16", "18446744073709551615,2", "0,300000"), &data),
-        with_header(&tensor("X", "1", "0,18446744073709551000"), &data),
+        file("{}", &data),
+        file("", &data),
+        file("{", &data),
+        file(&"{\"a\":".repeat(10_000), &data),
+        file(&tensor("BF16", "150000", "0,299999"), &data),
+        file(&tensor("BF16", "150000", "1,300001"), &data),
+        file(&tensor("BF16", "18446744073709551615,2", "0,300000"), &data),
+        file(&tensor("X", "1", "0,18446744073709551000"), &data),
         [&u64::MAX.to_le_bytes()[..], b"{}", &data].concat(),
         [&99_999_999_u64.to_le_bytes()[..], b"{}", &data].concat(),
         [&0_u64.to_le_bytes()[..], b"{}", &data].concat(),

@@ -5,8 +5,6 @@ mod data;
 #[path = "common/program.rs"]
 mod program;
 
-use std::fs;
-
 use program::Place;
 use serde_json::{Value, json};
 use zipnn::DType;
@@ -133,7 +131,7 @@ fn a_wrong_base_is_refused_before_anything_is_written() {
     wrong[99_999] ^= 1;
     place.write("base", &base).write("tuned", &tuned).write("wrong", &wrong);
     place.succeeds(&["compress", "tuned", "--delta", "base"]);
-    fs::remove_file(place.path("tuned")).unwrap();
+    place.remove("tuned");
     let message = place.fails(1, &["decompress", "tuned.znn", "--delta", "wrong", "-o", "-"]);
     assert!(message.contains("base is not the one") && message.contains("--delta"), "{message}");
     assert!(place.run(&["decompress", "tuned.znn", "--delta", "wrong", "-o", "-"]).stdout == b"");

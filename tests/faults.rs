@@ -127,3 +127,41 @@ fn nothing_just_now_is_not_the_end() {
         }
     }
 }
+
+/// Refuses what it gets once, and takes all else.
+struct FailsOnce {
+    taken: Vec<u8>,
+    calls: usize,
+    fails_at: usize,
+}
+
+impl Write for FailsOnce {
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        self.calls += 1;
+        if self.calls == self.fails_at {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.taken.extend_from_slice(input);
+        Ok(input.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A frame that is lost stays lost: no index makes a file of the rest.
+#[test]
+fn nothing_is_finished_after_a_failure() {
+    let data = data::weights(DType::BF16, 3000, 1);
+    for index in [false, true] {
+        for fails_at in 1..=3 {
+            let inner = FailsOnce { taken: Vec::new(), calls: 0, fails_at };
+            let options = options(DType::BF16, true).index(index);
+            let mut encoder = Encoder::new(inner, options).unwrap();
+            assert!(encoder.write_all(&data).is_err());
+            let error = encoder.finish().err().expect("a frame is missing");
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "index: {index}");
+        }
+    }
+}

@@ -1,74 +1,15 @@
 //! Compressing inside safetensors files, and repairing them, as users of the program do it.
 
+#[path = "common/program.rs"]
+mod program;
 #[path = "common/tensors.rs"]
 mod tensors;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
-use tempfile::TempDir;
+use program::{Place, text};
 use tensors::*;
-
-/// A directory of our own, and the program run in it.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn run(&self, arguments: &[&str], input: Option<&str>) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
-        command.current_dir(self.0.path()).args(arguments);
-        match input {
-            Some(name) => command.stdin(fs::File::open(self.path(name)).unwrap()),
-            None => command.stdin(Stdio::null()),
-        };
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments, None);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr), "");
-        text(&output.stdout)
-    }
-
-    /// What it says, on either way out, when it ends with this status.
-    #[track_caller]
-    fn ends(&self, status: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments, None);
-        let said = text(&output.stdout) + &text(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
-        said
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 fn model() -> Vec<u8> {
     include_bytes!("data/minilm-slice.bf16.safetensors").to_vec()
@@ -91,7 +32,7 @@ fn there_and_back() {
     assert!(
         place.succeeds(&["verify", "model.znn.safetensors"]).contains("all checksums are right")
     );
-    fs::remove_file(place.path("model.safetensors")).unwrap();
+    place.remove("model.safetensors");
     place.succeeds(&["decompress", "model.znn.safetensors"]);
     assert!(place.read("model.safetensors") == model());
 }
@@ -118,7 +59,7 @@ fn tensors_one_by_one() {
         place.succeeds(&["cat", "model.znn.safetensors", name, "--rows", &rows, "-o", "t", "-f"]);
         assert!(place.read("t") == bytes[bytes.len() / shape[0] as usize * half as usize..]);
     }
-    let message = place.ends(1, &["cat", "model.znn.safetensors", "nobody"]);
+    let message = place.fails(1, &["cat", "model.znn.safetensors", "nobody"]);
     assert!(message.contains("zipnn ls"), "{message}");
 }
 
@@ -149,10 +90,10 @@ fn sources_are_removed_once_the_result_is_proven() {
 fn pipes_and_directories() {
     let place = Place::new();
     place.write("model.safetensors", &model());
-    let output = place.run(&["compress", "--inside-safetensors", "-"], Some("model.safetensors"));
+    let output = place.run_with_input(&["compress", "--inside-safetensors", "-"], &model());
     assert!(output.status.success(), "{}", text(&output.stderr));
     place.write("model.znn.safetensors", &output.stdout);
-    let output = place.run(&["decompress", "-"], Some("model.znn.safetensors"));
+    let output = place.run_with_input(&["decompress", "-"], &output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(output.stdout == model());
     fs::create_dir(place.path("out")).unwrap();
@@ -165,7 +106,7 @@ fn it_is_the_content_that_counts() {
     let place = Place::new();
     place.write("model.safetensors", &model());
     place.succeeds(&["compress", "--inside-safetensors", "model.safetensors", "-o", "model.bin"]);
-    let message = place.ends(1, &["decompress", "model.bin"]);
+    let message = place.fails(1, &["decompress", "model.bin"]);
     assert!(message.contains("--output"), "{message}");
     place.succeeds(&["decompress", "model.bin", "-o", "model"]);
     assert!(place.read("model") == model());
@@ -173,7 +114,7 @@ fn it_is_the_content_that_counts() {
     place.succeeds(&["compress", "model", "-o", "x.znn.safetensors"]);
     place.succeeds(&["decompress", "x.znn.safetensors", "-o", "y"]);
     assert!(place.read("y") == model());
-    let message = place.ends(1, &["decompress", "model.safetensors", "-o", "z"]);
+    let message = place.fails(1, &["decompress", "model.safetensors", "-o", "z"]);
     assert!(message.contains("no tensor in it is compressed"), "{message}");
 }
 
@@ -185,19 +126,19 @@ fn what_makes_no_sense_is_refused() {
     place.write("lost.safetensors", &damaged("no-metadata.znn.safetensors"));
     place.write("listed.safetensors", &damaged("small-tensors.znn.safetensors"));
     let inside = "--inside-safetensors";
-    place.ends(2, &["compress", inside, "--delta", "weights.bin", "model.safetensors"]);
-    place.ends(2, &["compress", inside, "--dtype", "bf16", "model.safetensors"]);
-    place.ends(1, &["compress", inside, "weights.bin"]);
-    let message = place.ends(1, &["compress", inside, "weights.bin", "-o", "x"]);
+    place.fails(2, &["compress", inside, "--delta", "weights.bin", "model.safetensors"]);
+    place.fails(2, &["compress", inside, "--dtype", "bf16", "model.safetensors"]);
+    place.fails(1, &["compress", inside, "weights.bin"]);
+    let message = place.fails(1, &["compress", inside, "weights.bin", "-o", "x"]);
     assert!(message.contains("no .safetensors file"), "{message}");
-    let message = place.ends(1, &["compress", inside, "lost.safetensors"]);
+    let message = place.fails(1, &["compress", inside, "lost.safetensors"]);
     assert!(message.contains("zipnn repair"), "{message}");
-    let message = place.ends(1, &["compress", inside, "listed.safetensors"]);
+    let message = place.fails(1, &["compress", inside, "listed.safetensors"]);
     assert!(message.contains("already"), "{message}");
     place.write("model.znn.safetensors", b"old");
-    place.ends(1, &["compress", inside, "model.safetensors"]);
+    place.fails(1, &["compress", inside, "model.safetensors"]);
     assert_eq!(place.read("model.znn.safetensors"), b"old");
-    place.ends(2, &["decompress", "--delta", "weights.bin", "listed.safetensors", "-o", "x"]);
+    place.fails(2, &["decompress", "--delta", "weights.bin", "listed.safetensors", "-o", "x"]);
     assert!(!place.path("x").exists());
 }
 
@@ -208,16 +149,16 @@ fn damaged_files_leave_nothing_behind() {
     let middle = file.len() / 2;
     file[middle] ^= 1;
     place.write("model.znn.safetensors", &file);
-    let message = place.ends(1, &["decompress", "model.znn.safetensors"]);
+    let message = place.fails(1, &["decompress", "model.znn.safetensors"]);
     assert!(message.contains("tensor \""), "{message}");
-    let message = place.ends(1, &["verify", "model.znn.safetensors"]);
+    let message = place.fails(1, &["verify", "model.znn.safetensors"]);
     assert!(message.contains("tensor \""), "{message}");
     // Whoever insists gets what is there.
     place.succeeds(&["decompress", "--no-verify", "model.znn.safetensors", "-o", "model"]);
     assert_eq!(place.read("model").len(), model().len());
-    fs::remove_file(place.path("model")).unwrap();
+    place.remove("model");
     place.write("short.znn.safetensors", &file[..middle]);
-    place.ends(1, &["decompress", "short.znn.safetensors"]);
+    place.fails(1, &["decompress", "short.znn.safetensors"]);
     assert_eq!(place.names(), ["model.znn.safetensors", "short.znn.safetensors"]);
 }
 
@@ -226,7 +167,7 @@ fn repair_shows_and_changes_nothing_unless_told_to() {
     let place = Place::new();
     for name in ["small-tensors.znn.safetensors", "no-metadata.znn.safetensors"] {
         place.write(name, &damaged(name));
-        let said = place.ends(1, &["repair", name]);
+        let said = place.fails(1, &["repair", name]);
         for tensor in ["scalar.f32", "ln.bf16", "ln3.bf16", "rnd.bf16"] {
             let line = said.lines().find(|line| line.starts_with(tensor)).unwrap();
             assert!(line.contains("rotated (over 99.99 %"), "{line}");
@@ -255,10 +196,10 @@ fn repair_leaves_sound_files_alone() {
     assert!(place.read("model.safetensors") == model());
     place.succeeds(&["repair", "model.safetensors", "-o", "copy"]);
     assert!(place.read("copy") == model());
-    place.ends(2, &["repair", "model.safetensors", "-o", "model.safetensors"]);
-    place.ends(1, &["repair", "model.safetensors", "-o", "copy"]);
+    place.fails(2, &["repair", "model.safetensors", "-o", "model.safetensors"]);
+    place.fails(1, &["repair", "model.safetensors", "-o", "copy"]);
     place.write("weights.bin", &[7; 1000]);
-    place.ends(1, &["repair", "weights.bin"]);
+    place.fails(1, &["repair", "weights.bin"]);
 }
 
 /// The user may know better.
@@ -266,7 +207,7 @@ fn repair_leaves_sound_files_alone() {
 fn repair_does_as_it_is_told() {
     let place = Place::new();
     place.write("in", &damaged("small-tensors.znn.safetensors"));
-    place.ends(2, &["repair", "in", "--sound", "nobody"]);
+    place.fails(2, &["repair", "in", "--sound", "nobody"]);
     let all = ["scalar.f32", "ln.bf16", "ln3.bf16", "rnd.bf16"];
     let sound: Vec<&str> = all.iter().flat_map(|name| ["--sound", name]).collect();
     place.succeeds(&[&["repair", "in"], &sound[..]].concat());
@@ -283,10 +224,10 @@ fn repair_does_as_it_is_told() {
 fn decompressing_damaged_files_warns() {
     let place = Place::new();
     place.write("in", &damaged("small-tensors.znn.safetensors"));
-    let output = place.run(&["decompress", "in", "-o", "out"], None);
+    let output = place.run(&["decompress", "in", "-o", "out"]);
     assert!(output.status.success());
     let message = text(&output.stderr);
     assert!(message.contains("4 tensors") && message.contains("zipnn repair"), "{message}");
-    let output = place.run(&["decompress", "in", "-o", "out", "-f", "-q"], None);
+    let output = place.run(&["decompress", "in", "-o", "out", "-f", "-q"]);
     assert_eq!(text(&output.stderr), "");
 }

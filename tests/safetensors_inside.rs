@@ -505,6 +505,16 @@ fn a_foreign_source_header_is_not_used() {
     }
 }
 
+/// Texts that look like ours may be in any source; they are no checksums of the result.
+#[test]
+fn a_foreign_text_of_checksums_is_not_used() {
+    let json = r#"{"__metadata__":{"zipnn_checksums":"none"},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}"#;
+    let source = file(json, &[1, 2, 3]);
+    for checksums in [false, true] {
+        assert_eq!(restore(&compress(&source, checksums)), (source.clone(), true));
+    }
+}
+
 #[test]
 fn writers_refuse_what_the_header_does_not_say() {
     let source = file_of(&[("a", "U8", &[3], vec![1, 2, 3])]);

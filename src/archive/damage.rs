@@ -6,7 +6,6 @@ use std::vec::Vec;
 
 use super::{Archive, ArchiveError, read};
 use crate::error::DecodeError;
-use crate::memory::zeroed;
 use crate::seek::FramePart;
 
 /// Something that is wrong with an [`Archive`].
@@ -39,30 +38,26 @@ impl<S: Read + Seek> Archive<S> {
         Ok(damage)
     }
 
-    /// Decodes a part up to its first damage, and returns where to go on.
+    /// Decodes a part, and returns where to go on: behind it, or behind what else is lost with it.
     fn check(
         &mut self,
         mut part: FramePart,
         damage: &mut Vec<Damage>,
     ) -> Result<u64, ArchiveError> {
-        let range = part.decoded_range();
         while let Some(wanted) = part.wanted() {
             read(&mut self.source, wanted.start, wanted.end - wanted.start, &mut self.bytes)?;
             if let Err(error) = part.feed(&self.bytes) {
-                let frame = part.frame_range();
-                let end = frame.end;
-                damage.push(Damage { error, range: frame });
+                let range = part.frame_range();
+                let end = range.end;
+                damage.push(Damage { error, range });
                 return Ok(end);
             }
         }
-        let mut decoded = zeroed(part.decoded_len())?;
-        let Err(error) = part.decode_into(&mut decoded, &mut self.scratch) else {
-            return Ok(range.end);
-        };
-        let chunk = error.place().chunk.and_then(|chunk| part.chunk_range(chunk));
-        let range = chunk.unwrap_or(range);
-        let end = range.end;
-        damage.push(Damage { error, range });
+        let mut end = part.decoded_range().end;
+        for (error, range) in part.damage(&mut self.scratch)? {
+            end = end.max(range.end);
+            damage.push(Damage { error, range });
+        }
         Ok(end)
     }
 }

@@ -73,6 +73,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
         metadata.entry("format".into()).or_insert_with(|| "pt".into());
         metadata.insert(SOURCE_HEADER.into(), header::text(header));
+        // Those of another file: they come back with the source's header.
+        metadata.remove(CHECKSUMS);
         let start = dst.stream_position()?;
         let mut writer = Self {
             dst,

@@ -310,6 +310,35 @@ impl FramePart {
     }
 }
 
+#[cfg(feature = "std")]
+impl FramePart {
+    /// Decodes its chunks one by one, and tells of those that are damaged: what is wrong, and which
+    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted.
+    pub(crate) fn damage(
+        &mut self,
+        scratch: &mut DecodeScratch,
+    ) -> Result<Vec<(DecodeError, Range<u64>)>, DecodeError> {
+        let Stage::Stored(opened, _) = &self.stage else { return Ok(Vec::new()) };
+        let index = opened.index.get();
+        let mut damage = Vec::new();
+        for number in self.chunks(&opened.index) {
+            let chunk = index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
+            let chunk = chunk.with_checksum(opened.checksums.get(number).copied());
+            if (self.chunk.len() as u64) < chunk.len() {
+                self.chunk = zeroed(chunk.len())?;
+            }
+            let decoded = &mut self.chunk[..chunk.len() as usize];
+            if let Err(error) = decode_chunk(&chunk, &self.pieces, decoded, scratch) {
+                let number = number as u64;
+                let start = self.entry.decoded_offset + number * index.header().chunk_len();
+                let error = error.in_chunk(number).in_frame(self.number);
+                damage.push((error, start..start + chunk.len()));
+            }
+        }
+        Ok(damage)
+    }
+}
+
 /// Decodes a chunk from pieces of its frame.
 fn decode_chunk(
     chunk: &Chunk,
@@ -324,8 +353,12 @@ fn decode_chunk(
     chunk.decode(&planes, dst, &mut scratch.with_len(chunk.scratch_len())?)
 }
 
-/// A range of a frame, if it has been read. Every range that is needed lies in one piece.
+/// A range of a frame, if it has been read. Every range that is needed lies in one piece; one of
+/// nothing, which a chunk of fewer bytes than planes has, is never read.
 fn stored(pieces: &[(u64, Vec<u8>)], range: Range<u64>) -> Option<&[u8]> {
+    if range.is_empty() {
+        return Some(&[]);
+    }
     pieces.iter().find_map(|(start, bytes)| {
         let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
         let to = usize::try_from(range.end.checked_sub(*start)?).ok()?;

@@ -296,6 +296,7 @@ impl<W: Write> FrameWriter<W> {
     }
 
     fn finish(mut self) -> io::Result<W> {
+        self.check()?;
         if self.options.index {
             let last = self.directory.to_frame(self.options.delta);
             let written = self.inner.write_all(&last);

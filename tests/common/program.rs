@@ -1,11 +1,9 @@
 //! The program in a directory of its own.
-
-// Not every test needs all of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "no test needs all of it")]
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -22,8 +20,11 @@ impl Place {
         self.0.path().join(name)
     }
 
+    /// Writes a file, with the directories above it.
     pub fn write(&self, name: &str, bytes: &[u8]) -> &Self {
-        fs::write(self.path(name), bytes).unwrap();
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
         self
     }
 
@@ -31,18 +32,30 @@ impl Place {
         fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The names of all files, in order.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
+    /// Whether there is anything of this name, be it a link to nothing.
+    pub fn exists(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.path(name)).is_ok()
+    }
+
+    /// The paths of everything but directories, in order.
     pub fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names = Vec::new();
+        add_names(self.0.path(), "", &mut names);
         names.sort();
         names
     }
 
+    /// The program, which takes nothing from its surroundings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
         command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
+        for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
+            command.env_remove(variable);
+        }
         command
     }
 
@@ -67,6 +80,7 @@ impl Place {
         output
     }
 
+    /// What it says on standard output, and nothing else.
     #[track_caller]
     pub fn succeeds(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -75,14 +89,26 @@ impl Place {
         text(&output.stdout)
     }
 
-    /// What it says when it fails with this status.
+    /// What it says, on either way out, when it fails with this status.
     #[track_caller]
     pub fn fails(&self, status: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
-        let message = text(&output.stderr);
+        let message = text(&output.stdout) + &text(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
         assert!(!message.is_empty());
         message
+    }
+}
+
+fn add_names(directory: &Path, prefix: &str, names: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().into_string().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            add_names(&entry.path(), &format!("{name}/"), names);
+        } else {
+            names.push(name);
+        }
     }
 }
 
