@@ -127,3 +127,43 @@ fn nothing_just_now_is_not_the_end() {
         }
     }
 }
+
+/// Fails once, after so many calls.
+struct FailsOnce {
+    calls_left: usize,
+    written: Vec<u8>,
+}
+
+impl Write for FailsOnce {
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        self.calls_left = self.calls_left.wrapping_sub(1);
+        if self.calls_left == usize::MAX {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.written.write(input)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_without_a_frame_is_never_finished() {
+    for checksums in [false, true] {
+        let data = data::weights(DType::BF16, 3300, 1);
+        // Three frames while data is written; the fourth, and then the index, by finishing.
+        for calls_left in 0..if checksums { 5 } else { 4 } {
+            let inner = FailsOnce { calls_left, written: Vec::new() };
+            let mut encoder = Encoder::new(inner, options(DType::BF16, checksums)).unwrap();
+            let written = encoder.write_all(&data);
+            assert_eq!(written.is_err(), calls_left < 3);
+            if written.is_err() {
+                assert!(encoder.write(&data).is_err());
+                assert!(encoder.flush().is_err());
+            }
+            let error = encoder.finish().err().expect("a frame is missing");
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+    }
+}
