@@ -224,6 +224,23 @@ fn results_that_are_there() {
     assert_eq!(decoded(&place.read("m/b.bin.znn")), model(50_000, 2));
 }
 
+#[test]
+fn a_source_that_was_changed_at_once_is_not_done() {
+    let place = Place::new();
+    place.write("m/a.bin", &model(50_000, 1));
+    let time = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 123_456_700);
+    let set = |time| {
+        let file = File::options().write(true).open(place.path("m/a.bin")).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    set(time);
+    place.succeeds(&["compress", "m"]);
+    place.write("m/a.bin", &model(50_000, 2));
+    set(time + Duration::from_millis(20));
+    let message = place.fails(1, &["compress", "m"]);
+    assert!(message.contains("a.bin.znn: exists already, and is not what"), "{message}");
+}
+
 /// A result of the same time that is wrong must not cost the source.
 #[test]
 fn nothing_is_removed_for_its_time_alone() {

@@ -138,3 +138,13 @@ fn a_wrong_base_is_refused_before_anything_is_written() {
     place.succeeds(&["decompress", "tuned.znn", "--delta", "base"]);
     assert!(place.read("tuned") == tuned);
 }
+
+#[test]
+fn cat_never_writes_over_its_file() {
+    let (place, _) = place();
+    let file = "model.safetensors.znn";
+    let before = place.read(file);
+    let message = place.fails(2, &["cat", file, "matrix", "--force", "-o", file]);
+    assert!(message.contains("read and written at once"), "{message}");
+    assert!(place.read(file) == before);
+}

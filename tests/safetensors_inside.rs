@@ -441,6 +441,38 @@ fn damage_is_noticed() {
     assert_eq!(unnoticed, 0, "an exact header is the source's");
 }
 
+/// With checksums no bit can be wrong unnoticed, even where all the data is right: it might be the
+/// one without which another would be noticed. Bits that no decoder looks at show in frames as they
+/// are stored.
+#[test]
+fn every_bit_is_checked() {
+    let source = file_of(&[
+        ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
+        ("v", "F32", &[200], f32(weights(200, 2))),
+        ("n", "F32", &[2], f32(weights(2, 3))),
+    ]);
+    let file = compress(&source, true);
+    assert!(try_restore(&file).unwrap() == (source, true));
+    for bit in 0..file.len() * 8 {
+        let mut damaged = file.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let Ok((_, is_exact)) = try_restore(&damaged) else { continue };
+        let mut reader = open(&damaged).unwrap();
+        let is_noticed = reader.is_ours() && !is_exact || has_damaged_frame(&mut reader);
+        let around = &damaged[(bit / 8).saturating_sub(20)..][..20];
+        assert!(is_noticed, "bit {bit}, behind {:?}", String::from_utf8_lossy(around));
+    }
+}
+
+fn has_damaged_frame(reader: &mut TensorReader<Cursor<&[u8]>>) -> bool {
+    let mut stored = Vec::new();
+    (0..reader.tensors().len()).any(|number| {
+        reader.read_stored(number, &mut stored).unwrap();
+        let is_compressed = reader.tensors()[number].is_compressed;
+        is_compressed && zipnn::verify(&stored, &Limits::default()).is_err()
+    })
+}
+
 /// Checksums that are there are verified, also those of tensors that are stored as they are.
 #[test]
 fn plain_tensors_have_checksums() {

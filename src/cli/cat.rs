@@ -2,7 +2,7 @@
 
 use super::args::Cat;
 use super::failure::Failure;
-use super::names::Place;
+use super::names::{self, Place};
 use super::npy;
 use super::output::Output;
 use super::tensors::Tensors;
@@ -17,6 +17,12 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
     if Output::is_terminal(&destination) && !arguments.force {
         return Err(Failure::usage("-", "the bytes of a tensor are not for terminals")
             .hint("redirect standard output, or name a file with --output"));
+    }
+    if let (Some(source), Some(destination)) = (source.path(), destination.path())
+        && names::is_same_file(source, destination)
+    {
+        return Err(Failure::usage(destination.display(), "would be read and written at once")
+            .hint("name another place with --output"));
     }
     let mut tensors = Tensors::open(&source)?;
     let tensor = tensors.tensor(&arguments.tensor)?;

@@ -3,13 +3,14 @@
 //! Every result is written under a name of its own, and gets its name when it is complete. With
 //! `--rm` its source goes once the result is on the disk and has been compared with it. So whenever
 //! a run is killed, each file is as it was, or done, or both are there; and the next run goes on:
-//! where both are there, it compares them instead of compressing once more.
+//! where both are there, it compares them instead of compressing once more. Without `--rm`,
+//! equal times are enough.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::batch::{self, Outcome, Report, Task};
 use super::failure::Failure;
@@ -21,8 +22,11 @@ use super::selection::Selection;
 use super::tree::{self, Found, Tree};
 use super::way::{self, Manner, Way};
 
-/// How far times of the same file may be apart: some file systems count in pairs of seconds.
-const SAME_TIME: Duration = Duration::from_secs(2);
+/// How far times of the same file may be apart where one is of whole seconds: some file systems
+/// count in pairs of them.
+const COARSE: Duration = Duration::from_secs(2);
+/// The same, where both are finer: some count in steps of a few hundred nanoseconds.
+const FINE: Duration = Duration::from_micros(1);
 
 /// Works on all files of a directory, and returns the exit status.
 pub fn run(way: Way<'_>, root: &Path) -> u8 {
@@ -136,13 +140,18 @@ pub fn other_result(destination: &Path, failure: Failure) -> Failure {
         .hint("use --force to overwrite it")
 }
 
-/// Whether one of the files has been made from the other, going by the time that was passed on.
+/// Whether one of the files has been made from the other, going by the time that was passed on. One
+/// that was changed at once after that must not pass for the same.
 fn have_same_time(one: &Path, other: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let is_whole = |time: SystemTime| {
+        time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0)
+    };
     match (time(one), time(other)) {
         (Some(one), Some(other)) => {
             let apart = one.duration_since(other).or_else(|_| other.duration_since(one));
-            apart.is_ok_and(|apart| apart <= SAME_TIME)
+            let most = if is_whole(one) || is_whole(other) { COARSE } else { FINE };
+            apart.is_ok_and(|apart| apart <= most)
         }
         _ => false,
     }

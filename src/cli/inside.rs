@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 use zipnn::safetensors::{self, StoredTensor, TensorError, TensorReader, TensorWriter, Verdict};
-use zipnn::{Limits, Options};
+use zipnn::{DecodeError, Frame, Limits, Options};
 
 use super::args::{Files, Verify};
 use super::failure::{Failure, say};
@@ -130,6 +130,32 @@ impl Source {
         }
         Ok(decoded_len)
     }
+}
+
+impl Source {
+    /// Checks frames as they are stored, where they have checksums of that: there may be bits that no
+    /// decoder looks at.
+    fn check_stored(&mut self) -> Result<(), Failure> {
+        let mut stored = Vec::new();
+        for number in 0..self.reader.tensors().len() {
+            if !self.reader.tensors()[number].is_compressed {
+                continue;
+            }
+            self.reader.read_stored(number, &mut stored).map_err(|error| self.failure(error))?;
+            check_payload(&stored).map_err(|error| {
+                let name = self.reader.tensors()[number].name.clone();
+                self.failure(TensorError::Decode { name, error })
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn check_payload(stored: &[u8]) -> Result<(), DecodeError> {
+    let frame = Frame::parse(stored)?;
+    let Some(mut check) = frame.annex().payload_check() else { return Ok(()) };
+    check.update(frame.payload());
+    Ok(check.finish()?)
 }
 
 fn spool(mut input: Input) -> io::Result<File> {
@@ -295,6 +321,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
     let mut source = Source::open(place, Limits::default())?.require_compressed()?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
     let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
+    source.check_stored()?;
     drop(progress);
     if arguments.quiet {
         return Ok(());

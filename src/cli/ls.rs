@@ -44,8 +44,8 @@ fn tensor_json(tensor: &Listed) -> Value {
 fn table(source: &Place, tensors: &[Listed]) -> String {
     let row = |tensor: &Listed| {
         [
-            tensor.name.clone(),
-            tensor.dtype.clone(),
+            units::name(&tensor.name),
+            units::name(&tensor.dtype),
             format!("{:?}", tensor.shape),
             tensor.len.to_string(),
             tensor.stored_len.to_string(),

@@ -41,7 +41,8 @@ impl Output {
                 Ok(there) if !there.is_file() => {
                     Inner::Device(OpenOptions::new().write(true).open(path).map_err(failure)?)
                 }
-                Ok(_) if !force => {
+                // A link that leads nowhere is there, too.
+                _ if !force && fs::symlink_metadata(path).is_ok() => {
                     return Err(
                         Failure::new(place, "exists already").hint("use --force to overwrite it")
                     );

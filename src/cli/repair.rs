@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::inside::Source;
 use super::names::{self, Place};
 use super::output::Output;
+use super::units;
 
 /// Exit statuses: there is nothing to do any more, or there is.
 const DONE: u8 = 0;
@@ -167,8 +168,8 @@ impl Line {
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
             Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
         };
-        let cells =
-            [tensor.name.clone(), tensor.dtype.clone(), format!("{:?}", tensor.shape), verdict];
+        let [name, dtype] = [&tensor.name, &tensor.dtype].map(|text| units::name(text));
+        let cells = [name, dtype, format!("{:?}", tensor.shape), verdict];
         Self { cells, is_sound: one.verdict == Verdict::Sound }
     }
 }

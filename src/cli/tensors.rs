@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::inside;
 use super::names::Place;
 use super::restored::Restored;
+use super::units;
 
 /// A compressed file of tensors.
 pub struct Tensors {
@@ -106,8 +107,8 @@ pub fn damage(source: &Place) -> Vec<String> {
         let is_touched = |tensor: &&Tensor| {
             tensor.range.start < damage.range.end && damage.range.start < tensor.range.end
         };
-        let names: Vec<&str> =
-            named.iter().filter(is_touched).map(|tensor| tensor.name.as_str()).collect();
+        let names: Vec<String> =
+            named.iter().filter(is_touched).map(|tensor| units::name(&tensor.name)).collect();
         let lost = format!("bytes {} to {}", damage.range.start, damage.range.end);
         match &names[..] {
             [] => format!("{}; lost: {lost}", damage.error),

@@ -1,4 +1,4 @@
-//! Numbers for people.
+//! Numbers and names for people.
 
 use std::time::Duration;
 
@@ -38,6 +38,14 @@ pub fn trailing(count: u64) -> String {
     }
 }
 
+/// A name from a file, which may hold anything: what would move the cursor or change colours is
+/// shown as it is written in Rust.
+pub fn name(name: &str) -> String {
+    name.chars()
+        .map(|char| if char.is_control() { char.escape_debug().to_string() } else { char.into() })
+        .collect()
+}
+
 /// A part of a whole: `66.7 %`. Nothing of nothing is all of it; something of nothing is no number.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 && part > 0 {
@@ -73,5 +81,11 @@ mod tests {
         assert_eq!(percent(2, 3), "66.7 %");
         assert_eq!(percent(0, 0), "100.0 %");
         assert_eq!(percent(32, 0), "-");
+    }
+
+    #[test]
+    fn names_keep_to_their_line() {
+        assert_eq!(name("layers.0.größe \"x\""), "layers.0.größe \"x\"");
+        assert_eq!(name("a\nb\u{1b}[31m\u{9b}"), r"a\nb\u{1b}[31m\u{9b}");
     }
 }

@@ -82,7 +82,12 @@ fn parse_shape(text: &str) -> Option<Vec<u64>> {
     if inner.trim().is_empty() {
         return Some(Vec::new());
     }
-    inner.split(',').map(|dimension| dimension.trim().parse().ok()).collect()
+    inner.split(',').map(|dimension| parse_dimension(dimension.trim())).collect()
+}
+
+/// A number as Python prints it: with a sign, or zeros in front, it is damaged.
+fn parse_dimension(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|dimension: &u64| dimension.to_string() == text)
 }
 
 /// Writes the list.
@@ -133,6 +138,7 @@ mod tests {
             r#"{"a":{"dtype":"int8","shape":"[1]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"[-1]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"[1, ]"}}"#,
+            r#"{"a":{"dtype":"float16","shape":"[1, 025]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"1"}}"#,
             r#"{"a":{"dtype":"float16","shape":"[1]"},"a":{"dtype":"float16","shape":"[1]"}}"#,
         ] {

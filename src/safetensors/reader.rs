@@ -10,6 +10,7 @@ use super::error::TensorError;
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
 use super::list::{self, CHECKSUMS, Checksums, LIST, Listed, SOURCE_HEADER};
+use crate::annex::Annex;
 use crate::checksum;
 use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
@@ -191,7 +192,7 @@ impl<R: Read + Seek> TensorReader<R> {
 
     /// Whether [`TensorWriter`](super::TensorWriter) made the file.
     pub fn is_ours(&self) -> bool {
-        self.layout.metadata().contains_key(SOURCE_HEADER)
+        [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| self.layout.metadata().contains_key(key))
     }
 
     /// Whether the file has checksums of what is in no frame, and they are verified.
@@ -247,7 +248,12 @@ impl<R: Read + Seek> TensorReader<R> {
         self.stored = stored;
         let tensor = &self.tensors[tensor];
         prepare(&self.stored, tensor, &self.limits, decoded)
-            .and_then(|frame| decode(&frame, decoded, &mut self.scratch))
+            .and_then(|frame| {
+                if self.checksums.is_some() {
+                    check_slack(&frame)?;
+                }
+                decode(&frame, decoded, &mut self.scratch)
+            })
             .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
     }
 
@@ -308,11 +314,15 @@ impl<R: Read + Seek> TensorReader<R> {
         let data_len =
             self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
         let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
+        // All that the writer adds, besides what speaks of the file and not of its source.
+        let mut expected = layout.metadata().clone();
+        expected.entry("format".into()).or_insert_with(|| "pt".into());
+        let foreign = |metadata: BTreeMap<String, String>| {
+            let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
+            metadata.into_iter().filter(move |(key, _)| is_foreign(key))
+        };
         if layout.tensors().len() != self.tensors.len()
-            || layout.metadata().iter().any(|(key, value)| {
-                !matches!(key.as_str(), LIST | SOURCE_HEADER | CHECKSUMS)
-                    && metadata.get(key) != Some(value)
-            })
+            || !foreign(expected).eq(foreign(metadata.clone()))
         {
             return None;
         }
@@ -420,6 +430,17 @@ fn prepare<'f>(
     // What was there before is overwritten, or on an error unspecified.
     decoded.resize(len, 0);
     Ok(frame)
+}
+
+/// Checks that a frame's slack is what our writer puts there: in a file that has checksums, damage
+/// must not make it look as if the frame had none.
+fn check_slack(frame: &Frame<'_>) -> Result<(), DecodeErrorKind> {
+    let (slack, annex) = (frame.slack(), frame.annex());
+    let is_foreign = !slack.is_empty() && !slack.starts_with(&Annex::MAGIC);
+    if is_foreign || (annex.has_checksums() && annex.payload_check().is_none()) {
+        return Err(DecodeErrorKind::ChecksumMissing);
+    }
+    Ok(())
 }
 
 /// Reads the header of a file of `file_len` bytes, which `source` is at the beginning of: what it

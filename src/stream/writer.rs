@@ -242,7 +242,7 @@ struct FrameWriter<W> {
     /// The last frame that was written.
     frame: Vec<u8>,
     scratch: EncodeScratch,
-    /// How the inner writer has failed.
+    /// How writing has failed: a frame is missing then, or a part of one.
     failure: Option<io::ErrorKind>,
 }
 
@@ -262,6 +262,11 @@ impl<W: Write> FrameWriter<W> {
     /// Writes `coded`, which is the difference of `plain` to a base, if that is given: as one
     /// frame, or as those that suit it.
     fn write(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
+        let written = self.write_frames(coded, plain);
+        self.note(written)
+    }
+
+    fn write_frames(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
         if !self.options.estimated {
             return self.write_frame(coded, plain, self.options);
         }
@@ -291,8 +296,7 @@ impl<W: Write> FrameWriter<W> {
             self.directory.push(len as u64, decoded_len).ok_or(io::ErrorKind::FileTooLarge)?;
         }
         self.position = self.position.after(decoded_len);
-        let written = self.inner.write_all(&self.frame[..len]);
-        self.note(written)
+        self.inner.write_all(&self.frame[..len])
     }
 
     fn finish(mut self) -> io::Result<W> {
@@ -317,7 +321,7 @@ impl<W: Write> FrameWriter<W> {
         self.failure.map_or(Ok(()), |kind| Err(kind.into()))
     }
 
-    /// Keeps an error of the inner writer in mind.
+    /// Keeps an error in mind.
     fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
         self.failure = result.as_ref().err().map(io::Error::kind);
         result
