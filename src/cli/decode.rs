@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Limits, delta, legacy};
 
 use super::args::Files;
+use super::comparison::Comparison;
 use super::failure::Failure;
 use super::frames::{self, Frames, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
@@ -276,24 +277,13 @@ fn run_frames(
 
 /// Makes sure that a compressed file decodes to exactly the bytes of another file.
 pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<Totals, Failure> {
-    let different = || Failure::new(compressed.display(), "it decodes to other data");
-    let mut input = Input::open_path(plain)?;
-    let mut expected = Vec::new();
+    let mut comparison = Comparison::open(compressed, plain)?;
     let compressed = Place::Path(compressed.to_owned());
     let decoding =
         Decoding::open(&compressed, files.delta.as_deref(), Checks::Decoded)?.require_base()?;
     let mut progress = Progress::new("verifying".to_owned(), decoding.file_len(), files.quiet);
-    let totals = decoding.run(files.threads.count(), &mut progress, |decoded| {
-        expected.clear();
-        input
-            .read_up_to(decoded.len() as u64, &mut expected)
-            .map_err(|error| input.failure(error))?;
-        if expected == decoded { Ok(()) } else { Err(different()) }
-    })?;
-    expected.clear();
-    match input.read_up_to(1, &mut expected) {
-        Ok(0) => Ok(totals),
-        Ok(_) => Err(different()),
-        Err(error) => Err(input.failure(error)),
-    }
+    let totals =
+        decoding.run(files.threads.count(), &mut progress, |decoded| comparison.push(decoded))?;
+    comparison.finish()?;
+    Ok(totals)
 }

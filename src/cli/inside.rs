@@ -8,6 +8,7 @@ use zipnn::safetensors::{self, StoredTensor, TensorError, TensorReader, TensorWr
 use zipnn::{DecodeError, Frame, Limits, Options};
 
 use super::args::{Files, Verify};
+use super::comparison::Comparison;
 use super::failure::{Failure, say};
 use super::input::Input;
 use super::names::{self, Direction, Form, Place};
@@ -340,21 +341,9 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
 
 /// Makes sure that a file of compressed tensors decodes to exactly the bytes of another file.
 fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
-    let different = || Failure::new(compressed.display(), "it decodes to other data");
-    let mut input = Input::open_path(plain)?;
+    let mut comparison = Comparison::open(compressed, plain)?;
     let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
     let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);
-    let mut expected = Vec::new();
-    source.restore(files.threads.count(), &mut progress, |decoded| {
-        expected.clear();
-        input
-            .read_up_to(decoded.len() as u64, &mut expected)
-            .map_err(|error| input.failure(error))?;
-        if expected == decoded { Ok(()) } else { Err(different()) }
-    })?;
-    match input.count_rest() {
-        Ok(0) => Ok(()),
-        Ok(_) => Err(different()),
-        Err(error) => Err(input.failure(error)),
-    }
+    source.restore(files.threads.count(), &mut progress, |decoded| comparison.push(decoded))?;
+    comparison.finish()
 }

@@ -4,6 +4,7 @@ mod args;
 mod batch;
 mod bench;
 mod cat;
+mod comparison;
 mod compress;
 mod decode;
 mod decompress;
