@@ -147,6 +147,55 @@ pub enum DecodeErrorKind {
     },
 }
 
+impl DecodeErrorKind {
+    /// Its name, as it is written here: for programs in languages that have no such type.
+    ///
+    /// ```
+    /// use zipnn::DecodeErrorKind;
+    ///
+    /// assert_eq!(DecodeErrorKind::Truncated { needed: 32, have: 0 }.name(), "Truncated");
+    /// ```
+    pub const fn name(&self) -> &'static str {
+        use DecodeErrorKind::*;
+        match self {
+            Truncated { .. } => "Truncated",
+            BadMagic => "BadMagic",
+            UnsupportedVersion(_) => "UnsupportedVersion",
+            UnsupportedDType(_) => "UnsupportedDType",
+            UnsupportedByteGroup(_) => "UnsupportedByteGroup",
+            UnsupportedForm(_) => "UnsupportedForm",
+            UnsupportedMethod(_) => "UnsupportedMethod",
+            InvalidChunkSize(_) => "InvalidChunkSize",
+            InvalidShape => "InvalidShape",
+            InvalidLength => "InvalidLength",
+            InvalidIndex => "InvalidIndex",
+            InvalidCodeLengths => "InvalidCodeLengths",
+            CorruptStream => "CorruptStream",
+            OutputTooSmall { .. } => "OutputTooSmall",
+            ScratchTooSmall { .. } => "ScratchTooSmall",
+            OutOfRange => "OutOfRange",
+            LimitExceeded { .. } => "LimitExceeded",
+            OutOfMemory { .. } => "OutOfMemory",
+            BaseRequired => "BaseRequired",
+            NotADelta => "NotADelta",
+            BaseLength { .. } => "BaseLength",
+            BaseTooShort { .. } => "BaseTooShort",
+            BaseTooLong { .. } => "BaseTooLong",
+            WrongBase => "WrongBase",
+            ChecksumMismatch => "ChecksumMismatch",
+            ChecksumMissing => "ChecksumMissing",
+            InvalidAnnex => "InvalidAnnex",
+            UnsupportedAnnex(_) => "UnsupportedAnnex",
+            FrameOutOfPlace { .. } => "FrameOutOfPlace",
+            IndexMismatch => "IndexMismatch",
+            SealMissing => "SealMissing",
+            FooterMissing => "FooterMissing",
+            WrongDType { .. } => "WrongDType",
+            PartialElement { .. } => "PartialElement",
+        }
+    }
+}
+
 impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use DecodeErrorKind::*;

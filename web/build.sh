@@ -41,7 +41,7 @@ build() {
 
 for out in decode full; do
     features=simd
-    if [ "$out" = full ]; then features+=,compress; fi
+    if [ "$out" = full ]; then features+=,full; fi
     build "$out" simd "-C target-feature=+simd128" "$features"
     build "$out" plain "" "$features"
     # Both are called in the same way, so that one file does for both.

@@ -227,12 +227,13 @@ function row(archive, tensor, stored) {
   const bar = element('div', { className: 'bar' }, element('i'), element('span', { text: percent(part) }));
   bar.firstChild.style.setProperty('--part', `${Math.min(part, 1) * 100}%`);
   bar.firstChild.ariaHidden = 'true';
-  return element('tr', {},
-    element('th', { scope: 'row' }, button),
-    element('td', { text: dtype }),
-    element('td', { text: shape.join(' × ') || 'scalar' }),
-    element('td', { className: 'number', text: bytes(end - start) }),
-    element('td', { className: 'bar-column' }, bar));
+  // Narrow screens show the rows as cards; to screen readers they remain rows.
+  return element('tr', { role: 'row' },
+    element('th', { scope: 'row', role: 'rowheader' }, button),
+    element('td', { role: 'cell', text: dtype }),
+    element('td', { role: 'cell', text: shape.join(' × ') || 'scalar' }),
+    element('td', { role: 'cell', className: 'number', text: bytes(end - start) }),
+    element('td', { role: 'cell', className: 'bar-column' }, bar));
 }
 
 /** Shows the exponents of a tensor. */

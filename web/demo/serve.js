@@ -7,8 +7,6 @@ import { gzipSync } from 'node:zlib';
 import { compress } from '../js/index.js';
 import { TestServer } from '../tools/server.js';
 
-const { values } = parseArgs({ options: { port: { type: 'string', default: '8080' } } });
-
 /**
  * The demo's files: weights from the tests' data, as they are and compressed. What is measured are
  * those at `path`, or the same.
@@ -37,6 +35,7 @@ export async function demoFiles(path) {
 }
 
 if (import.meta.filename === process.argv[1]) {
+  const { values } = parseArgs({ options: { port: { type: 'string', default: '8080' } } });
   const server = await new TestServer(await demoFiles()).listen(Number(values.port));
   console.log(`The demo is at ${server.url}/demo/`);
 }

@@ -7,6 +7,9 @@ import { WorkerPool } from './pool.js';
 import { CodecStream } from './stream.js';
 import { streamTensors } from './tensors.js';
 
+/** A function that is given the module once it is there. */
+const loaded = (module, run) => async (source, options) => run(await module.load(), source, options);
+
 /** Everything that decompresses. */
 export function decodingOf(module, worker) {
   /** A `DecompressionStream` for `.znn` files. */
@@ -16,18 +19,22 @@ export function decodingOf(module, worker) {
     }
   }
 
-  const loaded = (run) => async (source, options) => run(await module.load(), source, options);
-
   return {
     ZipnnDecompressStream,
     init: async (source) => void (await module.load(source)),
-    decompress: loaded(decompress),
-    openArchive: loaded(openArchive),
+    decompress: loaded(module, decompress),
+    createPool: async (size) => WorkerPool.start(worker, (await module.load()).compiled, size),
+  };
+}
+
+/** Everything that knows of tensors. */
+export function tensorsOf(module, { ZipnnDecompressStream }) {
+  return {
+    openArchive: loaded(module, openArchive),
     streamTensors: (source, options) => {
       const stream = source instanceof Response ? source.body : source;
       return streamTensors(module, new ZipnnDecompressStream(options), stream);
     },
-    createPool: async (size) => WorkerPool.start(worker, (await module.load()).compiled, size),
   };
 }
 
@@ -42,6 +49,6 @@ export function encodingOf(module) {
 
   return {
     ZipnnCompressStream,
-    compress: async (source, options) => compress(await module.load(), source, options),
+    compress: loaded(module, compress),
   };
 }

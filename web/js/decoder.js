@@ -110,7 +110,7 @@ export class PooledDecoder extends Decoder {
     if (!frame) return;
     const [number, at, length, decodedLength] = frame;
     if (decodedLength > 0) {
-      const bytes = this.module.view(at, length).slice();
+      const bytes = this.#pool.copyOf(this.module.view(at, length));
       const decoded = this.#pool.decode(number, bytes, decodedLength, this.limits);
       // It is waited for in its turn; until then an error of it is not one that nobody handles.
       decoded.catch(() => {});

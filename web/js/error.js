@@ -7,23 +7,22 @@
  * file it was found, as far as that is known.
  */
 export class ZipnnError extends Error {
-  constructor(code, message, { place = {}, details, cause } = {}) {
+  constructor(code, message, { place = {}, cause } = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'ZipnnError';
     this.code = code;
     this.place = place;
-    if (details !== undefined) this.details = details;
   }
 
   /** What can be posted to another thread. */
   static toMessage(error) {
     if (!(error instanceof ZipnnError)) return { message: String(error?.message ?? error) };
-    const { code, message, place, details } = error;
-    return { code, message, place, details };
+    const { code, message, place } = error;
+    return { code, message, place };
   }
 
-  static fromMessage({ code = 'WorkerFailed', message, place, details }) {
-    return new ZipnnError(code, message, { place, details });
+  static fromMessage({ code = 'WorkerFailed', message, place }) {
+    return new ZipnnError(code, message, { place });
   }
 }
 
@@ -41,12 +40,13 @@ function asError(failure) {
   if (failure instanceof WebAssembly.RuntimeError || failure instanceof RangeError) {
     return new ZipnnError('OutOfMemory', `decoding failed: ${failure.message}`, { cause: failure });
   }
-  if (typeof failure?.details !== 'string') return failure;
-  const { message, details, frame, chunk, plane } = failure;
+  // What is not the library's has no place in a file, not even one that is unknown.
+  if (!(failure && 'frame' in failure)) return failure;
+  const { code, message, frame, chunk, plane } = failure;
   failure.free();
   const place = {};
   if (frame !== undefined) place.frame = frame;
   if (chunk !== undefined) place.chunk = chunk;
   if (plane !== undefined) place.plane = plane;
-  return new ZipnnError(/^\w*/.exec(details)[0], message, { place, details });
+  return new ZipnnError(code, message, { place });
 }

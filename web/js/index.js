@@ -1,6 +1,6 @@
-// Everything: decompressing and compressing.
+// Everything: decompressing, compressing, tensors.
 
-import { decodingOf, encodingOf } from './api.js';
+import { decodingOf, encodingOf, tensorsOf } from './api.js';
 import { module } from './modules-full.js';
 
 // Bundlers look for these words.
@@ -9,10 +9,9 @@ const worker = {
   start: () => new Worker(new URL('./worker-full.js', import.meta.url), { type: 'module' }),
 };
 
-export const { ZipnnDecompressStream, init, decompress, openArchive, streamTensors, createPool } =
-  decodingOf(module, worker);
-
+const decoding = decodingOf(module, worker);
+export const { ZipnnDecompressStream, init, decompress, createPool } = decoding;
+export const { openArchive, streamTensors } = tensorsOf(module, decoding);
 export const { ZipnnCompressStream, compress } = encodingOf(module);
-
 export { ZipnnError } from './error.js';
 export { bf16ToF32, f16ToF32, f8e4m3ToF32, f8e5m2ToF32, toFloat32 } from './typed.js';

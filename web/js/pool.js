@@ -2,6 +2,9 @@
 
 import { ZipnnError } from './error.js';
 
+/** Memory for frames comes in steps of so many bytes, so that it fits the next one, too. */
+const SPARE_STEP = 1 << 20;
+
 /** Cores that others leave to us, if they can be counted. */
 const cores = () => Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 4) - 1);
 
@@ -12,6 +15,8 @@ export class WorkerPool {
   #queue = [];
   #nextId = 0;
   #ended;
+  /** Memory of frames that have been decoded. */
+  #spare = [];
 
   /** Starts `size` workers of a script, with a compiled module. */
   static async start(script, compiled, size = cores()) {
@@ -48,6 +53,16 @@ export class WorkerPool {
     });
   }
 
+  /** A copy of a frame that can be given to `decode`. */
+  copyOf(frame) {
+    const at = this.#spare.findIndex((buffer) => buffer.byteLength >= frame.length);
+    const size = Math.ceil(frame.length / SPARE_STEP) * SPARE_STEP;
+    const buffer = at < 0 ? new ArrayBuffer(size) : this.#spare.splice(at, 1)[0];
+    const copy = new Uint8Array(buffer, 0, frame.length);
+    copy.set(frame);
+    return copy;
+  }
+
   /** Decodes a frame, whose memory is given away. */
   decode(number, frame, decodedLength, limits) {
     return new Promise((resolve, reject) => {
@@ -73,8 +88,9 @@ export class WorkerPool {
     }
   }
 
-  #done(worker, { id, decoded, error }) {
+  #done(worker, { id, decoded, frame, error }) {
     worker.jobs -= 1;
+    if (frame && this.#spare.length < this.size) this.#spare.push(frame.buffer);
     const job = this.#jobs.get(id);
     this.#jobs.delete(id);
     if (error) job?.reject(ZipnnError.fromMessage(error));

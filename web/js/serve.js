@@ -17,7 +17,8 @@ export async function serve(module) {
     const { id } = data;
     try {
       const decoded = decode(module, data);
-      port.postMessage({ id, decoded }, [decoded.buffer]);
+      // The frame's memory goes back to be used again: garbage of workers may lie for long.
+      port.postMessage({ id, decoded, frame: data.frame }, [decoded.buffer, data.frame.buffer]);
     } catch (error) {
       port.postMessage({ id, error: ZipnnError.toMessage(error) });
     }
@@ -32,8 +33,6 @@ function decode(module, { number, frame, decodedLength, limits }) {
     for (let at = 0; at < frame.length; ) {
       at += call(() => decoder.push(frame.subarray(at, at + PART)));
     }
-    // Its memory is free at once, and not when this thread next collects garbage.
-    frame.buffer.transfer?.(0);
     const decoded = new Uint8Array(decodedLength);
     for (let at = 0, length; (length = call(() => decoder.nextChunk())) > 0; at += length) {
       decoded.set(module.view(decoder.chunkAt, length), at);

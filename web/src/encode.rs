@@ -142,7 +142,7 @@ impl Encoder {
         let dst = &mut self.written[self.written_len..];
         let (position, scratch) = (self.position, &mut self.scratch);
         let len = zipnn::compress_frame_into(data, dst, &options, position, scratch)
-            .map_err(Failure::new)?;
+            .map_err(|error| Failure::new("EncodeFailed", error))?;
         self.position = position.after(data.len() as u64);
         self.written_len += len;
         // The lengths of data that was in memory cannot be too long for a file.

@@ -1,30 +1,28 @@
 //! Errors, on their way to JavaScript.
 
-use core::fmt::Debug;
-
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::{DecodeError, DecodeErrorKind, Place};
 
 /// What has gone wrong: JavaScript makes a `ZipnnError` of it.
 #[wasm_bindgen]
 pub struct Failure {
+    code: &'static str,
     message: String,
-    details: String,
     place: Place,
 }
 
 #[wasm_bindgen]
 impl Failure {
+    /// The name of the error, for programs.
+    #[wasm_bindgen(getter)]
+    pub fn code(&self) -> String {
+        self.code.into()
+    }
+
     /// What is wrong, in words, and where.
     #[wasm_bindgen(getter)]
     pub fn message(&self) -> String {
         self.message.clone()
-    }
-
-    /// The error as Rust writes it, which begins with its name.
-    #[wasm_bindgen(getter)]
-    pub fn details(&self) -> String {
-        self.details.clone()
     }
 
     /// The number of the frame.
@@ -48,16 +46,14 @@ impl Failure {
 
 impl Failure {
     /// One without a place.
-    pub(crate) fn new(error: impl Debug + ToString) -> Self {
-        let (message, details) = (error.to_string(), format!("{error:?}"));
-        Self { message, details, place: Place::default() }
+    pub(crate) fn new(code: &'static str, error: impl ToString) -> Self {
+        Self { code, message: error.to_string(), place: Place::default() }
     }
 }
 
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
-        let (message, details) = (error.to_string(), format!("{:?}", error.kind()));
-        Self { message, details, place: error.place() }
+        Self { place: error.place(), ..Self::new(error.kind().name(), error) }
     }
 }
 

@@ -24,7 +24,7 @@ impl Layout {
         match layout {
             Ok(layout) => Ok(Self { layout: Some(layout), needed: 0 }),
             Err(LayoutError::Truncated { needed, .. }) => Ok(Self { layout: None, needed }),
-            Err(error) => Err(Failure::new(error)),
+            Err(error) => Err(Failure::new("NotSafetensors", error)),
         }
     }
 

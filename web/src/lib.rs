@@ -2,9 +2,10 @@
 //! library. What web developers see is in `js`.
 
 mod decode;
-#[cfg(feature = "compress")]
+#[cfg(feature = "full")]
 mod encode;
 mod failure;
+#[cfg(feature = "full")]
 mod layout;
 mod seek;
 

@@ -1,7 +1,7 @@
 // Uses every type of the package; `tsc` says whether they fit one another and the browser's.
 
-import { ZipnnError, compress, createPool, openArchive, streamTensors, toFloat32, ZipnnCompressStream, ZipnnDecompressStream } from 'zipnn';
-import { decompress, init, type Tensor } from 'zipnn/decode';
+import { ZipnnError, compress, createPool, openArchive, streamTensors, toFloat32, ZipnnCompressStream, ZipnnDecompressStream, type Tensor } from 'zipnn';
+import { decompress, init } from 'zipnn/decode';
 
 export async function use(url: string): Promise<Float32Array> {
   await init();
