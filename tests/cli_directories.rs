@@ -468,7 +468,7 @@ fn survives_kills(place: &Place, compress: &[&str], decompress: &[&str], files: 
 
 /// Everything but times, which a rewritten index does not keep.
 fn contents(place: &Place) -> BTreeMap<String, Entry> {
-    let mut tree = tree(&place);
+    let mut tree = tree(place);
     for entry in tree.values_mut() {
         if let Entry::File(_, _, time) = entry {
             *time = SystemTime::UNIX_EPOCH;
