@@ -170,6 +170,15 @@ fn bombs_meet_the_limits() {
         };
         assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 1000, limit: 999 });
     }
+    // An index of over 16 KiB, which is what is read of any file.
+    let options = Options::new(DType::F32).frame_len(4).index(true);
+    let file = encode(&[1; 4000], options);
+    assert!(Archive::open(Cursor::new(&file), Limits::default()).is_ok());
+    let limits = Limits { frame_bytes: 1 << 14, ..Limits::default() };
+    let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err() else {
+        panic!()
+    };
+    assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { limit: 16_384, .. }));
 }
 
 #[cfg(feature = "safetensors")]

@@ -178,7 +178,8 @@ impl Seeker {
         let frame_len = self.file_len.checked_sub(footer.last_frame);
         match frame_len.and_then(|len| usize::try_from(len).ok()) {
             Some(len) if len <= tail.len() => self.read_index(&tail[tail.len() - len..], footer),
-            Some(_) => {
+            Some(len) => {
+                self.check_memory(len as u64)?;
                 self.stage = Stage::Index(footer);
                 Ok(())
             }
@@ -242,6 +243,7 @@ impl Seeker {
         if slack.is_empty() {
             return self.walk_on();
         }
+        self.check_memory(slack.end - slack.start)?;
         self.stage = Stage::Slack(slack);
         Ok(())
     }
@@ -253,6 +255,15 @@ impl Seeker {
             (true, true) => Err(DecodeErrorKind::IndexMismatch.into()),
             (true, false) => Err(DecodeErrorKind::FooterMissing.into()),
         }
+    }
+
+    /// Whether the limits allow to ask for so much of a frame.
+    fn check_memory(&self, requested: u64) -> Result<(), DecodeError> {
+        let limit = self.limits.frame_bytes;
+        if requested > limit {
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
+        }
+        Ok(())
     }
 
     /// Goes on behind the first frame.
