@@ -35,7 +35,7 @@ use crate::sequence::Sequence;
 /// }
 /// assembler.end()?;
 /// assert_eq!(decoded, data);
-/// # Ok::<(), zipnn::DecodeError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Assembler {
     limits: Limits,

@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{self, StoredTensor, TensorError, TensorReader, TensorWriter, Verdict};
+use zipnn::safetensors::{self, TensorError, TensorReader, TensorWriter, Verdict};
 use zipnn::{DecodeError, Frame, Limits, Options};
 
 use super::args::{Files, Verify};
@@ -205,11 +205,6 @@ fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     }
 }
 
-/// How a tensor is compressed, if it is to be.
-fn options(tensor: &StoredTensor, has_annexes: bool) -> Option<Options> {
-    tensor.dtype().map(|dtype| Options::new(dtype).checksums(has_annexes))
-}
-
 /// `zipnn compress --inside-safetensors`.
 pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), Failure> {
     let destination =
@@ -260,7 +255,7 @@ fn write_compressed(
     let mut data = Vec::new();
     for number in 0..reader.tensors().len() {
         reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
-        let options = options(&reader.tensors()[number], has_annexes);
+        let options = reader.tensors()[number].dtype().map(Options::new);
         pool.install(|| writer.par_write(&data, options.as_ref())).map_err(failure)?;
         progress.add(data.len() as u64);
     }

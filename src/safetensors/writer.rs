@@ -93,8 +93,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         Ok(writer)
     }
 
-    /// Whether what is in no frame gets checksums too: the header of the source, and tensors that are
-    /// stored as they are. It does unless told otherwise; those of frames are up to their options.
+    /// Whether everything gets checksums: frames, whatever their options say of that, the header of
+    /// the source, and tensors that are stored as they are. It does unless told otherwise.
     #[must_use]
     pub fn checksums(mut self, wanted: bool) -> Self {
         self.has_checksums = wanted;
@@ -154,7 +154,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         let dtype = tensor.dtype().filter(|_| is_candidate(tensor));
         let options = options.filter(|options| Some(options.dtype()) == dtype);
         let mut stored = data;
-        if let Some(options) = options {
+        if let Some(options) = options.map(|options| options.checksums(self.has_checksums)) {
+            let options = &options;
             let envelope = Envelope {
                 form: Form::Torch,
                 shape: &tensor.shape,
