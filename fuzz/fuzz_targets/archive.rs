@@ -6,8 +6,8 @@ use std::io::{Cursor, Write};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{Archive, Encoder, Limits};
-use zipnn_fuzz::{AnyOptions, Data};
+use zipnn::{Archive, Encoder};
+use zipnn_fuzz::{AnyOptions, Data, LIMITS};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
@@ -19,10 +19,6 @@ struct Input<'a> {
     ranges: Vec<(u16, u16)>,
 }
 
-/// What anybody would read: nothing that promises more than this.
-const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
-
 fuzz_target!(|input: Input<'_>| {
     read(input.bytes, &input.ranges);
     let data = &input.data.0[..input.data.0.len().min(4000)];
@@ -30,10 +26,7 @@ fuzz_target!(|input: Input<'_>| {
     let mut encoder = Encoder::new(Vec::new(), options).unwrap();
     encoder.write_all(data).unwrap();
     let mut file = encoder.finish().unwrap();
-    for &(back, change) in &input.changes {
-        let at = file.len() - 1 - usize::from(back) % file.len();
-        file[at] ^= change;
-    }
+    zipnn_fuzz::change(&mut file, &input.changes);
     read(&file, &input.ranges);
 });
 

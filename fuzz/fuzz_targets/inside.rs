@@ -5,11 +5,8 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::Limits;
 use zipnn::safetensors::{TensorReader, examine};
-
-const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
+use zipnn_fuzz::LIMITS;
 
 fuzz_target!(|file: &[u8]| {
     let Ok(mut reader) = TensorReader::open(Cursor::new(file), LIMITS) else { return };

@@ -13,6 +13,14 @@ use zipnn::{
 pub const LIMITS: Limits =
     Limits { decoded_bytes: 1 << 18, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
 
+/// Changes bytes of a file, by their distance from its end.
+pub fn change(file: &mut [u8], changes: &[(u16, u8)]) {
+    for &(back, change) in changes {
+        let at = file.len() - 1 - usize::from(back) % file.len();
+        file[at] ^= change;
+    }
+}
+
 /// Any type.
 pub fn dtype(input: &mut Unstructured<'_>) -> arbitrary::Result<DType> {
     input.choose(&DType::ALL).copied()

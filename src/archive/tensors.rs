@@ -109,7 +109,7 @@ impl<S: Read + Seek> Archive<S> {
         rows: Range<u64>,
         dst: &mut [u8],
     ) -> Result<(), ArchiveError> {
-        let range = row_range(self.tensor(name)?, rows)?;
+        let range = self.tensor(name)?.rows(rows).ok_or(DecodeErrorKind::OutOfRange)?;
         self.read_range_into(range, dst)
     }
 
@@ -138,7 +138,7 @@ impl<S: Read + Seek> Archive<S> {
     ) -> Result<Vec<T>, ArchiveError> {
         let tensor = self.tensor(name)?;
         check_dtype::<T>(tensor)?;
-        let range = row_range(tensor, rows)?;
+        let range = tensor.rows(rows).ok_or(DecodeErrorKind::OutOfRange)?;
         self.read_elements(range)
     }
 
@@ -163,15 +163,4 @@ fn check_dtype<T: Element>(tensor: &Tensor) -> Result<(), ArchiveError> {
         return Ok(());
     }
     Err(ArchiveError::WrongDType { found: tensor.dtype.to_owned() })
-}
-
-/// Where some of a tensor's rows are.
-fn row_range(tensor: &Tensor, rows: Range<u64>) -> Result<Range<u64>, DecodeErrorKind> {
-    let &count = tensor.shape.first().ok_or(DecodeErrorKind::OutOfRange)?;
-    if rows.start > rows.end || rows.end > count {
-        return Err(DecodeErrorKind::OutOfRange);
-    }
-    let row_len = tensor.len().checked_div(count).unwrap_or_default();
-    let start = tensor.range.start;
-    Ok(start + rows.start * row_len..start + rows.end * row_len)
 }

@@ -29,17 +29,11 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
     let mut shape = tensor.shape.clone();
     let mut range = tensor.range.clone();
     if let Some(rows) = &arguments.rows {
-        let out_of_range = || {
+        range = tensor.rows(rows.clone()).ok_or_else(|| {
             Failure::usage(&source, format_args!("tensor {:?} has no such rows", tensor.name))
                 .hint(format_args!("its shape is {:?}", tensor.shape))
-        };
-        let count = shape.first_mut().ok_or_else(out_of_range)?;
-        if rows.end > *count {
-            return Err(out_of_range());
-        }
-        let row_len = tensor.len().checked_div(*count).unwrap_or_default();
-        range = range.start + rows.start * row_len..range.start + rows.end * row_len;
-        *count = rows.end - rows.start;
+        })?;
+        shape[0] = rows.end - rows.start;
     }
     let header = match arguments.npy {
         true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {

@@ -62,6 +62,18 @@ impl Tensor {
         self.range.end - self.range.start
     }
 
+    /// Where in the file some of its rows are, its parts along the first dimension. `None` if it has
+    /// no such rows.
+    pub fn rows(&self, rows: Range<u64>) -> Option<Range<u64>> {
+        let &count = self.shape.first()?;
+        if rows.start > rows.end || rows.end > count {
+            return None;
+        }
+        let row_len = self.len().checked_div(count).unwrap_or_default();
+        let start = self.range.start;
+        Some(start + rows.start * row_len..start + rows.end * row_len)
+    }
+
     /// Bits of one of its elements, if the format knows the type. Those of types below a byte lie
     /// side by side, and tensors of them take whole bytes.
     pub fn element_bits(&self) -> Option<u64> {
