@@ -7,7 +7,7 @@ use std::io::Write;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use zipnn::Encoder;
-use zipnn_fuzz::{AnyOptions, Data, stream};
+use zipnn_fuzz::{AnyOptions, Data, push, stream};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
@@ -39,6 +39,7 @@ fuzz_target!(|input: Input| {
     assert!(encoder.finish().unwrap() == file, "the file depends on how it was written");
 
     assert!(stream(&file, &input.read, &input.asked).unwrap() == data);
+    assert!(push(&file, &input.read).unwrap() == data);
     let end = usize::from(input.end) % file.len();
     if let Ok(decoded) = stream(&file[..end], &input.read, &input.asked) {
         assert!(data.starts_with(&decoded), "other data than was written");

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
 use zipnn::{
-    Archive, DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Frames, Limits, Options,
+    Archive, Assembler, DType, DecodeError, DecodeScratch, Decoder, Frames, Limits, Options,
     Profile, Scratch, SmallTable,
 };
 
@@ -118,6 +118,34 @@ pub fn stream(file: &[u8], input: &[u8], output: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Pushes a file in parts through `Assembler`, in both ways.
+pub fn push(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut assembler = Assembler::new(LIMITS);
+    let mut decoded = Vec::new();
+    let mut lengths = lengths.iter().cycle();
+    let mut rest = file;
+    while !rest.is_empty() {
+        let len = usize::from(*lengths.next().unwrap_or(&100)).max(1).min(rest.len());
+        let space = match len % 2 {
+            0 => assembler.space(len)?,
+            _ => &mut [],
+        };
+        let taken = space.len();
+        space.copy_from_slice(&rest[..taken]);
+        match taken {
+            0 => rest = &rest[assembler.push(&rest[..len])?..],
+            _ => {
+                assembler.advance(taken)?;
+                rest = &rest[taken..];
+            }
+        }
+        while let Some(chunk) = assembler.next_chunk()? {
+            decoded.extend_from_slice(chunk);
+        }
+    }
+    assembler.end().map(|()| decoded)
+}
+
 /// Decodes the frames one by one with the table for small memories.
 pub fn decode_small(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = Vec::new();
@@ -147,14 +175,14 @@ pub fn decode_into(file: &[u8], len: usize, stale: u8) -> Result<Vec<u8>, Decode
 pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let decoded = zipnn::decompress(file, &LIMITS);
     let streamed = stream(file, lengths, lengths).map_err(|error| ours(&error));
-    let is_old =
-        |error: &DecodeError| matches!(error.kind(), DecodeErrorKind::UnsupportedVersion(_));
     match (&decoded, &streamed) {
         (Ok(decoded), Ok(streamed)) => assert!(decoded == streamed, "Decoder: other data"),
         (Err(_), Err(_)) => {}
-        (_, Err(error)) if is_old(error) => return decoded,
+        _ if zipnn::legacy::is_legacy(file) => return decoded,
         _ => panic!("{:?}, but Decoder {:?}", decoded.err(), streamed.err()),
     }
+    let pushed = push(file, lengths);
+    assert!(pushed.as_ref().ok() == decoded.as_ref().ok(), "Assembler: {:?}", pushed.err());
     if let Ok(decoded) = &decoded {
         for stale in [0, 0xff] {
             let again = decode_into(file, decoded.len(), stale);
