@@ -10,6 +10,7 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::index::CheckedIndex;
 use crate::frame::{Delta, Frame, FrameIndex, HEADER_LEN, Header, stored};
 use crate::limits::Limits;
+use crate::memory::ReadBuf;
 use crate::sequence::Sequence;
 
 /// Takes a file in parts of any size, as they arrive, and gives its frames, checked as
@@ -47,7 +48,7 @@ pub struct Assembler {
     decoded_before: u64,
     stage: Stage,
     /// What is there of the frame.
-    bytes: Vec<u8>,
+    bytes: ReadBuf,
     /// Bytes of the frame that have to be there before anything can be done.
     needed: u64,
     /// Of the whole frame's chunks, or none.
@@ -78,7 +79,7 @@ impl fmt::Debug for Assembler {
         f.debug_struct("Assembler")
             .field("frame_number", &self.frame_number)
             .field("stage", &self.stage)
-            .field("have", &self.bytes.len())
+            .field("have", &self.bytes.filled().len())
             .field("needed", &self.needed)
             .finish_non_exhaustive()
     }
@@ -102,7 +103,7 @@ impl Assembler {
             frame_number,
             decoded_before: 0,
             stage: Stage::Header,
-            bytes: Vec::new(),
+            bytes: ReadBuf::default(),
             needed: HEADER_LEN as u64,
             checksums: Vec::new(),
             decoded: Vec::new(),
@@ -120,31 +121,73 @@ impl Assembler {
     pub fn push(&mut self, input: &[u8]) -> Result<usize, DecodeError> {
         let mut taken = 0;
         loop {
-            match self.stage {
-                Stage::Header | Stage::Index(_) | Stage::Rest(_) => {}
-                Stage::Whole { .. } => return Ok(taken),
-                Stage::Behind => return Ok(input.len()),
-                Stage::Failed(error) => return Err(error),
+            if let Stage::Behind = self.stage {
+                return Ok(input.len());
             }
-            let missing = self.needed - self.bytes.len() as u64;
             let rest = &input[taken..];
-            let part = &rest[..missing.min(rest.len() as u64) as usize];
-            taken += part.len();
-            let advanced = self.append(part).and_then(|()| match part.len() as u64 == missing {
-                true => self.advance().map(|()| true),
-                false => Ok(false),
-            });
-            if !advanced.map_err(|error| self.fail(error))? {
+            let space = self.space(rest.len())?;
+            if space.is_empty() {
                 return Ok(taken);
             }
+            let len = space.len();
+            space.copy_from_slice(&rest[..len]);
+            self.advance(len)?;
+            taken += len;
         }
+    }
+
+    /// Memory for the next bytes of the file, at most so many: for those who read right into it, and
+    /// spare the copy of [`Self::push`]. Afterwards [`Self::advance`] has to be called. There is none
+    /// while a whole frame waits, and none behind the only frame of a file.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`, and the error that has been told before.
+    pub fn space(&mut self, at_most: usize) -> Result<&mut [u8], DecodeError> {
+        let missing = match self.stage {
+            Stage::Header | Stage::Index(_) | Stage::Rest(_) => self.needed - self.have(),
+            Stage::Whole { .. } | Stage::Behind => 0,
+            Stage::Failed(error) => return Err(error),
+        };
+        self.bytes.reserve(missing).map_err(|error| self.fail(error.into()))?;
+        Ok(self.bytes.space(missing.min(at_most as u64)))
+    }
+
+    /// Takes the first bytes of [`Self::space`]: so many have been read into it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`].
+    ///
+    /// # Panics
+    ///
+    /// If there was less space.
+    pub fn advance(&mut self, len: usize) -> Result<(), DecodeError> {
+        if let Stage::Failed(error) = self.stage {
+            return Err(error);
+        }
+        self.bytes.advance(len);
+        while self.have() == self.needed && self.is_waiting() {
+            self.next_stage().map_err(|error| self.fail(error))?;
+        }
+        Ok(())
+    }
+
+    /// Whether bytes of a frame are missing.
+    fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Header | Stage::Index(_) | Stage::Rest(_))
+    }
+
+    /// Bytes that are there of the frame.
+    fn have(&self) -> u64 {
+        self.bytes.filled().len() as u64
     }
 
     /// The frame that waits, if all of it is there: its header, index and annex have been checked,
     /// and its place among the others.
     pub fn frame(&self) -> Option<Frame<'_>> {
         let Stage::Whole { index, .. } = self.stage else { return None };
-        let frame = Frame::from_checked(index, &self.bytes);
+        let frame = Frame::from_checked(index, self.bytes.filled());
         if !self.limits.verify {
             return Some(frame);
         }
@@ -189,13 +232,13 @@ impl Assembler {
     pub fn end(&self) -> Result<(), DecodeError> {
         let error = match self.stage {
             Stage::Failed(error) => return Err(error),
-            Stage::Header if self.bytes.is_empty() && self.frame_number > 0 => {
+            Stage::Header if self.have() == 0 && self.frame_number > 0 => {
                 self.end_of_sequence().err()
             }
             Stage::Whole { .. } | Stage::Behind => self.end_of_sequence().err(),
             Stage::Header => self.parse_header().err(),
             Stage::Index(_) | Stage::Rest(_) => {
-                let (needed, have) = (self.needed, self.bytes.len() as u64);
+                let (needed, have) = (self.needed, self.have());
                 Some(DecodeErrorKind::Truncated { needed, have })
             }
         };
@@ -206,32 +249,18 @@ impl Assembler {
         self.sequence.as_ref().map_or(Ok(()), Sequence::end)
     }
 
-    /// Memory grows with what is there and not with what is promised.
-    fn append(&mut self, part: &[u8]) -> Result<(), DecodeError> {
-        let len = self.bytes.len() + part.len();
-        if len > self.bytes.capacity() {
-            let wanted = (2 * self.bytes.len() as u64).min(self.needed).max(len as u64);
-            let requested = wanted - self.bytes.len() as u64;
-            self.bytes
-                .try_reserve_exact(requested as usize)
-                .map_err(|_| DecodeErrorKind::OutOfMemory { requested: wanted })?;
-        }
-        self.bytes.extend_from_slice(part);
-        Ok(())
-    }
-
     fn parse_header(&self) -> Result<Header, DecodeErrorKind> {
         match self.frame_number {
-            0 => Header::parse(&self.bytes),
-            _ => Header::parse_following(&self.bytes),
+            0 => Header::parse(self.bytes.filled()),
+            _ => Header::parse_following(self.bytes.filled()),
         }
     }
 
     /// Goes on to the next stage, for which all that is needed is there.
-    fn advance(&mut self) -> Result<(), DecodeError> {
+    fn next_stage(&mut self) -> Result<(), DecodeError> {
         self.stage = match self.stage {
             Stage::Header => Stage::Index(self.open()?),
-            Stage::Index(header) => match FrameIndex::parse_behind(header, &self.bytes) {
+            Stage::Index(header) => match FrameIndex::parse_behind(header, self.bytes.filled()) {
                 Ok(index) => {
                     self.check_limits(&header, index.content_len())?;
                     self.needed = header.frame_len;
@@ -278,7 +307,7 @@ impl Assembler {
     fn check_annex(&mut self, index: CheckedIndex) -> Result<(), DecodeError> {
         self.checksums.clear();
         if self.limits.verify {
-            let frame = Frame::from_checked(index, &self.bytes).with_annex()?;
+            let frame = Frame::from_checked(index, self.bytes.filled()).with_annex()?;
             self.checksums.extend(frame.annex().checksums());
             if let Some(sequence) = &mut self.sequence {
                 let header = index.header();
@@ -295,7 +324,7 @@ impl Assembler {
                 _ => Ok(None),
             };
         };
-        let Some(chunk) = index.with_bytes(&self.bytes).chunk(*next_chunk) else {
+        let Some(chunk) = index.with_bytes(self.bytes.filled()).chunk(*next_chunk) else {
             self.next_frame();
             return Ok(None);
         };
@@ -308,7 +337,7 @@ impl Assembler {
         }
         let mut scratch = self.scratch.with_len(chunk.scratch_len())?;
         chunk
-            .decode(&stored(&chunk, &self.bytes), &mut self.decoded[..len], &mut scratch)
+            .decode(&stored(&chunk, self.bytes.filled()), &mut self.decoded[..len], &mut scratch)
             .map_err(|error| error.in_chunk(*next_chunk as u64))?;
         *next_chunk += 1;
         Ok(Some(len))

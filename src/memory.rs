@@ -13,3 +13,61 @@ pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
         .and_then(|len| try_zeroed_vec(len).ok())
         .ok_or_else(|| DecodeErrorKind::OutOfMemory { requested: len }.into())
 }
+
+/// Memory that is filled from its beginning, and kept for what comes next.
+#[derive(Default)]
+pub(crate) struct ReadBuf {
+    memory: Vec<u8>,
+    filled: usize,
+    /// Bytes behind them that have been handed out to be filled.
+    handed_out: usize,
+}
+
+impl ReadBuf {
+    /// Bytes that there is memory for before any of them is there.
+    const FIRST_LEN: usize = 1 << 14;
+
+    /// What has been filled.
+    pub(crate) fn filled(&self) -> &[u8] {
+        &self.memory[..self.filled]
+    }
+
+    /// Makes sure that there is memory for some of the next bytes, of which so many are missing. It
+    /// grows with what is there, and not with what is promised.
+    pub(crate) fn reserve(&mut self, missing: u64) -> Result<(), DecodeErrorKind> {
+        if self.filled == self.memory.len() {
+            let more = missing.min(self.filled.max(Self::FIRST_LEN) as u64) as usize;
+            let requested = (self.filled + more) as u64;
+            self.memory
+                .try_reserve_exact(more)
+                .map_err(|_| DecodeErrorKind::OutOfMemory { requested })?;
+            self.memory.resize(self.filled + more, 0);
+        }
+        Ok(())
+    }
+
+    /// Memory for the next bytes, at most so many, as far as it has been reserved.
+    pub(crate) fn space(&mut self, at_most: u64) -> &mut [u8] {
+        let spare = &mut self.memory[self.filled..];
+        let len = at_most.min(spare.len() as u64) as usize;
+        self.handed_out = len;
+        &mut spare[..len]
+    }
+
+    /// The first bytes of the space have been filled.
+    ///
+    /// # Panics
+    ///
+    /// If there was less space.
+    pub(crate) fn advance(&mut self, len: usize) {
+        assert!(len <= self.handed_out, "{len} bytes have been filled of {}", self.handed_out);
+        self.handed_out = 0;
+        self.filled += len;
+    }
+
+    /// Forgets what has been filled.
+    pub(crate) fn clear(&mut self) {
+        self.filled = 0;
+        self.handed_out = 0;
+    }
+}

@@ -34,6 +34,27 @@ fn assemble(file: &[u8], lens: &[usize], limits: Limits) -> Result<Vec<u8>, Deco
     assembler.end().map(|()| decoded)
 }
 
+/// Reads parts of at most these lengths right into the assembler's memory.
+fn assemble_in_place(file: &[u8], lens: &[usize]) -> Result<Vec<u8>, DecodeError> {
+    let mut assembler = Assembler::new(LIMITS);
+    let mut decoded = Vec::new();
+    let (mut rest, mut lens) = (file, lens.iter().cycle());
+    while !rest.is_empty() {
+        let space = assembler.space(rest.len().min(*lens.next().unwrap()))?;
+        if space.is_empty() {
+            break;
+        }
+        let (part, behind) = rest.split_at(space.len());
+        space.copy_from_slice(part);
+        rest = behind;
+        assembler.advance(part.len())?;
+        while let Some(chunk) = assembler.next_chunk()? {
+            decoded.extend_from_slice(chunk);
+        }
+    }
+    assembler.end().map(|()| decoded)
+}
+
 /// A file of frames of such lengths as the options ask for it, and where in it frames end.
 fn frames(options: Options, decoded_lens: &[usize]) -> (Vec<u8>, Vec<usize>) {
     let mut scratch = EncodeScratch::new();
@@ -242,6 +263,40 @@ fn limits_hold() {
         let error = assemble(&file, &[64], limits).unwrap_err();
         assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }), "{error}");
     }
+}
+
+#[test]
+fn reading_in_place_gives_the_same() {
+    let (file, _) = frames(Options::new(DType::F16).chunk_log2(12), &[70_000, 0, 9, 30_000]);
+    let expected = zipnn::decompress(&file, &LIMITS).unwrap();
+    for lens in [&[1][..], &[5, 1000], &[usize::MAX]] {
+        assert_eq!(assemble_in_place(&file, lens).unwrap(), expected);
+    }
+    // Less may be read than there is space for, and nothing.
+    let mut assembler = Assembler::new(LIMITS);
+    for &byte in &file[..100] {
+        assembler.space(50).unwrap()[0] = byte;
+        assembler.advance(1).unwrap();
+        assert!(!assembler.space(50).unwrap().is_empty());
+        assembler.advance(0).unwrap();
+    }
+    assert!(assembler.frame().is_none());
+    // Behind the only frame of a file nothing is wanted, and while one waits neither.
+    let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16)).unwrap();
+    let mut assembler = Assembler::new(LIMITS);
+    assert_eq!(assembler.push(&file).unwrap(), file.len());
+    assert!(assembler.space(10).unwrap().is_empty());
+    assembler.next_frame();
+    assert!(assembler.space(10).unwrap().is_empty());
+    assembler.end().unwrap();
+}
+
+#[test]
+#[should_panic(expected = "have been filled of")]
+fn more_than_the_space_cannot_be_taken() {
+    let mut assembler = Assembler::new(LIMITS);
+    let len = assembler.space(10).unwrap().len();
+    let _ = assembler.advance(len + 1);
 }
 
 /// What a header promises takes no memory before it is there.

@@ -6,7 +6,7 @@ import { limitsOf } from './limits.js';
 import { Turn } from './yielding.js';
 
 /** Bytes that go into the module's memory at a time. */
-export const PART = 1 << 18;
+const PART = 1 << 18;
 
 /** Types by their codes, as safetensors files call them. */
 const DTYPES = new Map([
@@ -16,6 +16,14 @@ const DTYPES = new Map([
   [29, 'F8_E4M3'],
   [30, 'F8_E5M2'],
 ]);
+
+/** Copies bytes into the module's memory, up to the end of a frame, and returns how many. */
+export function push(module, inner, bytes) {
+  const length = call(() => inner.space(bytes.length));
+  module.view(inner.spaceAt, length).set(bytes.subarray(0, length));
+  call(() => inner.advance(length));
+  return length;
+}
 
 /** What both have in common: pushing bytes up to the end of a frame. */
 class Decoder {
@@ -38,10 +46,11 @@ class Decoder {
   /** Takes bytes, and emits what they complete. */
   async write(bytes, emit) {
     for (let at = 0; at < bytes.length; ) {
-      const part = bytes.subarray(at, at + PART);
-      const taken = call(() => this.inner.push(part));
-      at += taken;
-      this.read += taken;
+      const taken = push(this.module, this.inner, bytes.subarray(at, at + PART));
+      // Nothing is taken of what is behind the only frame of a file.
+      const passed = taken || bytes.length - at;
+      at += passed;
+      this.read += passed;
       this.#tell();
       await this.frame(emit);
       await this.turn.next();

@@ -1,6 +1,6 @@
 // What a worker of the pool does: decode frames, one message each.
 
-import { PART } from './decoder.js';
+import { push } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 
 /** Listens to the thread that has started this one. */
@@ -31,7 +31,7 @@ function decode(module, { number, frame, decodedLength, limits }) {
   const decoder = new module.bindings.Decoder(...limits, true, number);
   try {
     for (let at = 0; at < frame.length; ) {
-      at += call(() => decoder.push(frame.subarray(at, at + PART)));
+      at += push(module, decoder, frame.subarray(at));
     }
     const decoded = new Uint8Array(decodedLength);
     for (let at = 0, length; (length = call(() => decoder.nextChunk())) > 0; at += length) {

@@ -1,7 +1,7 @@
 //! Decompressing what is pushed.
 //!
-//! Results stay in the module's memory: JavaScript is told where, and copies them to where they
-//! belong. That spares a copy.
+//! JavaScript copies what it pushes to where it belongs, and results from where they are: it is told
+//! where in the module's memory that is. Each is then copied once.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::Assembler;
@@ -13,6 +13,7 @@ use crate::limits;
 #[wasm_bindgen]
 pub struct Decoder {
     assembler: Assembler,
+    space_at: usize,
     chunk_at: usize,
 }
 
@@ -33,12 +34,26 @@ impl Decoder {
             false => Assembler::new(limits),
             true => Assembler::starting_at(frame_number as u64, limits),
         };
-        Self { assembler, chunk_at: 0 }
+        Self { assembler, space_at: 0, chunk_at: 0 }
     }
 
-    /// Takes the next bytes of the file and returns how many: none while a frame waits.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
-        Ok(self.assembler.push(bytes)?)
+    /// Makes space for the next bytes of the file and returns how much, at most `length`: none while
+    /// a frame waits, and none behind the only frame of a file.
+    pub fn space(&mut self, length: usize) -> Result<usize, Failure> {
+        let space = self.assembler.space(length)?;
+        self.space_at = space.as_ptr() as usize;
+        Ok(space.len())
+    }
+
+    /// Where in memory the space is.
+    #[wasm_bindgen(getter, js_name = spaceAt)]
+    pub fn space_at(&self) -> usize {
+        self.space_at
+    }
+
+    /// Takes what has been written to the space: its first bytes.
+    pub fn advance(&mut self, length: usize) -> Result<(), Failure> {
+        Ok(self.assembler.advance(length)?)
     }
 
     /// Decodes the next chunk of the frame that waits. Its length, or 0 if there is none.

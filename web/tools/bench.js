@@ -15,11 +15,17 @@ import { launchOptions } from './chromium.js';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const path = process.argv[2];
 
-/** What the program measures: megabytes a second, on one thread, with memory that is used again. */
-function native(file) {
+/** What the program measures: on one thread, with memory that is used again. */
+function native(file, ...checksums) {
   const program = join(repository, 'target/release/zipnn');
-  const text = execFileSync(program, ['bench', '--threads', '1', file], { encoding: 'utf8' });
-  console.log(text.trim());
+  const text = execFileSync(program, ['bench', '--threads', '1', ...checksums, file], { encoding: 'utf8' });
+  const [, speed] = /^memory used again .* (\d+) MB\/s$/m.exec(text);
+  console.log(`program${checksums.length > 0 ? ', verifying' : ''}: ${speed} MB/s`);
+}
+
+function natives(file) {
+  native(file, '--checksums');
+  native(file);
 }
 
 const server = await new TestServer(await demoFiles(path)).listen();
@@ -29,7 +35,7 @@ try {
   const file = join(folder, 'weights.safetensors');
   await writeFile(file, weights);
   console.log(`${weights.length} bytes; ${cpus()[0].model}`);
-  native(file);
+  natives(file);
   // A page that nobody looks at has less of the processor.
   const args = [...launchOptions.args, '--disable-renderer-backgrounding'];
   const browser = await chromium.launch({ ...launchOptions, args });
@@ -44,7 +50,7 @@ try {
   } finally {
     await browser.close();
   }
-  native(file);
+  natives(file);
 } finally {
   await rm(folder, { recursive: true });
   await server.close();
