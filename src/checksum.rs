@@ -1,11 +1,21 @@
 //! The checksum of the format's annexes: XXH3-64 with seed 0 (Yann Collet, xxHash 0.8), which costs
 //! a small part of what decoding costs.
 
+#[cfg(not(target_family = "wasm"))]
 use twox_hash::XxHash3_64;
+#[cfg(all(not(target_family = "wasm"), feature = "alloc"))]
+use twox_hash::xxhash3_64::Hasher as Streaming;
+#[cfg(target_family = "wasm")]
+use xxhash_rust::xxh3::xxh3_64;
+#[cfg(all(target_family = "wasm", feature = "alloc"))]
+use xxhash_rust::xxh3::Xxh3 as Streaming;
 
 /// The checksum of these bytes.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
-    XxHash3_64::oneshot(bytes)
+    #[cfg(not(target_family = "wasm"))]
+    return XxHash3_64::oneshot(bytes);
+    #[cfg(target_family = "wasm")]
+    return xxh3_64(bytes);
 }
 
 /// Whether the bytes have the checksum. While fuzzing they always do: what is changed in a file has
@@ -17,7 +27,7 @@ pub(crate) fn matches(bytes: &[u8], expected: u64) -> bool {
 /// The checksum of bytes that come in parts.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Default)]
-pub(crate) struct Hasher(twox_hash::xxhash3_64::Hasher);
+pub(crate) struct Hasher(Streaming);
 
 #[cfg(feature = "alloc")]
 impl Hasher {
