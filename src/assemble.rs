@@ -137,8 +137,9 @@ impl Assembler {
     }
 
     /// Memory for the next bytes of the file, at most so many: for those who read right into it, and
-    /// spare the copy of [`Self::push`]. Afterwards [`Self::advance`] has to be called. There is none
-    /// while a whole frame waits, and none behind the only frame of a file.
+    /// spare the copy of [`Self::push`]. So much is allocated, if the frame is that long. Afterwards
+    /// [`Self::advance`] has to be called. There is none while a whole frame waits, and none behind
+    /// the only frame of a file.
     ///
     /// # Errors
     ///
@@ -149,7 +150,7 @@ impl Assembler {
             Stage::Whole { .. } | Stage::Behind => 0,
             Stage::Failed(error) => return Err(error),
         };
-        self.bytes.reserve(missing).map_err(|error| self.fail(error.into()))?;
+        self.bytes.reserve(missing, at_most).map_err(|error| self.fail(error.into()))?;
         Ok(self.bytes.space(missing.min(at_most as u64)))
     }
 

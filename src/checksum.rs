@@ -5,10 +5,10 @@
 use twox_hash::XxHash3_64;
 #[cfg(all(not(target_family = "wasm"), feature = "alloc"))]
 use twox_hash::xxhash3_64::Hasher as Streaming;
-#[cfg(target_family = "wasm")]
-use xxhash_rust::xxh3::xxh3_64;
 #[cfg(all(target_family = "wasm", feature = "alloc"))]
 use xxhash_rust::xxh3::Xxh3 as Streaming;
+#[cfg(target_family = "wasm")]
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The checksum of these bytes.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {

@@ -24,19 +24,16 @@ pub(crate) struct ReadBuf {
 }
 
 impl ReadBuf {
-    /// Bytes that there is memory for before any of them is there.
-    const FIRST_LEN: usize = 1 << 14;
-
     /// What has been filled.
     pub(crate) fn filled(&self) -> &[u8] {
         &self.memory[..self.filled]
     }
 
-    /// Makes sure that there is memory for some of the next bytes, of which so many are missing. It
-    /// grows with what is there, and not with what is promised.
-    pub(crate) fn reserve(&mut self, missing: u64) -> Result<(), DecodeErrorKind> {
+    /// Makes sure that there is memory for some of the next bytes, of which so many are missing: it
+    /// grows by as many as are wanted now, or as are there already, and not by what is promised.
+    pub(crate) fn reserve(&mut self, missing: u64, wanted: usize) -> Result<(), DecodeErrorKind> {
         if self.filled == self.memory.len() {
-            let more = missing.min(self.filled.max(Self::FIRST_LEN) as u64) as usize;
+            let more = missing.min(self.filled.max(wanted) as u64) as usize;
             let requested = (self.filled + more) as u64;
             self.memory
                 .try_reserve_exact(more)

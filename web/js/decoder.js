@@ -1,5 +1,6 @@
 // Decompressing what arrives: on this thread, or by a pool of workers. Both take bytes and give
-// pieces of the decoded data in order, to an `emit` that may be waited for.
+// pieces of the decoded data in order, to an `emit` that is waited for. It is given a function that
+// tells where the bytes are: memory of the module may move meanwhile.
 
 import { ZipnnError, call } from './error.js';
 import { limitsOf } from './limits.js';
@@ -96,7 +97,7 @@ export class LocalDecoder extends Decoder {
       const length = call(() => this.inner.nextChunk());
       if (length === 0) return;
       this.decoded += length;
-      await emit(this.module.view(this.inner.chunkAt, length));
+      await emit(() => this.module.view(this.inner.chunkAt, length));
       await this.turn.next();
     }
   }
@@ -132,7 +133,7 @@ export class PooledDecoder extends Decoder {
   async #emitFirst(emit) {
     const decoded = await abortable(this.#waiting.shift(), this.signal);
     this.decoded += decoded.length;
-    await emit(decoded);
+    await emit(() => decoded);
     this.progress();
   }
 
@@ -141,7 +142,7 @@ export class PooledDecoder extends Decoder {
   }
 }
 
-/** A decoder of options. What `LocalDecoder` emits has to be copied before it is called again. */
+/** A decoder of options. */
 export const decoderOf = (module, options) =>
   options?.pool ? new PooledDecoder(module, options) : new LocalDecoder(module, options);
 
@@ -182,7 +183,8 @@ export async function decompress(module, source, options = {}) {
   const decoder = decoderOf(module, options);
   try {
     let at = 0;
-    const emit = (decoded) => {
+    const emit = (bytes) => {
+      const decoded = bytes();
       output.set(decoded, at);
       at += decoded.length;
     };

@@ -84,7 +84,7 @@ export class Encoder {
   async #emit(length, emit) {
     if (length === 0) return;
     this.written += length;
-    await emit(this.#module.view(this.#inner.writtenAt, length));
+    await emit(() => this.#module.view(this.#inner.writtenAt, length));
   }
 
   #progress() {
@@ -102,7 +102,7 @@ export async function compress(module, source, options = {}) {
   const bytes = bytesOf(source);
   const encoder = new Encoder(module, options);
   const frames = [];
-  const emit = (frame) => frames.push(frame.slice());
+  const emit = (frame) => frames.push(frame().slice());
   try {
     options.signal?.throwIfAborted();
     await encoder.write(bytes, emit);

@@ -6,20 +6,27 @@ import { bytesOf } from './decoder.js';
 /**
  * Two ends of a codec. It is given `write(bytes, emit)` and `end(emit)`, which wait for `emit`; so a
  * reader that takes its time keeps the writer waiting, and not only from one piece to the next.
+ * Who reads into memory of their own (`getReader({ mode: 'byob' })`) gets the bytes right there.
  */
 export class CodecStream {
   #codec;
   #controller;
+  /** Whether somebody waits for bytes, and who waits for that. */
+  #isWanted = false;
   #wanted;
   #isOver = false;
 
   /** `open` gives the codec, once the module is there. */
   constructor(open, { signal } = {}) {
     this.readable = new ReadableStream({
+      type: 'bytes',
       start: (controller) => {
         this.#controller = controller;
       },
-      pull: () => this.#wanted?.(),
+      pull: () => {
+        this.#isWanted = true;
+        this.#wanted?.();
+      },
       cancel: (reason) => this.#fail(reason),
     });
     const opened = Promise.resolve().then(open);
@@ -51,6 +58,8 @@ export class CodecStream {
       if (!isLast) return;
       this.#finish();
       this.#controller.close();
+      // Only so does whoever reads into memory of their own learn of it.
+      this.#controller.byobRequest?.respond(0);
     } catch (error) {
       // A codec that was let go of in the middle of its work complains of that; the reason is older.
       this.#fail(error);
@@ -59,17 +68,35 @@ export class CodecStream {
   }
 
   #emit = async (bytes) => {
-    if (this.#isOver) throw this.reason;
-    // What the codec hands out is only lent, unless it has memory of its own.
-    const isLent = bytes.byteLength < bytes.buffer.byteLength;
-    this.#controller.enqueue(isLent ? bytes.slice() : bytes);
-    while (!this.#isOver && this.#controller.desiredSize <= 0) {
-      await new Promise((resolve) => {
-        this.#wanted = resolve;
-      });
+    for (let at = 0; at < bytes().length; ) {
+      while (!this.#isOver && !this.#isWanted) {
+        await new Promise((resolve) => {
+          this.#wanted = resolve;
+        });
+      }
+      if (this.#isOver) throw this.reason;
+      this.#isWanted = false;
+      at += this.#give(bytes().subarray(at));
     }
-    if (this.#isOver) throw this.reason;
   };
+
+  /** Gives bytes to whoever waits for them, and returns how many. */
+  #give(bytes) {
+    const request = this.#controller.byobRequest;
+    if (request) {
+      const { buffer, byteOffset, byteLength } = request.view;
+      const part = bytes.subarray(0, byteLength);
+      new Uint8Array(buffer, byteOffset).set(part);
+      request.respond(part.length);
+      return part.length;
+    }
+    const { length } = bytes;
+    // What is enqueued is given away. What the codec hands out is only lent, unless it has memory of
+    // its own.
+    const isLent = length < bytes.buffer.byteLength;
+    this.#controller.enqueue(isLent ? bytes.slice() : bytes);
+    return length;
+  }
 
   #finish() {
     this.#isOver = true;

@@ -5,11 +5,17 @@ import { ZipnnError } from './error.js';
 import { typed } from './typed.js';
 
 /**
+ * Bytes that there is memory for before any of them is there: how long a tensor is, is only a
+ * promise.
+ */
+const FIRST_PART = 4 << 20;
+
+/**
  * Decompresses a safetensors file as it arrives, and yields every tensor as soon as its last byte is
  * there, in the order of the file.
  */
 export async function* streamTensors(module, decompressing, source) {
-  const reader = source.pipeThrough(decompressing).getReader();
+  const reader = source.pipeThrough(decompressing).getReader({ mode: 'byob' });
   const input = new Input(reader);
   try {
     await module.load();
@@ -32,53 +38,45 @@ async function readLayout(module, input) {
     const { tensors, needed } = layoutOf(module, beginning);
     if (tensors) return tensors;
     const more = await input.take(needed - beginning.length);
-    const longer = new Uint8Array(needed);
-    longer.set(beginning);
-    longer.set(more, beginning.length);
-    beginning = longer;
+    const have = beginning.length;
+    beginning = longer(beginning, needed);
+    beginning.set(more, have);
   }
 }
 
 /** Bytes of a stream, as many at a time as are needed. */
 class Input {
   #reader;
-  #rest = new Uint8Array();
 
   constructor(reader) {
     this.#reader = reader;
   }
 
-  async #next() {
-    const { value, done } = await this.#reader.read();
-    this.#rest = value ?? new Uint8Array();
-    return !done;
-  }
-
+  /** Reads right into the memory that is returned. */
   async take(length) {
-    const parts = [];
-    let have = 0;
-    // How long a tensor is, is only a promise: memory for all of it is taken once it is there.
-    while (have < length) {
-      if (this.#rest.length === 0 && !(await this.#next())) {
+    let memory = new Uint8Array(Math.min(length, FIRST_PART));
+    for (let have = 0; have < length; ) {
+      if (have === memory.length) memory = longer(memory, Math.min(length, 2 * have));
+      const { value, done } = await this.#reader.read(memory.subarray(have));
+      if (done) {
         const message = `the data ends within the safetensors file: ${length} bytes needed, ${have} there`;
         throw new ZipnnError('Truncated', message);
       }
-      const part = this.#rest.subarray(0, length - have);
-      this.#rest = this.#rest.subarray(part.length);
-      parts.push(part);
-      have += part.length;
+      // The stream had it meanwhile.
+      memory = new Uint8Array(value.buffer);
+      have += value.length;
     }
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return bytes;
+    return memory;
   }
 
   async end() {
-    const isOver = this.#rest.length === 0 && !(await this.#next());
-    if (!isOver) throw new ZipnnError('TrailingBytes', 'bytes follow that belong to no tensor');
+    const { done } = await this.#reader.read(new Uint8Array(1));
+    if (!done) throw new ZipnnError('TrailingBytes', 'bytes follow that belong to no tensor');
   }
+}
+
+function longer(bytes, length) {
+  const copy = new Uint8Array(length);
+  copy.set(bytes);
+  return copy;
 }

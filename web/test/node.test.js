@@ -137,6 +137,32 @@ describe('streams', () => {
     assert.ok(taken < bigFile.length / 2, `${taken} bytes`);
   });
 
+  test('bytes are read into memory of the reader', async () => {
+    const pool = await createPool(2);
+    for (const options of [{}, { pool }]) {
+      for (const size of [999, 1 << 20]) {
+        const stream = parts(bigFile, 70_000).pipeThrough(new ZipnnDecompressStream(options));
+        const reader = stream.getReader({ mode: 'byob' });
+        const decoded = [];
+        for (let memory = new ArrayBuffer(size); ; ) {
+          const { value, done } = await reader.read(new Uint8Array(memory));
+          memory = value.buffer;
+          if (done) break;
+          assert.ok(memory.byteLength === size && value.length > 0);
+          decoded.push(value.slice());
+        }
+        assert.ok(isSame(Buffer.concat(decoded), big), `${size} bytes`);
+      }
+    }
+    pool.free();
+    const cut = parts(bigFile.subarray(0, 100_000), 5000).pipeThrough(new ZipnnDecompressStream());
+    const reader = cut.getReader({ mode: 'byob' });
+    const error = await failure((async () => {
+      while (!(await reader.read(new Uint8Array(1 << 16))).done);
+    })());
+    assert.equal(error.code, 'Truncated');
+  });
+
   test('a file that is cut short is an error', async () => {
     for (const length of [0, 1, 31, 1000, bigFile.length - 1]) {
       const cut = parts(bigFile.subarray(0, length), 5000);
@@ -288,11 +314,14 @@ describe('numbers', () => {
   test('both builds of the module are the same to callers', async () => {
     const dist = new URL('../dist/', import.meta.url);
     const bindings = await import('../dist/full/zipnn.js?plain');
-    bindings.initSync({ module: await readFile(new URL('full/zipnn.plain.wasm', dist)) });
+    const { memory } = bindings.initSync({ module: await readFile(new URL('full/zipnn.plain.wasm', dist)) });
     const decoder = new bindings.Decoder(Infinity, Infinity, true, false, 0);
     let decoded = 0;
     for (let at = 0; at < file.length; ) {
-      at += decoder.push(file.subarray(at));
+      const length = decoder.space(file.length - at);
+      new Uint8Array(memory.buffer, decoder.spaceAt).set(file.subarray(at, at + length));
+      decoder.advance(length);
+      at += length;
       for (let length; (length = decoder.nextChunk()) > 0; ) decoded += length;
     }
     decoder.end();
