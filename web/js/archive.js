@@ -9,7 +9,7 @@ import { Turn } from './yielding.js';
 
 /** Decoded bytes that are read first to see the header of a safetensors file. */
 const HEADER_GUESS = 1 << 16;
-/** Frames that are asked for at a time. */
+/** Parts of frames that are asked for at a time; with workers, one more than there are. */
 const PARALLEL = 4;
 
 /** Opens a compressed file: reads where its frames are. */
@@ -26,13 +26,15 @@ export async function openArchive(module, source, options = {}) {
   }
 }
 
-/** Brings bytes until no more are wanted. */
+/** Brings bytes until no more are wanted, and returns the last of them. */
 async function feed(taker, ranges, signal) {
+  let bytes;
   for (let wanted; (wanted = taker.wanted()); ) {
     signal?.throwIfAborted();
-    const bytes = await abortable(ranges.read(...wanted, { signal }), signal);
+    bytes = await abortable(ranges.read(...wanted, { signal }), signal);
     call(() => taker.feed(bytes));
   }
+  return bytes;
 }
 
 /** A compressed file, of which any part can be read. */
@@ -74,11 +76,9 @@ class Archive {
     const work = async () => {
       for (let part; (part = parts.shift()); ) {
         try {
-          await feed(part, this.#ranges, signal);
-          const [from] = part.decodedRange();
-          const bytes = this.#module.view(...call(() => part.decode()));
-          output.set(bytes, from - start);
-          decoded += bytes.length;
+          const into = output.subarray(...part.decodedRange().map((at) => at - start));
+          await this.#decode(part, into, signal);
+          decoded += into.length;
         } finally {
           part.free();
         }
@@ -86,7 +86,8 @@ class Archive {
         await turn.next();
       }
     };
-    const workers = Array.from({ length: Math.min(PARALLEL, parts.length) }, work);
+    const parallel = Math.max(PARALLEL, 1 + (this.#options.pool?.size ?? 0));
+    const workers = Array.from({ length: Math.min(parallel, parts.length) }, work);
     try {
       await Promise.all(workers);
     } finally {
@@ -95,8 +96,25 @@ class Archive {
     return output;
   }
 
+  /** Decodes a part. Workers do it where all of its frame has been read. */
+  async #decode(part, into, signal) {
+    const { pool, limits } = this.#options;
+    const bytes = await feed(part, this.#ranges, signal);
+    const frame = pool && part.wholeFrame();
+    if (!frame) {
+      into.set(this.#module.view(...call(() => part.decode())));
+      return;
+    }
+    const [number, frameStart, frameEnd] = frame;
+    const job = pool.decode(number, pool.copyOf(bytes), frameEnd - frameStart, limitsOf(limits));
+    const decoded = await abortable(job, signal);
+    const [start, end] = part.decodedRange();
+    into.set(decoded.subarray(start - frameStart, end - frameStart));
+  }
+
   /** The tensors, in the order of their bytes. */
-  tensors(options) {
+  async tensors(options) {
+    this.#open();
     this.#tensors ??= this.#readTensors(options).catch((error) => {
       this.#tensors = undefined;
       throw error;
