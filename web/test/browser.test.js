@@ -30,6 +30,11 @@ const FRAMES = 125;
 /** A file of many small frames. */
 const frames = repeated(await compress(source.subarray(0, 1000), { checksums: false, index: false }), 500);
 
+const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+const repositoryReadme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+/** The policy that the README asks for, and nothing else. */
+const [policy] = /^script-src .*$/m.exec(readme);
+
 let browser;
 let server;
 before(async () => {
@@ -41,6 +46,11 @@ before(async () => {
     '/big.safetensors': big,
     '/big.znn': bigFile,
     '/damaged.znn': damaged,
+    '/strict.html': Buffer.from(`<!doctype html><title>test</title>
+      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ${policy}">`),
+    '/readme/page.html': Buffer.from(`<!doctype html><title>test</title><script type="importmap">
+      { "imports": { "zipnn": "/js/index.js", "zipnn/decode": "/js/decode.js" } }</script>`),
+    '/readme/model.safetensors.znn': file,
     '/frames.znn': frames,
     '/100-mb.znn': repeated(frame, 25),
     '/long.znn': function* () {
@@ -286,6 +296,33 @@ describe('in a page', () => {
     await until(() => page.workers().length === 2);
     await page.evaluate(() => pool.free());
     await until(() => page.workers().length === 0);
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('what READMEs show runs as it is written', async () => {
+    const page = await open('/readme/page.html');
+    const snippets = [...(repositoryReadme + readme).matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+    assert.ok(snippets.length > 8, `${snippets.length} snippets`);
+    for (const code of snippets) {
+      await page.evaluate((code) => import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))), code)
+        .catch((error) => assert.fail(`${code}\n${error.message}`));
+    }
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('a strict content security policy is enough', async () => {
+    const page = await open('/strict.html');
+    const isSame = await page.evaluate(async () => {
+      const { compress, createPool, decompress } = await import('/js/index.js');
+      const pool = await createPool(1);
+      const data = new Uint8Array(100_000).map((_, i) => i);
+      const back = await decompress(await compress(data), { pool });
+      pool.free();
+      return back.every((byte, i) => byte === data[i]);
+    });
+    assert.ok(isSame);
     assert.deepEqual(page.errors, []);
     await page.context().close();
   });
