@@ -69,6 +69,9 @@ class Archive {
 
   /** Decodes a range of the data. */
   async read(start, end, { signal = this.#options.signal, onProgress } = {}) {
+    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0)) {
+      throw new ZipnnError('OutOfRange', `there are no bytes ${start} to ${end}`);
+    }
     const parts = call(() => this.#open().covering(start, end));
     const output = new Uint8Array(end - start);
     const turn = new Turn(signal);
@@ -113,21 +116,25 @@ class Archive {
   }
 
   /** The tensors, in the order of their bytes. */
-  async tensors(options) {
+  async tensors({ signal } = {}) {
     this.#open();
-    this.#tensors ??= this.#readTensors(options).catch((error) => {
+    // They are read once for all who ask, so that none of those can stop it for the others.
+    this.#tensors ??= this.#readTensors().catch((error) => {
       this.#tensors = undefined;
       throw error;
     });
-    return this.#tensors;
+    return abortable(this.#tensors, signal);
   }
 
-  async #readTensors(options) {
+  async #readTensors() {
     const all = this.decodedLength;
     for (let length = Math.min(all, HEADER_GUESS); ; ) {
-      const beginning = await this.read(0, length, options);
+      const beginning = await this.read(0, length);
       const { tensors, needed } = layoutOf(this.#module, beginning, all);
       if (tensors) return tensors;
+      if (needed > all) {
+        throw new ZipnnError('NotSafetensors', `${all} bytes are too short for a safetensors file`);
+      }
       length = needed;
     }
   }

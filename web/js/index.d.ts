@@ -96,7 +96,7 @@ export interface Archive {
   /** Bytes that it decompresses to. */
   readonly decodedLength: number;
   /** The tensors of a `.safetensors` file, in the order of their bytes. */
-  tensors(options?: ReadOptions): Promise<TensorInfo[]>;
+  tensors(options?: Pick<ReadOptions, 'signal'>): Promise<TensorInfo[]>;
   /** Reads one of them: only what it is stored in. */
   readTensor(name: string, options?: ReadOptions): Promise<Tensor>;
   /** Reads a range of the decompressed bytes. */

@@ -250,6 +250,48 @@ describe('archives', () => {
     }
   });
 
+  test('ranges that are none are errors', async () => {
+    const archive = await openArchive(bigFile);
+    const wrong = [[-5, 10], [10, 5], [0, big.length + 1], [0.5, 10], [0, 10.5], [NaN, 10], [5], []];
+    for (const range of wrong) assert.equal((await failure(archive.read(...range))).code, 'OutOfRange', `${range}`);
+    assert.equal((await archive.read(big.length, big.length)).length, 0);
+    archive.free();
+  });
+
+  test('files of no tensors say so', async () => {
+    for (const data of [new Uint8Array(0), new Uint8Array(5), new Uint8Array(5000), source.subarray(0, 5000)]) {
+      const archive = await openArchive(await compress(data));
+      assert.equal((await failure(archive.tensors())).code, 'NotSafetensors', `${data.length} bytes`);
+      archive.free();
+    }
+  });
+
+  test('whoever gives up asking for tensors stops nobody else', async () => {
+    let reads = 0;
+    const ranges = {
+      size: bigFile.length,
+      read: async (start, end) => {
+        reads += 1;
+        return bigFile.subarray(start, end);
+      },
+    };
+    const archive = await openArchive(ranges);
+    const controller = new AbortController();
+    const before = reads;
+    const [first, second] = [failure(archive.tensors({ signal: controller.signal })), archive.tensors()];
+    controller.abort();
+    assert.equal((await first).name, 'AbortError');
+    assert.equal((await second).length, 12);
+    const once = reads;
+    assert.ok(once > before);
+    assert.equal((await archive.tensors()).length, 12);
+    assert.equal(reads, once);
+    const progress = [];
+    await archive.readTensor('layer.2.weight', { onProgress: (now) => progress.push(now.total) });
+    assert.deepEqual([...new Set(progress)], [1 << 20]);
+    archive.free();
+  });
+
   test('workers decode what needs whole frames', async () => {
     const pool = await createPool(2);
     let jobs = 0;
