@@ -5,12 +5,16 @@ import {
 } from '../js/index.js';
 import { toBlob } from '../js/collect.js';
 import { exponents, histogram } from './histogram.js';
-import { bytes, percent, speed } from './units.js';
+import { bytes, percent, seconds, speed } from './units.js';
 
 const $ = (id) => document.getElementById(id);
 
 /** What is going on, so that it can be stopped. */
 let current;
+/** What the table shows the tensors of. */
+let archive;
+/** The tensor that is being read for its picture. */
+let explaining;
 let pool;
 
 /** Workers, where the browser allows them. */
@@ -30,6 +34,8 @@ const served = ({ name, size }) => ({
 
 async function work(source) {
   current?.abort();
+  archive?.free();
+  archive = undefined;
   const controller = new AbortController();
   current = controller;
   const run = { source, signal: controller.signal, chunks: [], start: performance.now() };
@@ -41,7 +47,11 @@ async function work(source) {
   } catch (error) {
     if (current === controller) fail(error);
   } finally {
-    if (current === controller) $('cancel').hidden = true;
+    if (current === controller) {
+      const hadFocus = document.activeElement === $('cancel');
+      $('cancel').hidden = true;
+      if (hadFocus) $('work-title').focus();
+    }
   }
 }
 
@@ -65,11 +75,12 @@ async function decompress(run) {
   run.start = performance.now();
   const stream = (await source.open(signal)).pipeThrough(keep).pipeThrough(decompressing);
   const result = await toBlob(stream);
+  const took = since(run);
   run.compressed = new Blob(stored);
   show(run, run.compressed.size, result.size, 1);
-  offer(result, source.name.replace(/\.znn$/i, ''));
-  say(`Decompressed and verified in ${seconds(run)}.`);
   await list(run);
+  offer(result, source.name.replace(/\.znn$/i, ''));
+  finish(run, `Decompressed and verified in ${took}.`);
 }
 
 async function compress(run) {
@@ -82,7 +93,7 @@ async function compress(run) {
   });
   const stream = (await source.open(signal)).pipeThrough(compressing);
   run.compressed = await toBlob(stream);
-  const took = seconds(run);
+  const took = since(run);
   // Reading it back proves it, and tells how well each part compressed.
   say('Reading it back…');
   let decoded = 0;
@@ -97,15 +108,12 @@ async function compress(run) {
     decoded += value.length;
   }
   if (decoded !== source.size) throw new Error('what was compressed does not come back');
-  offer(run.compressed, `${source.name}.znn`);
-  say(`Compressed in ${took}, and read back.`);
   await list(run);
+  offer(run.compressed, `${source.name}.znn`);
+  finish(run, `Compressed in ${took}, and read back.`);
 }
 
-const seconds = ({ start }) => {
-  const took = (performance.now() - start) / 1000;
-  return took < 1 ? `${Math.round(took * 1000)} ms` : `${took.toFixed(1)} s`;
-};
+const since = ({ start }) => seconds(performance.now() - start);
 
 function begin({ source }) {
   $('work').hidden = false;
@@ -171,23 +179,32 @@ function offer(blob, name) {
   link.hidden = false;
 }
 
-/** Fills the table. */
+/** Reads which tensors there are: in files that are none of safetensors, none. */
 async function list(run) {
-  let archive;
-  let tensors;
+  const { compressed, signal } = run;
+  let opened;
   try {
-    archive = await openArchive(run.compressed);
-    tensors = await archive.tensors();
+    opened = await openArchive(compressed, { signal, pool: await workers() });
+    run.tensors = await opened.tensors();
+    signal.throwIfAborted();
+    archive = opened;
   } catch {
-    archive?.free();
-    say(`${$('status').textContent} It holds no list of tensors.`);
+    opened?.free();
+    signal.throwIfAborted();
+  }
+}
+
+/** Shows all of the result, and then says so: who hears that finds everything there. */
+function finish({ chunks, tensors }, text) {
+  if (!tensors) {
+    say(`${text} It holds no list of tensors.`);
     return;
   }
-  const stored = storedLengths(run.chunks, tensors);
-  const rows = tensors.map((tensor, i) => row(archive, tensor, stored[i]));
-  $('tensors').replaceChildren(...rows);
+  const stored = storedLengths(chunks, tensors);
+  $('tensors').replaceChildren(...tensors.map((tensor, i) => row(tensor, stored[i])));
   $('tensors-title').textContent = tensors.length === 1 ? '1 tensor' : `${tensors.length} tensors`;
   $('result').hidden = false;
+  say(text);
 }
 
 /** Compressed bytes of each tensor: of a chunk that several share, each has its part. */
@@ -217,13 +234,14 @@ function element(name, { text, ...properties } = {}, ...children) {
   return made;
 }
 
-function row(archive, tensor, stored) {
+/** A name of which lines break behind dots. */
+const breakable = (name) => name.split(/(?<=\.)/).flatMap((part) => [part, element('wbr')]);
+
+function row(tensor, stored) {
   const { name, dtype, shape, range: [start, end] } = tensor;
   const part = end > start ? stored / (end - start) : 0;
-  // Lines break behind dots.
-  const parts = name.split(/(?<=\.)/).flatMap((part) => [part, element('wbr')]);
-  const button = element('button', { type: 'button' }, ...parts);
-  button.addEventListener('click', () => explain(archive, tensor, part));
+  const button = element('button', { type: 'button' }, ...breakable(name));
+  button.addEventListener('click', () => explain(tensor, part));
   const bar = element('div', { className: 'bar' }, element('i'), element('span', { text: percent(part) }));
   bar.firstChild.style.setProperty('--part', `${Math.min(part, 1) * 100}%`);
   bar.firstChild.ariaHidden = 'true';
@@ -237,23 +255,26 @@ function row(archive, tensor, stored) {
 }
 
 /** Shows the exponents of a tensor. */
-async function explain(archive, { name, dtype, shape }, part) {
-  $('details-title').textContent = name;
+async function explain({ name, dtype, shape }, part) {
+  explaining = new AbortController();
+  const { signal } = explaining;
+  $('details-title').replaceChildren(...breakable(name));
   $('details-text').textContent = 'Reading…';
   $('histogram').replaceChildren();
   $('details').showModal();
   try {
-    const { data } = await archive.readTensor(name);
+    const { data } = await archive.readTensor(name, { signal });
     const counts = exponents(dtype, data);
     const about = `${dtype}, ${shape.join(' × ') || 'scalar'}, compressed to ${percent(part)}.`;
     $('details-text').textContent = counts ? about : `${about} These are no floating-point numbers.`;
     $('histogram').parentElement.hidden = !counts;
-    if (counts) $('histogram').replaceChildren(histogram(counts));
+    if (counts) $('histogram').replaceChildren(histogram(counts, $('histogram').clientWidth));
   } catch (error) {
-    $('details-text').textContent = advice(error);
+    if (!signal.aborted) $('details-text').textContent = advice(error);
   }
 }
 
+$('details').addEventListener('close', () => explaining?.abort());
 $('file').addEventListener('change', ({ target }) => {
   if (target.files.length > 0) work(chosen(target.files[0]));
   // The same file may be chosen again.

@@ -23,9 +23,10 @@ export function exponents(dtype, data) {
   return { first: first - bias, counts: counts.slice(first, counts.findLastIndex(isThere) + 1) };
 }
 
-const WIDTH = 600;
 const HEIGHT = 220;
 const FLOOR = 190;
+/** Room for a number below a bar. */
+const LABEL_WIDTH = 40;
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 
 function shape(name, attributes, text = '') {
@@ -35,19 +36,20 @@ function shape(name, attributes, text = '') {
   return made;
 }
 
-/** A picture of counts. */
-export function histogram({ first, counts }) {
+/** A picture of counts, so many pixels wide. */
+export function histogram({ first, counts }, width) {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const most = counts.reduce((most, count) => Math.max(most, count), 0);
   const mode = first + counts.indexOf(most);
   const label = `${counts.filter((count) => count > 0).length} exponents occur, from ${first} to `
     + `${first + counts.length - 1}; ${mode} most often, in ${(most / total * 100).toFixed(0)} % of numbers`;
   const picture = shape('svg', {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'histogram', role: 'img', 'aria-label': label,
+    viewBox: `0 0 ${width} ${HEIGHT}`, class: 'histogram', role: 'img', 'aria-label': label,
   });
-  const step = WIDTH / Math.max(counts.length, 12);
-  const left = (WIDTH - step * counts.length) / 2;
-  picture.append(shape('line', { x1: 0, x2: WIDTH, y1: FLOOR + 0.5, y2: FLOOR + 0.5 }));
+  const step = width / Math.max(counts.length, 12);
+  const left = (width - step * counts.length) / 2;
+  picture.append(shape('line', { x1: 0, x2: width, y1: FLOOR + 0.5, y2: FLOOR + 0.5 }));
+  const each = Math.ceil(LABEL_WIDTH / step);
   counts.forEach((count, i) => {
     // What is there at all is to be seen.
     const height = count === 0 ? 0 : Math.max(1, count / most * (FLOOR - 20));
@@ -57,7 +59,6 @@ export function histogram({ first, counts }) {
     });
     bar.append(shape('title', {}, `2^${first + i}: ${count.toLocaleString('en')} numbers`));
     picture.append(bar);
-    const each = Math.ceil(counts.length / 12);
     if (i % each === 0) {
       picture.append(shape('text', { x: x + step / 2, y: FLOOR + 18, 'text-anchor': 'middle' }, first + i));
     }

@@ -9,7 +9,7 @@ import { Turn } from './yielding.js';
 
 /** Decoded bytes that are read first to see the header of a safetensors file. */
 const HEADER_GUESS = 1 << 16;
-/** Frames that are asked for at a time. */
+/** Parts of frames that are asked for at a time; with workers, one more than there are. */
 const PARALLEL = 4;
 
 /** Opens a compressed file: reads where its frames are. */
@@ -26,13 +26,15 @@ export async function openArchive(module, source, options = {}) {
   }
 }
 
-/** Brings bytes until no more are wanted. */
+/** Brings bytes until no more are wanted, and returns the last of them. */
 async function feed(taker, ranges, signal) {
+  let bytes;
   for (let wanted; (wanted = taker.wanted()); ) {
     signal?.throwIfAborted();
-    const bytes = await abortable(ranges.read(...wanted, { signal }), signal);
+    bytes = await abortable(ranges.read(...wanted, { signal }), signal);
     call(() => taker.feed(bytes));
   }
+  return bytes;
 }
 
 /** A compressed file, of which any part can be read. */
@@ -67,6 +69,9 @@ class Archive {
 
   /** Decodes a range of the data. */
   async read(start, end, { signal = this.#options.signal, onProgress } = {}) {
+    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0)) {
+      throw new ZipnnError('OutOfRange', `there are no bytes ${start} to ${end}`);
+    }
     const parts = call(() => this.#open().covering(start, end));
     const output = new Uint8Array(end - start);
     const turn = new Turn(signal);
@@ -74,11 +79,9 @@ class Archive {
     const work = async () => {
       for (let part; (part = parts.shift()); ) {
         try {
-          await feed(part, this.#ranges, signal);
-          const [from] = part.decodedRange();
-          const bytes = this.#module.view(...call(() => part.decode()));
-          output.set(bytes, from - start);
-          decoded += bytes.length;
+          const into = output.subarray(...part.decodedRange().map((at) => at - start));
+          await this.#decode(part, into, signal);
+          decoded += into.length;
         } finally {
           part.free();
         }
@@ -86,7 +89,8 @@ class Archive {
         await turn.next();
       }
     };
-    const workers = Array.from({ length: Math.min(PARALLEL, parts.length) }, work);
+    const parallel = Math.max(PARALLEL, 1 + (this.#options.pool?.size ?? 0));
+    const workers = Array.from({ length: Math.min(parallel, parts.length) }, work);
     try {
       await Promise.all(workers);
     } finally {
@@ -95,21 +99,42 @@ class Archive {
     return output;
   }
 
+  /** Decodes a part. Workers do it where all of its frame has been read. */
+  async #decode(part, into, signal) {
+    const { pool, limits } = this.#options;
+    const bytes = await feed(part, this.#ranges, signal);
+    const frame = pool && part.wholeFrame();
+    if (!frame) {
+      into.set(this.#module.view(...call(() => part.decode())));
+      return;
+    }
+    const [number, frameStart, frameEnd] = frame;
+    const job = pool.decode(number, pool.copyOf(bytes), frameEnd - frameStart, limitsOf(limits));
+    const decoded = await abortable(job, signal);
+    const [start, end] = part.decodedRange();
+    into.set(decoded.subarray(start - frameStart, end - frameStart));
+  }
+
   /** The tensors, in the order of their bytes. */
-  tensors(options) {
-    this.#tensors ??= this.#readTensors(options).catch((error) => {
+  async tensors({ signal } = {}) {
+    this.#open();
+    // They are read once for all who ask, so that none of those can stop it for the others.
+    this.#tensors ??= this.#readTensors().catch((error) => {
       this.#tensors = undefined;
       throw error;
     });
-    return this.#tensors;
+    return abortable(this.#tensors, signal);
   }
 
-  async #readTensors(options) {
+  async #readTensors() {
     const all = this.decodedLength;
     for (let length = Math.min(all, HEADER_GUESS); ; ) {
-      const beginning = await this.read(0, length, options);
+      const beginning = await this.read(0, length);
       const { tensors, needed } = layoutOf(this.#module, beginning, all);
       if (tensors) return tensors;
+      if (needed > all) {
+        throw new ZipnnError('NotSafetensors', `${all} bytes are too short for a safetensors file`);
+      }
       length = needed;
     }
   }

@@ -1,6 +1,6 @@
 /** Decompressing, compressing, tensors. `zipnn/decode` decompresses alone, at two fifths of the download. */
 
-import type { Bytes, DType, DecodeOptions, Limits, Progress } from './decode.js';
+import type { Bytes, DType, DecodeOptions, Limits, Progress, WorkerPool } from './decode.js';
 
 export * from './decode.js';
 
@@ -82,6 +82,11 @@ export interface OpenOptions {
   fetch?: typeof fetch;
   /** For URLs: sent with every request. */
   headers?: HeadersInit;
+  /**
+   * Decodes frames with these workers. Frames of which less than half is needed, and has been read,
+   * are decoded on this thread.
+   */
+  pool?: WorkerPool;
 }
 
 /** A compressed file of which any part can be read without the rest. */
@@ -91,7 +96,7 @@ export interface Archive {
   /** Bytes that it decompresses to. */
   readonly decodedLength: number;
   /** The tensors of a `.safetensors` file, in the order of their bytes. */
-  tensors(options?: ReadOptions): Promise<TensorInfo[]>;
+  tensors(options?: Pick<ReadOptions, 'signal'>): Promise<TensorInfo[]>;
   /** Reads one of them: only what it is stored in. */
   readTensor(name: string, options?: ReadOptions): Promise<Tensor>;
   /** Reads a range of the decompressed bytes. */

@@ -77,8 +77,7 @@ async function compile(source) {
 
 /** Node's `fetch` does not read files. */
 async function fetchModule(url) {
-  const { protocol } = new URL(url, import.meta.url);
-  if (protocol !== 'file:') return fetch(url);
-  const { readFile } = await import('node:fs/promises');
-  return readFile(url);
+  const isFile = String(url).startsWith('file:');
+  const files = isFile && globalThis.process?.getBuiltinModule?.('node:fs/promises');
+  return files ? files.readFile(new URL(url)) : fetch(url);
 }

@@ -36,7 +36,7 @@ export class WorkerPool {
   }
 
   async #start(script, compiled) {
-    const worker = { thread: await thread(script), jobs: 0 };
+    const worker = { thread: thread(script), jobs: 0 };
     this.#workers.push(worker);
     await new Promise((resolve, reject) => {
       const fail = (error) => {
@@ -116,7 +116,7 @@ export class WorkerPool {
 if (Symbol.dispose) WorkerPool.prototype[Symbol.dispose] = WorkerPool.prototype.free;
 
 /** A worker of the browser's or of Node's, which differ in their ways of talking. */
-async function thread({ url, start }) {
+function thread({ url, start }) {
   if (globalThis.Worker) {
     const worker = start();
     return {
@@ -128,7 +128,8 @@ async function thread({ url, start }) {
       terminate: () => worker.terminate(),
     };
   }
-  const { Worker: NodeWorker } = await import('node:worker_threads');
+  // Bundlers for browsers stumble over imports of what only Node has.
+  const { Worker: NodeWorker } = process.getBuiltinModule('node:worker_threads');
   const worker = new NodeWorker(url);
   // A pool that nobody uses keeps no program from ending.
   worker.unref();

@@ -3,8 +3,8 @@
 /** Milliseconds of work before others get a turn: half of a picture at 60 a second. */
 const SLICE = 8;
 
+/** After `scheduler.yield` work goes on before timers and answers of the network have had a turn. */
 const macrotask = () => {
-  if (globalThis.scheduler?.yield) return globalThis.scheduler.yield();
   if (globalThis.setImmediate) return new Promise((resolve) => setImmediate(resolve));
   // Unlike timers, messages are not delayed.
   return new Promise((resolve) => {

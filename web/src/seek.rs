@@ -1,7 +1,9 @@
 //! Finding parts of a file by reading little of it. What is wanted is read in JavaScript.
 
+use core::ops::Range;
+
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::{DecodeErrorKind, DecodeScratch, FramePart};
+use zipnn::{DecodeErrorKind, DecodeScratch, Directory, DirectoryEntry, FramePart};
 
 use crate::failure::Failure;
 use crate::limits;
@@ -11,7 +13,7 @@ use crate::limits;
 pub struct Seeker(zipnn::Seeker);
 
 /// A range of bytes as JavaScript gets it: where it begins and ends.
-fn range(range: core::ops::Range<u64>) -> Box<[f64]> {
+fn range(range: Range<u64>) -> Box<[f64]> {
     Box::new([range.start as f64, range.end as f64])
 }
 
@@ -39,16 +41,16 @@ impl Seeker {
         self.0.directory().map_or(0.0, |directory| directory.decoded_len() as f64)
     }
 
-    /// Number of frames.
-    #[wasm_bindgen(getter, js_name = frameCount)]
-    pub fn frame_count(&self) -> f64 {
-        self.0.directory().map_or(0.0, |directory| directory.entries().len() as f64)
-    }
-
     /// The parts of frames that hold a range of the data.
     pub fn covering(&self, start: f64, end: f64) -> Result<Vec<Part>, Failure> {
         let parts = self.0.covering(start as u64..end as u64)?;
-        Ok(parts.map(|part| Part { part, decoded: Vec::new() }).collect())
+        let entries = self.0.directory().map(Directory::entries).unwrap_or_default();
+        let parts = parts.map(|part| {
+            let entry = entries.get(part.frame() as usize);
+            let needs_whole_frame = part.wanted() == entry.map(DirectoryEntry::range);
+            Part { part, needs_whole_frame, decoded: Vec::new() }
+        });
+        Ok(parts.collect())
     }
 }
 
@@ -56,6 +58,7 @@ impl Seeker {
 #[wasm_bindgen]
 pub struct Part {
     part: FramePart,
+    needs_whole_frame: bool,
     decoded: Vec<u8>,
 }
 
@@ -65,6 +68,14 @@ impl Part {
     #[wasm_bindgen(js_name = decodedRange)]
     pub fn decoded_range(&self) -> Box<[f64]> {
         range(self.part.decoded_range())
+    }
+
+    /// If it is fed all of its frame at once: the number of that, and which of the file's decoded
+    /// bytes it holds.
+    #[wasm_bindgen(js_name = wholeFrame)]
+    pub fn whole_frame(&self) -> Option<Box<[f64]>> {
+        let (number, Range { start, end }) = (self.part.frame(), self.part.frame_range());
+        self.needs_whole_frame.then(|| Box::from([number as f64, start as f64, end as f64]))
     }
 
     /// Which bytes of the file it needs next; nothing when it can be decoded.

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import * as everything from '../js/index.js';
 import * as decoding from '../js/decode.js';
 import { TestServer } from '../tools/server.js';
-import { collect, model, parts, weights } from './samples.js';
+import { collect, model, parts, repeated, weights } from './samples.js';
 
 const { ZipnnCompressStream, ZipnnDecompressStream, ZipnnError, compress, createPool, decompress, openArchive, streamTensors } = everything;
 
@@ -276,6 +276,93 @@ describe('archives', () => {
     }
   });
 
+  test('ranges that are none are errors', async () => {
+    const archive = await openArchive(bigFile);
+    const wrong = [[-5, 10], [10, 5], [0, big.length + 1], [0.5, 10], [0, 10.5], [NaN, 10], [5], []];
+    for (const range of wrong) assert.equal((await failure(archive.read(...range))).code, 'OutOfRange', `${range}`);
+    assert.equal((await archive.read(big.length, big.length)).length, 0);
+    archive.free();
+  });
+
+  test('files of no tensors say so', async () => {
+    for (const data of [new Uint8Array(0), new Uint8Array(5), new Uint8Array(5000), source.subarray(0, 5000)]) {
+      const archive = await openArchive(await compress(data));
+      assert.equal((await failure(archive.tensors())).code, 'NotSafetensors', `${data.length} bytes`);
+      archive.free();
+    }
+  });
+
+  test('whoever gives up asking for tensors stops nobody else', async () => {
+    let reads = 0;
+    const ranges = {
+      size: bigFile.length,
+      read: async (start, end) => {
+        reads += 1;
+        return bigFile.subarray(start, end);
+      },
+    };
+    const archive = await openArchive(ranges);
+    const controller = new AbortController();
+    const before = reads;
+    const [first, second] = [failure(archive.tensors({ signal: controller.signal })), archive.tensors()];
+    controller.abort();
+    assert.equal((await first).name, 'AbortError');
+    assert.equal((await second).length, 12);
+    const once = reads;
+    assert.ok(once > before);
+    assert.equal((await archive.tensors()).length, 12);
+    assert.equal(reads, once);
+    const progress = [];
+    await archive.readTensor('layer.2.weight', { onProgress: (now) => progress.push(now.total) });
+    assert.deepEqual([...new Set(progress)], [1 << 20]);
+    archive.free();
+  });
+
+  test('workers decode what needs whole frames', async () => {
+    const pool = await createPool(2);
+    let jobs = 0;
+    const decode = (...job) => {
+      jobs += 1;
+      return pool.decode(...job);
+    };
+    const counting = { size: pool.size, copyOf: (frame) => pool.copyOf(frame), decode };
+    const archive = await openArchive(`${server.url}/big.znn`, { pool: counting });
+    const progress = [];
+    const whole = await archive.read(0, big.length, { onProgress: (now) => progress.push(now) });
+    assert.ok(isSame(whole, big));
+    assert.ok(jobs >= 3, `${jobs} jobs`);
+    assert.deepEqual(progress.at(-1), { decoded: big.length, total: big.length });
+    assert.ok(isSame(await archive.read(100, big.length - 100), big.subarray(100, big.length - 100)));
+    const { data, range } = await archive.readTensor('layer.5.weight');
+    assert.ok(isSame(new Uint8Array(data.buffer), big.subarray(...range)));
+
+    const controller = new AbortController();
+    const onProgress = () => controller.abort();
+    const aborted = archive.read(0, big.length, { signal: controller.signal, onProgress });
+    assert.equal((await failure(aborted)).name, 'AbortError');
+    assert.ok(isSame(await archive.read(0, big.length), big));
+
+    pool.free();
+    assert.equal((await failure(archive.read(0, big.length))).code, 'PoolFreed');
+    archive.free();
+  });
+
+  test('workers find the same damage', async () => {
+    const damaged = bigFile.slice();
+    damaged[bigFile.length >> 1] ^= 1;
+    const pool = await createPool(2);
+    const errors = [];
+    for (const options of [{}, { pool }]) {
+      const archive = await openArchive(damaged, options);
+      errors.push(await failure(archive.read(0, big.length)));
+      archive.free();
+    }
+    pool.free();
+    const [alone, pooled] = errors;
+    assert.ok(pooled instanceof ZipnnError, pooled);
+    assert.deepEqual({ ...pooled, message: pooled.message }, { ...alone, message: alone.message });
+  });
+
   test('servers that fail say so', async () => {
     assert.equal((await failure(openArchive(`${server.url}/nothing`))).code, 'HttpError');
     const controller = new AbortController();
@@ -295,6 +382,78 @@ describe('archives', () => {
     assert.ok(errors.length >= 1 && errors.length <= 2, `${errors.length} errors`);
     assert.ok(DAMAGE.includes(errors[0].code), errors[0].code);
     archive.free();
+  });
+});
+
+describe('what has been freed', () => {
+  test('says so', async () => {
+    const archive = await openArchive(bigFile);
+    const tensors = await archive.tensors();
+    archive.free();
+    archive.free();
+    assert.equal(archive.size, bigFile.length);
+    assert.throws(() => archive.decodedLength, { name: 'ZipnnError', code: 'ArchiveFreed' });
+    for (const use of [archive.read(0, 1), archive.tensors(), archive.readTensor(tensors[0].name)]) {
+      const error = await failure(use);
+      assert.ok(error instanceof ZipnnError, error);
+      assert.equal(error.code, 'ArchiveFreed');
+    }
+    const pool = await createPool(1);
+    pool.free();
+    pool.free();
+    for (const use of [
+      decompress(file, { pool }),
+      collect(parts(file, 1000).pipeThrough(new ZipnnDecompressStream({ pool }))),
+    ]) {
+      const error = await failure(use);
+      assert.ok(error instanceof ZipnnError, error);
+      assert.equal(error.code, 'PoolFreed');
+    }
+  });
+
+  test('is let go of at the end of `using`', { skip: !Symbol.dispose && 'no Symbol.dispose here' }, async () => {
+    const archive = await openArchive(file);
+    archive[Symbol.dispose]();
+    assert.equal((await failure(archive.read(0, 1))).code, 'ArchiveFreed');
+    const pool = await createPool(1);
+    pool[Symbol.dispose]();
+    assert.equal((await failure(decompress(file, { pool }))).code, 'PoolFreed');
+  });
+
+  test('gives its memory back', async () => {
+    const bindings = await import('../dist/full/zipnn.js');
+    // Of a module that runs already this gives what it exports.
+    const { memory } = bindings.initSync();
+    const frame = await compress(source.subarray(0, 1000), { checksums: false, index: false });
+    const frames = repeated(frame, 500);
+    const uses = [
+      async () => {
+        const archive = await openArchive(frames);
+        await archive.read(100, 1500);
+        archive.free();
+      },
+      async () => {
+        const archive = await openArchive(bigFile);
+        await archive.readTensor('layer.3.weight');
+        archive.free();
+      },
+      async () => {
+        const reader = parts(bigFile, 1 << 16).pipeThrough(new ZipnnDecompressStream()).getReader();
+        await reader.read();
+        await reader.cancel();
+      },
+      () => failure(decompress(bigFile.subarray(0, bigFile.length >> 1))),
+      () => decompress(bigFile),
+      () => compress(source),
+    ];
+    const useAll = async (times) => {
+      for (let i = 0; i < times; i++) for (const use of uses) await use();
+    };
+    // What is kept to be used again is there after a few times.
+    await useAll(3);
+    const before = memory.buffer.byteLength;
+    await useAll(100);
+    assert.equal(memory.buffer.byteLength, before);
   });
 });
 

@@ -41,6 +41,13 @@ export function parts(bytes, length) {
   });
 }
 
+/** So many times the same frame, whose file has no index: whoever opens it keeps a list of them. */
+export function repeated(frame, times) {
+  const file = new Uint8Array(frame.length * times);
+  for (let i = 0; i < times; i++) file.set(frame, i * frame.length);
+  return file;
+}
+
 export async function collect(stream) {
   const chunks = [];
   for await (const chunk of stream) chunks.push(chunk);

@@ -12,7 +12,7 @@ export async function use(url: string): Promise<Float32Array> {
   const packed = await compress(bytes, { dtype: 'bf16' });
   await decompress(packed.buffer, { into: bytes, limits: { decodedBytes: 1e9 } });
   new Response(new Blob([packed]).stream().pipeThrough(new ZipnnCompressStream()));
-  using archive = await openArchive(url, { signal: AbortSignal.timeout(1000) });
+  using archive = await openArchive(url, { signal: AbortSignal.timeout(1000), pool });
   try {
     const { data, dtype }: Tensor = await archive.readTensor('a');
     return toFloat32({ data, dtype });

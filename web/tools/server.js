@@ -66,7 +66,7 @@ export class TestServer {
       response.writeHead(404).end('Not found');
       return;
     }
-    const record = { path, range: undefined, bytes: 0 };
+    const record = { path, range: undefined, bytes: 0, isOver: false };
     this.requests.push(record);
     if (typeof file === 'function') {
       response.writeHead(200, headers);
@@ -97,10 +97,11 @@ async function* slowly(bytes, rate) {
 
 async function send(response, parts, record) {
   for await (const part of parts) {
-    if (response.destroyed) return;
+    if (response.destroyed) break;
     record.bytes += part.length;
     if (!response.write(part)) await drained(response);
   }
+  record.isOver = true;
   response.end();
 }
 
