@@ -4,10 +4,10 @@ import { push } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 
 /** Listens to the thread that has started this one. */
-export async function serve(module) {
+export function serve(module) {
   const port = globalThis.WorkerGlobalScope
     ? globalThis
-    : (await import('node:worker_threads')).parentPort;
+    : process.getBuiltinModule('node:worker_threads').parentPort;
   const listen = (data) => {
     if (data.compiled) {
       module.use(data.compiled);
