@@ -82,6 +82,7 @@ export function decompress(
 /**
  * Decompresses what is piped through it, as `DecompressionStream` does. It keeps one compressed frame
  * in memory, with workers one for each and one more, and no more than a chunk that nobody has read.
+ * `readable` also reads into memory of the reader: `getReader({ mode: 'byob' })`.
  */
 export class ZipnnDecompressStream implements ReadableWritablePair<Uint8Array<ArrayBuffer>, Bytes> {
   constructor(options?: DecodeOptions);
