@@ -6,6 +6,8 @@ import { percent, speed } from './units.js';
 const RUNS = 9;
 /** Bytes that come out before time counts: until then browsers run code that is not optimized yet. */
 const WARM_UP = 100 << 20;
+/** Bytes that have to come out for the browser's clock, which has coarse ticks. */
+const MEASURED = 8 << 20;
 
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 const load = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
@@ -13,14 +15,15 @@ const load = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffe
 /** Bytes a second of `run`, each time after one turn of the others, and one of its own. */
 async function measureAll(runs, length) {
   const times = runs.map(() => []);
-  const warm = Math.ceil(WARM_UP / length / 2);
+  const repeated = Math.ceil(MEASURED / length);
+  const warm = Math.ceil(WARM_UP / length / (1 + repeated));
   for (let i = -warm; i < RUNS; i++) {
     for (const [number, run] of runs.entries()) {
-      await run();
-      const start = performance.now();
       const decoded = await run();
-      const took = performance.now() - start;
       if (decoded !== length) throw new Error(`${decoded} bytes came out, not ${length}`);
+      const start = performance.now();
+      for (let j = 0; j < repeated; j++) await run();
+      const took = (performance.now() - start) / repeated;
       if (i >= 0) times[number].push(took);
     }
   }
