@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 most=1000
-program=$(cargo test --locked --no-default-features --features std,simd --test work --no-run 2>&1 |
+program=$(cargo test --release --locked --no-default-features --features std,simd --test work --no-run \
+    2>&1 |
     sed -n 's/.*Executable.*(\(.*\))/\1/p')
 
 count() { # KIND, TIMES: instructions, and bytes

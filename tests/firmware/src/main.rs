@@ -1,5 +1,6 @@
-//! Weights that lie in flash are decoded, chunk by chunk, into fixed memory: what a device does
-//! that has little of it. Ends well if every byte is right and every damage an error.
+//! Weights that lie in flash, whole or as the difference to others that do, are decoded chunk by
+//! chunk into fixed memory: what a device does that has little of it. Ends well if every byte is
+//! right and every damage an error.
 //!
 //! There is no `alloc` crate here: a decoder that used one would not link.
 //!
@@ -10,7 +11,7 @@
 
 mod entry;
 
-use zipnn::{DecodeError, Frame, Frames, Scratch};
+use zipnn::{Chunk, DecodeError, DecodeErrorKind, Frame, Frames, Scratch};
 
 #[cfg(feature = "fast")]
 type Table = zipnn::DecodeTable;
@@ -33,23 +34,39 @@ impl Memory {
     }
 }
 
+/// A compressed file.
+struct File {
+    compressed: &'static [u8],
+    /// What it decodes to, perhaps with more behind it.
+    original: &'static [u8],
+    /// What it holds the difference to, if it does.
+    base: Option<&'static [u8]>,
+}
+
 macro_rules! golden {
+    ($path:literal) => {
+        include_bytes!(concat!("../../data/golden/", $path))
+    };
     ($file:literal, $original:literal) => {
-        (
-            include_bytes!(concat!("../../data/golden/", $file)),
-            include_bytes!(concat!("../../data/golden/orig/", $original)),
-        )
+        File { compressed: golden!($file), original: golden!($original), base: None }
+    };
+    ($file:literal, $original:literal, $base:literal) => {
+        File {
+            compressed: golden!($file),
+            original: golden!($original),
+            base: Some(golden!($base)),
+        }
     };
 }
 
-/// Compressed files and what they decode to, perhaps with more behind it.
-const FILES: [(&[u8], &[u8]); 6] = [
-    golden!("0.5.4/bf16-cchunk4096.znn", "bf16.bin"),
-    golden!("0.5.4/f32-cchunk4096-stream16384.znn", "f32.bin"),
-    golden!("0.5.4/f16-cchunk4096-n4095.znn", "f16.bin"),
-    golden!("0.5.4/e4m3-cchunk1024.znn", "e4m3.bin"),
-    golden!("0.5.4/rand_then_normal-cchunk1024.znn", "rand_then_normal.bin"),
-    golden!("0.5.4/few_high-x-f32.znn", "few_high.bin"),
+const FILES: [File; 7] = [
+    golden!("0.5.4/bf16-cchunk4096.znn", "orig/bf16.bin"),
+    golden!("0.5.4/f32-cchunk4096-stream16384.znn", "orig/f32.bin"),
+    golden!("0.5.4/f16-cchunk4096-n4095.znn", "orig/f16.bin"),
+    golden!("0.5.4/e4m3-cchunk1024.znn", "orig/e4m3.bin"),
+    golden!("0.5.4/rand_then_normal-cchunk1024.znn", "orig/rand_then_normal.bin"),
+    golden!("0.5.4/few_high-x-f32.znn", "orig/few_high.bin"),
+    golden!("0.5.4/delta-byte-stream4096.znn", "orig/bf16.bin", "orig/delta_bf16.bin"),
 ];
 
 /// Why the program fails.
@@ -67,10 +84,10 @@ impl From<DecodeError> for Failure {
 
 /// Decodes all files, sound and damaged.
 fn run(memory: &mut Memory) -> Result<(), Failure> {
-    for (file, original) in FILES {
-        check(file, original, memory)?;
-        for len in (0..file.len()).step_by(97) {
-            if check(&file[..len], original, memory).is_ok() {
+    for file in FILES {
+        check(file.compressed, &file, memory)?;
+        for len in (0..file.compressed.len()).step_by(97) {
+            if check(&file.compressed[..len], &file, memory).is_ok() {
                 return Err(Failure::DamageUnnoticed);
             }
         }
@@ -78,34 +95,50 @@ fn run(memory: &mut Memory) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(file: &[u8], original: &[u8], memory: &mut Memory) -> Result<(), Failure> {
-    let mut rest = original;
-    for frame in Frames::new(file) {
+fn check(compressed: &[u8], file: &File, memory: &mut Memory) -> Result<(), Failure> {
+    let (mut original, mut base) = (file.original, file.base);
+    for frame in Frames::new(compressed) {
         let frame = frame?;
         for number in 0..frame.chunk_count() {
-            let decoded = decode_chunk(&frame, number, memory)?;
-            rest = rest.strip_prefix(decoded).ok_or(Failure::WrongBytes)?;
+            let decoded = decode_chunk(&frame, number, &mut base, memory)?;
+            original = original.strip_prefix(decoded).ok_or(Failure::WrongBytes)?;
         }
     }
     Ok(())
 }
 
-/// The weights of one chunk. Longer chunks than there is memory for are an error.
+/// The weights of one chunk. Longer chunks than there is memory for are an error. Takes from the
+/// base what belongs to the chunk.
 fn decode_chunk<'m>(
     frame: &Frame<'_>,
     number: usize,
+    base: &mut Option<&[u8]>,
     memory: &'m mut Memory,
 ) -> Result<&'m [u8], DecodeError> {
-    let chunk = frame.index().chunk(number).ok_or(zipnn::DecodeErrorKind::OutOfRange)?;
+    let chunk = frame.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
     let (needed, have) = (chunk.len(), CHUNK as u64);
     let decoded = memory
         .decoded
         .get_mut(..needed as usize)
-        .ok_or(zipnn::DecodeErrorKind::OutputTooSmall { needed, have })?;
-    frame.decode_chunk(
-        number,
-        decoded,
-        &mut Scratch::new(&mut memory.table, &mut memory.planes),
-    )?;
+        .ok_or(DecodeErrorKind::OutputTooSmall { needed, have })?;
+    let mut scratch = Scratch::new(&mut memory.table, &mut memory.planes);
+    match base {
+        None => frame.decode_chunk(number, decoded, &mut scratch)?,
+        Some(base) => {
+            let part = base.split_off(..decoded.len()).ok_or(DecodeErrorKind::OutOfRange)?;
+            // The checksum is of the weights, not of the difference.
+            let chunk = chunk.with_checksum(frame.annex().checksum(number));
+            chunk.decode_delta(&stored(&chunk, frame), part, decoded, &mut scratch)?;
+        }
+    }
     Ok(decoded)
+}
+
+/// The planes of a chunk as they are stored in the frame, which has at most four.
+fn stored<'f>(chunk: &Chunk, frame: &Frame<'f>) -> [&'f [u8]; 4] {
+    let mut stored = [&[][..]; 4];
+    for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {
+        *stored = &frame.bytes()[range.start as usize..range.end as usize];
+    }
+    stored
 }
