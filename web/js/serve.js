@@ -30,9 +30,7 @@ export function serve(module) {
 function decode(module, { number, frame, decodedLength, limits }) {
   const decoder = new module.bindings.Decoder(...limits, true, number);
   try {
-    for (let at = 0; at < frame.length; ) {
-      at += push(module, decoder, frame.subarray(at));
-    }
+    for (let at = 0, taken; (taken = push(module, decoder, frame.subarray(at))) > 0; at += taken);
     const decoded = new Uint8Array(decodedLength);
     for (let at = 0, length; (length = call(() => decoder.nextChunk())) > 0; at += length) {
       decoded.set(module.view(decoder.chunkAt, length), at);
