@@ -10,7 +10,7 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::index::CheckedIndex;
 use crate::frame::{Delta, Frame, FrameIndex, HEADER_LEN, Header, stored};
 use crate::limits::Limits;
-use crate::memory::ReadBuf;
+use crate::memory::{ReadBuf, at_least};
 use crate::sequence::Sequence;
 
 /// Takes a file in parts of any size, as they arrive, and gives its frames, checked as
@@ -330,15 +330,11 @@ impl Assembler {
             return Ok(None);
         };
         let chunk = chunk.with_checksum(self.checksums.get(*next_chunk).copied());
-        let out_of_memory = DecodeErrorKind::OutOfMemory { requested: chunk.len() };
-        let len = usize::try_from(chunk.len()).map_err(|_| out_of_memory)?;
-        if let Some(more @ 1..) = len.checked_sub(self.decoded.len()) {
-            self.decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
-            self.decoded.resize(len, 0);
-        }
+        let decoded = at_least(&mut self.decoded, chunk.len())?;
+        let len = decoded.len();
         let mut scratch = self.scratch.with_len(chunk.scratch_len())?;
         chunk
-            .decode(&stored(&chunk, self.bytes.filled()), &mut self.decoded[..len], &mut scratch)
+            .decode(&stored(&chunk, self.bytes.filled()), decoded, &mut scratch)
             .map_err(|error| error.in_chunk(*next_chunk as u64))?;
         *next_chunk += 1;
         Ok(Some(len))

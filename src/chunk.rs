@@ -105,18 +105,13 @@ impl DecodeScratch {
 
     /// Scratch with at least `len` bytes of plane space.
     pub fn with_len(&mut self, len: u64) -> Result<Scratch<'_>, DecodeError> {
-        let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
-        let len = usize::try_from(len).map_err(|_| out_of_memory)?;
-        if self.planes.len() < len {
-            self.planes.try_reserve_exact(len - self.planes.len()).map_err(|_| out_of_memory)?;
-            self.planes.resize(len, 0);
-        }
+        let planes = crate::memory::at_least(&mut self.planes, len)?;
         let decoders = Decoders {
             table: &mut *self.table,
             #[cfg(feature = "zstd")]
             zstd: Some(&mut self.zstd),
         };
-        Ok(Scratch { decoders, planes: &mut self.planes })
+        Ok(Scratch { decoders, planes })
     }
 }
 

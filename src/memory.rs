@@ -14,6 +14,14 @@ pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
         .ok_or_else(|| DecodeErrorKind::OutOfMemory { requested: len }.into())
 }
 
+/// So many bytes of memory that is kept for the next time, with whatever has been left there.
+pub(crate) fn at_least(memory: &mut Vec<u8>, len: u64) -> Result<&mut [u8], DecodeError> {
+    if (memory.len() as u64) < len {
+        *memory = zeroed(len)?;
+    }
+    Ok(&mut memory[..len as usize])
+}
+
 /// Memory that is filled from its beginning, and kept for what comes next.
 #[derive(Default)]
 pub(crate) struct ReadBuf {

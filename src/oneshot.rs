@@ -10,7 +10,7 @@ use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
 use crate::frame::{Delta, Form, Frame, Frames};
 use crate::limits::Limits;
-use crate::memory::zeroed;
+use crate::memory::{at_least, zeroed};
 use crate::options::Options;
 
 /// Compresses bytes into a file of one frame. `src` is never modified; its length need not be a
@@ -209,9 +209,7 @@ fn verify_frame(
         return Ok(());
     }
     let longest = frame.index().header().chunk_len().min(frame.decoded_len());
-    if (decoded.len() as u64) < longest {
-        *decoded = zeroed(longest)?;
-    }
+    let decoded = at_least(decoded, longest)?;
     let mut scratch = scratch.with_len(frame.scratch_len())?;
     for (number, chunk) in frame.index().chunks().enumerate() {
         frame.decode_chunk(number, &mut decoded[..chunk.len() as usize], &mut scratch)?;

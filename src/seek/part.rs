@@ -11,7 +11,7 @@ use crate::directory::DirectoryEntry;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::{HEADER_LEN, Header, IndexBuf};
 use crate::limits::Limits;
-use crate::memory::zeroed;
+use crate::memory::at_least;
 use crate::plane::MAX_PLANES;
 
 /// Bytes of a frame that are asked for first where only some of its chunks are needed: header and
@@ -296,10 +296,10 @@ impl FramePart {
             let (part, behind) = rest.split_at_mut((to - from) as usize);
             rest = behind;
             let is_whole = part.len() as u64 == chunk.len();
-            if !is_whole && (self.chunk.len() as u64) < chunk.len() {
-                self.chunk = zeroed(chunk.len())?;
-            }
-            let whole = if is_whole { &mut *part } else { &mut self.chunk[..chunk.len() as usize] };
+            let whole = match is_whole {
+                true => &mut *part,
+                false => at_least(&mut self.chunk, chunk.len())?,
+            };
             decode_chunk(&chunk, &self.pieces, whole, scratch)
                 .map_err(|error| error.in_chunk(number as u64))?;
             if !is_whole {
@@ -324,10 +324,7 @@ impl FramePart {
         for number in self.chunks(&opened.index) {
             let chunk = index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
             let chunk = chunk.with_checksum(opened.checksums.get(number).copied());
-            if (self.chunk.len() as u64) < chunk.len() {
-                self.chunk = zeroed(chunk.len())?;
-            }
-            let decoded = &mut self.chunk[..chunk.len() as usize];
+            let decoded = at_least(&mut self.chunk, chunk.len())?;
             if let Err(error) = decode_chunk(&chunk, &self.pieces, decoded, scratch) {
                 let number = number as u64;
                 let start = self.entry.decoded_offset + number * index.header().chunk_len();

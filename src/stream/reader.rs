@@ -12,7 +12,7 @@ use crate::delta;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::{Delta, HEADER_LEN, Header, IndexBuf};
 use crate::limits::Limits;
-use crate::memory::zeroed;
+use crate::memory::at_least;
 use crate::plane::MAX_PLANES;
 use crate::sequence::Sequence;
 
@@ -246,10 +246,10 @@ impl<R: Read, B: Read> Engine<R, B> {
             }
         };
         let is_direct = needed <= output.len();
-        if !is_direct && self.decoded.len() < needed {
-            self.decoded = zeroed(needed as u64)?;
-        }
-        let dst = if is_direct { &mut output[..needed] } else { &mut self.decoded[..needed] };
+        let dst = match is_direct {
+            true => &mut output[..needed],
+            false => at_least(&mut self.decoded, needed as u64)?,
+        };
         self.frame.decode(&chunk, base_part, dst, &mut self.inner, &mut self.scratch)?;
         self.decoded_so_far += chunk.len();
         if is_direct {

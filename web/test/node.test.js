@@ -20,6 +20,14 @@ const file = await compress(source);
 const big = model(source, 12, 1 << 20);
 const bigFile = await compress(big);
 
+/** Passes parts on, and tells the length of each. */
+const counter = (count) => new TransformStream({
+  transform(part, controller) {
+    count(part.length);
+    controller.enqueue(part);
+  },
+});
+
 /** The error that a promise is rejected with. */
 async function failure(promise) {
   try {
@@ -120,12 +128,7 @@ describe('streams', () => {
 
   test('a reader that takes its time keeps the writer waiting', async () => {
     let taken = 0;
-    const counting = new TransformStream({
-      transform(part, controller) {
-        taken += part.length;
-        controller.enqueue(part);
-      },
-    });
+    const counting = counter((length) => (taken += length));
     const stream = parts(bigFile, 1 << 14).pipeThrough(counting).pipeThrough(new ZipnnDecompressStream());
     const reader = stream.getReader();
     await reader.read();
@@ -188,12 +191,7 @@ describe('streams', () => {
 
   test('tensors come as soon as they are there', async () => {
     let pushed = 0;
-    const counting = new TransformStream({
-      transform(part, controller) {
-        pushed += part.length;
-        controller.enqueue(part);
-      },
-    });
+    const counting = counter((length) => (pushed += length));
     const names = [];
     for await (const tensor of streamTensors(parts(bigFile, 1 << 14).pipeThrough(counting))) {
       if (names.length === 0) assert.ok(pushed < bigFile.length / 2, `${pushed} bytes for the first`);

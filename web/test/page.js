@@ -12,6 +12,19 @@ export const SETUP = `
   globalThis.failure = (promise) => promise.then(
     () => 'it did not fail',
     ({ name, code, message, place }) => ({ name, code, message, place }));
+  globalThis.turnsDuring = async (work) => {
+    let turns = 0;
+    let isOver = false;
+    const take = () => {
+      if (isOver) return;
+      turns += 1;
+      setTimeout(take);
+    };
+    setTimeout(take);
+    await work();
+    isOver = true;
+    return turns;
+  };
   globalThis.isReady = true;`;
 
 /** Waits until something is so. */
