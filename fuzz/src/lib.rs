@@ -171,13 +171,16 @@ pub fn decode_into(file: &[u8], len: usize, stale: u8) -> Result<Vec<u8>, Decode
 }
 
 /// Decodes a file in every way, all of which have to agree: on whether it is good, and on what is
-/// in it. Layouts of old are read by some only.
+/// in it. Layouts of old are read by `decompress`, and refused by all that read in parts.
 pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let decoded = zipnn::decompress(file, &LIMITS);
+    let streamed = stream(file, lengths, lengths).map_err(|error| ours(&error));
     if zipnn::legacy::is_legacy(file) {
+        assert!(streamed.is_err(), "Decoder: reads an old layout");
+        assert!(push(file, lengths).is_err(), "Assembler: reads an old layout");
+        assert!(decode_small(file).is_err(), "Frames: reads an old layout");
         return decoded;
     }
-    let streamed = stream(file, lengths, lengths).map_err(|error| ours(&error));
     match (&decoded, &streamed) {
         (Ok(decoded), Ok(streamed)) => assert!(decoded == streamed, "Decoder: other data"),
         (Err(_), Err(_)) => {}

@@ -55,7 +55,7 @@ impl Opened {
             }
             Ok(first) => first,
         };
-        if may_be_old(&first) {
+        if may_be_old_further_on(&first) {
             let bytes = read_rest(&mut input, header)?;
             if legacy::is_legacy(&bytes) {
                 return Ok(Self::Whole(bytes));
@@ -119,8 +119,8 @@ fn read_rest(input: &mut Input, mut bytes: Vec<u8>) -> Result<Vec<u8>, Failure> 
 
 /// Whether only more than a header tells if a file is of an old layout: releases that could leave
 /// out a byte.
-fn may_be_old(header: &Header) -> bool {
-    matches!(header.version, [0, 3, 0 | 1])
+fn may_be_old_further_on(header: &Header) -> bool {
+    header.streaming && matches!(header.version, [0, 3, 0 | 1])
 }
 
 /// A frame whose index and annex have been read.

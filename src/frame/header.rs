@@ -152,8 +152,17 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// As [`Self::parse`], without `UnsupportedVersion`.
+    /// As [`Self::parse`]; `UnsupportedVersion` only if the frame's writer left out a byte.
     pub fn parse_following(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
+        let header = Self::read(bytes)?;
+        if header.is_short() {
+            return Err(DecodeErrorKind::UnsupportedVersion(header.version));
+        }
+        Ok(header)
+    }
+
+    /// Reads a header whatever release wrote it.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
             return Err(DecodeErrorKind::BadMagic);
         }
@@ -203,6 +212,15 @@ impl Header {
             return Err(DecodeErrorKind::InvalidLength);
         }
         Ok(())
+    }
+
+    /// Whether the frame is in today's layout but for its last byte: releases 0.3.0 and 0.3.1 left
+    /// it out of 16-bit data of odd length, but counted it. Read as a whole frame, the byte would be
+    /// made up.
+    pub(crate) fn is_short(&self) -> bool {
+        matches!(self.version, [0, 3, 0 | 1])
+            && self.dtype.size() == 2
+            && !self.decoded_len.is_multiple_of(2)
     }
 
     /// How chunks are split into planes.

@@ -18,18 +18,16 @@ use crate::plane;
 /// Planes of an element.
 const PLANES: usize = 2;
 
-/// Whether the writer left out the last byte.
-pub(super) fn is_short(header: &Header) -> bool {
-    matches!(header.version, [0, 3, 0 | 1]) && !header.decoded_len.is_multiple_of(PLANES as u64)
-}
-
 /// Decodes the frame in `bytes`.
 pub(super) fn decode(
     header: &Header,
     bytes: &[u8],
     output: &mut Output<'_>,
 ) -> Result<(), DecodeError> {
-    if is_short(header) { decode_short(header, bytes, output) } else { decode_whole(bytes, output) }
+    if header.is_short() {
+        return decode_short(header, bytes, output);
+    }
+    decode_whole(bytes, output)
 }
 
 fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError> {

@@ -198,7 +198,7 @@ fn typed_body(
         (1 | 2, 220) => Ok(("float32", Body::Planes { rotated })),
         (1 | 2, _) => unsupported,
         (4..=6, _) if family == Family::Since0_3_0 => {
-            let header = Header::parse_following(header)?;
+            let header = Header::read(header)?;
             Ok((header.dtype.name(), Body::Chunks(header)))
         }
         (4 | 5, 10) => Ok(("float16", Body::Halves { rotated })),

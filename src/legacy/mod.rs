@@ -67,7 +67,7 @@ fn is_short(src: &[u8]) -> bool {
     may_be
         && Frames::new(src)
             .map_while(Result::ok)
-            .any(|frame| matches!(frame.body, Body::Chunks(ref header) if chunks::is_short(header)))
+            .any(|frame| matches!(frame.body, Body::Chunks(ref header) if header.is_short()))
 }
 
 /// Whether a file of an old layout holds a difference to a base.
