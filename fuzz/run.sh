@@ -33,20 +33,22 @@ find ../tests/data/golden -name '*.znn.safetensors' -size -40k -exec cp -n {} co
 cargo +nightly fuzz build --sanitizer none 2>/dev/null ||
     cargo +nightly fuzz build --sanitizer none
 
-printf '%-16s %12s %10s %10s %8s\n' target executions seconds coverage corpus
+printf '%-16s %12s %10s %10s %8s\n' target executions 'cpu secs' coverage corpus
 failed=
+TIMEFORMAT='%U %S' # what bash's `time` tells: processor time, in and for the target
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "artifacts/$target"
     log=artifacts/$target.log
-    if ! "target/x86_64-unknown-linux-gnu/release/$target" "corpus/$target" \
+    times=artifacts/$target.times
+    if ! { time "target/x86_64-unknown-linux-gnu/release/$target" "corpus/$target" \
         "-artifact_prefix=artifacts/$target/" "-max_total_time=$seconds" -max_len=40000 \
-        -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 2>"$log"; then
+        -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 2>"$log"; } 2>"$times"; then
         failed+=" $target"
         tail -n 30 "$log" >&2
     fi
     executions=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
     read -r coverage corpus < <(sed -n 's|.* cov: \([0-9]*\) .* corp: \([0-9]*\)/.*|\1 \2|p' "$log" | tail -n 1)
-    took=$(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$log")
+    took=$(awk '{ printf "%.0f", $1 + $2 }' "$times")
     printf '%-16s %12s %10s %10s %8s\n' \
         "$target" "${executions:-?}" "${took:-?}" "${coverage:-?}" "${corpus:-?}"
 done
