@@ -48,7 +48,8 @@ for target in "${targets[@]}"; do
     fi
     executions=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
     read -r coverage corpus < <(sed -n 's|.* cov: \([0-9]*\) .* corp: \([0-9]*\)/.*|\1 \2|p' "$log" | tail -n 1)
-    took=$(awk '{ printf "%.0f", $1 + $2 }' "$times")
+    # The last line: above it bash tells of a target that a signal ended.
+    took=$(awk 'END { printf "%.0f", $1 + $2 }' "$times")
     printf '%-16s %12s %10s %10s %8s\n' \
         "$target" "${executions:-?}" "${took:-?}" "${coverage:-?}" "${corpus:-?}"
 done
