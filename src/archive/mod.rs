@@ -6,7 +6,7 @@ mod error;
 mod tensors;
 
 use core::fmt;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Empty, Read, Seek, SeekFrom};
 use std::vec::Vec;
 
 pub use damage::Damage;
@@ -14,11 +14,11 @@ pub use error::ArchiveError;
 
 use crate::chunk::DecodeScratch;
 use crate::directory::Directory;
-use crate::error::DecodeErrorKind;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits::Limits;
 #[cfg(feature = "safetensors")]
 use crate::safetensors::Layout;
-use crate::seek::Seeker;
+use crate::seek::{FramePart, Seeker};
 
 /// A compressed file in which any part can be read without decoding the rest; with the feature
 /// `safetensors`, tensor by tensor.
@@ -44,12 +44,22 @@ use crate::seek::Seeker;
 /// assert_eq!(f32::from_le_bytes(number), 77_777.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Archive<S> {
+///
+/// A file that holds a difference is opened together with its base: with [`Self::open_delta`].
+pub struct Archive<S, B = Empty> {
     source: S,
+    base: Option<B>,
     seeker: Seeker,
+    /// Why the file is not whole, if it is not.
+    cut: Option<DecodeError>,
+    /// Whether a file may be less than whole.
+    #[cfg(feature = "safetensors")]
+    is_partial: bool,
     scratch: DecodeScratch,
     /// What has been read last.
     bytes: Vec<u8>,
+    /// The part of the base that goes with it.
+    base_part: Vec<u8>,
     /// Which tensors there are, once that has been asked.
     #[cfg(feature = "safetensors")]
     layout: Option<Layout>,
@@ -61,25 +71,150 @@ impl<S: Read + Seek> Archive<S> {
     /// # Errors
     ///
     /// Those of the source, and of [`Seeker::feed`].
-    pub fn open(mut source: S, limits: Limits) -> Result<Self, ArchiveError> {
+    pub fn open(source: S, limits: Limits) -> Result<Self, ArchiveError> {
+        Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits))
+    }
+
+    /// Opens a file whose end may be missing or damaged: one that was cut off, say. A file that is
+    /// whole is opened as by [`Self::open`].
+    ///
+    /// Otherwise the frames are found from the front, up to the first that is not there.
+    /// [`Self::cut`] returns why that is the last, and [`Self::available_len`] how many bytes of the
+    /// data can be read. They are verified as those of any other file: where the checksums of a
+    /// frame are missing that the file promises, none of its bytes are available.
+    ///
+    /// ```
+    /// use std::io::Cursor;
+    /// use zipnn::{Archive, DType, Encoder, Limits, Options};
+    /// # use std::io::Write;
+    ///
+    /// let options = Options::new(DType::BF16).frame_len(1000).checksums(true).index(true);
+    /// let mut encoder = Encoder::new(Vec::new(), options)?;
+    /// encoder.write_all(&[7; 10_000])?;
+    /// let mut file = encoder.finish()?;
+    /// let fifth = Archive::open(Cursor::new(&file), Limits::default())?.directory().entries()[5];
+    /// file.truncate(fifth.offset as usize + 1);
+    ///
+    /// assert!(Archive::open(Cursor::new(&file), Limits::default()).is_err());
+    /// let mut archive = Archive::open_partial(Cursor::new(&file), Limits::default())?;
+    /// assert!(archive.cut().is_some());
+    /// assert_eq!(archive.available_len(), 5000);
+    /// archive.read_into(4000, &mut [0; 1000])?;
+    /// assert!(archive.read_into(4001, &mut [0; 1000]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the source, and of [`Seeker::feed`] for the first frame.
+    pub fn open_partial(source: S, limits: Limits) -> Result<Self, ArchiveError> {
+        Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits).partial(true))
+    }
+}
+
+impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
+    /// Opens a file that holds the difference to `base`, which is read from its beginning. Of both,
+    /// only the parts are read that are needed.
+    ///
+    /// So the base is not compared with the checksum that the file has of it, which would take all
+    /// of the base. What is compared is its length, and the checksum of every chunk that is read,
+    /// which is one of the data: with another base, reading returns `ChecksumMismatch`. With another
+    /// base of the same length, a file without checksums decodes to other data.
+    ///
+    /// ```
+    /// use std::io::Cursor;
+    /// use zipnn::{Archive, DType, Limits, Options, delta};
+    ///
+    /// let base = vec![0x3f; 10_000];
+    /// let mut tuned = base.clone();
+    /// tuned[1234] = 0x3e;
+    /// let file = delta::compress(&tuned, &base, &Options::new(DType::BF16).checksums(true))?;
+    ///
+    /// let (file, base) = (Cursor::new(file), Cursor::new(base));
+    /// let mut archive = Archive::open_delta(file, base, Limits::default())?;
+    /// let mut bytes = [0; 2];
+    /// archive.read_into(1233, &mut bytes)?;
+    /// assert_eq!(bytes, [0x3f, 0x3e]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], those of the base, `NotADelta` and `BaseLength`.
+    pub fn open_delta(source: S, base: B, limits: Limits) -> Result<Self, ArchiveError> {
+        let seeker = |file_len| Seeker::new(file_len, limits).delta(true);
+        Self::open_seeker(source, Some(base), seeker)
+    }
+
+    /// Opens a file that holds the difference to `base`, as [`Self::open_delta`] does, and whose end
+    /// may be missing or damaged, as [`Self::open_partial`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_partial`], those of the base, `NotADelta` and `BaseLength`.
+    pub fn open_partial_delta(source: S, base: B, limits: Limits) -> Result<Self, ArchiveError> {
+        let seeker = |file_len| Seeker::new(file_len, limits).delta(true).partial(true);
+        Self::open_seeker(source, Some(base), seeker)
+    }
+
+    fn open_seeker(
+        mut source: S,
+        base: Option<B>,
+        seeker: impl FnOnce(u64) -> Seeker,
+    ) -> Result<Self, ArchiveError> {
         let file_len = source.seek(SeekFrom::End(0))?;
-        let mut seeker = Seeker::new(file_len, limits);
+        let mut seeker = seeker(file_len);
         let mut bytes = Vec::new();
         while let Some(range) = seeker.wanted() {
             read(&mut source, range.start, range.end - range.start, &mut bytes)?;
             seeker.feed(&bytes)?;
         }
-        Ok(Self {
+        let mut archive = Self {
             source,
+            base,
+            cut: seeker.cut(),
+            #[cfg(feature = "safetensors")]
+            is_partial: seeker.is_partial(),
             seeker,
             scratch: DecodeScratch::new(),
             bytes,
+            base_part: Vec::new(),
             #[cfg(feature = "safetensors")]
             layout: None,
-        })
+        };
+        archive.check_base_len()?;
+        Ok(archive)
     }
 
-    /// Bytes that the whole file decodes to.
+    /// Refuses a base of another length than the data; where the end of the data is missing, one
+    /// that is shorter than what is there.
+    fn check_base_len(&mut self) -> Result<(), ArchiveError> {
+        let Some(base) = &mut self.base else { return Ok(()) };
+        let found = base.seek(SeekFrom::End(0))?;
+        let expected = self.seeker.available_len();
+        if found < expected || self.cut.is_none() && found > expected {
+            return Err(DecodeErrorKind::BaseLength { expected, found }.into());
+        }
+        Ok(())
+    }
+
+    /// Returns why the file is not whole, or its end cannot be trusted; `None` if it is whole, as
+    /// far as it says. Only a file opened with [`Self::open_partial`] or
+    /// [`Self::open_partial_delta`] is ever less than whole.
+    ///
+    /// A file without an index that ends where a frame ends looks whole. If its data is that of a
+    /// `.safetensors` file, that it is not shows once the tensors have been asked for.
+    pub fn cut(&self) -> Option<DecodeError> {
+        self.cut
+    }
+
+    /// Returns how many bytes of the data can be read, counted from the first: all of them, unless
+    /// the file was cut off.
+    pub fn available_len(&self) -> u64 {
+        self.seeker.available_len()
+    }
+
+    /// Bytes that the whole file decodes to; of a file that was cut off, the frames that begin in it.
     pub fn decoded_len(&self) -> u64 {
         self.directory().decoded_len()
     }
@@ -94,7 +229,8 @@ impl<S: Read + Seek> Archive<S> {
     /// # Errors
     ///
     /// `OutOfRange` if the data ends before; what is wrong with the frames that hold it; those of
-    /// the source. `dst` is then unspecified.
+    /// the source and the base. If the file was cut off before, what [`Self::cut`] returns. `dst` is
+    /// then unspecified.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
         let mut rest = dst;
@@ -106,7 +242,10 @@ impl<S: Read + Seek> Archive<S> {
             }
             // The parts cover no more than the range, whose length is that of `dst`.
             let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
-            part.decode_into(decoded, &mut self.scratch)?;
+            match read_base(self.base.as_mut(), &part, &mut self.base_part)? {
+                Some(base) => part.decode_delta_into(base, decoded, &mut self.scratch)?,
+                None => part.decode_into(decoded, &mut self.scratch)?,
+            }
             rest = behind;
         }
         Ok(())
@@ -118,7 +257,7 @@ impl<S: Read + Seek> Archive<S> {
     }
 }
 
-impl<S> fmt::Debug for Archive<S> {
+impl<S, B> fmt::Debug for Archive<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Archive").field("seeker", &self.seeker).finish_non_exhaustive()
     }
@@ -135,4 +274,15 @@ fn read(
     bytes.clear();
     source.take(len).read_to_end(bytes)?;
     Ok(())
+}
+
+/// Reads the part of a base that goes with a part of a frame, if there is a base.
+fn read_base<'b>(
+    base: Option<&mut (impl Read + Seek)>,
+    part: &FramePart,
+    bytes: &'b mut Vec<u8>,
+) -> Result<Option<&'b [u8]>, ArchiveError> {
+    let (Some(base), Some(range)) = (base, part.base_range()) else { return Ok(None) };
+    read(base, range.start, range.end - range.start, bytes)?;
+    Ok(Some(bytes))
 }
