@@ -96,7 +96,9 @@ pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
     /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
-    /// damaged file. The result may be wrong
+    /// file that is damaged or was cut off. The result may be wrong. Chunks that cannot be decoded are
+    /// filled with zeros, and the result ends where nothing more can be found. If anything is lost, the exit status is 1, the source is
+    /// kept, and with --rm nothing is written
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -211,7 +213,8 @@ pub struct Verify {
     /// Files to decode; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The file to which the difference was stored. Without it, only the difference is decoded
+    /// The file to which the difference was stored. Without it, only the difference is decoded, and
+    /// the checksums of the data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -229,6 +232,9 @@ pub struct Ls {
     /// One JSON object for each file, a line each
     #[arg(long)]
     pub json: bool,
+    /// The file to which the difference was stored: the list of tensors is a part of the difference
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -242,6 +248,10 @@ pub struct Cat {
     /// File to write; standard output without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+    /// The file to which the difference was stored. Only the parts that are needed are read of it,
+    /// and verified by the checksums of the data
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
     /// Only these rows, its parts along the first dimension: `0..10` are the first ten
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,

@@ -1,7 +1,7 @@
 //! `zipnn cat`.
 
 use super::args::Cat;
-use super::failure::Failure;
+use super::failure::{Failure, say};
 use super::names::{self, Place};
 use super::npy;
 use super::output::Output;
@@ -18,13 +18,15 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         return Err(Failure::usage("-", "the bytes of a tensor are not for terminals")
             .hint("redirect standard output, or name a file with --output"));
     }
-    if let (Some(source), Some(destination)) = (source.path(), destination.path())
-        && names::is_same_file(source, destination)
-    {
-        return Err(Failure::usage(destination.display(), "would be read and written at once")
-            .hint("name another place with --output"));
+    for needed in source.path().into_iter().chain(arguments.delta.as_deref()) {
+        if let Some(destination) = destination.path()
+            && names::is_same_file(needed, destination)
+        {
+            return Err(Failure::usage(destination.display(), "would be read and written at once")
+                .hint("name another place with --output"));
+        }
     }
-    let mut tensors = Tensors::open(&source)?;
+    let mut tensors = Tensors::open(&source, arguments.delta.as_deref())?;
     let tensor = tensors.tensor(&arguments.tensor)?;
     let mut shape = tensor.shape.clone();
     let mut range = tensor.range.clone();
@@ -35,6 +37,7 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         })?;
         shape[0] = rows.end - rows.start;
     }
+    tensors.check_available(&tensor.name, &range)?;
     let header = match arguments.npy {
         true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
             Failure::new(&source, format_args!("NumPy has no elements of type {}", tensor.dtype))
@@ -51,5 +54,9 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         output.write(&part[..len])?;
         range.start += len as u64;
     }
-    output.finish(None)
+    output.finish(None)?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
+    Ok(())
 }

@@ -1,12 +1,15 @@
 //! `zipnn decompress`.
 
-use super::args::Decompress;
+use std::fs::Metadata;
+
+use super::args::{Decompress, Files};
 use super::decode::{self, Checks, Decoding, Totals};
 use super::failure::{Failure, say};
 use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
+use super::salvage::Salvage;
 use super::transfer::{self, Moved};
 use super::units;
 
@@ -42,8 +45,19 @@ pub fn decompress(
     let metadata = decoding.metadata().cloned();
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
-    let totals =
-        decoding.run(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
+    let threads = files.threads.count();
+    let write = |decoded: &[u8]| output.write(decoded);
+    let totals = match arguments.no_verify {
+        false => decoding.run(threads, &mut progress, write)?,
+        true => {
+            let (totals, salvage) = decoding.salvage(threads, &mut progress, write)?;
+            if !salvage.is_whole() {
+                drop(progress);
+                return Err(keep(output, source, metadata.as_ref(), &salvage, files));
+            }
+            totals
+        }
+    };
     if files.rm {
         check_all_decoded(&totals, source)?;
     }
@@ -57,6 +71,31 @@ pub fn decompress(
         format!("zipnn: {source}: warning: {trailing}, and have been left out")
     });
     Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
+}
+
+/// Keeps what is saved of a file that is not whole, and says what is lost.
+fn keep(
+    output: Output,
+    source: &Place,
+    metadata: Option<&Metadata>,
+    salvage: &Salvage,
+    files: &Files,
+) -> Failure {
+    if files.rm {
+        return salvage.failure(source, None).hint(
+            "a source is only removed for a whole result: without --rm, what is left is written",
+        );
+    }
+    if salvage.is_empty() {
+        return salvage.failure(source, None).hint("fetch or copy the file once more");
+    }
+    let destination = output.place().clone();
+    if let Err(failure) = output.finish_partial(metadata) {
+        return failure;
+    }
+    salvage
+        .failure(source, Some(&destination))
+        .hint("fetch or copy the file once more to get the rest")
 }
 
 /// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be

@@ -28,6 +28,7 @@ mod pipeline;
 mod progress;
 mod repair;
 mod restored;
+mod salvage;
 mod selection;
 mod tensors;
 mod transfer;

@@ -3,6 +3,7 @@
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::failure::Failure;
 use super::interrupt::Unfinished;
@@ -140,6 +141,18 @@ impl Output {
                 unfinished.persist(path, self.replace).map_err(failure)
             }
         }
+    }
+
+    /// Gives a result its name that is not whole, and the permissions of its source. Its time is not
+    /// passed on: going by that, a later run would take the result for whole.
+    pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
+        let place = self.place.clone();
+        let is_file = self.unfinished_path().is_some();
+        self.finish(source)?;
+        let Some(path) = place.path().filter(|_| is_file) else { return Ok(()) };
+        let file = OpenOptions::new().read(true).write(cfg!(windows)).open(path);
+        file.and_then(|file| file.set_modified(SystemTime::now()))
+            .map_err(|error| Failure::writing(&place, error))
     }
 
     fn failure(&self, error: io::Error) -> Failure {

@@ -42,6 +42,7 @@ impl Restored {
             dtype: tensor.dtype.clone(),
             shape: tensor.shape.clone(),
             len: tensor.len(),
+            is_complete: true,
             stored_len: stored[number].stored.end - stored[number].stored.start,
         });
         listed.collect()

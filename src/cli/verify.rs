@@ -26,7 +26,7 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
     let threads = arguments.threads.count();
     let totals = decoding
         .run(threads, &mut progress, |_| Ok(()))
-        .map_err(|failure| failure.details(tensors::damage(source)))?;
+        .map_err(|failure| failure.details(tensors::damage(source, arguments.delta.as_deref())))?;
     drop(progress);
     if arguments.quiet {
         return Ok(());
@@ -36,8 +36,9 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         0 => String::new(),
         count => format!("; {}", units::trailing(count)),
     };
-    let checks = match totals.checksums {
-        0 => "; it decodes, but has no checksums",
+    let checks = match (totals.checksums, totals.unverified) {
+        (0, 0) => "; it decodes, but has no checksums",
+        (0, _) => "; its checksums can be verified with --delta BASE",
         _ => "; all checksums are right",
     };
     writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{note}{trailing}")
