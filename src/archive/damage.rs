@@ -22,8 +22,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// Decodes everything, and tells of all that is damaged; of nothing, if the data is sound. As
     /// the frames are found through the index, damage to one does not hide the others.
     ///
-    /// Of a file that is not whole, it decodes what is available: [`Self::cut`] returns why it
-    /// ends there.
+    /// Of an incomplete file, it decodes what is available: [`Self::cut`] returns why the rest is not.
     ///
     /// [`verify`](crate::verify) finds more in less time: bits that no decoder looks at. But it
     /// stops at the first error.

@@ -45,20 +45,21 @@ use crate::seek::{FramePart, Seeker};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A file that holds a difference is opened together with its base: with [`Self::open_delta`].
+/// [`Self::open_delta`] opens a file that holds a difference, together with its base, and
+/// [`Self::open_partial`] one that was cut off.
 pub struct Archive<S, B = Empty> {
     source: S,
     base: Option<B>,
     seeker: Seeker,
-    /// Why the file is not whole, if it is not.
+    /// Why the file is incomplete, if it is.
     cut: Option<DecodeError>,
-    /// Whether a file may be less than whole.
+    /// Whether the file may be incomplete.
     #[cfg(feature = "safetensors")]
     is_partial: bool,
     scratch: DecodeScratch,
     /// What has been read last.
     bytes: Vec<u8>,
-    /// The part of the base that goes with it.
+    /// The part of the base that goes with these bytes.
     base_part: Vec<u8>,
     /// Which tensors there are, once that has been asked.
     #[cfg(feature = "safetensors")]
@@ -75,13 +76,12 @@ impl<S: Read + Seek> Archive<S> {
         Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits))
     }
 
-    /// Opens a file whose end may be missing or damaged: one that was cut off, say. A file that is
-    /// whole is opened as by [`Self::open`].
+    /// Opens a file whose end may be missing or damaged, such as an interrupted download.
     ///
-    /// Otherwise the frames are found from the front, up to the first that is not there.
-    /// [`Self::cut`] returns why that is the last, and [`Self::available_len`] how many bytes of the
-    /// data can be read. They are verified as those of any other file: where the checksums of a
-    /// frame are missing that the file promises, none of its bytes are available.
+    /// If [`Self::open`] would fail, this searches the frames from the front, up to the first that
+    /// cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how many
+    /// bytes of the data can be read. Reading verifies them as in any other file: if the end of a
+    /// frame is missing, and its checksums with it, none of its bytes are available.
     ///
     /// ```
     /// use std::io::Cursor;
@@ -113,13 +113,13 @@ impl<S: Read + Seek> Archive<S> {
 }
 
 impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
-    /// Opens a file that holds the difference to `base`, which is read from its beginning. Of both,
-    /// only the parts are read that are needed.
+    /// Opens a file that holds the difference to `base`.
     ///
-    /// So the base is not compared with the checksum that the file has of it, which would take all
-    /// of the base. What is compared is its length, and the checksum of every chunk that is read,
-    /// which is one of the data: with another base, reading returns `ChecksumMismatch`. With another
-    /// base of the same length, a file without checksums decodes to other data.
+    /// Reading takes only the needed parts of the file and of the base. The checksum of the whole
+    /// base, which the file may have, is not verified: that would take reading all of it. Its length
+    /// is, and so is the checksum of each chunk, which is one of the data: with another base, reading
+    /// returns `ChecksumMismatch`. In a file without checksums, another base of the same length is
+    /// not detected.
     ///
     /// ```
     /// use std::io::Cursor;
@@ -146,8 +146,9 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         Self::open_seeker(source, Some(base), seeker)
     }
 
-    /// Opens a file that holds the difference to `base`, as [`Self::open_delta`] does, and whose end
-    /// may be missing or damaged, as [`Self::open_partial`] does.
+    /// Opens a file that holds the difference to `base` and whose end may be missing or damaged.
+    ///
+    /// See [`Self::open_delta`] and [`Self::open_partial`].
     ///
     /// # Errors
     ///
@@ -186,8 +187,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         Ok(archive)
     }
 
-    /// Refuses a base of another length than the data; where the end of the data is missing, one
-    /// that is shorter than what is there.
+    /// Checks that the base is as long as the data; for an incomplete file, that it is long enough.
     fn check_base_len(&mut self) -> Result<(), ArchiveError> {
         let Some(base) = &mut self.base else { return Ok(()) };
         let found = base.seek(SeekFrom::End(0))?;
@@ -198,23 +198,22 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         Ok(())
     }
 
-    /// Returns why the file is not whole, or its end cannot be trusted; `None` if it is whole, as
-    /// far as it says. Only a file opened with [`Self::open_partial`] or
-    /// [`Self::open_partial_delta`] is ever less than whole.
+    /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
     ///
-    /// A file without an index that ends where a frame ends looks whole. If its data is that of a
-    /// `.safetensors` file, that it is not shows once the tensors have been asked for.
+    /// Always `None` unless the file was opened with [`Self::open_partial`] or
+    /// [`Self::open_partial_delta`]. A file without an index looks complete if it ends where a frame
+    /// ends. With the data of a `.safetensors` file, [`Self::tensors`] detects that as well.
     pub fn cut(&self) -> Option<DecodeError> {
         self.cut
     }
 
-    /// Returns how many bytes of the data can be read, counted from the first: all of them, unless
-    /// the file was cut off.
+    /// Returns how many bytes of the data can be read, counted from the first.
     pub fn available_len(&self) -> u64 {
         self.seeker.available_len()
     }
 
-    /// Bytes that the whole file decodes to; of a file that was cut off, the frames that begin in it.
+    /// Bytes that the whole file decodes to; of an incomplete file, those of the frames that begin in
+    /// it.
     pub fn decoded_len(&self) -> u64 {
         self.directory().decoded_len()
     }
@@ -229,7 +228,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// # Errors
     ///
     /// `OutOfRange` if the data ends before; what is wrong with the frames that hold it; those of
-    /// the source and the base. If the file was cut off before, what [`Self::cut`] returns. `dst` is
+    /// the source and the base. For an incomplete file, the error that [`Self::cut`] returns. `dst` is
     /// then unspecified.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
@@ -276,7 +275,7 @@ fn read(
     Ok(())
 }
 
-/// Reads the part of a base that goes with a part of a frame, if there is a base.
+/// Reads the part of the base that goes with a part of a frame, if there is a base.
 fn read_base<'b>(
     base: Option<&mut (impl Read + Seek)>,
     part: &FramePart,

@@ -35,8 +35,8 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `Layout` if it is no such file, and as [`Self::read_into`]. Of a file that is not whole, all
-    /// tensors of the header are returned, if only that is available.
+    /// `Layout` if it is no such file, and as [`Self::read_into`]. For an incomplete file, all tensors
+    /// are returned whose names are available, whether their bytes are or not.
     pub fn tensors(&mut self) -> Result<&Layout, ArchiveError> {
         if self.layout.is_none() {
             let layout = self.read_layout()?;
@@ -56,7 +56,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         self.read_up_to(first_len.min(self.available_len()), &mut beginning)?;
         loop {
             let parsed = match Layout::parse(&beginning, data_len) {
-                // How long the data was, only its header can say.
+                // Only the header says how long the data was.
                 Err(error) if self.is_partial => {
                     Layout::parse_header(&beginning).map_err(|other| match other {
                         LayoutError::Truncated { .. } => other,
@@ -77,7 +77,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         }
     }
 
-    /// Notes that the data ends before its last tensor does, which the frames may not show.
+    /// Detects that the data ends before its last tensor, although no frame is incomplete.
     fn note_missing(&mut self, layout: &Layout) {
         let needed = layout.tensors().iter().map(|tensor| tensor.range.end).max();
         let (needed, have) = (needed.unwrap_or_default(), self.available_len());

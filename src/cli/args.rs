@@ -248,8 +248,8 @@ pub struct Cat {
     /// File to write; standard output without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// The file to which the difference was stored. Only the parts that are needed are read of it,
-    /// and verified by the checksums of the data
+    /// The file to which the difference was stored. Only the parts that are needed are read, so that
+    /// its own checksum is not compared, but those of the data are
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     /// Only these rows, its parts along the first dimension: `0..10` are the first ten

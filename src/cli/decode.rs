@@ -28,7 +28,7 @@ pub struct Totals {
     pub decoded: u64,
     /// Chunks that have been compared with their checksums.
     pub checksums: u64,
-    /// Chunks of a difference that could not, for want of the base.
+    /// Chunks of a difference whose checksums could not be compared without the base.
     pub unverified: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
@@ -37,7 +37,7 @@ pub struct Totals {
 /// How much of a file is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checks {
-    /// Nothing: as much is saved as possible.
+    /// Nothing, so that a damaged file can be salvaged.
     None,
     /// What decoded data has to be.
     Decoded,
@@ -101,8 +101,8 @@ impl Decoding {
         }
     }
 
-    /// Decodes what can be decoded of a file that may be damaged, and hands it over in order, with
-    /// zeros in the place of what is lost in between. Nothing is verified.
+    /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in order.
+    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Verifies nothing.
     pub fn salvage(
         self,
         threads: usize,
@@ -177,7 +177,7 @@ impl Decoding {
     }
 }
 
-/// Makes the data of a difference and its base.
+/// Turns a difference into the data, with the same part of the base.
 fn undo_difference(decoded: &mut [u8], base: &mut Base, subject: &Place) -> Result<(), Failure> {
     let mut part = Vec::new();
     base.read(decoded.len() as u64, &mut part, subject)?;
@@ -185,7 +185,7 @@ fn undo_difference(decoded: &mut [u8], base: &mut Base, subject: &Place) -> Resu
     Ok(())
 }
 
-/// Hands over what a job has decoded, with what could not be decoded.
+/// Passes on the decoded chunks of a job, and which are lost.
 fn salvage_job(
     job: &Job,
     salvage: &mut Salvage,
@@ -227,13 +227,13 @@ struct Job {
     decoded_len: usize,
     /// How far the file has been read, in bytes.
     position: u64,
-    /// Whether chunks that cannot be decoded are passed over.
+    /// Whether decoding continues after a chunk that cannot be decoded.
     is_salvaging: bool,
-    /// Bytes of frames before it that are lost, and why.
+    /// Decoded length of unreadable frames before the run, and the first error.
     lost_before: Option<(u64, DecodeError)>,
-    /// Which decoded bytes of the run are lost, and why.
+    /// Ranges of `decoded` that could not be decoded, each with its error.
     faults: Vec<(Range<usize>, DecodeError)>,
-    /// Why nothing behind it can be found.
+    /// Why no further frame can be found.
     end: Option<DecodeError>,
 }
 
@@ -271,9 +271,9 @@ struct Cutter {
     next_chunk: usize,
     /// What follows the only frame, once the end has been reached.
     trailing_len: Arc<AtomicU64>,
-    /// Checksums that cannot be verified without the base.
+    /// Number of checksums that cannot be verified without the base.
     unverified: Arc<AtomicU64>,
-    /// Whether nothing more can be found of a file of which as much is saved as possible.
+    /// Whether a file that is salvaged has ended too early.
     is_cut: bool,
 }
 
@@ -306,7 +306,7 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
-            // What is lost at the end goes with a run of no chunks.
+            // An empty run carries what is lost at the end.
             job.run = Run::default();
             return Ok(job.lost_before.is_some() || job.end.is_some());
         };
@@ -339,8 +339,8 @@ impl Cutter {
         Ok(())
     }
 
-    /// The open frame, or the next one that can be opened and holds any data. What is lost before it
-    /// is noted in the job.
+    /// Returns the open frame, or the next readable frame that holds any data. Records in the job
+    /// which frames before it are lost.
     fn salvaged_frame(&mut self, job: &mut Job) -> Result<Option<OpenFrame>, Failure> {
         if let Some(frame) = self.unfinished_frame() {
             return Ok(Some(frame));
@@ -351,7 +351,7 @@ impl Cutter {
         loop {
             match self.frames.next_salvaged()? {
                 Next::Frame(frame) => {
-                    if let Some(frame) = self.begin(frame)? {
+                    if let Some(frame) = self.begin(*frame)? {
                         return Ok(Some(frame));
                     }
                 }
@@ -371,13 +371,13 @@ impl Cutter {
         }
     }
 
-    /// The open frame, as long as it has chunks.
+    /// Returns the open frame, unless all of its chunks have been read.
     fn unfinished_frame(&mut self) -> Option<OpenFrame> {
         let frame = self.frame.take()?;
         (self.next_chunk < frame.index.get().chunk_count()).then_some(frame)
     }
 
-    /// Makes a frame ready to be read; `None` if it holds no data.
+    /// Prepares a frame for reading; `None` if it holds no data.
     fn begin(&mut self, mut frame: OpenFrame) -> Result<Option<OpenFrame>, Failure> {
         self.next_chunk = 0;
         self.check(&mut frame)?;

@@ -3,13 +3,13 @@
 use std::fs::Metadata;
 
 use super::args::{Decompress, Files};
+use super::data_header::DataHeader;
 use super::decode::{self, Checks, Decoding, Totals};
 use super::failure::{Failure, say};
 use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
-use super::salvage::Salvage;
 use super::transfer::{self, Moved};
 use super::units;
 
@@ -46,14 +46,19 @@ pub fn decompress(
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
     let threads = files.threads.count();
-    let write = |decoded: &[u8]| output.write(decoded);
+    let mut header = DataHeader::default();
+    let write = |decoded: &[u8]| {
+        header.push(decoded);
+        output.write(decoded)
+    };
     let totals = match arguments.no_verify {
         false => decoding.run(threads, &mut progress, write)?,
         true => {
             let (totals, salvage) = decoding.salvage(threads, &mut progress, write)?;
             if !salvage.is_whole() {
                 drop(progress);
-                return Err(keep(output, source, metadata.as_ref(), &salvage, files));
+                let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
+                return Err(keep(output, metadata.as_ref(), files, failure, salvage.is_empty()));
             }
             totals
         }
@@ -66,36 +71,39 @@ pub fn decompress(
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(source, result, files).map(drop)
     })?;
-    let warning = (totals.trailing > 0).then(|| {
-        let trailing = units::trailing(totals.trailing);
-        format!("zipnn: {source}: warning: {trailing}, and have been left out")
-    });
+    let trailing = (totals.trailing > 0)
+        .then(|| format!("{}, and have been left out", units::trailing(totals.trailing)));
+    let shortage = header.shortage(totals.decoded).map(units::shortage);
+    let warning =
+        trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
     Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
 }
 
-/// Keeps what is saved of a file that is not whole, and says what is lost.
+/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
+/// part never replaces its source.
 fn keep(
     output: Output,
-    source: &Place,
     metadata: Option<&Metadata>,
-    salvage: &Salvage,
     files: &Files,
+    failure: impl Fn(Option<&Place>) -> Failure,
+    is_empty: bool,
 ) -> Failure {
-    if files.rm {
-        return salvage.failure(source, None).hint(
-            "a source is only removed for a whole result: without --rm, what is left is written",
+    if files.rm || files.many.hub.is_some() {
+        return failure(None).hint(
+            "only a complete result replaces its source: to save this part, decompress the file \
+             without --rm or --hub",
         );
     }
-    if salvage.is_empty() {
-        return salvage.failure(source, None).hint("fetch or copy the file once more");
+    if is_empty {
+        return failure(None).hint("fetch or copy the file once more");
     }
     let destination = output.place().clone();
-    if let Err(failure) = output.finish_partial(metadata) {
-        return failure;
+    match output.finish_partial(metadata) {
+        Ok(()) => {
+            failure(Some(&destination)).hint("fetch or copy the file once more to get the rest")
+        }
+        Err(failure) => failure,
     }
-    salvage
-        .failure(source, Some(&destination))
-        .hint("fetch or copy the file once more to get the rest")
 }
 
 /// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be

@@ -32,28 +32,28 @@ pub struct Frames {
     trailing_len: u64,
     /// Content of the open frame, where it cannot be read piece by piece.
     content: Option<Vec<u8>>,
-    /// Where the frames are, if the end of a file says it that may be damaged elsewhere.
+    /// The places of all frames, if they are known before the frames are read.
     directory: Option<Directory>,
     /// The header of the frame that is being opened.
     opening: Option<Header>,
-    /// What the frames so far say of the end of a file that may be damaged.
+    /// Whether an index has to follow. Only tracked while salvaging.
     seal: Seal,
 }
 
-/// Whether a file has the end that it promises.
+/// Whether the index has been read that a sealed file ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seal {
-    /// It has promised nothing.
+    /// The file is not sealed.
     None,
-    /// It has, and the end has not been seen.
+    /// The file is sealed, and its index has not been read.
     Promised,
-    /// The last frame was the end.
+    /// The last frame holds the index.
     Kept,
 }
 
 impl Seal {
-    /// What the annex of the next frame makes of it: all that counts of it in a damaged file. One
-    /// that is damaged may be the one at the end.
+    /// Returns the state after a frame with this annex. A malformed annex counts as the index,
+    /// because the data before it is complete.
     fn after(self, annex: Result<Annex<'_>, DecodeErrorKind>) -> Self {
         let is_end = annex.as_ref().map_or(true, |annex| annex.footer().is_some());
         let is_promised = annex.is_ok_and(|annex| annex.is_sealed()) || self != Self::None;
@@ -65,13 +65,13 @@ impl Seal {
     }
 }
 
-/// What comes next in a file of which as much is to be saved as possible.
+/// The next part of a file that is salvaged.
 pub enum Next {
-    /// A frame that can be read, at least in part.
-    Frame(OpenFrame),
-    /// A frame that cannot, with the number of bytes that it would have decoded to.
+    /// A frame of which at least some chunks may be readable.
+    Frame(Box<OpenFrame>),
+    /// An unreadable frame: its decoded length, and the reason.
     Lost(u64, DecodeError),
-    /// Nothing, or nothing that could be found for this reason.
+    /// The end of the file, or the reason why no further frame can be found.
     End(Option<DecodeError>),
 }
 
@@ -223,21 +223,20 @@ impl Frames {
         }
     }
 
-    /// Whether as much is to be saved as possible. Then nothing is verified.
+    /// Returns whether damage is passed over, and nothing is verified.
     fn is_salvaging(&self) -> bool {
         !self.limits.verify
     }
 
-    /// Goes by a directory, which is known to be right, where the frames do not say how long they
-    /// are.
+    /// Sets the places of all frames, which then count instead of the lengths in damaged headers.
     pub fn use_directory(&mut self, directory: Directory) {
         self.directory = Some(directory);
     }
 
-    /// Opens the next frame of a file that may be damaged. Only errors of reading are errors.
+    /// Opens the next frame of a file that is salvaged. Returns an error only if reading fails.
     pub fn next_salvaged(&mut self) -> Result<Next, Failure> {
         match self.try_next() {
-            Ok(Some(frame)) => Ok(Next::Frame(frame)),
+            Ok(Some(frame)) => Ok(Next::Frame(Box::new(frame))),
             Ok(None) => {
                 let is_missing = self.seal == Seal::Promised;
                 let error = DecodeError::from(DecodeErrorKind::FooterMissing);
@@ -251,8 +250,8 @@ impl Frames {
         }
     }
 
-    /// Goes on behind a frame that cannot be opened. Returns what it would have decoded to; `None`
-    /// where that is unknown, or where it ends.
+    /// Skips a frame that cannot be opened, and returns its decoded length; `None` if its length is
+    /// unknown.
     fn skip_frame(&mut self) -> Option<u64> {
         let header = self.opening.take();
         let decoded_len = match self.entry() {
@@ -267,7 +266,7 @@ impl Frames {
         Some(decoded_len)
     }
 
-    /// The next frame, as the directory has it.
+    /// Returns the entry of the next frame in the directory, if there is a directory.
     fn entry(&self) -> Option<DirectoryEntry> {
         let number = usize::try_from(self.opened).ok()?;
         self.directory.as_ref()?.entries().get(number).copied()
@@ -431,7 +430,8 @@ impl Frames {
         if have < needed { Err(truncated(needed, have)) } else { Ok(()) }
     }
 
-    /// Appends a part of the open frame to `bytes`, less only where the file ends. Returns how much.
+    /// Appends a part of the open frame to `bytes`, and returns its length: less than `range` has only
+    /// at the end of the file.
     fn read_up_to(
         &mut self,
         frame: &OpenFrame,
@@ -491,8 +491,8 @@ pub struct Run {
     stored: Vec<u8>,
     /// What to add to an offset in the frame to get to its place in `stored`, for each plane.
     shifts: Vec<u64>,
-    /// Up to where in the frame each plane has been read. Less than all of it only where as much is
-    /// saved as possible.
+    /// The offset in the frame at which reading each plane has ended. Before the end of the plane
+    /// only if a file is salvaged that was cut off.
     ends: Vec<u64>,
 }
 
@@ -561,8 +561,8 @@ impl Run {
     }
 
     /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
-    /// length, if there is one. If a chunk cannot be decoded, it goes on once `fault` has accepted
-    /// which part of `decoded` is unspecified, and why.
+    /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range in
+    /// `decoded` and the error, and continues with the next chunk if that returns `Ok`.
     pub fn decode(
         &self,
         decoded: &mut [u8],
@@ -592,7 +592,7 @@ impl Run {
         Ok(())
     }
 
-    /// Adds what is stored of each plane of a chunk.
+    /// Appends the stored bytes of each plane of a chunk.
     fn stored<'r>(&'r self, chunk: &Chunk, stored: &mut Vec<&'r [u8]>) -> Result<(), DecodeError> {
         let planes = chunk.plane_ranges().zip(self.shifts.iter().zip(&self.ends));
         for (plane, (range, (&shift, &end))) in planes.enumerate() {

@@ -211,13 +211,13 @@ impl Base {
         Ok(())
     }
 
-    /// Passes over the part that goes with the next `len` bytes of the data.
+    /// Skips the part that goes with the next `len` bytes of the data.
     pub fn skip(&mut self, len: u64) -> Result<(), Failure> {
         let end = self.input.position().saturating_add(len);
         self.input.go_to(end).map(drop).map_err(|error| self.input.failure(error))
     }
 
-    /// What it is called.
+    /// Returns the name of the file.
     pub fn place(&self) -> &Place {
         self.input.place()
     }

@@ -6,6 +6,7 @@ mod bench;
 mod cat;
 mod comparison;
 mod compress;
+mod data_header;
 mod decode;
 mod decompress;
 mod directory;

@@ -143,8 +143,8 @@ impl Output {
         }
     }
 
-    /// Gives a result its name that is not whole, and the permissions of its source. Its time is not
-    /// passed on: going by that, a later run would take the result for whole.
+    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but the
+    /// present time: with the time of the source, the next run would take it for complete.
     pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let place = self.place.clone();
         let is_file = self.unfinished_path().is_some();

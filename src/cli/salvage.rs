@@ -1,4 +1,4 @@
-//! What is saved of a file that is damaged or was cut off, and what of it is lost.
+//! Saving the readable part of a file that is damaged or was cut off, and reporting the lost part.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,26 +6,27 @@ use std::ops::Range;
 use zipnn::DecodeError;
 use zipnn::safetensors::{Layout, Tensor};
 
+use super::data_header::{self, DataHeader};
 use super::failure::Failure;
 use super::names::Place;
 use super::units;
 
-/// Most lines about what is lost.
+/// Most lost ranges in a message.
 const MOST_LINES: usize = 20;
-/// Most names of tensors in a line.
+/// Most tensors that are named for a lost range.
 const MOST_NAMES: usize = 8;
 
-/// Decoded bytes that are lost.
+/// A range of the data that is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
-    /// Why, and in which frame and chunk; of several that follow one another, the first reason.
+    /// The first error in the range, with its frame and chunk.
     pub error: DecodeError,
-    /// Which; to the end of all numbers where the end is not known.
+    /// The decoded bytes. The end is `u64::MAX` if it is unknown.
     pub range: Range<u64>,
 }
 
 impl Lost {
-    /// A line about it, with the names of the tensors that it is part of.
+    /// Returns a line that names the error, the range, and the tensors in it.
     pub fn describe(&self, tensors: &[Tensor]) -> String {
         let Range { start, end } = self.range;
         let is_touched = |tensor: &&Tensor| tensor.range.start < end && start < tensor.range.end;
@@ -45,8 +46,8 @@ impl Lost {
     }
 }
 
-/// A line about each of these ranges, as long as there are not too many; and one about how many more
-/// there are, with `more` that are not among them.
+/// Returns a line for each of the first ranges, and one with the number of the others. `more` ranges
+/// are not in `lost`, and counted as well.
 pub fn describe(
     mut lost: impl Iterator<Item = Lost>,
     more: u64,
@@ -61,32 +62,31 @@ pub fn describe(
     lines
 }
 
-/// Puts zeros in the place of what is lost, and remembers what that is.
+/// Writes the data of a damaged file, with zeros for lost ranges, and records what is lost.
 #[derive(Debug, Default)]
 pub struct Salvage {
     lost: Vec<Lost>,
-    /// How many ranges were lost that are not in the list.
+    /// Number of lost ranges that are not in `lost`.
     more: u64,
-    /// Why nothing more can be found, if that is so.
+    /// Why the file ends too early, if it does.
     end: Option<DecodeError>,
-    /// Decoded bytes that are right, as far as that can be said.
+    /// Bytes that were decoded.
     saved: u64,
-    /// Bytes that were handed on, zeros included.
+    /// Bytes that were written, zeros included.
     written: u64,
-    /// Lost bytes behind them, for which zeros are written once anything follows.
+    /// Lost bytes after these. Zeros are written for them once more data follows.
     owed: u64,
-    header: HeaderBytes,
-    /// Length of the data, where the file says it.
+    /// Length of the data, if the file says it.
     total: Option<u64>,
 }
 
 impl Salvage {
-    /// Of a file that decodes to `total` bytes, if that is known.
+    /// Creates the state for a file that decodes to `total` bytes, if that is known.
     pub fn new(total: Option<u64>) -> Self {
         Self { total, ..Self::default() }
     }
 
-    /// Hands on the next bytes of the data.
+    /// Writes the next bytes of the data.
     pub fn save(
         &mut self,
         bytes: &[u8],
@@ -96,15 +96,14 @@ impl Salvage {
             return Ok(());
         }
         self.fill(write)?;
-        self.header.push(bytes);
         write(bytes)?;
         self.saved += bytes.len() as u64;
         self.written += bytes.len() as u64;
         Ok(())
     }
 
-    /// Fills up what is lost at the end of a file of which all frames have been found, so that the
-    /// result has the length of the data.
+    /// Writes zeros for a lost range at the end, so that the result has the length of the data. Writes
+    /// nothing if the file was cut off.
     pub fn finish(
         &mut self,
         write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
@@ -122,7 +121,6 @@ impl Salvage {
         static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
         while self.owed > 0 {
             let part = &ZEROS[..self.owed.min(ZEROS.len() as u64) as usize];
-            self.header.push(part);
             write(part)?;
             self.owed -= part.len() as u64;
             self.written += part.len() as u64;
@@ -130,7 +128,7 @@ impl Salvage {
         Ok(())
     }
 
-    /// Takes note that the next `len` bytes of the data are lost.
+    /// Records that the next `len` bytes of the data are lost.
     pub fn lose(&mut self, len: u64, error: DecodeError) {
         if len == 0 {
             return;
@@ -146,27 +144,32 @@ impl Salvage {
         }
     }
 
-    /// Takes note that nothing more can be found, for this reason.
+    /// Records why the file ends too early.
     pub fn end(&mut self, error: DecodeError) {
         self.end = Some(error);
     }
 
-    /// Whether nothing is lost.
+    /// Returns whether nothing is lost.
     pub fn is_whole(&self) -> bool {
         self.lost.is_empty() && self.end.is_none()
     }
 
-    /// Whether nothing is saved.
+    /// Returns whether no chunk could be decoded.
     pub fn is_empty(&self) -> bool {
         self.saved == 0
     }
 
-    /// What to say of a file that is not whole, of which the rest is saved in `destination`; nothing
-    /// has been written without one.
-    pub fn failure(&self, source: &Place, destination: Option<&Place>) -> Failure {
-        let layout = self.header.layout();
+    /// Returns the message for a file of which a part is lost. `destination` holds the other part, if
+    /// that has been written; `header` is that of the data.
+    pub fn failure(
+        &self,
+        source: &Place,
+        destination: Option<&Place>,
+        header: &DataHeader,
+    ) -> Failure {
+        let layout = header.layout();
         let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
-        let total = self.total.or_else(|| layout.as_ref().map(end_of));
+        let total = self.total.or_else(|| layout.as_ref().map(data_header::end_of));
         let message = match (destination, self.is_empty()) {
             (_, true) => "nothing of it can be saved: no chunk is whole".to_owned(),
             (Some(destination), false) if total == Some(self.saved) => {
@@ -182,7 +185,7 @@ impl Salvage {
         Failure::new(source, message).details(self.details(total, tensors))
     }
 
-    /// Lines about what is lost. What is lost at the end is one range, whatever it is made of.
+    /// Returns lines about the lost ranges. All that is lost after the last written byte is one range.
     fn details(&self, total: Option<u64>, tensors: &[Tensor]) -> Vec<String> {
         let is_inside = |lost: &&Lost| lost.range.start < self.written;
         let inside = self.lost.iter().filter(is_inside).cloned();
@@ -205,13 +208,7 @@ impl Salvage {
     }
 }
 
-/// Where the last tensor ends.
-pub fn end_of(layout: &Layout) -> u64 {
-    let ends = layout.tensors().iter().map(|tensor| tensor.range.end);
-    ends.max().unwrap_or(layout.data_start())
-}
-
-/// How much is saved, of how much.
+/// The number of saved bytes, and of all bytes, if that is known.
 struct Saved(u64, Option<u64>);
 
 impl fmt::Display for Saved {
@@ -223,42 +220,6 @@ impl fmt::Display for Saved {
     }
 }
 
-/// The beginning of the data: the header of a `.safetensors` file, if it begins as one.
-#[derive(Debug, Default)]
-struct HeaderBytes(Vec<u8>);
-
-impl HeaderBytes {
-    const LENGTH_LEN: usize = 8;
-
-    fn push(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        // First the length of the header, then as much as that says.
-        while let Some(missing) = self.missing().filter(|&missing| missing > 0) {
-            let (part, behind) = rest.split_at(missing.min(rest.len()));
-            self.0.extend_from_slice(part);
-            rest = behind;
-            if part.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// How many bytes are missing; `None` if it is no such header.
-    fn missing(&self) -> Option<usize> {
-        let Some(len) = self.0.first_chunk().copied().map(u64::from_le_bytes) else {
-            return Some(Self::LENGTH_LEN - self.0.len());
-        };
-        let is_header = len <= Layout::MAX_HEADER_LEN
-            && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| byte == b'{');
-        let needed = Self::LENGTH_LEN + usize::try_from(len).ok()?;
-        is_header.then(|| needed.saturating_sub(self.0.len()))
-    }
-
-    fn layout(&self) -> Option<Layout> {
-        Layout::parse_header(&self.0).ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +227,11 @@ mod tests {
 
     fn error(chunk: u64) -> DecodeError {
         DecodeError::from(DecodeErrorKind::CorruptStream).in_frame(0).in_chunk(chunk)
+    }
+
+    fn message(salvage: &Salvage) -> String {
+        let place = Place::Standard;
+        salvage.failure(&place, Some(&place), &DataHeader::default()).to_string()
     }
 
     #[test]
@@ -285,7 +251,7 @@ mod tests {
         salvage.finish(&mut write).unwrap();
         assert_eq!(written, [[1; 10], [0; 10], [2; 10]].concat(), "and none at the end");
         assert!(!salvage.is_whole());
-        let failure = salvage.failure(&Place::Standard, Some(&Place::Standard)).to_string();
+        let failure = message(&salvage);
         assert!(failure.contains("20 of 100 bytes saved"), "{failure}");
         assert!(failure.contains("chunk 1: corrupt data; lost: bytes 10 to 20"), "{failure}");
         assert!(failure.contains("chunk 4: corrupt data; lost: bytes 30 to 100"), "{failure}");
@@ -298,23 +264,8 @@ mod tests {
             salvage.lose(1, error(number));
             salvage.save(&[1], &mut |_| Ok(())).unwrap();
         }
-        let failure = salvage.failure(&Place::Standard, Some(&Place::Standard)).to_string();
+        let failure = message(&salvage);
         assert!(failure.lines().count() < 30, "{failure}");
         assert!(failure.contains("and 99980 more"), "{failure}");
-    }
-
-    #[test]
-    fn the_header_takes_no_more_than_it_has() {
-        let json = br#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#;
-        let file = [&(json.len() as u64).to_le_bytes()[..], json, &[7; 1000]].concat();
-        for step in [1, 7, 5000] {
-            let mut header = HeaderBytes::default();
-            file.chunks(step).for_each(|part| header.push(part));
-            assert_eq!(header.0.len(), 8 + json.len());
-            assert_eq!(end_of(&header.layout().unwrap()), header.0.len() as u64 + 4);
-        }
-        let mut header = HeaderBytes::default();
-        header.push(&[b'x'; 5000]);
-        assert_eq!(header.0.len(), 8);
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zipnn::safetensors::{Layout, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directory, Limits};
 
+use super::data_header;
 use super::failure::Failure;
 use super::input::Base;
 use super::inside;
@@ -43,13 +44,13 @@ pub struct Listed {
     pub is_complete: bool,
 }
 
-/// Whether an archive has all of these bytes.
+/// Returns whether an archive has all of these bytes.
 fn is_available(archive: &dyn Parts, range: &Range<u64>) -> bool {
     range.is_empty() || range.end <= archive.available_len()
 }
 
 impl Tensors {
-    /// Opens a file, of which only the directory is read, and its base if it holds a difference.
+    /// Opens a file, with its base if it holds a difference. Reads only the directory.
     pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
         let kind = match (inside::is_safetensors(source), base) {
             (true, None) => Kind::Inside(Box::new(Restored::open(source)?)),
@@ -61,14 +62,14 @@ impl Tensors {
         Ok(Self { source: source.clone(), base: base.map(Path::to_owned), kind })
     }
 
-    /// What to say of a file whose end is missing or damaged.
+    /// Returns a warning for a file that was cut off, or whose end is damaged.
     pub fn warning(&self) -> Option<String> {
         let Kind::Archive(archive) = &self.kind else { return None };
         let error = archive.cut()?;
         Some(format!("zipnn: {}: warning: the file is not whole: {error}", self.source))
     }
 
-    /// Refuses bytes of a tensor that are missing from a file.
+    /// Returns an error if the file lacks any of these bytes of a tensor.
     pub fn check_available(&self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
         let Kind::Archive(archive) = &self.kind else { return Ok(()) };
         let (Some(error), false) = (archive.cut(), is_available(&**archive, range)) else {
@@ -130,7 +131,7 @@ impl Tensors {
     }
 }
 
-/// What is needed of an archive, whether it takes a base or not.
+/// An [`Archive`], with a base or without one.
 trait Parts {
     fn layout(&mut self) -> Result<&Layout, ArchiveError>;
     fn tensor(&mut self, name: &str) -> Result<&Tensor, ArchiveError>;
@@ -171,7 +172,7 @@ impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
     }
 }
 
-/// Opens a file, of which the end may be missing, and its base if it holds a difference.
+/// Opens a file whose end may be missing, with its base if it holds a difference.
 fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, Failure> {
     let failure = |error| failure(source, base, error);
     let file = open_file(source)?;
@@ -185,7 +186,7 @@ fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, F
     }
 }
 
-/// Opens a file of which parts are to be read.
+/// Opens a file for reading parts of it.
 fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
     let failure = |error| Failure::reading(place, error);
     let is_pipe =
@@ -196,7 +197,7 @@ fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
     Ok(BufReader::new(File::open(path).map_err(failure)?))
 }
 
-/// Where the frames of a file are, if its index or all of their headers say it.
+/// Returns the places of a file's frames, if the index or the headers of all frames are right.
 pub fn directory(source: &Place, base: Option<&Base>) -> Option<Directory> {
     let file = open_file(source).ok()?;
     let limits = Limits::default();
@@ -210,8 +211,8 @@ pub fn directory(source: &Place, base: Option<&Base>) -> Option<Directory> {
     }
 }
 
-/// Lines about all that is damaged in a file or missing, and which tensors that takes. None where it
-/// cannot be told: of pipes, old layouts, differences without their base, and where the frames
+/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with it.
+/// There are none for pipes, old layouts, differences without their base, and files whose frames
 /// cannot be found.
 pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
@@ -219,7 +220,7 @@ pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     let layout = archive.layout().ok().cloned();
     let damage = damage.into_iter().map(|Damage { error, range }| Lost { error, range });
     let missing = archive.cut().map(|error| {
-        let end = layout.as_ref().map_or(u64::MAX, salvage::end_of);
+        let end = layout.as_ref().map_or(u64::MAX, data_header::end_of);
         Lost { error, range: archive.available_len()..end }
     });
     let missing = missing.filter(|lost| !lost.range.is_empty());

@@ -55,8 +55,8 @@ const PART_LEN: u64 = 16 << 20;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Files that hold a difference are refused unless [`Self::delta`] allows them. Old layouts are
-/// always refused: those are decoded whole.
+/// Files that hold a difference are refused unless [`Self::delta`] is set. Old layouts are always
+/// refused: those are decoded whole.
 #[derive(Debug, Clone)]
 pub struct Seeker {
     file_len: u64,
@@ -73,16 +73,16 @@ pub struct Seeker {
     partial: Partial,
 }
 
-/// How a file is read whose end is missing.
+/// Whether a file may lack its end.
 #[derive(Debug, Clone, Copy)]
 enum Partial {
-    /// Not at all.
+    /// The file must be complete.
     Refused,
-    /// From the front, if the usual way fails.
+    /// The frames are searched from the front once the usual way fails.
     Allowed,
-    /// From the front: the usual way has failed with this error.
+    /// The frames are searched from the front, because the usual way has failed with this error.
     Walked(DecodeError),
-    /// From the front up to this error. Behind so many decoded bytes nothing can be read.
+    /// The search has ended with this error, and this many decoded bytes are available.
     Cut(DecodeError, u64),
 }
 
@@ -98,7 +98,7 @@ enum Stage {
     First { beginning: Vec<u8>, needed: u64 },
     /// Reads the slack of the first frame, where it would promise a footer.
     Slack(Range<u64>),
-    /// Reads the index of the last frame, which ends behind the end of the file.
+    /// Reads the index of the last frame, of which the end is missing.
     Cut { header: Header, beginning: Vec<u8>, needed: u64 },
     /// Knows all frames.
     Complete,
@@ -119,19 +119,23 @@ impl Seeker {
         }
     }
 
-    /// Sets whether the file holds a difference. The parts of a difference are decoded with
-    /// [`FramePart::decode_delta_into`], which takes the base.
+    /// Sets whether the file holds a difference.
+    ///
+    /// The parts of a difference are decoded with [`FramePart::decode_delta_into`], which takes the
+    /// base.
     #[must_use]
     pub fn delta(self, expected: bool) -> Self {
         Self { expects_delta: expected, ..self }
     }
 
-    /// Sets whether a file is read whose end is missing or damaged. Where the frames cannot be found
-    /// in the usual way, they are then found from the front, up to the first that is not there.
-    /// [`Self::cut`] returns why that is the last, and [`Self::available_len`] how far the data goes.
+    /// Sets whether the end of the file may be missing or damaged.
     ///
-    /// Lengths in the file are checked against the bytes that are there. Chunks of the frame in which
-    /// the file ends are only available if nothing is missing that would verify them.
+    /// If the frames cannot be found as usual, they are searched from the front, up to the first that
+    /// cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how many
+    /// bytes of the data can be decoded.
+    ///
+    /// Lengths in the file are checked against the bytes that it has. In the frame in which the file
+    /// ends, chunks are available only if the frame has no checksums that could be missing.
     #[must_use]
     pub fn partial(self, allowed: bool) -> Self {
         let partial = if allowed { Partial::Allowed } else { Partial::Refused };
@@ -143,7 +147,7 @@ impl Seeker {
         !matches!(self.partial, Partial::Refused)
     }
 
-    /// Returns why the file is not whole; `None` if it is, as far as it says.
+    /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
     pub fn cut(&self) -> Option<DecodeError> {
         match self.partial {
             Partial::Walked(error) | Partial::Cut(error, _) => Some(error),
@@ -151,8 +155,7 @@ impl Seeker {
         }
     }
 
-    /// Returns how many decoded bytes can be read, counted from the first. Less than the frames
-    /// decode to only if the file ends within the last of them.
+    /// Returns how many bytes of the data can be decoded, counted from the first.
     pub fn available_len(&self) -> u64 {
         self.directory().map_or(0, |_| self.readable_len())
     }
@@ -241,8 +244,8 @@ impl Seeker {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the data ends before the range does, or while more is wanted. Of a file that
-    /// is not whole, what [`Self::cut`] returns.
+    /// `OutOfRange` if the data ends before the range does, or while more is wanted. For an incomplete
+    /// file, the error that [`Self::cut`] returns.
     pub fn covering(
         &self,
         range: Range<u64>,
@@ -343,7 +346,7 @@ impl Seeker {
         Ok(())
     }
 
-    /// Finds out which chunks are whole of the last frame, whose end is missing.
+    /// Counts the available chunks of the last frame, of which the end is missing.
     fn read_cut(&mut self, header: Header, beginning: Vec<u8>) -> Result<(), DecodeError> {
         let number = self.directory.entries().len() as u64 - 1;
         let before = self.directory.decoded_len() - header.decoded_len;
@@ -370,13 +373,13 @@ impl Seeker {
         self.cut_at(error, before + whole)
     }
 
-    /// Ends the walk, behind which nothing can be found.
+    /// Ends the search with the reason why no further frame can be found.
     fn cut_at(&mut self, error: DecodeError, available_len: u64) -> Result<(), DecodeError> {
         self.partial = Partial::Cut(error, available_len);
         self.complete()
     }
 
-    /// Where the last frame begins that has been found.
+    /// Returns where the last known frame begins.
     fn last_offset(&self) -> u64 {
         self.directory.entries().last().map_or(0, |entry| entry.offset)
     }
@@ -442,7 +445,7 @@ impl Seeker {
     fn complete(&mut self) -> Result<(), DecodeError> {
         let readable_len = self.readable_len();
         for (number, entry) in (0..).zip(self.directory.entries()) {
-            // Of a frame that is not whole, what is not there earns nothing and is never decoded.
+            // Bytes that the file lacks earn no output, and their chunks are never decoded.
             let decoded_len =
                 entry.decoded_len.min(readable_len.saturating_sub(entry.decoded_offset));
             let len = entry.len.min(self.file_len - entry.offset);

@@ -39,13 +39,13 @@ pub struct FramePart {
     chunk: Vec<u8>,
 }
 
-/// What of the file matters to each of its parts.
+/// The properties of a file that matter to each of its parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings {
     pub(super) limits: Limits,
-    /// Bytes of the frame that are in the file: fewer than it has where the file ends in it.
+    /// Bytes of the frame that the file has: fewer than its length if the file was cut off in it.
     pub(super) have: u64,
-    /// Whether the file has checksums in every frame.
+    /// Whether every frame of the file has to have checksums.
     pub(super) is_sealed: bool,
     /// Whether the file holds a difference.
     pub(super) is_delta: bool,
@@ -132,8 +132,9 @@ impl FramePart {
         Some(start..start + chunk.len())
     }
 
-    /// Which bytes of the base [`Self::decode_delta_into`] takes: those that go with the chunks that
-    /// hold the part. `None` while its frame's index is wanted.
+    /// Returns which bytes of the base [`Self::decode_delta_into`] needs.
+    ///
+    /// They go with the chunks that hold the part. `None` while its frame's index is wanted.
     pub fn base_range(&self) -> Option<Range<u64>> {
         let Stage::Stored(opened, _) = &self.stage else { return None };
         let chunks = self.chunks(&opened.index);
@@ -302,8 +303,8 @@ impl FramePart {
     /// Decodes a part of a difference into `dst`, which has exactly its length. `base` holds the
     /// bytes of [`Self::base_range`].
     ///
-    /// Checksums are those of the data, so that another base shows as `ChecksumMismatch`. Without
-    /// checksums it does not show at all.
+    /// The checksums are those of the data, so that with another base the error is
+    /// `ChecksumMismatch`. In a file without checksums, another base is not detected.
     ///
     /// # Errors
     ///
@@ -321,7 +322,7 @@ impl FramePart {
         self.decode(Some(base), dst, scratch).map_err(|error| error.in_frame(number))
     }
 
-    /// Refuses another part of a base than the one that goes with the chunks.
+    /// Checks the length of a part of the base.
     fn check_base(&self, base: Option<&[u8]>) -> Result<(), DecodeErrorKind> {
         let (Some(base), Some(range)) = (base, self.base_range()) else { return Ok(()) };
         let (expected, found) = (range.end - range.start, base.len() as u64);
@@ -379,8 +380,8 @@ impl FramePart {
 #[cfg(feature = "std")]
 impl FramePart {
     /// Decodes its chunks one by one, and tells of those that are damaged: what is wrong, and which
-    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. Of a difference it
-    /// takes the part of the base, as [`Self::decode_delta_into`] does.
+    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference needs
+    /// the same part of the base as in [`Self::decode_delta_into`].
     pub(crate) fn damage(
         &mut self,
         base: Option<&[u8]>,
@@ -407,14 +408,14 @@ impl FramePart {
     }
 }
 
-/// Takes the first `len` bytes off a part of a base, which is known to have them.
+/// Splits the first `len` bytes off a part of a base, which is known to have them.
 fn split_base<'b>(base: &mut Option<&'b [u8]>, len: u64) -> Option<&'b [u8]> {
     let (part, behind) = (*base)?.split_at(len as usize);
     *base = Some(behind);
     Some(part)
 }
 
-/// Decodes a chunk from pieces of its frame, and onto its part of a base if there is one.
+/// Decodes a chunk from pieces of its frame; with its part of the base in a difference.
 fn decode_chunk(
     chunk: &Chunk,
     pieces: &[(u64, Vec<u8>)],
