@@ -471,6 +471,35 @@ fn a_file_that_was_cut_off_is_not_trusted() {
     }
 }
 
+/// Whatever is changed in a file that was cut off, what can be read is right, and what cannot is
+/// damage.
+#[test]
+fn changed_files_that_are_cut_off() {
+    let data = data::weights(DType::BF16, 5000, 11);
+    let options = Options::new(DType::BF16).chunk_log2(9).frame_len(1700);
+    let mut random = Random(9);
+    for file in [encode(&data, options.checksums(true).index(true)), encode(&data, options)] {
+        let is_sealed = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let is_sealed = is_sealed.directory().entries().last().unwrap().decoded_len == 0;
+        for _ in 0..2000 {
+            let mut cut = file[..random.below(file.len() + 1)].to_vec();
+            for _ in 0..random.below(3) {
+                if let Some(at) = cut.len().checked_sub(1) {
+                    cut[random.below(at + 1)] = random.next() as u8;
+                }
+            }
+            let opened = Archive::open_partial(Cursor::new(&cut), Limits::default());
+            let Ok(mut archive) = opened else { continue };
+            let mut decoded = vec![0; archive.available_len() as usize];
+            let result = archive.read_into(0, &mut decoded);
+            assert_eq!(result.is_ok(), archive.damage().unwrap().is_empty());
+            if result.is_ok() && is_sealed {
+                assert!(decoded == data[..decoded.len()]);
+            }
+        }
+    }
+}
+
 /// A frame header that is damaged ends what can be found without an index, and only then.
 #[test]
 fn a_damaged_header_in_the_middle() {
