@@ -3,8 +3,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use zipnn::delta::{DeltaDecoder, DeltaEncoder};
-use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Delta, Encoder, Limits, Options};
+use zipnn::delta::DeltaDecoder;
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Delta, EncoderBuilder, Limits, Options};
 
 /// Data that compresses, but not to nothing.
 fn data(len: usize) -> Vec<u8> {
@@ -12,11 +12,15 @@ fn data(len: usize) -> Vec<u8> {
 }
 
 fn options() -> Options {
-    Options::new(DType::BF16).frame_len(1000)
+    Options::new(DType::BF16).plain()
+}
+
+fn builder(options: Options) -> EncoderBuilder {
+    EncoderBuilder::new(options).frame_len(1000)
 }
 
 fn file(data: &[u8], options: Options) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let mut encoder = builder(options).build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
@@ -120,7 +124,7 @@ fn an_encoder_gives_up_after_an_error() {
     for left in [0, 1, 500, 900] {
         let kind = io::ErrorKind::WouldBlock;
         let mut encoder =
-            Encoder::new(Failing { inner: Vec::new(), left, kind }, options()).unwrap();
+            builder(options()).build(Failing { inner: Vec::new(), left, kind }).unwrap();
         let error = data.chunks(100).find_map(|part| encoder.write_all(part).err()).unwrap();
         assert_eq!(error.kind(), kind);
         assert_eq!(encoder.write(&data).unwrap_err().kind(), kind);
@@ -145,7 +149,7 @@ fn bases_of_another_length_are_refused() {
 #[test]
 fn encoders_need_bases_of_the_same_length() {
     let encode = |base: &[u8]| {
-        let mut encoder = DeltaEncoder::new(Vec::new(), io::Cursor::new(base), options())?;
+        let mut encoder = builder(options()).build_delta(Vec::new(), io::Cursor::new(base))?;
         encoder.write_all(&[1; 10])?;
         encoder.finish()
     };

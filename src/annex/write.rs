@@ -30,7 +30,7 @@ fn is_written(options: &Options, envelope: &Envelope) -> bool {
 
 /// Only files of frames in a row end with an index.
 fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
-    options.index && envelope.streaming
+    options.index && envelope.position.is_indexed && envelope.streaming
 }
 
 /// What lengths of frames are aligned to.

@@ -30,7 +30,7 @@ const PART_LEN: u64 = 16 << 20;
 /// # use std::io::Write;
 ///
 /// let data: Vec<u8> = (0..100_000_u32).flat_map(|i| (i as f32).to_le_bytes()).collect();
-/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32).checksums(true).index(true))?;
+/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32))?;
 /// encoder.write_all(&data)?;
 /// let file = encoder.finish()?;
 ///
@@ -259,11 +259,7 @@ impl Seeker {
 
     /// Whether the limits allow to ask for so much of a frame.
     fn check_memory(&self, requested: u64) -> Result<(), DecodeError> {
-        let limit = self.limits.frame_bytes;
-        if requested > limit {
-            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
-        }
-        Ok(())
+        Ok(self.limits.check_memory(requested)?)
     }
 
     /// Goes on behind the first frame.

@@ -199,10 +199,7 @@ impl FramePart {
         }
         let ranges = self.missing(&index, slack.as_ref());
         let requested = ranges.iter().map(|range| range.end - range.start).sum();
-        let limit = self.limits.frame_bytes;
-        if requested > limit {
-            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
-        }
+        self.limits.check_memory(requested)?;
         self.stage = Stage::Stored(Opened { index, checksums: Vec::new(), slack }, ranges);
         self.check_slack()
     }
