@@ -45,7 +45,8 @@ pub fn apply(data: &mut [u8], base: &[u8]) {
 ///
 /// # Errors
 ///
-/// `BaseLength` if the two are not of one length, and as [`compress`](crate::compress).
+/// `BaseLength` if the two are not of one length, `WrongBase` if the options name another base, and
+/// as [`compress`](crate::compress).
 pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     if src.len() != base.len() {
         return Err(EncodeError::BaseLength {
@@ -57,8 +58,12 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
     options.check()?;
     let mut difference = src.to_vec();
     apply(&mut difference, base);
-    if options.checksums && options.base.is_none() {
-        options = options.base(BaseId::of(base));
+    if options.checksums || options.base.is_some() {
+        let id = BaseId::of(base);
+        if options.base.is_some_and(|named| named != id) {
+            return Err(EncodeError::WrongBase);
+        }
+        options = options.base(id);
     }
     let envelope = Envelope { plain: Some(src), ..Envelope::BYTES };
     let mut dst = oneshot::zeroed_for_frame(src.len(), &options, &envelope)?;

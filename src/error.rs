@@ -381,6 +381,8 @@ pub enum EncodeError {
     ChecksumsDiffer,
     /// The options name a base, and the result is not marked as a difference.
     BaseWithoutDelta,
+    /// The base is not the one that the options name.
+    WrongBase,
     /// A difference is asked for where readers expect a tensor's data.
     UnexpectedDelta,
     /// Memory for the result could not be had.
@@ -427,6 +429,7 @@ impl fmt::Display for EncodeError {
             Self::BaseWithoutDelta => {
                 f.write_str("only a difference has a base; choose the kind with `Options::delta`")
             }
+            Self::WrongBase => f.write_str("the base is not the one that the options name"),
             Self::UnexpectedDelta => f.write_str("a tensor of a file cannot be a difference"),
             Self::OutOfMemory { requested } => write!(f, "no memory for {requested} bytes"),
             Self::InvalidShape => f.write_str("the shape does not fit the data"),

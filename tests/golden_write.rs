@@ -23,7 +23,8 @@ fn options(case: &Case, header: &Header) -> Options {
     let options =
         Options::new(header.dtype).plain().chunk_log2(header.chunk_log2).delta(header.delta);
     match case.entry["params"]["compression_threshold"].as_f64() {
-        Some(threshold) => options.threshold(threshold as f32),
+        // The original also takes numbers above 1, with which it stores planes that grew.
+        Some(threshold) => options.threshold(threshold.min(1.0) as f32),
         None => options,
     }
 }

@@ -259,7 +259,11 @@ impl Seeker {
 
     /// Whether the limits allow to ask for so much of a frame.
     fn check_memory(&self, requested: u64) -> Result<(), DecodeError> {
-        Ok(self.limits.check_memory(requested)?)
+        let limit = self.limits.frame_bytes;
+        if requested > limit {
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
+        }
+        Ok(())
     }
 
     /// Goes on behind the first frame.

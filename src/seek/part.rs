@@ -78,8 +78,8 @@ impl FramePart {
         is_indexed: bool,
     ) -> Self {
         let is_most = range.end - range.start >= entry.decoded_len / 2;
-        let is_whole = entry.len <= SMALL_FRAME || is_most && entry.len <= limits.frame_bytes;
-        let first_read = if is_whole { entry.len } else { FIRST_READ };
+        let is_whole = (entry.len <= SMALL_FRAME || is_most) && entry.len <= limits.frame_bytes;
+        let first_read = if is_whole { entry.len } else { entry.len.min(FIRST_READ) };
         Self {
             number,
             entry,
@@ -186,7 +186,9 @@ impl FramePart {
         let index = match IndexBuf::parse(header, beginning) {
             Ok(index) => index,
             Err(error) => {
-                self.stage = Stage::Beginning(more_of(error, header.frame_len)?);
+                let needed = more_of(error, header.frame_len)?;
+                self.limits.check_memory(needed)?;
+                self.stage = Stage::Beginning(needed);
                 return Ok(());
             }
         };
@@ -199,7 +201,10 @@ impl FramePart {
         }
         let ranges = self.missing(&index, slack.as_ref());
         let requested = ranges.iter().map(|range| range.end - range.start).sum();
-        self.limits.check_memory(requested)?;
+        let limit = self.limits.frame_bytes;
+        if requested > limit {
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
+        }
         self.stage = Stage::Stored(Opened { index, checksums: Vec::new(), slack }, ranges);
         self.check_slack()
     }

@@ -10,7 +10,7 @@ use crate::annex::BaseId;
 use crate::chunk::encode::EncodeScratch;
 use crate::delta;
 use crate::directory::Directory;
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::estimate::{self, Segment};
 use crate::frame::Delta;
 use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
@@ -52,7 +52,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` around the [`EncodeError`](crate::EncodeError) if options are out of range or
+    /// `InvalidInput` around the [`EncodeError`] if options are out of range or
     /// exclude each other.
     pub fn new(inner: W, options: Options) -> io::Result<Self> {
         EncoderBuilder::new(options).build(inner)
@@ -169,7 +169,8 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
     ///
     /// # Errors
     ///
-    /// `BaseTooLong` if the base goes on, and those of the inner writer.
+    /// `BaseTooLong` if the base goes on, `WrongBase` if the options name one of another length, and
+    /// those of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
@@ -284,6 +285,10 @@ impl<W: Write, B: Read> Engine<W, B> {
         if base.take(1).read_to_end(&mut self.difference)? > 0 {
             let expected = self.frames.position.decoded_offset;
             return Err(DecodeError::from(DecodeErrorKind::BaseTooLong { expected }).into());
+        }
+        let len = self.frames.position.decoded_offset;
+        if self.frames.settings.options.base.is_some_and(|named| named.len != len) {
+            return Err(EncodeError::WrongBase.into());
         }
         Ok(())
     }
