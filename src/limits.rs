@@ -68,6 +68,7 @@ impl Limits {
     }
 
     /// Checks the bytes of a compressed frame that have to be kept in memory.
+    #[cfg(feature = "alloc")]
     pub(crate) fn check_memory(&self, requested: u64) -> Result<(), DecodeErrorKind> {
         let limit = self.frame_bytes;
         if requested > limit {

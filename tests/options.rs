@@ -322,11 +322,9 @@ fn assemble(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
     assembler.end()
 }
 
-fn read_tensor(
-    file: &[u8],
-    limits: Limits,
-    read: fn(&mut TensorReader<Cursor<&[u8]>>, &mut Vec<u8>) -> Result<(), TensorError>,
-) -> Result<(), DecodeErrorKind> {
+type ReadTensor = fn(&mut TensorReader<Cursor<&[u8]>>, &mut Vec<u8>) -> Result<(), TensorError>;
+
+fn read_tensor(file: &[u8], limits: Limits, read: ReadTensor) -> Result<(), DecodeErrorKind> {
     let mut reader = TensorReader::open(Cursor::new(file), limits).unwrap();
     read(&mut reader, &mut Vec::new()).map_err(|error| match error {
         TensorError::Decode { error, .. } => error.kind(),

@@ -196,6 +196,7 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
         });
     let room = &mut [0; 10_000][..];
     let scratch = &mut zipnn::DecodeScratch::new();
+    #[allow(unused_mut, reason = "threads are a feature")]
     let mut faults = vec![
         ("decompress", of(zipnn::decompress(file, &limits).map(drop))),
         ("decompress_into", of(zipnn::decompress_into(file, room, scratch).map(drop))),

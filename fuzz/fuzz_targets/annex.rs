@@ -29,7 +29,7 @@ fuzz_target!(|input: Input<'_>| {
     }
     let data = &input.data.0[..input.data.0.len().min(4000)];
     let options = input.options.0.checksums(true);
-    let builder = EncoderBuilder::new(options).frame_len(input.frame_len.into());
+    let builder = EncoderBuilder::new(options).frame_len(input.frame_len.get().into());
     let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let mut file = encoder.finish().unwrap();
