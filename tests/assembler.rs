@@ -259,6 +259,16 @@ fn frames_can_be_decoded_apart() {
 }
 
 #[test]
+fn the_number_of_the_first_frame_may_be_any() {
+    let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16)).unwrap();
+    let mut assembler = Assembler::starting_at(u64::MAX, LIMITS);
+    assert_eq!(assembler.push(&file).unwrap(), file.len());
+    assert_eq!(assembler.next_chunk().unwrap().unwrap(), [7; 1000]);
+    assert!(assembler.next_chunk().unwrap().is_none());
+    assembler.end().unwrap();
+}
+
+#[test]
 fn limits_hold() {
     let data = data::weights(DType::BF16, 5000, 1);
     let file = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();

@@ -242,6 +242,17 @@ fn hand_made_files_are_those_of_an_encoder() {
 }
 
 #[test]
+fn bounds_are_of_any_length_and_any_options() {
+    for exponent in [0, 1, 2, 18, 62, 63, 64, 255] {
+        for len in [0, 1, 1000, 1 << 31, usize::MAX / 2, usize::MAX - 1, usize::MAX] {
+            for options in [Options::new(DType::F32), Options::new(DType::F32).plain()] {
+                assert!(zipnn::compress_bound(len, &options.chunk_log2(exponent)) >= len);
+            }
+        }
+    }
+}
+
+#[test]
 fn options_that_exclude_each_other() {
     let build = |builder: EncoderBuilder| builder.build(Vec::new()).map(drop).map_err(|e| ours(&e));
     let build_delta = |builder: EncoderBuilder| {
