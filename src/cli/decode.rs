@@ -197,8 +197,11 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
-            if self.checks != Checks::None {
-                self.frames.is_sealed().map(|is_sealed| self.is_sealed.set(is_sealed));
+            if self.checks != Checks::None
+                && let Some(is_sealed) = self.frames.is_sealed()
+            {
+                // Only the end of the file sets it.
+                self.is_sealed.get_or_init(|| is_sealed);
             }
             return Ok(false);
         };
