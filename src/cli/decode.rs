@@ -2,8 +2,8 @@
 
 use std::fs::Metadata;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Limits, delta, legacy};
 
@@ -27,6 +27,9 @@ pub struct Totals {
     pub checksums: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
+    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost or
+    /// nothing is verified.
+    pub is_sealed: Option<bool>,
 }
 
 /// How much of a file is verified.
@@ -123,6 +126,7 @@ impl Decoding {
                     decoded: decoded.len() as u64,
                     checksums: 0,
                     trailing: frames::old_trailing_len(&file),
+                    is_sealed: None,
                 })
             }
         }
@@ -176,12 +180,14 @@ struct Cutter {
     next_chunk: usize,
     /// What follows the only frame, once the end has been reached.
     trailing_len: Arc<AtomicU64>,
+    /// What the frames say of the end, once it has been reached.
+    is_sealed: Arc<OnceLock<bool>>,
 }
 
 impl Cutter {
     fn new(frames: Frames, base: Option<Base>, checks: Checks) -> Self {
-        let trailing_len = Arc::default();
-        Self { frames, base, checks, frame: None, next_chunk: 0, trailing_len }
+        let (trailing_len, is_sealed) = (Arc::default(), Arc::default());
+        Self { frames, base, checks, frame: None, next_chunk: 0, trailing_len, is_sealed }
     }
 
     /// Reads the next run; `false` at the end of the file.
@@ -191,6 +197,12 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
+            if self.checks != Checks::None
+                && let Some(is_sealed) = self.frames.is_sealed()
+            {
+                // Only the end of the file sets it.
+                self.is_sealed.get_or_init(|| is_sealed);
+            }
             return Ok(false);
         };
         let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
@@ -254,6 +266,7 @@ fn run_frames(
     let mut cutter = cutter;
     let subject = cutter.frames.place().clone();
     let trailing_len = Arc::clone(&cutter.trailing_len);
+    let is_sealed = Arc::clone(&cutter.is_sealed);
     let mut totals = Totals::default();
     pipeline::run(
         threads,
@@ -272,6 +285,7 @@ fn run_frames(
         },
     )?;
     totals.trailing = trailing_len.load(Ordering::Relaxed);
+    totals.is_sealed = is_sealed.get().copied();
     Ok(totals)
 }
 
