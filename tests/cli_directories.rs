@@ -288,7 +288,7 @@ fn one_failure_does_not_stop_the_others() {
 fn bytes_behind_the_only_frame_are_kept() {
     let place = Place::new();
     let data = data::weights(DType::BF16, 10_000, 1);
-    let mut file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16)).unwrap();
+    let mut file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16).plain()).unwrap();
     file.extend(b"and more");
     place.write("m/a.bin.znn", &file);
     let output = place.run(&["decompress", "m"]);
@@ -694,7 +694,8 @@ mod hub {
                 let blob_path = path.canonicalize().unwrap();
                 let data = fs::read(&blob_path).unwrap();
                 let mut encoder =
-                    zipnn::Encoder::new(Vec::new(), zipnn::Options::new(DType::BF16)).unwrap();
+                    zipnn::Encoder::new(Vec::new(), zipnn::Options::new(DType::BF16).plain())
+                        .unwrap();
                 encoder.write_all(&data).unwrap();
                 fs::write(&blob_path, encoder.finish().unwrap()).unwrap();
                 fs::remove_file(&path).unwrap();
@@ -724,7 +725,7 @@ mod hub {
     fn what_the_hub_has_compressed_stays() {
         let place = cached_model();
         let data = model(50_000, 1);
-        let file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16)).unwrap();
+        let file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16).plain()).unwrap();
         place.write(&blob("published"), &file);
         link(&place, NEW, "published.safetensors.znn", "published");
         let before = contents(&place);

@@ -160,7 +160,7 @@ fn files_without_tensors_or_data() {
 #[test]
 fn real_weights_get_as_small_as_in_a_whole_file() {
     let source = include_bytes!("data/minilm-slice.bf16.safetensors");
-    let whole = zipnn::compress(source, &Options::new(zipnn::DType::BF16)).unwrap();
+    let whole = zipnn::compress(source, &Options::new(zipnn::DType::BF16).plain()).unwrap();
     let inside = compress(source, true);
     assert!(inside.len() < whole.len() + 8000, "{} and {}", inside.len(), whole.len());
     assert_eq!(restore(&inside), (source.to_vec(), true));
@@ -241,9 +241,13 @@ fn a_lost_list_is_no_obstacle() {
 #[test]
 fn only_what_is_listed_is_decoded() {
     let weights = bf16(weights(2000, 1));
-    let frame =
-        zipnn::compress_tensor(&weights, Form::Torch, &[2000], &Options::new(zipnn::DType::BF16))
-            .unwrap();
+    let frame = zipnn::compress_tensor(
+        &weights,
+        Form::Torch,
+        &[2000],
+        &Options::new(zipnn::DType::BF16).plain(),
+    )
+    .unwrap();
     let source = file_of(&[
         ("frame", "U8", &[frame.len()], frame.clone()),
         ("weights", "BF16", &[2000], weights),
@@ -267,7 +271,8 @@ impl Forged {
     fn new() -> Self {
         let dtype = zipnn::DType::BF16;
         let data = bf16(weights(2000, 1));
-        let frame = zipnn::compress_tensor(&data, Form::Torch, &[40, 50], &Options::new(dtype));
+        let frame =
+            zipnn::compress_tensor(&data, Form::Torch, &[40, 50], &Options::new(dtype).plain());
         let frame = frame.unwrap();
         let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
         let listed = json!({"w": {"dtype": "bfloat16", "shape": "[40, 50]"}});
@@ -345,7 +350,7 @@ fn listed_tensors_that_are_no_frames() {
     is_no_frame(Forged { frame, ..Forged::new() });
     // Without a shape, and with one that does not fit the length of the data.
     let data = bf16(weights(2000, 1));
-    let frame = zipnn::compress(&data, &Options::new(zipnn::DType::BF16)).unwrap();
+    let frame = zipnn::compress(&data, &Options::new(zipnn::DType::BF16).plain()).unwrap();
     let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
     is_no_frame(Forged { frame, tensor, ..Forged::new() });
     let mut frame = good.frame.clone();

@@ -34,7 +34,7 @@ use crate::seek::{FramePart, Seeker};
 /// use zipnn::{Archive, DType, Encoder, Limits, Options};
 ///
 /// let data: Vec<u8> = (0..100_000_u32).flat_map(|i| (i as f32).to_le_bytes()).collect();
-/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32).checksums(true).index(true))?;
+/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32))?;
 /// encoder.write_all(&data)?;
 /// let file = encoder.finish()?;
 ///
@@ -85,11 +85,11 @@ impl<S: Read + Seek> Archive<S> {
     ///
     /// ```
     /// use std::io::Cursor;
-    /// use zipnn::{Archive, DType, Encoder, Limits, Options};
+    /// use zipnn::{Archive, DType, EncoderBuilder, Limits, Options};
     /// # use std::io::Write;
     ///
-    /// let options = Options::new(DType::BF16).frame_len(1000).checksums(true).index(true);
-    /// let mut encoder = Encoder::new(Vec::new(), options)?;
+    /// let builder = EncoderBuilder::new(Options::new(DType::BF16)).frame_len(1000);
+    /// let mut encoder = builder.build(Vec::new())?;
     /// encoder.write_all(&[7; 10_000])?;
     /// let mut file = encoder.finish()?;
     /// let fifth = Archive::open(Cursor::new(&file), Limits::default())?.directory().entries()[5];
@@ -128,7 +128,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// let base = vec![0x3f; 10_000];
     /// let mut tuned = base.clone();
     /// tuned[1234] = 0x3e;
-    /// let file = delta::compress(&tuned, &base, &Options::new(DType::BF16).checksums(true))?;
+    /// let file = delta::compress(&tuned, &base, &Options::new(DType::BF16))?;
     ///
     /// let (file, base) = (Cursor::new(file), Cursor::new(base));
     /// let mut archive = Archive::open_delta(file, base, Limits::default())?;

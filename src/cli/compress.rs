@@ -51,8 +51,10 @@ pub fn compress(
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
     let profile = args::profile(arguments.extended);
-    let mut options =
-        Options::new(dtype).profile(profile).checksums(has_annexes).index(has_annexes);
+    let mut options = Options::new(dtype).profile(profile);
+    if !has_annexes {
+        options = options.plain();
+    }
     if let Some(base) = &mut base {
         options = options.delta(Delta::File);
         if has_annexes && let Some(id) = base.identify()? {

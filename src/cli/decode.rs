@@ -3,8 +3,8 @@
 use std::fs::Metadata;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Directory, Limits, delta, legacy};
 
@@ -32,6 +32,9 @@ pub struct Totals {
     pub unverified: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
+    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost or
+    /// nothing is verified.
+    pub is_sealed: Option<bool>,
 }
 
 /// How much of a file is verified.
@@ -275,6 +278,8 @@ struct Cutter {
     unverified: Arc<AtomicU64>,
     /// Whether a file that is salvaged has ended too early.
     is_cut: bool,
+    /// What the frames say of the end, once it has been reached.
+    is_sealed: Arc<OnceLock<bool>>,
 }
 
 impl Cutter {
@@ -288,6 +293,7 @@ impl Cutter {
             trailing_len: Arc::default(),
             unverified: Arc::default(),
             is_cut: false,
+            is_sealed: Arc::default(),
         }
     }
 
@@ -306,6 +312,12 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
+            if self.checks != Checks::None
+                && let Some(is_sealed) = self.frames.is_sealed()
+            {
+                // Only the end of the file sets it.
+                self.is_sealed.get_or_init(|| is_sealed);
+            }
             // An empty run carries what is lost at the end.
             job.run = Run::default();
             return Ok(job.lost_before.is_some() || job.end.is_some());
@@ -414,6 +426,7 @@ fn run_frames(
     let subject = cutter.frames.place().clone();
     let trailing_len = Arc::clone(&cutter.trailing_len);
     let unverified = Arc::clone(&cutter.unverified);
+    let is_sealed = Arc::clone(&cutter.is_sealed);
     let mut totals = Totals::default();
     pipeline::run(
         threads,
@@ -432,6 +445,7 @@ fn run_frames(
     )?;
     totals.trailing = trailing_len.load(Ordering::Relaxed);
     totals.unverified = unverified.load(Ordering::Relaxed);
+    totals.is_sealed = is_sealed.get().copied();
     Ok(totals)
 }
 

@@ -256,6 +256,7 @@ fn write_compressed(
     for number in 0..reader.tensors().len() {
         reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
         let options = reader.tensors()[number].dtype().map(Options::new);
+        let options = if has_annexes { options } else { options.map(Options::plain) };
         pool.install(|| writer.par_write(&data, options.as_ref())).map_err(failure)?;
         progress.add(data.len() as u64);
     }

@@ -50,6 +50,11 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         (0, _) => "; its checksums can be verified with --delta BASE",
         _ => "; all checksums are right",
     };
-    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{note}{trailing}{shortage}")
+    let seal = match totals.is_sealed {
+        None => "",
+        Some(true) => "; sealed",
+        Some(false) => "; not sealed: the loss of whole frames at its end cannot be detected",
+    };
+    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{seal}{note}{trailing}{shortage}")
         .map_err(|error| Failure::writing("-", error))
 }

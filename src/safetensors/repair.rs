@@ -112,7 +112,7 @@ fn would_be_left<R: Read + Seek>(
     if one.verdict != Verdict::Sound {
         damage::undo_rotation(&mut source, dtype);
     }
-    let frame = compress_tensor(&source, Form::Torch, &tensor.shape, &Options::new(dtype))
+    let frame = compress_tensor(&source, Form::Torch, &tensor.shape, &Options::new(dtype).plain())
         .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
     // Where we do a little better than the original, that is not held against the tensor.
     let tolerance = source.len() / 64;

@@ -13,8 +13,8 @@ use crate::checksum::checksum;
 use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
 use crate::error::EncodeError;
-use crate::frame::Form;
 use crate::frame::write::{Envelope, Geometry, compress_frame};
+use crate::frame::{Delta, Form};
 use crate::options::Options;
 
 /// Writes a `.safetensors` file again with its tensors compressed, one after another.
@@ -93,8 +93,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         Ok(writer)
     }
 
-    /// Whether everything gets checksums: frames, whatever their options say of that, the header of
-    /// the source, and tensors that are stored as they are. It does unless told otherwise.
+    /// Sets whether everything gets checksums: frames, whose options have to agree, the header of the
+    /// source, and tensors that are stored as they are. Everything does by default.
     #[must_use]
     pub fn checksums(mut self, wanted: bool) -> Self {
         self.has_checksums = wanted;
@@ -107,13 +107,13 @@ impl<W: Write + Seek> TensorWriter<W> {
     }
 
     /// Writes the next tensor: with options compressed, if that makes it smaller, without them as
-    /// it is. The options' type should be the tensor's; tensors of types for which this crate has no
-    /// layout are stored as they are.
+    /// it is. Tensors of types for which this crate has no layout are stored as they are.
     ///
     /// # Errors
     ///
-    /// `WrongTensor` if the data has another length than the next tensor, or none is left; `Encode`;
-    /// `Io`.
+    /// `WrongTensor` if the data has another length than the next tensor, or none is left; `Encode`,
+    /// also if the options are for another type, disagree with the writer about checksums, or mark a
+    /// difference; `Io`.
     pub fn write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
         self.write_with(data, options, compress_frame)
     }
@@ -152,10 +152,16 @@ impl<W: Write + Seek> TensorWriter<W> {
             }
         };
         let dtype = tensor.dtype().filter(|_| is_candidate(tensor));
-        let options = options.filter(|options| Some(options.dtype()) == dtype);
+        let options = match (options, dtype) {
+            (Some(options), Some(dtype)) => {
+                check_options(options, dtype, self.has_checksums)
+                    .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
+                Some(options)
+            }
+            _ => None,
+        };
         let mut stored = data;
-        if let Some(options) = options.map(|options| options.checksums(self.has_checksums)) {
-            let options = &options;
+        if let Some(options) = options {
             let envelope = Envelope {
                 form: Form::Torch,
                 shape: &tensor.shape,
@@ -278,4 +284,23 @@ fn is_candidate(tensor: &Tensor) -> bool {
         && tensor.len() <= MAX_COMPRESSED_LEN
         && tensor.shape.len() <= usize::from(u8::MAX)
         && tensor.shape.iter().all(|&dimension| u32::try_from(dimension).is_ok())
+}
+
+/// Checks that the options fit a tensor of this type, and a file with or without checksums.
+fn check_options(
+    options: &Options,
+    expected: DType,
+    has_checksums: bool,
+) -> Result<(), EncodeError> {
+    let found = options.dtype();
+    if found != expected {
+        return Err(EncodeError::WrongDType { expected, found });
+    }
+    if options.delta != Delta::None {
+        return Err(EncodeError::UnexpectedDelta);
+    }
+    if options.checksums != has_checksums {
+        return Err(EncodeError::ChecksumsDiffer);
+    }
+    Ok(())
 }

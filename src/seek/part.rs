@@ -88,7 +88,7 @@ impl FramePart {
     ) -> Self {
         let is_most = range.end - range.start >= entry.decoded_len / 2;
         let is_whole =
-            entry.len <= SMALL_FRAME || is_most && entry.len <= surroundings.limits.frame_bytes;
+            (entry.len <= SMALL_FRAME || is_most) && entry.len <= surroundings.limits.frame_bytes;
         let first_read = if is_whole { entry.len } else { FIRST_READ };
         Self {
             number,
@@ -207,7 +207,9 @@ impl FramePart {
         let index = match IndexBuf::parse(header, beginning) {
             Ok(index) => index,
             Err(error) => {
-                self.stage = Stage::Beginning(more_of(error, header.frame_len)?);
+                let needed = more_of(error, header.frame_len)?;
+                self.surroundings.limits.check_memory(needed)?;
+                self.stage = Stage::Beginning(needed);
                 return Ok(());
             }
         };
