@@ -203,15 +203,18 @@ fn damage_at_the_end_keeps_the_length() {
 /// What is lost of a frame that cannot be read is as long as its header says, or the file's index.
 #[test]
 fn damaged_frames_leave_the_others_in_their_places() {
-    for (options, in_frame, is_found) in
-        // Within the magic bytes, the lengths, and the index of the frame.
-        [(&[][..], 0, true), (&[], 26, true), (&[], 18, true), (&[], 40, true)]
-                .into_iter()
-                .chain([(&["--plain"][..], 0, false), (&["--plain"], 40, true)])
-    {
+    // Within the magic bytes, the lengths, and the index of the frame.
+    let sealed = [0, 18, 26, 30, 40].map(|at| (&[][..], at, true));
+    let plain = [0, 30, 40].map(|at| (&["--plain"][..], at, true));
+    let cut = (&["--plain"][..], 0, false);
+    for (options, in_frame, is_found) in sealed.into_iter().chain(plain).chain([cut]) {
         let (place, model, mut file) = compressed(options);
-        let (stored, lost) = frames(&file)[1].clone();
+        let frames = frames(&file);
+        let (stored, lost) = frames[1].clone();
         file[stored.start + in_frame] ^= 0x5a;
+        if !is_found {
+            file.truncate(frames.last().unwrap().0.end - 1);
+        }
         place.write("damaged.znn", &file);
         let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
         assert!(message.contains("frame 1"), "{message}");
@@ -227,6 +230,28 @@ fn damaged_frames_leave_the_others_in_their_places() {
             let told = format!("lost: bytes {} to {}", lost.start, model.len());
             assert!(message.contains(&told), "{message}");
         }
+    }
+}
+
+/// A part of a download that never came: zeros over several frames.
+#[test]
+fn holes_over_several_frames() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, model, mut file) = compressed(options);
+        let frames = frames(&file);
+        assert!(frames.len() > 5);
+        let hole = frames[1].0.end - 1000..frames[3].0.start + 10;
+        file[hole].fill(0);
+        place.write("damaged.znn", &file);
+        let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+        let saved = place.read("damaged");
+        assert_eq!(saved.len(), model.len());
+        assert!(saved[frames[4].1.start..] == model[frames[4].1.start..], "{message}");
+        let chunk = 1 << 18;
+        let damaged = frames[1].1.end - chunk..frames[3].1.end;
+        assert!(saved[..damaged.start] == model[..damaged.start], "{message}");
+        assert!(saved[frames[2].1.start..damaged.end].iter().all(|&byte| byte == 0));
+        assert!(message.contains("in first, second"), "{message}");
     }
 }
 

@@ -16,6 +16,7 @@ use super::input::{Base, Input};
 use super::names::Place;
 use super::pipeline;
 use super::progress::Progress;
+use super::resync;
 use super::salvage::Salvage;
 use super::tensors;
 
@@ -114,7 +115,9 @@ impl Decoding {
     ) -> Result<(Totals, Salvage), Failure> {
         match self.opened {
             Opened::Frames(mut frames) => {
-                let directory = tensors::directory(&self.source, self.base.as_ref());
+                let base = self.base.as_ref().and_then(|base| base.place().path());
+                let directory = tensors::directory(&self.source, base)
+                    .or_else(|| resync::directory(&self.source, base));
                 let known_len = frames.known_decoded_len();
                 let directory_len = directory.as_ref().map(Directory::decoded_len);
                 let mut salvage = Salvage::new(known_len.or(directory_len));

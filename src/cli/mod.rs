@@ -29,6 +29,7 @@ mod pipeline;
 mod progress;
 mod repair;
 mod restored;
+mod resync;
 mod salvage;
 mod selection;
 mod tensors;

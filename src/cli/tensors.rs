@@ -10,7 +10,6 @@ use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directo
 
 use super::data_header;
 use super::failure::Failure;
-use super::input::Base;
 use super::inside;
 use super::names::Place;
 use super::restored::Restored;
@@ -132,7 +131,7 @@ impl Tensors {
 }
 
 /// An [`Archive`], with a base or without one.
-trait Parts {
+pub trait Parts {
     fn layout(&mut self) -> Result<&Layout, ArchiveError>;
     fn tensor(&mut self, name: &str) -> Result<&Tensor, ArchiveError>;
     fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
@@ -173,7 +172,7 @@ impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
 }
 
 /// Opens a file whose end may be missing, with its base if it holds a difference.
-fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, Failure> {
+pub fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, Failure> {
     let failure = |error| failure(source, base, error);
     let file = open_file(source)?;
     let limits = Limits::default();
@@ -187,7 +186,7 @@ fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, F
 }
 
 /// Opens a file for reading parts of it.
-fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
+pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
     let failure = |error| Failure::reading(place, error);
     let is_pipe =
         |path: &Path| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
@@ -198,13 +197,13 @@ fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
 }
 
 /// Returns the places of a file's frames, if the index or the headers of all frames are right.
-pub fn directory(source: &Place, base: Option<&Base>) -> Option<Directory> {
+pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     let file = open_file(source).ok()?;
     let limits = Limits::default();
     match base {
         None => Archive::open(file, limits).ok().map(|archive| archive.directory().clone()),
-        Some(base) => {
-            let base = open_file(base.place()).ok()?;
+        Some(path) => {
+            let base = open_file(&Place::Path(path.to_owned())).ok()?;
             let archive = Archive::open_delta(file, base, limits).ok()?;
             Some(archive.directory().clone())
         }
