@@ -106,7 +106,8 @@ impl Decoding {
     }
 
     /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in order.
-    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Verifies nothing.
+    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks with wrong
+    /// checksums are written as they are.
     pub fn salvage(
         self,
         threads: usize,
@@ -203,7 +204,12 @@ fn salvage_job(
     let mut start = 0;
     for (range, error) in &job.faults {
         salvage.save(&job.decoded()[start..range.start], write)?;
-        salvage.lose(range.len() as u64, *error);
+        match error.kind() {
+            DecodeErrorKind::ChecksumMismatch => {
+                salvage.save_wrong(&job.decoded()[range.clone()], *error, write)?;
+            }
+            _ => salvage.lose(range.len() as u64, *error),
+        }
         start = range.end;
     }
     salvage.save(&job.decoded()[start..], write)?;
