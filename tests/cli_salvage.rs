@@ -524,6 +524,13 @@ fn data_that_ends_before_its_last_tensor() {
     assert!(output.status.success());
     assert!(text(&output.stderr).contains(&told), "{}", text(&output.stderr));
     assert!(place.read("cut.safetensors") == model[..data.end]);
+    // A file that is sealed holds what was compressed, whatever its header says.
+    place.write("short.safetensors", &model[..data.end]);
+    place.succeeds(&["compress", "short.safetensors"]);
+    let verified = place.succeeds(&["verify", "short.safetensors.znn"]);
+    assert!(!verified.contains("the data ends"), "{verified}");
+    place.succeeds(&["decompress", "--force", "short.safetensors.znn"]);
+    place.succeeds(&["decompress", "--force", "--no-verify", "short.safetensors.znn"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Directory, Limit
 
 use super::args::Files;
 use super::comparison::Comparison;
+use super::data_header::DataHeader;
 use super::failure::Failure;
 use super::frames::{self, Frames, Next, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
@@ -33,9 +34,16 @@ pub struct Totals {
     pub unverified: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
-    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost or
-    /// nothing is verified.
+    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost.
     pub is_sealed: Option<bool>,
+}
+
+impl Totals {
+    /// Returns how many bytes the data lacks before the end of its last tensor, if whole frames may
+    /// have been lost. Data of any other file has been compressed as it is.
+    pub fn shortage(&self, header: &DataHeader) -> Option<u64> {
+        (self.is_sealed == Some(false)).then(|| header.shortage(self.decoded)).flatten()
+    }
 }
 
 /// How much of a file is verified.
@@ -321,9 +329,7 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
-            if self.checks != Checks::None
-                && let Some(is_sealed) = self.frames.is_sealed()
-            {
+            if let Some(is_sealed) = self.frames.is_sealed() {
                 // Only the end of the file sets it.
                 self.is_sealed.get_or_init(|| is_sealed);
             }

@@ -210,7 +210,11 @@ impl Frames {
     /// Whether the file promises to end with an index, as far as it has been read; `None` where it
     /// has a single frame, whose header gives its length.
     pub fn is_sealed(&self) -> Option<bool> {
-        self.first.streaming.then(|| self.sequence.is_sealed())
+        let is_sealed = match self.is_salvaging() {
+            true => self.seal != Seal::None,
+            false => self.sequence.is_sealed(),
+        };
+        self.first.streaming.then_some(is_sealed)
     }
 
     /// What the whole file decodes to, where the first header tells.
