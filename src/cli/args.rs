@@ -255,12 +255,17 @@ pub struct Cat {
 }
 
 fn rows(text: &str) -> Result<Range<u64>, String> {
-    let parse = || {
-        let (start, end) = text.split_once("..")?;
-        let range = start.parse().ok()?..end.parse().ok()?;
-        (range.start <= range.end).then_some(range)
-    };
-    parse().ok_or_else(|| "two numbers are needed, such as 0..10".to_owned())
+    let number = |text: &str| text.parse::<u64>().ok();
+    if let Some(row) = number(text) {
+        return Err(format!("for this row alone, use {row}..{}", row.saturating_add(1)));
+    }
+    match text.split_once("..").map(|(start, end)| (number(start), number(end))) {
+        Some((Some(start), Some(end))) if start <= end => Ok(start..end),
+        Some((Some(start), Some(end))) => {
+            Err(format!("the end comes before the start; {end}..{start} are the rows between"))
+        }
+        _ => Err("two numbers are needed, such as 0..10 for the first ten rows".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -22,11 +22,6 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Compress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
-    if Output::is_terminal(&destination) && !files.force {
-        return Err(Failure::usage("-", "compressed data is not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
-    }
     let moved = compress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -42,11 +37,13 @@ pub fn compress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
-    let mut input = Input::open(source)?;
+    transfer::check(source, destination, files)?;
+    let mut input = if files.force { Input::open_any(source)? } else { Input::open(source)? };
     let mut base = files.delta.as_deref().map(Base::open).transpose()?;
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
+    let base_snapshot = base.as_ref().and_then(Base::snapshot);
     let pieces = Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
@@ -70,6 +67,7 @@ pub fn compress(
     let read = frames.decoded_len();
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    base_snapshot.map_or(Ok(()), |base| base.check())?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(result, source, files).map(drop)
     })?;

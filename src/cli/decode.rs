@@ -15,6 +15,7 @@ use super::input::{Base, Input};
 use super::names::Place;
 use super::pipeline;
 use super::progress::Progress;
+use super::snapshot::Snapshot;
 
 /// What has been decoded.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +87,11 @@ impl Decoding {
     /// Permissions and times of the file, if it is an ordinary one.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref()
+    }
+
+    /// Remembers the base as it is now, if there is one.
+    pub fn base_snapshot(&self) -> Option<Snapshot> {
+        self.base.as_ref().and_then(Base::snapshot)
     }
 
     /// Length of the file, where that is known.

@@ -18,7 +18,6 @@ pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
     let moved = decompress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -37,9 +36,11 @@ pub fn decompress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
+    transfer::check(source, destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
     let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
+    let base_snapshot = decoding.base_snapshot();
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
     let totals =
@@ -49,6 +50,7 @@ pub fn decompress(
     }
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    base_snapshot.map_or(Ok(()), |base| base.check())?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(source, result, files).map(drop)
     })?;
