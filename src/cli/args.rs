@@ -12,7 +12,8 @@ Exit status:
   0    everything was done
   1    a file could not be processed, or is damaged; the others were
   2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind
+  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
+       number
   141  whoever read our output has stopped reading";
 
 const REPAIR_EXIT_STATUS: &str = "\
@@ -20,7 +21,8 @@ Exit status:
   0    nothing to repair was found, or all that was found is repaired
   1    something is to be repaired, or the file could not be processed
   2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind";
+  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
+       number";
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]

@@ -12,6 +12,7 @@ use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
 use super::pipeline;
 use super::progress::Progress;
+use super::snapshot::{self, Snapshot};
 use super::transfer::{self, Moved};
 
 /// Compresses one of the inputs.
@@ -43,7 +44,6 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let base_snapshot = base.as_ref().and_then(Base::snapshot);
     let pieces = Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
@@ -59,7 +59,11 @@ pub fn compress(
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(input.len());
     let metadata = input.metadata().cloned();
-    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)?;
+    let snapshots = Snapshot::new(source, metadata.as_ref());
+    let snapshots: Vec<_> =
+        snapshots.into_iter().chain(base.as_ref().and_then(Base::snapshot)).collect();
+    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)
+        .map_err(|failure| snapshot::explain(&snapshots, failure))?;
     if has_annexes {
         let delta = if files.delta.is_some() { Delta::File } else { Delta::None };
         output.write(&frames.to_frame(delta))?;
@@ -67,7 +71,7 @@ pub fn compress(
     let read = frames.decoded_len();
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
-    base_snapshot.map_or(Ok(()), |base| base.check())?;
+    snapshot::check_all(&snapshots)?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(result, source, files).map(drop)
     })?;

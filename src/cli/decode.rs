@@ -89,9 +89,10 @@ impl Decoding {
         self.metadata.as_ref()
     }
 
-    /// Remembers the base as it is now, if there is one.
-    pub fn base_snapshot(&self) -> Option<Snapshot> {
-        self.base.as_ref().and_then(Base::snapshot)
+    /// Remembers the file and its base as they were when they were opened.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let source = Snapshot::new(&self.source, self.metadata.as_ref());
+        source.into_iter().chain(self.base.as_ref().and_then(Base::snapshot)).collect()
     }
 
     /// Length of the file, where that is known.

@@ -1,7 +1,7 @@
 //! What is read: files in which one can jump about, and pipes.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use zipnn::{BaseId, DecodeErrorKind};
@@ -25,34 +25,6 @@ pub struct Input {
 enum Inner {
     File(BufReader<File>),
     Pipe(Box<dyn Read + Send>),
-}
-
-/// Refuses to wait for somebody to type data, which looks like hanging.
-pub fn refuse_terminal(place: &Place) -> Result<(), Failure> {
-    let is_terminal = match place {
-        Place::Standard => io::stdin().is_terminal(),
-        Place::Path(path) => is_character_device(path) && is_terminal(path),
-    };
-    match is_terminal {
-        true => Err(Failure::usage(place, "is a terminal, from which no data comes")
-            .hint("redirect standard input, or name a file")),
-        false => Ok(()),
-    }
-}
-
-#[cfg(unix)]
-fn is_character_device(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    path.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device())
-}
-
-#[cfg(not(unix))]
-fn is_character_device(_path: &Path) -> bool {
-    false
-}
-
-fn is_terminal(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| file.is_terminal())
 }
 
 /// What stands in a Git repository for a file that Git LFS has elsewhere, and the length below
@@ -238,7 +210,7 @@ impl Base {
         Ok(Self { input: input.refuse_pointer()? })
     }
 
-    /// Remembers the file as it is now. `None` for a pipe.
+    /// Remembers the file as it was when it was opened. `None` for a pipe.
     pub fn snapshot(&self) -> Option<Snapshot> {
         Snapshot::new(&self.input.place, self.input.metadata())
     }

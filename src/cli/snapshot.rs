@@ -53,6 +53,16 @@ impl Snapshot {
     }
 }
 
+/// Returns an error if one of the files has changed.
+pub fn check_all(snapshots: &[Snapshot]) -> Result<(), Failure> {
+    snapshots.iter().try_for_each(Snapshot::check)
+}
+
+/// Returns the reason for a failure: the change of a file that was read, if one has changed.
+pub fn explain(snapshots: &[Snapshot], failure: Failure) -> Failure {
+    check_all(snapshots).err().unwrap_or(failure)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
