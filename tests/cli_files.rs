@@ -720,7 +720,7 @@ fn every_signal_cleans_up() {
         ("VTALRM", 26),
         ("PROF", 27),
     ];
-    let is_same_everywhere = |number| number < 10 || number > 13;
+    let is_same_everywhere = |number| !(10..=13).contains(&number);
     let signals = signals.into_iter().filter(|&(_, number)| !is_ignored(number));
     for (signal, number) in signals {
         let place = Place::new();

@@ -110,7 +110,7 @@ pub struct Files {
     #[arg(required_unless_present = "hub", value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// File to write, or a directory; `-` is standard output. Without it, the result lies beside
-    /// its source, and standard input goes to standard output
+    /// its source, and standard input goes to standard output. A link is followed, and stays
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Store, or restore, the difference to this file, which must have the same length
@@ -118,14 +118,15 @@ pub struct Files {
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Overwrite files that exist, and write compressed data to a terminal
+    /// Overwrite files that exist, read from and write to a terminal, and compress pointers of Git LFS
     #[arg(short, long)]
     pub force: bool,
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
     /// Remove the source, once the result is on the disk and has been decoded and compared with it.
-    /// A source with bytes that no frame holds is kept, and nothing is written
+    /// A source with bytes that no frame holds is kept, and nothing is written. Links, pipes and
+    /// devices are refused
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
     #[command(flatten)]
