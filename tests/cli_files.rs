@@ -321,6 +321,30 @@ fn a_file_is_not_read_and_written_at_once() {
     }
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn streams_take_one_thing_and_have_no_names() {
+    let place = Place::new();
+    place.write("m.safetensors", &rotated());
+    link(&place, "/proc/self/fd/0", "input");
+    link(&place, "/proc/self/fd/1", "output");
+    for output in ["-", "output", "/dev/stdout"] {
+        let message = place.fails(2, &["repair", "m.safetensors", "-o", output]);
+        assert!(message.contains("--quiet"), "{message}");
+        let message = place.run(&["compress", "m.safetensors", "--rm", "-o", output]);
+        assert!(!message.status.success() && message.stdout.is_empty());
+        assert!(place.exists("m.safetensors"));
+    }
+    for input in ["input", "/dev/stdin", "/proc/self/fd/0"] {
+        let output = place.run_with_input(&["compress", input], b"data");
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("--output"));
+        let output = place.run_with_input(&["compress", input, "-o", "output"], b"data");
+        assert_eq!(zipnn::decompress(&output.stdout, &Default::default()).unwrap(), b"data");
+    }
+    assert_eq!(place.names(), ["input", "m.safetensors", "output"]);
+}
+
 // What may be removed.
 
 #[test]

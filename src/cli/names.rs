@@ -131,6 +131,10 @@ pub fn destination(
     match (source, output) {
         (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
         (Place::Standard, None) => Ok(Place::Standard),
+        (Place::Path(source), None) if target::is_descriptor_or_device(source) => {
+            Err(Failure::usage(source.display(), "is no file, beside which a result could lie")
+                .hint("name the result with --output"))
+        }
         (Place::Path(source), None) => rename(source).map(Place::Path),
         (Place::Path(source), Some(directory)) if directory.is_dir() => {
             let name = rename(Path::new(source.file_name().unwrap_or_default()))?;

@@ -33,32 +33,36 @@ enum Inner {
     File { unfinished: Unfinished, path: PathBuf, sparse: Sparse },
 }
 
+impl Inner {
+    fn open(place: &Place, force: bool) -> Result<Self, Failure> {
+        let failure = |error| Failure::writing(place, error);
+        let path = match Target::of(place).map_err(failure)? {
+            Target::Directory => {
+                return Err(
+                    Failure::new(place, "is a directory").hint("name another place with --output")
+                );
+            }
+            Target::Standard => {
+                Stream::Output.check()?;
+                return target::standard_output().map(Self::Stream).map_err(failure);
+            }
+            Target::Stream(path) => return open_stream(&path).map(Self::Stream).map_err(failure),
+            Target::File(path) => path,
+        };
+        if !force && fs::symlink_metadata(&path).is_ok() {
+            return Err(Failure::new(place, "exists already").hint("use --force to overwrite it"));
+        }
+        interrupt::remove_abandoned(target::directory_of(&path));
+        let unfinished = Unfinished::create(&path).map_err(failure)?;
+        Ok(Self::File { unfinished, path, sparse: Sparse::default() })
+    }
+}
+
 impl Output {
     /// Begins a result where the links of `place` lead. A file that exists is replaced, and data
     /// is written to a terminal, only if `force` is set.
     pub fn create(place: &Place, force: bool) -> Result<Self, Failure> {
-        let failure = |error| Failure::writing(place, error);
-        let inner =
-            match Target::of(place).map_err(failure)? {
-                Target::Directory => {
-                    return Err(Failure::new(place, "is a directory")
-                        .hint("name another place with --output"));
-                }
-                Target::Standard => {
-                    Stream::Output.check()?;
-                    Inner::Stream(target::standard_output().map_err(failure)?)
-                }
-                Target::Stream(path) => Inner::Stream(open_stream(&path).map_err(failure)?),
-                Target::File(path) => {
-                    if !force && fs::symlink_metadata(&path).is_ok() {
-                        return Err(Failure::new(place, "exists already")
-                            .hint("use --force to overwrite it"));
-                    }
-                    interrupt::remove_abandoned(target::directory_of(&path));
-                    let unfinished = Unfinished::create(&path).map_err(failure)?;
-                    Inner::File { unfinished, path, sparse: Sparse::default() }
-                }
-            };
+        let inner = Inner::open(place, force)?;
         if let Inner::Stream(file) = &inner
             && file.is_terminal()
             && !force

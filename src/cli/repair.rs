@@ -55,8 +55,11 @@ fn check(place: &Place, destination: Option<&Place>, arguments: &Repair) -> Resu
         {
             Err(Failure::usage(place, "cannot be replaced").hint("name the result with --output"))
         }
-        _ if destination == Some(&Place::Standard) && !arguments.quiet => {
-            Err(Failure::usage("-", "cannot take both the table and the file").hint("add --quiet"))
+        Some(destination)
+            if !arguments.quiet && matches!(Target::of(destination), Ok(Target::Standard)) =>
+        {
+            Err(Failure::usage(destination, "cannot take both the table and the file")
+                .hint("add --quiet"))
         }
         _ => Ok(()),
     }

@@ -57,6 +57,12 @@ impl Target {
                     false => Self::Stream(path),
                 });
             }
+            // The system may forbid to follow a link that somebody has left in a public directory.
+            if let Err(error) = fs::metadata(&path)
+                && error.kind() == io::ErrorKind::PermissionDenied
+            {
+                return Err(error);
+            }
             path = directory_of(&path).join(fs::read_link(&path)?);
         }
         Err(io::Error::other("too many levels of symbolic links"))
@@ -85,6 +91,28 @@ impl Descriptor {
 /// Returns whether a path names an open descriptor of a process.
 pub fn is_descriptor(path: &Path) -> bool {
     Descriptor::named(path).is_some()
+}
+
+/// Returns whether a path leads to an open descriptor or a device, beside which no file belongs.
+pub fn is_descriptor_or_device(path: &Path) -> bool {
+    match Target::follow(path) {
+        Ok(Target::Standard) => true,
+        Ok(Target::Stream(path)) => is_descriptor(&path) || is_device(&path),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn is_device(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|metadata| {
+        metadata.file_type().is_char_device() || metadata.file_type().is_block_device()
+    })
+}
+
+#[cfg(not(unix))]
+fn is_device(_path: &Path) -> bool {
+    false
 }
 
 /// Returns the directory that an entry is in; that of a bare name is the current one.

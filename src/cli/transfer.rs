@@ -10,7 +10,7 @@ use super::failure::{Failure, say};
 use super::names::{self, Place};
 use super::output::Output;
 use super::snapshot::Snapshot;
-use super::target;
+use super::target::{self, Target};
 use super::units;
 
 /// Refuses to write a file over one that is still needed, or to remove one without which the result
@@ -22,6 +22,12 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
         return Err(Failure::usage(source.display(), "cannot be its own base")
             .hint("name another file with --delta, or leave it out"));
     }
+    if let Some(source) = source.path()
+        && files.rm
+        && matches!(Target::of(destination), Ok(Target::Standard | Target::Stream(_)))
+    {
+        return Err(cannot_be_verified(source));
+    }
     let base = files.delta.clone().map(Place::Path);
     if [Some(source), base.as_ref()]
         .into_iter()
@@ -31,6 +37,11 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
         return Err(would_be_read_and_written(destination));
     }
     Ok(())
+}
+
+fn cannot_be_verified(source: &Path) -> Failure {
+    Failure::new(source.display(), "is kept: what was written could not be verified")
+        .hint("--rm needs a file as its output")
 }
 
 /// Explains that a command would read the file that it writes.
@@ -89,8 +100,7 @@ pub fn finish(
         return output.finish(metadata);
     };
     let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
-        return Err(Failure::new(source.display(), "is kept: what was written cannot be verified")
-            .hint("--rm needs a file as its output"));
+        return Err(cannot_be_verified(source));
     };
     let Some(snapshot) = snapshot else { return Err(names::not_removable(source)) };
     output.sync()?;
