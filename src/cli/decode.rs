@@ -15,6 +15,7 @@ use super::input::{Base, Input};
 use super::names::Place;
 use super::pipeline;
 use super::progress::Progress;
+use super::snapshot::Snapshot;
 
 /// What has been decoded.
 #[derive(Debug, Clone, Copy, Default)]
@@ -89,6 +90,12 @@ impl Decoding {
     /// Permissions and times of the file, if it is an ordinary one.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref()
+    }
+
+    /// Remembers the file and its base as they were when they were opened.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let source = Snapshot::new(&self.source, self.metadata.as_ref());
+        source.into_iter().chain(self.base.as_ref().and_then(Base::snapshot)).collect()
     }
 
     /// Length of the file, where that is known.

@@ -210,10 +210,6 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     let destination =
         names::destination(place, files.output.as_deref(), Direction::Compress, Form::Inside)?;
     transfer::check(place, &destination, files)?;
-    if Output::is_terminal(&destination) && !files.force {
-        return Err(Failure::usage("-", "compressed data is not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
-    }
     let mut source = Source::open(place, Limits::default())?;
     if source.reader.is_compressed() {
         let hint = match source.reader.is_list_lost() {
