@@ -171,6 +171,6 @@ fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>,
         data_offsets: [tensor.range.start - data_start, tensor.range.end - data_start],
     });
     let json = header::json(&metadata, entries);
-    let data_start = header::data_start(json.len(), data_start % ALIGNMENT)?;
+    let data_start = header::data_start(json.len() as u64, data_start % ALIGNMENT)?;
     Ok(header::bytes(&json, data_start))
 }
