@@ -247,10 +247,7 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     output.fill(|file| {
         let pool = pool(files.threads.count())?;
         write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)?;
-        match files.force {
-            true => Ok(()),
-            false => require_smaller(&source, file, &destination),
-        }
+        check_growth(&source, file, &destination, files.force)
     })?;
     let (read, metadata) = (source.file_len, source.metadata);
     let (written, elapsed) = (output.len(), progress.elapsed());
@@ -285,24 +282,30 @@ fn write_compressed(
     writer.finish().map(drop).map_err(failure)
 }
 
-/// Refuses a result that is larger than its source.
-fn require_smaller(source: &Source, result: &File, destination: &Place) -> Result<(), Failure> {
+/// Refuses a result that is larger than its source; where the user insists, warns.
+fn check_growth(
+    source: &Source,
+    result: &File,
+    destination: &Place,
+    force: bool,
+) -> Result<(), Failure> {
     let metadata = result.metadata().map_err(|error| Failure::writing(destination, error))?;
     if metadata.len() <= source.file_len {
         return Ok(());
     }
-    Err(Failure::new(
-        &source.place,
-        format_args!(
-            "has tensors so small that the file would grow from {} to {} bytes",
-            source.file_len,
-            metadata.len()
-        ),
-    )
-    .hint(
-        "compress it without --inside-safetensors, which makes a smaller .znn file, or write the \
-         larger file with --force",
-    ))
+    let growth = format!(
+        "its tensors are so small that compressing inside makes the file larger: {} bytes instead \
+         of {}",
+        metadata.len(),
+        source.file_len
+    );
+    let advice = "compress it without --inside-safetensors to get a smaller .znn file";
+    if force {
+        say(format_args!("zipnn: {}: warning: {growth}; {advice}", source.place));
+        return Ok(());
+    }
+    Err(Failure::new(&source.place, growth)
+        .hint(format_args!("{advice}, or use --force to write the larger one")))
 }
 
 /// `zipnn decompress` of a file in which tensors are compressed.

@@ -205,6 +205,7 @@ impl OpenFrame {
         let range = self.index.prefix_len()..self.index.get().content_len();
         read_in_parts(source, self.start + range.start..self.start + range.end, |part| {
             check.update(part);
+            Ok(())
         })?;
         Ok(check.finish()?)
     }
@@ -223,11 +224,11 @@ fn read_annex(source: &mut (impl Read + Seek), slack: Range<u64>) -> io::Result<
     Ok(Some(bytes))
 }
 
-/// Reads a range of a file, a part at a time.
+/// Reads a range of a file, a part at a time: whole words of eight bytes but for the last.
 pub(super) fn read_in_parts(
     source: &mut (impl Read + Seek),
     mut range: Range<u64>,
-    mut take: impl FnMut(&[u8]),
+    mut take: impl FnMut(&mut [u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     /// Bytes that are read at a time.
     const PART: u64 = 1 << 18;
@@ -237,7 +238,7 @@ pub(super) fn read_in_parts(
         let len = PART.min(range.end - range.start);
         part.resize(len as usize, 0);
         source.read_exact(&mut part)?;
-        take(&part);
+        take(&mut part)?;
         range.start += len;
     }
     Ok(())

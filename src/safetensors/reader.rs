@@ -364,8 +364,10 @@ impl<R: Read + Seek> TensorReader<R> {
             return Ok(());
         }
         let mut hasher = Hasher::default();
-        let range = self.tensors[tensor].stored.clone();
-        read_in_parts(&mut self.source, range, |part| hasher.update(part))?;
+        self.read_stored_in_parts(tensor, |part| {
+            hasher.update(part);
+            Ok(())
+        })?;
         self.check_plain(tensor, |expected| hasher.matches(expected))
     }
 
@@ -448,6 +450,17 @@ impl<R: Read + Seek> TensorReader<R> {
         let range = self.tensors[tensor].stored.clone();
         bytes.clear();
         Ok(read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)?)
+    }
+
+    /// Reads a tensor's bytes as they are stored, part by part: whole words of eight bytes but for
+    /// the last.
+    pub(super) fn read_stored_in_parts(
+        &mut self,
+        tensor: usize,
+        take: impl FnMut(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let range = self.tensors[tensor].stored.clone();
+        read_in_parts(&mut self.source, range, take)
     }
 
     /// Returns a reader of a tensor's bytes as they are stored.

@@ -11,6 +11,7 @@ use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry, Escaped, Text, len_of};
 use super::layout::{Layout, Tensor};
 use super::list::{self, CHECKSUMS, LIST, SOURCE_HEADER};
+use super::reader::StoredTensor;
 use crate::checksum::{Hasher, checksum};
 use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
@@ -623,13 +624,38 @@ fn compress_part<'d>(
     Ok(FramePart { index, bytes: dst, checksums: checksums.unwrap_or_default() })
 }
 
+/// Returns the length of the frame that a tensor would be compressed to. `read` fills one part of
+/// its data after another: whole chunks.
+pub(super) fn frame_len(
+    tensor: &StoredTensor,
+    options: &Options,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<()>,
+) -> Result<u64, TensorError> {
+    let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
+    let envelope = Envelope { form: Form::Torch, shape: &tensor.shape, ..Envelope::BYTES };
+    let out_of_memory = EncodeError::OutOfMemory { requested: tensor.decoded_len };
+    let mut left = usize::try_from(tensor.decoded_len).map_err(|_| failure(out_of_memory))?;
+    let mut frame = FrameParts::new(left, options, &envelope).map_err(failure)?;
+    let part_len = frame.part_len(PART_LEN);
+    let (mut data, mut dst) = (Vec::new(), Vec::new());
+    let mut scratch = EncodeScratch::new();
+    while left > 0 {
+        data.resize(part_len.min(left), 0);
+        read(&mut data)?;
+        let part = compress_part(&frame, &data, &mut dst, &OneThread, &mut scratch);
+        frame.add(&part.map_err(failure)?);
+        left -= data.len();
+    }
+    Ok(frame.frame_len())
+}
+
 /// The kind of frame that tensors become.
 fn envelope(tensor: &Tensor) -> Envelope<'_> {
     Envelope { form: Form::Torch, shape: &tensor.shape, is_aligned: true, ..Envelope::BYTES }
 }
 
 /// Reads so many bytes in place of what is in `part`.
-pub(super) fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> io::Result<()> {
+fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> io::Result<()> {
     part.resize(len, 0);
     source.read_exact(part)
 }
