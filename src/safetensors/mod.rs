@@ -25,6 +25,10 @@ mod reader;
 #[cfg(feature = "std")]
 mod repair;
 #[cfg(feature = "std")]
+mod section;
+#[cfg(feature = "std")]
+mod usual;
+#[cfg(feature = "std")]
 mod writer;
 
 #[cfg(feature = "std")]
@@ -34,8 +38,10 @@ pub use error::TensorError;
 pub use layout::{Layout, LayoutError, Tensor};
 pub use plan::{Part, plan};
 #[cfg(feature = "std")]
-pub use reader::{Restored, Section, StoredTensor, TensorReader};
+pub use reader::{Restored, StoredTensor, TensorReader};
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
+#[cfg(feature = "std")]
+pub use section::Section;
 #[cfg(feature = "std")]
 pub use writer::{TensorTarget, TensorWriter};

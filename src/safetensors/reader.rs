@@ -13,6 +13,8 @@ use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order, r
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
 use super::list::{self, CHECKSUMS, Checksums, LIST, Listed, SOURCE_HEADER};
+use super::section::Section;
+use super::usual::Usual;
 use crate::annex::Annex;
 use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
@@ -61,6 +63,8 @@ pub struct TensorReader<R> {
     list: ListState,
     /// Where the file has them, and they are to be verified.
     checksums: Option<Checksums>,
+    /// Of these, the ones of the tensors.
+    tensor_checksums: Vec<Option<u64>>,
     limits: Limits,
     stored: Vec<u8>,
     space: Space,
@@ -116,7 +120,7 @@ impl StoredTensor {
             name: &self.name,
             dtype: &self.dtype,
             shape: &self.shape,
-            data_offsets: [at, at + self.decoded_len],
+            data_offsets: [at, at.saturating_add(self.decoded_len)],
         }
     }
 }
@@ -163,6 +167,7 @@ impl<R: Read + Seek> TensorReader<R> {
         let mut reader = Self {
             source,
             checksums,
+            tensor_checksums: Vec::new(),
             tensors: Vec::new(),
             list: if list.is_some() { ListState::There } else { ListState::NotNeeded },
             header,
@@ -180,6 +185,11 @@ impl<R: Read + Seek> TensorReader<R> {
             && reader.tensors.iter().any(|tensor| tensor.is_compressed)
         {
             reader.list = ListState::Lost;
+        }
+        if let Some(checksums) = &reader.checksums {
+            let tensors = reader.tensors.iter();
+            reader.tensor_checksums =
+                checksums.of(tensors.map(|tensor| (&*tensor.name, !tensor.is_compressed)));
         }
         Ok(reader)
     }
@@ -427,14 +437,15 @@ impl<R: Read + Seek> TensorReader<R> {
         tensor: usize,
         matches: impl FnOnce(u64) -> bool,
     ) -> Result<(), TensorError> {
-        let Some(checksums) = &self.checksums else { return Ok(()) };
-        let name = &self.tensors[tensor].name;
-        let kind = match checksums.tensors.get(name) {
-            Some(&expected) if matches(expected) => return Ok(()),
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let kind = match self.tensor_checksums[tensor] {
+            Some(expected) if matches(expected) => return Ok(()),
             Some(_) => DecodeErrorKind::ChecksumMismatch,
             None => DecodeErrorKind::ChecksumMissing,
         };
-        Err(TensorError::Decode { name: name.clone(), error: kind.into() })
+        Err(self.failure(tensor, kind.into()))
     }
 
     /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
@@ -470,12 +481,12 @@ impl<R: Read + Seek> TensorReader<R> {
     /// If there is no tensor of this number.
     pub fn stored(&mut self, tensor: usize) -> Section<'_, R> {
         let range = self.tensors[tensor].stored.clone();
-        Section {
-            source: &mut self.source,
-            start: range.start,
-            len: range.end - range.start,
-            at: 0,
-        }
+        Section::new(&mut self.source, range)
+    }
+
+    /// Returns the source, and the file's header as it is with its length.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        (self.source, self.header)
     }
 
     /// How the file is to be written once its tensors are decoded.
@@ -498,13 +509,14 @@ impl<R: Read + Seek> TensorReader<R> {
     fn source_order(&self) -> Option<(Vec<u8>, Vec<usize>)> {
         let metadata = self.layout.metadata();
         let json = metadata.get(SOURCE_HEADER)?;
-        if let Some(checksums) = &self.checksums
-            && !checksum::matches(json.as_bytes(), checksums.source_header)
-        {
+        if let Some(form) = Usual::parse(json) {
+            let header = self.usual_header(form)?;
+            return Some((header, (0..self.tensors.len()).collect()));
+        }
+        if !self.is_source_header(json) {
             return None;
         }
-        let mut header = (json.len() as u64).to_le_bytes().to_vec();
-        header.extend_from_slice(json.as_bytes());
+        let header = with_len(json);
         let data_len =
             self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
         let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
@@ -532,6 +544,27 @@ impl<R: Read + Seek> TensorReader<R> {
         });
         let order = order.collect::<Option<_>>()?;
         Some((header, order))
+    }
+
+    /// Whether a text has the checksum of the source's header, if there is one.
+    fn is_source_header(&self, json: &str) -> bool {
+        let expected = self.checksums.as_ref().map(|checksums| checksums.source_header);
+        expected.is_none_or(|expected| checksum::matches(json.as_bytes(), expected))
+    }
+
+    /// Returns the header of a source in a usual form, if it is what this file says in that form.
+    fn usual_header(&self, form: Usual) -> Option<Vec<u8>> {
+        let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
+        let mut metadata = self.layout.metadata().clone();
+        metadata.retain(|key, _| is_foreign(key));
+        let mut at = 0_u64;
+        let entries = self.tensors.iter().map(|tensor| {
+            let entry = tensor.entry(at);
+            at = entry.data_offsets[1];
+            entry
+        });
+        let json = form.text(&metadata, entries).filter(|json| self.is_source_header(json))?;
+        Some(with_len(&json))
     }
 
     fn made_anew(&self) -> Result<Restored, TensorError> {
@@ -599,38 +632,9 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 }
 
-/// A tensor's bytes as they are stored, from [`TensorReader::stored`].
-#[derive(Debug)]
-pub struct Section<'s, R> {
-    source: &'s mut R,
-    start: u64,
-    len: u64,
-    at: u64,
-}
-
-impl<R: Read + Seek> Read for Section<'_, R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let len = self.len.saturating_sub(self.at).min(bytes.len() as u64) as usize;
-        if len == 0 {
-            return Ok(0);
-        }
-        self.source.seek(SeekFrom::Start(self.start + self.at))?;
-        let read = self.source.read(&mut bytes[..len])?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl<R> Seek for Section<'_, R> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(distance) => self.len.checked_add_signed(distance),
-            SeekFrom::Current(distance) => self.at.checked_add_signed(distance),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
+/// A header's text with its length before it.
+fn with_len(json: &str) -> Vec<u8> {
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
 }
 
 /// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.
