@@ -75,7 +75,8 @@ pub struct Compress {
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
     /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
-    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
+    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor.
+    /// Where the result would be larger than its source, it is written only with --force
     #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
     pub inside_safetensors: bool,
     /// Leave out what this program adds behind the frames' data, and which the original passes
