@@ -2,7 +2,8 @@
 
 import { toBlob } from './collect.js';
 import { bytesOf } from './decoder.js';
-import { ZipnnError } from './error.js';
+import { ZipnnError, sourceError } from './error.js';
+import { connectionError, contentRange, isCoded, request } from './http.js';
 
 /** Bytes from the beginning that are asked for first, which also tells how long the file is. */
 const FIRST = 16 << 10;
@@ -25,36 +26,113 @@ class BlobRanges {
   }
 
   async read(start, end) {
-    return new Uint8Array(await this.#blob.slice(start, end).arrayBuffer());
+    try {
+      return new Uint8Array(await this.#blob.slice(start, end).arrayBuffer());
+    } catch (cause) {
+      const what = 'the file cannot be read (it was changed or removed since it was chosen: choose it again)';
+      throw sourceError('SourceFailed', what, cause);
+    }
   }
 }
 
-/** A file behind a URL, of which servers give ranges. */
+/** A file behind a URL, of which the server gives ranges. */
 class HttpRanges {
   #url;
   #options;
-  #etag;
+  #validators;
   #beginning;
 
-  constructor(url, size, etag, beginning, options) {
+  constructor(url, first, beginning, options) {
     this.#url = url;
-    this.size = size;
-    this.#etag = etag;
+    this.size = contentRange(first).size;
+    this.#validators = validators(first);
     this.#beginning = beginning;
     this.#options = options;
   }
 
   async read(start, end, { signal } = {}) {
     if (end <= this.#beginning.length) return this.#beginning.subarray(start, end);
-    const response = await request(this.#url, `bytes=${start}-${end - 1}`, this.#options, signal);
-    const etag = response.headers.get('ETag');
-    const isSame = response.status === 206 && sizeOf(response) === this.size && etag === this.#etag;
-    if (!isSame) {
-      response.body?.cancel();
-      throw new ZipnnError('SourceChanged', `${this.#url} has changed while it was read`);
+    const first = await this.#part(start, end, signal);
+    if (first.length === end - start) return first;
+    // Servers may send less than is asked for.
+    const output = new Uint8Array(end - start);
+    output.set(first);
+    for (let at = start + first.length; at < end; ) {
+      const part = await this.#part(at, end, signal);
+      output.set(part, at - start);
+      at += part.length;
     }
-    return new Uint8Array(await response.arrayBuffer());
+    return output;
   }
+
+  /** Requests a range, and returns its first bytes: at least one, and all that the server sends. */
+  async #part(start, end, signal) {
+    const response = await requestRange(this.#url, start, end, this.#options, signal)
+      .catch((error) => {
+        throw error.status === 416 ? this.#changed() : error;
+      });
+    const size = contentRange(response)?.size ?? this.size;
+    // What is coded has validators of its own.
+    if (!isCoded(response) && (validators(response) !== this.#validators || size !== this.size)) {
+      discard(response);
+      throw this.#changed();
+    }
+    return partOf(this.#url, response, start, end, signal);
+  }
+
+  #changed() {
+    return new ZipnnError('SourceChanged', `${this.#url} has changed while it was read: open it again`);
+  }
+}
+
+/**
+ * What tells one state of a file from another. They are compared here: a header `If-Range` would make
+ * browsers ask servers of other origins whether they allow it.
+ */
+const validators = ({ headers }) =>
+  JSON.stringify(['ETag', 'Last-Modified'].map((name) => headers.get(name)));
+
+const discard = (response) => void response.body?.cancel().catch(() => {});
+
+/**
+ * Requests a range. Caches are passed by: browsers take ranges out of answers that they keep, also of
+ * those that were compressed on the way.
+ */
+function requestRange(url, start, end, options, signal) {
+  const headers = new Headers(options.headers);
+  headers.set('Range', `bytes=${start}-${end - 1}`);
+  return request(url, { fetch: options.fetch, headers, signal, cache: 'no-store' });
+}
+
+/** The bytes of an answer to a request for a range: from `start` on, up to `end` or less. */
+async function partOf(url, response, start, end, signal) {
+  const range = contentRange(response);
+  const fault = faultOf(response, range, start, end);
+  if (fault) {
+    discard(response);
+    throw badRange(url, fault);
+  }
+  const bytes = await response.arrayBuffer().catch((cause) => {
+    throw connectionError(url, cause, signal);
+  });
+  const { byteLength } = bytes;
+  const length = range.end - range.start;
+  if (byteLength !== length) throw badRange(url, `${byteLength} bytes for a range of ${length}`);
+  return new Uint8Array(bytes);
+}
+
+/** What is wrong with an answer to a request for a range. */
+function faultOf(response, range, start, end) {
+  if (response.status !== 206) return `status ${response.status} for a range`;
+  if (isCoded(response)) return `a range in the encoding ${response.headers.get('Content-Encoding')}`;
+  if (!range) return 'a range without Content-Range';
+  const isWithin = range.start === start && range.end > start && range.end <= Math.min(end, range.size);
+  return isWithin ? undefined : `${response.headers.get('Content-Range')} for bytes ${start}-${end - 1}`;
+}
+
+function badRange(url, fault) {
+  const advice = 'open it again, or fetch all of it and open the bytes';
+  return new ZipnnError('BadRange', `${url}: the server, or a cache before it, sends ${fault}: ${advice}`);
 }
 
 /**
@@ -62,47 +140,44 @@ class HttpRanges {
  * which browsers put on disk when it is large.
  */
 async function openUrl(url, options) {
-  const { signal, onProgress } = options;
-  const response = await request(url, `bytes=0-${FIRST - 1}`, options, signal);
-  const size = sizeOf(response);
-  if (response.status === 206 && size !== undefined) {
-    const beginning = new Uint8Array(await response.arrayBuffer());
-    return new HttpRanges(url, size, response.headers.get('ETag'), beginning, options);
+  const { signal } = options;
+  let first;
+  try {
+    first = await requestRange(url, 0, FIRST, options, signal);
+  } catch (error) {
+    // An empty file has no ranges. Browsers refuse ranges of what a proxy has compressed, and servers
+    // of other origins may not allow the header `Range`.
+    if (error.status !== 416 && error.code !== 'NetworkError') throw error;
+    return openWhole(url, await requestWhole(url, options), options);
   }
-  let whole = response;
+  if (first.status !== 206) return openWhole(url, first, options);
+  // Another origin that hides `Content-Range`, a server that does not know the size, or ranges of
+  // what a proxy has compressed.
+  if (!contentRange(first) || isCoded(first)) {
+    discard(first);
+    return openWhole(url, await requestWhole(url, options), options);
+  }
+  const beginning = await partOf(url, first, 0, FIRST, signal);
+  return new HttpRanges(url, first, beginning, options);
+}
+
+const requestWhole = (url, { fetch, headers, signal }) => request(url, { fetch, headers, signal });
+
+async function openWhole(url, response, { signal, onProgress }) {
   if (response.status === 206) {
-    // Another origin that hides `Content-Range`.
-    response.body?.cancel();
-    whole = await request(url, undefined, options, signal);
+    discard(response);
+    throw badRange(url, 'a part where the whole file was requested');
   }
-  const total = Number(whole.headers.get('Content-Length')) || undefined;
-  return new BlobRanges(await toBlob(counted(whole.body, total, onProgress)));
-}
-
-async function request(url, range, { fetch = globalThis.fetch, headers }, signal) {
-  const all = new Headers(headers);
-  if (range) all.set('Range', range);
-  const response = await fetch(url, { headers: all, signal });
-  if (!response.ok) {
-    response.body?.cancel();
-    const message = `${url}: the server answers ${response.status} ${response.statusText}`;
-    throw new ZipnnError('HttpError', message.trimEnd());
-  }
-  return response;
-}
-
-/** The size of the whole file, as an answer with a part of it tells. */
-function sizeOf(response) {
-  const size = /^bytes \d+-\d+\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1];
-  return size === undefined ? undefined : Number(size);
-}
-
-function counted(stream, total, onProgress) {
+  const total = isCoded(response) ? undefined : Number(response.headers.get('Content-Length')) || undefined;
   let read = 0;
-  const count = (bytes, controller) => {
-    read += bytes.length;
+  const onPart = (length) => {
+    read += length;
     onProgress?.({ read, decoded: 0, total });
-    controller.enqueue(bytes);
   };
-  return stream.pipeThrough(new TransformStream({ transform: count }));
+  const asError = (cause) => connectionError(url, cause, signal);
+  const blob = await toBlob(response.body, { onPart, asError });
+  if (total !== undefined && read !== total) {
+    throw connectionError(url, new Error(`${read} of ${total} bytes have arrived`));
+  }
+  return new BlobRanges(blob);
 }
