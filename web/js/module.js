@@ -1,6 +1,6 @@
 // Loading the WebAssembly: the build with vectors where it runs, the plain one elsewhere.
 
-import { sourceError } from './error.js';
+import { ZipnnError, reasonOf } from './error.js';
 import { bodyOf } from './http.js';
 
 // A module that holds one instruction on vectors: `i8x16.splat`, then `drop`.
@@ -43,7 +43,7 @@ export class Module {
       this.#compiled = await compile(from);
       this.use(this.#compiled);
     } catch (cause) {
-      throw sourceError('LoadFailed', whatFailed(from), cause);
+      throw new ZipnnError('LoadFailed', `${whatFailed(from)}: ${reasonOf(cause)}`, { cause });
     }
     return this;
   }
@@ -71,8 +71,8 @@ export class Module {
 function whatFailed(source) {
   const url = source instanceof Response ? source.url : source;
   const isUrl = typeof url === 'string' || url instanceof URL;
-  return `the WebAssembly cannot be loaded${isUrl ? ` from ${url}` : ''} (check that the server sends `
-    + 'it, that the content security policy allows it, or pass another source to init)';
+  return `the WebAssembly cannot be loaded${isUrl && url ? ` from ${url}` : ''} (check that the server `
+    + 'sends it, that the content security policy allows it, or pass another source to init)';
 }
 
 async function compile(source) {
