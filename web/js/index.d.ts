@@ -65,7 +65,7 @@ export interface RangeReader {
   /** Bytes of the file. */
   size: number;
   /** The bytes from `start` up to `end`, which is not among them. */
-  read(start: number, end: number, options: { signal?: AbortSignal }): Promise<Uint8Array>;
+  read(start: number, end: number, options: { signal?: AbortSignal }): Promise<Bytes>;
 }
 
 export interface ReadOptions {

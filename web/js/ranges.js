@@ -12,9 +12,31 @@ const FIRST = 16 << 10;
 export async function sourceOf(source, options) {
   if (typeof source === 'string' || source instanceof URL) return openUrl(source, options);
   if (source instanceof Blob) return new BlobRanges(source);
-  if (typeof source?.read === 'function' && typeof source.size === 'number') return source;
+  if (typeof source?.read === 'function') return new CheckedRanges(source);
   const bytes = bytesOf(source);
   return { size: bytes.length, read: async (start, end) => bytes.subarray(start, end) };
+}
+
+/** An object of the caller, held to what it promises. */
+class CheckedRanges {
+  #source;
+
+  constructor(source) {
+    if (!(Number.isSafeInteger(source.size) && source.size >= 0)) {
+      throw new TypeError(`expected the size of the file in bytes, not ${source.size}`);
+    }
+    this.#source = source;
+    this.size = source.size;
+  }
+
+  async read(start, end, options) {
+    const bytes = bytesOf(await this.#source.read(start, end, options));
+    if (bytes.length !== end - start) {
+      const message = `read(${start}, ${end}) has returned ${bytes.length} bytes in place of ${end - start}`;
+      throw new ZipnnError('BadRange', message);
+    }
+    return bytes;
+  }
 }
 
 class BlobRanges {

@@ -13,6 +13,7 @@ import {
   ZipnnCompressStream, ZipnnDecompressStream, ZipnnError, compress, openArchive, streamTensors,
 } from '../js/index.js';
 import { Module } from '../js/module.js';
+import { WorkerPool } from '../js/pool.js';
 import { collect, failure, model, weights } from './samples.js';
 
 const big = model(await weights(), 6, 1 << 20);
@@ -333,6 +334,21 @@ describe('streams and files', () => {
     await assert.rejects(openArchive(Promise.resolve(file)), { name: 'TypeError', message: /expected bytes/ });
   });
 
+  test('an object that does not keep its promises', async () => {
+    const { length: size } = file;
+    const short = { size, read: async (start, end) => file.subarray(start, end - 1) };
+    await fails(openArchive(short), 'BadRange', /returned \d+ bytes in place of \d+/);
+    const buffers = { size, read: async (start, end) => file.slice(start, end).buffer };
+    const archive = await openArchive(buffers);
+    assert.equal(Buffer.compare(await archive.read(10, 1000), big.subarray(10, 1000)), 0);
+    archive.free();
+    for (const source of [{ size: NaN, read: short.read }, { size: -1, read: short.read }, { read: short.read }]) {
+      assert.ok((await failure(openArchive(source))) instanceof TypeError);
+    }
+    const nothing = { size, read: async () => undefined };
+    assert.ok((await failure(openArchive(nothing))) instanceof TypeError);
+  });
+
   test('a file that changes while it is open', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'zipnn-'));
     try {
@@ -346,6 +362,17 @@ describe('streams and files', () => {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+});
+
+describe('workers that do not start', () => {
+  test('say why', async () => {
+    const missing = await fails(
+      WorkerPool.start({ url: new URL('file:///nowhere/worker.js') }, undefined, 1), 'WorkerFailed', /nowhere/);
+    assert.ok(missing.cause instanceof Error);
+    const refused = await fails(
+      WorkerPool.start({ url: new URL('https://example.com/worker.js') }, undefined, 1), 'WorkerFailed', /worker has failed: .+/);
+    assert.ok(refused.cause instanceof Error);
   });
 });
 
