@@ -23,8 +23,8 @@ export async function openArchive(module, source, options = {}) {
     return new Archive(module, ranges, seeker, options);
   } catch (error) {
     seeker.free();
-    // The end of the file is read first: only what is wrong with the first frame may be another format.
-    if (error.place?.frame === 0) {
+    // The end of the file was read first. If the first frame is wrong, the beginning may tell why.
+    if (error?.place?.frame === 0) {
       refuseOthers(await ranges.read(0, Math.min(ranges.size, ENOUGH), { signal }));
     }
     throw error;

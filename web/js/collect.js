@@ -4,8 +4,8 @@
 const PART = 32 << 20;
 
 /**
- * Collects a stream in a blob. Unlike `Response.blob`, it is rejected with the error of the stream, or
- * what `asError` makes of that. `onPart` gets the length of each part.
+ * Collects a stream in a blob. Unlike `Response.blob`, fails with the error of the stream, mapped by
+ * `asError`. Calls `onPart` with the length of each part.
  */
 export async function toBlob(stream, { onPart, asError = (error) => error } = {}) {
   const blobs = [];

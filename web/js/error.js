@@ -28,14 +28,14 @@ export class ZipnnError extends Error {
   }
 }
 
-/** Errors that end something by request, of the caller or of a deadline: they stay as they are. */
+/** Names of errors that the caller or a deadline caused: these are never wrapped. */
 const ENDED = ['AbortError', 'TimeoutError'];
 
-/** What an error says, and what its cause adds: Node says "fetch failed", and only the cause why. */
+/** Returns the message of an error and of its cause: Node's "fetch failed" has the reason there. */
 export const reasonOf = (error) =>
   [error, error?.cause].map((part) => part?.message).filter(Boolean).join(': ') || String(error);
 
-/** The error of a source as one of ours, but for aborts. `signal` is the one that may have aborted. */
+/** Wraps the error of a source in a `ZipnnError`. Aborts, by `signal` or another, stay as they are. */
 export function sourceError(code, what, cause, signal) {
   if (signal?.aborted) return signal.reason;
   if (cause instanceof ZipnnError || ENDED.includes(cause?.name)) return cause;
@@ -70,7 +70,7 @@ function asError(failure) {
 const BY_PROGRAM = 'which this package does not read: decompress it with the zipnn program';
 const NEWER = 'the file is damaged, or a newer version wrote it: fetch it again, or update this package';
 
-/** What callers can do, where the library's words are meant for its own callers. */
+/** Advice by code, for errors whose message from the library has none that fits this package. */
 const ADVICE = {
   UnsupportedVersion:
     `a release up to 0.3.4 of the original wrote the file in a layout ${BY_PROGRAM} (zipnn decompress FILE)`,
@@ -88,7 +88,7 @@ const ADVICE = {
   UnsupportedAnnex: 'a newer version of zipnn wrote the file: update this package',
 };
 
-/** Those of which the library's words say nothing that callers need. */
+/** Codes whose advice replaces the library's message. */
 const REPLACED = ['UnsupportedVersion', 'BaseRequired', 'ZstdRequired', 'BadMagic', 'UnsupportedAnnex'];
 
 function advised(code, message, frame) {

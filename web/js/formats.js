@@ -1,8 +1,8 @@
-// Recognizing files of other formats, to say what they are instead of "damaged".
+// Recognizes files of other formats, so that errors name them instead of reporting damage.
 
 import { ZipnnError } from './error.js';
 
-/** Bytes that decide about most formats. */
+/** Bytes that suffice to recognize most formats. */
 const LOOK = 512;
 /** Most bytes of a safetensors header that are searched for the list of compressed tensors. */
 const HEADER_LOOK = 64 << 10;
@@ -11,7 +11,7 @@ const MAX_HEADER = 100_000_000;
 
 const PROGRAM = 'with the zipnn program';
 
-/** Formats by the name that errors give them: what the file is, and what to do with it. */
+/** Descriptions and advice by the name of the format. */
 const FORMATS = {
   'safetensors': 'a safetensors file that is not compressed: read it as it is, or compress it first',
   'znn.safetensors':
@@ -32,14 +32,14 @@ const FORMATS = {
   'zip': 'a ZIP archive, as PyTorch checkpoints and NumPy .npz files are: unpack it first',
   'pickle': 'a Python pickle, as old PyTorch checkpoints are: convert it to safetensors first',
   'tar': 'a tar archive: unpack it first',
-  'gzip': "compressed with gzip: pipe it through new DecompressionStream('gzip') first",
-  'zstd': 'compressed with Zstandard: decompress it first',
-  'xz': 'compressed with xz: decompress it first',
-  'bzip2': 'compressed with bzip2: decompress it first',
-  'lz4': 'compressed with LZ4: decompress it first',
+  'gzip': "a file compressed with gzip: pipe it through new DecompressionStream('gzip') first",
+  'zstd': 'a file compressed with Zstandard: decompress it first',
+  'xz': 'a file compressed with xz: decompress it first',
+  'bzip2': 'a file compressed with bzip2: decompress it first',
+  'lz4': 'a file compressed with LZ4: decompress it first',
 };
 
-/** Formats by the characters that files begin with; each character is a byte. */
+/** Magic numbers; each character is a byte. */
 const SIGNATURES = [
   ['gzip', '\x1f\x8b'],
   ['zip', 'PK\x03\x04'],
@@ -57,7 +57,7 @@ const SIGNATURES = [
   ['pickle', '\x80\x05'],
 ];
 
-/** Formats of text by how they begin, behind a byte order mark and blanks. */
+/** Text formats, by their beginning after a byte order mark and blanks. */
 const TEXTS = [
   ['git-lfs', /^version https?:\/\/[^\n]*(git-lfs|git-media|hawser)/],
   ['html', /^<(!doctype html|html|head|body|script|meta|title)\b/i],
@@ -66,7 +66,7 @@ const TEXTS = [
   ['text', /^[\t\n\f\r\x20-\x7e]+$/],
 ];
 
-/** Bytes as a string of as many characters. */
+/** Returns bytes as a string, one character for each. */
 function latin1(bytes) {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);
@@ -74,8 +74,8 @@ function latin1(bytes) {
 }
 
 /**
- * The length of the header if the file begins as safetensors files do: with the length of what
- * begins with a brace. No frame has a brace there.
+ * Returns the header length of a safetensors file, `undefined` for other files. The header begins with
+ * a brace, which no frame has at that place.
  */
 function headerLength(bytes) {
   if (bytes.length < 9 || bytes[8] !== 0x7b) return undefined;
@@ -83,7 +83,7 @@ function headerLength(bytes) {
   return length >= 2 && length <= MAX_HEADER ? Number(length) : undefined;
 }
 
-/** The name of the format, or of none that is known. */
+/** Returns the name of the format, or `undefined` if it is unknown or may be a frame. */
 function formatOf(bytes) {
   if (headerLength(bytes) !== undefined) {
     const isInside = /znn_compressed_vectors|zipnn_source_header|zipnn_checksums/;
@@ -100,22 +100,22 @@ function formatOf(bytes) {
 
 const mayBeFrame = (bytes) => bytes[0] === 0x5a && (bytes.length < 2 || bytes[1] === 0x4e);
 
-/** Bytes of a file's beginning that are enough to recognize its format. */
+/** Bytes at the beginning of a file that suffice to recognize any format. */
 export const ENOUGH = HEADER_LOOK;
 
-/** Throws if a file that begins with these bytes is of another format that is known. */
+/** Throws if a file that begins with these bytes has another known format. */
 export function refuseOthers(bytes) {
   const format = formatOf(bytes);
   if (!format) return;
   throw new ZipnnError('WrongFormat', `this is not a .znn file but ${FORMATS[format]}`, { format });
 }
 
-/** The beginning of a file that arrives in parts, kept until it is clear what it is. */
+/** Holds the beginning of a file back until its format is recognized. */
 export class Beginning {
   #kept = new Uint8Array();
   #isClear = false;
 
-  /** Takes a part and returns what can be decoded: nothing while more is needed. */
+  /** Takes a part and returns the bytes to decode: none while more are needed. */
   take(part) {
     if (this.#isClear) return part;
     const bytes = new Uint8Array(this.#kept.length + part.length);
@@ -125,7 +125,7 @@ export class Beginning {
     return bytes.length < needed(bytes) ? new Uint8Array() : this.end();
   }
 
-  /** Returns what has been kept: no more will come, or no more is needed. */
+  /** Returns the bytes held back, after the last part of the file or once they suffice. */
   end() {
     const bytes = this.#kept;
     this.#kept = new Uint8Array();
@@ -135,7 +135,7 @@ export class Beginning {
   }
 }
 
-/** Bytes that have to be there to recognize the format of a file that begins so. */
+/** Returns how many bytes it takes to recognize the format of a file that begins so. */
 function needed(bytes) {
   const header = headerLength(bytes);
   if (header !== undefined) return Math.min(8 + header, HEADER_LOOK);

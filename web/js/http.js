@@ -1,10 +1,10 @@
-// Requests and their answers. What goes wrong with them becomes an error of this package.
+// Requests and their responses. Failures become a `ZipnnError`.
 
 import { ZipnnError, sourceError } from './error.js';
 
-/** What to do about a status, where that can be said. */
+/** Advice by HTTP status; 0 is the status of opaque responses. */
 const STATUS_ADVICE = {
-  0: 'the request was made with mode "no-cors", whose answers cannot be read',
+  0: 'a request with mode "no-cors" has no readable response: use mode "cors"',
   401: 'sign in, or send a token in the header Authorization',
   403: 'sign in, or send a token in the header Authorization',
   404: 'check the URL',
@@ -12,7 +12,7 @@ const STATUS_ADVICE = {
   429: 'try again later',
 };
 
-/** Sends a request and returns the answer of a server that has what was asked for. */
+/** Sends a request and returns the response, which has a body and no error status. */
 export async function request(url, { fetch = globalThis.fetch, headers, ...init }) {
   const all = { ...init, headers: new Headers(headers) };
   let response;
@@ -26,24 +26,24 @@ export async function request(url, { fetch = globalThis.fetch, headers, ...init 
   return response;
 }
 
-/** The body of an answer, unless that is an error. */
+/** Returns the body of a response. Throws if the status is an error, or there is no body. */
 export function bodyOf(response, url = response.url) {
   const { body, ok, status, statusText } = response;
   if (ok && body) return body;
   body?.cancel().catch(() => {});
-  const answer = `${url || 'the server'}: the answer is ${status} ${statusText}`.trimEnd();
+  const answer = `${url ? `${url}: ` : ''}the server answered ${status} ${statusText}`.trimEnd();
   const advice = ok ? 'it has no data' : STATUS_ADVICE[status] ?? (status >= 500 ? STATUS_ADVICE[429] : '');
   throw new ZipnnError('HttpError', advice ? `${answer}; ${advice}` : answer, { status });
 }
 
-/** The error of a body that could not be read to its end. */
+/** Returns the error for a body that could not be read to its end. */
 export const connectionError = (url, cause, signal) =>
   sourceError('NetworkError', `${url}: the connection broke (try again)`, cause, signal);
 
-/** Whether the body is coded: then ranges are not of the file's own bytes, and lengths are not its. */
-export const isCoded = ({ headers }) => !/^(identity)?$/i.test(headers.get('Content-Encoding') ?? '');
+/** Reports whether the body is encoded: its lengths and ranges are then not those of the file. */
+export const isEncoded = ({ headers }) => !/^(identity)?$/i.test(headers.get('Content-Encoding') ?? '');
 
-/** Which bytes a part holds, and of how many, as its `Content-Range` says. */
+/** Returns the range and the size of the file from `Content-Range`, or `undefined` without both. */
 export function contentRange({ headers }) {
   const found = /^bytes (\d+)-(\d+)\/(\d+)$/i.exec(headers.get('Content-Range') ?? '');
   if (!found) return undefined;

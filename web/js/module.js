@@ -68,6 +68,7 @@ export class Module {
   }
 }
 
+/** Returns the first words of the error for a module that does not load. */
 function whatFailed(source) {
   const url = source instanceof Response ? source.url : source;
   const isUrl = typeof url === 'string' || url instanceof URL;

@@ -1,6 +1,5 @@
-// Types that the package takes from its platform. Where a project has no library that declares them,
-// such as "dom", "webworker" or @types/node, they are empty here; elsewhere these declarations add
-// nothing.
+// Declares the platform's types that the package uses. In projects without a library for them ("dom",
+// "webworker", @types/node) they are empty; elsewhere these declarations add nothing.
 
 /// <reference lib="es2020" />
 /// <reference lib="esnext.disposable" />

@@ -114,7 +114,7 @@ export class WorkerPool {
 
 if (Symbol.dispose) WorkerPool.prototype[Symbol.dispose] = WorkerPool.prototype.free;
 
-/** The error of a worker. Browsers often say nothing of why a script does not start. */
+/** Wraps the error of a worker. Browsers often give no reason why a script does not start. */
 function workerError(cause) {
   const reason = cause?.message
     ? reasonOf(cause)
@@ -122,7 +122,7 @@ function workerError(cause) {
   return new ZipnnError('WorkerFailed', `a worker has failed: ${reason}`, { cause });
 }
 
-/** Starts a worker; browsers refuse those of other origins at once. */
+/** Starts a worker. Browsers throw at once for scripts of another origin. */
 function startThread(script) {
   try {
     return thread(script);

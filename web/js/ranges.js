@@ -3,7 +3,7 @@
 import { toBlob } from './collect.js';
 import { bytesOf } from './decoder.js';
 import { ZipnnError, sourceError } from './error.js';
-import { connectionError, contentRange, isCoded, request } from './http.js';
+import { connectionError, contentRange, isEncoded, request } from './http.js';
 
 /** Bytes from the beginning that are asked for first, which also tells how long the file is. */
 const FIRST = 16 << 10;
@@ -17,7 +17,7 @@ export async function sourceOf(source, options) {
   return { size: bytes.length, read: async (start, end) => bytes.subarray(start, end) };
 }
 
-/** An object of the caller, held to what it promises. */
+/** Checks what an object of the caller returns. */
 class CheckedRanges {
   #source;
 
@@ -57,7 +57,7 @@ class BlobRanges {
   }
 }
 
-/** A file behind a URL, of which the server gives ranges. */
+/** Reads a file behind a URL by range requests. */
 class HttpRanges {
   #url;
   #options;
@@ -76,7 +76,7 @@ class HttpRanges {
     if (end <= this.#beginning.length) return this.#beginning.subarray(start, end);
     const first = await this.#part(start, end, signal);
     if (first.length === end - start) return first;
-    // Servers may send less than is asked for.
+    // Servers may send less than was requested.
     const output = new Uint8Array(end - start);
     output.set(first);
     for (let at = start + first.length; at < end; ) {
@@ -87,15 +87,15 @@ class HttpRanges {
     return output;
   }
 
-  /** Requests a range, and returns its first bytes: at least one, and all that the server sends. */
+  /** Requests a range and returns its first bytes, as many as the server sends. */
   async #part(start, end, signal) {
     const response = await requestRange(this.#url, start, end, this.#options, signal)
       .catch((error) => {
-        throw error.status === 416 ? this.#changed() : error;
+        throw error?.status === 416 ? this.#changed() : error;
       });
     const size = contentRange(response)?.size ?? this.size;
-    // What is coded has validators of its own.
-    if (!isCoded(response) && (validators(response) !== this.#validators || size !== this.size)) {
+    // Encoded responses have validators of their own.
+    if (!isEncoded(response) && (validators(response) !== this.#validators || size !== this.size)) {
       discard(response);
       throw this.#changed();
     }
@@ -108,8 +108,8 @@ class HttpRanges {
 }
 
 /**
- * What tells one state of a file from another. They are compared here: a header `If-Range` would make
- * browsers ask servers of other origins whether they allow it.
+ * Returns the validators of a response, to detect that the file has changed. They are compared here
+ * because the header `If-Range` would need permission from servers of other origins.
  */
 const validators = ({ headers }) =>
   JSON.stringify(['ETag', 'Last-Modified'].map((name) => headers.get(name)));
@@ -117,8 +117,8 @@ const validators = ({ headers }) =>
 const discard = (response) => void response.body?.cancel().catch(() => {});
 
 /**
- * Requests a range. Caches are passed by: browsers take ranges out of answers that they keep, also of
- * those that were compressed on the way.
+ * Requests a range. Bypasses the cache: browsers cut ranges out of cached responses, even where those
+ * were compressed in transit.
  */
 function requestRange(url, start, end, options, signal) {
   const headers = new Headers(options.headers);
@@ -126,7 +126,7 @@ function requestRange(url, start, end, options, signal) {
   return request(url, { fetch: options.fetch, headers, signal, cache: 'no-store' });
 }
 
-/** The bytes of an answer to a request for a range: from `start` on, up to `end` or less. */
+/** Reads the response to a range request: bytes from `start` on, up to `end` or less. */
 async function partOf(url, response, start, end, signal) {
   const range = contentRange(response);
   const fault = faultOf(response, range, start, end);
@@ -143,10 +143,10 @@ async function partOf(url, response, start, end, signal) {
   return new Uint8Array(bytes);
 }
 
-/** What is wrong with an answer to a request for a range. */
+/** Returns why the response to a range request cannot be used, or `undefined` if it can. */
 function faultOf(response, range, start, end) {
   if (response.status !== 206) return `status ${response.status} for a range`;
-  if (isCoded(response)) return `a range in the encoding ${response.headers.get('Content-Encoding')}`;
+  if (isEncoded(response)) return `a range in the encoding ${response.headers.get('Content-Encoding')}`;
   if (!range) return 'a range without Content-Range';
   const isWithin = range.start === start && range.end > start && range.end <= Math.min(end, range.size);
   return isWithin ? undefined : `${response.headers.get('Content-Range')} for bytes ${start}-${end - 1}`;
@@ -167,15 +167,14 @@ async function openUrl(url, options) {
   try {
     first = await requestRange(url, 0, FIRST, options, signal);
   } catch (error) {
-    // An empty file has no ranges. Browsers refuse ranges of what a proxy has compressed, and servers
-    // of other origins may not allow the header `Range`.
-    if (error.status !== 416 && error.code !== 'NetworkError') throw error;
+    // Empty files have no ranges, browsers refuse compressed ranges, and servers of other origins may
+    // not allow the header `Range`: none of that prevents reading the whole file.
+    if (error?.status !== 416 && error?.code !== 'NetworkError') throw error;
     return openWhole(url, await requestWhole(url, options), options);
   }
   if (first.status !== 206) return openWhole(url, first, options);
-  // Another origin that hides `Content-Range`, a server that does not know the size, or ranges of
-  // what a proxy has compressed.
-  if (!contentRange(first) || isCoded(first)) {
+  // `Content-Range` is hidden by another origin or lacks the size, or the range is of encoded bytes.
+  if (!contentRange(first) || isEncoded(first)) {
     discard(first);
     return openWhole(url, await requestWhole(url, options), options);
   }
@@ -190,7 +189,7 @@ async function openWhole(url, response, { signal, onProgress }) {
     discard(response);
     throw badRange(url, 'a part where the whole file was requested');
   }
-  const total = isCoded(response) ? undefined : Number(response.headers.get('Content-Length')) || undefined;
+  const total = isEncoded(response) ? undefined : Number(response.headers.get('Content-Length')) || undefined;
   let read = 0;
   const onPart = (length) => {
     read += length;

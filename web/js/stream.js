@@ -47,7 +47,7 @@ export class CodecStream {
       },
       write: (bytes) => this.#run(opened, (codec) => codec.write(bytesOf(bytes), this.#emit)),
       close: () => this.#run(opened, (codec) => codec.end(this.#emit), true),
-      // So a pipe says that its source has failed.
+      // A pipe calls this when its source has failed.
       abort: (reason) => this.#fail(reason instanceof Error ? sourceFailed(reason, signal) : reason),
     });
   }

@@ -379,8 +379,9 @@ describe('what has been freed', () => {
     archive.free();
     assert.equal(archive.size, bigFile.length);
     assert.throws(() => archive.decodedLength, { name: 'ZipnnError', code: 'ArchiveFreed' });
-    for (const use of [archive.read(0, 1), archive.tensors(), archive.readTensor(tensors[0].name)]) {
-      const error = await failure(use);
+    const { name } = tensors[0];
+    for (const use of [() => archive.read(0, 1), () => archive.tensors(), () => archive.readTensor(name)]) {
+      const error = await failure(use());
       assert.ok(error instanceof ZipnnError, error);
       assert.equal(error.code, 'ArchiveFreed');
     }
@@ -388,10 +389,10 @@ describe('what has been freed', () => {
     pool.free();
     pool.free();
     for (const use of [
-      decompress(file, { pool }),
-      collect(parts(file, 1000).pipeThrough(new ZipnnDecompressStream({ pool }))),
+      () => decompress(file, { pool }),
+      () => collect(parts(file, 1000).pipeThrough(new ZipnnDecompressStream({ pool }))),
     ]) {
-      const error = await failure(use);
+      const error = await failure(use());
       assert.ok(error instanceof ZipnnError, error);
       assert.equal(error.code, 'PoolFreed');
     }
