@@ -222,6 +222,56 @@ mod tensors {
         assert_eq!(bytes[..8], 3_i64.to_le_bytes());
     }
 
+    /// The header is enough for the list, and tensors that are whole can be read.
+    #[test]
+    fn tensors_of_a_file_that_was_cut_off() {
+        let (whole, numbers) = file();
+        let archive = Archive::open(Cursor::new(&whole), Limits::default()).unwrap();
+        let entries = archive.directory().entries().to_vec();
+        let open = |len: u64| {
+            let cut = Cursor::new(whole[..len as usize].to_vec());
+            Archive::open_partial(cut, Limits::default()).unwrap()
+        };
+        // The data has 1750 bytes or so, in frames of 500: the last holds all of `b`.
+        let mut archive = open(entries[3].range().end - 1);
+        assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
+        let error = archive.read_tensor_into("b", &mut [0; 24]).unwrap_err();
+        assert!(matches!(kind(error), DecodeErrorKind::Truncated { .. }));
+        assert!(archive.read_tensor::<bf16>("a").is_err());
+        assert_eq!(archive.read_rows::<bf16>("a", 0..50).unwrap(), numbers[..400]);
+        // All frames of data, and no index.
+        let mut archive = open(entries[3].range().end);
+        assert_eq!(archive.cut().unwrap().kind(), DecodeErrorKind::FooterMissing);
+        assert_eq!(archive.read_tensor::<bf16>("a").unwrap(), numbers);
+        archive.read_tensor_into("b", &mut [0; 24]).unwrap();
+        // Not even the header.
+        let mut archive = open(entries[0].range().end - 1);
+        assert!(matches!(kind(archive.tensors().unwrap_err()), DecodeErrorKind::Truncated { .. }));
+    }
+
+    /// Without an index, only the header of the data says how long that has to be.
+    #[test]
+    fn a_cut_between_frames_shows_in_the_tensors() {
+        let (file, numbers) = file();
+        let mut data = vec![0; 1800];
+        let mut whole = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        data.truncate(whole.decoded_len() as usize);
+        whole.read_into(0, &mut data).unwrap();
+        let builder = EncoderBuilder::new(Options::new(DType::BF16).plain()).frame_len(500);
+        let plain = encode_with(&data, builder);
+        let archive = Archive::open(Cursor::new(&plain), Limits::default()).unwrap();
+        let cut = &plain[..archive.directory().entries()[2].range().end as usize];
+        let mut archive = Archive::open(Cursor::new(cut), Limits::default()).unwrap();
+        assert!(matches!(archive.tensors(), Err(ArchiveError::Layout(_))));
+        let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
+        assert_eq!(archive.cut(), None);
+        assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
+        let (needed, have) = (data.len() as u64, 1500);
+        assert_eq!(archive.cut().unwrap().kind(), DecodeErrorKind::Truncated { needed, have });
+        assert_eq!(archive.read_rows::<bf16>("a", 0..50).unwrap(), numbers[..400]);
+        assert!(archive.read_tensor_into("b", &mut [0; 24]).is_err());
+    }
+
     #[test]
     fn what_is_not_there() {
         let (file, _) = file();
@@ -324,4 +374,264 @@ fn much_damage_takes_no_longer() {
     let damage = archive.damage().unwrap();
     assert!(damage.len() > 200, "{}", damage.len());
     assert!(count.get() < 3 * file.len() as u64, "{} of {}", count.get(), file.len());
+}
+
+/// The kind of an error that was found in the file.
+fn kind(error: ArchiveError) -> DecodeErrorKind {
+    match error {
+        ArchiveError::Decode(error) => error.kind(),
+        error => panic!("{error}"),
+    }
+}
+
+/// Wherever a file is cut off, all whole frames can be read, and what can be read is right.
+#[test]
+fn files_that_are_cut_off() {
+    let data = data::weights(DType::BF16, 5000, 11);
+    let small = Options::new(DType::BF16).chunk_log2(9);
+    let encode = |options: Options, index| {
+        encode_with(&data, EncoderBuilder::new(options).frame_len(1700).index(index))
+    };
+    for (file, is_sealed) in [
+        (encode(small, true), true),
+        (encode(small, false), false),
+        (encode(small.plain(), false), false),
+        (zipnn::compress(&data, &small.plain()).unwrap(), false),
+    ] {
+        let whole = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let entries = whole.directory().entries().to_vec();
+        for len in 0..file.len() {
+            let cut = &file[..len];
+            let opened = Archive::open_partial(Cursor::new(cut), Limits::default());
+            let Ok(mut archive) = opened else {
+                assert!(len < 32, "{len} of {}: {}", file.len(), opened.unwrap_err());
+                continue;
+            };
+            let frames = entries.iter().take_while(|entry| entry.range().end <= len as u64);
+            let expected: u64 = frames.map(|entry| entry.decoded_len).sum();
+            let available = archive.available_len();
+            assert!(expected <= available && available <= data.len() as u64, "{len}: {available}");
+            let mut decoded = vec![0; available as usize];
+            archive.read_into(0, &mut decoded).unwrap();
+            assert!(decoded == data[..available as usize], "{len}");
+            let is_at_a_frame = entries.iter().any(|entry| entry.offset == len as u64);
+            assert_eq!(archive.cut().is_none(), is_at_a_frame && !is_sealed, "{len}");
+            assert_eq!(archive.damage().unwrap(), []);
+            if let Some(error) = archive.cut() {
+                let mut beyond = [0; 2];
+                let found = archive.read_into(available.saturating_sub(1), &mut beyond);
+                assert_eq!(kind(found.unwrap_err()), error.kind());
+            }
+        }
+        let archive = Archive::open_partial(Cursor::new(&file), Limits::default()).unwrap();
+        assert_eq!((archive.cut(), archive.available_len()), (None, data.len() as u64));
+    }
+}
+
+/// Planes are stored one behind the other. Whole chunks of a frame that was cut off can be read if
+/// it has never had checksums, and no chunk if those are missing.
+#[test]
+fn chunks_of_a_frame_that_was_cut_off() {
+    let data = data::weights(DType::BF16, 8192, 3);
+    let options = Options::new(DType::BF16).plain().chunk_log2(10);
+    for (checksums, expected) in [(false, 5 * 1024), (true, 0)] {
+        let file = zipnn::compress(&data, &options.checksums(checksums)).unwrap();
+        let frame = zipnn::Frame::parse(&file).unwrap();
+        let end = frame.index().chunk(5).unwrap().plane_ranges().last().unwrap().end - 1;
+        let cut = &file[..end as usize];
+        let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
+        assert_eq!(archive.available_len(), expected);
+        let mut decoded = vec![0; expected as usize];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == data[..expected as usize]);
+        let unverified = Limits { verify: false, ..Limits::default() };
+        let archive = Archive::open_partial(Cursor::new(cut), unverified).unwrap();
+        assert_eq!(archive.available_len(), 5 * 1024);
+    }
+}
+
+/// What a header promises beyond the end of the file takes no memory, and a frame that has lost its
+/// checksums is not taken for one that never had any.
+#[test]
+fn a_file_that_was_cut_off_is_not_trusted() {
+    let data = data::weights(DType::BF16, 4000, 2);
+    let file = encode_with(&data, EncoderBuilder::new(Options::new(DType::BF16)).frame_len(1000));
+    let entries = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+    let entries = entries.directory().entries().to_vec();
+    let second = entries[1];
+    // Decoded length and length of the frame.
+    let mut lies = file[..second.range().end as usize - 1].to_vec();
+    lies[second.offset as usize + 16..][..16].fill(0x3f);
+    let mut archive = Archive::open_partial(Cursor::new(&lies), Limits::default()).unwrap();
+    assert_eq!(archive.available_len(), 1000);
+    archive.read_into(0, &mut [0; 1000]).unwrap();
+    assert!(archive.read_into(0, &mut [0; 1001]).is_err());
+
+    let bare = encode(&data[1000..2000], Options::new(DType::BF16).plain());
+    let swapped = [&file[..second.offset as usize], &bare].concat();
+    let mut archive = Archive::open_partial(Cursor::new(&swapped), Limits::default()).unwrap();
+    let error = archive.read_into(1000, &mut [0; 1000]).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::ChecksumMissing);
+
+    let limits = Limits { decoded_bytes: 999, ..Limits::default() };
+    let cut = &file[..second.range().end as usize - 1];
+    let error = Archive::open_partial(Cursor::new(cut), limits).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::LimitExceeded { requested: 1000, limit: 999 });
+    for other in [&b""[..], b"ZN", b"nothing of ours, but longer than a header"] {
+        assert!(Archive::open_partial(Cursor::new(other), Limits::default()).is_err());
+    }
+}
+
+/// Whatever is changed in a file that was cut off, what can be read is right, and what cannot is
+/// damage.
+#[test]
+fn changed_files_that_are_cut_off() {
+    let data = data::weights(DType::BF16, 5000, 11);
+    let options = Options::new(DType::BF16).chunk_log2(9);
+    let mut random = Random(9);
+    for options in [options, options.plain()] {
+        let file = encode_with(&data, EncoderBuilder::new(options).frame_len(1700));
+        let is_sealed = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let is_sealed = is_sealed.directory().entries().last().unwrap().decoded_len == 0;
+        for _ in 0..2000 {
+            let mut cut = file[..random.below(file.len() + 1)].to_vec();
+            for _ in 0..random.below(3) {
+                if let Some(at) = cut.len().checked_sub(1) {
+                    cut[random.below(at + 1)] = random.next() as u8;
+                }
+            }
+            let opened = Archive::open_partial(Cursor::new(&cut), Limits::default());
+            let Ok(mut archive) = opened else { continue };
+            let mut decoded = vec![0; archive.available_len() as usize];
+            let result = archive.read_into(0, &mut decoded);
+            assert_eq!(result.is_ok(), archive.damage().unwrap().is_empty());
+            if result.is_ok() && is_sealed {
+                assert!(decoded == data[..decoded.len()]);
+            }
+        }
+    }
+}
+
+/// A frame header that is damaged ends what can be found without an index, and only then.
+#[test]
+fn a_damaged_header_in_the_middle() {
+    let data = data::weights(DType::BF16, 4000, 2);
+    for (index, available) in [(false, 1000), (true, 4000)] {
+        let builder = EncoderBuilder::new(Options::new(DType::BF16)).frame_len(1000);
+        let mut file = encode_with(&data, builder.index(index));
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let second = archive.directory().entries()[1].offset as usize;
+        file[second] ^= 1;
+        let archive = Archive::open_partial(Cursor::new(&file), Limits::default()).unwrap();
+        assert_eq!(archive.available_len(), available);
+        let found = archive.cut().map(|error| (error.kind(), error.place().frame));
+        assert_eq!(found, (!index).then_some((DecodeErrorKind::BadMagic, Some(1))));
+    }
+}
+
+/// Two versions of a model, and files that hold the difference from one to the other.
+fn differences(len: usize) -> (Vec<u8>, Vec<u8>, [Vec<u8>; 4]) {
+    let base = data::weights(DType::BF16, len, 11);
+    let mut tuned = base.clone();
+    (0..len).step_by(7).for_each(|at| tuned[at] ^= 3);
+    let small = Options::new(DType::BF16).chunk_log2(9);
+    let stream = |index| {
+        let builder = EncoderBuilder::new(small).frame_len(1700).index(index);
+        let mut encoder = builder.build_delta(Vec::new(), Cursor::new(&base)).unwrap();
+        encoder.write_all(&tuned).unwrap();
+        encoder.finish().unwrap()
+    };
+    let files = [
+        stream(true),
+        stream(false),
+        zipnn::delta::compress(&tuned, &base, &small).unwrap(),
+        zipnn::delta::compress(&tuned, &base, &small.plain()).unwrap(),
+    ];
+    (base, tuned, files)
+}
+
+#[test]
+fn every_range_of_a_difference() {
+    let (base, tuned, files) = differences(5000);
+    for file in &files {
+        let open = || Archive::open_delta(Cursor::new(file), Cursor::new(&base), Limits::default());
+        let mut archive = open().unwrap();
+        for range in ranges(5000, &[512, 1700, 3400]) {
+            let expected = &tuned[range.start as usize..range.end as usize];
+            let mut decoded = vec![0xaa; expected.len()];
+            archive.read_into(range.start, &mut decoded).unwrap();
+            assert!(decoded == expected, "{range:?}");
+        }
+        assert_eq!(archive.damage().unwrap(), []);
+    }
+}
+
+#[test]
+fn a_difference_needs_its_base() {
+    let (base, tuned, files) = differences(5000);
+    let limits = Limits::default();
+    let mut wrong = base.clone();
+    wrong[2000] ^= 1;
+    for (number, file) in files.iter().enumerate() {
+        let file = || Cursor::new(file);
+        for opened in [Archive::open(file(), limits), Archive::open_partial(file(), limits)] {
+            assert_eq!(kind(opened.unwrap_err()), DecodeErrorKind::BaseRequired);
+        }
+        let mut archive = Archive::open_delta(file(), Cursor::new(&wrong), limits).unwrap();
+        let result = archive.read_into(1900, &mut [0; 200]).map_err(kind);
+        let has_checksums = number < 3;
+        assert_eq!(
+            result,
+            if has_checksums { Err(DecodeErrorKind::ChecksumMismatch) } else { Ok(()) }
+        );
+        // Of a base that is wrong elsewhere, nothing is noticed.
+        archive.read_into(0, &mut [0; 200]).unwrap();
+        for base in [&base[1..], &[&base[..], &[0]].concat()] {
+            let error = Archive::open_delta(file(), Cursor::new(base), limits).unwrap_err();
+            let found = base.len() as u64;
+            assert_eq!(kind(error), DecodeErrorKind::BaseLength { expected: 5000, found });
+        }
+    }
+    for options in [Options::new(DType::BF16), Options::new(DType::BF16).plain()] {
+        let plain = encode(&tuned, options);
+        let opened = Archive::open_delta(Cursor::new(&plain), Cursor::new(&base), limits);
+        assert_eq!(kind(opened.unwrap_err()), DecodeErrorKind::NotADelta);
+    }
+}
+
+#[test]
+fn a_difference_that_was_cut_off() {
+    let (base, tuned, files) = differences(5000);
+    let file = &files[0];
+    let open = |len: usize| {
+        let (cut, base) = (Cursor::new(&file[..len]), Cursor::new(&base));
+        Archive::open_partial_delta(cut, base, Limits::default())
+    };
+    for len in (200..file.len()).step_by(13) {
+        let mut archive = open(len).unwrap();
+        assert!(archive.cut().is_some());
+        let mut decoded = vec![0; archive.available_len() as usize];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == tuned[..decoded.len()], "{len}");
+    }
+}
+
+/// Of a difference as of its base, only what is needed is read.
+#[test]
+fn little_is_read_of_a_difference() {
+    let base = data::weights(DType::BF16, 12 << 20, 5);
+    let mut tuned = base.clone();
+    tuned[7 << 20] ^= 1;
+    let options = Options::new(DType::BF16);
+    let mut encoder =
+        zipnn::delta::DeltaEncoder::new(Vec::new(), Cursor::new(&base), options).unwrap();
+    encoder.write_all(&tuned).unwrap();
+    let file = encoder.finish().unwrap();
+    let count = Rc::new(Cell::new(0));
+    let counted = Counting(Cursor::new(&base), Rc::clone(&count));
+    let mut archive = Archive::open_delta(Cursor::new(&file), counted, Limits::default()).unwrap();
+    let mut decoded = [0; 2];
+    archive.read_into(7 << 20, &mut decoded).unwrap();
+    assert_eq!(decoded, tuned[7 << 20..][..2]);
+    assert!(count.get() <= 1 << 18, "{}", count.get());
 }

@@ -15,6 +15,7 @@ struct Input<'a> {
     encoder: AnyEncoder,
     data: Data,
     changes: Vec<(u16, u8)>,
+    cut: u16,
     ranges: Vec<(u16, u16)>,
 }
 
@@ -26,7 +27,20 @@ fuzz_target!(|input: Input<'_>| {
     let mut file = encoder.finish().unwrap();
     zipnn_fuzz::change(&mut file, &input.changes);
     read(&file, &input.ranges);
+    let len = file.len() - usize::from(input.cut) % file.len();
+    read_partial(&file[..len]);
 });
+
+/// Whatever a file that was cut off says, all that is available can be read, or is damaged.
+fn read_partial(file: &[u8]) {
+    let Ok(mut archive) = Archive::open_partial(Cursor::new(file), LIMITS) else { return };
+    let available_len = archive.available_len();
+    assert!(available_len <= archive.decoded_len());
+    let mut data = vec![0; available_len as usize];
+    let is_sound = archive.read_into(0, &mut data).is_ok();
+    assert_eq!(is_sound, archive.damage().unwrap().is_empty());
+    let _ = archive.tensors();
+}
 
 fn read(file: &[u8], ranges: &[(u16, u16)]) {
     let Ok(mut archive) = Archive::open(Cursor::new(file), LIMITS) else { return };

@@ -99,7 +99,9 @@ pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
     /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
-    /// damaged file. The result may be wrong
+    /// file that is damaged or was cut off. The result may be wrong. Chunks that cannot be decoded
+    /// are filled with zeros, and the result ends where the file was cut off. If anything is lost,
+    /// the exit status is 1, the source is kept, and with --rm nothing is written
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -215,7 +217,8 @@ pub struct Verify {
     /// Files to decode; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The file to which the difference was stored. Without it, only the difference is decoded
+    /// The file to which the difference was stored. Without it, only the difference is decoded, and
+    /// the checksums of the data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -233,6 +236,9 @@ pub struct Ls {
     /// One JSON object for each file, a line each
     #[arg(long)]
     pub json: bool,
+    /// The file to which the difference was stored: the list of tensors is a part of the difference
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +252,10 @@ pub struct Cat {
     /// File to write; standard output without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+    /// The file to which the difference was stored. Only the parts that are needed are read, so that
+    /// its own checksum is not compared, but those of the data are
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
     /// Only these rows, its parts along the first dimension: `0..10` are the first ten
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,

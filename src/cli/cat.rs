@@ -1,7 +1,7 @@
 //! `zipnn cat`.
 
 use super::args::Cat;
-use super::failure::Failure;
+use super::failure::{Failure, say};
 use super::names::Place;
 use super::npy;
 use super::output::Output;
@@ -16,11 +16,14 @@ const PART: u64 = 4 << 20;
 pub fn run(arguments: &Cat) -> Result<(), Failure> {
     let source = Place::new(&arguments.file);
     let destination = arguments.output.as_deref().map_or(Place::Standard, Place::new);
-    if target::is_source(&source, &destination) {
-        return Err(transfer::would_be_read_and_written(&destination));
+    let base = arguments.delta.as_deref().map(Place::new);
+    for needed in [Some(&source), base.as_ref()].into_iter().flatten() {
+        if target::is_source(needed, &destination) {
+            return Err(transfer::would_be_read_and_written(&destination));
+        }
     }
     let metadata = source.path().and_then(|path| path.metadata().ok());
-    let mut tensors = Tensors::open(&source)?;
+    let mut tensors = Tensors::open(&source, arguments.delta.as_deref())?;
     let tensor = tensors.tensor(&arguments.tensor)?;
     let mut shape = tensor.shape.clone();
     let mut range = tensor.range.clone();
@@ -31,6 +34,7 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         })?;
         shape[0] = rows.end - rows.start;
     }
+    tensors.check_available(&tensor.name, &range)?;
     let header = match arguments.npy {
         true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
             Failure::new(&source, format_args!("NumPy has no elements of type {}", tensor.dtype))
@@ -47,5 +51,9 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         output.write(&part[..len])?;
         range.start += len as u64;
     }
-    output.finish(metadata.as_ref())
+    output.finish(metadata.as_ref())?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
+    Ok(())
 }

@@ -1,6 +1,9 @@
 //! `zipnn decompress`.
 
-use super::args::Decompress;
+use std::fs::Metadata;
+
+use super::args::{Decompress, Files};
+use super::data_header::DataHeader;
 use super::decode::{self, Checks, Decoding, Totals};
 use super::failure::{Failure, say};
 use super::inside;
@@ -44,9 +47,26 @@ pub fn decompress(
     let snapshots = decoding.snapshots();
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
-    let totals =
-        decoding.run(files.threads.count(), &mut progress, |decoded| output.write(decoded));
-    let totals = totals.map_err(|failure| snapshot::explain(&snapshots, failure))?;
+    let threads = files.threads.count();
+    let explain = |failure| snapshot::explain(&snapshots, failure);
+    let mut header = DataHeader::default();
+    let write = |decoded: &[u8]| {
+        header.push(decoded);
+        output.write(decoded)
+    };
+    let totals = match arguments.no_verify {
+        false => decoding.run(threads, &mut progress, write).map_err(explain)?,
+        true => {
+            let (totals, salvage) =
+                decoding.salvage(threads, &mut progress, write).map_err(explain)?;
+            if !salvage.is_whole() {
+                drop(progress);
+                let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
+                return Err(keep(output, metadata.as_ref(), files, failure, salvage.is_empty()));
+            }
+            totals
+        }
+    };
     if files.rm {
         check_all_decoded(&totals, source)?;
     }
@@ -56,11 +76,39 @@ pub fn decompress(
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(source, result, files).map(drop)
     })?;
-    let warning = (totals.trailing > 0).then(|| {
-        let trailing = units::trailing(totals.trailing);
-        format!("zipnn: {source}: warning: {trailing}, and have been left out")
-    });
+    let trailing = (totals.trailing > 0)
+        .then(|| format!("{}, and have been left out", units::trailing(totals.trailing)));
+    let shortage = header.shortage(totals.decoded).map(units::shortage);
+    let warning =
+        trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
     Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
+}
+
+/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
+/// part never replaces its source.
+fn keep(
+    output: Output,
+    metadata: Option<&Metadata>,
+    files: &Files,
+    failure: impl Fn(Option<&Place>) -> Failure,
+    is_empty: bool,
+) -> Failure {
+    if files.rm || files.many.hub.is_some() {
+        return failure(None).hint(
+            "only a complete result replaces its source: to save this part, decompress the file \
+             without --rm or --hub",
+        );
+    }
+    if is_empty {
+        return failure(None).hint("fetch or copy the file once more");
+    }
+    let destination = output.place().clone();
+    match output.finish_partial(metadata) {
+        Ok(()) => {
+            failure(Some(&destination)).hint("fetch or copy the file once more to get the rest")
+        }
+        Err(failure) => failure,
+    }
 }
 
 /// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be

@@ -145,10 +145,12 @@ impl Input {
     }
 
     /// Goes on at `offset` from the beginning; in a pipe only forward. Returns where it came to
-    /// stand, which is less if a pipe ends before that.
+    /// stand, which is less if it ends before that.
     pub fn go_to(&mut self, offset: u64) -> io::Result<u64> {
+        let file_len = self.len().unwrap_or(u64::MAX);
         match &mut self.inner {
             Inner::File(reader) => {
+                let offset = offset.min(file_len);
                 reader.seek_relative(offset.wrapping_sub(self.at).cast_signed())?;
                 self.at = offset;
             }
@@ -256,6 +258,17 @@ impl Base {
             return Err(self.wrong_len(subject, "is shorter than the data"));
         }
         Ok(())
+    }
+
+    /// Skips the part that goes with the next `len` bytes of the data.
+    pub fn skip(&mut self, len: u64) -> Result<(), Failure> {
+        let end = self.input.position().saturating_add(len);
+        self.input.go_to(end).map(drop).map_err(|error| self.input.failure(error))
+    }
+
+    /// Returns the name of the file.
+    pub fn place(&self) -> &Place {
+        self.input.place()
     }
 
     /// Makes sure that it ends with the data.

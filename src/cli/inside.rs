@@ -257,7 +257,8 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         let writer = TensorWriter::new(&mut *file, &header, data_len).map_err(failure)?;
         drop(header);
         let writer = writer.checksums(has_annexes);
-        pool.install(|| write_tensors(writer, &mut source, has_annexes, &mut progress)).map_err(failure)?;
+        pool.install(|| write_tensors(writer, &mut source, has_annexes, &mut progress))
+            .map_err(failure)?;
         let written = file.metadata().map_err(|error| failure(error.into()))?.len();
         check_growth(place, read, written, files.force)
     })?;

@@ -6,14 +6,18 @@ use std::io::{self, Write as _};
 use serde_json::{Value, json};
 
 use super::args::Ls;
-use super::failure::Failure;
+use super::failure::{Failure, say};
 use super::names::Place;
 use super::tensors::{Listed, Tensors};
 use super::units;
 
 /// Lists the tensors of one of the files.
 pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
-    let listed = Tensors::open(source)?.list()?;
+    let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
+    let listed = tensors.list()?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
     let text = if arguments.json {
         format!("{}\n", file_json(source, &listed))
     } else {
@@ -25,6 +29,7 @@ pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
 fn file_json(source: &Place, tensors: &[Listed]) -> Value {
     json!({
         "file": source.to_string(),
+        "complete": tensors.iter().all(|tensor| tensor.is_complete),
         "tensors": tensors.iter().map(tensor_json).collect::<Vec<_>>(),
     })
 }
@@ -37,6 +42,7 @@ fn tensor_json(tensor: &Listed) -> Value {
         "bytes": tensor.len,
         "compressed_bytes": tensor.stored_len,
         "ratio": units::ratio(tensor.stored_len, tensor.len),
+        "complete": tensor.is_complete,
     })
 }
 
@@ -49,7 +55,10 @@ fn table(source: &Place, tensors: &[Listed]) -> String {
             format!("{:?}", tensor.shape),
             tensor.len.to_string(),
             tensor.stored_len.to_string(),
-            units::percent(tensor.stored_len, tensor.len),
+            match tensor.is_complete {
+                true => units::percent(tensor.stored_len, tensor.len),
+                false => "incomplete".to_owned(),
+            },
         ]
     };
     let mut rows = vec![["tensor", "type", "shape", "bytes", "compressed", ""].map(String::from)];

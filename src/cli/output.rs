@@ -5,6 +5,7 @@ use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::failure::Failure;
 use super::interrupt::{self, Unfinished};
@@ -155,6 +156,18 @@ impl Output {
         }
         claim(&self.place, &path, source)?;
         unfinished.persist(&path, self.replace).map_err(failure)
+    }
+
+    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but the
+    /// present time: with the time of the source, the next run would take it for complete.
+    pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
+        let place = self.place.clone();
+        let is_file = self.unfinished_path().is_some();
+        self.finish(source)?;
+        let Some(path) = place.path().filter(|_| is_file) else { return Ok(()) };
+        let file = OpenOptions::new().read(true).write(cfg!(windows)).open(path);
+        file.and_then(|file| file.set_modified(SystemTime::now()))
+            .map_err(|error| Failure::writing(&place, error))
     }
 
     fn failure(&self, error: io::Error) -> Failure {

@@ -39,6 +39,7 @@ impl Restored {
             dtype: tensor.dtype.clone(),
             shape: tensor.shape.clone(),
             len: tensor.len(),
+            is_complete: true,
             stored_len: stored[number].stored.end - stored[number].stored.start,
         });
         listed.collect()

@@ -38,6 +38,12 @@ pub fn trailing(count: u64) -> String {
     }
 }
 
+/// Returns what to say of the data of a `.safetensors` file that lacks so many bytes at its end.
+pub fn shortage(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("the data ends {count} byte{plural} before its last tensor does")
+}
+
 /// A name from a file, which may hold anything: what would move the cursor or change colours is
 /// shown as it is written in Rust.
 pub fn name(name: &str) -> String {

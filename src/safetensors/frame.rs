@@ -70,7 +70,7 @@ pub(super) fn decode_in_order(
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
     tasks.into_iter().try_for_each(|(number, chunk, dst)| {
-        decode_chunk(&chunk, pieces, dst, scratch).map_err(|error| error.in_chunk(number))
+        decode_chunk(&chunk, pieces, None, dst, scratch).map_err(|error| error.in_chunk(number))
     })
 }
 
@@ -86,7 +86,7 @@ pub(super) fn decode_on_pool(
     tasks.into_par_iter().with_min_len(run_len).try_for_each_init(
         DecodeScratch::new,
         |scratch, (number, chunk, dst)| {
-            decode_chunk(&chunk, pieces, dst, scratch).map_err(|error| error.in_chunk(number))
+            decode_chunk(&chunk, pieces, None, dst, scratch).map_err(|error| error.in_chunk(number))
         },
     )
 }
@@ -165,7 +165,7 @@ impl OpenFrame {
                     continue;
                 }
                 let whole = at_least(&mut space.chunk, chunk.len())?;
-                decode_chunk(&chunk, &space.pieces, whole, &mut space.scratch)
+                decode_chunk(&chunk, &space.pieces, None, whole, &mut space.scratch)
                     .map_err(|error| error.in_chunk(number))?;
                 part.copy_from_slice(&whole[from as usize..to as usize]);
             }
