@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use program::{Place, is_ignored, text};
+use program::{Place, text};
 use serde_json::Value;
 use tensors::weights;
 use zipnn::{DType, Options};
@@ -839,7 +839,9 @@ fn wait(child: &mut std::process::Child) -> Option<i32> {
 fn signals_leave_nothing_behind() {
     let data = sample("bf16", 3_000_000);
     let signals = [("INT", 130), ("TERM", 143)];
-    for (signal, status) in signals.into_iter().filter(|(_, status)| !is_ignored(status - 128)) {
+    for (signal, status) in
+        signals.into_iter().filter(|(_, status)| !program::is_ignored(status - 128))
+    {
         for command in ["compress", "decompress"] {
             let place = Place::new();
             place.write("old", b"precious");

@@ -735,6 +735,7 @@ fn every_signal_cleans_up() {
         ("HUP", 1),
         ("INT", 2),
         ("QUIT", 3),
+        ("ABRT", 6),
         ("USR1", 10),
         ("USR2", 12),
         ("ALRM", 14),

@@ -42,8 +42,8 @@ mod signals {
     use std::ffi::c_int;
 
     use signal_hook::consts::{
-        SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
-        SIGXFSZ,
+        SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+        SIGXCPU, SIGXFSZ,
     };
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
@@ -53,7 +53,7 @@ mod signals {
     const ENDING: [c_int; 8] =
         [SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF];
     /// The same, where the system may write a core file, and shells print what happened.
-    const ENDING_WITH_CORE: [c_int; 3] = [SIGQUIT, SIGXCPU, SIGXFSZ];
+    const ENDING_WITH_CORE: [c_int; 4] = [SIGQUIT, SIGABRT, SIGXCPU, SIGXFSZ];
 
     /// Runs `action` when the process is told to end, with a function that ends it. Where signals
     /// cannot be caught, the program is still good for everything else.

@@ -218,6 +218,6 @@ fn write(
             error => Failure::new(&place, error),
         })
     })?;
-    Snapshot::new(&place, metadata.as_ref()).map_or(Ok(()), |snapshot| snapshot.check())?;
+    Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())
 }

@@ -94,8 +94,7 @@ pub fn finish(
     compare: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let snapshot = Snapshot::new(source, metadata);
-    let check = |snapshot: &Option<Snapshot>| snapshot.as_ref().map_or(Ok(()), Snapshot::check);
-    check(&snapshot)?;
+    snapshot.iter().try_for_each(Snapshot::check)?;
     let Some(source) = source.path().filter(|_| files.rm) else {
         return output.finish(metadata);
     };
