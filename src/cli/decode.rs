@@ -15,10 +15,11 @@ use super::failure::Failure;
 use super::frames::{self, Frames, Next, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
 use super::names::Place;
-use super::pipeline;
+use super::pipeline::{self, Spare};
 use super::progress::Progress;
 use super::resync;
 use super::salvage::Salvage;
+use super::snapshot::Snapshot;
 use super::tensors;
 
 /// What has been decoded.
@@ -103,6 +104,12 @@ impl Decoding {
     /// Permissions and times of the file, if it is an ordinary one.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref()
+    }
+
+    /// Remembers the file and its base as they were when they were opened.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let source = Snapshot::new(&self.source, self.metadata.as_ref());
+        source.into_iter().chain(self.base.as_ref().and_then(Base::snapshot)).collect()
     }
 
     /// Length of the file, where that is known.
@@ -257,9 +264,21 @@ struct Job {
     end: Option<DecodeError>,
 }
 
+/// What a worker keeps from run to run.
+#[derive(Default)]
+struct Worker {
+    scratch: DecodeScratch,
+    /// Memory for the next run, where a base takes the job's.
+    memory: Vec<u8>,
+}
+
 impl Job {
-    /// Decodes the run, and undoes the difference.
-    fn decode(&mut self, scratch: &mut DecodeScratch) -> Result<(), DecodeError> {
+    /// Decodes the run, and undoes the difference. The memory of a base then goes to the worker,
+    /// whose own the data is in.
+    fn decode(&mut self, worker: &mut Worker) -> Result<(), DecodeError> {
+        if self.base.is_some() {
+            std::mem::swap(&mut self.decoded, &mut worker.memory);
+        }
         let needed = self.run.decoded_len();
         let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
         self.decoded_len = usize::try_from(needed).map_err(|_| out_of_memory)?;
@@ -271,10 +290,14 @@ impl Job {
         let decoded = &mut self.decoded[..self.decoded_len];
         self.faults.clear();
         let (faults, is_salvaging) = (&mut self.faults, self.is_salvaging);
-        self.run.decode(decoded, self.base.as_deref(), scratch, |range, error| {
+        self.run.decode(decoded, self.base.as_deref(), &mut worker.scratch, |range, error| {
             faults.push((range, error));
             if is_salvaging { Ok(()) } else { Err(error) }
-        })
+        })?;
+        if let Some(base) = &mut self.base {
+            worker.memory = std::mem::take(base);
+        }
+        Ok(())
     }
 
     fn decoded(&self) -> &[u8] {
@@ -342,6 +365,8 @@ impl Cutter {
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
         if let Some(base) = &mut self.base {
             let part = job.base.get_or_insert_default();
+            // Its memory has gone to the worker, and the data that is there has been written.
+            std::mem::swap(part, &mut job.decoded);
             base.read(job.run.decoded_len(), part, self.frames.place())?;
         }
         job.position = self.frames.position();
@@ -443,11 +468,13 @@ fn run_frames(
     let unverified = Arc::clone(&cutter.unverified);
     let is_sealed = Arc::clone(&cutter.is_sealed);
     let mut totals = Totals::default();
+    let spare = if cutter.base.is_some() { Spare::Two } else { Spare::Three };
     pipeline::run(
         threads,
+        spare,
         move |job: &mut Job| cutter.read(job),
-        move |job: &mut Job, scratch: &mut DecodeScratch| {
-            job.decode(scratch).map_err(|error| Failure::decoding(&subject, error))
+        move |job: &mut Job, worker: &mut Worker| {
+            job.decode(worker).map_err(|error| Failure::decoding(&subject, error))
         },
         |job| {
             write(job)?;

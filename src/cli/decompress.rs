@@ -10,6 +10,7 @@ use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
+use super::snapshot;
 use super::transfer::{self, Moved};
 use super::units;
 
@@ -21,7 +22,6 @@ pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
     let moved = decompress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -40,21 +40,25 @@ pub fn decompress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
+    transfer::check(source, destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
     let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
+    let snapshots = decoding.snapshots();
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
     let threads = files.threads.count();
+    let explain = |failure| snapshot::explain(&snapshots, failure);
     let mut header = DataHeader::default();
     let write = |decoded: &[u8]| {
         header.push(decoded);
         output.write(decoded)
     };
     let totals = match arguments.no_verify {
-        false => decoding.run(threads, &mut progress, write)?,
+        false => decoding.run(threads, &mut progress, write).map_err(explain)?,
         true => {
-            let (totals, salvage) = decoding.salvage(threads, &mut progress, write)?;
+            let (totals, salvage) =
+                decoding.salvage(threads, &mut progress, write).map_err(explain)?;
             if !salvage.is_whole() {
                 drop(progress);
                 let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
@@ -68,6 +72,7 @@ pub fn decompress(
     }
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    snapshot::check_all(&snapshots)?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(source, result, files).map(drop)
     })?;

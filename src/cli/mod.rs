@@ -30,8 +30,14 @@ mod progress;
 mod repair;
 mod restored;
 mod resync;
+mod rights;
 mod salvage;
 mod selection;
+mod snapshot;
+mod sparse;
+mod standard;
+mod streams;
+mod target;
 mod tensors;
 mod transfer;
 mod tree;
@@ -53,6 +59,9 @@ use way::Way;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     interrupt::clean_up_on_signals();
+    if let Err(failure) = streams::check(&cli.command) {
+        return failure.report().into();
+    }
     match &cli.command {
         Command::Compress(arguments) => {
             for_each_or_model(Way::Compress(arguments), |file| compress::run(file, arguments))

@@ -10,6 +10,7 @@ use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directo
 
 use super::data_header;
 use super::failure::Failure;
+use super::input::Input;
 use super::inside;
 use super::names::Place;
 use super::restored::Restored;
@@ -193,6 +194,7 @@ pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
     let Some(path) = place.path().filter(|path| !is_pipe(path)) else {
         return Err(Failure::usage(place, "must be a file: pipes cannot be read in parts"));
     };
+    Input::open(place)?;
     Ok(BufReader::new(File::open(path).map_err(failure)?))
 }
 

@@ -13,6 +13,8 @@ use crate::error::{DecodeError, EncodeError};
 pub enum TensorError {
     /// The file could not be read or written.
     Io(io::Error),
+    /// The data of a tensor that is to be written could not be read.
+    Source(io::Error),
     /// The file's header is not that of a `.safetensors` file.
     Layout(LayoutError),
     /// The list of compressed tensors, or another text in the metadata that this crate reads, is not
@@ -75,7 +77,7 @@ pub enum TensorError {
 impl fmt::Display for TensorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(f),
+            Self::Io(error) | Self::Source(error) => error.fmt(f),
             Self::Layout(error) => error.fmt(f),
             Self::InvalidMetadata { key, reason } => {
                 write!(f, "{key:?} in the metadata is malformed: {reason}")
@@ -95,7 +97,12 @@ impl fmt::Display for TensorError {
                 write!(f, "holds compressed tensors already, {name:?} among them")
             }
             Self::HeaderTooLong { len } => {
-                write!(f, "the header could take {len} bytes, more than the format allows")
+                write!(
+                    f,
+                    "the header of the result could take {len} bytes, more than the {} that the \
+                     format allows",
+                    super::Layout::MAX_HEADER_LEN
+                )
             }
             Self::WrongTensor { expected: Some(expected), found: Some(found) } => {
                 write!(f, "a tensor of {expected} bytes was to come, and {found} bytes came")
@@ -109,7 +116,7 @@ impl fmt::Display for TensorError {
 impl core::error::Error for TensorError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) | Self::Source(error) => Some(error),
             Self::Layout(error) => Some(error),
             Self::Decode { error, .. } => Some(error),
             Self::Encode { error, .. } => Some(error),

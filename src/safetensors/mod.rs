@@ -13,6 +13,8 @@ mod damage;
 #[cfg(feature = "std")]
 mod error;
 #[cfg(feature = "std")]
+mod frame;
+#[cfg(feature = "std")]
 mod header;
 mod layout;
 #[cfg(feature = "std")]
@@ -22,6 +24,10 @@ mod plan;
 mod reader;
 #[cfg(feature = "std")]
 mod repair;
+#[cfg(feature = "std")]
+mod section;
+#[cfg(feature = "std")]
+mod usual;
 #[cfg(feature = "std")]
 mod writer;
 
@@ -36,4 +42,6 @@ pub use reader::{Restored, StoredTensor, TensorReader};
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
 #[cfg(feature = "std")]
-pub use writer::TensorWriter;
+pub use section::Section;
+#[cfg(feature = "std")]
+pub use writer::{TensorTarget, TensorWriter};

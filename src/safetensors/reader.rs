@@ -7,11 +7,16 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::error::TensorError;
+#[cfg(feature = "rayon")]
+use super::frame::decode_on_pool;
+use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order, read_in_parts};
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
 use super::list::{self, CHECKSUMS, Checksums, LIST, Listed, SOURCE_HEADER};
+use super::section::Section;
+use super::usual::Usual;
 use crate::annex::Annex;
-use crate::checksum;
+use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -58,9 +63,21 @@ pub struct TensorReader<R> {
     list: ListState,
     /// Where the file has them, and they are to be verified.
     checksums: Option<Checksums>,
+    /// Of these, the ones of the tensors.
+    tensor_checksums: Vec<Option<u64>>,
     limits: Limits,
     stored: Vec<u8>,
-    scratch: DecodeScratch,
+    space: Space,
+    /// The tensor of which parts were read last.
+    opened: Option<Opened>,
+}
+
+/// A tensor that is ready for parts of it to be read.
+#[derive(Debug)]
+struct Opened {
+    tensor: usize,
+    /// Its frame, if it is compressed. If it is not, it has been verified.
+    frame: Option<OpenFrame>,
 }
 
 /// A tensor as it is when decoded, and where it is stored.
@@ -103,7 +120,7 @@ impl StoredTensor {
             name: &self.name,
             dtype: &self.dtype,
             shape: &self.shape,
-            data_offsets: [at, at + self.decoded_len],
+            data_offsets: [at, at.saturating_add(self.decoded_len)],
         }
     }
 }
@@ -150,13 +167,15 @@ impl<R: Read + Seek> TensorReader<R> {
         let mut reader = Self {
             source,
             checksums,
+            tensor_checksums: Vec::new(),
             tensors: Vec::new(),
             list: if list.is_some() { ListState::There } else { ListState::NotNeeded },
             header,
             layout,
             limits,
             stored: Vec::new(),
-            scratch: DecodeScratch::new(),
+            space: Space::default(),
+            opened: None,
         };
         reader.tensors = match list {
             Some(list) => reader.find_listed(list)?,
@@ -166,6 +185,11 @@ impl<R: Read + Seek> TensorReader<R> {
             && reader.tensors.iter().any(|tensor| tensor.is_compressed)
         {
             reader.list = ListState::Lost;
+        }
+        if let Some(checksums) = &reader.checksums {
+            let tensors = reader.tensors.iter();
+            reader.tensor_checksums =
+                checksums.of(tensors.map(|tensor| (&*tensor.name, !tensor.is_compressed)));
         }
         Ok(reader)
     }
@@ -200,8 +224,8 @@ impl<R: Read + Seek> TensorReader<R> {
         self.checksums.is_some()
     }
 
-    /// Puts a tensor's decoded bytes in place of what is in `decoded`. Uses memory for the tensor as
-    /// it is stored, and keeps that for the next one.
+    /// Replaces the contents of `decoded` with a tensor's decoded bytes. Uses memory for the tensor
+    /// as it is stored, or for some MiB of a large one, and keeps that for the next one.
     ///
     /// # Errors
     ///
@@ -211,6 +235,9 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// If there is no tensor of this number.
     pub fn read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        if self.is_long(tensor) {
+            return self.read_long(tensor, decoded, decode_in_order);
+        }
         self.read_with(tensor, decoded, |frame, dst, scratch| {
             frame.decode_into(dst, &mut scratch.with_len(frame.scratch_len())?).map(drop)
         })
@@ -227,10 +254,158 @@ impl<R: Read + Seek> TensorReader<R> {
     /// As [`Self::read`].
     #[cfg(feature = "rayon")]
     pub fn par_read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        if self.is_long(tensor) {
+            return self.read_long(tensor, decoded, decode_on_pool);
+        }
         let verify = self.limits.verify;
         self.read_with(tensor, decoded, |frame, dst, _| {
             crate::parallel::decode_frames(frame.bytes(), dst, verify).map(drop)
         })
+    }
+
+    /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in it on. Reads and decodes
+    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes are
+    /// handed out. A tensor that is not compressed has one checksum, and is read once from beginning
+    /// to end to verify it.
+    ///
+    /// # Errors
+    ///
+    /// `Io`; `Decode`, with `OutOfRange` if the tensor ends before.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn read_part(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        self.read_part_with(tensor, offset, dst, decode_in_order)
+    }
+
+    /// [`Self::read_part`] on all threads of the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_part`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::read_part`].
+    #[cfg(feature = "rayon")]
+    pub fn par_read_part(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        self.read_part_with(tensor, offset, dst, decode_on_pool)
+    }
+
+    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may have
+    /// bits that no decoder looks at. Reads it in bounded memory.
+    ///
+    /// # Errors
+    ///
+    /// `Io`, and `Decode`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn verify_stored(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if !self.tensors[tensor].is_compressed {
+            return Ok(());
+        }
+        self.open_tensor(tensor)?;
+        let frame = self.opened.as_ref().and_then(|opened| opened.frame.as_ref());
+        let checked = frame.map_or(Ok(()), |frame| frame.check_payload(&mut self.source));
+        checked.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    fn read_part_with(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+        decode: Decode,
+    ) -> Result<(), TensorError> {
+        let end = offset.checked_add(dst.len() as u64);
+        if end.is_none_or(|end| end > self.tensors[tensor].decoded_len) {
+            return Err(self.failure(tensor, DecodeErrorKind::OutOfRange.into()));
+        }
+        self.open_tensor(tensor)?;
+        let read = match self.opened.as_ref().and_then(|opened| opened.frame.as_ref()) {
+            Some(frame) => frame.decode(&mut self.source, offset, dst, &mut self.space, decode),
+            None => {
+                let at = self.tensors[tensor].stored.start + offset;
+                let read = self.source.seek(SeekFrom::Start(at));
+                read.and_then(|_| self.source.read_exact(dst)).map_err(Fault::from)
+            }
+        };
+        read.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    /// Makes a tensor ready for reading parts of it.
+    fn open_tensor(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if self.opened.as_ref().is_some_and(|opened| opened.tensor == tensor) {
+            return Ok(());
+        }
+        self.opened = None;
+        self.check_limits(tensor)?;
+        let stored = &self.tensors[tensor];
+        let frame = match stored.is_compressed {
+            true => {
+                let has_checksums = self.checksums.is_some();
+                let frame = OpenFrame::open(&mut self.source, stored, &self.limits, has_checksums);
+                Some(frame.map_err(|fault| self.failure(tensor, fault))?)
+            }
+            false => {
+                self.verify_plain(tensor)?;
+                None
+            }
+        };
+        self.opened = Some(Opened { tensor, frame });
+        Ok(())
+    }
+
+    /// Verifies a tensor that is stored as it is, a part at a time.
+    fn verify_plain(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let mut hasher = Hasher::default();
+        self.read_stored_in_parts(tensor, |part| {
+            hasher.update(part);
+            Ok(())
+        })?;
+        self.check_plain(tensor, |expected| hasher.matches(expected))
+    }
+
+    fn failure(&self, tensor: usize, fault: Fault) -> TensorError {
+        match fault {
+            Fault::Io(error) => error.into(),
+            Fault::Decode(error) => {
+                TensorError::Decode { name: self.tensors[tensor].name.clone(), error }
+            }
+        }
+    }
+
+    /// Whether a tensor is decoded a part at a time.
+    fn is_long(&self, tensor: usize) -> bool {
+        self.tensors[tensor].is_compressed && self.tensors[tensor].decoded_len > PART_LEN
+    }
+
+    fn read_long(
+        &mut self,
+        tensor: usize,
+        decoded: &mut Vec<u8>,
+        decode: Decode,
+    ) -> Result<(), TensorError> {
+        self.open_tensor(tensor)?;
+        let needed = self.tensors[tensor].decoded_len;
+        make_room(decoded, needed).map_err(|error| self.failure(tensor, error.into()))?;
+        self.read_part_with(tensor, 0, decoded, decode)
     }
 
     fn read_with(
@@ -242,7 +417,7 @@ impl<R: Read + Seek> TensorReader<R> {
         self.check_limits(tensor)?;
         if !self.tensors[tensor].is_compressed {
             self.read_stored(tensor, decoded)?;
-            return self.check_plain(tensor, decoded);
+            return self.check_plain(tensor, |expected| checksum::matches(decoded, expected));
         }
         let mut stored = core::mem::take(&mut self.stored);
         self.read_stored(tensor, &mut stored)?;
@@ -253,7 +428,7 @@ impl<R: Read + Seek> TensorReader<R> {
                 if self.checksums.is_some() {
                     check_slack(&frame)?;
                 }
-                decode(&frame, decoded, &mut self.scratch)
+                decode(&frame, decoded, &mut self.space.scratch)
             })
             .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
     }
@@ -269,16 +444,21 @@ impl<R: Read + Seek> TensorReader<R> {
             .map_err(|kind| TensorError::Decode { name: tensor.name.clone(), error: kind.into() })
     }
 
-    /// Verifies a tensor that is stored as it is.
-    fn check_plain(&self, tensor: usize, data: &[u8]) -> Result<(), TensorError> {
-        let Some(checksums) = &self.checksums else { return Ok(()) };
-        let name = &self.tensors[tensor].name;
-        let kind = match checksums.tensors.get(name) {
-            Some(&checksum) if checksum::matches(data, checksum) => return Ok(()),
+    /// Verifies a tensor that is stored as it is: whether its data `matches` the checksum.
+    fn check_plain(
+        &self,
+        tensor: usize,
+        matches: impl FnOnce(u64) -> bool,
+    ) -> Result<(), TensorError> {
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let kind = match self.tensor_checksums[tensor] {
+            Some(expected) if matches(expected) => return Ok(()),
             Some(_) => DecodeErrorKind::ChecksumMismatch,
             None => DecodeErrorKind::ChecksumMissing,
         };
-        Err(TensorError::Decode { name: name.clone(), error: kind.into() })
+        Err(self.failure(tensor, kind.into()))
     }
 
     /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
@@ -293,7 +473,33 @@ impl<R: Read + Seek> TensorReader<R> {
     pub fn read_stored(&mut self, tensor: usize, bytes: &mut Vec<u8>) -> Result<(), TensorError> {
         let range = self.tensors[tensor].stored.clone();
         bytes.clear();
-        read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)
+        Ok(read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)?)
+    }
+
+    /// Reads a tensor's bytes as they are stored, part by part: whole words of eight bytes but for
+    /// the last.
+    pub(super) fn read_stored_in_parts(
+        &mut self,
+        tensor: usize,
+        take: impl FnMut(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let range = self.tensors[tensor].stored.clone();
+        read_in_parts(&mut self.source, range, take)
+    }
+
+    /// Returns a reader of a tensor's bytes as they are stored.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn stored(&mut self, tensor: usize) -> Section<'_, R> {
+        let range = self.tensors[tensor].stored.clone();
+        Section::new(&mut self.source, range)
+    }
+
+    /// Returns the source, and the file's header as it is with its length.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        (self.source, self.header)
     }
 
     /// How the file is to be written once its tensors are decoded.
@@ -316,13 +522,14 @@ impl<R: Read + Seek> TensorReader<R> {
     fn source_order(&self) -> Option<(Vec<u8>, Vec<usize>)> {
         let metadata = self.layout.metadata();
         let json = metadata.get(SOURCE_HEADER)?;
-        if let Some(checksums) = &self.checksums
-            && !checksum::matches(json.as_bytes(), checksums.source_header)
-        {
+        if let Some(form) = Usual::parse(json) {
+            let header = self.usual_header(form)?;
+            return Some((header, (0..self.tensors.len()).collect()));
+        }
+        if !self.is_source_header(json) {
             return None;
         }
-        let mut header = (json.len() as u64).to_le_bytes().to_vec();
-        header.extend_from_slice(json.as_bytes());
+        let header = with_len(json);
         let data_len =
             self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
         let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
@@ -352,6 +559,27 @@ impl<R: Read + Seek> TensorReader<R> {
         Some((header, order))
     }
 
+    /// Whether a text has the checksum of the source's header, if there is one.
+    fn is_source_header(&self, json: &str) -> bool {
+        let expected = self.checksums.as_ref().map(|checksums| checksums.source_header);
+        expected.is_none_or(|expected| checksum::matches(json.as_bytes(), expected))
+    }
+
+    /// Returns the header of a source in a usual form, if it is what this file says in that form.
+    fn usual_header(&self, form: Usual) -> Option<Vec<u8>> {
+        let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
+        let mut metadata = self.layout.metadata().clone();
+        metadata.retain(|key, _| is_foreign(key));
+        let mut at = 0_u64;
+        let entries = self.tensors.iter().map(|tensor| {
+            let entry = tensor.entry(at);
+            at = entry.data_offsets[1];
+            entry
+        });
+        let json = form.text(&metadata, entries).filter(|json| self.is_source_header(json))?;
+        Some(with_len(&json))
+    }
+
     fn made_anew(&self) -> Result<Restored, TensorError> {
         let mut metadata = self.layout.metadata().clone();
         metadata.remove(LIST);
@@ -369,7 +597,7 @@ impl<R: Read + Seek> TensorReader<R> {
             entry
         });
         let json = header::json(&metadata, entries);
-        let data_start = header::data_start(json.len(), 0)?;
+        let data_start = header::data_start(json.len() as u64, 0)?;
         Ok(Restored { header: header::bytes(&json, data_start), order, is_exact: false })
     }
 
@@ -417,6 +645,11 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 }
 
+/// A header's text with its length before it.
+fn with_len(json: &str) -> Vec<u8> {
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
+}
+
 /// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.
 fn prepare<'f>(
     stored: &'f [u8],
@@ -435,13 +668,18 @@ fn prepare<'f>(
         return Err(DecodeErrorKind::InvalidLength.into());
     }
     limits.check(needed, frame.index().content_len(), 0)?;
-    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
-    let len = usize::try_from(needed).map_err(|_| out_of_memory)?;
+    make_room(decoded, needed)?;
+    Ok(frame)
+}
+
+/// Makes `decoded` that long. What was there before is to be overwritten.
+fn make_room(decoded: &mut Vec<u8>, len: u64) -> Result<(), DecodeErrorKind> {
+    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
+    let len = usize::try_from(len).map_err(|_| out_of_memory)?;
     let more = len.saturating_sub(decoded.len());
     decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
-    // What was there before is overwritten, or on an error unspecified.
     decoded.resize(len, 0);
-    Ok(frame)
+    Ok(())
 }
 
 /// Checks that a frame's slack is what our writer puts there: in a file that has checksums, damage
@@ -513,20 +751,20 @@ fn read_frame_prefix(
 }
 
 /// Appends `len` bytes from a place in the file, which are there unless the file has changed.
-fn read_exact_at(
+pub(super) fn read_exact_at(
     source: &mut (impl Read + Seek),
     at: u64,
     len: u64,
     bytes: &mut Vec<u8>,
-) -> Result<(), TensorError> {
+) -> io::Result<()> {
     source.seek(SeekFrom::Start(at))?;
     let reserved = usize::try_from(len).ok().filter(|&len| bytes.try_reserve_exact(len).is_ok());
     if reserved.is_none() {
-        return Err(io::Error::from(io::ErrorKind::OutOfMemory).into());
+        return Err(io::ErrorKind::OutOfMemory.into());
     }
     let read = source.take(len).read_to_end(bytes)? as u64;
     if read < len {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(())
 }

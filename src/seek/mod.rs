@@ -8,6 +8,8 @@ use core::ops::Range;
 
 pub use part::FramePart;
 use part::Surroundings;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) use part::decode_chunk;
 
 use crate::annex::{Annex, FOOTER_LEN, Footer};
 use crate::checksum;

@@ -418,7 +418,7 @@ fn split_base<'b>(base: &mut Option<&'b [u8]>, len: u64) -> Option<&'b [u8]> {
 }
 
 /// Decodes a chunk from pieces of its frame; with its part of the base in a difference.
-fn decode_chunk(
+pub(crate) fn decode_chunk(
     chunk: &Chunk,
     pieces: &[(u64, Vec<u8>)],
     base: Option<&[u8]>,
