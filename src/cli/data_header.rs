@@ -36,8 +36,8 @@ impl DataHeader {
         };
         let is_header = len <= Layout::MAX_HEADER_LEN
             && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| byte == b'{');
-        let needed = Self::LENGTH_LEN + usize::try_from(len).ok()?;
-        is_header.then(|| needed.saturating_sub(self.0.len()))
+        let len = usize::try_from(len).ok().filter(|_| is_header)?;
+        Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
     }
 
     /// Returns by how many bytes data of this length ends before its last tensor; `None` if it does not.
@@ -75,5 +75,8 @@ mod tests {
         header.push(&[b'x'; 5000]);
         assert_eq!(header.0.len(), 8);
         assert_eq!(header.shortage(0), None);
+        let mut header = DataHeader::default();
+        header.push(&[0xff; 5000]);
+        assert_eq!(header.0.len(), 8);
     }
 }
