@@ -24,12 +24,12 @@ pub struct Restored {
 impl Restored {
     /// Opens a file, of which only the header and what frames begin with is read.
     pub fn open(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+        let mut source = Source::open(place, Limits::default())?.require_list()?;
         let reader = source.reader();
         let restored = reader.restored().map_err(|error| source.failure(error))?;
         let layout =
             Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
-        let order = restored.order;
+        let order = restored.tensors;
         Ok(Self { source, layout, order, decoded: Vec::new(), current: None })
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use zipnn::safetensors::Tensor;
+use zipnn::safetensors::{LayoutError, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, Limits};
 
 use super::failure::Failure;
@@ -126,8 +126,14 @@ fn failure(source: &Place, error: ArchiveError) -> Failure {
     match error {
         ArchiveError::Io(error) => Failure::reading(source, error),
         ArchiveError::Decode(error) => Failure::decoding(source, error),
+        ArchiveError::Layout(
+            error @ (LayoutError::InvalidTensor { .. }
+            | LayoutError::MissingData { .. }
+            | LayoutError::AmbiguousTensor { .. }),
+        ) => Failure::new(source, format_args!("its tensors cannot be found: {error}"))
+            .hint("`zipnn decompress` restores the file as it was"),
         ArchiveError::Layout(_) => Failure::new(source, error)
-            .hint("only files of tensors have a list: zipnn info tells of any other"),
+            .hint("only files of tensors have a list: zipnn info shows what is in any other"),
         ArchiveError::NoSuchTensor { .. } => {
             Failure::new(source, error).hint("zipnn ls lists the tensors that there are")
         }

@@ -28,16 +28,27 @@ pub enum TensorError {
         /// The name.
         name: String,
     },
-    /// The list names a tensor that is not a row of bytes holding one frame of a tensor, and nothing
-    /// else.
+    /// The list names a tensor that is stored as it is: the list belongs to another file.
+    NotCompressed {
+        /// The tensor's name.
+        name: String,
+    },
+    /// The list names a tensor of bytes that are not one frame of a tensor, and nothing else: the
+    /// tensor is damaged, or the list belongs to another file.
     NotAFrame {
         /// The tensor's name.
         name: String,
     },
-    /// The list gives a tensor another type or shape than its frame does.
+    /// The list gives a tensor another type or shape than its frame does: one of them is damaged, or
+    /// the list belongs to another file.
     Contradiction {
         /// The tensor's name.
         name: String,
+    },
+    /// The metadata describe the source of another file.
+    ForeignSource {
+        /// Which of the metadata.
+        key: &'static str,
     },
     /// A tensor cannot be decoded, or is not what its checksum says.
     Decode {
@@ -83,11 +94,17 @@ impl fmt::Display for TensorError {
             Self::NoSuchTensor { name } => {
                 write!(f, "the list of compressed tensors names {name:?}, which is not in the file")
             }
+            Self::NotCompressed { name } => {
+                write!(f, "the list of compressed tensors names {name:?}, which is not compressed")
+            }
             Self::NotAFrame { name } => {
                 write!(f, "tensor {name:?} is listed as compressed, but is not a frame of a tensor")
             }
             Self::Contradiction { name } => {
                 write!(f, "type or shape of tensor {name:?} differ between its frame and the list")
+            }
+            Self::ForeignSource { key } => {
+                write!(f, "{key:?} in the metadata does not belong to these tensors")
             }
             Self::Decode { name, error } => write!(f, "tensor {name:?}: {error}"),
             Self::Encode { name, error } => write!(f, "tensor {name:?}: {error}"),

@@ -60,15 +60,18 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// Begins a file. `header` is the header of the source with its length before it: the file up to
     /// where the tensors' data begins, of which there are `data_len` bytes.
     ///
+    /// A list of compressed tensors in the metadata that names no tensor which could be compressed
+    /// belongs to another file, and is replaced.
+    ///
     /// # Errors
     ///
     /// `Layout`, `AlreadyCompressed`, `HeaderTooLong`, `Io`.
     pub fn new(mut dst: W, header: &[u8], data_len: u64) -> Result<Self, TensorError> {
         let layout = Layout::parse(header, (header.len() as u64).saturating_add(data_len))?;
-        if layout.metadata().contains_key(LIST) {
-            let name = LIST.into();
+        if let Some(name) = list::first_frame(&layout) {
             return Err(TensorError::AlreadyCompressed { name });
         }
+        let layout = layout.with_gaps()?;
         let mut metadata = layout.metadata().clone();
         // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
         metadata.entry("format".into()).or_insert_with(|| "pt".into());
@@ -101,7 +104,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         self
     }
 
-    /// The tensors that are to be written, in this order.
+    /// The tensors that are to be written, in this order. Bytes that belong to no tensor are among
+    /// them, as tensors of type `U8`.
     pub fn tensors(&self) -> &[Tensor] {
         self.layout.tensors()
     }
