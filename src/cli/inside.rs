@@ -133,6 +133,13 @@ impl Source {
         let pool = pool(threads)?;
         let restored = self.reader.restored().map_err(|error| self.failure(error))?;
         if self.reader.is_ours() && !restored.is_exact && self.verify {
+            if let Some(oddity) = self.reader.layout().oddities().next() {
+                let message = format!("has been changed since it was compressed: {oddity}");
+                return Err(Failure::new(&self.place, message).hint(
+                    "fetch or copy it once more; with --no-verify, `zipnn decompress` restores the \
+                     tensors under another header",
+                ));
+            }
             return Err(Failure::new(
                 &self.place,
                 "the header of its source, which it carries, does not belong to these tensors",
@@ -211,12 +218,13 @@ fn reading(place: &Place, error: TensorError) -> Failure {
             Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
         }
         E::Layout(error) => layout(place, &error),
-        E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => {
-            Failure::new(place, error).hint(
-                "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
+        E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
+            place, error,
+        )
+        .hint(
+            "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
                  with the metadata of another file, and `zipnn repair` drops them",
-            )
-        }
+        ),
         error => Failure::new(place, error),
     }
 }
@@ -334,6 +342,7 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
     })?;
     if !files.quiet {
         warn_of_stale_list(&source);
+        warn_of_gaps(&source);
         warn_of_rotated(&mut source)?;
     }
     transfer::show(&transfer::summary(place, &destination, &moved), files);
@@ -345,8 +354,19 @@ fn warn_of_stale_list(source: &Source) {
     if let Some(problem) = source.reader.list_problem() {
         let place = &source.place;
         say(format_args!(
-            "zipnn: {place}: warning: its metadata are stale: {problem}; all tensors that are frames \
-             were decompressed"
+            "zipnn: {place}: warning: {problem}; all tensors that are frames were decompressed"
+        ));
+    }
+}
+
+/// Says so if the result lacks bytes of the file that belong to no tensor.
+fn warn_of_gaps(source: &Source) {
+    let gaps = source.reader.tensors().iter().filter(|tensor| tensor.is_gap);
+    let len: u64 = gaps.map(|gap| gap.decoded_len).sum();
+    if len > 0 {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: {len} bytes that belong to no tensor are left out"
         ));
     }
 }
@@ -385,11 +405,10 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Ok(());
     }
     let note = match (source.reader.is_list_lost(), source.reader.list_problem()) {
-        (true, _) => {
-            "; its list of compressed tensors is lost, and `zipnn repair` makes a new one".to_owned()
-        }
+        (true, _) => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one"
+            .to_owned(),
         (false, Some(problem)) => {
-            format!("; its metadata are stale: {problem}; `zipnn repair` drops what is stale")
+            format!("; {problem}; `zipnn repair` drops what is stale")
         }
         (false, None) => String::new(),
     };

@@ -120,7 +120,7 @@ impl Report {
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
         let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
             Some(problem) => problem.to_string(),
-            None => "the header of its source does not belong to these tensors".to_owned(),
+            None => "the header of its source is stale: it does not belong to these tensors".into(),
         });
         Self {
             rotated: with(Verdict::Rotated).map(|one| one.tensor).collect(),
@@ -154,9 +154,13 @@ impl Report {
         self.show_oddities(out, place)?;
         self.show_count(out, place, "are rotated")?;
         if self.is_list_lost {
-            writeln!(out, "{place}: the list of its {} compressed tensors is lost", self.compressed)?;
+            writeln!(
+                out,
+                "{place}: the list of its {} compressed tensors is lost",
+                self.compressed
+            )?;
         } else if let Some(stale) = &self.stale {
-            writeln!(out, "{place}: its metadata are stale: {stale}")?;
+            writeln!(out, "{place}: {stale}")?;
         } else if self.compressed > 0 {
             writeln!(
                 out,

@@ -23,7 +23,7 @@ pub enum TensorError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The list names a tensor that is not there.
+    /// The list names a tensor that is not in the file: the list belongs to another file.
     NoSuchTensor {
         /// The name.
         name: String,
@@ -83,6 +83,9 @@ pub enum TensorError {
     },
 }
 
+/// What the errors of a list that belongs to another file begin with.
+const STALE: &str = "the list of compressed tensors is stale";
+
 impl fmt::Display for TensorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,10 +95,10 @@ impl fmt::Display for TensorError {
                 write!(f, "{key:?} in the metadata is malformed: {reason}")
             }
             Self::NoSuchTensor { name } => {
-                write!(f, "the list of compressed tensors names {name:?}, which is not in the file")
+                write!(f, "{STALE}: it names {name:?}, which is not in the file")
             }
             Self::NotCompressed { name } => {
-                write!(f, "the list of compressed tensors names {name:?}, which is not compressed")
+                write!(f, "{STALE}: it names {name:?}, which is not compressed")
             }
             Self::NotAFrame { name } => {
                 write!(f, "tensor {name:?} is listed as compressed, but is not a frame of a tensor")
@@ -104,7 +107,7 @@ impl fmt::Display for TensorError {
                 write!(f, "type or shape of tensor {name:?} differ between its frame and the list")
             }
             Self::ForeignSource { key } => {
-                write!(f, "{key:?} in the metadata does not belong to these tensors")
+                write!(f, "{key:?} in the metadata is stale: it does not belong to these tensors")
             }
             Self::Decode { name, error } => write!(f, "tensor {name:?}: {error}"),
             Self::Encode { name, error } => write!(f, "tensor {name:?}: {error}"),

@@ -332,6 +332,10 @@ impl<R: Read + Seek> TensorReader<R> {
     fn as_source(&self) -> Option<Restored> {
         let metadata = self.layout.metadata();
         let json = metadata.get(SOURCE_HEADER)?;
+        // Writers of such a header do not leave any.
+        if self.layout.oddities().next().is_some() {
+            return None;
+        }
         if let Some(checksums) = &self.checksums
             && !checksum::matches(json.as_bytes(), checksums.source_header)
         {
@@ -350,9 +354,7 @@ impl<R: Read + Seek> TensorReader<R> {
             metadata.into_iter().filter(move |(key, _)| is_foreign(key))
         };
         let pieces = layout.pieces().ok()?;
-        if pieces.len() != self.tensors.len()
-            || !foreign(expected).eq(foreign(metadata.clone()))
-        {
+        if pieces.len() != self.tensors.len() || !foreign(expected).eq(foreign(metadata.clone())) {
             return None;
         }
         let numbers: BTreeMap<&str, usize> =
@@ -627,10 +629,7 @@ fn read_frame_prefix(
 }
 
 /// Returns whether a tensor that is no frame looks like the remains of one.
-fn is_damaged_frame(
-    source: &mut (impl Read + Seek),
-    tensor: &Tensor,
-) -> Result<bool, TensorError> {
+fn is_damaged_frame(source: &mut (impl Read + Seek), tensor: &Tensor) -> Result<bool, TensorError> {
     let mut prefix = Vec::new();
     read_exact_at(source, tensor.range.start, tensor.len().min(HEADER_LEN as u64), &mut prefix)?;
     Ok(Header::is_recognizable(&prefix, tensor.len()))

@@ -215,9 +215,7 @@ fn copy<R: Read + Seek>(
 
 /// The header of a file with the list of its compressed tensors, and without checksums that may not
 /// be true any more. Metadata that belong to another file are left out.
-fn header_with_list<R: Read + Seek>(
-    reader: &TensorReader<R>,
-) -> Result<Vec<u8>, TensorError> {
+fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>, TensorError> {
     let layout = reader.layout();
     let mut metadata = layout.metadata().clone();
     metadata.remove(CHECKSUMS);
