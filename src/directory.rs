@@ -137,7 +137,7 @@ impl Directory {
         let mut records = Records::new(annex);
         records.begin(kind::INDEX, index_len);
         records.bytes(&index);
-        records.frame_checksum(decoded_offset, prefix, &[]);
+        records.frame_checksum(decoded_offset, prefix, checksum(&[]));
         records.begin(kind::FOOTER, FOOTER_LEN - RECORD_HEADER_LEN);
         records.number(offset);
         records.number(offset + index_at as u64);

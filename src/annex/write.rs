@@ -50,9 +50,9 @@ pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) 
 }
 
 /// Writes the annex into `dst`, which holds zeros and has its length with the padding, behind a
-/// frame's prefix and payload.
+/// frame's prefix and the payload of this checksum.
 pub(crate) fn write(
-    (prefix, payload): (&[u8], &[u8]),
+    (prefix, payload): (&[u8], u64),
     checksums: &[u64],
     padding: usize,
     options: &Options,
@@ -116,12 +116,12 @@ impl<'d> Records<'d> {
         self.filled += len;
     }
 
-    /// The record that covers what is written so far.
-    pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: &[u8]) {
+    /// The record that covers what is written so far. `payload` is the checksum of the payload.
+    pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: u64) {
         self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
         self.number(decoded_offset);
         self.number(checksum(prefix));
-        self.number(checksum(payload));
+        self.number(payload);
         self.number(checksum(&self.dst[..self.filled]));
     }
 }

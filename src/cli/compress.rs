@@ -10,7 +10,7 @@ use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
-use super::pipeline;
+use super::pipeline::{self, Spare};
 use super::progress::Progress;
 use super::transfer::{self, Moved};
 
@@ -79,6 +79,8 @@ pub fn compress(
 /// A piece on its way through the pipeline.
 #[derive(Default)]
 struct Job {
+    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own the
+    /// frames are in.
     input: Vec<u8>,
     knowledge: Knowledge,
     /// The part of the base that goes with it.
@@ -86,6 +88,14 @@ struct Job {
     /// Where its first frame stands.
     position: FramePosition,
     coded: Coded,
+}
+
+/// What a worker keeps from piece to piece.
+#[derive(Default)]
+struct Worker {
+    scratch: EncodeScratch,
+    /// Memory for the frames of the next piece.
+    memory: Vec<u8>,
 }
 
 /// Compresses the input, piece by piece, and tells of the frames.
@@ -101,7 +111,9 @@ fn write_frames(
     let subject = input.place().clone();
     let mut directory = Directory::new();
     let mut position = FramePosition::FIRST;
+    let spare = if base.is_some() { Spare::Two } else { Spare::Three };
     let read = move |job: &mut Job| {
+        job.coded.exchange_memory(&mut job.input);
         job.input.clear();
         let (len, knowledge) = pieces.next();
         job.knowledge = knowledge;
@@ -117,11 +129,15 @@ fn write_frames(
         // A file has at least one frame.
         Ok(len > 0 || job.position.is_first)
     };
-    let work = move |job: &mut Job, scratch: &mut EncodeScratch| {
+    let work = move |job: &mut Job, worker: &mut Worker| {
         let Job { input, knowledge, base, position, coded } = job;
+        let Worker { scratch, memory } = worker;
+        coded.exchange_memory(memory);
         coded
             .compress(input, base.as_deref_mut(), *knowledge, &options, *position, scratch)
-            .map_err(|error| Failure::encoding(&subject, error))
+            .map_err(|error| Failure::encoding(&subject, error))?;
+        *memory = std::mem::take(input);
+        Ok(())
     };
     let write = |job: &mut Job| {
         output.write(job.coded.bytes())?;
@@ -129,10 +145,10 @@ fn write_frames(
             let (frame_len, decoded_len) = (frame.len() as u64, decoded_len as u64);
             directory.push(frame_len, decoded_len).ok_or_else(|| too_long(output))?;
         }
-        progress.add(job.input.len() as u64);
+        progress.add(job.coded.decoded_len());
         Ok(())
     };
-    pipeline::run(files.threads.count(), read, work, write)?;
+    pipeline::run(files.threads.count(), spare, read, work, write)?;
     Ok(directory)
 }
 

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::frames::{self, Frames, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
 use super::names::Place;
-use super::pipeline;
+use super::pipeline::{self, Spare};
 use super::progress::Progress;
 
 /// What has been decoded.
@@ -151,9 +151,21 @@ struct Job {
     position: u64,
 }
 
+/// What a worker keeps from run to run.
+#[derive(Default)]
+struct Worker {
+    scratch: DecodeScratch,
+    /// Memory for the next run, where a base takes the job's.
+    memory: Vec<u8>,
+}
+
 impl Job {
-    /// Decodes the run, and undoes the difference.
-    fn decode(&mut self, scratch: &mut DecodeScratch) -> Result<(), DecodeError> {
+    /// Decodes the run, and undoes the difference. The memory of a base then goes to the worker,
+    /// whose own the data is in.
+    fn decode(&mut self, worker: &mut Worker) -> Result<(), DecodeError> {
+        if self.base.is_some() {
+            std::mem::swap(&mut self.decoded, &mut worker.memory);
+        }
         let needed = self.run.decoded_len();
         let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
         self.decoded_len = usize::try_from(needed).map_err(|_| out_of_memory)?;
@@ -163,7 +175,11 @@ impl Job {
             self.decoded.resize(self.decoded_len, 0);
         }
         let decoded = &mut self.decoded[..self.decoded_len];
-        self.run.decode(decoded, self.base.as_deref(), scratch)
+        self.run.decode(decoded, self.base.as_deref(), &mut worker.scratch)?;
+        if let Some(base) = &mut self.base {
+            worker.memory = std::mem::take(base);
+        }
+        Ok(())
     }
 }
 
@@ -198,6 +214,8 @@ impl Cutter {
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
         if let Some(base) = &mut self.base {
             let part = job.base.get_or_insert_default();
+            // Its memory has gone to the worker, and the data that is there has been written.
+            std::mem::swap(part, &mut job.decoded);
             base.read(job.run.decoded_len(), part, self.frames.place())?;
         }
         job.position = self.frames.position();
@@ -255,11 +273,13 @@ fn run_frames(
     let subject = cutter.frames.place().clone();
     let trailing_len = Arc::clone(&cutter.trailing_len);
     let mut totals = Totals::default();
+    let spare = if cutter.base.is_some() { Spare::Two } else { Spare::Three };
     pipeline::run(
         threads,
+        spare,
         move |job: &mut Job| cutter.read(job),
-        move |job: &mut Job, scratch: &mut DecodeScratch| {
-            job.decode(scratch).map_err(|error| Failure::decoding(&subject, error))
+        move |job: &mut Job, worker: &mut Worker| {
+            job.decode(worker).map_err(|error| Failure::decoding(&subject, error))
         },
         |job| {
             let decoded = &job.decoded[..job.decoded_len];

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 use zipnn::safetensors::{self, LayoutError, TensorError, TensorReader, TensorWriter, Verdict};
-use zipnn::{DecodeError, Frame, Limits, Options};
+use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
 use super::comparison::Comparison;
@@ -20,6 +20,10 @@ use super::units;
 /// Bytes before a header's JSON, and with its first.
 const LENGTH_LEN: usize = 8;
 const PEEK_LEN: usize = LENGTH_LEN + 1;
+/// Longest tensor that is decoded at once, in bytes; of a longer one a part at a time, which many
+/// threads make longer.
+const PART_LEN: u64 = 4 << 20;
+const PART_LEN_OF_THREAD: u64 = 1 << 20;
 
 /// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
 /// length of a header, its first bytes are a number that no file has bytes for.
@@ -154,14 +158,43 @@ impl Source {
         let mut decoded_len = restored.header.len() as u64;
         let mut decoded = Vec::new();
         for number in restored.order {
-            pool.install(|| self.reader.par_read(number, &mut decoded))
-                .map_err(|error| self.failure(error))?;
-            write(&decoded)?;
-            decoded_len += decoded.len() as u64;
-            let stored = &self.reader.tensors()[number].stored;
-            progress.add(stored.end - stored.start);
+            decoded_len += self.reader.tensors()[number].decoded_len;
+            if self.reader.tensors()[number].decoded_len <= PART_LEN {
+                pool.install(|| self.reader.par_read(number, &mut decoded))
+                    .map_err(|error| self.failure(error))?;
+                write(&decoded)?;
+                let stored = &self.reader.tensors()[number].stored;
+                progress.add(stored.end - stored.start);
+            } else {
+                self.restore_long(number, &pool, &mut decoded, progress, &mut write)?;
+            }
         }
         Ok(decoded_len)
+    }
+
+    /// Decodes a tensor part by part.
+    fn restore_long(
+        &mut self,
+        number: usize,
+        pool: &rayon::ThreadPool,
+        decoded: &mut Vec<u8>,
+        progress: &mut Progress,
+        write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let tensor = &self.reader.tensors()[number];
+        let (len, stored_len) = (tensor.decoded_len, tensor.stored.end - tensor.stored.start);
+        // The part of the stored bytes that goes with so many decoded ones.
+        let share = |at: u64| (u128::from(stored_len) * u128::from(at) / u128::from(len)) as u64;
+        let part_len = PART_LEN.max(PART_LEN_OF_THREAD * pool.current_num_threads() as u64);
+        for start in (0..len).step_by(part_len as usize) {
+            let end = len.min(start + part_len);
+            decoded.resize((end - start) as usize, 0);
+            pool.install(|| self.reader.par_read_part(number, start, decoded))
+                .map_err(|error| self.failure(error))?;
+            write(decoded)?;
+            progress.add(share(end) - share(start));
+        }
+        Ok(())
     }
 }
 
@@ -169,26 +202,11 @@ impl Source {
     /// Checks frames as they are stored, where they have checksums of that: there may be bits that no
     /// decoder looks at.
     fn check_stored(&mut self) -> Result<(), Failure> {
-        let mut stored = Vec::new();
         for number in 0..self.reader.tensors().len() {
-            if !self.reader.tensors()[number].is_compressed {
-                continue;
-            }
-            self.reader.read_stored(number, &mut stored).map_err(|error| self.failure(error))?;
-            check_payload(&stored).map_err(|error| {
-                let name = self.reader.tensors()[number].name.clone();
-                self.failure(TensorError::Decode { name, error })
-            })?;
+            self.reader.verify_stored(number).map_err(|error| self.failure(error))?;
         }
         Ok(())
     }
-}
-
-fn check_payload(stored: &[u8]) -> Result<(), DecodeError> {
-    let frame = Frame::parse(stored)?;
-    let Some(mut check) = frame.annex().payload_check() else { return Ok(()) };
-    check.update(frame.payload());
-    Ok(check.finish()?)
 }
 
 fn spool(mut input: Input) -> io::Result<File> {
@@ -256,6 +274,8 @@ fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),
         TensorError::Layout(error) => layout(source, &error),
+        error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
+            .hint("compress it without --inside-safetensors, which leaves the header as it is"),
         error => Failure::new(source, error),
     }
 }
@@ -282,7 +302,8 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
     output.fill(|file| {
         let pool = pool(files.threads.count())?;
-        write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)
+        write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)?;
+        check_growth(&source, file, &destination, files.force)
     })?;
     let (read, metadata) = (source.file_len, source.metadata);
     let (written, elapsed) = (output.len(), progress.elapsed());
@@ -308,14 +329,39 @@ fn write_compressed(
     let failure = |error| writing(destination, &source.place, error);
     let writer = TensorWriter::new(file, reader.header(), data_len).map_err(failure)?;
     let mut writer = writer.checksums(has_annexes);
-    let mut data = Vec::new();
     for number in 0..reader.tensors().len() {
-        reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
         let options = reader.tensors()[number].dtype().map(Options::new);
-        pool.install(|| writer.par_write(&data, options.as_ref())).map_err(failure)?;
-        progress.add(data.len() as u64);
+        let mut data = reader.stored(number);
+        pool.install(|| writer.par_write_from(&mut data, options.as_ref())).map_err(failure)?;
+        progress.add(reader.tensors()[number].decoded_len);
     }
     writer.finish().map(drop).map_err(failure)
+}
+
+/// Refuses a result that is larger than its source; where the user insists, warns.
+fn check_growth(
+    source: &Source,
+    result: &File,
+    destination: &Place,
+    force: bool,
+) -> Result<(), Failure> {
+    let metadata = result.metadata().map_err(|error| Failure::writing(destination, error))?;
+    if metadata.len() <= source.file_len {
+        return Ok(());
+    }
+    let growth = format!(
+        "its tensors are so small that compressing inside makes the file larger: {} bytes instead \
+         of {}",
+        metadata.len(),
+        source.file_len
+    );
+    let advice = "compress it without --inside-safetensors to get a smaller .znn file";
+    if force {
+        say(format_args!("zipnn: {}: warning: {growth}; {advice}", source.place));
+        return Ok(());
+    }
+    Err(Failure::new(&source.place, growth)
+        .hint(format_args!("{advice}, or use --force to write the larger one")))
 }
 
 /// `zipnn decompress` of a file in which tensors are compressed.

@@ -129,6 +129,7 @@ impl Coded {
             let data = &piece[range.clone()];
             let room = start + compress_bound(data.len(), &options);
             if self.bytes.len() < room {
+                self.bytes.reserve_exact(room - self.bytes.len());
                 self.bytes.resize(room, 0);
             }
             let frame = &mut self.bytes[start..];
@@ -144,6 +145,17 @@ impl Coded {
             position = position.after(data.len() as u64);
         }
         Ok(())
+    }
+
+    /// Exchanges the memory of the frames, which are gone then.
+    pub fn exchange_memory(&mut self, memory: &mut Vec<u8>) {
+        self.frames.clear();
+        std::mem::swap(&mut self.bytes, memory);
+    }
+
+    /// Returns the length of the data of all frames.
+    pub fn decoded_len(&self) -> u64 {
+        self.frames.iter().map(|&(_, len)| len as u64).sum()
     }
 
     /// All frames.

@@ -2,6 +2,8 @@
 
 pub(crate) mod header;
 pub(crate) mod index;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) mod parts;
 pub(crate) mod shape;
 #[cfg(feature = "alloc")]
 pub(crate) mod write;

@@ -115,7 +115,12 @@ impl fmt::Display for TensorError {
                 write!(f, "holds compressed tensors already, {name:?} among them")
             }
             Self::HeaderTooLong { len } => {
-                write!(f, "the header could take {len} bytes, more than the format allows")
+                write!(
+                    f,
+                    "the header of the result could take {len} bytes, more than the {} that the \
+                     format allows",
+                    super::Layout::MAX_HEADER_LEN
+                )
             }
             Self::WrongTensor { expected: Some(expected), found: Some(found) } => {
                 write!(f, "a tensor of {expected} bytes was to come, and {found} bytes came")

@@ -1,8 +1,9 @@
 //! Texts in the metadata, which are JSON in their turn: the list of compressed tensors, and what we
 //! add to it.
 
-use core::fmt::Write;
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
@@ -21,7 +22,7 @@ pub(super) const SOURCE_HEADER: &str = "zipnn_source_header";
 pub(super) const CHECKSUMS: &str = "zipnn_checksums";
 
 /// Checksums of what is in no frame, as frames have them for what they hold.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Checksums {
     /// Of the text of the source's header.
     pub(super) source_header: u64,
@@ -34,12 +35,42 @@ impl Checksums {
     pub(super) fn parse(text: &str) -> Result<Self, TensorError> {
         serde_json::from_str(text).map_err(|error| invalid(CHECKSUMS, &error))
     }
+}
 
-    /// Writes them.
-    pub(super) fn render(&self) -> String {
-        // Texts and numbers: nothing that JSON does not have.
-        serde_json::to_string(self).unwrap_or_default()
+/// Writes the text of [`Checksums`]: of the source's header, and of tensors in the order of their
+/// names.
+pub(super) fn write_checksums<'a>(
+    out: &mut dyn Write,
+    source_header: u64,
+    tensors: impl Iterator<Item = (&'a str, u64)>,
+) -> io::Result<()> {
+    write!(out, "{{\"source_header\":{source_header},\"tensors\":")?;
+    write_object(out, tensors)?;
+    out.write_all(b"}")
+}
+
+/// Writes a member of the checksums' `tensors`.
+pub(super) fn write_checksum(out: &mut dyn Write, name: &str, checksum: u64) -> io::Result<()> {
+    write_member(out, name, &checksum)
+}
+
+fn write_object<'a, V: Serialize>(
+    out: &mut dyn Write,
+    members: impl Iterator<Item = (&'a str, V)>,
+) -> io::Result<()> {
+    let mut separator: &[u8] = b"{";
+    for (name, value) in members {
+        out.write_all(separator)?;
+        write_member(out, name, &value)?;
+        separator = b",";
     }
+    out.write_all(if separator == b"{" { b"{}" } else { b"}" })
+}
+
+fn write_member(out: &mut dyn Write, name: &str, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, name)?;
+    out.write_all(b":")?;
+    Ok(serde_json::to_writer(out, value)?)
 }
 
 fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
@@ -96,6 +127,12 @@ struct RawListed {
     shape: String,
 }
 
+impl RawListed {
+    fn new(dtype: DType, shape: &[u64]) -> Self {
+        Self { dtype: dtype.name().to_string(), shape: render_shape(shape) }
+    }
+}
+
 /// Reads the list.
 pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Listed>, TensorError> {
     let raw: BTreeMap<String, RawListed> =
@@ -132,15 +169,32 @@ fn parse_dimension(text: &str) -> Option<u64> {
     text.parse().ok().filter(|dimension: &u64| dimension.to_string() == text)
 }
 
-/// Writes the list.
+/// Writes the list of tensors that come in the order of their names.
+pub(super) fn write<'a>(
+    out: &mut dyn Write,
+    tensors: impl Iterator<Item = (&'a str, DType, &'a [u64])>,
+) -> io::Result<()> {
+    write_object(out, tensors.map(|(name, dtype, shape)| (name, RawListed::new(dtype, shape))))
+}
+
+/// Writes a member of the list.
+pub(super) fn write_listed(
+    out: &mut dyn Write,
+    name: &str,
+    dtype: DType,
+    shape: &[u64],
+) -> io::Result<()> {
+    write_member(out, name, &RawListed::new(dtype, shape))
+}
+
+/// Returns the list.
 pub(super) fn render<'a>(tensors: impl Iterator<Item = (&'a str, DType, &'a [u64])>) -> String {
-    let list: BTreeMap<&str, RawListed> = tensors
-        .map(|(name, dtype, shape)| {
-            (name, RawListed { dtype: dtype.name().to_string(), shape: render_shape(shape) })
-        })
-        .collect();
-    // Texts alone: nothing that JSON does not have.
-    serde_json::to_string(&list).unwrap_or_default()
+    let mut tensors: Vec<_> = tensors.collect();
+    tensors.sort_unstable_by_key(|&(name, ..)| name);
+    let mut text = Vec::new();
+    // Writing to memory does not fail, and JSON is UTF-8.
+    let _ = write(&mut text, tensors.into_iter());
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn render_shape(shape: &[u64]) -> String {

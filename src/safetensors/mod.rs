@@ -13,6 +13,8 @@ mod damage;
 #[cfg(feature = "std")]
 mod error;
 #[cfg(feature = "std")]
+mod frame;
+#[cfg(feature = "std")]
 mod header;
 mod layout;
 #[cfg(feature = "std")]
@@ -35,9 +37,9 @@ pub use layout::{Layout, LayoutError, Tensor};
 pub use oddity::Oddity;
 pub use plan::{Part, plan};
 #[cfg(feature = "std")]
-pub use reader::{Restored, StoredTensor, TensorReader};
+pub use reader::{Restored, Section, StoredTensor, TensorReader};
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
 pub use rows::RowsError;
 #[cfg(feature = "std")]
-pub use writer::TensorWriter;
+pub use writer::{TensorTarget, TensorWriter};

@@ -7,12 +7,15 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::error::TensorError;
+#[cfg(feature = "rayon")]
+use super::frame::decode_on_pool;
+use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order, read_in_parts};
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
 use super::list::{self, CHECKSUMS, Checksums, Doubt, LIST, ListState, Listed, SOURCE_HEADER};
 use super::oddity::Piece;
 use crate::annex::Annex;
-use crate::checksum;
+use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -66,7 +69,17 @@ pub struct TensorReader<R> {
     checksums: Option<Checksums>,
     limits: Limits,
     stored: Vec<u8>,
-    scratch: DecodeScratch,
+    space: Space,
+    /// The tensor of which parts were read last.
+    opened: Option<Opened>,
+}
+
+/// A tensor that is ready for parts of it to be read.
+#[derive(Debug)]
+struct Opened {
+    tensor: usize,
+    /// Its frame, if it is compressed. If it is not, it has been verified.
+    frame: Option<OpenFrame>,
 }
 
 /// A tensor as it is when decoded, and where it is stored.
@@ -152,7 +165,8 @@ impl<R: Read + Seek> TensorReader<R> {
             layout,
             limits,
             stored: Vec::new(),
-            scratch: DecodeScratch::new(),
+            space: Space::default(),
+            opened: None,
         };
         reader.find_tensors()?;
         reader.check_leftovers();
@@ -212,8 +226,8 @@ impl<R: Read + Seek> TensorReader<R> {
         self.checksums.is_some()
     }
 
-    /// Puts a tensor's decoded bytes in place of what is in `decoded`. Uses memory for the tensor as
-    /// it is stored, and keeps that for the next one.
+    /// Replaces the contents of `decoded` with a tensor's decoded bytes. Uses memory for the tensor
+    /// as it is stored, or for some MiB of a large one, and keeps that for the next one.
     ///
     /// # Errors
     ///
@@ -224,6 +238,9 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// If there is no tensor of this number.
     pub fn read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        if self.is_long(tensor) {
+            return self.read_long(tensor, decoded, decode_in_order);
+        }
         self.read_with(tensor, decoded, |frame, dst, scratch| {
             frame.decode_into(dst, &mut scratch.with_len(frame.scratch_len())?).map(drop)
         })
@@ -240,10 +257,166 @@ impl<R: Read + Seek> TensorReader<R> {
     /// As [`Self::read`].
     #[cfg(feature = "rayon")]
     pub fn par_read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        if self.is_long(tensor) {
+            return self.read_long(tensor, decoded, decode_on_pool);
+        }
         let verify = self.limits.verify;
         self.read_with(tensor, decoded, |frame, dst, _| {
             crate::parallel::decode_frames(frame.bytes(), dst, verify).map(drop)
         })
+    }
+
+    /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in it on. Reads and decodes
+    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes are
+    /// handed out. A tensor that is not compressed has one checksum, and is read once from beginning
+    /// to end to verify it.
+    ///
+    /// # Errors
+    ///
+    /// `Io`; `Decode`, with `OutOfRange` if the tensor ends before.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn read_part(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        self.read_part_with(tensor, offset, dst, decode_in_order)
+    }
+
+    /// [`Self::read_part`] on all threads of the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_part`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::read_part`].
+    #[cfg(feature = "rayon")]
+    pub fn par_read_part(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        self.read_part_with(tensor, offset, dst, decode_on_pool)
+    }
+
+    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may have
+    /// bits that no decoder looks at. Reads it in bounded memory.
+    ///
+    /// # Errors
+    ///
+    /// `Io`, and `Decode`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn verify_stored(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if !self.tensors[tensor].is_compressed {
+            return Ok(());
+        }
+        self.open_tensor(tensor)?;
+        let frame = self.opened.as_ref().and_then(|opened| opened.frame.as_ref());
+        let checked = frame.map_or(Ok(()), |frame| frame.check_payload(&mut self.source));
+        checked.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    fn read_part_with(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+        decode: Decode,
+    ) -> Result<(), TensorError> {
+        let end = offset.checked_add(dst.len() as u64);
+        if end.is_none_or(|end| end > self.tensors[tensor].decoded_len) {
+            return Err(self.failure(tensor, DecodeErrorKind::OutOfRange.into()));
+        }
+        self.open_tensor(tensor)?;
+        let read = match self.opened.as_ref().and_then(|opened| opened.frame.as_ref()) {
+            Some(frame) => frame.decode(&mut self.source, offset, dst, &mut self.space, decode),
+            None => {
+                let at = self.tensors[tensor].stored.start + offset;
+                let read = self.source.seek(SeekFrom::Start(at));
+                read.and_then(|_| self.source.read_exact(dst)).map_err(Fault::from)
+            }
+        };
+        read.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    /// Makes a tensor ready for reading parts of it.
+    fn open_tensor(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if self.opened.as_ref().is_some_and(|opened| opened.tensor == tensor) {
+            return Ok(());
+        }
+        self.opened = None;
+        self.check_doubt(tensor)?;
+        let stored = &self.tensors[tensor];
+        let frame = match stored.is_compressed {
+            true => {
+                let has_checksums = self.checksums.is_some();
+                let frame = OpenFrame::open(&mut self.source, stored, &self.limits, has_checksums);
+                Some(frame.map_err(|fault| self.failure(tensor, fault))?)
+            }
+            false => {
+                self.verify_plain(tensor)?;
+                None
+            }
+        };
+        self.opened = Some(Opened { tensor, frame });
+        Ok(())
+    }
+
+    /// Refuses a tensor that may be damaged, unless nothing is to be verified.
+    fn check_doubt(&self, tensor: usize) -> Result<(), TensorError> {
+        match self.doubts.get(&tensor).filter(|_| self.limits.verify) {
+            Some(doubt) => Err(doubt.error(&self.tensors[tensor].name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Verifies a tensor that is stored as it is, a part at a time.
+    fn verify_plain(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let mut hasher = Hasher::default();
+        self.read_stored_in_parts(tensor, |part| {
+            hasher.update(part);
+            Ok(())
+        })?;
+        self.check_plain(tensor, |expected| hasher.matches(expected))
+    }
+
+    fn failure(&self, tensor: usize, fault: Fault) -> TensorError {
+        match fault {
+            Fault::Io(error) => error.into(),
+            Fault::Decode(error) => {
+                TensorError::Decode { name: self.tensors[tensor].name.clone(), error }
+            }
+        }
+    }
+
+    /// Whether a tensor is decoded a part at a time.
+    fn is_long(&self, tensor: usize) -> bool {
+        self.tensors[tensor].is_compressed && self.tensors[tensor].decoded_len > PART_LEN
+    }
+
+    fn read_long(
+        &mut self,
+        tensor: usize,
+        decoded: &mut Vec<u8>,
+        decode: Decode,
+    ) -> Result<(), TensorError> {
+        self.open_tensor(tensor)?;
+        let needed = self.tensors[tensor].decoded_len;
+        make_room(decoded, needed).map_err(|error| self.failure(tensor, error.into()))?;
+        self.read_part_with(tensor, 0, decoded, decode)
     }
 
     fn read_with(
@@ -252,14 +425,10 @@ impl<R: Read + Seek> TensorReader<R> {
         decoded: &mut Vec<u8>,
         decode: impl FnOnce(&Frame<'_>, &mut [u8], &mut DecodeScratch) -> Result<(), DecodeError>,
     ) -> Result<(), TensorError> {
-        if self.limits.verify
-            && let Some(doubt) = self.doubts.get(&tensor)
-        {
-            return Err(doubt.error(&self.tensors[tensor].name));
-        }
+        self.check_doubt(tensor)?;
         if !self.tensors[tensor].is_compressed {
             self.read_stored(tensor, decoded)?;
-            return self.check_plain(tensor, decoded);
+            return self.check_plain(tensor, |expected| checksum::matches(decoded, expected));
         }
         let mut stored = core::mem::take(&mut self.stored);
         self.read_stored(tensor, &mut stored)?;
@@ -270,17 +439,21 @@ impl<R: Read + Seek> TensorReader<R> {
                 if self.checksums.is_some() {
                     check_slack(&frame)?;
                 }
-                decode(&frame, decoded, &mut self.scratch)
+                decode(&frame, decoded, &mut self.space.scratch)
             })
             .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
     }
 
-    /// Verifies a tensor that is stored as it is.
-    fn check_plain(&self, tensor: usize, data: &[u8]) -> Result<(), TensorError> {
+    /// Verifies a tensor that is stored as it is: whether its data `matches` the checksum.
+    fn check_plain(
+        &self,
+        tensor: usize,
+        matches: impl FnOnce(u64) -> bool,
+    ) -> Result<(), TensorError> {
         let Some(checksums) = &self.checksums else { return Ok(()) };
         let name = &self.tensors[tensor].name;
         let kind = match checksums.tensors.get(name) {
-            Some(&checksum) if checksum::matches(data, checksum) => return Ok(()),
+            Some(&expected) if matches(expected) => return Ok(()),
             Some(_) => DecodeErrorKind::ChecksumMismatch,
             None => DecodeErrorKind::ChecksumMissing,
         };
@@ -298,17 +471,42 @@ impl<R: Read + Seek> TensorReader<R> {
     /// If there is no tensor of this number.
     pub fn read_stored(&mut self, tensor: usize, bytes: &mut Vec<u8>) -> Result<(), TensorError> {
         let range = self.tensors[tensor].stored.clone();
-        self.read_range(range, bytes)
+        bytes.clear();
+        Ok(read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)?)
     }
 
-    /// Puts a range of the file in place of what is in `bytes`.
-    pub(super) fn read_range(
+    /// Reads a tensor's bytes as they are stored, part by part: whole words of eight bytes but for
+    /// the last.
+    pub(super) fn read_stored_in_parts(
+        &mut self,
+        tensor: usize,
+        take: impl FnMut(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.read_range_in_parts(self.tensors[tensor].stored.clone(), take)
+    }
+
+    /// Reads a range of the file as [`Self::read_stored_in_parts`] reads a tensor.
+    pub(super) fn read_range_in_parts(
         &mut self,
         range: Range<u64>,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), TensorError> {
-        bytes.clear();
-        read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)
+        take: impl FnMut(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        read_in_parts(&mut self.source, range, take)
+    }
+
+    /// Returns a reader of a tensor's bytes as they are stored.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn stored(&mut self, tensor: usize) -> Section<'_, R> {
+        let range = self.tensors[tensor].stored.clone();
+        Section {
+            source: &mut self.source,
+            start: range.start,
+            len: range.end - range.start,
+            at: 0,
+        }
     }
 
     /// How the file is to be written once its tensors are decoded.
@@ -396,7 +594,7 @@ impl<R: Read + Seek> TensorReader<R> {
         });
         let entries: Vec<Entry<'_>> = entries.collect::<Result<_, TensorError>>()?;
         let json = header::json(&metadata, entries.into_iter());
-        let data_start = header::data_start(json.len(), 0)?;
+        let data_start = header::data_start(json.len() as u64, 0)?;
         let header = header::bytes(&json, data_start);
         Ok(Restored { header, tensors: order.clone(), order, is_exact: false })
     }
@@ -533,6 +731,40 @@ fn pieces(layout: &Layout) -> Vec<Piece> {
     })
 }
 
+/// A tensor's bytes as they are stored, from [`TensorReader::stored`].
+#[derive(Debug)]
+pub struct Section<'s, R> {
+    source: &'s mut R,
+    start: u64,
+    len: u64,
+    at: u64,
+}
+
+impl<R: Read + Seek> Read for Section<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let len = self.len.saturating_sub(self.at).min(bytes.len() as u64) as usize;
+        if len == 0 {
+            return Ok(0);
+        }
+        self.source.seek(SeekFrom::Start(self.start + self.at))?;
+        let read = self.source.read(&mut bytes[..len])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R> Seek for Section<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(distance) => self.len.checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.at.checked_add_signed(distance),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
 /// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.
 fn prepare<'f>(
     stored: &'f [u8],
@@ -551,13 +783,18 @@ fn prepare<'f>(
         return Err(DecodeErrorKind::InvalidLength.into());
     }
     limits.check(needed, frame.index().content_len(), 0)?;
-    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
-    let len = usize::try_from(needed).map_err(|_| out_of_memory)?;
+    make_room(decoded, needed)?;
+    Ok(frame)
+}
+
+/// Makes `decoded` that long. What was there before is to be overwritten.
+fn make_room(decoded: &mut Vec<u8>, len: u64) -> Result<(), DecodeErrorKind> {
+    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
+    let len = usize::try_from(len).map_err(|_| out_of_memory)?;
     let more = len.saturating_sub(decoded.len());
     decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
-    // What was there before is overwritten, or on an error unspecified.
     decoded.resize(len, 0);
-    Ok(frame)
+    Ok(())
 }
 
 /// Checks that a frame's slack is what our writer puts there: in a file that has checksums, damage
@@ -636,20 +873,20 @@ fn is_damaged_frame(source: &mut (impl Read + Seek), tensor: &Tensor) -> Result<
 }
 
 /// Appends `len` bytes from a place in the file, which are there unless the file has changed.
-fn read_exact_at(
+pub(super) fn read_exact_at(
     source: &mut (impl Read + Seek),
     at: u64,
     len: u64,
     bytes: &mut Vec<u8>,
-) -> Result<(), TensorError> {
+) -> io::Result<()> {
     source.seek(SeekFrom::Start(at))?;
     let reserved = usize::try_from(len).ok().filter(|&len| bytes.try_reserve_exact(len).is_ok());
     if reserved.is_none() {
-        return Err(io::Error::from(io::ErrorKind::OutOfMemory).into());
+        return Err(io::ErrorKind::OutOfMemory.into());
     }
     let read = source.take(len).read_to_end(bytes)? as u64;
     if read < len {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(())
 }

@@ -5,15 +5,14 @@ use std::io::{Read, Seek, Write};
 use std::ops::Range;
 use std::vec::Vec;
 
-use super::damage::{self, Diagnosis, Together, Verdict};
+use super::damage::{self, Diagnosis, Samples, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::layout::LayoutError;
 use super::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
 use super::reader::{StoredTensor, TensorReader};
+use super::writer::frame_len;
 use crate::dtype::DType;
-use crate::frame::Form;
-use crate::oneshot::compress_tensor;
 use crate::options::Options;
 
 /// What has been found out about a tensor.
@@ -31,7 +30,7 @@ pub struct Examination {
 }
 
 /// Judges all tensors that the original may have stored with rotated bits: those of bfloat16 and
-/// float32 that are not compressed, and not empty. Reads them one at a time.
+/// float32 that are not compressed, and not empty. Reads them part by part.
 ///
 /// Tensors of which [`diagnose`](super::diagnose) knows too little are judged by what else is in the
 /// file. The original's script rotates exactly those tensors that it cannot make smaller: either all
@@ -45,12 +44,11 @@ pub struct Examination {
 pub fn examine<R: Read + Seek>(
     reader: &mut TensorReader<R>,
 ) -> Result<Vec<Examination>, TensorError> {
-    let mut data = Vec::new();
     let mut found = Vec::new();
     for tensor in 0..reader.tensors().len() {
         let Some(dtype) = suspect(&reader.tensors()[tensor]) else { continue };
-        reader.read_stored(tensor, &mut data)?;
-        let damage::Diagnosis { verdict, rotated, .. } = damage::diagnose(&data, dtype);
+        let values = read_values(reader, tensor, dtype)?;
+        let Diagnosis { verdict, rotated, .. } = damage::diagnose_values(&values, dtype);
         found.push(Examination { tensor, verdict, rotated, by_neighbours: false });
     }
     if found.iter().any(|one| one.verdict == Verdict::Unknown) {
@@ -76,16 +74,15 @@ fn judge_by_neighbours<R: Read + Seek>(
     let prior = if has_compressed { PRIOR_COMPRESSED } else { PRIOR_PLAIN };
     let mut together = Together::new(prior);
     let mut unclear = Vec::new();
-    let mut data = Vec::new();
     for (number, one) in found.iter().enumerate() {
-        let would_be_left = would_be_left(reader, one, &mut data)?;
+        let would_be_left = would_be_left(reader, one)?;
         let is_sound = one.verdict == Verdict::Sound;
         // Either the script has left it sound, or has left it though it can be made smaller.
         if is_sound && would_be_left || has_compressed && !would_be_left {
             return Ok(());
         }
         if would_be_left && let Some(dtype) = suspect(&reader.tensors()[one.tensor]) {
-            together.add(&data, dtype);
+            together.add(&read_values(reader, one.tensor, dtype)?, dtype);
             unclear.extend((one.verdict == Verdict::Unknown).then_some(number));
         }
     }
@@ -101,25 +98,39 @@ fn judge_by_neighbours<R: Read + Seek>(
     Ok(())
 }
 
+/// Reads the numbers by which a tensor is judged.
+fn read_values<R: Read + Seek>(
+    reader: &mut TensorReader<R>,
+    tensor: usize,
+    dtype: DType,
+) -> Result<Vec<u32>, TensorError> {
+    let mut samples = Samples::new(reader.tensors()[tensor].decoded_len, dtype);
+    reader.read_stored_in_parts(tensor, |part| {
+        samples.add(part);
+        Ok(())
+    })?;
+    Ok(samples.distinct())
+}
+
 /// Whether the original would leave a tensor uncompressed, had it been what it is with the rotation
-/// undone or, if it is sound, as it is. Its bytes, as stored, are in `data` afterwards.
+/// undone or, if it is sound, as it is.
 fn would_be_left<R: Read + Seek>(
     reader: &mut TensorReader<R>,
     one: &Examination,
-    data: &mut Vec<u8>,
 ) -> Result<bool, TensorError> {
-    reader.read_stored(one.tensor, data)?;
-    let tensor = &reader.tensors()[one.tensor];
-    let Some(dtype) = suspect(tensor) else { return Ok(false) };
-    let mut source = data.clone();
-    if one.verdict != Verdict::Sound {
-        damage::undo_rotation(&mut source, dtype);
-    }
-    let frame = compress_tensor(&source, Form::Torch, &tensor.shape, &Options::new(dtype))
-        .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
+    let tensor = reader.tensors()[one.tensor].clone();
+    let Some(dtype) = suspect(&tensor) else { return Ok(false) };
+    let mut source = reader.stored(one.tensor);
+    let frame_len = frame_len(&tensor, &Options::new(dtype), |part| {
+        source.read_exact(part)?;
+        if one.verdict != Verdict::Sound {
+            damage::undo_rotation(part, dtype);
+        }
+        Ok(())
+    })?;
     // Where we do a little better than the original, that is not held against the tensor.
-    let tolerance = source.len() / 64;
-    Ok(frame.len() + tolerance >= source.len())
+    let tolerance = tensor.decoded_len / 64;
+    Ok(frame_len + tolerance >= tensor.decoded_len)
 }
 
 /// The type of a tensor, if the original may have stored it rotated.
@@ -199,17 +210,10 @@ fn copy<R: Read + Seek>(
     dst: &mut impl Write,
     change: impl Fn(&mut [u8]),
 ) -> Result<(), TensorError> {
-    /// Bytes that are copied at a time.
-    const PART: u64 = 1 << 20;
-    let mut data = Vec::new();
-    let mut at = range.start;
-    while at < range.end {
-        let end = range.end.min(at + PART);
-        reader.read_range(at..end, &mut data)?;
-        change(&mut data);
-        dst.write_all(&data)?;
-        at = end;
-    }
+    reader.read_range_in_parts(range, |part| {
+        change(part);
+        dst.write_all(part)
+    })?;
     Ok(())
 }
 
@@ -239,6 +243,6 @@ fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>,
         data_offsets: [tensor.range.start - data_start, tensor.range.end - data_start],
     });
     let json = header::json(&metadata, entries);
-    let data_start = header::data_start(json.len(), data_start % ALIGNMENT)?;
+    let data_start = header::data_start(json.len() as u64, data_start % ALIGNMENT)?;
     Ok(header::bytes(&json, data_start))
 }

@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 pub use part::FramePart;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) use part::decode_chunk;
 
 use crate::annex::{Annex, FOOTER_LEN, Footer};
 use crate::checksum;

@@ -337,7 +337,7 @@ impl FramePart {
 }
 
 /// Decodes a chunk from pieces of its frame.
-fn decode_chunk(
+pub(crate) fn decode_chunk(
     chunk: &Chunk,
     pieces: &[(u64, Vec<u8>)],
     dst: &mut [u8],
