@@ -242,7 +242,8 @@ pub struct Cat {
     /// File to write; standard output without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Only these rows, its parts along the first dimension: `0..10` are the first ten
+    /// Only these rows, its parts along the first dimension: `0..10` are the first ten. They have
+    /// to begin and end at whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
     /// A file that NumPy loads, instead of bare bytes. Types that NumPy lacks come as bytes of

@@ -11,7 +11,7 @@ export interface Place {
 export class ZipnnError extends Error {
   /**
    * The name of the error: those of the library (`BadMagic`, `Truncated`, `ChecksumMismatch`,
-   * `LimitExceeded`, ...), and `HttpError`, `SourceChanged`, `NoSuchTensor`, `TrailingBytes`, `NotSafetensors`,
+   * `LimitExceeded`, ...), and `HttpError`, `SourceChanged`, `NoSuchTensor`, `SharedBytes`, `NotSafetensors`,
    * `WorkerFailed`, `PoolFreed`, `ArchiveFreed`.
    */
   readonly code: string;
