@@ -4,7 +4,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{self, LayoutError, TensorError, TensorReader, TensorWriter, Verdict};
+use zipnn::safetensors::{
+    self, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
+};
 use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
@@ -23,6 +25,7 @@ const PEEK_LEN: usize = LENGTH_LEN + 1;
 /// Longest tensor that is decoded at once, in bytes; of a longer one a part at a time, which many
 /// threads make longer.
 const PART_LEN: u64 = 4 << 20;
+const CHUNK_LEN: u64 = 256 << 10;
 const PART_LEN_OF_THREAD: u64 = 1 << 20;
 
 /// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
@@ -160,8 +163,12 @@ impl Source {
         for number in restored.order {
             decoded_len += self.reader.tensors()[number].decoded_len;
             if self.reader.tensors()[number].decoded_len <= PART_LEN {
-                pool.install(|| self.reader.par_read(number, &mut decoded))
-                    .map_err(|error| self.failure(error))?;
+                let read = match self.reader.tensors()[number].decoded_len {
+                    // A chunk, for which no other thread is worth waking.
+                    ..=CHUNK_LEN => self.reader.read(number, &mut decoded),
+                    _ => pool.install(|| self.reader.par_read(number, &mut decoded)),
+                };
+                read.map_err(|error| self.failure(error))?;
                 write(&decoded)?;
                 let stored = &self.reader.tensors()[number].stored;
                 progress.add(stored.end - stored.start);
@@ -274,6 +281,7 @@ fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),
         TensorError::Layout(error) => layout(source, &error),
+        TensorError::Source(error) => Failure::reading(source, error),
         error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
             .hint("compress it without --inside-safetensors, which leaves the header as it is"),
         error => Failure::new(source, error),
@@ -289,7 +297,7 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         return Err(Failure::usage("-", "compressed data is not for terminals")
             .hint("redirect standard output, or name a file with --output"));
     }
-    let mut source = Source::open(place, Limits::default())?;
+    let source = Source::open(place, Limits::default())?;
     if source.reader.is_compressed() {
         let hint = match (source.reader.is_list_lost(), source.reader.list_problem()) {
             (true, _) => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
@@ -298,14 +306,17 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         };
         return Err(Failure::new(place, "holds compressed tensors already").hint(hint));
     }
+    let Source { metadata, file_len: read, reader, .. } = source;
     let mut output = Output::create(&destination, files.force)?;
-    let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
+    let mut progress = Progress::new(place.to_string(), Some(read), files.quiet);
     output.fill(|file| {
         let pool = pool(files.threads.count())?;
-        write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)?;
-        check_growth(&source, file, &destination, files.force)
+        let failure = |error| writing(&destination, place, error);
+        pool.install(|| write_compressed(reader, read, file, has_annexes, &mut progress))
+            .map_err(failure)?;
+        let written = file.metadata().map_err(|error| failure(error.into()))?.len();
+        check_growth(place, read, written, files.force)
     })?;
-    let (read, metadata) = (source.file_len, source.metadata);
     let (written, elapsed) = (output.len(), progress.elapsed());
     let moved = Moved { read, written, original: read, elapsed, warning: None };
     drop(progress);
@@ -316,51 +327,45 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     Ok(())
 }
 
+/// Compresses the tensors of a file of `file_len` bytes. What the reader knows of them is dropped
+/// before the writer needs memory for the same.
 fn write_compressed(
-    source: &mut Source,
-    file: &mut File,
-    destination: &Place,
+    reader: TensorReader<File>,
+    file_len: u64,
+    dst: &mut File,
     has_annexes: bool,
-    pool: &rayon::ThreadPool,
     progress: &mut Progress,
-) -> Result<(), Failure> {
-    let reader = &mut source.reader;
-    let data_len = source.file_len - reader.layout().data_start();
-    let failure = |error| writing(destination, &source.place, error);
-    let writer = TensorWriter::new(file, reader.header(), data_len).map_err(failure)?;
-    let mut writer = writer.checksums(has_annexes);
-    for number in 0..reader.tensors().len() {
-        let options = reader.tensors()[number].dtype().map(Options::new);
-        let mut data = reader.stored(number);
-        pool.install(|| writer.par_write_from(&mut data, options.as_ref())).map_err(failure)?;
-        progress.add(reader.tensors()[number].decoded_len);
+) -> Result<(), TensorError> {
+    let (mut source, header) = reader.into_parts();
+    let data_len = file_len.saturating_sub(header.len() as u64);
+    let mut writer = TensorWriter::new(dst, &header, data_len)?.checksums(has_annexes);
+    drop(header);
+    for number in 0..writer.tensors().len() {
+        let tensor = &writer.tensors()[number];
+        let (range, options) = (tensor.range.clone(), tensor.dtype().map(Options::new));
+        let len = range.end - range.start;
+        let mut data = Section::new(&mut source, range);
+        writer.par_write_from(&mut data, options.as_ref())?;
+        progress.add(len);
     }
-    writer.finish().map(drop).map_err(failure)
+    writer.finish().map(drop)
 }
 
 /// Refuses a result that is larger than its source; where the user insists, warns.
-fn check_growth(
-    source: &Source,
-    result: &File,
-    destination: &Place,
-    force: bool,
-) -> Result<(), Failure> {
-    let metadata = result.metadata().map_err(|error| Failure::writing(destination, error))?;
-    if metadata.len() <= source.file_len {
+fn check_growth(place: &Place, read: u64, written: u64, force: bool) -> Result<(), Failure> {
+    if written <= read {
         return Ok(());
     }
     let growth = format!(
-        "its tensors are so small that compressing inside makes the file larger: {} bytes instead \
-         of {}",
-        metadata.len(),
-        source.file_len
+        "its tensors are so small that compressing inside makes the file larger: {written} bytes \
+         instead of {read}"
     );
     let advice = "compress it without --inside-safetensors to get a smaller .znn file";
     if force {
-        say(format_args!("zipnn: {}: warning: {growth}; {advice}", source.place));
+        say(format_args!("zipnn: {place}: warning: {growth}; {advice}"));
         return Ok(());
     }
-    Err(Failure::new(&source.place, growth)
+    Err(Failure::new(place, growth)
         .hint(format_args!("{advice}, or use --force to write the larger one")))
 }
 

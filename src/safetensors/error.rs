@@ -13,6 +13,8 @@ use crate::error::{DecodeError, EncodeError};
 pub enum TensorError {
     /// The file could not be read or written.
     Io(io::Error),
+    /// The data of a tensor that is to be written could not be read.
+    Source(io::Error),
     /// The file's header is not that of a `.safetensors` file.
     Layout(LayoutError),
     /// The list of compressed tensors, or another text in the metadata that this crate reads, is not
@@ -89,7 +91,7 @@ const STALE: &str = "the list of compressed tensors is stale";
 impl fmt::Display for TensorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(f),
+            Self::Io(error) | Self::Source(error) => error.fmt(f),
             Self::Layout(error) => error.fmt(f),
             Self::InvalidMetadata { key, reason } => {
                 write!(f, "{key:?} in the metadata is malformed: {reason}")
@@ -134,7 +136,7 @@ impl fmt::Display for TensorError {
 impl core::error::Error for TensorError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) | Self::Source(error) => Some(error),
             Self::Layout(error) => Some(error),
             Self::Decode { error, .. } => Some(error),
             Self::Encode { error, .. } => Some(error),

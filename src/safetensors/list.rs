@@ -22,18 +22,50 @@ pub(super) const SOURCE_HEADER: &str = "zipnn_source_header";
 pub(super) const CHECKSUMS: &str = "zipnn_checksums";
 
 /// Checksums of what is in no frame, as frames have them for what they hold.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Checksums {
     /// Of the text of the source's header.
     pub(super) source_header: u64,
-    /// Of the tensors that are stored as they are.
-    pub(super) tensors: BTreeMap<String, u64>,
+    tensors: TensorChecksums,
 }
+
+/// Checksums of the tensors that are stored as they are.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum TensorChecksums {
+    Named(BTreeMap<String, u64>),
+    /// In the order in which the tensors are stored, each in [`HEX_LEN`] hexadecimal digits: where
+    /// names would make the header too long.
+    InOrder(String),
+}
+
+/// Digits of a checksum without a name.
+pub(super) const HEX_LEN: usize = 16;
 
 impl Checksums {
     /// Reads them.
     pub(super) fn parse(text: &str) -> Result<Self, TensorError> {
         serde_json::from_str(text).map_err(|error| invalid(CHECKSUMS, &error))
+    }
+
+    /// Returns the checksum of each of these tensors, given its name and whether it is stored as it
+    /// is. There is none for the others.
+    pub(super) fn of<'a>(
+        &self,
+        tensors: impl Iterator<Item = (&'a str, bool)>,
+    ) -> Vec<Option<u64>> {
+        let mut numbers = match &self.tensors {
+            TensorChecksums::Named(_) => &[][..],
+            TensorChecksums::InOrder(digits) => digits.as_bytes().as_chunks::<HEX_LEN>().0,
+        }
+        .iter()
+        .map(|digits| u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok());
+        let plain = tensors.map(|(name, is_plain)| match &self.tensors {
+            _ if !is_plain => None,
+            TensorChecksums::Named(named) => named.get(name).copied(),
+            TensorChecksums::InOrder(_) => numbers.next().flatten(),
+        });
+        plain.collect()
     }
 }
 
@@ -47,6 +79,17 @@ pub(super) fn write_checksums<'a>(
     write!(out, "{{\"source_header\":{source_header},\"tensors\":")?;
     write_object(out, tensors)?;
     out.write_all(b"}")
+}
+
+/// Writes the text of [`Checksums`] without names: of tensors in the order in which they are stored.
+pub(super) fn write_checksums_in_order(
+    out: &mut dyn Write,
+    source_header: u64,
+    mut tensors: impl Iterator<Item = u64>,
+) -> io::Result<()> {
+    write!(out, "{{\"source_header\":{source_header},\"tensors\":\"")?;
+    tensors.try_for_each(|checksum| write!(out, "{checksum:0HEX_LEN$x}"))?;
+    out.write_all(b"\"}")
 }
 
 /// Writes a member of the checksums' `tensors`.

@@ -27,6 +27,10 @@ mod reader;
 mod repair;
 mod rows;
 #[cfg(feature = "std")]
+mod section;
+#[cfg(feature = "std")]
+mod usual;
+#[cfg(feature = "std")]
 mod writer;
 
 #[cfg(feature = "std")]
@@ -37,9 +41,11 @@ pub use layout::{Layout, LayoutError, Tensor};
 pub use oddity::Oddity;
 pub use plan::{Part, plan};
 #[cfg(feature = "std")]
-pub use reader::{Restored, Section, StoredTensor, TensorReader};
+pub use reader::{Restored, StoredTensor, TensorReader};
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
 pub use rows::RowsError;
+#[cfg(feature = "std")]
+pub use section::Section;
 #[cfg(feature = "std")]
 pub use writer::{TensorTarget, TensorWriter};

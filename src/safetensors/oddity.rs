@@ -61,13 +61,6 @@ impl fmt::Display for Oddity {
     }
 }
 
-/// A stretch of a file: a tensor, or bytes that belong to no tensor.
-#[cfg(feature = "std")]
-pub(super) struct Piece {
-    pub(super) tensor: Tensor,
-    pub(super) is_gap: bool,
-}
-
 impl Layout {
     /// Returns everything for which the reference library refuses the file.
     ///
@@ -130,28 +123,32 @@ impl Layout {
 
 #[cfg(feature = "std")]
 impl Layout {
-    /// Returns all that follows the header, each byte once: the tensors, and each gap as a tensor of
-    /// bytes with a name that no tensor has.
-    pub(super) fn pieces(&self) -> Result<Vec<Piece>, LayoutError> {
+    /// Returns each gap as a tensor of bytes with a name that no tensor has.
+    pub(super) fn gap_tensors(&self) -> Result<Vec<Tensor>, LayoutError> {
         if let Some(tensor) = self.shared().next() {
             return Err(LayoutError::SharedBytes { name: tensor.name.clone() });
         }
-        let tensors =
-            self.tensors().iter().map(|tensor| Piece { tensor: tensor.clone(), is_gap: false });
         let prefix = self.gap_prefix();
-        let gaps = self.gaps().zip(0_u64..).map(|(range, number)| {
+        let tensors = self.gaps().zip(0_u64..).map(|(range, number)| {
             let (name, shape) = (format!("{prefix}{number}"), [range.end - range.start].into());
-            let tensor = Tensor { name, dtype: "U8".into(), shape, range };
-            Piece { tensor, is_gap: true }
+            Tensor { name, dtype: "U8".into(), shape, range }
         });
-        let mut pieces: Vec<Piece> = tensors.chain(gaps).collect();
-        pieces.sort_by_key(|piece| (piece.tensor.range.start, piece.tensor.range.end));
-        Ok(pieces)
+        Ok(tensors.collect())
+    }
+
+    /// Returns all that follows the header, each byte once: tensors and gaps, and which it is.
+    pub(super) fn pieces<'l>(&'l self, gaps: &'l [Tensor]) -> Vec<(&'l Tensor, bool)> {
+        let tensors = self.tensors().iter().map(|tensor| (tensor, false));
+        let mut pieces: Vec<_> = tensors.chain(gaps.iter().map(|gap| (gap, true))).collect();
+        pieces.sort_by_key(|(tensor, _)| (tensor.range.start, tensor.range.end));
+        pieces
     }
 
     /// Returns the layout with all gaps as tensors.
     pub(super) fn with_gaps(mut self) -> Result<Self, LayoutError> {
-        self.tensors = self.pieces()?.into_iter().map(|piece| piece.tensor).collect();
+        let gaps = self.gap_tensors()?;
+        self.tensors.extend(gaps);
+        self.tensors.sort_by_key(|tensor| (tensor.range.start, tensor.range.end));
         Ok(self)
     }
 

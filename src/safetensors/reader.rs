@@ -13,7 +13,8 @@ use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order, r
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
 use super::list::{self, CHECKSUMS, Checksums, Doubt, LIST, ListState, Listed, SOURCE_HEADER};
-use super::oddity::Piece;
+use super::section::Section;
+use super::usual::Usual;
 use crate::annex::Annex;
 use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
@@ -67,6 +68,8 @@ pub struct TensorReader<R> {
     doubts: BTreeMap<usize, Doubt>,
     /// Where the file has them, and they are to be verified.
     checksums: Option<Checksums>,
+    /// Of these, the ones of the tensors.
+    tensor_checksums: Vec<Option<u64>>,
     limits: Limits,
     stored: Vec<u8>,
     space: Space,
@@ -119,9 +122,14 @@ impl StoredTensor {
         DType::from_safetensors(&self.dtype)
     }
 
-    /// The header's entry for it, decoded, between these places behind the header.
-    fn entry(&self, data_offsets: [u64; 2]) -> Entry<'_> {
-        Entry { name: &self.name, dtype: &self.dtype, shape: &self.shape, data_offsets }
+    /// The header's entry for it, decoded, at this place behind the header.
+    fn entry(&self, at: u64) -> Entry<'_> {
+        Entry {
+            name: &self.name,
+            dtype: &self.dtype,
+            shape: &self.shape,
+            data_offsets: [at, at.saturating_add(self.decoded_len)],
+        }
     }
 }
 
@@ -157,6 +165,7 @@ impl<R: Read + Seek> TensorReader<R> {
         let mut reader = Self {
             source,
             checksums: None,
+            tensor_checksums: Vec::new(),
             tensors: Vec::new(),
             list: ListState::NotNeeded,
             problem: None,
@@ -450,14 +459,15 @@ impl<R: Read + Seek> TensorReader<R> {
         tensor: usize,
         matches: impl FnOnce(u64) -> bool,
     ) -> Result<(), TensorError> {
-        let Some(checksums) = &self.checksums else { return Ok(()) };
-        let name = &self.tensors[tensor].name;
-        let kind = match checksums.tensors.get(name) {
-            Some(&expected) if matches(expected) => return Ok(()),
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let kind = match self.tensor_checksums[tensor] {
+            Some(expected) if matches(expected) => return Ok(()),
             Some(_) => DecodeErrorKind::ChecksumMismatch,
             None => DecodeErrorKind::ChecksumMissing,
         };
-        Err(TensorError::Decode { name: name.clone(), error: kind.into() })
+        Err(self.failure(tensor, kind.into()))
     }
 
     /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
@@ -501,12 +511,12 @@ impl<R: Read + Seek> TensorReader<R> {
     /// If there is no tensor of this number.
     pub fn stored(&mut self, tensor: usize) -> Section<'_, R> {
         let range = self.tensors[tensor].stored.clone();
-        Section {
-            source: &mut self.source,
-            start: range.start,
-            len: range.end - range.start,
-            at: 0,
-        }
+        Section::new(&mut self.source, range)
+    }
+
+    /// Returns the source, and the file's header as it is with its length.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        (self.source, self.header)
     }
 
     /// How the file is to be written once its tensors are decoded.
@@ -534,13 +544,15 @@ impl<R: Read + Seek> TensorReader<R> {
         if self.layout.oddities().next().is_some() {
             return None;
         }
-        if let Some(checksums) = &self.checksums
-            && !checksum::matches(json.as_bytes(), checksums.source_header)
-        {
+        if let Some(form) = Usual::parse(json) {
+            let header = self.usual_header(form)?;
+            let order: Vec<usize> = (0..self.tensors.len()).collect();
+            return Some(Restored { header, tensors: order.clone(), order, is_exact: true });
+        }
+        if !self.is_source_header(json) {
             return None;
         }
-        let mut header = (json.len() as u64).to_le_bytes().to_vec();
-        header.extend_from_slice(json.as_bytes());
+        let header = with_len(json);
         let data_len =
             self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
         let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
@@ -551,13 +563,14 @@ impl<R: Read + Seek> TensorReader<R> {
             let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
             metadata.into_iter().filter(move |(key, _)| is_foreign(key))
         };
-        let pieces = layout.pieces().ok()?;
+        let gaps = layout.gap_tensors().ok()?;
+        let pieces = layout.pieces(&gaps);
         if pieces.len() != self.tensors.len() || !foreign(expected).eq(foreign(metadata.clone())) {
             return None;
         }
         let numbers: BTreeMap<&str, usize> =
             self.tensors.iter().zip(0..).map(|(tensor, number)| (&*tensor.name, number)).collect();
-        let order = pieces.iter().map(|Piece { tensor: expected, .. }| {
+        let order = pieces.iter().map(|(expected, _)| {
             let number = *numbers.get(&*expected.name)?;
             let found = &self.tensors[number];
             let is_same = found.dtype == expected.dtype
@@ -566,10 +579,31 @@ impl<R: Read + Seek> TensorReader<R> {
             is_same.then_some(number)
         });
         let order: Vec<usize> = order.collect::<Option<_>>()?;
-        let is_tensor = pieces.iter().map(|piece| !piece.is_gap);
+        let is_tensor = pieces.iter().map(|(_, is_gap)| !is_gap);
         let tensors = order.iter().zip(is_tensor).filter(|(_, is_tensor)| *is_tensor);
         let tensors = tensors.map(|(&number, _)| number).collect();
         Some(Restored { header, order, tensors, is_exact: true })
+    }
+
+    /// Whether a text has the checksum of the source's header, if there is one.
+    fn is_source_header(&self, json: &str) -> bool {
+        let expected = self.checksums.as_ref().map(|checksums| checksums.source_header);
+        expected.is_none_or(|expected| checksum::matches(json.as_bytes(), expected))
+    }
+
+    /// Returns the header of a source in a usual form, if it is what this file says in that form.
+    fn usual_header(&self, form: Usual) -> Option<Vec<u8>> {
+        let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
+        let mut metadata = self.layout.metadata().clone();
+        metadata.retain(|key, _| is_foreign(key));
+        let mut at = 0_u64;
+        let entries = self.tensors.iter().map(|tensor| {
+            let entry = tensor.entry(at);
+            at = entry.data_offsets[1];
+            entry
+        });
+        let json = form.text(&metadata, entries).filter(|json| self.is_source_header(json))?;
+        Some(with_len(&json))
     }
 
     fn made_anew(&self) -> Result<Restored, TensorError> {
@@ -586,11 +620,11 @@ impl<R: Read + Seek> TensorReader<R> {
         let mut at = 0_u64;
         let entries = order.iter().map(|&number| {
             let tensor = &self.tensors[number];
-            let end = at.checked_add(tensor.decoded_len).ok_or_else(|| {
-                let error = DecodeErrorKind::InvalidLength.into();
-                TensorError::Decode { name: tensor.name.clone(), error }
-            })?;
-            Ok(tensor.entry([core::mem::replace(&mut at, end), end]))
+            let entry = tensor.entry(at);
+            at = at
+                .checked_add(tensor.decoded_len)
+                .ok_or_else(|| self.failure(number, DecodeErrorKind::InvalidLength.into()))?;
+            Ok(entry)
         });
         let entries: Vec<Entry<'_>> = entries.collect::<Result<_, TensorError>>()?;
         let json = header::json(&metadata, entries.into_iter());
@@ -637,14 +671,15 @@ impl<R: Read + Seek> TensorReader<R> {
         let mut doubts = BTreeMap::new();
         let mut problem = None;
         let mut seen = 0;
-        for Piece { tensor, is_gap } in pieces(&self.layout) {
+        let gaps = gap_tensors(&self.layout);
+        for (tensor, is_gap) in self.layout.pieces(&gaps) {
             let listed = list.get(&tensor.name).filter(|_| !is_gap);
             let Some(listed) = listed else {
-                found.push(StoredTensor { is_gap, ..StoredTensor::plain(&tensor) });
+                found.push(StoredTensor { is_gap, ..StoredTensor::plain(tensor) });
                 continue;
             };
             seen += 1;
-            match read_frame_prefix(&mut self.source, &tensor)? {
+            match read_frame_prefix(&mut self.source, tensor)? {
                 Some((dtype, stored)) => {
                     if dtype != listed.dtype || stored.shape != listed.shape {
                         doubts.insert(found.len(), Doubt::Contradiction);
@@ -652,7 +687,7 @@ impl<R: Read + Seek> TensorReader<R> {
                     found.push(stored);
                     continue;
                 }
-                None if is_damaged_frame(&mut self.source, &tensor)? => {
+                None if is_damaged_frame(&mut self.source, tensor)? => {
                     doubts.insert(found.len(), Doubt::Damaged);
                 }
                 // A type that the format does not know may be a damaged one.
@@ -661,7 +696,7 @@ impl<R: Read + Seek> TensorReader<R> {
                 }
                 None => problem = Some(TensorError::NotCompressed { name: tensor.name.clone() }),
             }
-            found.push(StoredTensor::plain(&tensor));
+            found.push(StoredTensor::plain(tensor));
         }
         if seen < list.len() {
             let names: BTreeSet<&str> = found.iter().map(|tensor| &*tensor.name).collect();
@@ -681,13 +716,14 @@ impl<R: Read + Seek> TensorReader<R> {
 
     /// The tensors of a file without a list.
     fn find_unlisted(&mut self) -> Result<Vec<StoredTensor>, TensorError> {
-        let pieces = pieces(&self.layout).into_iter();
+        let gaps = gap_tensors(&self.layout);
+        let pieces = self.layout.pieces(&gaps).into_iter();
         pieces
-            .map(|Piece { tensor, is_gap }| match is_gap {
-                true => Ok(StoredTensor { is_gap, ..StoredTensor::plain(&tensor) }),
-                false => match read_frame_prefix(&mut self.source, &tensor)? {
+            .map(|(tensor, is_gap)| match is_gap {
+                true => Ok(StoredTensor { is_gap, ..StoredTensor::plain(tensor) }),
+                false => match read_frame_prefix(&mut self.source, tensor)? {
                     Some((_, stored)) => Ok(stored),
-                    None => Ok(StoredTensor::plain(&tensor)),
+                    None => Ok(StoredTensor::plain(tensor)),
                 },
             })
             .collect()
@@ -712,7 +748,12 @@ impl<R: Read + Seek> TensorReader<R> {
     fn read_checksums(&mut self) -> Result<(), TensorError> {
         let is_own = matches!(self.list, ListState::There | ListState::Lost);
         let text = self.layout.metadata().get(CHECKSUMS).filter(|_| is_own && self.limits.verify);
-        self.checksums = text.map(|text| Checksums::parse(text)).transpose()?;
+        let Some(text) = text else { return Ok(()) };
+        let checksums = Checksums::parse(text)?;
+        let tensors = self.tensors.iter();
+        self.tensor_checksums =
+            checksums.of(tensors.map(|tensor| (&*tensor.name, !tensor.is_compressed)));
+        self.checksums = Some(checksums);
         Ok(())
     }
 
@@ -722,47 +763,15 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 }
 
-/// Returns the tensors of a file with the gaps between them; without these where tensors share
-/// bytes, so that there is no order of all bytes.
-fn pieces(layout: &Layout) -> Vec<Piece> {
-    layout.pieces().unwrap_or_else(|_| {
-        let tensors = layout.tensors().iter().cloned();
-        tensors.map(|tensor| Piece { tensor, is_gap: false }).collect()
-    })
+/// Returns the gaps between the tensors of a file; none where tensors share bytes, so that there is no
+/// order of all bytes.
+fn gap_tensors(layout: &Layout) -> Vec<Tensor> {
+    layout.gap_tensors().unwrap_or_default()
 }
 
-/// A tensor's bytes as they are stored, from [`TensorReader::stored`].
-#[derive(Debug)]
-pub struct Section<'s, R> {
-    source: &'s mut R,
-    start: u64,
-    len: u64,
-    at: u64,
-}
-
-impl<R: Read + Seek> Read for Section<'_, R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let len = self.len.saturating_sub(self.at).min(bytes.len() as u64) as usize;
-        if len == 0 {
-            return Ok(0);
-        }
-        self.source.seek(SeekFrom::Start(self.start + self.at))?;
-        let read = self.source.read(&mut bytes[..len])?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-impl<R> Seek for Section<'_, R> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(distance) => self.len.checked_add_signed(distance),
-            SeekFrom::Current(distance) => self.at.checked_add_signed(distance),
-        };
-        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.at)
-    }
+/// A header's text with its length before it.
+fn with_len(json: &str) -> Vec<u8> {
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
 }
 
 /// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.

@@ -12,6 +12,7 @@ use super::header::{self, ALIGNMENT, Entry, Escaped, Text, len_of};
 use super::layout::{Layout, Tensor};
 use super::list::{self, CHECKSUMS, LIST, SOURCE_HEADER};
 use super::reader::StoredTensor;
+use super::usual::Usual;
 use crate::checksum::{Hasher, checksum};
 use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
@@ -40,13 +41,11 @@ pub struct TensorWriter<W> {
     dst: W,
     /// Where in `dst` the file begins.
     start: u64,
-    layout: Layout,
-    source_header: String,
+    header: HeaderText,
     /// Where in the file the data begins, once room for the header has been reserved.
     data_start: Option<u64>,
     /// What has become of the tensors so far.
     written: Vec<Written>,
-    has_checksums: bool,
     /// Data that is read, a frame, and what making one needs.
     data: Vec<u8>,
     frame: Vec<u8>,
@@ -117,14 +116,20 @@ impl<W: Write + Seek> TensorWriter<W> {
         }
         let layout = layout.with_gaps()?;
         let start = dst.stream_position()?;
+        let source = header::text(header);
+        let header = HeaderText {
+            layout,
+            source_checksum: checksum(source.as_bytes()),
+            source,
+            has_checksums: true,
+            is_short: false,
+        };
         Ok(Self {
             dst,
             start,
-            layout,
-            source_header: header::text(header),
+            header,
             data_start: None,
             written: Vec::new(),
-            has_checksums: true,
             data: Vec::new(),
             frame: Vec::new(),
             scratch: EncodeScratch::new(),
@@ -136,14 +141,14 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// before the first tensor is written.
     #[must_use]
     pub fn checksums(mut self, wanted: bool) -> Self {
-        self.has_checksums = wanted;
+        self.header.has_checksums = wanted;
         self
     }
 
     /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor are
     /// among them, as tensors of type `U8`.
     pub fn tensors(&self) -> &[Tensor] {
-        self.layout.tensors()
+        self.header.layout.tensors()
     }
 
     /// Writes the next tensor: with options compressed, if that makes the file smaller, without them
@@ -173,7 +178,7 @@ impl<W: Write + Seek> TensorWriter<W> {
     ///
     /// # Errors
     ///
-    /// As [`Self::write`], and `Io` if the source ends before the tensor does.
+    /// As [`Self::write`], and `Source` if the source cannot be read, or ends before the tensor does.
     pub fn write_from(
         &mut self,
         source: &mut (impl Read + Seek),
@@ -210,11 +215,11 @@ impl<W: Write + Seek> TensorWriter<W> {
     ) -> Result<(), TensorError> {
         self.reserve_header()?;
         let found = Some(data.len() as u64);
-        let tensor = next_tensor(&self.layout, &self.written, found)?;
-        let costs = Costs::of(tensor, self.has_checksums);
+        let tensor = next_tensor(&self.header.layout, &self.written, found)?;
+        let costs = Costs::of(tensor, self.header.has_checksums, self.header.is_short);
         let mut stored = data;
         let mut compressed = None;
-        if let Some(options) = options_for(tensor, options, self.has_checksums) {
+        if let Some(options) = options_for(tensor, options, self.header.has_checksums) {
             let envelope = envelope(tensor);
             let bound = Geometry::new(data.len(), &options, &envelope).bound();
             let frame = &mut self.frame;
@@ -227,7 +232,7 @@ impl<W: Write + Seek> TensorWriter<W> {
             }
         }
         self.dst.write_all(stored)?;
-        let has_checksum = self.has_checksums && compressed.is_none();
+        let has_checksum = self.header.has_checksums && compressed.is_none();
         let checksum = has_checksum.then(|| checksum(data));
         self.written.push(Written { len: stored.len() as u64, compressed, checksum });
         Ok(())
@@ -243,7 +248,7 @@ impl<W: Write + Seek> TensorWriter<W> {
         W: TensorTarget,
     {
         self.reserve_header()?;
-        let tensor = next_tensor(&self.layout, &self.written, None)?.to_owned();
+        let tensor = next_tensor(&self.header.layout, &self.written, None)?.to_owned();
         let len = match usize::try_from(tensor.len()) {
             Ok(len) if len <= PART_LEN => {
                 let mut data = core::mem::take(&mut self.data);
@@ -254,20 +259,21 @@ impl<W: Write + Seek> TensorWriter<W> {
             }
             len => len.ok(),
         };
-        let (from, to) = (source.stream_position()?, self.dst.stream_position()?);
-        let options = options_for(&tensor, options, self.has_checksums);
+        let from = source.stream_position().map_err(TensorError::Source)?;
+        let to = self.dst.stream_position()?;
+        let options = options_for(&tensor, options, self.header.has_checksums);
         if let (Some(len), Some(options)) = (len, options) {
             if let Some(len) = self.write_frame(source, &tensor, (to, len), &options, coder)? {
                 let compressed = Some(options.dtype);
                 self.written.push(Written { len, compressed, checksum: None });
                 return Ok(());
             }
-            source.seek(SeekFrom::Start(from))?;
+            source.seek(SeekFrom::Start(from)).map_err(TensorError::Source)?;
             self.dst.seek(SeekFrom::Start(to))?;
         }
         let checksum = self.copy_plain(source, tensor.len())?;
         self.dst.set_len(to + tensor.len())?;
-        let checksum = self.has_checksums.then_some(checksum);
+        let checksum = self.header.has_checksums.then_some(checksum);
         self.written.push(Written { len: tensor.len(), compressed: None, checksum });
         Ok(())
     }
@@ -309,7 +315,9 @@ impl<W: Write + Seek> TensorWriter<W> {
             left -= part_len;
         }
         let frame_len = frame.frame_len();
-        if !Costs::of(tensor, self.has_checksums).is_worth(len as u64, frame_len) {
+        if !Costs::of(tensor, self.header.has_checksums, self.header.is_short)
+            .is_worth(len as u64, frame_len)
+        {
             return Ok(None);
         }
         self.close_gaps(&frame, at, &mut hasher)?;
@@ -350,7 +358,7 @@ impl<W: Write + Seek> TensorWriter<W> {
     }
 
     /// Copies a tensor as it is, and returns its checksum.
-    fn copy_plain(&mut self, source: &mut impl Read, len: u64) -> io::Result<u64> {
+    fn copy_plain(&mut self, source: &mut impl Read, len: u64) -> Result<u64, TensorError> {
         let mut hasher = Hasher::default();
         let mut left = len;
         while left > 0 {
@@ -370,14 +378,10 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// `WrongTensor` if tensors are missing; `HeaderTooLong`; `Io`.
     pub fn finish(mut self) -> Result<W, TensorError> {
         let data_start = self.reserve_header()?;
-        if let Some(missing) = self.layout.tensors().get(self.written.len()) {
+        if let Some(missing) = self.header.layout.tensors().get(self.written.len()) {
             return Err(TensorError::WrongTensor { expected: Some(missing.len()), found: None });
         }
-        let header = HeaderText {
-            layout: &self.layout,
-            source_header: &self.source_header,
-            has_checksums: self.has_checksums,
-        };
+        let header = &self.header;
         let room = data_start - Layout::PREFIX_LEN;
         let len = len_of(|out| header.write(out, &self.written));
         let blanks = room.checked_sub(len).ok_or(TensorError::HeaderTooLong { len })?;
@@ -398,30 +402,14 @@ impl<W: Write + Seek> TensorWriter<W> {
         if let Some(data_start) = self.data_start {
             return Ok(data_start);
         }
-        let phase = self.layout.data_start() % ALIGNMENT;
-        let data_start = header::data_start(self.longest_header(), phase)?;
+        let phase = self.header.layout.data_start() % ALIGNMENT;
+        let data_start = header::data_start(self.header.longest(), phase).or_else(|_| {
+            self.header.shorten();
+            header::data_start(self.header.longest(), phase)
+        })?;
         self.dst.seek(SeekFrom::Start(self.start + data_start))?;
         self.data_start = Some(data_start);
         Ok(data_start)
-    }
-
-    /// Returns the most bytes that the header can take: each tensor has its entries in the form that
-    /// takes more, of the forms that it can have.
-    fn longest_header(&self) -> u64 {
-        let header = HeaderText {
-            layout: &self.layout,
-            source_header: &self.source_header,
-            has_checksums: self.has_checksums,
-        };
-        let fixed = len_of(|out| header.write(out, &[]));
-        let tensors = self.layout.tensors().iter().map(|tensor| {
-            let costs = Costs::of(tensor, self.has_checksums);
-            match costs.can_be_worth(tensor, self.has_checksums) {
-                true => costs.plain.max(costs.compressed),
-                false => costs.plain,
-            }
-        });
-        fixed + tensors.sum::<u64>()
     }
 }
 
@@ -446,13 +434,55 @@ fn options_for(tensor: &Tensor, options: Option<&Options>, has_checksums: bool) 
 }
 
 /// What the header says, beside what has become of the tensors.
-struct HeaderText<'a> {
-    layout: &'a Layout,
-    source_header: &'a str,
+#[derive(Debug)]
+struct HeaderText {
+    layout: Layout,
+    /// The text of the source's header, or its description.
+    source: String,
+    source_checksum: u64,
     has_checksums: bool,
+    /// Whether it has been made shorter than usual, so that it is not too long.
+    is_short: bool,
 }
 
-impl HeaderText<'_> {
+impl HeaderText {
+    /// Makes the header shorter: leaves out the text of the source's header if that is in a usual
+    /// form, and the names of checksums.
+    fn shorten(&mut self) {
+        self.is_short = true;
+        let layout = &self.layout;
+        let start = layout.data_start();
+        let entries = || {
+            layout.tensors().iter().map(|tensor| Entry {
+                name: &tensor.name,
+                dtype: &tensor.dtype,
+                shape: &tensor.shape,
+                data_offsets: [tensor.range.start - start, tensor.range.end - start],
+            })
+        };
+        // Texts like ours do not come through, so that the header could not be made from the others.
+        if [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| layout.metadata().contains_key(key)) {
+            return;
+        }
+        if let Some(form) = Usual::of(&self.source, layout.metadata(), entries) {
+            self.source = form.describe();
+        }
+    }
+
+    /// Returns the most bytes that the header can take: each tensor has its entries in the form that
+    /// takes more, of the forms that it can have.
+    fn longest(&self) -> u64 {
+        let fixed = len_of(|out| self.write(out, &[]));
+        let tensors = self.layout.tensors().iter().map(|tensor| {
+            let costs = Costs::of(tensor, self.has_checksums, self.is_short);
+            match costs.can_be_worth(tensor, self.has_checksums) {
+                true => costs.plain.max(costs.compressed),
+                false => costs.plain,
+            }
+        });
+        fixed + tensors.sum::<u64>()
+    }
+
     /// Writes the JSON of the header with the first tensors, those that have been written.
     fn write(&self, out: &mut dyn Write, written: &[Written]) -> io::Result<()> {
         let tensors = || self.layout.tensors().iter().zip(written);
@@ -465,17 +495,21 @@ impl HeaderText<'_> {
             list::write(out, listed)
         };
         let checksums = |out: &mut dyn Write| {
+            if self.is_short {
+                let tensors = written.iter().filter_map(|written| written.checksum);
+                return list::write_checksums_in_order(out, self.source_checksum, tensors);
+            }
             let tensors = by_name
                 .iter()
                 .filter_map(|(tensor, written)| Some((&*tensor.name, written.checksum?)));
-            list::write_checksums(out, checksum(self.source_header.as_bytes()), tensors)
+            list::write_checksums(out, self.source_checksum, tensors)
         };
         let metadata = self.layout.metadata().iter();
         let mut metadata: BTreeMap<&str, Text<'_>> =
             metadata.map(|(key, text)| (&**key, Text::Plain(text))).collect();
         // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
         metadata.entry("format").or_insert(Text::Plain("pt"));
-        metadata.insert(SOURCE_HEADER, Text::Plain(self.source_header));
+        metadata.insert(SOURCE_HEADER, Text::Plain(&self.source));
         metadata.insert(LIST, Text::Json(&listed));
         // Those of another file come back with the source's header.
         metadata.remove(CHECKSUMS);
@@ -509,7 +543,7 @@ struct Costs {
 impl Costs {
     /// Returns the most that a tensor can cost. Its place in the result is no further back than in
     /// the source, and its frame no longer than its data.
-    fn of(tensor: &Tensor, has_checksums: bool) -> Self {
+    fn of(tensor: &Tensor, has_checksums: bool, is_short: bool) -> Self {
         let end = tensor.range.end;
         let (len, data_offsets) = ([tensor.len()], [tensor.range.start, end]);
         let entry = |dtype, shape| Entry { name: &tensor.name, dtype, shape, data_offsets };
@@ -517,7 +551,9 @@ impl Costs {
         let entry_len =
             |entry: Entry<'_>| with_comma(len_of(|out| header::write_entry(out, &entry)));
         let mut plain = entry_len(entry(&tensor.dtype, &tensor.shape));
-        if has_checksums {
+        if has_checksums && is_short {
+            plain += list::HEX_LEN as u64;
+        } else if has_checksums {
             let checksum =
                 len_of(|out| list::write_checksum(&mut Escaped(out), &tensor.name, u64::MAX));
             plain += with_comma(checksum);
@@ -659,9 +695,9 @@ fn envelope(tensor: &Tensor) -> Envelope<'_> {
 }
 
 /// Reads so many bytes in place of what is in `part`.
-fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> io::Result<()> {
+fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> Result<(), TensorError> {
     part.resize(len, 0);
-    source.read_exact(part)
+    source.read_exact(part).map_err(TensorError::Source)
 }
 
 /// Makes `frame` at least `len` bytes long.
