@@ -321,6 +321,7 @@ fn stale_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         &[entry("w", "U8", &[2, 2000], 0, 4000)],
         &noise(4000, 7),
     );
+    let row_of_bytes = with_metadata(&left, &[entry("w", "U8", &[5000], 0, 5000)], &noise(5000, 7));
     let only = |key: &str, text: &Value| {
         with_metadata(&json!({key: text, "format": "pt"}), &entries, &[&w[..], &norm].concat())
     };
@@ -333,6 +334,7 @@ fn stale_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a tensor is gone", gone, "\"w\""),
         ("another model", other_model, "\"w\""),
         ("a matrix of bytes", bytes, "\"w\""),
+        ("more bytes than a frame has", row_of_bytes, "\"w\""),
         ("no JSON", only(LIST, &json!("gone")), LIST),
         ("no list of tensors", only(LIST, &json!("[1, 2]")), LIST),
         ("source only", only("zipnn_source_header", &left["zipnn_source_header"]), "source_header"),
@@ -560,8 +562,15 @@ fn rotated_tensors_in_odd_files() {
 fn repair_of_a_compressed_file_says_what_to_do_first() {
     let place = Place::new();
     place.write("m.safetensors", &model()).succeeds(&["compress", "m.safetensors"]);
-    let message = place.fails(1, &["repair", "m.safetensors.znn"]);
-    assert!(message.contains("zipnn decompress") && !message.contains("damaged"), "{message}");
+    for arguments in [&["repair"][..], &["compress", INSIDE, "-o", "x"]] {
+        let message = place.fails(1, &[arguments, &["m.safetensors.znn"]].concat());
+        assert!(message.contains("zipnn decompress") && !message.contains("damaged"), "{message}");
+    }
+    // A header whose length begins with the letters of a compressed file.
+    let len = usize::from(u16::from_le_bytes(*b"ZN"));
+    let blank = format!("{:len$}", r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#);
+    place.write("n.safetensors", &file(&blank, &[1]));
+    place.succeeds(&["repair", "n.safetensors"]);
 }
 
 /// Headers that begin with blanks, which JSON allows.

@@ -37,9 +37,9 @@ pub fn is_safetensors(source: &Place) -> bool {
     u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
 }
 
-/// Returns whether a file begins as a `.znn` file does.
-pub fn is_znn(source: &Place) -> bool {
-    peek(source).is_some_and(|first| first.starts_with(b"ZN"))
+/// Returns whether a file begins as a `.znn` file does. The length of a header can do so as well.
+fn is_znn(source: &Place) -> bool {
+    peek(source).is_some_and(|first| first.starts_with(b"ZN")) && !is_safetensors(source)
 }
 
 /// Returns whether the JSON of a header may begin with a byte: an object, or a blank before one.
@@ -77,6 +77,10 @@ pub struct Source {
 impl Source {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
     pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
+        if is_znn(place) {
+            return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
+                .hint("`zipnn decompress` it first"));
+        }
         let input = Input::open(place)?;
         let metadata = input.metadata().cloned();
         let failure = |error| Failure::reading(place, error);

@@ -7,7 +7,7 @@ use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, V
 
 use super::args::Repair;
 use super::failure::Failure;
-use super::inside::{self, Source};
+use super::inside::Source;
 use super::names::{self, Place};
 use super::output::Output;
 use super::units;
@@ -19,11 +19,6 @@ const TO_DO: u8 = 1;
 /// Examines a file, reports what is wrong with it, and repairs it if asked to.
 pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     let place = Place::new(&arguments.file);
-    if inside::is_znn(&place) {
-        return Err(Failure::new(&place, "is compressed as a whole").hint(
-            "`zipnn decompress` it first, and repair the result if that is a .safetensors file",
-        ));
-    }
     let destination = match &arguments.output {
         Some(output) => Some(Place::new(output)),
         None => arguments.write.then(|| place.clone()),
@@ -203,7 +198,7 @@ impl Report {
         if self.oddities.is_empty() {
             return Ok(());
         }
-        writeln!(out, "{place}: not all programs read this file, which is kept as it is:")?;
+        writeln!(out, "{place}: not all programs read this file, and `repair` leaves it so:")?;
         for oddity in self.oddities.iter().take(Self::MOST_ODDITIES) {
             writeln!(out, "  {oddity}")?;
         }

@@ -163,6 +163,14 @@ pub(super) struct Listed {
     pub(super) shape: Vec<u64>,
 }
 
+impl Listed {
+    /// Returns the length of the tensor when decoded, in bytes.
+    pub(super) fn decoded_len(&self) -> Option<u64> {
+        let size = self.dtype.size() as u64;
+        self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension))
+    }
+}
+
 /// The same as JSON: the type as PyTorch calls it, the shape as Python prints a list.
 #[derive(Serialize, Deserialize)]
 struct RawListed {

@@ -690,6 +690,10 @@ impl<R: Read + Seek> TensorReader<R> {
                 None if is_damaged_frame(&mut self.source, tensor)? => {
                     doubts.insert(found.len(), Doubt::Damaged);
                 }
+                // Tensors are only compressed if that makes them smaller.
+                None if listed.decoded_len().is_some_and(|len| tensor.len() >= len) => {
+                    problem = Some(TensorError::NotCompressed { name: tensor.name.clone() });
+                }
                 // A type that the format does not know may be a damaged one.
                 None if tensor.is_row_of_bytes() || tensor.element_bits().is_none() => {
                     doubts.insert(found.len(), Doubt::NotAFrame);
