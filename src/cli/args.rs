@@ -57,6 +57,9 @@ pub enum Command {
     /// compress with their bits rotated, and may forget to list those that it does compress. This
     /// tells which tensors are rotated, as far as their numbers give it away, and changes nothing
     /// unless told to.
+    ///
+    /// It also drops a list of compressed tensors that belongs to another file, as tools leave it that
+    /// save tensors with the metadata of a compressed file.
     #[command(after_help = REPAIR_EXIT_STATUS)]
     Repair(Repair),
     /// Measure ratio and speed on a file of your own, in memory

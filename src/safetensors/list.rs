@@ -164,10 +164,11 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// Returns the length of the tensor when decoded, in bytes.
-    pub(super) fn decoded_len(&self) -> Option<u64> {
+    /// Returns whether a tensor is shorter than this one when decoded, as its frame always is.
+    pub(super) fn is_longer_than(&self, tensor: &Tensor) -> bool {
         let size = self.dtype.size() as u64;
-        self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension))
+        let len = self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension));
+        len.is_none_or(|len| tensor.len() < len)
     }
 }
 
@@ -196,11 +197,16 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Listed>, TensorError>
         .collect()
 }
 
-/// Returns the name of a tensor that the list of a file names and that can be compressed.
+/// Returns the first name in the list of a file, if the header shows all listed tensors as what
+/// frames are stored in. Otherwise the list belongs to another file.
 pub(super) fn first_frame(layout: &Layout) -> Option<String> {
     let list = parse(layout.metadata().get(LIST)?).ok()?;
-    let is_frame = |tensor: &&Tensor| tensor.is_row_of_bytes() && list.contains_key(&tensor.name);
-    layout.tensors().iter().find(is_frame).map(|tensor| tensor.name.clone())
+    let is_frame = |tensor: &&Tensor| {
+        let listed = list.get(&tensor.name);
+        tensor.is_row_of_bytes() && listed.is_some_and(|listed| listed.is_longer_than(tensor))
+    };
+    let frames = layout.tensors().iter().filter(is_frame).count();
+    list.keys().next().filter(|_| frames == list.len()).cloned()
 }
 
 fn parse_dtype(name: &str) -> Option<DType> {

@@ -691,7 +691,7 @@ impl<R: Read + Seek> TensorReader<R> {
                     doubts.insert(found.len(), Doubt::Damaged);
                 }
                 // Tensors are only compressed if that makes them smaller.
-                None if listed.decoded_len().is_some_and(|len| tensor.len() >= len) => {
+                None if !listed.is_longer_than(tensor) => {
                     problem = Some(TensorError::NotCompressed { name: tensor.name.clone() });
                 }
                 // A type that the format does not know may be a damaged one.

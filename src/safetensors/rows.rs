@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn rows_are_counted_in_bits() {
-        const WHOLE: &[(&str, &[u64], u64, Range<u64>, Range<u64>)] = &[
-            ("F4", &[8], 4, 0..8, 0..4),
+        for (dtype, shape, len, rows, bytes) in [
+            ("F4", &[8][..], 4, 0..8, 0..4),
             ("F4", &[8], 4, 2..4, 1..2),
             ("F4", &[4, 3], 6, 0..4, 0..6),
             ("F4", &[4, 3], 6, 2..4, 3..6),
@@ -141,10 +141,9 @@ mod tests {
             ("BF16", &[0, u64::MAX, 7], 0, 0..0, 0..0),
             ("F32", &[3, u64::MAX, 0], 0, 1..2, 0..0),
             ("X9", &[3, 5], 12, 1..2, 4..8),
-        ];
-        for (dtype, shape, len, rows, bytes) in WHOLE {
+        ] {
             let expected = 1000 + bytes.start..1000 + bytes.end;
-            let found = tensor(dtype, shape, *len).rows(rows.clone());
+            let found = tensor(dtype, shape, len).rows(rows.clone());
             assert_eq!(found, Ok(expected), "{dtype} {shape:?} {rows:?}");
         }
     }

@@ -103,8 +103,8 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// Begins a file. `header` is the header of the source with its length before it: the file up to
     /// where the tensors' data begins, of which there are `data_len` bytes.
     ///
-    /// A list of compressed tensors in the metadata that names no tensor which could be compressed
-    /// belongs to another file, and is replaced.
+    /// A list of compressed tensors in the metadata that names a tensor which is not there, or is
+    /// stored as it is, belongs to another file, and is replaced.
     ///
     /// # Errors
     ///
