@@ -12,7 +12,8 @@ use std::rc::Rc;
 use data::Random;
 use half::bf16;
 use zipnn::{
-    Archive, ArchiveError, DType, DecodeErrorKind, DecodeScratch, Encoder, Limits, Options, Seeker,
+    Archive, ArchiveError, DType, DecodeErrorKind, DecodeScratch, EncoderBuilder, Limits, Options,
+    Seeker,
 };
 
 /// Counts the bytes that are read.
@@ -33,7 +34,11 @@ impl<S: Seek> Seek for Counting<S> {
 }
 
 fn encode(data: &[u8], options: Options) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    encode_with(data, EncoderBuilder::new(options))
+}
+
+fn encode_with(data: &[u8], builder: EncoderBuilder) -> Vec<u8> {
+    let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
@@ -59,11 +64,12 @@ fn ranges(len: u64, edges: &[u64]) -> Vec<std::ops::Range<u64>> {
 fn every_range_of_every_form_of_file() {
     for dtype in DType::ALL {
         let data = data::weights(dtype, 5000, 11);
-        let small = Options::new(dtype).chunk_log2(9).frame_len(1700);
+        let small = Options::new(dtype).plain().chunk_log2(9);
+        let encode = |builder: EncoderBuilder| encode_with(&data, builder.frame_len(1700));
         let files = [
-            encode(&data, small.checksums(true).index(true)),
-            encode(&data, small),
-            encode(&data, small.index(true)),
+            encode(EncoderBuilder::new(small.checksums(true))),
+            encode(EncoderBuilder::new(small)),
+            encode(EncoderBuilder::new(small).index(true)),
             zipnn::compress(&data, &small).unwrap(),
             zipnn::compress(&data, &small.checksums(true)).unwrap(),
         ];
@@ -96,7 +102,7 @@ fn files_of_the_original() {
 
 #[test]
 fn ranges_beyond_the_data_are_refused() {
-    let file = encode(&[1; 1000], Options::new(DType::F32).index(true));
+    let file = encode(&[1; 1000], Options::new(DType::F32).checksums(false));
     let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
     for (offset, len) in [(1000, 1), (999, 2), (u64::MAX, 1), (0, 1001)] {
         let error = archive.read_into(offset, &mut vec![0; len]).unwrap_err();
@@ -110,9 +116,9 @@ fn ranges_beyond_the_data_are_refused() {
 #[test]
 fn little_is_read() {
     let data = data::weights(DType::BF16, 12 << 20, 5);
-    let options = Options::new(DType::BF16);
+    let options = Options::new(DType::BF16).plain();
     for (file, walked) in [
-        (encode(&data, options.checksums(true).index(true)), 0),
+        (encode(&data, options.checksums(true)), 0),
         (encode(&data, options), 16 << 10),
         (zipnn::compress(&data, &options).unwrap(), 16 << 10),
     ] {
@@ -132,7 +138,7 @@ fn little_is_read() {
 
 #[test]
 fn a_length_that_is_a_lie() {
-    let file = encode(&[1; 1000], Options::new(DType::F32).checksums(true).index(true));
+    let file = encode(&[1; 1000], Options::new(DType::F32).checksums(true));
     for len in [0, 1, 31, 32, 33, file.len() as u64 - 1] {
         let mut seeker = Seeker::new(len, Limits::default());
         let error = loop {
@@ -151,7 +157,8 @@ fn a_length_that_is_a_lie() {
 
 #[test]
 fn differences_and_old_layouts_are_refused() {
-    let file = zipnn::delta::compress(&[1; 100], &[2; 100], &Options::new(DType::F32)).unwrap();
+    let file =
+        zipnn::delta::compress(&[1; 100], &[2; 100], &Options::new(DType::F32).plain()).unwrap();
     let error = Archive::open(Cursor::new(&file), Limits::default()).unwrap_err();
     assert!(error.to_string().contains("base"), "{error}");
     for case in golden::cases().iter().filter(|case| !case.is_current()) {
@@ -162,7 +169,7 @@ fn differences_and_old_layouts_are_refused() {
 #[test]
 fn bombs_meet_the_limits() {
     let limits = Limits { decoded_bytes: 999, ..Limits::default() };
-    for options in [Options::new(DType::F32), Options::new(DType::F32).index(true)] {
+    for options in [Options::new(DType::F32).plain(), Options::new(DType::F32).checksums(false)] {
         let file = encode(&[1; 1000], options);
         let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err()
         else {
@@ -171,8 +178,8 @@ fn bombs_meet_the_limits() {
         assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 1000, limit: 999 });
     }
     // An index of over 16 KiB, which is what is read of any file.
-    let options = Options::new(DType::F32).frame_len(4).index(true);
-    let file = encode(&[1; 4000], options);
+    let options = Options::new(DType::F32).checksums(false);
+    let file = encode_with(&[1; 4000], EncoderBuilder::new(options).frame_len(4));
     assert!(Archive::open(Cursor::new(&file), Limits::default()).is_ok());
     let limits = Limits { frame_bytes: 1 << 14, ..Limits::default() };
     let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err() else {
@@ -194,8 +201,8 @@ mod tensors {
         let numbers: Vec<bf16> = (0..800).map(|i| bf16::from_f32(i as f32)).collect();
         data.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         data.extend((1..4_i64).flat_map(i64::to_le_bytes));
-        let options = Options::new(DType::BF16).frame_len(500).checksums(true).index(true);
-        (encode(&data, options), numbers)
+        let builder = EncoderBuilder::new(Options::new(DType::BF16)).frame_len(500);
+        (encode_with(&data, builder), numbers)
     }
 
     #[test]
@@ -227,7 +234,7 @@ mod tensors {
             assert!(archive.read_rows::<bf16>("a", rows).is_err());
         }
         assert!(archive.read_tensor_into("b", &mut [0; 23]).is_err());
-        let other = encode(&[7; 1000], Options::new(DType::F32));
+        let other = encode(&[7; 1000], Options::new(DType::F32).plain());
         let mut archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
         assert!(matches!(archive.tensors().unwrap_err(), ArchiveError::Layout(_)));
     }
@@ -237,8 +244,8 @@ mod tensors {
 #[test]
 fn all_damage_is_told() {
     let data = data::weights(DType::BF16, 4000, 2);
-    let options = Options::new(DType::BF16).chunk_log2(9).frame_len(1100);
-    let sound = encode(&data, options.checksums(true).index(true));
+    let options = Options::new(DType::BF16).chunk_log2(9);
+    let sound = encode_with(&data, EncoderBuilder::new(options).frame_len(1100));
     let mut archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
     assert_eq!(archive.damage().unwrap(), []);
     let second = archive.directory().entries()[1];
@@ -260,7 +267,7 @@ fn all_damage_is_told() {
 #[test]
 fn parts_keep_what_they_have() {
     let data = data::weights(DType::F16, 4000, 2);
-    let file = encode(&data, Options::new(DType::F16).checksums(true).index(true));
+    let file = encode(&data, Options::new(DType::F16).checksums(true));
     let bytes = |range: std::ops::Range<u64>| &file[range.start as usize..range.end as usize];
     let mut seeker = Seeker::new(file.len() as u64, Limits::default());
     while let Some(range) = seeker.wanted() {
@@ -290,7 +297,8 @@ fn chunks_shorter_than_an_element() {
     for dtype in [DType::F32, DType::BF16] {
         let data = data::noise((1 << 18) + 1, 5);
         for sealed in [false, true] {
-            let options = Options::new(dtype).checksums(sealed).index(sealed);
+            let options = Options::new(dtype);
+            let options = if sealed { options } else { options.plain() };
             let file = encode(&data, options);
             let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
             let mut last = [0];
@@ -304,7 +312,7 @@ fn chunks_shorter_than_an_element() {
 #[test]
 fn much_damage_takes_no_longer() {
     let data = data::noise(1 << 18, 6);
-    let options = Options::new(DType::BF16).chunk_log2(10).checksums(true).index(true);
+    let options = Options::new(DType::BF16).chunk_log2(10).checksums(true);
     let mut file = encode(&data, options);
     let first_payload = file.len() - data.len();
     for at in (first_payload..data.len()).step_by(256) {

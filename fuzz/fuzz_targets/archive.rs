@@ -6,14 +6,13 @@ use std::io::{Cursor, Write};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{Archive, Encoder};
-use zipnn_fuzz::{AnyOptions, Data, LIMITS};
+use zipnn::Archive;
+use zipnn_fuzz::{AnyEncoder, Data, LIMITS};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     bytes: &'a [u8],
-    options: AnyOptions,
-    has_index: bool,
+    encoder: AnyEncoder,
     data: Data,
     changes: Vec<(u16, u8)>,
     ranges: Vec<(u16, u16)>,
@@ -22,8 +21,7 @@ struct Input<'a> {
 fuzz_target!(|input: Input<'_>| {
     read(input.bytes, &input.ranges);
     let data = &input.data.0[..input.data.0.len().min(4000)];
-    let options = input.options.0.index(input.has_index);
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let mut encoder = input.encoder.0.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let mut file = encoder.finish().unwrap();
     zipnn_fuzz::change(&mut file, &input.changes);

@@ -34,7 +34,7 @@ use crate::seek::Seeker;
 /// use zipnn::{Archive, DType, Encoder, Limits, Options};
 ///
 /// let data: Vec<u8> = (0..100_000_u32).flat_map(|i| (i as f32).to_le_bytes()).collect();
-/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32).checksums(true).index(true))?;
+/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32))?;
 /// encoder.write_all(&data)?;
 /// let file = encoder.finish()?;
 ///

@@ -12,7 +12,8 @@ Exit status:
   0    everything was done
   1    a file could not be processed, or is damaged; the others were
   2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind
+  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
+       number
   141  whoever read our output has stopped reading";
 
 const REPAIR_EXIT_STATUS: &str = "\
@@ -20,7 +21,8 @@ Exit status:
   0    nothing to repair was found, or all that was found is repaired
   1    something is to be repaired, or the file could not be processed
   2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind";
+  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
+       number";
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
@@ -76,7 +78,8 @@ pub struct Compress {
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
     /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
-    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
+    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor.
+    /// Where the result would be larger than its source, it is written only with --force
     #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
     pub inside_safetensors: bool,
     /// Leave out what this program adds behind the frames' data, and which the original passes
@@ -111,7 +114,7 @@ pub struct Files {
     #[arg(required_unless_present = "hub", value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// File to write, or a directory; `-` is standard output. Without it, the result lies beside
-    /// its source, and standard input goes to standard output
+    /// its source, and standard input goes to standard output. A link is followed, and stays
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Store, or restore, the difference to this file, which must have the same length
@@ -119,14 +122,15 @@ pub struct Files {
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Overwrite files that exist, and write compressed data to a terminal
+    /// Overwrite files that exist, read from and write to a terminal, and compress pointers of Git LFS
     #[arg(short, long)]
     pub force: bool,
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
     /// Remove the source, once the result is on the disk and has been decoded and compared with it.
-    /// A source with bytes that no frame holds is kept, and nothing is written
+    /// A source with bytes that no frame holds is kept, and nothing is written. Links, pipes and
+    /// devices are refused
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
     #[command(flatten)]
@@ -259,12 +263,17 @@ pub struct Cat {
 }
 
 fn rows(text: &str) -> Result<Range<u64>, String> {
-    let parse = || {
-        let (start, end) = text.split_once("..")?;
-        let range = start.parse().ok()?..end.parse().ok()?;
-        (range.start <= range.end).then_some(range)
-    };
-    parse().ok_or_else(|| "two numbers are needed, such as 0..10".to_owned())
+    let number = |text: &str| text.parse::<u64>().ok();
+    if let Some(row) = number(text) {
+        return Err(format!("for this row alone, use {row}..{}", row.saturating_add(1)));
+    }
+    match text.split_once("..").map(|(start, end)| (number(start), number(end))) {
+        Some((Some(start), Some(end))) if start <= end => Ok(start..end),
+        Some((Some(start), Some(end))) => {
+            Err(format!("the end comes before the start; {end}..{start} are the rows between"))
+        }
+        _ => Err("two numbers are needed, such as 0..10 for the first ten rows".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

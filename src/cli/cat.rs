@@ -2,10 +2,12 @@
 
 use super::args::Cat;
 use super::failure::Failure;
-use super::names::{self, Place};
+use super::names::Place;
 use super::npy;
 use super::output::Output;
+use super::target;
 use super::tensors::Tensors;
+use super::transfer;
 
 /// Bytes that are decoded at a time.
 const PART: u64 = 4 << 20;
@@ -14,16 +16,10 @@ const PART: u64 = 4 << 20;
 pub fn run(arguments: &Cat) -> Result<(), Failure> {
     let source = Place::new(&arguments.file);
     let destination = arguments.output.as_deref().map_or(Place::Standard, Place::new);
-    if Output::is_terminal(&destination) && !arguments.force {
-        return Err(Failure::usage("-", "the bytes of a tensor are not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
+    if target::is_source(&source, &destination) {
+        return Err(transfer::would_be_read_and_written(&destination));
     }
-    if let (Some(source), Some(destination)) = (source.path(), destination.path())
-        && names::is_same_file(source, destination)
-    {
-        return Err(Failure::usage(destination.display(), "would be read and written at once")
-            .hint("name another place with --output"));
-    }
+    let metadata = source.path().and_then(|path| path.metadata().ok());
     let mut tensors = Tensors::open(&source)?;
     let tensor = tensors.tensor(&arguments.tensor)?;
     let mut shape = tensor.shape.clone();
@@ -51,5 +47,5 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         output.write(&part[..len])?;
         range.start += len as u64;
     }
-    output.finish(None)
+    output.finish(metadata.as_ref())
 }

@@ -12,6 +12,7 @@ use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
 use super::pipeline::{self, Spare};
 use super::progress::Progress;
+use super::snapshot::{self, Snapshot};
 use super::transfer::{self, Moved};
 
 /// Compresses one of the inputs.
@@ -22,11 +23,6 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Compress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
-    if Output::is_terminal(&destination) && !files.force {
-        return Err(Failure::usage("-", "compressed data is not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
-    }
     let moved = compress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -42,7 +38,8 @@ pub fn compress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
-    let mut input = Input::open(source)?;
+    transfer::check(source, destination, files)?;
+    let mut input = if files.force { Input::open_any(source)? } else { Input::open(source)? };
     let mut base = files.delta.as_deref().map(Base::open).transpose()?;
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
@@ -51,8 +48,10 @@ pub fn compress(
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
     let profile = args::profile(arguments.extended);
-    let mut options =
-        Options::new(dtype).profile(profile).checksums(has_annexes).index(has_annexes);
+    let mut options = Options::new(dtype).profile(profile);
+    if !has_annexes {
+        options = options.plain();
+    }
     if let Some(base) = &mut base {
         options = options.delta(Delta::File);
         if has_annexes && let Some(id) = base.identify()? {
@@ -62,7 +61,11 @@ pub fn compress(
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(input.len());
     let metadata = input.metadata().cloned();
-    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)?;
+    let snapshots = Snapshot::new(source, metadata.as_ref());
+    let snapshots: Vec<_> =
+        snapshots.into_iter().chain(base.as_ref().and_then(Base::snapshot)).collect();
+    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)
+        .map_err(|failure| snapshot::explain(&snapshots, failure))?;
     if has_annexes {
         let delta = if files.delta.is_some() { Delta::File } else { Delta::None };
         output.write(&frames.to_frame(delta))?;
@@ -70,6 +73,7 @@ pub fn compress(
     let read = frames.decoded_len();
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    snapshot::check_all(&snapshots)?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(result, source, files).map(drop)
     })?;

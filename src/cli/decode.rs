@@ -2,8 +2,8 @@
 
 use std::fs::Metadata;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Limits, delta, legacy};
 
@@ -15,6 +15,7 @@ use super::input::{Base, Input};
 use super::names::Place;
 use super::pipeline::{self, Spare};
 use super::progress::Progress;
+use super::snapshot::Snapshot;
 
 /// What has been decoded.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +28,9 @@ pub struct Totals {
     pub checksums: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
+    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost or
+    /// nothing is verified.
+    pub is_sealed: Option<bool>,
 }
 
 /// How much of a file is verified.
@@ -88,6 +92,12 @@ impl Decoding {
         self.metadata.as_ref()
     }
 
+    /// Remembers the file and its base as they were when they were opened.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let source = Snapshot::new(&self.source, self.metadata.as_ref());
+        source.into_iter().chain(self.base.as_ref().and_then(Base::snapshot)).collect()
+    }
+
     /// Length of the file, where that is known.
     pub fn file_len(&self) -> Option<u64> {
         match &self.opened {
@@ -123,6 +133,7 @@ impl Decoding {
                     decoded: decoded.len() as u64,
                     checksums: 0,
                     trailing: frames::old_trailing_len(&file),
+                    is_sealed: None,
                 })
             }
         }
@@ -192,12 +203,14 @@ struct Cutter {
     next_chunk: usize,
     /// What follows the only frame, once the end has been reached.
     trailing_len: Arc<AtomicU64>,
+    /// What the frames say of the end, once it has been reached.
+    is_sealed: Arc<OnceLock<bool>>,
 }
 
 impl Cutter {
     fn new(frames: Frames, base: Option<Base>, checks: Checks) -> Self {
-        let trailing_len = Arc::default();
-        Self { frames, base, checks, frame: None, next_chunk: 0, trailing_len }
+        let (trailing_len, is_sealed) = (Arc::default(), Arc::default());
+        Self { frames, base, checks, frame: None, next_chunk: 0, trailing_len, is_sealed }
     }
 
     /// Reads the next run; `false` at the end of the file.
@@ -207,6 +220,12 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
+            if self.checks != Checks::None
+                && let Some(is_sealed) = self.frames.is_sealed()
+            {
+                // Only the end of the file sets it.
+                self.is_sealed.get_or_init(|| is_sealed);
+            }
             return Ok(false);
         };
         let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
@@ -272,6 +291,7 @@ fn run_frames(
     let mut cutter = cutter;
     let subject = cutter.frames.place().clone();
     let trailing_len = Arc::clone(&cutter.trailing_len);
+    let is_sealed = Arc::clone(&cutter.is_sealed);
     let mut totals = Totals::default();
     let spare = if cutter.base.is_some() { Spare::Two } else { Spare::Three };
     pipeline::run(
@@ -292,6 +312,7 @@ fn run_frames(
         },
     )?;
     totals.trailing = trailing_len.load(Ordering::Relaxed);
+    totals.is_sealed = is_sealed.get().copied();
     Ok(totals)
 }
 

@@ -7,6 +7,7 @@ use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
+use super::snapshot;
 use super::transfer::{self, Moved};
 use super::units;
 
@@ -18,7 +19,6 @@ pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
     let moved = decompress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -37,18 +37,22 @@ pub fn decompress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
+    transfer::check(source, destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
     let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
+    let snapshots = decoding.snapshots();
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
     let totals =
-        decoding.run(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
+        decoding.run(files.threads.count(), &mut progress, |decoded| output.write(decoded));
+    let totals = totals.map_err(|failure| snapshot::explain(&snapshots, failure))?;
     if files.rm {
         check_all_decoded(&totals, source)?;
     }
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    snapshot::check_all(&snapshots)?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(source, result, files).map(drop)
     })?;

@@ -163,6 +163,12 @@ impl Frames {
         self.trailing_len
     }
 
+    /// Whether the file promises to end with an index, as far as it has been read; `None` where it
+    /// has a single frame, whose header gives its length.
+    pub fn is_sealed(&self) -> Option<bool> {
+        self.first.streaming.then(|| self.sequence.is_sealed())
+    }
+
     /// What the whole file decodes to, where the first header tells.
     pub fn known_decoded_len(&self) -> Option<u64> {
         (!self.first.streaming).then_some(self.first.decoded_len)

@@ -297,10 +297,6 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     let destination =
         names::destination(place, files.output.as_deref(), Direction::Compress, Form::Inside)?;
     transfer::check(place, &destination, files)?;
-    if Output::is_terminal(&destination) && !files.force {
-        return Err(Failure::usage("-", "compressed data is not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
-    }
     let source = Source::open(place, Limits::default())?;
     if source.reader.is_compressed() {
         let hint = match (source.reader.is_list_lost(), source.reader.list_problem()) {
@@ -316,7 +312,14 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     output.fill(|file| {
         let pool = pool(files.threads.count())?;
         let failure = |error| writing(&destination, place, error);
-        pool.install(|| write_compressed(reader, read, file, has_annexes, &mut progress))
+        let (mut source, header) = reader.into_parts();
+        // What the reader knew of the tensors has been dropped before the writer needs memory for
+        // the same, on the same thread: others have a heap of their own.
+        let data_len = read.saturating_sub(header.len() as u64);
+        let writer = TensorWriter::new(&mut *file, &header, data_len).map_err(failure)?;
+        drop(header);
+        let writer = writer.checksums(has_annexes);
+        pool.install(|| write_tensors(writer, &mut source, has_annexes, &mut progress))
             .map_err(failure)?;
         let written = file.metadata().map_err(|error| failure(error.into()))?.len();
         check_growth(place, read, written, files.force)
@@ -331,24 +334,19 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     Ok(())
 }
 
-/// Compresses the tensors of a file of `file_len` bytes. What the reader knows of them is dropped
-/// before the writer needs memory for the same.
-fn write_compressed(
-    reader: TensorReader<File>,
-    file_len: u64,
-    dst: &mut File,
+/// Compresses all tensors of a file.
+fn write_tensors(
+    mut writer: TensorWriter<&mut File>,
+    source: &mut File,
     has_annexes: bool,
     progress: &mut Progress,
 ) -> Result<(), TensorError> {
-    let (mut source, header) = reader.into_parts();
-    let data_len = file_len.saturating_sub(header.len() as u64);
-    let mut writer = TensorWriter::new(dst, &header, data_len)?.checksums(has_annexes);
-    drop(header);
     for number in 0..writer.tensors().len() {
         let tensor = &writer.tensors()[number];
         let (range, options) = (tensor.range.clone(), tensor.dtype().map(Options::new));
+        let options = if has_annexes { options } else { options.map(Options::plain) };
         let len = range.end - range.start;
-        let mut data = Section::new(&mut source, range);
+        let mut data = Section::new(source, range);
         writer.par_write_from(&mut data, options.as_ref())?;
         progress.add(len);
     }

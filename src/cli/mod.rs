@@ -28,7 +28,13 @@ mod pipeline;
 mod progress;
 mod repair;
 mod restored;
+mod rights;
 mod selection;
+mod snapshot;
+mod sparse;
+mod standard;
+mod streams;
+mod target;
 mod tensors;
 mod transfer;
 mod tree;
@@ -50,6 +56,9 @@ use way::Way;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     interrupt::clean_up_on_signals();
+    if let Err(failure) = streams::check(&cli.command) {
+        return failure.report().into();
+    }
     match &cli.command {
         Command::Compress(arguments) => {
             for_each_or_model(Way::Compress(arguments), |file| compress::run(file, arguments))

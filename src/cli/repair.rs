@@ -8,8 +8,11 @@ use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, V
 use super::args::Repair;
 use super::failure::Failure;
 use super::inside::Source;
-use super::names::{self, Place};
+use super::names::Place;
 use super::output::Output;
+use super::snapshot::Snapshot;
+use super::target::{self, Target};
+use super::transfer;
 use super::units;
 
 /// Exit statuses: there is nothing to do any more, or there is.
@@ -46,18 +49,21 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
 }
 
 fn check(place: &Place, destination: Option<&Place>, arguments: &Repair) -> Result<(), Failure> {
-    match (place.path(), destination.and_then(Place::path)) {
-        (Some(source), Some(destination))
-            if !arguments.write && names::is_same_file(source, destination) =>
-        {
-            Err(Failure::usage(destination.display(), "would be read and written at once")
+    match destination {
+        Some(destination) if !arguments.write && target::is_source(place, destination) => {
+            Err(transfer::would_be_read_and_written(destination)
                 .hint("use --write to replace it, or name another place with --output"))
         }
-        (None, _) if arguments.write => {
+        _ if arguments.write
+            && matches!(Target::of(place), Ok(Target::Standard | Target::Stream(_))) =>
+        {
             Err(Failure::usage(place, "cannot be replaced").hint("name the result with --output"))
         }
-        _ if destination == Some(&Place::Standard) && !arguments.quiet => {
-            Err(Failure::usage("-", "cannot take both the table and the file").hint("add --quiet"))
+        Some(destination)
+            if !arguments.quiet && matches!(Target::of(destination), Ok(Target::Standard)) =>
+        {
+            Err(Failure::usage(destination, "cannot take both the table and the file")
+                .hint("add --quiet"))
         }
         _ => Ok(()),
     }
@@ -268,5 +274,6 @@ fn write(
             error => source.failure(error),
         })
     })?;
+    Snapshot::new(&place, metadata.as_ref()).map_or(Ok(()), |snapshot| snapshot.check())?;
     output.finish(metadata.as_ref())
 }

@@ -7,6 +7,7 @@ use zipnn::safetensors::{LayoutError, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, Limits};
 
 use super::failure::Failure;
+use super::input::Input;
 use super::inside;
 use super::names::Place;
 use super::restored::Restored;
@@ -91,6 +92,10 @@ fn open_archive(source: &Place) -> Result<Archive<BufReader<File>>, Failure> {
     let Some(path) = source.path() else {
         return Err(Failure::usage(source, "must be a file: pipes cannot be read in parts"));
     };
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Err(Failure::usage(source, "must be a file: pipes cannot be read in parts"));
+    }
+    Input::open(source)?;
     let file = File::open(path).map_err(|error| Failure::reading(source, error))?;
     Archive::open(BufReader::new(file), Limits::default()).map_err(|error| failure(source, error))
 }

@@ -40,6 +40,11 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         0 => "; it decodes, but has no checksums",
         _ => "; all checksums are right",
     };
-    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{note}{trailing}")
+    let seal = match totals.is_sealed {
+        None => "",
+        Some(true) => "; sealed",
+        Some(false) => "; not sealed: the loss of whole frames at its end cannot be detected",
+    };
+    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{seal}{note}{trailing}")
         .map_err(|error| Failure::writing("-", error))
 }

@@ -61,7 +61,7 @@ impl<'a> FrameParts<'a> {
 
     /// Returns the options for the frame of a part alone.
     pub(crate) fn part_options(&self) -> Options {
-        Options { base: None, ..self.options.checksums(false).index(false) }
+        self.options.plain()
     }
 
     /// Returns the length of the chunks that need a checksum, if any do.

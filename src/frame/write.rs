@@ -18,6 +18,10 @@ pub struct FramePosition {
     pub is_first: bool,
     /// Bytes of data in the frames before it.
     pub decoded_offset: u64,
+    /// Whether the file ends with an index, unless the options are
+    /// [plain](crate::Options::plain). Its first frame promises so, and readers report a file in
+    /// which the index is missing.
+    pub is_indexed: bool,
 }
 
 impl Default for FramePosition {
@@ -27,13 +31,21 @@ impl Default for FramePosition {
 }
 
 impl FramePosition {
-    /// That of the first frame.
-    pub const FIRST: Self = Self { is_first: true, decoded_offset: 0 };
+    /// That of the first frame, in a file that ends with an index.
+    pub const FIRST: Self = Self { is_first: true, decoded_offset: 0, is_indexed: true };
+
+    /// The same position in a file without an index. The loss of frames at the end of such a file
+    /// goes unnoticed.
+    #[must_use]
+    pub const fn without_index(self) -> Self {
+        Self { is_indexed: false, ..self }
+    }
 
     /// That of the frame behind this one, which holds `len` bytes of data.
     #[must_use]
     pub const fn after(self, len: u64) -> Self {
-        Self { is_first: false, decoded_offset: self.decoded_offset.saturating_add(len) }
+        let decoded_offset = self.decoded_offset.saturating_add(len);
+        Self { is_first: false, decoded_offset, ..self }
     }
 }
 
@@ -50,6 +62,8 @@ pub(crate) struct Envelope<'a> {
     /// Whether slack makes the frame's length leave the same remainder as that of the data, so that
     /// what follows either of them is aligned alike.
     pub(crate) is_aligned: bool,
+    /// Most bytes of data in the frames of the file, which their headers name.
+    pub(crate) frame_len: usize,
 }
 
 impl<'a> Envelope<'a> {
@@ -61,6 +75,7 @@ impl<'a> Envelope<'a> {
         position: FramePosition::FIRST,
         plain: None,
         is_aligned: false,
+        frame_len: Options::DEFAULT_FRAME_LEN,
     };
 
     /// One of several frames of a file of bytes.
@@ -286,7 +301,8 @@ pub(super) fn finish_around(
         ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
     };
     // Of the next power of two, which for the largest sizes is none.
-    let frame_size_log2 = (usize::BITS - options.frame_len.saturating_sub(1).leading_zeros()) as u8;
+    let frame_size_log2 =
+        (usize::BITS - envelope.frame_len.saturating_sub(1).leading_zeros()) as u8;
     prefix[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
     if envelope.form != Form::Bytes {
         shape::write(envelope.shape, &mut prefix[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);

@@ -250,7 +250,8 @@ mod tests {
         for dtype in [DType::BF16, DType::F32] {
             for len in 0..40_u8 {
                 let data: Vec<u8> = (0..len).map(|i| i.wrapping_mul(37) ^ 0x5a).collect();
-                let mut frame = crate::compress(&data, &crate::Options::new(dtype)).unwrap();
+                let mut frame =
+                    crate::compress(&data, &crate::Options::new(dtype).plain()).unwrap();
                 frame[ROTATION_AT] = 0;
                 let mut rotated = crate::decompress(&frame, &crate::Limits::default()).unwrap();
                 assert!(rotated != data || len < 4);

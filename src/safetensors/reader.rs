@@ -365,6 +365,7 @@ impl<R: Read + Seek> TensorReader<R> {
         }
         self.opened = None;
         self.check_doubt(tensor)?;
+        self.check_limits(tensor)?;
         let stored = &self.tensors[tensor];
         let frame = match stored.is_compressed {
             true => {
@@ -435,6 +436,7 @@ impl<R: Read + Seek> TensorReader<R> {
         decode: impl FnOnce(&Frame<'_>, &mut [u8], &mut DecodeScratch) -> Result<(), DecodeError>,
     ) -> Result<(), TensorError> {
         self.check_doubt(tensor)?;
+        self.check_limits(tensor)?;
         if !self.tensors[tensor].is_compressed {
             self.read_stored(tensor, decoded)?;
             return self.check_plain(tensor, |expected| checksum::matches(decoded, expected));
@@ -451,6 +453,17 @@ impl<R: Read + Seek> TensorReader<R> {
                 decode(&frame, decoded, &mut self.space.scratch)
             })
             .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
+    }
+
+    /// Checks a tensor against the limits before any of it is read.
+    fn check_limits(&self, tensor: usize) -> Result<(), TensorError> {
+        let (tensor, limits) = (&self.tensors[tensor], &self.limits);
+        let stored_len = tensor.stored.end - tensor.stored.start;
+        let checked = limits.check(tensor.decoded_len, stored_len, 0).and_then(|()| {
+            if tensor.is_compressed { limits.check_memory(stored_len) } else { Ok(()) }
+        });
+        checked
+            .map_err(|kind| TensorError::Decode { name: tensor.name.clone(), error: kind.into() })
     }
 
     /// Verifies a tensor that is stored as it is: whether its data `matches` the checksum.

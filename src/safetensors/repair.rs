@@ -121,7 +121,7 @@ fn would_be_left<R: Read + Seek>(
     let tensor = reader.tensors()[one.tensor].clone();
     let Some(dtype) = suspect(&tensor) else { return Ok(false) };
     let mut source = reader.stored(one.tensor);
-    let frame_len = frame_len(&tensor, &Options::new(dtype), |part| {
+    let frame_len = frame_len(&tensor, &Options::new(dtype).plain(), |part| {
         source.read_exact(part)?;
         if one.verdict != Verdict::Sound {
             damage::undo_rotation(part, dtype);

@@ -19,7 +19,7 @@ use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::frame::parts::{FramePart, FrameParts};
 use crate::frame::write::{Envelope, Geometry, compress_frame};
-use crate::frame::{Form, FrameIndex};
+use crate::frame::{Delta, Form, FrameIndex};
 use crate::options::Options;
 
 /// Writes a `.safetensors` file again with its tensors compressed, one after another.
@@ -136,9 +136,9 @@ impl<W: Write + Seek> TensorWriter<W> {
         })
     }
 
-    /// Sets whether everything gets checksums: frames, whatever their options say of that, the
-    /// header of the source, and tensors that are stored as they are. Default: `true`. Call it
-    /// before the first tensor is written.
+    /// Sets whether everything gets checksums: frames, whose options have to agree, the header of
+    /// the source, and tensors that are stored as they are. Default: `true`. Call it before the
+    /// first tensor is written.
     #[must_use]
     pub fn checksums(mut self, wanted: bool) -> Self {
         self.header.has_checksums = wanted;
@@ -152,13 +152,13 @@ impl<W: Write + Seek> TensorWriter<W> {
     }
 
     /// Writes the next tensor: with options compressed, if that makes the file smaller, without them
-    /// as it is. The options' type should be the tensor's; tensors of types for which this crate has
-    /// no layout are stored as they are.
+    /// as it is. Tensors of types for which this crate has no layout are stored as they are.
     ///
     /// # Errors
     ///
     /// `WrongTensor` if the data has another length than the next tensor, or none is left;
-    /// `HeaderTooLong` with the first tensor; `Encode`; `Io`.
+    /// `HeaderTooLong` with the first tensor; `Encode`, also if the options are for another type,
+    /// disagree with the writer about checksums, or mark a difference; `Io`.
     pub fn write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
         self.write_with(data, options, &OneThread)
     }
@@ -219,12 +219,12 @@ impl<W: Write + Seek> TensorWriter<W> {
         let costs = Costs::of(tensor, self.header.has_checksums, self.header.is_short);
         let mut stored = data;
         let mut compressed = None;
-        if let Some(options) = options_for(tensor, options, self.header.has_checksums) {
+        if let Some(options) = options_for(tensor, options, self.header.has_checksums)? {
             let envelope = envelope(tensor);
-            let bound = Geometry::new(data.len(), &options, &envelope).bound();
+            let bound = Geometry::new(data.len(), options, &envelope).bound();
             let frame = &mut self.frame;
             let len = reserve(frame, bound)
-                .and_then(|()| coder.compress(data, frame, &options, &envelope, &mut self.scratch))
+                .and_then(|()| coder.compress(data, frame, options, &envelope, &mut self.scratch))
                 .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
             if costs.is_worth(data.len() as u64, len as u64) {
                 stored = &frame[..len];
@@ -261,9 +261,9 @@ impl<W: Write + Seek> TensorWriter<W> {
         };
         let from = source.stream_position().map_err(TensorError::Source)?;
         let to = self.dst.stream_position()?;
-        let options = options_for(&tensor, options, self.header.has_checksums);
+        let options = options_for(&tensor, options, self.header.has_checksums)?;
         if let (Some(len), Some(options)) = (len, options) {
-            if let Some(len) = self.write_frame(source, &tensor, (to, len), &options, coder)? {
+            if let Some(len) = self.write_frame(source, &tensor, (to, len), options, coder)? {
                 let compressed = Some(options.dtype);
                 self.written.push(Written { len, compressed, checksum: None });
                 return Ok(());
@@ -427,10 +427,16 @@ fn next_tensor<'l>(
 }
 
 /// Returns the options with which a tensor is compressed, if it may be.
-fn options_for(tensor: &Tensor, options: Option<&Options>, has_checksums: bool) -> Option<Options> {
-    let dtype = tensor.dtype().filter(|_| is_candidate(tensor))?;
-    let options = options.filter(|options| options.dtype() == dtype)?;
-    Some(options.checksums(has_checksums))
+fn options_for<'o>(
+    tensor: &Tensor,
+    options: Option<&'o Options>,
+    has_checksums: bool,
+) -> Result<Option<&'o Options>, TensorError> {
+    let dtype = tensor.dtype().filter(|_| is_candidate(tensor));
+    let Some((options, dtype)) = options.zip(dtype) else { return Ok(None) };
+    check_options(options, dtype, has_checksums)
+        .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
+    Ok(Some(options))
 }
 
 /// What the header says, beside what has become of the tensors.
@@ -718,4 +724,23 @@ fn is_candidate(tensor: &Tensor) -> bool {
         && tensor.len() <= MAX_COMPRESSED_LEN
         && tensor.shape.len() <= usize::from(u8::MAX)
         && tensor.shape.iter().all(|&dimension| u32::try_from(dimension).is_ok())
+}
+
+/// Checks that the options fit a tensor of this type, and a file with or without checksums.
+fn check_options(
+    options: &Options,
+    expected: DType,
+    has_checksums: bool,
+) -> Result<(), EncodeError> {
+    let found = options.dtype();
+    if found != expected {
+        return Err(EncodeError::WrongDType { expected, found });
+    }
+    if options.delta != Delta::None {
+        return Err(EncodeError::UnexpectedDelta);
+    }
+    if options.checksums != has_checksums {
+        return Err(EncodeError::ChecksumsDiffer);
+    }
+    Ok(())
 }

@@ -32,7 +32,7 @@ const PART_LEN: u64 = 16 << 20;
 /// # use std::io::Write;
 ///
 /// let data: Vec<u8> = (0..100_000_u32).flat_map(|i| (i as f32).to_le_bytes()).collect();
-/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32).checksums(true).index(true))?;
+/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32))?;
 /// encoder.write_all(&data)?;
 /// let file = encoder.finish()?;
 ///

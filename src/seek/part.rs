@@ -78,8 +78,8 @@ impl FramePart {
         is_indexed: bool,
     ) -> Self {
         let is_most = range.end - range.start >= entry.decoded_len / 2;
-        let is_whole = entry.len <= SMALL_FRAME || is_most && entry.len <= limits.frame_bytes;
-        let first_read = if is_whole { entry.len } else { FIRST_READ };
+        let is_whole = (entry.len <= SMALL_FRAME || is_most) && entry.len <= limits.frame_bytes;
+        let first_read = if is_whole { entry.len } else { entry.len.min(FIRST_READ) };
         Self {
             number,
             entry,
@@ -186,7 +186,9 @@ impl FramePart {
         let index = match IndexBuf::parse(header, beginning) {
             Ok(index) => index,
             Err(error) => {
-                self.stage = Stage::Beginning(more_of(error, header.frame_len)?);
+                let needed = more_of(error, header.frame_len)?;
+                self.limits.check_memory(needed)?;
+                self.stage = Stage::Beginning(needed);
                 return Ok(());
             }
         };

@@ -2,6 +2,7 @@
 
 import { layoutOf } from './archive.js';
 import { ZipnnError } from './error.js';
+import { bodyOf } from './http.js';
 import { typed } from './typed.js';
 
 /**
@@ -15,7 +16,11 @@ const FIRST_PART = 4 << 20;
  * there, in the order of the file.
  */
 export async function* streamTensors(module, decompressing, source) {
-  const reader = source.pipeThrough(decompressing).getReader({ mode: 'byob' });
+  const stream = source instanceof Response ? bodyOf(source) : source;
+  if (typeof stream?.pipeThrough !== 'function') {
+    throw new TypeError('expected a Response or a ReadableStream of bytes');
+  }
+  const reader = stream.pipeThrough(decompressing).getReader({ mode: 'byob' });
   const input = new Input(reader);
   try {
     await module.load();

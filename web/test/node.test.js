@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import * as everything from '../js/index.js';
 import * as decoding from '../js/decode.js';
 import { TestServer } from '../tools/server.js';
-import { collect, model, parts, repeated, weights } from './samples.js';
+import { collect, failure, model, parts, repeated, weights } from './samples.js';
 
 const { ZipnnCompressStream, ZipnnDecompressStream, ZipnnError, compress, createPool, decompress, openArchive, streamTensors } = everything;
 
@@ -27,16 +27,6 @@ const counter = (count) => new TransformStream({
     controller.enqueue(part);
   },
 });
-
-/** The error that a promise is rejected with. */
-async function failure(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new assert.AssertionError({ message: 'it did not fail' });
-}
 
 describe('whole inputs', () => {
   test('what is compressed comes back', async () => {
@@ -172,8 +162,6 @@ describe('streams', () => {
       const error = await failure(collect(cut.pipeThrough(new ZipnnDecompressStream())));
       assert.equal(error.code, 'Truncated', `${length} bytes`);
     }
-    const error = await failure(collect(parts(new TextEncoder().encode('<html>'), 3).pipeThrough(new ZipnnDecompressStream())));
-    assert.equal(error.code, 'BadMagic');
   });
 
   test('aborting ends both sides', async () => {
@@ -413,8 +401,9 @@ describe('what has been freed', () => {
     archive.free();
     assert.equal(archive.size, bigFile.length);
     assert.throws(() => archive.decodedLength, { name: 'ZipnnError', code: 'ArchiveFreed' });
-    for (const use of [archive.read(0, 1), archive.tensors(), archive.readTensor(tensors[0].name)]) {
-      const error = await failure(use);
+    const { name } = tensors[0];
+    for (const use of [() => archive.read(0, 1), () => archive.tensors(), () => archive.readTensor(name)]) {
+      const error = await failure(use());
       assert.ok(error instanceof ZipnnError, error);
       assert.equal(error.code, 'ArchiveFreed');
     }
@@ -422,10 +411,10 @@ describe('what has been freed', () => {
     pool.free();
     pool.free();
     for (const use of [
-      decompress(file, { pool }),
-      collect(parts(file, 1000).pipeThrough(new ZipnnDecompressStream({ pool }))),
+      () => decompress(file, { pool }),
+      () => collect(parts(file, 1000).pipeThrough(new ZipnnDecompressStream({ pool }))),
     ]) {
-      const error = await failure(use);
+      const error = await failure(use());
       assert.ok(error instanceof ZipnnError, error);
       assert.equal(error.code, 'PoolFreed');
     }
