@@ -59,6 +59,9 @@ pub enum Command {
     /// compress with their bits rotated, and may forget to list those that it does compress. This
     /// tells which tensors are rotated, as far as their numbers give it away, and changes nothing
     /// unless told to.
+    ///
+    /// It also drops a list of compressed tensors that belongs to another file, as tools leave it that
+    /// save tensors with the metadata of a compressed file.
     #[command(after_help = REPAIR_EXIT_STATUS)]
     Repair(Repair),
     /// Measure ratio and speed on a file of your own, in memory
@@ -256,7 +259,8 @@ pub struct Cat {
     /// its own checksum is not compared, but those of the data are
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
-    /// Only these rows, its parts along the first dimension: `0..10` are the first ten
+    /// Only these rows, its parts along the first dimension: `0..10` are the first ten. They have
+    /// to begin and end at whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
     /// A file that NumPy loads, instead of bare bytes. Types that NumPy lacks come as bytes of
