@@ -233,6 +233,31 @@ fn damaged_frames_leave_the_others_in_their_places() {
     }
 }
 
+/// Damage to a raw plane decodes to something. It is kept, and said.
+#[test]
+fn chunks_with_wrong_checksums_are_kept() {
+    let (place, model, mut file) = compressed(&[]);
+    let (stored, data) = frames(&file)[1].clone();
+    let frame = zipnn::Frame::parse(&file[stored.clone()]).unwrap();
+    let raw = frame.index().chunk(2).unwrap();
+    assert_eq!(raw.methods().next(), Some(zipnn::Method::Raw));
+    let at = stored.start + raw.plane_ranges().next().unwrap().start as usize;
+    file[at] ^= 1;
+    let wrong = data.start + 2 * (1 << 18)..data.start + 3 * (1 << 18);
+    place.write("damaged.znn", &file);
+    let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+    let told = format!("{} of {} bytes saved", model.len() - wrong.len(), model.len());
+    assert!(message.contains(&told) && message.contains("lost or wrong"), "{message}");
+    let told =
+        format!("checksum differs; wrong: bytes {} to {}, in first\n", wrong.start, wrong.end);
+    assert!(message.contains(&told) && !message.contains("zeros"), "{message}");
+    let saved = place.read("damaged");
+    let differing: Vec<_> = (0..model.len()).filter(|&at| saved[at] != model[at]).collect();
+    assert!(differing.len() == 1 && wrong.contains(&differing[0]), "{differing:?}");
+    place.fails(1, &["decompress", "--no-verify", "--rm", "damaged.znn", "-o", "x"]);
+    assert!(place.exists("damaged.znn") && !place.exists("x"));
+}
+
 /// A part of a download that never came: zeros over several frames.
 #[test]
 fn holes_over_several_frames() {
@@ -499,6 +524,13 @@ fn data_that_ends_before_its_last_tensor() {
     assert!(output.status.success());
     assert!(text(&output.stderr).contains(&told), "{}", text(&output.stderr));
     assert!(place.read("cut.safetensors") == model[..data.end]);
+    // A file that is sealed holds what was compressed, whatever its header says.
+    place.write("short.safetensors", &model[..data.end]);
+    place.succeeds(&["compress", "short.safetensors"]);
+    let verified = place.succeeds(&["verify", "short.safetensors.znn"]);
+    assert!(!verified.contains("the data ends"), "{verified}");
+    place.succeeds(&["decompress", "--force", "short.safetensors.znn"]);
+    place.succeeds(&["decompress", "--force", "--no-verify", "short.safetensors.znn"]);
 }
 
 #[test]

@@ -102,9 +102,9 @@ pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
     /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
-    /// file that is damaged or was cut off. The result may be wrong. Chunks that cannot be decoded
-    /// are filled with zeros, and the result ends where the file was cut off. If anything is lost,
-    /// the exit status is 1, the source is kept, and with --rm nothing is written
+    /// file that is damaged or was cut off. Chunks that cannot be decoded are filled with zeros, and
+    /// the result ends where the file was cut off. If anything is lost, or a chunk does not have its
+    /// checksum, the exit status is 1, the source is kept, and with --rm nothing is written
     #[arg(long)]
     pub no_verify: bool,
 }

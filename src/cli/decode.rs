@@ -10,6 +10,7 @@ use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Directory, Limit
 
 use super::args::Files;
 use super::comparison::Comparison;
+use super::data_header::DataHeader;
 use super::failure::Failure;
 use super::frames::{self, Frames, Next, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
@@ -34,9 +35,16 @@ pub struct Totals {
     pub unverified: u64,
     /// Bytes behind the only frame, which say nothing that could be decoded.
     pub trailing: u64,
-    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost or
-    /// nothing is verified.
+    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost.
     pub is_sealed: Option<bool>,
+}
+
+impl Totals {
+    /// Returns how many bytes the data lacks before the end of its last tensor, if whole frames may
+    /// have been lost. Data of any other file has been compressed as it is.
+    pub fn shortage(&self, header: &DataHeader) -> Option<u64> {
+        (self.is_sealed == Some(false)).then(|| header.shortage(self.decoded)).flatten()
+    }
 }
 
 /// How much of a file is verified.
@@ -113,7 +121,8 @@ impl Decoding {
     }
 
     /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in order.
-    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Verifies nothing.
+    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks with wrong
+    /// checksums are written as they are.
     pub fn salvage(
         self,
         threads: usize,
@@ -210,7 +219,12 @@ fn salvage_job(
     let mut start = 0;
     for (range, error) in &job.faults {
         salvage.save(&job.decoded()[start..range.start], write)?;
-        salvage.lose(range.len() as u64, *error);
+        match error.kind() {
+            DecodeErrorKind::ChecksumMismatch => {
+                salvage.save_wrong(&job.decoded()[range.clone()], *error, write)?;
+            }
+            _ => salvage.lose(range.len() as u64, *error),
+        }
         start = range.end;
     }
     salvage.save(&job.decoded()[start..], write)?;
@@ -338,9 +352,7 @@ impl Cutter {
                 base.finish(self.frames.place())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
-            if self.checks != Checks::None
-                && let Some(is_sealed) = self.frames.is_sealed()
-            {
+            if let Some(is_sealed) = self.frames.is_sealed() {
                 // Only the end of the file sets it.
                 self.is_sealed.get_or_init(|| is_sealed);
             }

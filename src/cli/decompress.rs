@@ -78,7 +78,7 @@ pub fn decompress(
     })?;
     let trailing = (totals.trailing > 0)
         .then(|| format!("{}, and have been left out", units::trailing(totals.trailing)));
-    let shortage = header.shortage(totals.decoded).map(units::shortage);
+    let shortage = totals.shortage(&header).map(units::shortage);
     let warning =
         trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
     Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })

@@ -210,7 +210,11 @@ impl Frames {
     /// Whether the file promises to end with an index, as far as it has been read; `None` where it
     /// has a single frame, whose header gives its length.
     pub fn is_sealed(&self) -> Option<bool> {
-        self.first.streaming.then(|| self.sequence.is_sealed())
+        let is_sealed = match self.is_salvaging() {
+            true => self.seal != Seal::None,
+            false => self.sequence.is_sealed(),
+        };
+        self.first.streaming.then_some(is_sealed)
     }
 
     /// What the whole file decodes to, where the first header tells.
@@ -308,7 +312,9 @@ impl Frames {
         let annex = match (Annex::parse(&slack), self.is_salvaging()) {
             (annex, true) => {
                 self.seal = self.seal.after(annex);
-                Annex::default()
+                // A damaged annex says nothing about the chunks.
+                let is_right = |annex: &Annex<'_>| index.check_annex(annex).is_ok();
+                annex.ok().filter(is_right).unwrap_or_default()
             }
             (annex, false) => annex?,
         };
@@ -322,7 +328,7 @@ impl Frames {
         Ok(Some(OpenFrame {
             number: self.opened - 1,
             checksums: annex.checksums().collect(),
-            base: annex.base(),
+            base: annex.base().filter(|_| !self.is_salvaging()),
             payload_check: annex.payload_check(),
             index,
         }))
@@ -568,7 +574,8 @@ impl Run {
 
     /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
     /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range in
-    /// `decoded` and the error, and continues with the next chunk if that returns `Ok`.
+    /// `decoded` and the error, and continues with the next chunk if that returns `Ok`. After a
+    /// checksum mismatch, the range holds what the chunk decodes to.
     pub fn decode(
         &self,
         decoded: &mut [u8],
@@ -583,16 +590,19 @@ impl Run {
             start = range.end;
             let base = base.map(|base| &base[range.clone()]);
             stored.clear();
-            let decoded = self.stored(chunk, &mut stored).and_then(|()| {
+            let mut decode = |chunk: &Chunk, stored: &[&[u8]]| {
                 let mut scratch = scratch.with_len(chunk.scratch_len())?;
                 let part = &mut decoded[range.clone()];
                 match base {
-                    Some(base) => chunk.decode_delta(&stored, base, part, &mut scratch),
-                    None => chunk.decode(&stored, part, &mut scratch),
+                    Some(base) => chunk.decode_delta(stored, base, part, &mut scratch),
+                    None => chunk.decode(stored, part, &mut scratch),
                 }
-            });
-            if let Err(error) = decoded {
-                fault(range, error.in_chunk(number).in_frame(self.frame))?;
+            };
+            let result = self.stored(chunk, &mut stored).and_then(|()| decode(chunk, &stored));
+            let Err(error) = result else { continue };
+            fault(range.clone(), error.in_chunk(number).in_frame(self.frame))?;
+            if error.kind() == DecodeErrorKind::ChecksumMismatch {
+                decode(&chunk.clone().with_checksum(None), &stored)?;
             }
         }
         Ok(())

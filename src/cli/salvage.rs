@@ -23,6 +23,8 @@ pub struct Lost {
     pub error: DecodeError,
     /// The decoded bytes. The end is `u64::MAX` if it is unknown.
     pub range: Range<u64>,
+    /// Whether the bytes are decoded, and do not have their checksum.
+    pub is_wrong: bool,
 }
 
 impl Lost {
@@ -32,9 +34,10 @@ impl Lost {
         let is_touched = |tensor: &&Tensor| tensor.range.start < end && start < tensor.range.end;
         let mut names = tensors.iter().filter(is_touched).map(|tensor| units::name(&tensor.name));
         let listed: Vec<String> = names.by_ref().take(MOST_NAMES).collect();
+        let kind = if self.is_wrong { "wrong" } else { "lost" };
         let mut text = match end {
-            u64::MAX => format!("{}; lost: everything from byte {start} on", self.error),
-            _ => format!("{}; lost: bytes {start} to {end}", self.error),
+            u64::MAX => format!("{}; {kind}: everything from byte {start} on", self.error),
+            _ => format!("{}; {kind}: bytes {start} to {end}", self.error),
         };
         if !listed.is_empty() {
             text += &format!(", in {}", listed.join(", "));
@@ -70,8 +73,10 @@ pub struct Salvage {
     more: u64,
     /// Why the file ends too early, if it does.
     end: Option<DecodeError>,
-    /// Bytes that were decoded.
+    /// Bytes that were decoded, without those with wrong checksums.
     saved: u64,
+    /// Bytes with wrong checksums.
+    wrong: u64,
     /// Bytes that were written, zeros included.
     written: u64,
     /// Lost bytes after these. Zeros are written for them once more data follows.
@@ -98,6 +103,22 @@ impl Salvage {
         self.fill(write)?;
         write(bytes)?;
         self.saved += bytes.len() as u64;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the next bytes of the data, which do not have their checksum.
+    pub fn save_wrong(
+        &mut self,
+        bytes: &[u8],
+        error: DecodeError,
+        write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.fill(write)?;
+        let range = self.written..self.written + bytes.len() as u64;
+        self.record(Lost { error, range, is_wrong: true });
+        write(bytes)?;
+        self.wrong += bytes.len() as u64;
         self.written += bytes.len() as u64;
         Ok(())
     }
@@ -136,10 +157,17 @@ impl Salvage {
         let start = self.written.saturating_add(self.owed);
         let end = start.saturating_add(len);
         self.owed = self.owed.saturating_add(len);
+        self.record(Lost { error, range: start..end, is_wrong: false });
+    }
+
+    /// Adds a range to the list, or to the last range of the list.
+    fn record(&mut self, lost: Lost) {
         let has_room = self.lost.len() < MOST_LINES;
         match self.lost.last_mut() {
-            Some(last) if last.range.end == start => last.range.end = end,
-            _ if has_room => self.lost.push(Lost { error, range: start..end }),
+            Some(last) if last.range.end == lost.range.start && last.is_wrong == lost.is_wrong => {
+                last.range.end = lost.range.end;
+            }
+            _ if has_room => self.lost.push(lost),
             _ => self.more += 1,
         }
     }
@@ -156,7 +184,7 @@ impl Salvage {
 
     /// Returns whether no chunk could be decoded.
     pub fn is_empty(&self) -> bool {
-        self.saved == 0
+        self.saved == 0 && self.wrong == 0
     }
 
     /// Returns the message for a file of which a part is lost. `destination` holds the other part, if
@@ -170,13 +198,14 @@ impl Salvage {
         let layout = header.layout();
         let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
         let total = self.total.or_else(|| layout.as_ref().map(data_header::end_of));
+        let lost = if self.wrong > 0 { "lost or wrong" } else { "lost" };
         let message = match (destination, self.is_empty()) {
             (_, true) => "nothing of it can be saved: no chunk is whole".to_owned(),
             (Some(destination), false) if total == Some(self.saved) => {
                 format!("all {} bytes saved in {destination}, but the end is missing", self.saved)
             }
             (Some(destination), false) => {
-                format!("{} saved in {destination}; the rest is lost", Saved(self.saved, total))
+                format!("{} saved in {destination}; the rest is {lost}", Saved(self.saved, total))
             }
             (None, false) => {
                 format!("{} could be saved; nothing has been written", Saved(self.saved, total))
@@ -192,7 +221,8 @@ impl Salvage {
         let at_end = self.lost.iter().find(|lost| !is_inside(lost)).map(|lost| lost.error);
         let at_end = at_end.or(self.end).map(|error| {
             let end = total.filter(|&total| total >= self.written);
-            Lost { error, range: self.written..end.unwrap_or(u64::MAX) }
+            let range = self.written..end.unwrap_or(u64::MAX);
+            Lost { error, range, is_wrong: false }
         });
         let at_end = at_end.filter(|lost| !lost.range.is_empty());
         let mut lines = describe(inside.chain(at_end), self.more, tensors);
@@ -201,8 +231,8 @@ impl Salvage {
         {
             lines.push(format!("{error}; lost: nothing but the end of the file, behind the data"));
         }
-        if self.written > self.saved {
-            lines.push("in the result, these bytes are zeros up to where it ends".to_owned());
+        if self.written > self.saved + self.wrong {
+            lines.push("in the result, lost bytes are zeros up to where it ends".to_owned());
         }
         lines
     }

@@ -219,10 +219,11 @@ pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
-    let damage = damage.into_iter().map(|Damage { error, range }| Lost { error, range });
+    let damage =
+        damage.into_iter().map(|Damage { error, range }| Lost { error, range, is_wrong: false });
     let missing = archive.cut().map(|error| {
         let end = layout.as_ref().map_or(u64::MAX, data_header::end_of);
-        Lost { error, range: archive.available_len()..end }
+        Lost { error, range: archive.available_len()..end, is_wrong: false }
     });
     let missing = missing.filter(|lost| !lost.range.is_empty());
     let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();

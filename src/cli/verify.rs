@@ -41,7 +41,7 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         0 => String::new(),
         count => format!("; {}", units::trailing(count)),
     };
-    let shortage = match header.shortage(totals.decoded) {
+    let shortage = match totals.shortage(&header) {
         None => String::new(),
         Some(count) => format!("; but {}", units::shortage(count)),
     };
