@@ -871,3 +871,41 @@ fn long_headers_are_described() {
     let error = writer.write(&data[..8000], None).unwrap_err();
     assert!(matches!(error, TensorError::HeaderTooLong { len: 120_000_000.. }), "{error}");
 }
+
+/// Whatever is wrong with a frame, reading the tensor at once and in parts say the same of it.
+#[test]
+fn parts_and_wholes_agree() {
+    let source = file_of(&[
+        ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
+        ("n", "F32", &[2], f32(weights(2, 3))),
+    ]);
+    for checksums in [false, true] {
+        let file = compress(&source, checksums);
+        let start = parse(&file).data_start() as usize;
+        for verify in [false, true] {
+            for bit in start * 8..file.len() * 8 {
+                let mut damaged = file.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                let limits = Limits { verify, ..Limits::default() };
+                let Ok(mut reader) = TensorReader::open(Cursor::new(&damaged), limits) else {
+                    continue;
+                };
+                for number in 0..reader.tensors().len() {
+                    let mut whole = Vec::new();
+                    let mut part = vec![0; reader.tensors()[number].decoded_len as usize];
+                    let expected = reader.read(number, &mut whole).map_err(kind);
+                    let found = reader.read_part(number, 0, &mut part).map_err(kind);
+                    assert_eq!(found, expected, "bit {bit}");
+                    assert!(found.is_err() || part == whole, "bit {bit}");
+                }
+            }
+        }
+    }
+}
+
+fn kind(error: TensorError) -> DecodeErrorKind {
+    match error {
+        TensorError::Decode { error, .. } => error.kind(),
+        error => panic!("{error}"),
+    }
+}
