@@ -284,28 +284,27 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
     transfer::finish(output, place, source.metadata(), files, |result, source| {
         compare(source, result, files)
     })?;
-    if !files.quiet {
-        warn_of_rotated(&mut source)?;
+    if let (Some(warning), false) = (rotated_warning(&mut source)?, files.quiet) {
+        say(warning);
     }
     transfer::show(&transfer::summary(place, &destination, &moved), files);
     Ok(())
 }
 
-/// Says so if the original has stored some tensors wrong.
-fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
+/// Returns a warning if the original has stored some tensors wrong.
+pub fn rotated_warning(source: &mut Source) -> Result<Option<String>, Failure> {
     if source.reader.is_ours() {
-        return Ok(());
+        return Ok(None);
     }
     let found = safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
     let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
-    if rotated > 0 {
-        let place = &source.place;
-        say(format_args!(
+    let place = &source.place;
+    Ok((rotated > 0).then(|| {
+        format!(
             "zipnn: {place}: warning: it seems that the original has stored {rotated} tensors with \
              their bits rotated; `zipnn repair` shows them, and mends the file"
-        ));
-    }
-    Ok(())
+        )
+    }))
 }
 
 /// `zipnn verify` of a file in which tensors are compressed.
@@ -335,7 +334,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
 }
 
 /// Makes sure that a file of compressed tensors decodes to exactly the bytes of another file.
-fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
+pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
     let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
     let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);

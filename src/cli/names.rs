@@ -1,5 +1,6 @@
 //! Which name a result gets.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::args::Files;
 use super::failure::Failure;
+use super::kind::Kind;
+use super::units;
 
 /// What compressed files end in.
 pub const SUFFIX: &str = "znn";
@@ -37,14 +40,20 @@ impl Place {
             Self::Path(path) => Some(path),
         }
     }
+
+    /// Returns the name as it was given, for programs: nothing in it is escaped.
+    pub fn exact(&self) -> Cow<'_, str> {
+        match self {
+            Self::Standard => DASH.into(),
+            Self::Path(path) => path.to_string_lossy(),
+        }
+    }
 }
 
+/// The name for people: what would control a terminal is escaped.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Standard => f.write_str(DASH),
-            Self::Path(path) => path.display().fmt(f),
-        }
+        f.write_str(&units::name(&self.exact()))
     }
 }
 
@@ -77,30 +86,39 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Returns what a file decompresses to is called, if it is compressed by its name: as a whole, or
+/// the tensors inside it.
+pub fn uncompressed(path: &Path) -> Option<PathBuf> {
+    if is_compressed(path) {
+        return Some(path.with_extension(""));
+    }
+    let stem = path.with_extension("");
+    let is_inside = path.extension() == Some(OsStr::new(TENSORS_SUFFIX)) && is_compressed(&stem);
+    is_inside.then(|| stem.with_extension(TENSORS_SUFFIX))
+}
+
 impl Direction {
     /// What the result of `source` is called.
     pub fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
-        match (self, is_compressed(source)) {
-            (Self::Compress, false) => Ok(with_suffix(source, SUFFIX)),
-            (Self::Compress, true) => Err(compressed_already(source)),
-            (Self::Decompress, true) => Ok(source.with_extension("")),
-            (Self::Decompress, false) => Err(not_named(source, SUFFIX)),
+        match (self, uncompressed(source)) {
+            (Self::Compress, None) => Ok(with_suffix(source, SUFFIX)),
+            (Self::Compress, Some(_)) => Err(compressed_already(source)),
+            (Self::Decompress, Some(uncompressed)) => Ok(uncompressed),
+            (Self::Decompress, None) => Err(not_named(source, SUFFIX)),
         }
     }
 
     /// What the result of `source` is called, where the tensors inside are what is compressed.
-    fn rename_inside(self, source: &Path) -> Result<PathBuf, Failure> {
-        let has_tensors = source.extension() == Some(OsStr::new(TENSORS_SUFFIX));
-        let is_compressed = has_tensors && is_compressed(&source.with_extension(""));
+    pub fn rename_inside(self, source: &Path) -> Result<PathBuf, Failure> {
         let suffix = format!("{SUFFIX}.{TENSORS_SUFFIX}");
-        match (self, is_compressed) {
-            (Self::Compress, false) if has_tensors => Ok(source.with_extension(suffix)),
-            (Self::Compress, false) => Err(not_named(source, TENSORS_SUFFIX)),
-            (Self::Compress, true) => Err(compressed_already(source)),
-            (Self::Decompress, true) => {
-                Ok(source.with_extension("").with_extension(TENSORS_SUFFIX))
+        match (self, uncompressed(source)) {
+            (Self::Compress, None) if source.extension() == Some(OsStr::new(TENSORS_SUFFIX)) => {
+                Ok(source.with_extension(suffix))
             }
-            (Self::Decompress, false) => Err(not_named(source, &suffix)),
+            (Self::Compress, None) => Err(not_named(source, TENSORS_SUFFIX)),
+            (Self::Compress, Some(_)) => Err(compressed_already(source)),
+            (Self::Decompress, Some(uncompressed)) if !is_compressed(source) => Ok(uncompressed),
+            (Self::Decompress, _) => Err(not_named(source, &suffix)),
         }
     }
 }
@@ -115,6 +133,17 @@ fn not_named(source: &Path, suffix: &str) -> Failure {
         .hint("name the result with --output")
 }
 
+/// Returns why there is no name for what `source` decompresses to: another name helps only where
+/// there is something to decompress.
+fn explain(failure: Failure, source: &Path) -> Failure {
+    match Kind::of(&Place::Path(source.to_owned())) {
+        Err(failure) => failure,
+        Ok(Kind::Plain) => Failure::new(source.display(), "is not compressed")
+            .hint("nothing to decompress here: only what `zipnn compress` has written can be"),
+        Ok(_) => failure,
+    }
+}
+
 /// Where the result of `source` goes.
 pub fn destination(
     source: &Place,
@@ -122,17 +151,23 @@ pub fn destination(
     direction: Direction,
     form: Form,
 ) -> Result<Place, Failure> {
-    let rename = |source: &Path| match form {
-        Form::Whole => direction.rename(source),
-        Form::Inside => direction.rename_inside(source),
+    let rename = |source: &Path| {
+        let renamed = match form {
+            Form::Whole => direction.rename(source),
+            Form::Inside => direction.rename_inside(source),
+        };
+        match direction {
+            Direction::Compress => renamed,
+            Direction::Decompress => renamed.map_err(|failure| explain(failure, source)),
+        }
     };
     match (source, output) {
         (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
         (Place::Standard, None) => Ok(Place::Standard),
         (Place::Path(source), None) => rename(source).map(Place::Path),
         (Place::Path(source), Some(directory)) if directory.is_dir() => {
-            let name = rename(Path::new(source.file_name().unwrap_or_default()))?;
-            Ok(Place::Path(directory.join(name)))
+            let result = rename(source)?;
+            Ok(Place::Path(directory.join(result.file_name().unwrap_or_default())))
         }
         (Place::Standard, Some(directory)) if directory.is_dir() => Err(Failure::usage(
             directory.display(),
@@ -162,6 +197,11 @@ pub fn check(files: &Files) -> Result<(), Failure> {
     if files.rm && files.output.as_deref() == Some(Path::new(DASH)) {
         return Err(Failure::usage(DASH, "what goes to standard output cannot be verified")
             .hint("leave out --rm"));
+    }
+    let writes_standard = files.output.as_deref() == Some(Path::new(DASH));
+    if files.many.rewrite_index && (reads_standard || writes_standard) {
+        return Err(Failure::usage(DASH, "no index names standard input or output")
+            .hint("leave out --rewrite-index, or name files"));
     }
     if files.delta.as_deref() == Some(Path::new(DASH)) {
         return Err(Failure::usage("--delta", "the base must be a file"));

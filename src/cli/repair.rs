@@ -1,15 +1,18 @@
 //! `zipnn repair`.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use zipnn::Limits;
 use zipnn::safetensors::{self, Examination, StoredTensor, TensorError, Verdict};
 
 use super::args::Repair;
 use super::failure::Failure;
-use super::inside::Source;
+use super::inside::{self, Source};
+use super::kind::Kind;
 use super::names::{self, Place};
 use super::output::Output;
+use super::table::{self, Column};
 use super::units;
 
 /// Exit statuses: there is nothing to do any more, or there is.
@@ -24,6 +27,7 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
         None => arguments.write.then(|| place.clone()),
     };
     check(&place, destination.as_ref(), arguments)?;
+    refuse_whole(&place)?;
     let mut source = Source::open(&place, Limits::default())?;
     let mut found = safetensors::examine(source.reader()).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader().tensors(), arguments)
@@ -39,6 +43,16 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
         write(&mut source, &report, &destination, arguments)?;
     }
     Ok(DONE)
+}
+
+/// Refuses a file in which there are no tensors to examine until it is decompressed.
+fn refuse_whole(place: &Place) -> Result<(), Failure> {
+    let is_file = place.path().is_some_and(Path::is_file);
+    if !is_file || inside::is_safetensors(place) || Kind::of(place)? != Kind::Whole {
+        return Ok(());
+    }
+    Err(Failure::new(place, "is compressed as a whole, and repair takes .safetensors files")
+        .hint("decompress it first, with `zipnn decompress`, and repair the result"))
 }
 
 fn check(place: &Place, destination: Option<&Place>, arguments: &Repair) -> Result<(), Failure> {
@@ -115,12 +129,18 @@ impl Report {
     }
 
     fn show(&self, place: &Place, found: &[Examination], arguments: &Repair) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        const COLUMNS: [Column; 4] = [
+            Column::text(table::NAME),
+            Column::text(table::TYPE),
+            Column::text(table::SHAPE),
+            Column::text(table::NAME),
+        ];
+        let mut out = BufWriter::new(io::stdout().lock());
         let lines = self.lines.iter().filter(|line| arguments.all || !line.is_sound);
-        let lines: Vec<&[String; 4]> = lines.map(|line| &line.cells).collect();
-        if !lines.is_empty() {
+        if lines.clone().next().is_some() {
             let head = ["tensor", "type", "shape", "verdict"].map(str::to_owned);
-            write_table(&mut out, std::iter::once(&head).chain(lines))?;
+            let rows = std::iter::once(&head).chain(lines.map(|line| &line.cells));
+            table::write(&mut out, &COLUMNS, "", rows.cloned())?;
             writeln!(out)?;
         }
         writeln!(
@@ -151,7 +171,7 @@ impl Report {
                 "nothing has been changed: name a file for the repaired one with --output, or use --write"
             )?;
         }
-        Ok(())
+        out.flush()
     }
 }
 
@@ -168,8 +188,13 @@ impl Line {
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
             Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
         };
-        let [name, dtype] = [&tensor.name, &tensor.dtype].map(|text| units::name(text));
-        let cells = [name, dtype, format!("{:?}", tensor.shape), verdict];
+        let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
+        let cells = [
+            cell(&tensor.name, table::NAME),
+            cell(&tensor.dtype, table::TYPE),
+            cell(&format!("{:?}", tensor.shape), table::SHAPE),
+            verdict,
+        ];
         Self { cells, is_sound: one.verdict == Verdict::Sound }
     }
 }
@@ -181,20 +206,6 @@ fn certainty(probability: f64) -> String {
         // Rounded down: no more than it is.
         _ => format!("{:.2} %", (probability * 1e4).floor() / 100.0),
     }
-}
-
-fn write_table<'a>(
-    out: &mut impl Write,
-    lines: impl Iterator<Item = &'a [String; 4]> + Clone,
-) -> io::Result<()> {
-    let width = |cell: usize| {
-        lines.clone().map(|line| line[cell].chars().count()).max().unwrap_or_default()
-    };
-    let [name, dtype, shape] = [0, 1, 2].map(width);
-    for [a, b, c, d] in lines {
-        writeln!(out, "{a:name$}  {b:dtype$}  {c:shape$}  {d}")?;
-    }
-    Ok(())
 }
 
 fn write(

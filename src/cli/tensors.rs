@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use zipnn::safetensors::Tensor;
+use zipnn::safetensors::{Layout, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, Limits};
 
 use super::failure::Failure;
@@ -95,6 +95,14 @@ fn open_archive(source: &Place) -> Result<Archive<BufReader<File>>, Failure> {
     Archive::open(BufReader::new(file), Limits::default()).map_err(|error| failure(source, error))
 }
 
+/// Where the tensors are in what a file decodes to, where that can be found out: not in pipes,
+/// differences and old layouts, and not where the beginning of the data is damaged.
+pub fn layout(source: &Place) -> Option<Layout> {
+    source.path().filter(|path| path.is_file())?;
+    let mut archive = open_archive(source).ok()?;
+    archive.tensors().ok().cloned()
+}
+
 /// Lines about all that is damaged in a file, and which tensors that takes. None where it cannot be
 /// told: of pipes, differences and old layouts, and where the frames cannot be found.
 pub fn damage(source: &Place) -> Vec<String> {
@@ -107,13 +115,10 @@ pub fn damage(source: &Place) -> Vec<String> {
         let is_touched = |tensor: &&Tensor| {
             tensor.range.start < damage.range.end && damage.range.start < tensor.range.end
         };
-        let names: Vec<String> =
-            named.iter().filter(is_touched).map(|tensor| units::name(&tensor.name)).collect();
         let lost = format!("bytes {} to {}", damage.range.start, damage.range.end);
-        match &names[..] {
-            [] => format!("{}; lost: {lost}", damage.error),
-            names => format!("{}; lost: {lost}, in {}", damage.error, names.join(", ")),
-        }
+        let names = units::list(named.iter().filter(is_touched).map(|tensor| &tensor.name));
+        let place = if names.is_empty() { names } else { format!(", in {names}") };
+        format!("{}; lost: {lost}{place}", damage.error)
     };
     let mut lines: Vec<String> = damage.iter().take(MOST).map(describe).collect();
     if damage.len() > MOST {

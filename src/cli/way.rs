@@ -4,12 +4,16 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
+
+use zipnn::Limits;
 
 use super::args::{Compress, Decompress, Files};
 use super::compress;
 use super::decode;
 use super::decompress;
 use super::failure::Failure;
+use super::inside::{self, Source};
 use super::names::{Direction, Place};
 use super::output;
 use super::progress::{Progress, Whole};
@@ -33,9 +37,9 @@ pub struct Manner {
     pub rm: bool,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
     /// What both commands have in common.
-    pub fn files(&self) -> &Files {
+    pub fn files(&self) -> &'a Files {
         match self {
             Self::Compress(arguments) => &arguments.files,
             Self::Decompress(arguments) => &arguments.files,
@@ -72,6 +76,9 @@ impl Way<'_> {
                 arguments.files = files;
                 compress::compress(&source, &destination, &arguments, progress)
             }
+            Self::Decompress(arguments) if inside::is_safetensors(&source) => {
+                decompress_inside(&source, &destination, files, !arguments.no_verify)
+            }
             Self::Decompress(arguments) => {
                 let mut arguments = arguments.clone();
                 arguments.files = files;
@@ -86,6 +93,9 @@ impl Way<'_> {
         let files = self.files_of_one(manner);
         match self {
             Self::Compress(_) => decode::compare(result, source, &files).map(drop),
+            Self::Decompress(_) if inside::is_safetensors(&Place::Path(source.to_owned())) => {
+                inside::compare(source, result, &files)
+            }
             Self::Decompress(_) => {
                 let totals = decode::compare(source, result, &files)?;
                 decompress::check_all_decoded(&totals, &Place::Path(source.to_owned()))
@@ -97,6 +107,29 @@ impl Way<'_> {
         let files = self.files().of_one(manner.threads);
         Files { rm: manner.rm, force: manner.force, ..files }
     }
+}
+
+/// Decompresses the tensors inside a file, one of many.
+fn decompress_inside(
+    source: &Place,
+    destination: &Place,
+    files: Files,
+    verify: bool,
+) -> Result<Moved, Failure> {
+    let start = Instant::now();
+    let mut opened = Source::open(source, Limits { verify, ..Limits::default() })?;
+    let warning = inside::rotated_warning(&mut opened)?;
+    let read = length(source)?;
+    drop(opened);
+    let output = destination.path().map(Path::to_owned);
+    inside::decompress(source, &Files { output, quiet: true, ..files }, verify)?;
+    let written = length(destination)?;
+    Ok(Moved { read, written, original: written, elapsed: start.elapsed(), warning })
+}
+
+fn length(place: &Place) -> Result<u64, Failure> {
+    let metadata = fs::metadata(place.path().unwrap_or(Path::new("")));
+    metadata.map(|metadata| metadata.len()).map_err(|error| Failure::reading(place, error))
 }
 
 /// Removes a file whose result has been confirmed.
