@@ -72,7 +72,7 @@ pub struct Compress {
     /// files, and by samples in others; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
-    /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
+    /// Compress the tensors inside .safetensors files, each by its type: X.safetensors becomes
     /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
     #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
     pub inside_safetensors: bool,

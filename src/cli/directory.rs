@@ -58,15 +58,15 @@ fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
         report.extend(batch::run(tasks.collect(), files.threads.count(), &whole));
     }
     report.failures.extend(failures);
-    if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
-        report.warnings.push(format!("zipnn: {}: {hint}", root.display()));
-    }
     if links > 0 {
         let hint = "links are not followed; for a cache of the Hub there is --hub";
         report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
     }
     let subject = Place::Path(root.to_owned()).to_string();
-    let summary = report.summary(&subject, way.direction(), &whole);
+    let mut summary = report.summary(&subject, way.direction(), &whole);
+    if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
+        summary += &format!("; {hint}");
+    }
     report.tell(&summary, files.quiet)
 }
 
@@ -102,13 +102,13 @@ impl Results {
     /// Whether no other file before this one becomes the same: `X.safetensors` comes both from
     /// `X.safetensors.znn` and from `X.znn.safetensors`.
     fn is_new(&mut self, way: Way<'_>, file: &Found) -> bool {
-        way.direction().rename(&file.relative).is_ok_and(|name| self.names.insert(name))
+        way.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
     }
 
     /// Where the result of a file goes: beside it, or to the same place in another directory.
     fn place(&mut self, way: Way<'_>, file: &Found) -> Result<PathBuf, Failure> {
-        let Some(output) = &way.files().output else { return way.direction().rename(&file.path) };
-        let destination = output.join(way.direction().rename(&file.relative)?);
+        let Some(output) = &way.files().output else { return way.rename(&file.path) };
+        let destination = output.join(way.rename(&file.relative)?);
         if let Some(parent) = destination.parent()
             && self.ready.insert(parent.to_owned())
         {

@@ -113,10 +113,8 @@ fn for_each_or_model(way: Way<'_>, run: impl Fn(&Place) -> Result<(), Failure>) 
     if let Some(model) = &files.many.hub {
         return hub::run(way, model).into();
     }
-    let status = names::check(files).and_then(|()| {
-        let purpose = Purpose::Change(way.direction());
-        Selection::new(purpose, &files.many.patterns, files.many.hidden)
-    });
+    let status = names::check(files)
+        .and_then(|()| Selection::new(way.purpose(), &files.many.patterns, files.many.hidden));
     match status {
         Ok(selection) => for_each_with_indexes(way, &selection, run).into(),
         Err(failure) => failure.report().into(),
@@ -138,10 +136,6 @@ fn for_each_with_indexes(
         false => Indexes::default(),
     };
     let run = |input: &PathBuf| match Place::new(input) {
-        Place::Path(path) if path.is_dir() && way.is_inside() => {
-            let failure = Failure::usage(path.display(), "is a directory");
-            failure.hint("--inside-safetensors takes files: name those in it").report()
-        }
         Place::Path(path) if path.is_dir() => directory::run(way, &path, selection),
         place => status(run(&place)),
     };

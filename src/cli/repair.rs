@@ -1,15 +1,13 @@
 //! `zipnn repair`.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use zipnn::Limits;
 use zipnn::safetensors::{self, Examination, StoredTensor, TensorError, Verdict};
 
 use super::args::Repair;
 use super::failure::Failure;
-use super::inside::{self, Source};
-use super::kind::Kind;
+use super::inside::Source;
 use super::names::{self, Place};
 use super::output::Output;
 use super::table::{self, Column};
@@ -27,7 +25,6 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
         None => arguments.write.then(|| place.clone()),
     };
     check(&place, destination.as_ref(), arguments)?;
-    refuse_whole(&place)?;
     let mut source = Source::open(&place, Limits::default())?;
     let mut found = safetensors::examine(source.reader()).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader().tensors(), arguments)
@@ -43,16 +40,6 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
         write(&mut source, &report, &destination, arguments)?;
     }
     Ok(DONE)
-}
-
-/// Refuses a file in which there are no tensors to examine until it is decompressed.
-fn refuse_whole(place: &Place) -> Result<(), Failure> {
-    let is_file = place.path().is_some_and(Path::is_file);
-    if !is_file || inside::is_safetensors(place) || Kind::of(place)? != Kind::Whole {
-        return Ok(());
-    }
-    Err(Failure::new(place, "is compressed as a whole, and repair takes .safetensors files")
-        .hint("decompress it first, with `zipnn decompress`, and repair the result"))
 }
 
 fn check(place: &Place, destination: Option<&Place>, arguments: &Repair) -> Result<(), Failure> {

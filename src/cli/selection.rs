@@ -34,6 +34,8 @@ const TENSORS: [&str; 1] = ["*.safetensors"];
 pub enum Purpose {
     /// To change them in this direction.
     Change(Direction),
+    /// To compress the tensors inside them.
+    CompressInside,
     /// To read compressed files.
     Read,
     /// To read the tensors of compressed files.
@@ -59,7 +61,7 @@ impl Selection {
         let patterns = match purpose {
             _ if !patterns.is_empty() => Some(build(patterns)?),
             Purpose::Change(Direction::Compress) => Some(build(&WEIGHTS)?),
-            Purpose::ReadTensors => Some(build(&TENSORS)?),
+            Purpose::ReadTensors | Purpose::CompressInside => Some(build(&TENSORS)?),
             Purpose::Change(Direction::Decompress) | Purpose::Read => None,
         };
         Ok(Self { purpose, patterns, given, hidden })
@@ -73,13 +75,18 @@ impl Selection {
     /// Whether links to files are taken for those files. A command that changes files leaves links
     /// alone: what they lead to may be outside, or come up twice, and may belong to somebody else.
     pub fn takes_links(&self) -> bool {
-        !matches!(self.purpose, Purpose::Change(_))
+        matches!(self.purpose, Purpose::Read | Purpose::ReadTensors)
     }
 
     /// Whether a file is meant, going by its path from the directory on.
     pub fn takes(&self, relative: &Path) -> bool {
-        let takes_compressed = self.purpose != Purpose::Change(Direction::Compress);
-        names::uncompressed(relative).is_some() == takes_compressed && self.matches(relative)
+        let is_compressed = names::uncompressed(relative).is_some();
+        let is_source = match self.purpose {
+            Purpose::Change(Direction::Compress) => !is_compressed,
+            Purpose::CompressInside => Direction::Compress.rename_inside(relative).is_ok(),
+            _ => is_compressed,
+        };
+        is_source && self.matches(relative)
     }
 
     /// Whether a file would have been meant, had the command not been run on it before. Without
@@ -87,7 +94,7 @@ impl Selection {
     pub fn has_taken(&self, relative: &Path) -> bool {
         let is_compressed = names::uncompressed(relative).is_some();
         let is_result = match self.purpose {
-            Purpose::Change(Direction::Compress) => is_compressed,
+            Purpose::Change(Direction::Compress) | Purpose::CompressInside => is_compressed,
             Purpose::Change(Direction::Decompress) => !is_compressed && self.patterns.is_some(),
             Purpose::Read | Purpose::ReadTensors => false,
         };
@@ -119,6 +126,7 @@ impl Selection {
         unmatched.map(|(pattern, _)| {
             let kind = match self.purpose {
                 Purpose::Change(Direction::Compress) => "no file",
+                Purpose::CompressInside => "no .safetensors file",
                 _ => "no compressed file",
             };
             Failure::new("--match", format_args!("{kind} matches the pattern '{pattern}'")).hint(
@@ -135,6 +143,7 @@ impl Selection {
             Purpose::Change(Direction::Compress) => {
                 Some("nothing in it ends as weights usually do; --match takes other files")
             }
+            Purpose::CompressInside => Some("nothing in it ends in .safetensors"),
             Purpose::ReadTensors => Some(
                 "nothing in it ends in .safetensors.znn or .znn.safetensors; --match takes other \
                  compressed files",
@@ -187,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read() {
+    fn what_else_is_taken() {
         for (purpose, name, expected) in [
             (Purpose::Read, "a/x.bin.znn", true),
             (Purpose::Read, "x.znn.safetensors", true),
@@ -195,6 +204,9 @@ mod tests {
             (Purpose::ReadTensors, "a/x.safetensors.znn", true),
             (Purpose::ReadTensors, "x.znn.safetensors", true),
             (Purpose::ReadTensors, "x.bin.znn", false),
+            (Purpose::CompressInside, "a/x.safetensors", true),
+            (Purpose::CompressInside, "x.bin", false),
+            (Purpose::CompressInside, "x.znn.safetensors", false),
         ] {
             let selection = Selection::new(purpose, &[], false).unwrap();
             assert_eq!(selection.takes(Path::new(name)), expected, "{purpose:?} {name}");

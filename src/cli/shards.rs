@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::failure::Failure;
 use super::index_file;
-use super::names::{self, Form, Place};
+use super::names::{self, Place};
 use super::selection::Selection;
 use super::tree;
 use super::way::Way;
@@ -49,7 +49,7 @@ impl Indexes {
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
-            index_file::rewrite_file(source, destination, way.direction(), form(way))
+            index_file::rewrite_file(source, destination, way.direction(), way.form())
         };
         self.0.iter().filter_map(|index| rewrite(index).err()).collect()
     }
@@ -87,7 +87,7 @@ impl Search<'_> {
     /// an index may have a directory in them.
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
         let (output, direction) = (self.way.files().output.as_deref(), self.way.direction());
-        let result = names::destination(&Place::new(input), output, direction, form(self.way));
+        let result = names::destination(&Place::new(input), output, direction, self.way.form());
         // What is wrong with the file itself, the command reports.
         let (true, Ok(Place::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
@@ -162,17 +162,9 @@ fn directory_of(path: &Path) -> PathBuf {
     parent.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// What results are.
-fn form(way: Way<'_>) -> Form {
-    if way.is_inside() { Form::Inside } else { Form::Whole }
-}
-
 /// Refuses a name of a result that the index would not have.
 fn check_name(source: &Path, result: &Path, way: Way<'_>) -> Result<(), Failure> {
-    let renamed = match form(way) {
-        Form::Whole => way.direction().rename(source),
-        Form::Inside => way.direction().rename_inside(source),
-    };
+    let renamed = way.rename(source);
     if renamed.is_ok_and(|renamed| renamed.file_name() == result.file_name()) {
         return Ok(());
     }

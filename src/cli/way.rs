@@ -2,7 +2,7 @@
 //! files.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,9 +14,10 @@ use super::decode;
 use super::decompress;
 use super::failure::Failure;
 use super::inside::{self, Source};
-use super::names::{Direction, Place};
+use super::names::{Direction, Form, Place};
 use super::output;
 use super::progress::{Progress, Whole};
+use super::selection::Purpose;
 use super::transfer::Moved;
 
 /// A command, with what was said about it.
@@ -58,6 +59,24 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// For what files of a directory are selected.
+    pub fn purpose(&self) -> Purpose {
+        if self.is_inside() { Purpose::CompressInside } else { Purpose::Change(self.direction()) }
+    }
+
+    /// What results are.
+    pub fn form(&self) -> Form {
+        if self.is_inside() { Form::Inside } else { Form::Whole }
+    }
+
+    /// What the result of `source` is called.
+    pub fn rename(&self, source: &Path) -> Result<PathBuf, Failure> {
+        match self.form() {
+            Form::Whole => self.direction().rename(source),
+            Form::Inside => self.direction().rename_inside(source),
+        }
+    }
+
     /// Makes `destination` from `source`.
     pub fn transfer(
         &self,
@@ -71,13 +90,25 @@ impl<'a> Way<'a> {
         let progress = |_| Progress::part_of(whole);
         let files = self.files_of_one(manner);
         match *self {
+            Self::Compress(arguments) if arguments.inside_safetensors => {
+                transfer_inside(&source, &destination, files, |files| {
+                    inside::compress(&source, files, !arguments.plain)
+                })
+            }
             Self::Compress(arguments) => {
                 let mut arguments = arguments.clone();
                 arguments.files = files;
                 compress::compress(&source, &destination, &arguments, progress)
             }
             Self::Decompress(arguments) if inside::is_safetensors(&source) => {
-                decompress_inside(&source, &destination, files, !arguments.no_verify)
+                let verify = !arguments.no_verify;
+                let mut opened = Source::open(&source, Limits { verify, ..Limits::default() })?;
+                let warning = inside::rotated_warning(&mut opened)?;
+                drop(opened);
+                let moved = transfer_inside(&source, &destination, files, |files| {
+                    inside::decompress(&source, files, verify)
+                })?;
+                Ok(Moved { original: moved.written, warning, ..moved })
             }
             Self::Decompress(arguments) => {
                 let mut arguments = arguments.clone();
@@ -92,6 +123,7 @@ impl<'a> Way<'a> {
         output::sync_file(result)?;
         let files = self.files_of_one(manner);
         match self {
+            Self::Compress(_) if self.is_inside() => inside::compare(result, source, &files),
             Self::Compress(_) => decode::compare(result, source, &files).map(drop),
             Self::Decompress(_) if inside::is_safetensors(&Place::Path(source.to_owned())) => {
                 inside::compare(source, result, &files)
@@ -109,22 +141,19 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Decompresses the tensors inside a file, one of many.
-fn decompress_inside(
+/// Compresses or decompresses the tensors inside a file, one of many.
+fn transfer_inside(
     source: &Place,
     destination: &Place,
     files: Files,
-    verify: bool,
+    run: impl FnOnce(&Files) -> Result<(), Failure>,
 ) -> Result<Moved, Failure> {
     let start = Instant::now();
-    let mut opened = Source::open(source, Limits { verify, ..Limits::default() })?;
-    let warning = inside::rotated_warning(&mut opened)?;
     let read = length(source)?;
-    drop(opened);
     let output = destination.path().map(Path::to_owned);
-    inside::decompress(source, &Files { output, quiet: true, ..files }, verify)?;
+    run(&Files { output, quiet: true, ..files })?;
     let written = length(destination)?;
-    Ok(Moved { read, written, original: written, elapsed: start.elapsed(), warning })
+    Ok(Moved { read, written, original: read, elapsed: start.elapsed(), warning: None })
 }
 
 fn length(place: &Place) -> Result<u64, Failure> {
