@@ -95,6 +95,21 @@ pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     }
 }
 
+/// Returns a value as JSON that a terminal can show: what [`name`] escapes is escaped here as well,
+/// and reads as it was.
+pub fn json(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(is_control) {
+        return text;
+    }
+    // Such characters are in strings alone, and take one unit of UTF-16.
+    let escape = |char| match is_control(char) {
+        true => format!("\\u{:04x}", u32::from(char)),
+        false => char.into(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are written
 /// one by one, as there may be any number of them.
 pub fn write_json(
@@ -102,13 +117,13 @@ pub fn write_json(
     head: &Value,
     lists: &mut [(&str, &mut dyn Iterator<Item = Value>)],
 ) -> io::Result<()> {
-    let head = head.to_string();
+    let head = json(head);
     write!(out, "{}", head.strip_suffix('}').unwrap_or(&head))?;
     for (name, items) in lists {
         write!(out, ",\"{name}\":[")?;
         for (number, item) in items.enumerate() {
             let separator = if number == 0 { "" } else { "," };
-            write!(out, "{separator}{item}")?;
+            write!(out, "{separator}{}", json(&item))?;
         }
         out.write_all(b"]")?;
     }
@@ -175,6 +190,14 @@ mod tests {
         ] {
             assert_eq!(clip(text, most), clipped, "{text} {most}");
         }
+    }
+
+    #[test]
+    fn json_reads_as_it_was() {
+        let value = Value::from("é\u{9b}31m\u{7f}\u{1b}\u{202e}\u{2028}\"\\");
+        let text = json(&value);
+        assert_eq!(text, r#""é\u009b31m\u007f\u001b\u202e\u2028\"\\""#);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

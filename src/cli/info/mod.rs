@@ -47,7 +47,9 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
                 let summary = legacy::summary(&bytes, &Limits::default())
                     .map_err(|error| Failure::decoding(source, error))?;
                 match arguments.json {
-                    true => writeln!(out, "{}", old::json(source, &summary, &bytes)),
+                    true => {
+                        units::write_json(&mut out, &old::json(source, &summary, &bytes), &mut [])
+                    }
                     false => write!(out, "{}", old::text(source, &summary, &bytes)),
                 }
             }
