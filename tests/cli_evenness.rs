@@ -131,6 +131,7 @@ mod tables {
     }
 }
 
+#[cfg(unix)]
 mod names {
     use super::*;
 
@@ -144,7 +145,6 @@ mod names {
     }
 
     #[test]
-    #[cfg(unix)]
     fn file_names_do_not_reach_the_terminal() {
         let place = Place::new();
         let directory = "d\u{1b}[1m\n";
@@ -574,8 +574,14 @@ mod directories {
         place.write("d/a.safetensors", &model(20_000, 2));
         place.succeeds(&["compress", "--inside-safetensors", "--rm", "d/a.safetensors"]);
         place.write("d/a.safetensors", &data).succeeds(&["compress", "d", "--rm"]);
-        let said = place.fails(1, &["decompress", "d", "--rm"]);
+        let inputs = ["d/a.safetensors.znn", "d/a.znn.safetensors"];
+        for more in [&["-f", "--rm"][..], &["-o", "d"]] {
+            place.fails(2, &[&["decompress"], &inputs[..], more].concat());
+            assert_eq!(place.names(), inputs);
+        }
+        let said = place.fails(1, &["decompress", "d", "--rm", "--force"]);
         assert!(said.contains("a.safetensors: exists already"), "{said}");
+        assert!(said.contains("another file becomes it") && !said.contains("--force"), "{said}");
         assert_eq!(place.names().len(), 2, "one of them is left: {:?}", place.names());
     }
 }

@@ -52,9 +52,13 @@ fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     let (first, second): (Vec<_>, Vec<_>) =
         found.iter().partition(|file| results.is_new(way, file));
     let mut report = Report::default();
-    // Files that become the same one by one: the second is compared with what the first became.
-    for part in [first, second] {
-        let tasks = part.into_iter().map(|file| task(way, file, results.place(way, file), &whole));
+    // Where two become the same file, the second is compared with what the first became, and never
+    // overwrites it.
+    for (part, is_second) in [(first, false), (second, true)] {
+        let tasks = part.into_iter().map(|file| {
+            let destination = results.place(way, file);
+            task(way, file, destination, is_second, &whole)
+        });
         report.extend(batch::run(tasks.collect(), files.threads.count(), &whole));
     }
     report.failures.extend(failures);
@@ -74,12 +78,19 @@ fn task<'a>(
     way: Way<'a>,
     file: &'a Found,
     destination: Result<PathBuf, Failure>,
+    is_second: bool,
     whole: &'a Arc<Whole>,
 ) -> Task<'a> {
     let files = way.files();
     let run = move |threads| {
-        let manner = Manner { threads, force: files.force, rm: files.rm };
-        one(way, &file.path, &destination?, manner, whole)
+        let manner = Manner { threads, force: files.force && !is_second, rm: files.rm };
+        let outcome = one(way, &file.path, &destination?, manner, whole);
+        match is_second {
+            true => outcome.map_err(|failure| {
+                failure.hint("another file becomes it: name a different place with --output")
+            }),
+            false => outcome,
+        }
     };
     Task { len: file.len, run: Box::new(run) }
 }

@@ -113,7 +113,7 @@ fn for_each_or_model(way: Way<'_>, run: impl Fn(&Place) -> Result<(), Failure>) 
     if let Some(model) = &files.many.hub {
         return hub::run(way, model).into();
     }
-    let status = names::check(files)
+    let status = names::check(files, way.direction())
         .and_then(|()| Selection::new(way.purpose(), &files.many.patterns, files.many.hidden));
     match status {
         Ok(selection) => for_each_with_indexes(way, &selection, run).into(),

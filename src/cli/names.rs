@@ -179,7 +179,7 @@ pub fn destination(
 }
 
 /// Refuses what makes no sense for any file.
-pub fn check(files: &Files) -> Result<(), Failure> {
+pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
     let reads_standard = files.inputs.iter().any(|input| Place::new(input) == Place::Standard);
     if let Some(output) = &files.output
         && files.inputs.len() > 1
@@ -188,8 +188,8 @@ pub fn check(files: &Files) -> Result<(), Failure> {
         return Err(Failure::usage(output.display(), "is not a directory")
             .hint("for several files, --output must name a directory that exists"));
     }
-    if files.output.is_some() && files.inputs.len() > 1 {
-        check_distinct(&files.inputs)?;
+    if files.output.is_some() || files.force {
+        check_distinct(files, direction)?;
     }
     if files.rm && reads_standard {
         return Err(Failure::usage(DASH, "standard input cannot be removed").hint("leave out --rm"));
@@ -209,12 +209,22 @@ pub fn check(files: &Files) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses files whose results would get the same name in one directory.
-fn check_distinct(inputs: &[PathBuf]) -> Result<(), Failure> {
-    let mut names = HashSet::new();
-    match inputs.iter().find(|input| !names.insert(input.file_name())) {
-        Some(input) => Err(Failure::usage(input.display(), "has the same name as another input")
-            .hint("their results would overwrite each other: do them one at a time")),
+/// Refuses files whose results would overwrite each other.
+fn check_distinct(files: &Files, direction: Direction) -> Result<(), Failure> {
+    let result = |input: &Path| {
+        let name = direction.rename(input).unwrap_or_else(|_| input.to_owned());
+        match (&files.output, name.file_name()) {
+            (Some(_), Some(name)) => PathBuf::from(name),
+            _ => name,
+        }
+    };
+    let mut results = HashSet::new();
+    match files.inputs.iter().find(|input| !results.insert(result(input))) {
+        Some(input) => Err(Failure::usage(
+            input.display(),
+            "has the same name as another input, or would get the same",
+        )
+        .hint("their results would overwrite each other: do them one at a time")),
         None => Ok(()),
     }
 }
