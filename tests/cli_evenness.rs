@@ -486,6 +486,11 @@ mod directories {
         assert_eq!(files("info", &["--match", "*.bin", "--match", "e*"]), [all[2], all[3]]);
         assert_eq!(files("ls", &["--match", "deep/*.safetensors"]), [all[1]]);
 
+        // What a killed run has left goes with the next that writes.
+        place.write("d/.zipnn-x1y2z3.tmp", b"abandoned");
+        place.succeeds(&["verify", "d"]);
+        assert!(place.exists("d/.zipnn-x1y2z3.tmp"));
+
         place.write("d/.h/x.bin", &[1; 4000]).succeeds(&["compress", "d/.h/x.bin", "--rm"]);
         assert!(place.succeeds(&["verify", "d"]).ends_with("d: 4 files sound\n"));
         assert!(place.succeeds(&["verify", "d", "--hidden"]).ends_with("d: 5 files sound\n"));

@@ -72,9 +72,10 @@ impl Selection {
         self.hidden
     }
 
-    /// Whether links to files are taken for those files. A command that changes files leaves links
-    /// alone: what they lead to may be outside, or come up twice, and may belong to somebody else.
-    pub fn takes_links(&self) -> bool {
+    /// Whether files are only read. Then links to files are taken for those files; a command that
+    /// changes files leaves links alone, as what they lead to may be outside, or come up twice, and
+    /// may belong to somebody else.
+    pub fn only_reads(&self) -> bool {
         matches!(self.purpose, Purpose::Read | Purpose::ReadTensors)
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use zipnn::safetensors::{Layout, Tensor};
+use zipnn::safetensors::Tensor;
 use zipnn::{Archive, ArchiveError, Damage, Limits};
 
 use super::failure::Failure;
@@ -93,14 +93,6 @@ fn open_archive(source: &Place) -> Result<Archive<BufReader<File>>, Failure> {
     };
     let file = File::open(path).map_err(|error| Failure::reading(source, error))?;
     Archive::open(BufReader::new(file), Limits::default()).map_err(|error| failure(source, error))
-}
-
-/// Where the tensors are in what a file decodes to, where that can be found out: not in pipes,
-/// differences and old layouts, and not where the beginning of the data is damaged.
-pub fn layout(source: &Place) -> Option<Layout> {
-    source.path().filter(|path| path.is_file())?;
-    let mut archive = open_archive(source).ok()?;
-    archive.tensors().ok().cloned()
 }
 
 /// Lines about all that is damaged in a file, and which tensors that takes. None where it cannot be

@@ -35,9 +35,9 @@ pub struct Tree {
     pub failures: Vec<Failure>,
 }
 
-/// Looks into a directory, and removes what killed runs left in it. Links to directories are not
-/// followed; links to files only where the selection takes them, and to indexes, which are small and
-/// name what lies beside the link.
+/// Looks into a directory, and removes what killed runs left in it, unless files are only read. Links
+/// to directories are not followed; links to files only where files are only read, and to indexes,
+/// which name what lies beside the link.
 pub fn walk(root: &Path, selection: &Selection) -> Tree {
     let mut tree = Tree::default();
     let is_meant =
@@ -63,7 +63,9 @@ impl Tree {
         let kind = entry.file_type();
         let path = entry.path();
         if kind.is_dir() {
-            interrupt::remove_abandoned(path);
+            if !selection.only_reads() {
+                interrupt::remove_abandoned(path);
+            }
             return;
         }
         if interrupt::is_unfinished(entry.file_name()) {
@@ -72,7 +74,7 @@ impl Tree {
         let relative = path.strip_prefix(root).unwrap_or(path);
         let is_link = kind.is_symlink();
         if selection.takes(relative) {
-            if is_link && !selection.takes_links() {
+            if is_link && !selection.only_reads() {
                 self.links += 1;
             } else if let Ok(file) = fs::metadata(path)
                 && file.is_file()

@@ -5,12 +5,13 @@ mod old;
 mod tensors;
 
 use std::collections::HashSet;
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
 use std::ops::Range;
 
 use serde_json::{Value, json};
 use zipnn::safetensors::{Layout, Tensor};
-use zipnn::{Delta, Directory, Form, FrameLayout, Header, Limits, Method, legacy};
+use zipnn::{Archive, Delta, Directory, Form, FrameLayout, Header, Limits, Method, legacy};
 
 use self::inside::Inside;
 use self::tensors::TensorInfo;
@@ -172,7 +173,7 @@ impl Summary {
             first: *source.first(),
             frames: Vec::new(),
             directory: Directory::new(),
-            layout: super::tensors::layout(place),
+            layout: layout_of(place),
             methods: Methods::default(),
             trailing: 0,
         };
@@ -361,6 +362,15 @@ impl Summary {
             more => writeln!(out, "  and {more} more frames, which --json lists"),
         }
     }
+}
+
+/// Returns where the tensors are in what a file decodes to, where that can be found out: not in
+/// pipes, differences and old layouts, and not where the beginning of the data is damaged.
+fn layout_of(place: &Place) -> Option<Layout> {
+    let path = place.path().filter(|path| path.is_file())?;
+    let file = BufReader::new(File::open(path).ok()?);
+    let mut archive = Archive::open(file, Limits::default()).ok()?;
+    archive.tensors().ok().cloned()
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {
