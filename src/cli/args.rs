@@ -227,7 +227,8 @@ pub struct Info {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// One JSON object for each file, a line each. A ratio is null where there is no data, and
-    /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded
+    /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded.
+    /// `dtypes` has the names of `compress --dtype`; `tensors` are those of .safetensors data
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
