@@ -284,27 +284,28 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
     transfer::finish(output, place, source.metadata(), files, |result, source| {
         compare(source, result, files)
     })?;
-    if let (Some(warning), false) = (rotated_warning(&mut source)?, files.quiet) {
-        say(warning);
+    if !files.quiet {
+        warn_of_rotated(&mut source)?;
     }
     transfer::show(&transfer::summary(place, &destination, &moved), files);
     Ok(())
 }
 
-/// Returns a warning if the original has stored some tensors wrong.
-pub fn rotated_warning(source: &mut Source) -> Result<Option<String>, Failure> {
+/// Says so if the original has stored some tensors wrong.
+pub fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
     if source.reader.is_ours() {
-        return Ok(None);
+        return Ok(());
     }
     let found = safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
     let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
-    let place = &source.place;
-    Ok((rotated > 0).then(|| {
-        format!(
+    if rotated > 0 {
+        let place = &source.place;
+        say(format_args!(
             "zipnn: {place}: warning: it seems that the original has stored {rotated} tensors with \
              their bits rotated; `zipnn repair` shows them, and mends the file"
-        )
-    }))
+        ));
+    }
+    Ok(())
 }
 
 /// `zipnn verify` of a file in which tensors are compressed.

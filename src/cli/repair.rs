@@ -1,6 +1,6 @@
 //! `zipnn repair`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use zipnn::Limits;
 use zipnn::safetensors::{self, Examination, StoredTensor, TensorError, Verdict};
@@ -116,18 +116,12 @@ impl Report {
     }
 
     fn show(&self, place: &Place, found: &[Examination], arguments: &Repair) -> io::Result<()> {
-        const COLUMNS: [Column; 4] = [
-            Column::text(table::NAME),
-            Column::text(table::TYPE),
-            Column::text(table::SHAPE),
-            Column::text(table::NAME),
-        ];
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = io::stdout().lock();
         let lines = self.lines.iter().filter(|line| arguments.all || !line.is_sound);
-        if lines.clone().next().is_some() {
+        let lines: Vec<&[String; 4]> = lines.map(|line| &line.cells).collect();
+        if !lines.is_empty() {
             let head = ["tensor", "type", "shape", "verdict"].map(str::to_owned);
-            let rows = std::iter::once(&head).chain(lines.map(|line| &line.cells));
-            table::write(&mut out, &COLUMNS, "", rows.cloned())?;
+            write_table(&mut out, std::iter::once(&head).chain(lines))?;
             writeln!(out)?;
         }
         writeln!(
@@ -158,7 +152,7 @@ impl Report {
                 "nothing has been changed: name a file for the repaired one with --output, or use --write"
             )?;
         }
-        out.flush()
+        Ok(())
     }
 }
 
@@ -193,6 +187,21 @@ fn certainty(probability: f64) -> String {
         // Rounded down: no more than it is.
         _ => format!("{:.2} %", (probability * 1e4).floor() / 100.0),
     }
+}
+
+fn write_table<'a>(
+    out: &mut impl Write,
+    lines: impl Iterator<Item = &'a [String; 4]> + Clone,
+) -> io::Result<()> {
+    const COLUMNS: [Column; 4] = [
+        Column::text(table::NAME),
+        Column::text(table::TYPE),
+        Column::text(table::SHAPE),
+        Column::text(table::NAME),
+    ];
+    let mut out = io::BufWriter::new(out);
+    table::write(&mut out, &COLUMNS, "", lines.cloned())?;
+    out.flush()
 }
 
 fn write(

@@ -102,13 +102,14 @@ impl<'a> Way<'a> {
             }
             Self::Decompress(arguments) if inside::is_safetensors(&source) => {
                 let verify = !arguments.no_verify;
-                let mut opened = Source::open(&source, Limits { verify, ..Limits::default() })?;
-                let warning = inside::rotated_warning(&mut opened)?;
-                drop(opened);
+                if !self.files().quiet {
+                    let limits = Limits { verify, ..Limits::default() };
+                    inside::warn_of_rotated(&mut Source::open(&source, limits)?)?;
+                }
                 let moved = transfer_inside(&source, &destination, files, |files| {
                     inside::decompress(&source, files, verify)
                 })?;
-                Ok(Moved { original: moved.written, warning, ..moved })
+                Ok(Moved { original: moved.written, ..moved })
             }
             Self::Decompress(arguments) => {
                 let mut arguments = arguments.clone();
