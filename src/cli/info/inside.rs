@@ -27,7 +27,11 @@ pub struct Inside {
 impl Inside {
     /// Reads the header, and what frames begin with.
     pub fn read(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+        let mut source = Source::open(place, Limits::default())?;
+        if !source.reader().is_compressed() {
+            return Err(Failure::new(place, "no tensor in it is compressed")
+                .hint("info shows compressed files: this is a plain .safetensors file"));
+        }
         let file_len = source.metadata().map(std::fs::Metadata::len);
         let reader = source.reader();
         let tensors = reader.tensors().to_vec();
