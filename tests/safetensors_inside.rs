@@ -292,42 +292,62 @@ impl Forged {
 
 #[test]
 fn lists_that_are_wrong() {
-    assert!(open(&Forged::new().file()).is_ok());
+    let good = Forged::new().file();
+    assert!(open(&good).unwrap().list_problem().is_none());
+    let decoded = restore(&good).0;
     for list in ["", "[]", "{", "null", "1", r#"{"w":[]}"#, r#"{"w":{"dtype":"bfloat16"}}"#] {
-        let result = open(&Forged::new().file_with_list(list)).map(drop);
-        assert!(matches!(result, Err(TensorError::InvalidMetadata { .. })), "{list}");
+        let file = Forged::new().file_with_list(list);
+        let reader = open(&file).unwrap();
+        let problem = reader.list_problem().unwrap();
+        assert!(matches!(problem, TensorError::InvalidMetadata { .. }), "{list}: {problem}");
+        assert!(reader.is_compressed() && reader.tensors()[0].is_compressed);
+        assert!(restore(&file).0 == decoded, "the frame has its own type and shape");
     }
     let twice = r#"{"w":{"dtype":"bfloat16","shape":"[40, 50]"},"w":{"dtype":"bfloat16","shape":"[40, 50]"}}"#;
-    let result = open(&Forged::new().file_with_list(twice)).map(drop);
-    assert!(matches!(result, Err(TensorError::InvalidMetadata { .. })));
-    for (dtype, shape) in [
-        ("bfloat16", "[50, 40]"),
-        ("bfloat16", "[2000]"),
-        ("bfloat16", "[40, 50, 1]"),
-        ("bfloat16", "[-40, 50]"),
-        ("bfloat16", "[99999999999999999999, 50]"),
-        ("bfloat16", "40, 50"),
-        ("float16", "[40, 50]"),
-        ("int8", "[40, 50]"),
-        ("torch.bfloat16", "[40, 50]"),
+    assert!(open(&Forged::new().file_with_list(twice)).unwrap().list_problem().is_none());
+    for (dtype, shape, is_known) in [
+        ("bfloat16", "[50, 40]", true),
+        ("bfloat16", "[2000]", true),
+        ("bfloat16", "[40, 50, 1]", true),
+        ("bfloat16", "[-40, 50]", false),
+        ("bfloat16", "[99999999999999999999, 50]", false),
+        ("bfloat16", "40, 50", false),
+        ("float16", "[40, 50]", true),
+        ("int8", "[40, 50]", false),
+        ("torch.bfloat16", "[40, 50]", false),
     ] {
         let listed = json!({"w": {"dtype": dtype, "shape": shape}});
-        let result = open(&Forged { listed, ..Forged::new() }.file()).map(drop);
-        assert!(matches!(result, Err(TensorError::Contradiction { name }) if name == "w"));
+        let file = Forged { listed, ..Forged::new() }.file();
+        let is_contradiction = |error: &TensorError| matches!(error, TensorError::Contradiction { name } if name == "w");
+        assert!(is_contradiction(open(&file).unwrap().list_problem().unwrap()));
+        // What the list says may be right, and the frame wrong, unless the list cannot be right.
+        match try_restore(&file) {
+            Err(error) => assert!(is_known && is_contradiction(&error), "{dtype} {shape}: {error}"),
+            Ok(restored) => assert!(!is_known && restored.0 == decoded, "{dtype} {shape}"),
+        }
     }
     let listed = json!({
         "w": {"dtype": "bfloat16", "shape": "[40, 50]"},
         "v": {"dtype": "bfloat16", "shape": "[40, 50]"}
     });
-    let result = open(&Forged { listed, ..Forged::new() }.file()).map(drop);
-    assert!(matches!(result, Err(TensorError::NoSuchTensor { name }) if name == "v"));
+    let file = Forged { listed, ..Forged::new() }.file();
+    let reader = open(&file).unwrap();
+    let problem = reader.list_problem();
+    assert!(matches!(problem, Some(TensorError::NoSuchTensor { name }) if name == "v"));
+    assert!(restore(&file).0 == decoded);
 }
 
 #[test]
 fn listed_tensors_that_are_no_frames() {
     let is_no_frame = |forged: Forged| {
-        let result = open(&forged.file()).map(drop);
-        assert!(matches!(result, Err(TensorError::NotAFrame { name }) if name == "w"));
+        let file = forged.file();
+        let is_no_frame =
+            |error: &TensorError| matches!(error, TensorError::NotAFrame { name } if name == "w");
+        assert!(is_no_frame(open(&file).unwrap().list_problem().unwrap()));
+        assert!(is_no_frame(&try_restore(&file).unwrap_err()));
+        let limits = Limits { verify: false, ..Limits::default() };
+        let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
+        reader.read(0, &mut Vec::new()).unwrap();
     };
     let good = Forged::new();
     let len = good.frame.len();
@@ -391,19 +411,20 @@ fn headers_that_are_wrong() {
             &json[..json.len().min(100)]
         );
     }
+    for (json, offset) in [(tensor("[4]", "[1,9]"), 1), (tensor("[5]", "[0,10]"), 2)] {
+        let error = with(&json);
+        let TensorError::Layout(LayoutError::MissingData { name, needed, have }) = error else {
+            panic!("{json}: {error}")
+        };
+        assert_eq!((&*name, needed - have), ("w", offset));
+    }
     for json in [
         tensor("[4]", "[8,0]"),
-        tensor("[4]", "[1,9]"),
         tensor("[5]", "[0,8]"),
         tensor("[4]", "[0,18446744073709551615]"),
         tensor("[4]", "[18446744073709551608,18446744073709551615]"),
         tensor("[9223372036854775809,2]", "[0,8]"),
         tensor("[4611686018427387904,1]", "[0,8]"),
-        // Overlapping, with a gap, one within the other.
-        format!("{{{},{}}}", entry("a", "U8", &[5], 0, 5), entry("b", "U8", &[4], 4, 8)),
-        format!("{{{},{}}}", entry("a", "U8", &[3], 0, 3), entry("b", "U8", &[4], 4, 8)),
-        format!("{{{},{}}}", entry("a", "U8", &[8], 0, 8), entry("b", "U8", &[4], 2, 6)),
-        format!("{{{},{}}}", entry("a", "U8", &[8], 0, 8), entry("b", "U8", &[8], 0, 8)),
     ] {
         let error = with(&json);
         let TensorError::Layout(LayoutError::InvalidTensor { .. }) = error else {
@@ -463,7 +484,9 @@ fn every_bit_is_checked() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let Ok((_, is_exact)) = try_restore(&damaged) else { continue };
         let mut reader = open(&damaged).unwrap();
-        let is_noticed = reader.is_ours() && !is_exact || has_damaged_frame(&mut reader);
+        let is_noticed = reader.is_ours() && !is_exact
+            || reader.list_problem().is_some()
+            || has_damaged_frame(&mut reader);
         let around = &damaged[(bit / 8).saturating_sub(20)..][..20];
         assert!(is_noticed, "bit {bit}, behind {:?}", String::from_utf8_lossy(around));
     }
@@ -565,8 +588,8 @@ fn writers_refuse_what_the_header_does_not_say() {
     full.write(data, None).unwrap();
     let error = full.write(data, None).unwrap_err();
     assert!(matches!(error, TensorError::WrongTensor { expected: None, found: Some(3) }));
-    let error = TensorWriter::new(Cursor::new(Vec::new()), header, 4).unwrap_err();
-    assert!(matches!(error, TensorError::Layout(LayoutError::TrailingBytes { len: 1 })));
+    let error = TensorWriter::new(Cursor::new(Vec::new()), header, 2).unwrap_err();
+    assert!(matches!(error, TensorError::Layout(LayoutError::MissingData { .. })));
 }
 
 /// A frame whose header promises more than the limits allow.
@@ -847,4 +870,42 @@ fn long_headers_are_described() {
     let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
     let error = writer.write(&data[..8000], None).unwrap_err();
     assert!(matches!(error, TensorError::HeaderTooLong { len: 120_000_000.. }), "{error}");
+}
+
+/// Whatever is wrong with a frame, reading the tensor at once and in parts say the same of it.
+#[test]
+fn parts_and_wholes_agree() {
+    let source = file_of(&[
+        ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
+        ("n", "F32", &[2], f32(weights(2, 3))),
+    ]);
+    for checksums in [false, true] {
+        let file = compress(&source, checksums);
+        let start = parse(&file).data_start() as usize;
+        for verify in [false, true] {
+            for bit in start * 8..file.len() * 8 {
+                let mut damaged = file.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                let limits = Limits { verify, ..Limits::default() };
+                let Ok(mut reader) = TensorReader::open(Cursor::new(&damaged), limits) else {
+                    continue;
+                };
+                for number in 0..reader.tensors().len() {
+                    let mut whole = Vec::new();
+                    let mut part = vec![0; reader.tensors()[number].decoded_len as usize];
+                    let expected = reader.read(number, &mut whole).map_err(kind);
+                    let found = reader.read_part(number, 0, &mut part).map_err(kind);
+                    assert_eq!(found, expected, "bit {bit}");
+                    assert!(found.is_err() || part == whole, "bit {bit}");
+                }
+            }
+        }
+    }
+}
+
+fn kind(error: TensorError) -> DecodeErrorKind {
+    match error {
+        TensorError::Decode { error, .. } => error.kind(),
+        error => panic!("{error}"),
+    }
 }

@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::{Archive, ArchiveError};
 use crate::error::DecodeErrorKind;
-use crate::safetensors::{Layout, LayoutError, Tensor};
+use crate::safetensors::{Layout, LayoutError, RowsError, Tensor};
 use crate::typed::{Element, swap_on_big_endian, zeroed_elements};
 
 impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
@@ -126,14 +126,15 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the tensor has no such rows, and as [`Self::read_tensor_into`].
+    /// `Rows` if the tensor has no such rows, or they begin or end within a byte; and as
+    /// [`Self::read_tensor_into`].
     pub fn read_rows_into(
         &mut self,
         name: &str,
         rows: Range<u64>,
         dst: &mut [u8],
     ) -> Result<(), ArchiveError> {
-        let range = self.tensor(name)?.rows(rows).ok_or(DecodeErrorKind::OutOfRange)?;
+        let range = rows_of(self.tensor(name)?, rows)?;
         self.read_range_into(range, dst)
     }
 
@@ -162,7 +163,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ) -> Result<Vec<T>, ArchiveError> {
         let tensor = self.tensor(name)?;
         check_dtype::<T>(tensor)?;
-        let range = tensor.rows(rows).ok_or(DecodeErrorKind::OutOfRange)?;
+        let range = rows_of(tensor, rows)?;
         self.read_elements(range)
     }
 
@@ -180,6 +181,11 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         }
         self.read_into(range.start, dst)
     }
+}
+
+fn rows_of(tensor: &Tensor, rows: Range<u64>) -> Result<Range<u64>, ArchiveError> {
+    let error = |error: RowsError| ArchiveError::Rows { name: tensor.name.clone(), error };
+    tensor.rows(rows).map_err(error)
 }
 
 fn check_dtype<T: Element>(tensor: &Tensor) -> Result<(), ArchiveError> {

@@ -28,9 +28,9 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
     let mut shape = tensor.shape.clone();
     let mut range = tensor.range.clone();
     if let Some(rows) = &arguments.rows {
-        range = tensor.rows(rows.clone()).ok_or_else(|| {
-            Failure::usage(&source, format_args!("tensor {:?} has no such rows", tensor.name))
-                .hint(format_args!("its shape is {:?}", tensor.shape))
+        range = tensor.rows(rows.clone()).map_err(|error| {
+            Failure::usage(&source, format_args!("tensor {:?}: {error}", tensor.name))
+                .hint(format_args!("its type is {:?}, its shape {:?}", tensor.dtype, tensor.shape))
         })?;
         shape[0] = rows.end - rows.start;
     }

@@ -4,7 +4,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{self, Section, TensorError, TensorReader, TensorWriter, Verdict};
+use zipnn::safetensors::{
+    self, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
+};
 use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
@@ -29,27 +31,37 @@ const PART_LEN_OF_THREAD: u64 = 1 << 20;
 /// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
 /// length of a header, its first bytes are a number that no file has bytes for.
 pub fn is_safetensors(source: &Place) -> bool {
+    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
+    let Some(first) = peek(source) else { return false };
+    let [len @ .., json] = first;
+    u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
+}
+
+/// Returns whether a file begins as a `.znn` file does. The length of a header can do so as well.
+fn is_znn(source: &Place) -> bool {
+    peek(source).is_some_and(|first| first.starts_with(b"ZN")) && !is_safetensors(source)
+}
+
+/// Returns whether the JSON of a header may begin with a byte: an object, or a blank before one.
+pub fn may_begin_json(byte: u8) -> bool {
+    matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Returns the first bytes of a file, without taking them from a pipe.
+fn peek(source: &Place) -> Option<[u8; PEEK_LEN]> {
     let mut first = [0; PEEK_LEN];
     match source {
         // Something else than a file cannot be looked into without taking what is there.
         Place::Path(path) => {
-            let mut file = match path.metadata() {
-                Ok(metadata) if metadata.is_file() => File::open(path).ok(),
-                _ => None,
-            };
-            if file.as_mut().and_then(|file| file.read_exact(&mut first).ok()).is_none() {
-                return false;
-            }
+            let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+            let mut file = if is_file { File::open(path).ok()? } else { return None };
+            file.read_exact(&mut first).ok()?;
         }
-        Place::Standard => match io::stdin().lock().fill_buf() {
-            Ok(bytes) if bytes.len() >= PEEK_LEN => first.copy_from_slice(&bytes[..PEEK_LEN]),
-            _ => return false,
-        },
+        Place::Standard => {
+            first = *io::stdin().lock().fill_buf().ok()?.first_chunk()?;
+        }
     }
-    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
-    let (len, json) = first.split_at(LENGTH_LEN);
-    let len = len.iter().rev().fold(0_u64, |len, &byte| len << 8 | u64::from(byte));
-    len <= LONGEST && json == b"{"
+    Some(first)
 }
 
 /// A file of tensors that is read, and whose data may be decoded on several threads.
@@ -65,6 +77,10 @@ pub struct Source {
 impl Source {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
     pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
+        if is_znn(place) {
+            return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
+                .hint("`zipnn decompress` it first"));
+        }
         let input = Input::open(place)?;
         let metadata = input.metadata().cloned();
         let failure = |error| Failure::reading(place, error);
@@ -99,12 +115,23 @@ impl Source {
     }
 
     /// Refuses a file in which nothing is to be decompressed.
-    pub fn require_compressed(self) -> Result<Self, Failure> {
+    fn require_compressed(self) -> Result<Self, Failure> {
         if self.reader.is_compressed() {
             return Ok(self);
         }
-        Err(Failure::new(&self.place, "no tensor in it is compressed")
-            .hint("nothing to decompress here"))
+        let hint = match self.reader.list_problem() {
+            Some(_) => "its metadata are those of another file: `zipnn repair` drops what is stale",
+            None => "nothing to decompress here",
+        };
+        Err(Failure::new(&self.place, "no tensor in it is compressed").hint(hint))
+    }
+
+    /// Refuses a file without compressed tensors that does not list any either.
+    pub fn require_list(self) -> Result<Self, Failure> {
+        match self.reader.list_problem() {
+            Some(_) => Ok(self),
+            None => self.require_compressed(),
+        }
     }
 
     /// Decodes the whole file and hands over its parts in order. Returns their length.
@@ -117,11 +144,22 @@ impl Source {
         let pool = pool(threads)?;
         let restored = self.reader.restored().map_err(|error| self.failure(error))?;
         if self.reader.is_ours() && !restored.is_exact && self.verify {
+            if let Some(oddity) = self.reader.layout().oddities().next() {
+                let message = format!("has been changed since it was compressed: {oddity}");
+                return Err(Failure::new(&self.place, message).hint(
+                    "fetch or copy it once more; with --no-verify, `zipnn decompress` restores the \
+                     tensors under another header",
+                ));
+            }
             return Err(Failure::new(
                 &self.place,
                 "the header of its source, which it carries, does not belong to these tensors",
             )
-            .hint("with --no-verify, `zipnn decompress` restores them under another header"));
+            .hint(
+                "if a tool has changed the file since it was compressed, `zipnn repair` drops what \
+                 is stale; with --no-verify, `zipnn decompress` restores the tensors under another \
+                 header",
+            ));
         }
         write(&restored.header)?;
         let mut decoded_len = restored.header.len() as u64;
@@ -208,22 +246,45 @@ fn reading(place: &Place, error: TensorError) -> Failure {
         E::Decode { ref name, error } => {
             Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
         }
-        E::Layout(error) => Failure::new(place, format_args!("is no .safetensors file: {error}"))
-            .hint("if it was one, it is damaged: fetch or copy it once more"),
-        E::InvalidMetadata { .. }
-        | E::NoSuchTensor { .. }
-        | E::NotAFrame { .. }
-        | E::Contradiction { .. } => {
-            Failure::new(place, error).hint("the file is damaged: fetch or copy it once more")
-        }
+        E::Layout(error) => layout(place, &error),
+        E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
+            place, error,
+        )
+        .hint(
+            "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
+                 with the metadata of another file, and `zipnn repair` drops them",
+        ),
         error => Failure::new(place, error),
     }
+}
+
+/// A file does not have the header of a file of tensors, or one that does not serve.
+fn layout(place: &Place, error: &LayoutError) -> Failure {
+    use LayoutError as E;
+    let (is_tensors, hint) = match error {
+        E::SharedBytes { .. } => {
+            (true, "`zipnn compress` without --inside-safetensors takes such a file as it is")
+        }
+        E::AmbiguousTensor { .. } => (
+            true,
+            "readers disagree on such a file: save it anew with the tool that made it; \
+             `zipnn compress` without --inside-safetensors takes it as it is",
+        ),
+        E::MissingData { .. } => (true, "the file is not complete: fetch or copy it once more"),
+        _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
+    };
+    match is_tensors {
+        true => Failure::new(place, error),
+        false => Failure::new(place, format_args!("is no .safetensors file: {error}")),
+    }
+    .hint(hint)
 }
 
 /// A file of tensors could not be written.
 fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),
+        TensorError::Layout(error) => layout(source, &error),
         TensorError::Source(error) => Failure::reading(source, error),
         error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
             .hint("compress it without --inside-safetensors, which leaves the header as it is"),
@@ -238,9 +299,10 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     transfer::check(place, &destination, files)?;
     let source = Source::open(place, Limits::default())?;
     if source.reader.is_compressed() {
-        let hint = match source.reader.is_list_lost() {
-            true => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
-            false => "nothing to compress here",
+        let hint = match (source.reader.is_list_lost(), source.reader.list_problem()) {
+            (true, _) => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
+            (_, Some(_)) => "its list of compressed tensors is stale: `zipnn repair` mends it",
+            (false, None) => "nothing to compress here",
         };
         return Err(Failure::new(place, "holds compressed tensors already").hint(hint));
     }
@@ -332,14 +394,38 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
         compare(source, result, files)
     })?;
     if !files.quiet {
+        warn_of_stale_list(&source);
+        warn_of_gaps(&source);
         warn_of_rotated(&mut source)?;
     }
     transfer::show(&transfer::summary(place, &destination, &moved), files);
     Ok(())
 }
 
+/// Says so if the list of compressed tensors does not fit the file.
+fn warn_of_stale_list(source: &Source) {
+    if let Some(problem) = source.reader.list_problem() {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: {problem}; all tensors that are frames were decompressed"
+        ));
+    }
+}
+
+/// Says so if the result lacks bytes of the file that belong to no tensor.
+fn warn_of_gaps(source: &Source) {
+    let gaps = source.reader.tensors().iter().filter(|tensor| tensor.is_gap);
+    let len: u64 = gaps.map(|gap| gap.decoded_len).sum();
+    if len > 0 {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: {len} bytes that belong to no tensor are left out"
+        ));
+    }
+}
+
 /// Says so if the original has stored some tensors wrong.
-fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
+pub fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
     if source.reader.is_ours() {
         return Ok(());
     }
@@ -361,7 +447,9 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+    let mut source = Source::open(place, Limits::default())?.require_list()?;
+    // A stale list comes with the header of another source.
+    source.verify &= source.reader.list_problem().is_none();
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
     let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
     source.check_stored()?;
@@ -369,9 +457,13 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
     if arguments.quiet {
         return Ok(());
     }
-    let note = match source.reader.is_list_lost() {
-        true => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one",
-        false => "",
+    let note = match (source.reader.is_list_lost(), source.reader.list_problem()) {
+        (true, _) => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one"
+            .to_owned(),
+        (false, Some(problem)) => {
+            format!("; {problem}; `zipnn repair` drops what is stale")
+        }
+        (false, None) => String::new(),
     };
     let checks = match source.reader.has_checksums() {
         true => "; all checksums are right",
@@ -382,7 +474,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
 }
 
 /// Makes sure that a file of compressed tensors decodes to exactly the bytes of another file.
-fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
+pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
     let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
     let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);

@@ -12,6 +12,7 @@ use zipnn::{
 
 use super::args::Choice;
 use super::input::Input;
+use super::inside::may_begin_json;
 
 /// What is known of a piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,7 +88,7 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Layout>> {
 const PREFIX_LEN: u64 = 9;
 
 fn may_begin_header(bytes: &[u8]) -> bool {
-    bytes.get(PREFIX_LEN as usize - 1).is_none_or(|&first| first == b'{')
+    bytes.get(PREFIX_LEN as usize - 1).is_none_or(|&first| may_begin_json(first))
 }
 
 /// The frames that a piece becomes, and their layouts. Where there is a part of a base that goes

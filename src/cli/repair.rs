@@ -1,9 +1,9 @@
 //! `zipnn repair`.
 
-use std::io::{self, Write};
+use std::io::{self, StdoutLock, Write};
 
 use zipnn::Limits;
-use zipnn::safetensors::{self, Examination, StoredTensor, TensorError, Verdict};
+use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, Verdict};
 
 use super::args::Repair;
 use super::failure::Failure;
@@ -11,6 +11,7 @@ use super::inside::Source;
 use super::names::Place;
 use super::output::Output;
 use super::snapshot::Snapshot;
+use super::table::{self, Column};
 use super::target::{self, Target};
 use super::transfer;
 use super::units;
@@ -19,7 +20,7 @@ use super::units;
 const DONE: u8 = 0;
 const TO_DO: u8 = 1;
 
-/// Examines a file, says what is wrong with it, and mends it if told to.
+/// Examines a file, reports what is wrong with it, and repairs it if asked to.
 pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     let place = Place::new(&arguments.file);
     let destination = match &arguments.output {
@@ -32,15 +33,19 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     override_verdicts(&mut found, source.reader().tensors(), arguments)
         .map_err(|name| no_such_tensor(&place, name))?;
     let report = Report::new(&mut source, &found);
-    if !arguments.quiet {
-        report.show(&place, &found, arguments).map_err(|error| Failure::writing("-", error))?;
-    }
+    let show = |text: &dyn Fn(&mut StdoutLock) -> io::Result<()>| match arguments.quiet {
+        true => Ok(()),
+        false => text(&mut io::stdout().lock()).map_err(|error| Failure::writing("-", error)),
+    };
+    show(&|out| report.show_table(out, arguments.all))?;
     let Some(destination) = destination else {
+        show(&|out| report.show_findings(out, &place))?;
         return Ok(if report.is_damaged() { TO_DO } else { DONE });
     };
     if report.is_damaged() || destination != place {
         write(&mut source, &report, &destination, arguments)?;
     }
+    show(&|out| report.show_repairs(out, &place))?;
     Ok(DONE)
 }
 
@@ -91,9 +96,14 @@ fn no_such_tensor(place: &Place, name: &str) -> Failure {
 /// What is to be done about a file.
 struct Report {
     rotated: Vec<usize>,
+    judged: usize,
     unknown: usize,
     is_list_lost: bool,
+    /// What is wrong with metadata that belong to another file.
+    stale: Option<String>,
     compressed: usize,
+    /// What the reference library does not accept.
+    oddities: Vec<Oddity>,
     lines: Vec<Line>,
 }
 
@@ -104,58 +114,103 @@ struct Line {
 }
 
 impl Report {
+    /// Most oddities that are listed.
+    const MOST_ODDITIES: usize = 5;
+
     fn new(source: &mut Source, found: &[Examination]) -> Self {
         let reader = source.reader();
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
+        let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
+            Some(problem) => problem.to_string(),
+            None => "the header of its source is stale: it does not belong to these tensors".into(),
+        });
         Self {
             rotated: with(Verdict::Rotated).map(|one| one.tensor).collect(),
+            judged: found.len(),
             unknown: with(Verdict::Unknown).count(),
             is_list_lost: reader.is_list_lost(),
+            stale,
             compressed: reader.tensors().iter().filter(|tensor| tensor.is_compressed).count(),
+            oddities: reader.layout().oddities().take(Self::MOST_ODDITIES + 1).collect(),
             lines: found.iter().map(|one| Line::new(one, &reader.tensors()[one.tensor])).collect(),
         }
     }
 
     fn is_damaged(&self) -> bool {
-        self.is_list_lost || !self.rotated.is_empty()
+        self.is_list_lost || self.stale.is_some() || !self.rotated.is_empty()
     }
 
-    fn show(&self, place: &Place, found: &[Examination], arguments: &Repair) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        let lines = self.lines.iter().filter(|line| arguments.all || !line.is_sound);
+    fn show_table(&self, out: &mut impl Write, all: bool) -> io::Result<()> {
+        let lines = self.lines.iter().filter(|line| all || !line.is_sound);
         let lines: Vec<&[String; 4]> = lines.map(|line| &line.cells).collect();
-        if !lines.is_empty() {
-            let head = ["tensor", "type", "shape", "verdict"].map(str::to_owned);
-            write_table(&mut out, std::iter::once(&head).chain(lines))?;
-            writeln!(out)?;
+        if lines.is_empty() {
+            return Ok(());
         }
-        writeln!(
-            out,
-            "{place}: {} of {} uncompressed bfloat16 and float32 tensors are rotated, {} cannot be told",
-            self.rotated.len(),
-            found.len(),
-            self.unknown
-        )?;
-        match self.is_list_lost {
-            true => writeln!(
+        let head = ["tensor", "type", "shape", "verdict"].map(str::to_owned);
+        write_table(out, std::iter::once(&head).chain(lines))?;
+        writeln!(out)
+    }
+
+    /// Shows what was found in a file that stays as it is.
+    fn show_findings(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        self.show_oddities(out, place)?;
+        self.show_count(out, place, "are rotated")?;
+        if self.is_list_lost {
+            writeln!(
                 out,
                 "{place}: the list of its {} compressed tensors is lost",
                 self.compressed
-            )?,
-            false if self.compressed > 0 => {
-                writeln!(
-                    out,
-                    "{place}: the list of its {} compressed tensors is there",
-                    self.compressed
-                )?;
-            }
-            false => {}
+            )?;
+        } else if let Some(stale) = &self.stale {
+            writeln!(out, "{place}: {stale}")?;
+        } else if self.compressed > 0 {
+            writeln!(
+                out,
+                "{place}: the list of its {} compressed tensors is there",
+                self.compressed
+            )?;
         }
-        if self.is_damaged() && arguments.output.is_none() && !arguments.write {
+        if self.is_damaged() {
             writeln!(
                 out,
                 "nothing has been changed: name a file for the repaired one with --output, or use --write"
             )?;
+        }
+        Ok(())
+    }
+
+    /// Shows what was repaired.
+    fn show_repairs(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        self.show_oddities(out, place)?;
+        if self.stale.is_some() {
+            writeln!(out, "{place}: stale metadata dropped")?;
+        }
+        if self.compressed > 0 && (self.is_list_lost || self.stale.is_some()) {
+            writeln!(out, "{place}: list of {} compressed tensors written", self.compressed)?;
+        }
+        self.show_count(out, place, "repaired")
+    }
+
+    fn show_count(&self, out: &mut impl Write, place: &Place, what: &str) -> io::Result<()> {
+        writeln!(
+            out,
+            "{place}: {} of {} uncompressed bfloat16 and float32 tensors {what}, {} unclear",
+            self.rotated.len(),
+            self.judged,
+            self.unknown
+        )
+    }
+
+    fn show_oddities(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        if self.oddities.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{place}: not all programs read this file, and `repair` leaves it so:")?;
+        for oddity in self.oddities.iter().take(Self::MOST_ODDITIES) {
+            writeln!(out, "  {oddity}")?;
+        }
+        if self.oddities.len() > Self::MOST_ODDITIES {
+            writeln!(out, "  and more")?;
         }
         Ok(())
     }
@@ -174,8 +229,13 @@ impl Line {
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
             Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
         };
-        let [name, dtype] = [&tensor.name, &tensor.dtype].map(|text| units::name(text));
-        let cells = [name, dtype, format!("{:?}", tensor.shape), verdict];
+        let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
+        let cells = [
+            cell(&tensor.name, table::NAME),
+            cell(&tensor.dtype, table::TYPE),
+            cell(&format!("{:?}", tensor.shape), table::SHAPE),
+            verdict,
+        ];
         Self { cells, is_sound: one.verdict == Verdict::Sound }
     }
 }
@@ -193,14 +253,15 @@ fn write_table<'a>(
     out: &mut impl Write,
     lines: impl Iterator<Item = &'a [String; 4]> + Clone,
 ) -> io::Result<()> {
-    let width = |cell: usize| {
-        lines.clone().map(|line| line[cell].chars().count()).max().unwrap_or_default()
-    };
-    let [name, dtype, shape] = [0, 1, 2].map(width);
-    for [a, b, c, d] in lines {
-        writeln!(out, "{a:name$}  {b:dtype$}  {c:shape$}  {d}")?;
-    }
-    Ok(())
+    const COLUMNS: [Column; 4] = [
+        Column::text(table::NAME),
+        Column::text(table::TYPE),
+        Column::text(table::SHAPE),
+        Column::text(table::NAME),
+    ];
+    let mut out = io::BufWriter::new(out);
+    table::write(&mut out, &COLUMNS, "", lines.cloned())?;
+    out.flush()
 }
 
 fn write(
@@ -215,7 +276,9 @@ fn write(
     output.fill(|file| {
         safetensors::repair(source.reader(), &report.rotated, file).map_err(|error| match error {
             TensorError::Io(error) => Failure::writing(destination, error),
-            error => Failure::new(&place, error),
+            TensorError::NotAFrame { .. } => Failure::new(&place, error)
+                .hint("the tensor is damaged: fetch or copy the file once more"),
+            error => source.failure(error),
         })
     })?;
     Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;

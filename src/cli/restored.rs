@@ -21,12 +21,12 @@ pub struct Restored {
 impl Restored {
     /// Opens a file, of which only the header and what frames begin with is read.
     pub fn open(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+        let mut source = Source::open(place, Limits::default())?.require_list()?;
         let reader = source.reader();
         let restored = reader.restored().map_err(|error| source.failure(error))?;
         let layout =
             Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
-        let order = restored.order;
+        let order = restored.tensors;
         Ok(Self { source, layout, order })
     }
 
@@ -56,11 +56,13 @@ impl Restored {
     /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in the file on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
         let tensors = self.layout.tensors();
-        let number = tensors.partition_point(|tensor| tensor.range.end <= offset);
-        let Some(tensor) = tensors.get(number) else {
+        let behind = tensors.partition_point(|tensor| tensor.range.start <= offset);
+        // Tensors without bytes can stand anywhere, also within others.
+        let is_here = |tensor: &Tensor| tensor.range.contains(&offset);
+        let Some(number) = tensors[..behind].iter().rposition(is_here) else {
             return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
         };
-        let offset = offset - tensor.range.start;
+        let offset = offset - tensors[number].range.start;
         let read = self.source.reader().read_part(self.order[number], offset, dst);
         read.map_err(|error| self.source.failure(error))
     }

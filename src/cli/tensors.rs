@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use zipnn::safetensors::{Layout, Tensor};
+use zipnn::safetensors::{Layout, LayoutError, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directory, Limits};
 
 use super::data_header;
@@ -246,13 +246,22 @@ fn failure(source: &Place, base: Option<&Path>, error: ArchiveError) -> Failure 
                 _ => failure,
             }
         }
+        (
+            ArchiveError::Layout(
+                error @ (LayoutError::InvalidTensor { .. }
+                | LayoutError::MissingData { .. }
+                | LayoutError::AmbiguousTensor { .. }),
+            ),
+            None,
+        ) => Failure::new(source, format_args!("its tensors cannot be found: {error}"))
+            .hint("`zipnn decompress` restores the file as it was"),
         (error @ ArchiveError::Layout(_), Some(base)) => {
             Failure::new(source, error).hint(format_args!(
                 "only files of tensors have a list; or {base} is not the file that it was made against"
             ))
         }
         (error @ ArchiveError::Layout(_), None) => Failure::new(source, error)
-            .hint("only files of tensors have a list: zipnn info tells of any other"),
+            .hint("only files of tensors have a list: zipnn info shows what is in any other"),
         (error @ ArchiveError::NoSuchTensor { .. }, _) => {
             Failure::new(source, error).hint("zipnn ls lists the tensors that there are")
         }

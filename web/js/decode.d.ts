@@ -14,7 +14,7 @@ export class ZipnnError extends Error {
   /**
    * The name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
    * `LimitExceeded`, ... From this package: `WrongFormat`, `ZstdRequired`, `NotSafetensors`,
-   * `TrailingBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
+   * `SharedBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
    * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`.
    */
   readonly code: string;

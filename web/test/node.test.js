@@ -193,6 +193,28 @@ describe('streams', () => {
     })());
     assert.ok(error instanceof ZipnnError, error);
   });
+
+  test('bytes between tensors and behind them are passed over, and shared ones refused', async () => {
+    const stream = async (second) => {
+      const header = JSON.stringify({
+        a: { dtype: 'U8', shape: [4], data_offsets: [3, 7] },
+        b: { dtype: 'U8', shape: [2], data_offsets: second },
+        none: { dtype: 'F32', shape: [0], data_offsets: [5, 5] },
+      });
+      const json = new TextEncoder().encode(header);
+      const source = new Uint8Array(8 + json.length + 20);
+      new DataView(source.buffer).setBigUint64(0, BigInt(json.length), true);
+      source.set(json, 8);
+      for (let i = 0; i < 20; i++) source[8 + json.length + i] = i;
+      const found = {};
+      for await (const { name, data } of streamTensors(parts(await compress(source), 10))) {
+        found[name] = Array.from(data);
+      }
+      return found;
+    };
+    assert.deepEqual(await stream([10, 12]), { a: [3, 4, 5, 6], none: [], b: [10, 11] });
+    assert.equal((await failure(stream([5, 7]))).code, 'SharedBytes');
+  });
 });
 
 describe('workers', () => {
