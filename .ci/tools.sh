@@ -1,20 +1,29 @@
-# To be sourced: tools that are not part of Rust, installed where that can be done.
+# To be sourced: installs tools that are not part of Rust. Only CI installs anything; on a
+# contributor's machine a missing tool is named, and what needs it is skipped.
 
-# Whether `cargo NAME` is there, or can be installed.
+# Returns whether `cargo NAME` is installed.
 has_cargo_tool() {
-    if command -v "cargo-$1" >/dev/null || cargo install --locked --quiet "cargo-$1"; then
-        return 0
-    fi
-    echo "skipped: cargo $1 is not installed and could not be (cargo install cargo-$1)"
+    if command -v "cargo-$1" >/dev/null; then return; fi
+    if [[ ${CI:-} ]] && cargo install --locked --quiet "cargo-$1"; then return; fi
+    echo "skipped: cargo $1 is not installed (cargo install cargo-$1)"
     return 1
 }
 
-# Installs packages of Debian or Ubuntu, or says that it cannot. What needs them looks for itself.
+# Installs packages of Debian or Ubuntu. What needs them checks for itself whether they are there.
 install_packages() {
-    if command -v apt-get >/dev/null && [[ $(id -u) == 0 ]]; then
-        dpkg --status "$@" >/dev/null 2>&1 && return
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null &&
-            return
+    local as_root=()
+    command -v dpkg >/dev/null && dpkg --status "$@" >/dev/null 2>&1 && return
+    if [[ ${CI:-} ]] && command -v apt-get >/dev/null; then
+        [[ $(id -u) == 0 ]] || as_root=(sudo)
+        "${as_root[@]}" apt-get update -qq &&
+            "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null && return
     fi
-    echo "could not be installed: $*"
+    echo "not installed, so that some checks may be skipped: $*"
+}
+
+# Adds the standard library of a target to the toolchain.
+add_target() {
+    [[ -d $(rustc --print target-libdir --target "$1") ]] && return
+    if [[ ${CI:-} ]] && command -v rustup >/dev/null && rustup --quiet target add "$1"; then return; fi
+    echo "not installed, so that some checks may be skipped: rustup target add $1"
 }

@@ -41,7 +41,8 @@ fn main() {
 /// Both directions for `len` bytes.
 fn measure(criterion: &mut Criterion, group: &str, case: &str, dtype: DType, len: usize) {
     let data = weights_of(dtype, len);
-    let options = Options::new(dtype);
+    // As the original writes frames: without checksums.
+    let options = Options::new(dtype).plain();
     let mut scratch = EncodeScratch::new();
     let mut packed = vec![0; compress_bound(len, &options)];
     let mut packed_len = 0;

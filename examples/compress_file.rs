@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let output = BufWriter::new(File::create(&target)?);
     let mut encoder = Encoder::new(output, Options::new(DType::BF16))?;
     let read = io::copy(&mut input, &mut encoder)?;
-    // Without this the last frame would be missing.
+    // Without this the last frame would be missing, and readers would report a truncated file.
     let written = encoder.finish()?.get_ref().metadata()?.len();
     println!("{read} bytes became {written}");
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use half::{bf16, f16};
 use zipnn::safetensors::Layout;
-use zipnn::{DType, EncodeScratch, Encoder, FrameLayout, Options, compress_bound, estimate};
+use zipnn::{DType, EncodeScratch, EncoderBuilder, FrameLayout, Options, compress_bound, estimate};
 
 /// The layout with which data of a kind is compressed if its file tells the type.
 type Case = (&'static str, FrameLayout, Vec<u8>);
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn options(layout: FrameLayout) -> Options {
-    Options::new(layout.dtype()).layout(layout)
+    Options::new(layout.dtype()).layout(layout).plain()
 }
 
 fn percent(len: usize, data: &[u8]) -> String {
@@ -61,8 +61,8 @@ fn shortest(mut call: impl FnMut()) -> Duration {
 }
 
 fn compress_unknown(data: &[u8]) -> std::io::Result<Vec<u8>> {
-    let options = Options::new(DType::F8E4M3).estimated(true);
-    let mut encoder = Encoder::new(Vec::new(), options)?;
+    let mut encoder =
+        EncoderBuilder::new(Options::bytes().plain()).auto_layout(true).build(Vec::new())?;
     encoder.write_all(data)?;
     encoder.finish()
 }

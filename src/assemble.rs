@@ -218,7 +218,7 @@ impl Assembler {
         let Stage::Whole { index, .. } = self.stage else { return };
         let goes_on = self.frame_number > 0 || index.header().streaming;
         self.stage = if goes_on { Stage::Header } else { Stage::Behind };
-        self.frame_number += 1;
+        self.frame_number = self.frame_number.saturating_add(1);
         self.decoded_before += index.header().decoded_len;
         self.bytes.clear();
         self.needed = HEADER_LEN as u64;
@@ -291,10 +291,8 @@ impl Assembler {
             return Err(DecodeErrorKind::BaseRequired.into());
         }
         self.check_limits(&header, header.frame_len)?;
-        let (requested, limit) = (header.frame_len, self.limits.frame_bytes);
-        if requested > limit {
-            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
-        }
+        let requested = header.frame_len;
+        self.limits.check_memory(requested)?;
         if isize::try_from(requested).is_err() {
             return Err(DecodeErrorKind::OutOfMemory { requested }.into());
         }

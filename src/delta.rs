@@ -1,9 +1,9 @@
 //! Differences to a base: what is compressed is the exclusive or of two inputs of equal length, a
 //! fine-tuned model and the model that it came from, say.
 //!
-//! With [`Options::checksums`] the file says which base it needs, and any other is refused. Without
-//! them, and in files of the original, it does not: with another base of the same length, what comes
-//! out is not the original data.
+//! With checksums, which are the default, the file names the base that it needs, and readers refuse
+//! any other. A [plain](Options::plain) file, and a file of the original, does not: with another
+//! base of the same length, what comes out is not the original data.
 //!
 //! ```
 //! use zipnn::{DType, Limits, Options, delta};
@@ -12,7 +12,7 @@
 //! let mut tuned = base.clone();
 //! tuned[1234] = 0x3e;
 //!
-//! let file = delta::compress(&tuned, &base, &Options::new(DType::BF16).checksums(true))?;
+//! let file = delta::compress(&tuned, &base, &Options::new(DType::BF16))?;
 //! assert!(file.len() < 1000);
 //! assert_eq!(delta::decompress(&file, &base, &Limits::default())?, tuned);
 //! assert!(delta::decompress(&file, &tuned, &Limits::default()).is_err());
@@ -40,11 +40,13 @@ pub fn apply(data: &mut [u8], base: &[u8]) {
     }
 }
 
-/// Compresses the difference between `src` and `base` into a file of one frame.
+/// Compresses the difference between `src` and `base` into a file of one frame. Where there are
+/// checksums, and the options do not name the base, the file names this one.
 ///
 /// # Errors
 ///
-/// `BaseLength` if the two are not of one length; `InvalidChunkSize`; `OutOfMemory`.
+/// `BaseLength` if the two are not of one length, `WrongBase` if the options name another base, and
+/// as [`compress`](crate::compress).
 pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     if src.len() != base.len() {
         return Err(EncodeError::BaseLength {
@@ -52,12 +54,16 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
             found: base.len() as u64,
         });
     }
+    let mut options = options.delta(options.delta.or_bytes());
     options.check()?;
     let mut difference = src.to_vec();
     apply(&mut difference, base);
-    let mut options = options.delta(options.delta.or_bytes());
-    if options.checksums {
-        options = options.base(BaseId::of(base));
+    if options.checksums || options.base.is_some() {
+        let id = BaseId::of(base);
+        if options.base.is_some_and(|named| named != id) {
+            return Err(EncodeError::WrongBase);
+        }
+        options = options.base(id);
     }
     let envelope = Envelope { plain: Some(src), ..Envelope::BYTES };
     let mut dst = oneshot::zeroed_for_frame(src.len(), &options, &envelope)?;

@@ -108,9 +108,8 @@ impl Directory {
         self.covering(range.clone()).map(share).sum()
     }
 
-    /// The frame with which a file ends that was written with
-    /// [`Options::index`](crate::Options::index): it holds no data, but the index, in which it is
-    /// the last entry itself, and the footer. `delta` is that of the other frames.
+    /// Returns the frame with which a file ends that has an index. It holds no data, but the index,
+    /// in which it is the last entry itself, and the footer. `delta` is that of the other frames.
     pub fn to_frame(&self, delta: Delta) -> Vec<u8> {
         let index_len = INDEX_COUNT_LEN + (self.entries.len() + 1) * INDEX_ENTRY_LEN;
         let index_at = HEADER_LEN + Annex::MAGIC.len() + RECORD_HEADER_LEN;
@@ -137,7 +136,7 @@ impl Directory {
         let mut records = Records::new(annex);
         records.begin(kind::INDEX, index_len);
         records.bytes(&index);
-        records.frame_checksum(decoded_offset, prefix, &[]);
+        records.frame_checksum(decoded_offset, prefix, checksum(&[]));
         records.begin(kind::FOOTER, FOOTER_LEN - RECORD_HEADER_LEN);
         records.number(offset);
         records.number(offset + index_at as u64);

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::dtype::DType;
+
 /// Where in a file an error was found: as much of it as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Place {
@@ -133,7 +135,8 @@ pub enum DecodeErrorKind {
     IndexMismatch,
     /// The file ends with a footer that its first frame has not promised.
     SealMissing,
-    /// The file has promised to end with a footer, and does not.
+    /// The file has promised to end with a footer, and does not: it was cut off, or its
+    /// [`Encoder`](crate::Encoder) was dropped before `finish`.
     FooterMissing,
     /// The element type of the data is not the one that was asked for.
     WrongDType {
@@ -361,8 +364,27 @@ pub enum EncodeError {
     },
     /// A chunk size exponent outside 2..=62.
     InvalidChunkSize(u8),
+    /// A threshold that is not a number from 0 to 1.
+    InvalidThreshold,
     /// A frame size of zero, for an [`Encoder`](crate::Encoder).
     InvalidFrameSize,
+    /// The type in the options is not that of the elements.
+    WrongDType {
+        /// Type of the elements.
+        expected: DType,
+        /// Type in the options.
+        found: DType,
+    },
+    /// The options give a layout, and the encoder is asked to choose one.
+    LayoutGiven,
+    /// The options of a tensor and the writer of its file disagree about checksums.
+    ChecksumsDiffer,
+    /// The options name a base, and the result is not marked as a difference.
+    BaseWithoutDelta,
+    /// The base is not the one that the options name.
+    WrongBase,
+    /// A difference is asked for where readers expect a tensor's data.
+    UnexpectedDelta,
     /// Memory for the result could not be had.
     OutOfMemory {
         /// Bytes asked for.
@@ -388,7 +410,27 @@ impl fmt::Display for EncodeError {
             Self::InvalidChunkSize(exponent) => {
                 write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")
             }
+            Self::InvalidThreshold => {
+                f.write_str("the threshold must be a number from 0 to 1; the default is 0.95")
+            }
             Self::InvalidFrameSize => f.write_str("the frame size must not be zero"),
+            Self::WrongDType { expected, found } => write!(
+                f,
+                "the options are for {}, but the elements are {}",
+                found.name(),
+                expected.name()
+            ),
+            Self::LayoutGiven => f.write_str(
+                "automatic layout excludes an element type or layout; use `Options::bytes`",
+            ),
+            Self::ChecksumsDiffer => f.write_str(
+                "a tensor's options and the file's writer must agree on whether there are checksums",
+            ),
+            Self::BaseWithoutDelta => {
+                f.write_str("only a difference has a base; choose the kind with `Options::delta`")
+            }
+            Self::WrongBase => f.write_str("the base is not the one that the options name"),
+            Self::UnexpectedDelta => f.write_str("a tensor of a file cannot be a difference"),
             Self::OutOfMemory { requested } => write!(f, "no memory for {requested} bytes"),
             Self::InvalidShape => f.write_str("the shape does not fit the data"),
             Self::BaseLength { expected, found } => {

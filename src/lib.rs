@@ -90,6 +90,6 @@ pub use parallel::{par_compress, par_compress_into, par_decompress, par_decompre
 pub use seek::{FramePart, Seeker};
 pub use sequence::Sequence;
 #[cfg(feature = "std")]
-pub use stream::{Decoder, Encoder};
+pub use stream::{Decoder, Encoder, EncoderBuilder};
 #[cfg(feature = "alloc")]
 pub use typed::{Element, compress_slice, decompress_slice, decompress_slice_into};

@@ -29,9 +29,10 @@ pub struct Limits {
     /// of Zstandard for a block of 128 KiB.
     pub expansion: u32,
     /// Most bytes of one compressed frame that a streaming decoder may have to keep in memory.
+    /// Functions that decode from memory refuse the same frames, so that all agree on a file.
     pub frame_bytes: u64,
     /// Whether checksums are verified, and whatever else a file says beside its data. Without it
-    /// the frames are decoded as the original does it.
+    /// the frames are decoded as the original does it. Every function that takes limits obeys it.
     pub verify: bool,
 }
 
@@ -62,6 +63,16 @@ impl Limits {
         let earned = content_len.saturating_mul(u64::from(self.expansion));
         if decoded_len > earned {
             return Err(DecodeErrorKind::LimitExceeded { requested: decoded_len, limit: earned });
+        }
+        Ok(())
+    }
+
+    /// Checks the bytes of a compressed frame that have to be kept in memory.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn check_memory(&self, requested: u64) -> Result<(), DecodeErrorKind> {
+        let limit = self.frame_bytes;
+        if requested > limit {
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit });
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use bytemuck::allocation::try_zeroed_vec;
 
+use crate::annex::Annex;
 use crate::chunk::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
@@ -28,7 +29,8 @@ use crate::options::Options;
 ///
 /// # Errors
 ///
-/// `InvalidChunkSize` if the options are out of range; `OutOfMemory`.
+/// `InvalidChunkSize`, `InvalidThreshold` and `BaseWithoutDelta` if the options are out of range or
+/// exclude each other; `OutOfMemory`.
 pub fn compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     compress_vec(src, options, &Envelope::BYTES)
 }
@@ -72,7 +74,7 @@ pub fn compress_bound(len: usize, options: &Options) -> usize {
 ///
 /// # Errors
 ///
-/// `OutputTooSmall` if `dst` is shorter than that; `InvalidChunkSize`.
+/// `OutputTooSmall` if `dst` is shorter than that, and for the options as [`compress`].
 pub fn compress_into(
     src: &[u8],
     dst: &mut [u8],
@@ -84,13 +86,15 @@ pub fn compress_into(
 
 /// Compresses into one of the frames of a streaming file, as an [`Encoder`](crate::Encoder) writes
 /// them: frames made here, one after another, are such a file, whichever threads made them. A file
-/// has at least one frame, if of no data. Where the options ask for an index, it ends with the
-/// frame that a [`Directory`](crate::Directory) of all others makes.
+/// has at least one frame, if of no data. It ends with the frame that a
+/// [`Directory`](crate::Directory) of all others makes, unless the options are
+/// [plain](Options::plain) or the position says that there is none; readers report a file without
+/// it as truncated.
 ///
 /// ```
 /// use zipnn::{Delta, Directory, DType, EncodeScratch, FramePosition, Limits, Options};
 ///
-/// let options = Options::new(DType::BF16).checksums(true).index(true);
+/// let options = Options::new(DType::BF16);
 /// let mut scratch = EncodeScratch::new();
 /// let mut file = Vec::new();
 /// let mut directory = Directory::new();
@@ -162,12 +166,12 @@ pub fn decompress_into(
 /// checked.
 ///
 /// Files without checksums, all of the original's among them, are decoded, and that is all that can
-/// be said of them.
+/// be said of them. The same holds without [`Limits::verify`].
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
 ///
-/// let mut file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).checksums(true))?;
+/// let mut file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16))?;
 /// assert_eq!(zipnn::verify(&file, &Limits::default())?, 1000);
 /// file[50] ^= 1;
 /// assert!(zipnn::verify(&file, &Limits::default()).is_err());
@@ -183,7 +187,7 @@ pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     let mut scratch = DecodeScratch::new();
     let mut decoded = Vec::new();
     let mut total = 0;
-    for (number, frame) in (0..).zip(Frames::new(src)) {
+    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
         verify_frame(&frame, is_delta, limits, total, &mut decoded, &mut scratch)
             .map_err(|error| error.in_frame(number))?;
@@ -200,7 +204,7 @@ fn verify_frame(
     decoded: &mut Vec<u8>,
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
-    limits.check(frame.decoded_len(), frame.index().content_len(), decoded_before)?;
+    check_frame(frame, limits, decoded_before)?;
     if let Some(mut check) = frame.annex().payload_check() {
         check.update(frame.payload());
         check.finish()?;
@@ -217,7 +221,28 @@ fn verify_frame(
     Ok(())
 }
 
-fn decode_frames(
+/// Checks a frame against the limits, as a streaming decoder would.
+fn check_frame(
+    frame: &Frame<'_>,
+    limits: &Limits,
+    decoded_before: u64,
+) -> Result<(), DecodeErrorKind> {
+    let index = frame.index();
+    limits.check(frame.decoded_len(), index.content_len(), decoded_before)?;
+    let kept = match index.is_chunk_by_chunk(limits.verify) {
+        true => index.prefix_len(),
+        false => index.content_len(),
+    };
+    limits.check_memory(kept)?;
+    match frame.slack() {
+        slack if limits.verify && slack.starts_with(&Annex::MAGIC) => {
+            limits.check_memory(slack.len() as u64)
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn decode_frames(
     src: &[u8],
     dst: &mut [u8],
     verify: bool,
@@ -266,8 +291,7 @@ pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     let mut total = 0;
     for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
-        limits
-            .check(frame.decoded_len(), frame.index().content_len(), total)
+        check_frame(&frame, limits, total)
             .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
         total += frame.decoded_len();
     }

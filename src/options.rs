@@ -7,52 +7,91 @@ use crate::error::EncodeError;
 use crate::frame::{Delta, header};
 use crate::layout::FrameLayout;
 
-/// How to compress.
+/// Options that every compressing call takes.
 ///
-/// The defaults are the original's. Whatever is chosen here, the original reads the result, unless
-/// it is [`Profile::Extended`].
+/// What only concerns a file of several frames belongs to [`EncoderBuilder`](crate::EncoderBuilder).
+/// By default frames carry checksums, and files of an [`Encoder`](crate::Encoder) end with an index.
+/// The original's reader passes over both, and reads every file but those of
+/// [`Profile::Extended`]. [`Self::plain`] leaves out what the original does not write.
+///
+/// Each method replaces what earlier calls chose. Values out of range are reported by the call that
+/// compresses.
 ///
 /// ```
-/// use zipnn::{DType, Options};
+/// use zipnn::{DType, EncodeError, Options};
 ///
 /// let options = Options::new(DType::BF16).chunk_log2(16);
 /// let file = zipnn::compress(&[0; 1000], &options)?;
-/// # Ok::<(), zipnn::EncodeError>(())
+/// let plain = zipnn::compress(&[0; 1000], &options.plain())?;
+/// assert!(plain.len() < file.len());
+///
+/// let error = zipnn::compress(&[0; 1000], &options.threshold(f32::NAN));
+/// assert_eq!(error, Err(EncodeError::InvalidThreshold));
+/// # Ok::<(), EncodeError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     pub(crate) dtype: DType,
     pub(crate) layout: FrameLayout,
-    pub(crate) estimated: bool,
     pub(crate) chunk_log2: u8,
-    pub(crate) frame_len: usize,
     pub(crate) threshold: f32,
     pub(crate) delta: Delta,
     pub(crate) base: Option<BaseId>,
     pub(crate) checksums: bool,
+    /// Whether a file of frames in a row ends with an index unless its writer is asked otherwise.
     pub(crate) index: bool,
     pub(crate) profile: Profile,
 }
 
 impl Options {
-    /// Frame size of an [`Encoder`](crate::Encoder), in bytes of input, unless another is chosen.
+    /// Default frame length of an [`Encoder`](crate::Encoder), in bytes of input.
     pub const DEFAULT_FRAME_LEN: usize = 4 << 20;
 
-    /// The defaults for elements of this type: chunks of 256 KiB.
+    /// Returns the default options for elements of this type: chunks of 256 KiB, with checksums.
     pub const fn new(dtype: DType) -> Self {
         Self {
             dtype,
             layout: FrameLayout::of(dtype),
-            estimated: false,
             chunk_log2: header::DEFAULT_CHUNK_LOG2,
-            frame_len: Self::DEFAULT_FRAME_LEN,
             threshold: 0.95,
             delta: Delta::None,
             base: None,
-            checksums: false,
-            index: false,
+            checksums: true,
+            index: true,
             profile: Profile::Original,
         }
+    }
+
+    /// Returns the default options for bytes of any kind, in frames of one plane.
+    pub const fn bytes() -> Self {
+        Self::new(FrameLayout::ONE.dtype())
+    }
+
+    /// Leaves out everything that the original does not write: checksums, the name of a base, and
+    /// the index of a file. The result is byte for byte in the original's form, and damage to it or
+    /// the loss of its last frames may go unnoticed.
+    ///
+    /// A later `checksums(true)` brings checksums and index back, and a later [`Self::base`] the
+    /// name of the base.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use zipnn::{DType, Encoder, Frames, Options};
+    ///
+    /// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::BF16).plain())?;
+    /// encoder.write_all(&[0; 1000])?;
+    /// let file = encoder.finish()?;
+    /// let frames: Vec<_> = Frames::new(&file).collect::<Result<_, _>>().expect("the file is sound");
+    /// assert_eq!(frames.len(), 1);
+    /// assert!(frames[0].slack().is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn plain(mut self) -> Self {
+        self.checksums = false;
+        self.base = None;
+        self.index = false;
+        self
     }
 
     /// The type of the elements.
@@ -83,16 +122,6 @@ impl Options {
         self
     }
 
-    /// Whether an [`Encoder`](crate::Encoder) chooses the layout of its frames by samples of their
-    /// data, as [`estimate::segments`](crate::estimate::segments) does, and cuts them where it
-    /// changes: for data of which the type is not known. What has been said of type and layout does
-    /// not count then.
-    #[must_use]
-    pub const fn estimated(mut self, wanted: bool) -> Self {
-        self.estimated = wanted;
-        self
-    }
-
     /// Input bytes of a chunk, as a power of two from 2 to 62. Smaller chunks are quicker to reach
     /// one by one and cost more; planes of over 128 KiB are not coded at all, which is what the
     /// original does.
@@ -102,16 +131,8 @@ impl Options {
         self
     }
 
-    /// Input bytes of each frame that an [`Encoder`](crate::Encoder) writes: what it keeps in
-    /// memory.
-    #[must_use]
-    pub const fn frame_len(mut self, bytes: usize) -> Self {
-        self.frame_len = bytes;
-        self
-    }
-
-    /// A plane of a chunk is coded if that takes less than this part of its length. Raw planes
-    /// decode faster; the default is 0.95.
+    /// Codes a plane of a chunk only if that takes less than this part of its length, from 0 to 1.
+    /// Raw planes decode faster; the default is 0.95.
     #[must_use]
     pub const fn threshold(mut self, part: f32) -> Self {
         self.threshold = part;
@@ -126,21 +147,15 @@ impl Options {
         self
     }
 
-    /// Whether frames carry checksums: of every chunk, of what is around the chunks, and of what is
-    /// stored. Readers of this crate verify them, the original passes over them. They take eight
-    /// bytes a chunk and about 60 a frame.
+    /// Sets whether frames carry checksums: of every chunk, of what is around the chunks, and of what
+    /// is stored. They do by default. Readers of this crate verify them, the original passes over
+    /// them. They take eight bytes a chunk and about 60 a frame.
+    ///
+    /// Without them the index of a file stays: see [`Self::plain`].
     #[must_use]
     pub const fn checksums(mut self, wanted: bool) -> Self {
         self.checksums = wanted;
-        self
-    }
-
-    /// Whether a file of frames in a row ends with an index of them, and promises so in its first
-    /// frame: then readers find any part of it with a few small reads, and notice if the end is
-    /// missing.
-    #[must_use]
-    pub const fn index(mut self, wanted: bool) -> Self {
-        self.index = wanted;
+        self.index |= wanted;
         self
     }
 
@@ -151,7 +166,10 @@ impl Options {
         self
     }
 
-    /// Which base the difference is to: the file names it, so that no other is taken for it.
+    /// Names the base that the difference is to, so that no other is taken for it. Only goes with
+    /// [`Self::delta`]. [`delta::compress`](crate::delta::compress) and
+    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) name the base themselves where there are
+    /// checksums.
     #[must_use]
     pub const fn base(mut self, base: BaseId) -> Self {
         self.base = Some(base);
@@ -161,6 +179,12 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), EncodeError> {
         if !header::CHUNK_LOG2.contains(&self.chunk_log2) {
             return Err(EncodeError::InvalidChunkSize(self.chunk_log2));
+        }
+        if !(0.0..=1.0).contains(&self.threshold) {
+            return Err(EncodeError::InvalidThreshold);
+        }
+        if self.base.is_some() && self.delta == Delta::None {
+            return Err(EncodeError::BaseWithoutDelta);
         }
         Ok(())
     }

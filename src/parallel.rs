@@ -70,16 +70,29 @@ pub(crate) fn par_compress_frame(
         tables.set(number, stored);
     }
     let checksums: Vec<u64> = match options.checksums {
-        true => src.par_chunks(geometry.chunk_len).map(checksum).collect(),
+        true => par_checksums(src, geometry.chunk_len),
         false => Vec::new(),
     };
     let len = close_gaps(&geometry, src.len(), &stored, dst);
     Ok(finish(src.len(), len, &geometry, &checksums, dst, options, envelope))
 }
 
+/// Returns the checksums of chunks of this length, made on all threads of the pool.
+pub(crate) fn par_checksums(src: &[u8], chunk_len: usize) -> Vec<u64> {
+    src.par_chunks(chunk_len).map(checksum).collect()
+}
+
+/// Returns the length of parts that keep all threads of the pool busy: `len`, or more for many.
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) fn part_len(len: usize) -> usize {
+    /// Bytes for each thread, at least.
+    const OF_THREAD: usize = 1 << 20;
+    len.max(OF_THREAD * rayon::current_num_threads())
+}
+
 /// Chunks that one thread takes at a time, at least. Every run of chunks has scratch of its own,
 /// and with many short runs the fresh memory would cost more than the coding.
-fn run_len(chunks: usize) -> usize {
+pub(crate) fn run_len(chunks: usize) -> usize {
     /// Runs for each thread, so that one that is late holds up little.
     const RUNS: usize = 4;
     (chunks / (RUNS * rayon::current_num_threads())).max(1)

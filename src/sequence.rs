@@ -15,6 +15,8 @@ pub struct Sequence {
     part: Part,
     /// Whether any frame has been seen.
     has_begun: bool,
+    /// Whether a part has made no promise.
+    is_unsealed: bool,
 }
 
 /// The frames so far of a part.
@@ -71,10 +73,18 @@ impl Sequence {
     ) -> Result<(), DecodeErrorKind> {
         if !self.has_begun || annex.is_sealed() || self.part.is_complete {
             self.end()?;
+            self.is_unsealed |= !annex.is_sealed();
             self.part = Part { is_sealed: annex.is_sealed(), ..Part::default() };
             self.has_begun = true;
         }
         self.part.push(frame_len, decoded_len, annex)
+    }
+
+    /// Returns whether the file is sealed, as far as its frames have been pushed: whether every part
+    /// of it has promised to end with an index. Only of a sealed file does [`Self::end`] report that
+    /// whole frames are missing at the end.
+    pub fn is_sealed(&self) -> bool {
+        self.has_begun && !self.is_unsealed
     }
 
     /// The end of the file.

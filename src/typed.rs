@@ -9,7 +9,6 @@ use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::frame::Frames;
-use crate::layout::FrameLayout;
 use crate::limits::Limits;
 use crate::oneshot;
 use crate::options::Options;
@@ -39,8 +38,8 @@ impl Element for bf16 {
     const DTYPE: DType = DType::BF16;
 }
 
-/// [`compress`](crate::compress) for a slice of numbers. The type in `options` gives way to that
-/// of the numbers.
+/// Compresses a slice of numbers, as [`compress`](crate::compress) does with bytes. The options
+/// have to be for the type of the numbers.
 ///
 /// ```
 /// use half::bf16;
@@ -54,15 +53,18 @@ impl Element for bf16 {
 ///
 /// # Errors
 ///
-/// `InvalidChunkSize` if the options are out of range.
+/// `WrongDType` if the options are for another type, and as [`compress`](crate::compress).
 pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8>, EncodeError> {
-    let options = Options { dtype: T::DTYPE, layout: FrameLayout::of(T::DTYPE), ..*options };
+    let (expected, found) = (T::DTYPE, options.dtype);
+    if expected != found {
+        return Err(EncodeError::WrongDType { expected, found });
+    }
     if cfg!(target_endian = "little") {
-        return oneshot::compress(bytemuck::cast_slice(src), &options);
+        return oneshot::compress(bytemuck::cast_slice(src), options);
     }
     let mut swapped = src.to_vec();
     swap_on_big_endian(&mut swapped);
-    oneshot::compress(bytemuck::cast_slice(&swapped), &options)
+    oneshot::compress(bytemuck::cast_slice(&swapped), options)
 }
 
 /// [`decompress`](crate::decompress) for numbers, straight into their memory.
@@ -72,9 +74,9 @@ pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8
 /// `WrongDType` if a frame holds data of another type, `PartialElement` if the data ends within a
 /// number, and what is wrong with the file.
 pub fn decompress_slice<T: Element>(src: &[u8], limits: &Limits) -> Result<Vec<T>, DecodeError> {
-    check_dtype::<T>(src)?;
+    check_dtype::<T>(src, limits)?;
     let mut dst = zeroed_elements(oneshot::decoded_len(src, limits)?)?;
-    decode::<T>(src, &mut dst, &mut DecodeScratch::new())?;
+    decode::<T>(src, &mut dst, limits.verify, &mut DecodeScratch::new())?;
     Ok(dst)
 }
 
@@ -99,8 +101,9 @@ pub fn decompress_slice_into<T: Element>(
     dst: &mut [T],
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
-    check_dtype::<T>(src)?;
-    decode(src, dst, scratch)
+    let limits = Limits::default();
+    check_dtype::<T>(src, &limits)?;
+    decode(src, dst, limits.verify, scratch)
 }
 
 /// Memory for the elements in so many bytes.
@@ -114,22 +117,24 @@ pub(crate) fn zeroed_elements<T: Element>(bytes: u64) -> Result<Vec<T>, DecodeEr
 fn decode<T: Element>(
     src: &[u8],
     dst: &mut [T],
+    verify: bool,
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
-    let bytes = oneshot::decompress_into(src, bytemuck::cast_slice_mut(dst), scratch)?;
+    oneshot::refuse_delta(src)?;
+    let bytes = oneshot::decode_frames(src, bytemuck::cast_slice_mut(dst), verify, scratch)?;
     let len = bytes / size_of::<T>();
     swap_on_big_endian(&mut dst[..len]);
     Ok(len)
 }
 
 /// Checks that all data in the file is of the type `T`. Frames without data may be of any.
-fn check_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
+fn check_dtype<T: Element>(src: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     #[cfg(feature = "legacy")]
     if crate::legacy::is_legacy(src) {
-        return check_legacy_dtype::<T>(src);
+        return check_legacy_dtype::<T>(src, limits);
     }
     let mut len = 0_u64;
-    for (number, frame) in (0..).zip(Frames::new(src)) {
+    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
         if frame.decoded_len() > 0 && frame.dtype() != T::DTYPE {
             let found = frame.dtype().code();
@@ -142,8 +147,8 @@ fn check_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
 
 /// The same for a file of an old layout, which may know no types.
 #[cfg(feature = "legacy")]
-fn check_legacy_dtype<T: Element>(src: &[u8]) -> Result<(), DecodeError> {
-    let summary = crate::legacy::summary(src, &Limits::default())?;
+fn check_legacy_dtype<T: Element>(src: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    let summary = crate::legacy::summary(src, limits)?;
     let found = DType::ALL.into_iter().find(|dtype| dtype.name() == summary.dtype);
     if let Some(found) = found.filter(|&found| found != T::DTYPE) {
         return Err(DecodeErrorKind::WrongDType { found: found.code() }.into());
@@ -210,7 +215,23 @@ mod tests {
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         let file = oneshot::compress(&bytes, &Options::new(DType::F32)).unwrap();
         assert_eq!(compress_slice(&numbers, &Options::new(DType::F32)).unwrap(), file);
-        assert_eq!(compress_slice(&numbers, &Options::new(DType::BF16)).unwrap(), file);
+    }
+
+    #[test]
+    fn options_for_another_type_are_an_error() {
+        let expected = EncodeError::WrongDType { expected: DType::F32, found: DType::BF16 };
+        assert_eq!(compress_slice(&[1.0_f32], &Options::new(DType::BF16)), Err(expected));
+        let bytes = Options::new(DType::F32).layout(crate::FrameLayout::ONE);
+        assert!(compress_slice(&[1.0_f32], &bytes).is_err());
+    }
+
+    #[test]
+    fn the_layout_in_the_options_counts() {
+        let layout = crate::FrameLayout::FOUR;
+        let file = compress_slice(&[1.0_f32], &Options::new(DType::F32).layout(layout)).unwrap();
+        let frame = Frames::new(&file).next().unwrap().unwrap();
+        assert_eq!(frame.index().header().layout(), layout);
+        assert_eq!(decompress_slice::<f32>(&file, &Limits::default()).unwrap(), [1.0]);
     }
 
     #[test]
@@ -247,7 +268,7 @@ mod tests {
     fn frames_without_data_may_be_of_any_type() {
         use std::io::Write;
         let frames = |dtype, data: &[u8]| {
-            let mut encoder = crate::Encoder::new(Vec::new(), Options::new(dtype)).unwrap();
+            let mut encoder = crate::Encoder::new(Vec::new(), Options::new(dtype).plain()).unwrap();
             encoder.write_all(data).unwrap();
             encoder.finish().unwrap()
         };

@@ -6,10 +6,10 @@ mod data;
 
 use std::io::{Cursor, Read, Write};
 
-use zipnn::delta::{self, DeltaDecoder, DeltaEncoder};
+use zipnn::delta::{self, DeltaDecoder};
 use zipnn::{
     Archive, ArchiveError, BaseId, DType, DecodeErrorKind, Decoder, Delta, Directory,
-    EncodeScratch, Encoder, FramePosition, Frames, Limits, Options, Seeker,
+    EncodeScratch, EncoderBuilder, FramePosition, Frames, Limits, Options, Seeker,
 };
 
 const LEN: usize = 700;
@@ -17,12 +17,16 @@ const FRAME_LEN: usize = 300;
 
 /// Two chunks a frame, so that frames and chunks both have neighbours.
 fn options(dtype: DType) -> Options {
-    Options::new(dtype).chunk_log2(8).frame_len(FRAME_LEN).checksums(true).index(true)
+    Options::new(dtype).chunk_log2(8)
+}
+
+fn encoder(options: Options) -> EncoderBuilder {
+    EncoderBuilder::new(options).frame_len(FRAME_LEN)
 }
 
 fn sealed(dtype: DType) -> (Vec<u8>, Vec<u8>) {
     let data = data::weights(dtype, LEN, 3);
-    let mut encoder = Encoder::new(Vec::new(), options(dtype)).unwrap();
+    let mut encoder = encoder(options(dtype)).build(Vec::new()).unwrap();
     encoder.write_all(&data).unwrap();
     (encoder.finish().unwrap(), data)
 }
@@ -117,7 +121,7 @@ fn frames(file: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn frames_stay_where_they_belong() {
     let data: Vec<u8> = (0..4 * FRAME_LEN).map(|i| (i / 100) as u8).collect();
-    let mut encoder = Encoder::new(Vec::new(), options(DType::F16)).unwrap();
+    let mut encoder = encoder(options(DType::F16)).build(Vec::new()).unwrap();
     encoder.write_all(&data).unwrap();
     let frames = frames(&encoder.finish().unwrap());
     assert_eq!(frames.len(), 5);
@@ -194,7 +198,7 @@ fn an_index_that_disagrees_with_the_frames() {
 fn checksums_cannot_get_lost() {
     let data = data::weights(DType::BF16, 600, 9);
     let with = options(DType::BF16);
-    let without = with.checksums(false).index(false);
+    let without = with.plain();
     for parts in [
         [(&data[..200], with), (&data[200..500], without), (&data[500..], with)],
         [(&data[..200], with), (&data[200..500], with), (&data[500..], without)],
@@ -255,7 +259,7 @@ fn a_wrong_base_is_refused_before_anything_is_decoded() {
     let mut wrong = base.clone();
     wrong[LEN - 1] ^= 1;
     let options = options(DType::BF16);
-    let mut encoder = DeltaEncoder::new(Vec::new(), Cursor::new(&base), options).unwrap();
+    let mut encoder = encoder(options).build_delta(Vec::new(), Cursor::new(&base)).unwrap();
     encoder.write_all(&tuned).unwrap();
     let streamed = encoder.finish().unwrap();
     let single = delta::compress(&tuned, &base, &options).unwrap();
@@ -286,10 +290,10 @@ fn the_base_is_checked_once() {
     let base = data::weights(DType::BF16, LEN, 4);
     let mut scratch = EncodeScratch::new();
     let mut frame = |range: std::ops::Range<usize>, base_id| {
-        let options = options(DType::BF16).index(false).base(base_id);
+        let options = options(DType::BF16).delta(Delta::Bytes).base(base_id);
         let mut frame = vec![0; zipnn::compress_bound(range.len(), &options)];
         let (src, mut part) = (&data[range.clone()], base[range].to_vec());
-        let first = FramePosition::FIRST;
+        let first = FramePosition::FIRST.without_index();
         let len =
             delta::compress_frame_into(src, &mut part, &mut frame, &options, first, &mut scratch);
         frame.truncate(len.unwrap());
@@ -306,7 +310,7 @@ fn the_base_is_checked_once() {
 #[test]
 fn chunks_of_a_difference_are_checked_as_data() {
     let base = data::weights(DType::BF16, LEN, 1);
-    let options = options(DType::BF16).index(false);
+    let options = options(DType::BF16);
     let mut difference = data::weights(DType::BF16, LEN, 2);
     let tuned = difference.clone();
     delta::apply(&mut difference, &base);
@@ -316,7 +320,7 @@ fn chunks_of_a_difference_are_checked_as_data() {
         &mut base.clone(),
         &mut frame,
         &options,
-        FramePosition::FIRST,
+        FramePosition::FIRST.without_index(),
         &mut EncodeScratch::new(),
     )
     .unwrap();

@@ -55,11 +55,18 @@ fn assemble_in_place(file: &[u8], lens: &[usize]) -> Result<Vec<u8>, DecodeError
     assembler.end().map(|()| decoded)
 }
 
-/// A file of frames of such lengths as the options ask for it, and where in it frames end.
+/// A file of frames of such lengths, without an index, and where in it frames end.
 fn frames(options: Options, decoded_lens: &[usize]) -> (Vec<u8>, Vec<usize>) {
+    frames_from(FramePosition::FIRST.without_index(), options, decoded_lens)
+}
+
+fn frames_from(
+    mut position: FramePosition,
+    options: Options,
+    decoded_lens: &[usize],
+) -> (Vec<u8>, Vec<usize>) {
     let mut scratch = EncodeScratch::new();
     let (mut file, mut ends) = (Vec::new(), Vec::new());
-    let mut position = FramePosition::FIRST;
     for &len in decoded_lens {
         let data = data::weights(options.dtype(), len, len as u64);
         let mut frame = vec![0; zipnn::compress_bound(len, &options)];
@@ -75,9 +82,9 @@ fn frames(options: Options, decoded_lens: &[usize]) -> (Vec<u8>, Vec<usize>) {
 
 /// The same with an index, without which it is not whole.
 fn sealed(dtype: DType) -> Vec<u8> {
-    let options = Options::new(dtype).chunk_log2(9).checksums(true).index(true);
+    let options = Options::new(dtype).chunk_log2(9).checksums(true);
     let lens = [700, 0, 1300];
-    let (mut file, ends) = frames(options, &lens);
+    let (mut file, ends) = frames_from(FramePosition::FIRST, options, &lens);
     let mut directory = Directory::new();
     let mut start = 0;
     for (end, len) in ends.into_iter().zip(lens) {
@@ -91,7 +98,7 @@ fn sealed(dtype: DType) -> Vec<u8> {
 fn samples() -> Vec<(Vec<u8>, Vec<usize>)> {
     let mut samples = Vec::new();
     for dtype in DType::ALL {
-        let options = Options::new(dtype).chunk_log2(9);
+        let options = Options::new(dtype).plain().chunk_log2(9);
         samples.push(frames(options, &[700, 0, 1300]));
         samples.push(frames(options.checksums(true), &[0, 900]));
         let file = zipnn::compress(&data::weights(dtype, 1500, 1), &options).unwrap();
@@ -252,9 +259,19 @@ fn frames_can_be_decoded_apart() {
 }
 
 #[test]
+fn the_number_of_the_first_frame_may_be_any() {
+    let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16)).unwrap();
+    let mut assembler = Assembler::starting_at(u64::MAX, LIMITS);
+    assert_eq!(assembler.push(&file).unwrap(), file.len());
+    assert_eq!(assembler.next_chunk().unwrap().unwrap(), [7; 1000]);
+    assert!(assembler.next_chunk().unwrap().is_none());
+    assembler.end().unwrap();
+}
+
+#[test]
 fn limits_hold() {
     let data = data::weights(DType::BF16, 5000, 1);
-    let file = zipnn::compress(&data, &Options::new(DType::BF16)).unwrap();
+    let file = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();
     for limits in [
         Limits { decoded_bytes: 4999, ..LIMITS },
         Limits { frame_bytes: file.len() as u64 - 1, ..LIMITS },
@@ -267,7 +284,8 @@ fn limits_hold() {
 
 #[test]
 fn reading_in_place_gives_the_same() {
-    let (file, _) = frames(Options::new(DType::F16).chunk_log2(12), &[70_000, 0, 9, 30_000]);
+    let (file, _) =
+        frames(Options::new(DType::F16).plain().chunk_log2(12), &[70_000, 0, 9, 30_000]);
     let expected = zipnn::decompress(&file, &LIMITS).unwrap();
     for lens in [&[1][..], &[5, 1000], &[usize::MAX]] {
         assert_eq!(assemble_in_place(&file, lens).unwrap(), expected);
@@ -282,7 +300,7 @@ fn reading_in_place_gives_the_same() {
     }
     assert!(assembler.frame().is_none());
     // Behind the only frame of a file nothing is wanted, and while one waits neither.
-    let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16)).unwrap();
+    let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).plain()).unwrap();
     let mut assembler = Assembler::new(LIMITS);
     assert_eq!(assembler.push(&file).unwrap(), file.len());
     assert!(assembler.space(10).unwrap().is_empty());
@@ -302,7 +320,7 @@ fn more_than_the_space_cannot_be_taken() {
 /// What a header promises takes no memory before it is there.
 #[test]
 fn memory_is_earned() {
-    let mut file = zipnn::compress(&[7; 1000], &Options::new(DType::F8E4M3)).unwrap();
+    let mut file = zipnn::compress(&[7; 1000], &Options::new(DType::F8E4M3).plain()).unwrap();
     let promised = 1_u64 << 40;
     file[24..32].copy_from_slice(&promised.to_le_bytes());
     let counted = allocation_counter::measure(|| {

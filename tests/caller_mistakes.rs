@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 
 use zipnn::{
     DType, DecodeErrorKind, DecodeScratch, DecodeTable, Decoder, EncodeError, EncodeScratch,
-    Encoder, Form, Frame, Limits, Options, Scratch, delta,
+    Encoder, EncoderBuilder, Form, Frame, Limits, Options, Scratch, delta,
 };
 
-const OPTIONS: Options = Options::new(DType::BF16).chunk_log2(12);
+const OPTIONS: Options = Options::new(DType::BF16).plain().chunk_log2(12);
 
 /// Two chunks and a bit, whose upper planes are coded.
 fn data() -> Vec<u8> {
@@ -22,15 +22,16 @@ fn options_out_of_range() {
         assert_eq!(zipnn::compress(&data(), &options), Err(expected));
         assert!(Encoder::new(Vec::new(), options).is_err());
     }
-    assert!(Encoder::new(Vec::new(), OPTIONS.frame_len(0)).is_err());
+    assert!(EncoderBuilder::new(OPTIONS).frame_len(0).build(Vec::new()).is_err());
 }
 
 #[test]
 fn the_widest_options_work() {
-    let options = OPTIONS.chunk_log2(62).frame_len(usize::MAX);
+    let options = OPTIONS.chunk_log2(62);
     let file = zipnn::compress(&data(), &options).unwrap();
     assert_eq!(zipnn::decompress(&file, &Limits::default()).unwrap(), data());
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let builder = EncoderBuilder::new(options).frame_len(usize::MAX);
+    let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(&data()).unwrap();
     let file = encoder.finish().unwrap();
     assert_eq!(zipnn::decompress(&file, &Limits::default()).unwrap(), data());
@@ -146,13 +147,17 @@ fn reading_into_nothing_reads_nothing() {
 
 #[test]
 fn a_bound_that_memory_cannot_hold_is_the_largest_there_is() {
-    let options = Options::new(DType::F32).chunk_log2(2);
+    let options = Options::new(DType::F32).plain().chunk_log2(2);
     assert_eq!(zipnn::compress_bound(usize::MAX / 4, &options), usize::MAX);
 }
 
 #[test]
 fn bytes_have_no_shape() {
-    let error =
-        zipnn::compress_tensor(&[0; 6], Form::Bytes, &[1, 2, 3], &Options::new(DType::F8E4M3));
+    let error = zipnn::compress_tensor(
+        &[0; 6],
+        Form::Bytes,
+        &[1, 2, 3],
+        &Options::new(DType::F8E4M3).plain(),
+    );
     assert_eq!(error.unwrap_err(), EncodeError::InvalidShape);
 }

@@ -288,7 +288,7 @@ fn one_failure_does_not_stop_the_others() {
 fn bytes_behind_the_only_frame_are_kept() {
     let place = Place::new();
     let data = data::weights(DType::BF16, 10_000, 1);
-    let mut file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16)).unwrap();
+    let mut file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16).plain()).unwrap();
     file.extend(b"and more");
     place.write("m/a.bin.znn", &file);
     let output = place.run(&["decompress", "m"]);
@@ -403,7 +403,8 @@ fn memory_is_bounded_for_many_files() {
 #[cfg(unix)]
 fn abandoned_files_are_removed() {
     let place = Place::new();
-    place.write("m/a.bin", &model(9000, 1)).write("m/deep/.zipnn-x1y2z3.tmp", b"abandoned");
+    place.write("m/a.bin", &model(9000, 1));
+    fs::create_dir(place.path("m/deep")).unwrap();
     let mut child = place
         .command(&["compress", "-", "-o", "m/deep/b.bin.znn"])
         .stdin(Stdio::piped())
@@ -413,10 +414,11 @@ fn abandoned_files_are_removed() {
     let data = data::weights(DType::BF16, 9 << 20, 1);
     stdin.write_all(&data).unwrap();
     let start = Instant::now();
-    while place.names().len() < 3 {
+    while place.names().len() < 2 {
         assert!(start.elapsed() < Duration::from_secs(20), "no temporary file");
         std::thread::sleep(Duration::from_millis(5));
     }
+    place.write("m/deep/.zipnn-x1y2z3.tmp", b"abandoned");
     place.succeeds(&["compress", "m"]);
     assert!(!place.exists("m/deep/.zipnn-x1y2z3.tmp"));
     assert_eq!(place.names().len(), 3, "{:?}", place.names());
@@ -694,7 +696,8 @@ mod hub {
                 let blob_path = path.canonicalize().unwrap();
                 let data = fs::read(&blob_path).unwrap();
                 let mut encoder =
-                    zipnn::Encoder::new(Vec::new(), zipnn::Options::new(DType::BF16)).unwrap();
+                    zipnn::Encoder::new(Vec::new(), zipnn::Options::new(DType::BF16).plain())
+                        .unwrap();
                 encoder.write_all(&data).unwrap();
                 fs::write(&blob_path, encoder.finish().unwrap()).unwrap();
                 fs::remove_file(&path).unwrap();
@@ -724,7 +727,7 @@ mod hub {
     fn what_the_hub_has_compressed_stays() {
         let place = cached_model();
         let data = model(50_000, 1);
-        let file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16)).unwrap();
+        let file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16).plain()).unwrap();
         place.write(&blob("published"), &file);
         link(&place, NEW, "published.safetensors.znn", "published");
         let before = contents(&place);

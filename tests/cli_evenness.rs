@@ -767,7 +767,7 @@ mod types {
         assert_eq!(told["frames"][0]["dtype"], Value::Null);
         let shown = place.succeeds(&["info", "empty.znn"]);
         assert!(!shown.contains("f16") && !shown.contains("f8"), "{shown}");
-        assert_eq!(place.succeeds(&["verify", "empty.znn"]), "empty.znn: sound, 0 B\n");
+        assert_eq!(place.succeeds(&["verify", "empty.znn"]), "empty.znn: sound, 0 B; sealed\n");
         place.write("none.safetensors", &safetensors(&[("e", "BF16", &[0], &[])]));
         place.succeeds(&["compress", "none.safetensors"]);
         assert_eq!(json_of(&place, "info", "none.safetensors.znn")["dtypes"], json!([]));

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use zipnn::{DType, Decoder, Encoder, Limits, Options};
+use zipnn::{DType, Decoder, EncoderBuilder, Limits, Options};
 
 /// Long enough for the slowest machine; whatever takes longer waits for itself.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -35,7 +35,7 @@ fn pool(threads: usize) -> ThreadPool {
 }
 
 fn options() -> Options {
-    Options::new(DType::BF16).chunk_log2(13).checksums(true)
+    Options::new(DType::BF16).chunk_log2(13)
 }
 
 /// Compresses and decompresses in parallel.
@@ -93,7 +93,7 @@ fn many_threads_at_once() {
                     let data = data::weights(DType::BF16, 60_000, seed);
                     there_and_back(&data);
                     let mut encoder =
-                        Encoder::new(Vec::new(), options().frame_len(10_000)).unwrap();
+                        EncoderBuilder::new(options()).frame_len(10_000).build(Vec::new()).unwrap();
                     encoder.write_all(&data).unwrap();
                     let file = encoder.finish().unwrap();
                     let mut decoded = Vec::new();

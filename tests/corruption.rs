@@ -15,8 +15,8 @@ use std::io::{Read, Write};
 
 use allocation_counter::measure;
 use zipnn::{
-    DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, Form, FramePosition,
-    Frames, Limits, Options, Scratch, SmallTable, delta,
+    DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, EncoderBuilder, Form,
+    FramePosition, Frames, Limits, Options, Scratch, SmallTable, delta,
 };
 
 /// No damaged file may make this test slow: what it promises is never believed beyond this.
@@ -54,7 +54,7 @@ impl Sample {
     fn frames(name: String, dtype: DType, frames: &[Vec<u8>]) -> Self {
         let mut file = Vec::new();
         for data in frames {
-            let options = Options::new(dtype).chunk_log2(7);
+            let options = Options::new(dtype).plain().chunk_log2(7);
             let mut encoder = Encoder::new(&mut file, options).unwrap();
             encoder.write_all(data).unwrap();
             encoder.finish().unwrap();
@@ -68,7 +68,7 @@ fn samples() -> Vec<Sample> {
     let mut samples = Vec::new();
     for dtype in DType::ALL {
         let name = dtype.name();
-        let options = Options::new(dtype).chunk_log2(9);
+        let options = Options::new(dtype).plain().chunk_log2(9);
         let mut data = data::weights(dtype, 1100, 1);
         data[512..700].fill(0x3c);
         let file = zipnn::compress(&data, &options).unwrap();
@@ -86,8 +86,8 @@ fn samples() -> Vec<Sample> {
         let parts = [data[..200].to_vec(), Vec::new(), data[600..800].to_vec()];
         samples.push(Sample::frames(format!("{name}, frames"), dtype, &parts));
 
-        let checked = options.frame_len(600).checksums(true).index(true);
-        let mut encoder = Encoder::new(Vec::new(), checked).unwrap();
+        let checked = EncoderBuilder::new(options.checksums(true)).frame_len(600);
+        let mut encoder = checked.build(Vec::new()).unwrap();
         encoder.write_all(&data).unwrap();
         let file = encoder.finish().unwrap();
         samples.push(Sample::file(format!("{name}, checksums"), file));
@@ -311,7 +311,8 @@ fn noise_behind_a_header_makes_no_panic() {
 #[test]
 fn errors_in_coded_data_name_chunk_and_plane() {
     let data = data::weights(DType::BF16, 1 << 14, 5);
-    let mut file = zipnn::compress(&data, &Options::new(DType::BF16).chunk_log2(12)).unwrap();
+    let mut file =
+        zipnn::compress(&data, &Options::new(DType::BF16).plain().chunk_log2(12)).unwrap();
     // The end mark of the very last stream, of the exponents of the fourth chunk.
     *file.last_mut().unwrap() = 0;
     let error = decode("end mark", &file).unwrap_err();
@@ -323,7 +324,7 @@ fn errors_in_coded_data_name_chunk_and_plane() {
 #[test]
 fn methods_that_are_not_known_are_named() {
     let data = data::weights(DType::BF16, 1 << 14, 5);
-    let file = zipnn::compress(&data, &Options::new(DType::BF16).chunk_log2(12)).unwrap();
+    let file = zipnn::compress(&data, &Options::new(DType::BF16).plain().chunk_log2(12)).unwrap();
     // Of four chunks: the method of the third one's exponents.
     let method_at = zipnn::HEADER_LEN + 4 + 2;
     for method in 2..=u8::MAX {
@@ -343,7 +344,7 @@ fn methods_that_are_not_known_are_named() {
 
 /// A streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes all repeat one byte.
 fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
-    let small = Options::new(DType::BF16);
+    let small = Options::new(DType::BF16).plain();
     let mut frame = vec![0; zipnn::compress_bound(2, &small)];
     let scratch = &mut zipnn::EncodeScratch::new();
     zipnn::compress_frame_into(&[0; 2], &mut frame, &small, FramePosition::FIRST, scratch).unwrap();
@@ -384,7 +385,7 @@ fn lengths_that_no_number_holds_do_not_fit() {
 #[test]
 fn a_decoder_stays_failed() {
     let data = data::weights(DType::F8E4M3, 1000, 6);
-    let file = zipnn::compress(&data, &Options::new(DType::F8E4M3).chunk_log2(8)).unwrap();
+    let file = zipnn::compress(&data, &Options::new(DType::F8E4M3).plain().chunk_log2(8)).unwrap();
     let mut decoder = Decoder::new(&file[..file.len() - 1], Limits::default()).unwrap();
     let mut decoded = Vec::new();
     let first = decoder.read_to_end(&mut decoded).unwrap_err();
@@ -397,7 +398,7 @@ fn a_decoder_stays_failed() {
 #[test]
 fn differences_need_their_base() {
     let (data, base) = (data::weights(DType::F16, 999, 7), data::weights(DType::F16, 999, 8));
-    let options = Options::new(DType::F16);
+    let options = Options::new(DType::F16).plain();
     let file = delta::compress(&data, &base, &options).unwrap();
     let kind = |result: Result<Vec<u8>, DecodeError>| result.unwrap_err().kind();
     assert_eq!(kind(decode("delta", &file)), DecodeErrorKind::BaseRequired);

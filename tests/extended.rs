@@ -13,7 +13,7 @@ use ruzstd::decoding::FrameDecoder;
 use ruzstd::encoding::CompressionLevel;
 use zipnn::{
     DType, DecodeError, DecodeErrorKind, DecodeScratch, DecodeTable, Decoder, EncodeScratch,
-    Encoder, Frame, Frames, HEADER_LEN, Limits, Method, Options, Profile, Scratch, delta,
+    EncoderBuilder, Frame, Frames, HEADER_LEN, Limits, Method, Options, Profile, Scratch, delta,
 };
 
 /// Data in which much repeats, each kind in its way.
@@ -54,7 +54,7 @@ fn repetitive(dtype: DType, len: usize, seed: u64) -> Vec<(&'static str, Vec<u8>
 }
 
 fn extended(dtype: DType) -> Options {
-    Options::new(dtype).profile(Profile::Extended)
+    Options::new(dtype).plain().profile(Profile::Extended)
 }
 
 /// How many planes of chunks are Zstandard frames.
@@ -89,8 +89,8 @@ fn whatever_goes_in_comes_out_again() {
         for (len, chunk_log2) in [(0, 18), (1, 18), (999, 18), (50_001, 14), (600_003, 18)] {
             for (kind, data) in repetitive(dtype, len, 1) {
                 let what = format!("{kind}, {dtype:?}, {len} bytes");
-                let plain = Options::new(dtype).chunk_log2(chunk_log2);
-                let options = plain.profile(Profile::Extended).checksums(true).index(true);
+                let plain = Options::new(dtype).plain().chunk_log2(chunk_log2);
+                let options = plain.profile(Profile::Extended).checksums(true);
                 let file = zipnn::compress(&data, &plain.profile(Profile::Extended)).unwrap();
                 frames += zstd_planes(&file);
                 assert!(file.len() <= zipnn::compress(&data, &plain).unwrap().len(), "{what}");
@@ -104,7 +104,8 @@ fn whatever_goes_in_comes_out_again() {
                 zipnn::decompress_into(&dst[..count], &mut back, &mut decode_scratch).unwrap();
                 assert!(back == data, "{what}");
 
-                let mut encoder = Encoder::new(Vec::new(), options.frame_len(len / 3 + 1)).unwrap();
+                let builder = EncoderBuilder::new(options).frame_len(len / 3 + 1);
+                let mut encoder = builder.build(Vec::new()).unwrap();
                 encoder.write_all(&data).unwrap();
                 let file = encoder.finish().unwrap();
                 assert!(decode(&file, Limits::default()).unwrap() == data, "{what}");
@@ -133,7 +134,7 @@ fn differences() {
     for _ in 0..data.len() / 40 {
         data[random.below(500_000)] ^= 1;
     }
-    let plain = delta::compress(&data, &base, &Options::new(DType::BF16)).unwrap();
+    let plain = delta::compress(&data, &base, &Options::new(DType::BF16).plain()).unwrap();
     let file = delta::compress(&data, &base, &extended(DType::BF16)).unwrap();
     assert!(file.len() < plain.len() / 2, "{} bytes, not {}", file.len(), plain.len());
     assert!(delta::decompress(&file, &base, &Limits::default()).unwrap() == data);
@@ -145,7 +146,10 @@ fn without_repetitions_the_file_is_the_originals() {
     for dtype in [DType::BF16, DType::F16, DType::F32] {
         for data in [data::weights(dtype, 1 << 20, 4), data::noise(1 << 20, 4), vec![7; 1 << 20]] {
             let file = zipnn::compress(&data, &extended(dtype)).unwrap();
-            assert!(file == zipnn::compress(&data, &Options::new(dtype)).unwrap(), "{dtype:?}");
+            assert!(
+                file == zipnn::compress(&data, &Options::new(dtype).plain()).unwrap(),
+                "{dtype:?}"
+            );
         }
     }
 }
@@ -159,7 +163,7 @@ fn an_independent_decoder_agrees() {
             let file = zipnn::compress(&data, &extended(dtype)).unwrap();
             let frame = Frame::parse(&file).unwrap();
             // The same planes, as the original stores them.
-            let raw = zipnn::compress(&data, &Options::new(dtype).threshold(0.0)).unwrap();
+            let raw = zipnn::compress(&data, &Options::new(dtype).plain().threshold(0.0)).unwrap();
             let raw = Frame::parse(&raw).unwrap();
             for (chunk, raw_chunk) in frame.index().chunks().zip(raw.index().chunks()) {
                 let planes =
@@ -183,7 +187,8 @@ fn an_independent_decoder_agrees() {
 
 /// A file of one chunk of one plane, which is stored as it is said here.
 fn file_with(stored: &[u8], plane_len: usize) -> Vec<u8> {
-    let mut file = zipnn::compress(&vec![0; plane_len], &Options::new(DType::F8E4M3)).unwrap();
+    let mut file =
+        zipnn::compress(&vec![0; plane_len], &Options::new(DType::F8E4M3).plain()).unwrap();
     file.truncate(HEADER_LEN);
     file.push(2);
     file.extend((stored.len() as u64).to_le_bytes());
@@ -320,7 +325,7 @@ fn no_flipped_bit_makes_a_panic_or_data_of_another_length() {
 #[test]
 fn with_checksums_every_flipped_bit_is_found() {
     for (_, data) in repetitive(DType::BF16, 2000, 7) {
-        let options = extended(DType::BF16).chunk_log2(11).checksums(true).index(true);
+        let options = extended(DType::BF16).chunk_log2(11).checksums(true);
         let file = zipnn::compress(&data, &options).unwrap();
         for bit in 0..file.len() * 8 {
             let mut damaged = file.clone();

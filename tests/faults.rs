@@ -6,8 +6,8 @@ mod data;
 
 use std::io::{self, Cursor, Read, Write};
 
-use zipnn::delta::{DeltaDecoder, DeltaEncoder};
-use zipnn::{DType, Decoder, Encoder, Limits, Options};
+use zipnn::delta::DeltaDecoder;
+use zipnn::{DType, Decoder, EncoderBuilder, Limits, Options};
 
 /// Passes on one byte at every other call; at the others it is interrupted.
 struct Trickle<T> {
@@ -45,20 +45,22 @@ impl<W: Write> Write for Trickle<W> {
     }
 }
 
-fn options(dtype: DType, checksums: bool) -> Options {
-    Options::new(dtype).chunk_log2(9).frame_len(1000).checksums(checksums).index(checksums)
+fn builder(dtype: DType, checksums: bool) -> EncoderBuilder {
+    let options = Options::new(dtype).chunk_log2(9);
+    let options = if checksums { options } else { options.plain() };
+    EncoderBuilder::new(options).frame_len(1000)
 }
 
 /// Every form of file that is written, with what is in it.
-fn files() -> Vec<(Options, Vec<u8>, Vec<u8>)> {
+fn files() -> Vec<(EncoderBuilder, Vec<u8>, Vec<u8>)> {
     let mut files = Vec::new();
     for dtype in DType::ALL {
         for checksums in [false, true] {
-            let options = options(dtype, checksums);
+            let builder = builder(dtype, checksums);
             let data = data::weights(dtype, 3300, 1);
-            let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+            let mut encoder = builder.build(Vec::new()).unwrap();
             encoder.write_all(&data).unwrap();
-            files.push((options, data, encoder.finish().unwrap()));
+            files.push((builder, data, encoder.finish().unwrap()));
         }
     }
     files
@@ -66,13 +68,13 @@ fn files() -> Vec<(Options, Vec<u8>, Vec<u8>)> {
 
 #[test]
 fn bytes_may_come_one_by_one() {
-    for (options, data, file) in files() {
+    for (builder, data, file) in files() {
         let mut decoded = Vec::new();
         let mut decoder = Decoder::new(Trickle::new(&file[..]), Limits::default()).unwrap();
         decoder.read_to_end(&mut decoded).unwrap();
         assert!(decoded == data);
 
-        let mut encoder = Encoder::new(Trickle::new(Vec::new()), options).unwrap();
+        let mut encoder = builder.build(Trickle::new(Vec::new())).unwrap();
         io::copy(&mut Trickle::new(&data[..]), &mut encoder).unwrap();
         assert!(encoder.finish().unwrap().inner == file);
     }
@@ -82,9 +84,9 @@ fn bytes_may_come_one_by_one() {
 fn differences_may_come_one_by_one() {
     let (data, base) = (data::weights(DType::BF16, 3300, 1), data::weights(DType::BF16, 3300, 2));
     for checksums in [false, true] {
-        let options = options(DType::BF16, checksums);
+        let builder = builder(DType::BF16, checksums);
         let mut encoder =
-            DeltaEncoder::new(Trickle::new(Vec::new()), Cursor::new(&base), options).unwrap();
+            builder.build_delta(Trickle::new(Vec::new()), Cursor::new(&base)).unwrap();
         io::copy(&mut Trickle::new(&data[..]), &mut encoder).unwrap();
         let file = encoder.finish().unwrap().inner;
         let mut decoded = Vec::new();
@@ -155,7 +157,7 @@ fn a_file_without_a_frame_is_never_finished() {
         // Three frames while data is written; the fourth, and then the index, by finishing.
         for calls_left in 0..if checksums { 5 } else { 4 } {
             let inner = FailsOnce { calls_left, written: Vec::new() };
-            let mut encoder = Encoder::new(inner, options(DType::BF16, checksums)).unwrap();
+            let mut encoder = builder(DType::BF16, checksums).build(inner).unwrap();
             let written = encoder.write_all(&data);
             assert_eq!(written.is_err(), calls_left < 3);
             if written.is_err() {

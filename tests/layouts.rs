@@ -14,11 +14,12 @@ use data::{Random, noise, weights};
 use zipnn::estimate::{self, Segment};
 use zipnn::safetensors::{Layout, plan};
 use zipnn::{
-    DType, EncodeScratch, Encoder, FrameLayout, Header, Limits, Options, compress_bound, delta,
+    DType, EncodeScratch, EncoderBuilder, FrameLayout, Header, Limits, Options, compress_bound,
+    delta,
 };
 
 fn options(layout: FrameLayout) -> Options {
-    Options::new(layout.dtype()).layout(layout)
+    Options::new(layout.dtype()).plain().layout(layout)
 }
 
 fn size(data: &[u8], layout: FrameLayout) -> usize {
@@ -62,7 +63,8 @@ fn layouts_other_than_that_of_the_type_come_back() {
         for layout in FrameLayout::ALL {
             for len in [0, 1, 3, 4096, 300_003] {
                 let data = weights(dtype, len, 1);
-                let file = zipnn::compress(&data, &Options::new(dtype).layout(layout)).unwrap();
+                let file =
+                    zipnn::compress(&data, &Options::new(dtype).plain().layout(layout)).unwrap();
                 assert!(zipnn::decompress(&file, &Limits::default()).unwrap() == data);
                 let header = Header::parse(&file).unwrap();
                 assert_eq!(header.layout(), layout);
@@ -218,8 +220,8 @@ fn samples_choose_well_and_never_badly() {
 
 /// What the frames of a file take, written as an encoder that estimates does.
 fn estimated(data: &[u8]) -> Vec<u8> {
-    let options = Options::new(DType::F8E4M3).estimated(true).checksums(true).index(true);
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let builder = EncoderBuilder::new(Options::bytes()).auto_layout(true);
+    let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let file = encoder.finish().unwrap();
     assert!(zipnn::decompress(&file, &Limits::default()).unwrap() == data);
@@ -293,12 +295,10 @@ fn differences_are_judged_as_such() {
     assert_eq!(estimate::layout(&data, Some(&base), FrameLayout::ONE), FrameLayout::FOUR);
     let segments = estimate::segments(&data, Some(&base));
     assert_eq!(segments, [Segment { range: 0..data.len(), layout: FrameLayout::FOUR }]);
-    let mut encoder = delta::DeltaEncoder::new(
-        Vec::new(),
-        std::io::Cursor::new(&base),
-        Options::new(DType::F8E4M3).estimated(true),
-    )
-    .unwrap();
+    let mut encoder = EncoderBuilder::new(Options::bytes().plain())
+        .auto_layout(true)
+        .build_delta(Vec::new(), std::io::Cursor::new(&base))
+        .unwrap();
     encoder.write_all(&data).unwrap();
     let file = encoder.finish().unwrap();
     assert!(file.len() < data.len() * 26 / 100, "{}", file.len());
@@ -356,7 +356,7 @@ fn shortest(mut call: impl FnMut()) -> Duration {
 fn samples_take_little_time() {
     for dtype in DType::ALL {
         let data = weights(dtype, 4 << 20, 2);
-        let options = Options::new(dtype);
+        let options = Options::new(dtype).plain();
         let mut scratch = EncodeScratch::new();
         let mut frame = vec![0; compress_bound(data.len(), &options)];
         let compress = shortest(|| {

@@ -51,9 +51,11 @@ fn a_header_that_promises_the_world() {
         for promised in [1 << 32, 1 << 40, 1 << 62, (1 << 63) - 1, u64::MAX] {
             for frame_len in [0, 32, 1 << 20, 1 << 40, 1 << 62, u64::MAX] {
                 for chunk_log2 in [2, 18, 30, 62, 63, 255] {
-                    let mut file =
-                        zipnn::compress(&data::weights(dtype, 500, 1), &Options::new(dtype))
-                            .unwrap();
+                    let mut file = zipnn::compress(
+                        &data::weights(dtype, 500, 1),
+                        &Options::new(dtype).plain(),
+                    )
+                    .unwrap();
                     set(&mut file, DECODED_LEN, promised);
                     set(&mut file, FRAME_LEN, frame_len);
                     file[CHUNK_LOG2] = chunk_log2;
@@ -70,7 +72,8 @@ fn a_header_that_promises_the_world() {
 #[test]
 fn promised_slack_earns_nothing() {
     for dtype in DType::ALL {
-        let mut file = zipnn::compress(&[0; 1000], &Options::new(dtype).chunk_log2(62)).unwrap();
+        let mut file =
+            zipnn::compress(&[0; 1000], &Options::new(dtype).plain().chunk_log2(62)).unwrap();
         let kinds = [(1 << 30, 1 << 20), (1 << 40, 1 << 30), (1 << 62, 1 << 60)];
         for (promised, frame_len) in kinds {
             set(&mut file, DECODED_LEN, promised);
@@ -85,7 +88,8 @@ fn promised_slack_earns_nothing() {
 fn a_reader_that_never_ends_is_stopped_by_the_limit() {
     let limits = Limits { frame_bytes: 1 << 20, ..Limits::default() };
     for dtype in DType::ALL {
-        let mut file = zipnn::compress(&[0; 1000], &Options::new(dtype).chunk_log2(4)).unwrap();
+        let mut file =
+            zipnn::compress(&[0; 1000], &Options::new(dtype).plain().chunk_log2(4)).unwrap();
         set(&mut file, DECODED_LEN, 1 << 40);
         set(&mut file, FRAME_LEN, 1 << 62);
         let endless = (&file[..]).chain(std::io::repeat(0));
@@ -102,7 +106,7 @@ fn memory_is_bounded_by_the_limit_on_decoded_bytes() {
     for dtype in DType::ALL {
         let data = data::weights(dtype, 9_000, 3);
         for chunk_log2 in [8, 18] {
-            let options = Options::new(dtype).chunk_log2(chunk_log2);
+            let options = Options::new(dtype).plain().chunk_log2(chunk_log2);
             let file = zipnn::compress(&data, &options).unwrap();
             let bound = 2 * limits.decoded_bytes + 2 * file.len() as u64 + BASE;
             check_peak(dtype.name(), &file, &limits, bound);
@@ -119,7 +123,7 @@ fn memory_is_bounded_by_the_limit_on_decoded_bytes() {
 
 #[test]
 fn every_limit_is_kept() {
-    let options = Options::new(DType::BF16);
+    let options = Options::new(DType::BF16).plain();
     let file = zipnn::compress(&[0; 1 << 20], &options).unwrap();
     let kind = |limits: Limits| {
         let error = zipnn::decompress(&file, &limits).unwrap_err();
@@ -149,7 +153,7 @@ fn every_limit_is_kept() {
 #[test]
 fn the_limit_counts_over_all_frames() {
     let frame = zipnn::compress_frame_into;
-    let options = Options::new(DType::F32);
+    let options = Options::new(DType::F32).plain();
     let mut file = Vec::new();
     for _ in 0..3 {
         let mut dst = vec![0; zipnn::compress_bound(1000, &options)];
@@ -173,7 +177,7 @@ fn the_limit_counts_over_all_frames() {
 #[test]
 fn shapes_earn_no_memory() {
     let shape = [0, 1 << 40, 7];
-    let options = Options::new(DType::F16);
+    let options = Options::new(DType::F16).plain();
     let mut file = zipnn::compress_tensor(&[], Form::Numpy, &shape, &options).unwrap();
     check_peak("shape", &file, &Limits::default(), BASE);
     file.truncate(40);
@@ -183,7 +187,7 @@ fn shapes_earn_no_memory() {
 
 #[test]
 fn too_small_an_output_is_an_error() {
-    let file = zipnn::compress(&[5; 1000], &Options::new(DType::F16)).unwrap();
+    let file = zipnn::compress(&[5; 1000], &Options::new(DType::F16).plain()).unwrap();
     let error =
         zipnn::decompress_into(&file, &mut [0; 999], &mut DecodeScratch::new()).unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::OutputTooSmall { needed: 1000, have: 999 });

@@ -21,7 +21,7 @@ fn compressing() {
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 1);
-            let options = Options::new(dtype);
+            let options = Options::new(dtype).plain();
             let mut dst = vec![0; zipnn::compress_bound(len, &options)];
             check(&format!("{dtype:?}, {len} bytes"), || {
                 zipnn::compress_into(&data, &mut dst, &options, &mut scratch).unwrap();
@@ -36,7 +36,7 @@ fn decompressing() {
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 2);
-            let file = zipnn::compress(&data, &Options::new(dtype)).unwrap();
+            let file = zipnn::compress(&data, &Options::new(dtype).plain()).unwrap();
             let mut dst = vec![0; len];
             check(&format!("{dtype:?}, {len} bytes"), || {
                 zipnn::decompress_into(&file, &mut dst, &mut scratch).unwrap();
@@ -52,7 +52,7 @@ fn decompressing_frames() {
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 3);
-            let file = zipnn::compress(&data, &Options::new(dtype)).unwrap();
+            let file = zipnn::compress(&data, &Options::new(dtype).plain()).unwrap();
             let mut dst = vec![0; len];
             check(&format!("{dtype:?}, {len} bytes"), || {
                 let frame = Frame::parse(&file).unwrap();
@@ -72,7 +72,7 @@ fn decompressing_numbers() {
         .iter()
         .map(|&bytes| half::bf16::from_le_bytes(bytes))
         .collect();
-    let file = zipnn::compress_slice(&numbers, &Options::new(DType::BF16)).unwrap();
+    let file = zipnn::compress_slice(&numbers, &Options::new(DType::BF16).plain()).unwrap();
     let mut dst = vec![half::bf16::ZERO; numbers.len()];
     let mut scratch = DecodeScratch::new();
     check("bf16", || {

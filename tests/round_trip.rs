@@ -7,9 +7,10 @@ use std::io::{Cursor, Read, Write};
 
 use data::Random;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use zipnn::delta::{DeltaDecoder, DeltaEncoder};
+use zipnn::delta::DeltaDecoder;
 use zipnn::{
-    DType, DecodeScratch, Decoder, EncodeScratch, Encoder, Form, Frame, Limits, Options, delta,
+    DType, DecodeScratch, Decoder, EncodeScratch, EncoderBuilder, Form, Frame, Limits, Options,
+    delta,
 };
 
 /// What is kept from call to call, so that every call meets what others have left behind.
@@ -56,9 +57,9 @@ fn check_decode(file: &[u8], data: &[u8], scratch: &mut DecodeScratch) {
 }
 
 /// Writes `data` in pieces of odd sizes up to `most`.
-fn encode_in_pieces(data: &[u8], options: Options, most: usize, seed: u64) -> Vec<u8> {
+fn encode_in_pieces(data: &[u8], builder: EncoderBuilder, most: usize, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let mut encoder = builder.build(Vec::new()).unwrap();
     let mut rest = data;
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at(rest.len().min(1 + random.below(most)));
@@ -93,22 +94,23 @@ impl Read for Trickle<'_> {
     }
 }
 
-fn check_streaming(data: &[u8], options: Options, most: usize, scratches: &mut Scratches) {
-    let file = encode_in_pieces(data, options, most, 1);
+fn check_streaming(data: &[u8], builder: EncoderBuilder, most: usize, scratches: &mut Scratches) {
+    let file = encode_in_pieces(data, builder, most, 1);
     check_decode(&file, data, &mut scratches.decode);
     let decoder = Decoder::new(Trickle(&file, Random(2)), Limits::default()).unwrap();
     assert!(read_in_pieces(decoder, most, 3) == data, "Decoder");
-    let whole = encode_in_pieces(data, options, data.len().max(1), 1);
+    let whole = encode_in_pieces(data, builder, data.len().max(1), 1);
     assert!(file == whole, "how the input is cut changes the file");
 }
 
-fn check_delta(data: &[u8], base: &[u8], options: Options) {
+fn check_delta(data: &[u8], base: &[u8], options: Options, frame_len: usize) {
     let file = delta::compress(data, base, &options).unwrap();
     assert!(delta::decompress(&file, base, &Limits::default()).unwrap() == data, "delta");
     let decoder = DeltaDecoder::new(&file[..], Cursor::new(base), Limits::default()).unwrap();
     assert!(read_in_pieces(decoder, 777, 4) == data, "DeltaDecoder");
 
-    let mut encoder = DeltaEncoder::new(Vec::new(), Cursor::new(base), options).unwrap();
+    let builder = EncoderBuilder::new(options).frame_len(frame_len);
+    let mut encoder = builder.build_delta(Vec::new(), Cursor::new(base)).unwrap();
     encoder.write_all(data).unwrap();
     let file = encoder.finish().unwrap();
     assert!(delta::decompress(&file, base, &Limits::default()).unwrap() == data, "streamed delta");
@@ -117,7 +119,8 @@ fn check_delta(data: &[u8], base: &[u8], options: Options) {
 fn check_all(data: &[u8], options: Options, scratches: &mut Scratches) {
     check_oneshot(data, &options, scratches);
     let frame_len = data.len() / 3 + 1;
-    check_streaming(data, options.frame_len(frame_len), 1 + data.len() / 5, scratches);
+    let builder = EncoderBuilder::new(options).frame_len(frame_len);
+    check_streaming(data, builder, 1 + data.len() / 5, scratches);
 }
 
 #[test]
@@ -127,7 +130,7 @@ fn every_short_length() {
         let data = data::weights(dtype, 300, 5);
         for len in 0..=data.len() {
             for chunk_log2 in [2, 4, 8, 18] {
-                let options = Options::new(dtype).chunk_log2(chunk_log2);
+                let options = Options::new(dtype).plain().chunk_log2(chunk_log2);
                 check_all(&data[..len], options, &mut scratches);
             }
         }
@@ -139,7 +142,7 @@ fn around_the_ends_of_chunks() {
     let mut scratches = Scratches::default();
     for dtype in DType::ALL {
         for chunk_log2 in [4, 8, 12, 18] {
-            let options = Options::new(dtype).chunk_log2(chunk_log2);
+            let options = Options::new(dtype).plain().chunk_log2(chunk_log2);
             let chunk = 1_usize << chunk_log2;
             let data = data::weights(dtype, 2 * chunk + 5, 6);
             for end in [chunk, 2 * chunk] {
@@ -147,7 +150,8 @@ fn around_the_ends_of_chunks() {
                     check_oneshot(&data[..len], &options, &mut scratches);
                     check_parallel(&data[..len], &options);
                 }
-                check_streaming(&data[..end + 3], options.frame_len(end), chunk, &mut scratches);
+                let builder = EncoderBuilder::new(options).frame_len(end);
+                check_streaming(&data[..end + 3], builder, chunk, &mut scratches);
             }
         }
     }
@@ -164,7 +168,7 @@ fn alphabets_of_every_size() {
                 .map(|_| (random.below(size).min(random.below(size)) * step) as u8)
                 .collect();
             for dtype in [DType::F8E4M3, DType::BF16] {
-                check_oneshot(&data, &Options::new(dtype), &mut scratches);
+                check_oneshot(&data, &Options::new(dtype).plain(), &mut scratches);
             }
         }
     }
@@ -181,7 +185,7 @@ fn skews_that_force_the_limit_on_code_lengths() {
     for counts in skews {
         let data = data::with_counts(&counts, 8);
         for len in [data.len(), data.len().min(128 * 1024) - 1] {
-            check_oneshot(&data[..len], &Options::new(DType::F8E5M2), &mut scratches);
+            check_oneshot(&data[..len], &Options::new(DType::F8E5M2).plain(), &mut scratches);
         }
     }
 }
@@ -191,8 +195,8 @@ fn thresholds_from_never_to_always() {
     let mut scratches = Scratches::default();
     for dtype in DType::ALL {
         for data in [data::weights(dtype, 5000, 9), data::noise(5000, 9), vec![7; 5000]] {
-            for threshold in [f32::NAN, -1.0, 0.0, 0.5, 0.95, 1.0, 2.0, f32::INFINITY] {
-                let options = Options::new(dtype).chunk_log2(10).threshold(threshold);
+            for threshold in [0.0, 0.5, 0.95, 1.0] {
+                let options = Options::new(dtype).plain().chunk_log2(10).threshold(threshold);
                 check_oneshot(&data, &options, &mut scratches);
             }
         }
@@ -209,7 +213,7 @@ fn differences() {
             for _ in 0..len / 4 {
                 data[random.below(len)] ^= 1 << random.below(8);
             }
-            check_delta(&data, &base, Options::new(dtype).chunk_log2(12).frame_len(5000));
+            check_delta(&data, &base, Options::new(dtype).plain().chunk_log2(12), 5000);
         }
     }
 }
@@ -232,8 +236,8 @@ fn tensors_keep_their_shape() {
             let elements: u64 = shape.iter().product();
             let data = data::weights(dtype, elements as usize * dtype.size(), 12);
             for form in [Form::Torch, Form::Numpy] {
-                let file =
-                    zipnn::compress_tensor(&data, form, shape, &Options::new(dtype)).unwrap();
+                let file = zipnn::compress_tensor(&data, form, shape, &Options::new(dtype).plain())
+                    .unwrap();
                 let frame = Frame::parse(&file).unwrap();
                 assert_eq!(frame.index().header().form, form);
                 assert_eq!(frame.index().shape().unwrap().iter().collect::<Vec<_>>(), shape);
@@ -245,7 +249,7 @@ fn tensors_keep_their_shape() {
 
 #[test]
 fn tensors_of_another_shape_are_refused() {
-    let options = Options::new(DType::BF16);
+    let options = Options::new(DType::BF16).plain();
     for shape in [&[3_u64][..], &[], &[u64::MAX, u64::MAX], &[0, 5], &[1; 256]] {
         let result = zipnn::compress_tensor(&[0; 4], Form::Torch, shape, &options);
         assert_eq!(result, Err(zipnn::EncodeError::InvalidShape), "{shape:?}");
@@ -309,15 +313,15 @@ impl Arbitrary for Trip {
 #[test]
 fn anything() {
     fn property(trip: Trip) -> bool {
-        let options =
-            Options::new(trip.dtype).chunk_log2(trip.chunk_log2).frame_len(trip.frame_len);
+        let options = Options::new(trip.dtype).plain().chunk_log2(trip.chunk_log2);
+        let builder = EncoderBuilder::new(options).frame_len(trip.frame_len);
         let mut scratches = Scratches::default();
         check_oneshot(&trip.data, &options, &mut scratches);
         check_parallel(&trip.data, &options);
-        check_streaming(&trip.data, options, trip.piece, &mut scratches);
+        check_streaming(&trip.data, builder, trip.piece, &mut scratches);
         let mut base = trip.data.clone();
         base.rotate_left(trip.data.len().min(2));
-        check_delta(&trip.data, &base, options);
+        check_delta(&trip.data, &base, options, trip.frame_len);
         true
     }
     QuickCheck::new().tests(300).quickcheck(property as fn(Trip) -> bool);
@@ -327,7 +331,7 @@ fn anything() {
 #[test]
 fn threads_do_not_change_the_file() {
     let data = data::weights(DType::BF16, 3_000_001, 13);
-    let options = Options::new(DType::BF16).chunk_log2(15);
+    let options = Options::new(DType::BF16).plain().chunk_log2(15);
     let file = zipnn::compress(&data, &options).unwrap();
     for threads in [1, 2, 7] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -142,6 +142,46 @@ fn what_makes_no_sense_is_refused() {
     assert!(!place.path("x").exists());
 }
 
+/// A file of so many tensors of so many elements.
+fn small_tensors(count: usize, elements: usize) -> Vec<u8> {
+    let names: Vec<String> = (0..count).map(|i| format!("model.layers.{i}.weight")).collect();
+    let shape = [elements];
+    let tensors: Vec<_> = names
+        .iter()
+        .zip(1..)
+        .map(|(name, seed)| (&**name, "BF16", &shape[..], bf16(weights(elements, seed))))
+        .collect();
+    file_of(&tensors)
+}
+
+/// What compressing inside makes larger is not written, unless the user insists.
+#[test]
+fn growth_is_refused() {
+    let inside = ["compress", "--inside-safetensors"];
+    for elements in [8, 64, 256] {
+        let place = Place::new();
+        let source = small_tensors(200, elements);
+        place.write("s.safetensors", &source);
+        for options in [&["s.safetensors"][..], &["--rm", "s.safetensors"]] {
+            let message = place.fails(1, &[&inside, options].concat());
+            assert!(message.contains("larger") && message.contains(".znn"), "{message}");
+            assert!(message.contains("--force"), "{message}");
+            assert_eq!(place.names(), ["s.safetensors"]);
+        }
+        let output = place.run_with_input(&[&inside[..], &["-"]].concat(), &source);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+        let output = place.run(&[&inside[..], &["--force", "s.safetensors"]].concat());
+        assert!(output.status.success());
+        assert!(text(&output.stderr).contains("warning"), "{}", text(&output.stderr));
+        place.remove("s.safetensors");
+        place.succeeds(&["decompress", "s.znn.safetensors"]);
+        assert!(place.read("s.safetensors") == source);
+    }
+    let place = Place::new();
+    place.write("s.safetensors", &small_tensors(20, 4096));
+    place.succeeds(&[&inside[..], &["s.safetensors"]].concat());
+}
+
 #[test]
 fn damaged_files_leave_nothing_behind() {
     let place = Place::new();

@@ -160,7 +160,7 @@ fn files_without_tensors_or_data() {
 #[test]
 fn real_weights_get_as_small_as_in_a_whole_file() {
     let source = include_bytes!("data/minilm-slice.bf16.safetensors");
-    let whole = zipnn::compress(source, &Options::new(zipnn::DType::BF16)).unwrap();
+    let whole = zipnn::compress(source, &Options::new(zipnn::DType::BF16).plain()).unwrap();
     let inside = compress(source, true);
     assert!(inside.len() < whole.len() + 8000, "{} and {}", inside.len(), whole.len());
     assert_eq!(restore(&inside), (source.to_vec(), true));
@@ -241,9 +241,13 @@ fn a_lost_list_is_no_obstacle() {
 #[test]
 fn only_what_is_listed_is_decoded() {
     let weights = bf16(weights(2000, 1));
-    let frame =
-        zipnn::compress_tensor(&weights, Form::Torch, &[2000], &Options::new(zipnn::DType::BF16))
-            .unwrap();
+    let frame = zipnn::compress_tensor(
+        &weights,
+        Form::Torch,
+        &[2000],
+        &Options::new(zipnn::DType::BF16).plain(),
+    )
+    .unwrap();
     let source = file_of(&[
         ("frame", "U8", &[frame.len()], frame.clone()),
         ("weights", "BF16", &[2000], weights),
@@ -267,7 +271,8 @@ impl Forged {
     fn new() -> Self {
         let dtype = zipnn::DType::BF16;
         let data = bf16(weights(2000, 1));
-        let frame = zipnn::compress_tensor(&data, Form::Torch, &[40, 50], &Options::new(dtype));
+        let frame =
+            zipnn::compress_tensor(&data, Form::Torch, &[40, 50], &Options::new(dtype).plain());
         let frame = frame.unwrap();
         let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
         let listed = json!({"w": {"dtype": "bfloat16", "shape": "[40, 50]"}});
@@ -287,42 +292,62 @@ impl Forged {
 
 #[test]
 fn lists_that_are_wrong() {
-    assert!(open(&Forged::new().file()).is_ok());
+    let good = Forged::new().file();
+    assert!(open(&good).unwrap().list_problem().is_none());
+    let decoded = restore(&good).0;
     for list in ["", "[]", "{", "null", "1", r#"{"w":[]}"#, r#"{"w":{"dtype":"bfloat16"}}"#] {
-        let result = open(&Forged::new().file_with_list(list)).map(drop);
-        assert!(matches!(result, Err(TensorError::InvalidMetadata { .. })), "{list}");
+        let file = Forged::new().file_with_list(list);
+        let reader = open(&file).unwrap();
+        let problem = reader.list_problem().unwrap();
+        assert!(matches!(problem, TensorError::InvalidMetadata { .. }), "{list}: {problem}");
+        assert!(reader.is_compressed() && reader.tensors()[0].is_compressed);
+        assert!(restore(&file).0 == decoded, "the frame has its own type and shape");
     }
     let twice = r#"{"w":{"dtype":"bfloat16","shape":"[40, 50]"},"w":{"dtype":"bfloat16","shape":"[40, 50]"}}"#;
-    let result = open(&Forged::new().file_with_list(twice)).map(drop);
-    assert!(matches!(result, Err(TensorError::InvalidMetadata { .. })));
-    for (dtype, shape) in [
-        ("bfloat16", "[50, 40]"),
-        ("bfloat16", "[2000]"),
-        ("bfloat16", "[40, 50, 1]"),
-        ("bfloat16", "[-40, 50]"),
-        ("bfloat16", "[99999999999999999999, 50]"),
-        ("bfloat16", "40, 50"),
-        ("float16", "[40, 50]"),
-        ("int8", "[40, 50]"),
-        ("torch.bfloat16", "[40, 50]"),
+    assert!(open(&Forged::new().file_with_list(twice)).unwrap().list_problem().is_none());
+    for (dtype, shape, is_known) in [
+        ("bfloat16", "[50, 40]", true),
+        ("bfloat16", "[2000]", true),
+        ("bfloat16", "[40, 50, 1]", true),
+        ("bfloat16", "[-40, 50]", false),
+        ("bfloat16", "[99999999999999999999, 50]", false),
+        ("bfloat16", "40, 50", false),
+        ("float16", "[40, 50]", true),
+        ("int8", "[40, 50]", false),
+        ("torch.bfloat16", "[40, 50]", false),
     ] {
         let listed = json!({"w": {"dtype": dtype, "shape": shape}});
-        let result = open(&Forged { listed, ..Forged::new() }.file()).map(drop);
-        assert!(matches!(result, Err(TensorError::Contradiction { name }) if name == "w"));
+        let file = Forged { listed, ..Forged::new() }.file();
+        let is_contradiction = |error: &TensorError| matches!(error, TensorError::Contradiction { name } if name == "w");
+        assert!(is_contradiction(open(&file).unwrap().list_problem().unwrap()));
+        // What the list says may be right, and the frame wrong, unless the list cannot be right.
+        match try_restore(&file) {
+            Err(error) => assert!(is_known && is_contradiction(&error), "{dtype} {shape}: {error}"),
+            Ok(restored) => assert!(!is_known && restored.0 == decoded, "{dtype} {shape}"),
+        }
     }
     let listed = json!({
         "w": {"dtype": "bfloat16", "shape": "[40, 50]"},
         "v": {"dtype": "bfloat16", "shape": "[40, 50]"}
     });
-    let result = open(&Forged { listed, ..Forged::new() }.file()).map(drop);
-    assert!(matches!(result, Err(TensorError::NoSuchTensor { name }) if name == "v"));
+    let file = Forged { listed, ..Forged::new() }.file();
+    let reader = open(&file).unwrap();
+    let problem = reader.list_problem();
+    assert!(matches!(problem, Some(TensorError::NoSuchTensor { name }) if name == "v"));
+    assert!(restore(&file).0 == decoded);
 }
 
 #[test]
 fn listed_tensors_that_are_no_frames() {
     let is_no_frame = |forged: Forged| {
-        let result = open(&forged.file()).map(drop);
-        assert!(matches!(result, Err(TensorError::NotAFrame { name }) if name == "w"));
+        let file = forged.file();
+        let is_no_frame =
+            |error: &TensorError| matches!(error, TensorError::NotAFrame { name } if name == "w");
+        assert!(is_no_frame(open(&file).unwrap().list_problem().unwrap()));
+        assert!(is_no_frame(&try_restore(&file).unwrap_err()));
+        let limits = Limits { verify: false, ..Limits::default() };
+        let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
+        reader.read(0, &mut Vec::new()).unwrap();
     };
     let good = Forged::new();
     let len = good.frame.len();
@@ -345,7 +370,7 @@ fn listed_tensors_that_are_no_frames() {
     is_no_frame(Forged { frame, ..Forged::new() });
     // Without a shape, and with one that does not fit the length of the data.
     let data = bf16(weights(2000, 1));
-    let frame = zipnn::compress(&data, &Options::new(zipnn::DType::BF16)).unwrap();
+    let frame = zipnn::compress(&data, &Options::new(zipnn::DType::BF16).plain()).unwrap();
     let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
     is_no_frame(Forged { frame, tensor, ..Forged::new() });
     let mut frame = good.frame.clone();
@@ -386,19 +411,20 @@ fn headers_that_are_wrong() {
             &json[..json.len().min(100)]
         );
     }
+    for (json, offset) in [(tensor("[4]", "[1,9]"), 1), (tensor("[5]", "[0,10]"), 2)] {
+        let error = with(&json);
+        let TensorError::Layout(LayoutError::MissingData { name, needed, have }) = error else {
+            panic!("{json}: {error}")
+        };
+        assert_eq!((&*name, needed - have), ("w", offset));
+    }
     for json in [
         tensor("[4]", "[8,0]"),
-        tensor("[4]", "[1,9]"),
         tensor("[5]", "[0,8]"),
         tensor("[4]", "[0,18446744073709551615]"),
         tensor("[4]", "[18446744073709551608,18446744073709551615]"),
         tensor("[9223372036854775809,2]", "[0,8]"),
         tensor("[4611686018427387904,1]", "[0,8]"),
-        // Overlapping, with a gap, one within the other.
-        format!("{{{},{}}}", entry("a", "U8", &[5], 0, 5), entry("b", "U8", &[4], 4, 8)),
-        format!("{{{},{}}}", entry("a", "U8", &[3], 0, 3), entry("b", "U8", &[4], 4, 8)),
-        format!("{{{},{}}}", entry("a", "U8", &[8], 0, 8), entry("b", "U8", &[4], 2, 6)),
-        format!("{{{},{}}}", entry("a", "U8", &[8], 0, 8), entry("b", "U8", &[8], 0, 8)),
     ] {
         let error = with(&json);
         let TensorError::Layout(LayoutError::InvalidTensor { .. }) = error else {
@@ -458,7 +484,9 @@ fn every_bit_is_checked() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let Ok((_, is_exact)) = try_restore(&damaged) else { continue };
         let mut reader = open(&damaged).unwrap();
-        let is_noticed = reader.is_ours() && !is_exact || has_damaged_frame(&mut reader);
+        let is_noticed = reader.is_ours() && !is_exact
+            || reader.list_problem().is_some()
+            || has_damaged_frame(&mut reader);
         let around = &damaged[(bit / 8).saturating_sub(20)..][..20];
         assert!(is_noticed, "bit {bit}, behind {:?}", String::from_utf8_lossy(around));
     }
@@ -560,8 +588,8 @@ fn writers_refuse_what_the_header_does_not_say() {
     full.write(data, None).unwrap();
     let error = full.write(data, None).unwrap_err();
     assert!(matches!(error, TensorError::WrongTensor { expected: None, found: Some(3) }));
-    let error = TensorWriter::new(Cursor::new(Vec::new()), header, 4).unwrap_err();
-    assert!(matches!(error, TensorError::Layout(LayoutError::TrailingBytes { len: 1 })));
+    let error = TensorWriter::new(Cursor::new(Vec::new()), header, 2).unwrap_err();
+    assert!(matches!(error, TensorError::Layout(LayoutError::MissingData { .. })));
 }
 
 /// A frame whose header promises more than the limits allow.
@@ -592,4 +620,292 @@ fn what_the_original_cannot_read_is_left_plain() {
 fn layouts_of_compressed_files_are_layouts() {
     let file = compress(&zoo(), true);
     assert!(Layout::parse(&file, file.len() as u64).is_ok());
+}
+
+/// A file with its tensors as they are.
+fn store(source: &[u8], checksums: bool) -> Vec<u8> {
+    let layout = parse(source);
+    let (header, data) = source.split_at(layout.data_start() as usize);
+    let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
+    let mut writer = writer.checksums(checksums);
+    for tensor in layout.tensors() {
+        let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
+        writer.write(bytes, None).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn header_blanks(file: &[u8]) -> usize {
+    let header = &file[8..parse(file).data_start() as usize];
+    header.iter().rev().take_while(|&&byte| byte == b' ').count()
+}
+
+/// A tensor is compressed only where that saves more than its entries in the header cost.
+#[test]
+fn small_tensors_are_compressed_only_where_that_pays() {
+    const COUNT: usize = 50;
+    for checksums in [false, true] {
+        let mut listed_before = 0;
+        for elements in [1, 8, 64, 128, 192, 256, 320, 384, 512, 1024, 4096] {
+            let names: Vec<String> = (0..COUNT).map(|i| format!("layers.{i}.weight")).collect();
+            let tensors: Vec<_> = names
+                .iter()
+                .zip(1..)
+                .map(|(name, seed)| {
+                    (&**name, "BF16", vec![elements], bf16(weights(elements, seed)))
+                })
+                .collect();
+            let tensors: Vec<_> = tensors
+                .iter()
+                .map(|(name, dtype, shape, data)| (*name, *dtype, &shape[..], data.clone()))
+                .collect();
+            let source = file_of(&tensors);
+            let file = compress(&source, checksums);
+            assert_eq!(restore(&file), (source.clone(), true));
+            let stored = store(&source, checksums);
+            assert!(file.len() <= stored.len() + 8, "{elements}: {} {}", file.len(), stored.len());
+            let listed = list(&file).as_object().unwrap().len();
+            assert!(listed >= listed_before, "{elements}: {listed} after {listed_before}");
+            listed_before = listed;
+            match elements {
+                ..=128 => assert_eq!(listed, 0, "{elements}"),
+                4096.. => assert_eq!(listed, COUNT, "{elements}"),
+                _ => {}
+            }
+            // Room is reserved for what is needed, and little more.
+            if elements <= 8 || listed == COUNT {
+                assert!(header_blanks(&file) < 16 + 6 * COUNT, "{}", header_blanks(&file));
+            }
+        }
+    }
+}
+
+/// A file with its tensors compressed, each read by the writer from where it is.
+fn compress_from(source: &[u8], checksums: bool, chunk_log2: u8) -> Vec<u8> {
+    let layout = parse(source);
+    let (header, data) = source.split_at(layout.data_start() as usize);
+    let mut written = Vec::new();
+    for is_parallel in [false, cfg!(feature = "rayon")] {
+        let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
+        let mut writer = writer.checksums(checksums);
+        for tensor in layout.tensors() {
+            let options = tensor.dtype().map(|dtype| Options::new(dtype).chunk_log2(chunk_log2));
+            let mut data = Cursor::new(&source[tensor.range.start as usize..]);
+            match is_parallel {
+                #[cfg(feature = "rayon")]
+                true => writer.par_write_from(&mut data, options.as_ref()).unwrap(),
+                _ => writer.write_from(&mut data, options.as_ref()).unwrap(),
+            }
+        }
+        written.push(writer.finish().unwrap().into_inner());
+    }
+    assert!(written[0] == written[1], "threads do not change the bytes");
+    written.remove(0)
+}
+
+/// Large tensors of every type: some whose lower planes shrink, too, and some that do not shrink.
+fn large() -> Vec<u8> {
+    const MIB: usize = 1 << 20;
+    let long =
+        |data: Vec<u8>, len: usize| -> Vec<u8> { data.into_iter().cycle().take(len).collect() };
+    let w = 100_000;
+    let bf = long(bf16(weights(w, 1)), 5 * MIB + 6);
+    let fp = long(f32(weights(w, 2)), 9 * MIB + 4);
+    let half = long(f16(weights(w, 3)), 6 * MIB);
+    let few = long(f32((0..1000).map(|i| i as f32)), 5 * MIB);
+    let mut end = noise(3 * MIB, 5);
+    end.extend(bf16(weights(2 * MIB, 6)));
+    file_of(&[
+        ("bf", "BF16", &[bf.len() / 2], bf),
+        ("small", "BF16", &[1000], bf16(weights(1000, 9))),
+        ("fp", "F32", &[fp.len() / 4], fp),
+        ("ids", "I64", &[5 * MIB / 8], noise(5 * MIB, 4)),
+        ("half", "F16", &[half.len() / 2], half.clone()),
+        ("eight", "F8_E4M3", &[6 * MIB], half),
+        ("few", "F32", &[few.len() / 4], few),
+        ("zeros", "BF16", &[5 * MIB], vec![0; 10 * MIB]),
+        ("end", "BF16", &[end.len() / 2], end),
+        ("noise", "F32", &[2 * MIB], noise(8 * MIB, 7)),
+    ])
+}
+
+#[test]
+fn large_tensors_in_parts_are_the_same_bytes() {
+    let source = large();
+    let layout = parse(&source);
+    for (checksums, chunk_log2) in [(true, 18), (false, 15)] {
+        let (header, data) = source.split_at(layout.data_start() as usize);
+        let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
+        let mut writer = writer.checksums(checksums);
+        for tensor in layout.tensors() {
+            let options = tensor.dtype().map(|dtype| Options::new(dtype).chunk_log2(chunk_log2));
+            let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
+            writer.write(bytes, options.as_ref()).unwrap();
+        }
+        let expected = writer.finish().unwrap().into_inner();
+        let file = compress_from(&source, checksums, chunk_log2);
+        assert!(file == expected, "{checksums} {chunk_log2}");
+        assert!(restore(&file) == (source.clone(), true));
+    }
+}
+
+/// The last tensor leaves nothing behind its end, whether it shrinks or not.
+#[test]
+fn files_end_with_the_last_tensor() {
+    let few: Vec<u8> = (0..6 << 20).map(|i: u32| (i % 7) as u8).collect();
+    for data in [few, noise(6 << 20, 1)] {
+        let source = file_of(&[("w", "BF16", &[3 << 20], data)]);
+        let file = compress_from(&source, true, 18);
+        assert_eq!(parse(&file).tensors()[0].range.end, file.len() as u64);
+        assert!(restore(&file) == (source, true));
+    }
+}
+
+#[test]
+fn sources_that_end_early_are_reported() {
+    let source = large();
+    let layout = parse(&source);
+    let (header, data) = source.split_at(layout.data_start() as usize);
+    let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
+    let options = Options::new(zipnn::DType::BF16);
+    let error = writer.write_from(&mut Cursor::new(&data[..5 << 20]), Some(&options)).unwrap_err();
+    assert!(matches!(error, TensorError::Source(_)), "{error}");
+}
+
+#[test]
+fn parts_of_tensors() {
+    let source = large();
+    let expected = tensors(&source);
+    let file = compress(&source, true);
+    let mut reader = open(&file).unwrap();
+    for number in 0..reader.tensors().len() {
+        let data = &expected[&reader.tensors()[number].name].2;
+        let len = data.len();
+        for (start, end) in
+            [(0, 1), (0, len), (len - 1, len), (len / 2, len / 2), (len / 3, len / 2 + 1)]
+        {
+            let mut part = vec![0; end - start];
+            reader.read_part(number, start as u64, &mut part).unwrap();
+            assert!(part == data[start..end], "{number}: {start}..{end}");
+            #[cfg(feature = "rayon")]
+            {
+                part.fill(0);
+                reader.par_read_part(number, start as u64, &mut part).unwrap();
+                assert!(part == data[start..end], "{number}: {start}..{end}");
+            }
+        }
+        let beyond = [(len as u64, 1), (len as u64 - 1, 2), (u64::MAX, 2)];
+        for (offset, count) in beyond {
+            let error = reader.read_part(number, offset, &mut vec![0; count]).unwrap_err();
+            let TensorError::Decode { error, .. } = error else { panic!("{error}") };
+            assert_eq!(error.kind(), DecodeErrorKind::OutOfRange);
+        }
+        reader.verify_stored(number).unwrap();
+    }
+}
+
+/// Bytes are handed out only once they have been verified, and only what is read is.
+#[test]
+fn parts_are_verified() {
+    let source = large();
+    let mut file = compress(&source, true);
+    let (bf, ids) =
+        (parse(&file).tensors()[0].range.clone(), parse(&file).tensors()[3].range.clone());
+    // In the lower plane of some chunk in the middle, and in a tensor that is stored as it is.
+    file[(bf.start + (bf.end - bf.start) / 3) as usize] ^= 1;
+    file[ids.end as usize - 1] ^= 1;
+    let mut reader = open(&file).unwrap();
+    let mut part = [0; 1000];
+    reader.read_part(0, 0, &mut part).unwrap();
+    let mut is_damaged = |number: usize, offset: u64, len: usize| match reader.read_part(
+        number,
+        offset,
+        &mut vec![0; len],
+    ) {
+        Ok(()) => false,
+        Err(TensorError::Decode { error, .. }) => {
+            assert_eq!(error.kind(), DecodeErrorKind::ChecksumMismatch);
+            true
+        }
+        Err(error) => panic!("{error}"),
+    };
+    assert!(is_damaged(0, 0, 5 << 20));
+    assert!(!is_damaged(0, 5 << 20, 6));
+    assert!(is_damaged(3, 0, 1), "a tensor with one checksum is verified before anything of it");
+    let limits = Limits { verify: false, ..Limits::default() };
+    let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
+    reader.read_part(0, 0, &mut vec![0; 5 << 20]).unwrap();
+    reader.read_part(3, 0, &mut part).unwrap();
+}
+
+/// A header that would be too long with a copy of the source's is written without one, where it has
+/// one of the usual forms; and checksums do without names.
+#[test]
+fn long_headers_are_described() {
+    let text = "x".repeat(60_000_000);
+    let data = [bf16(weights(4000, 1)), noise(8, 1), noise(16, 2)].concat();
+    let w = entry("w", "BF16", &[4000], 0, 8000);
+    let tensors = format!(
+        "{w},{},{}",
+        entry("b", "I64", &[1], 8000, 8008),
+        entry("a", "I64", &[2], 8008, 8024)
+    );
+    let metadata = format!(r#""__metadata__":{{"text":"{text}"}}"#);
+    let source = tensors::file(&format!("{{{metadata},{tensors}}}   "), &data);
+    let mut file = compress(&source, true);
+    assert!(file.len() < source.len(), "{} of {}", file.len(), source.len());
+    assert!(restore(&file) == (source.clone(), true));
+    let last = file.len() - 1;
+    file[last] ^= 1;
+    let error = try_restore(&file).unwrap_err();
+    assert!(matches!(error, TensorError::Decode { name, .. } if name == "a"));
+    file[last] ^= 1;
+    // Metadata that has been changed since is not taken for the source's.
+    let at = file.windows(3).position(|bytes| bytes == b"xxx").unwrap();
+    file[at] = b'y';
+    assert!(!restore(&file).1);
+    let unusual = tensors::file(&format!("{{{tensors},{metadata}}}"), &data);
+    let layout = parse(&unusual);
+    let (header, data) = unusual.split_at(layout.data_start() as usize);
+    let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
+    let error = writer.write(&data[..8000], None).unwrap_err();
+    assert!(matches!(error, TensorError::HeaderTooLong { len: 120_000_000.. }), "{error}");
+}
+
+/// Whatever is wrong with a frame, reading the tensor at once and in parts say the same of it.
+#[test]
+fn parts_and_wholes_agree() {
+    let source = file_of(&[
+        ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
+        ("n", "F32", &[2], f32(weights(2, 3))),
+    ]);
+    for checksums in [false, true] {
+        let file = compress(&source, checksums);
+        let start = parse(&file).data_start() as usize;
+        for verify in [false, true] {
+            for bit in start * 8..file.len() * 8 {
+                let mut damaged = file.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                let limits = Limits { verify, ..Limits::default() };
+                let Ok(mut reader) = TensorReader::open(Cursor::new(&damaged), limits) else {
+                    continue;
+                };
+                for number in 0..reader.tensors().len() {
+                    let mut whole = Vec::new();
+                    let mut part = vec![0; reader.tensors()[number].decoded_len as usize];
+                    let expected = reader.read(number, &mut whole).map_err(kind);
+                    let found = reader.read_part(number, 0, &mut part).map_err(kind);
+                    assert_eq!(found, expected, "bit {bit}");
+                    assert!(found.is_err() || part == whole, "bit {bit}");
+                }
+            }
+        }
+    }
+}
+
+fn kind(error: TensorError) -> DecodeErrorKind {
+    match error {
+        TensorError::Decode { error, .. } => error.kind(),
+        error => panic!("{error}"),
+    }
 }

@@ -1,10 +1,19 @@
 //! `Encoder`, `Decoder` and the readers of differences at their ends, and with inner readers and
 //! writers that fail.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+#[cfg(feature = "cli")]
+#[path = "common/program.rs"]
+mod program;
 
-use zipnn::delta::{DeltaDecoder, DeltaEncoder};
-use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Delta, Encoder, Limits, Options};
+use std::cell::RefCell;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::rc::Rc;
+
+#[cfg(feature = "cli")]
+use program::{Place, text};
+
+use zipnn::delta::DeltaDecoder;
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Delta, EncoderBuilder, Limits, Options};
 
 /// Data that compresses, but not to nothing.
 fn data(len: usize) -> Vec<u8> {
@@ -12,11 +21,15 @@ fn data(len: usize) -> Vec<u8> {
 }
 
 fn options() -> Options {
-    Options::new(DType::BF16).frame_len(1000)
+    Options::new(DType::BF16).plain()
+}
+
+fn builder(options: Options) -> EncoderBuilder {
+    EncoderBuilder::new(options).frame_len(1000)
 }
 
 fn file(data: &[u8], options: Options) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let mut encoder = builder(options).build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()
 }
@@ -120,13 +133,189 @@ fn an_encoder_gives_up_after_an_error() {
     for left in [0, 1, 500, 900] {
         let kind = io::ErrorKind::WouldBlock;
         let mut encoder =
-            Encoder::new(Failing { inner: Vec::new(), left, kind }, options()).unwrap();
+            builder(options()).build(Failing { inner: Vec::new(), left, kind }).unwrap();
         let error = data.chunks(100).find_map(|part| encoder.write_all(part).err()).unwrap();
         assert_eq!(error.kind(), kind);
         assert_eq!(encoder.write(&data).unwrap_err().kind(), kind);
         assert_eq!(encoder.flush().unwrap_err().kind(), kind);
         assert_eq!(encoder.finish().err().unwrap().kind(), kind);
     }
+}
+
+/// A vector that others can look at.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(input)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What an encoder leaves behind that is dropped after `len` bytes of data.
+fn dropped(builder: EncoderBuilder, len: usize) -> Vec<u8> {
+    let file = Shared::default();
+    let mut encoder = builder.build(file.clone()).unwrap();
+    encoder.write_all(&data(len)).unwrap();
+    drop(encoder);
+    file.0.take()
+}
+
+/// What is wrong with a file, by everything that reads it from front to back.
+fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
+    let limits = Limits::default();
+    let of = |result: Result<(), DecodeError>| result.err().map(|error| error.kind());
+    let assemble = || {
+        let mut assembler = zipnn::Assembler::new(limits);
+        let mut rest = file;
+        while !rest.is_empty() {
+            rest = &rest[assembler.push(rest)?..];
+            while assembler.next_chunk()?.is_some() {}
+        }
+        assembler.end()
+    };
+    let seek = || {
+        let mut seeker = zipnn::Seeker::new(file.len() as u64, limits);
+        while let Some(range) = seeker.wanted() {
+            seeker.feed(&file[range.start as usize..range.end as usize])?;
+        }
+        Ok(())
+    };
+    let stream = || {
+        let mut decoder = Decoder::new(file, limits)?;
+        io::copy(&mut decoder, &mut io::sink())
+    };
+    let archive =
+        zipnn::Archive::open(io::Cursor::new(file), limits).map_err(|error| match error {
+            zipnn::ArchiveError::Decode(error) => error,
+            error => panic!("{error}"),
+        });
+    let room = &mut [0; 10_000][..];
+    let scratch = &mut zipnn::DecodeScratch::new();
+    #[allow(unused_mut, reason = "threads are a feature")]
+    let mut faults = vec![
+        ("decompress", of(zipnn::decompress(file, &limits).map(drop))),
+        ("decompress_into", of(zipnn::decompress_into(file, room, scratch).map(drop))),
+        ("decoded_len", of(zipnn::decoded_len(file, &limits).map(drop))),
+        ("verify", of(zipnn::verify(file, &limits).map(drop))),
+        ("Frames", of(zipnn::Frames::new(file).try_for_each(|frame| frame.map(drop)))),
+        ("Decoder", stream().err().map(|error| kind(&error))),
+        ("Assembler", of(assemble())),
+        ("Seeker", of(seek())),
+        ("Archive", of(archive.map(drop))),
+    ];
+    #[cfg(feature = "rayon")]
+    faults.push(("par_decompress", of(zipnn::par_decompress(file, &limits).map(drop))));
+    faults
+}
+
+#[test]
+fn a_dropped_encoder_leaves_a_file_that_every_reader_reports() {
+    for dtype in DType::ALL {
+        for options in [Options::new(dtype), Options::new(dtype).checksums(false)] {
+            for len in [1000, 3000, 3500] {
+                let file = dropped(builder(options), len);
+                assert!(!file.is_empty());
+                for (reader, fault) in faults(&file) {
+                    let expected = Some(DecodeErrorKind::FooterMissing);
+                    assert_eq!(fault, expected, "{reader}, {dtype:?}, {len} bytes");
+                }
+            }
+        }
+    }
+    for (reader, fault) in faults(&dropped(builder(Options::new(DType::BF16)), 999)) {
+        assert!(matches!(fault, Some(DecodeErrorKind::Truncated { .. })), "{reader}: {fault:?}");
+    }
+    // What the documentation warns of.
+    let options = Options::new(DType::BF16);
+    for builder in [builder(options.plain()), builder(options).index(false)] {
+        let file = dropped(builder, 3500);
+        assert!(faults(&file).iter().all(|(_, fault)| fault.is_none()));
+        assert_eq!(zipnn::decompress(&file, &Limits::default()).unwrap(), data(3500)[..3000]);
+    }
+}
+
+#[test]
+fn a_dropped_encoder_of_a_difference_is_reported_too() {
+    let (data, base) = (data(3500), vec![0x3c; 3500]);
+    let file = Shared::default();
+    let encoder =
+        builder(Options::new(DType::BF16)).build_delta(file.clone(), io::Cursor::new(&base));
+    let mut encoder = encoder.unwrap();
+    encoder.write_all(&data).unwrap();
+    drop(encoder);
+    let file = file.0.take();
+    // As long as the base is: otherwise that is what is reported.
+    let short = &base[..3000];
+    let error = zipnn::delta::decompress(&file, short, &Limits::default()).unwrap_err();
+    assert_eq!(error.kind(), DecodeErrorKind::FooterMissing);
+    assert!(zipnn::delta::decompress(&file, &base, &Limits::default()).is_err());
+    let mut decoder =
+        DeltaDecoder::new(&file[..], io::Cursor::new(&base), Limits::default()).unwrap();
+    let error = io::copy(&mut decoder, &mut io::sink()).unwrap_err();
+    assert_eq!(kind(&error), DecodeErrorKind::FooterMissing);
+}
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_program_reports_files_of_dropped_encoders_and_what_cannot_be_noticed() {
+    let place = Place::new();
+    let options = Options::new(DType::BF16);
+    place.write("dropped.znn", &dropped(builder(options), 3500));
+    for arguments in [&["verify", "dropped.znn"][..], &["decompress", "dropped.znn"]] {
+        let message = place.fails(1, arguments);
+        assert!(message.contains("truncated"), "{arguments:?}: {message}");
+    }
+    assert_eq!(place.names(), ["dropped.znn"]);
+    place.write("sealed.znn", &file(&data(3500), options));
+    place.write("plain.znn", &file(&data(3500), options.plain()));
+    place.write("single.znn", &zipnn::compress(&data(3500), &options).unwrap());
+    for (name, expected) in [("sealed.znn", "; sealed"), ("plain.znn", "; not sealed: the loss")] {
+        let said = place.succeeds(&["verify", name]);
+        assert!(said.contains(expected), "{said}");
+        let piped = place.run_with_input(&["verify", "-"], &place.read(name));
+        assert!(text(&piped.stdout).contains(expected), "{piped:?}");
+    }
+    assert!(!place.succeeds(&["verify", "single.znn"]).contains("sealed"));
+}
+
+#[test]
+fn a_file_can_be_finished_without_giving_up_the_writer() {
+    let data = data(3500);
+    let expected = file(&data, Options::new(DType::BF16));
+    let mut encoder = builder(Options::new(DType::BF16)).build(Vec::new()).unwrap();
+    encoder.write_all(&data).unwrap();
+    for _ in 0..2 {
+        encoder.try_finish().unwrap();
+        assert!(*encoder.get_ref() == expected);
+    }
+    encoder.flush().unwrap();
+    assert_eq!(encoder.write(&data).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    assert!(encoder.finish().unwrap() == expected);
+
+    let kind = io::ErrorKind::TimedOut;
+    let inner = Failing { inner: Vec::new(), left: expected.len() - 1, kind };
+    let mut encoder = builder(Options::new(DType::BF16)).build(inner).unwrap();
+    encoder.write_all(&data).unwrap();
+    for _ in 0..2 {
+        assert_eq!(encoder.try_finish().unwrap_err().kind(), kind);
+    }
+    assert_eq!(encoder.get_ref().inner.len(), expected.len() - 1, "nothing more is written");
+}
+
+#[test]
+fn a_difference_that_did_not_finish_never_finishes() {
+    let mut encoder = builder(Options::new(DType::BF16))
+        .build_delta(Vec::new(), io::Cursor::new(&[2; 11]))
+        .unwrap();
+    encoder.write_all(&[1; 10]).unwrap();
+    assert!(encoder.try_finish().is_err());
+    assert!(encoder.try_finish().is_err());
+    assert!(encoder.finish().is_err());
 }
 
 #[test]
@@ -145,7 +334,7 @@ fn bases_of_another_length_are_refused() {
 #[test]
 fn encoders_need_bases_of_the_same_length() {
     let encode = |base: &[u8]| {
-        let mut encoder = DeltaEncoder::new(Vec::new(), io::Cursor::new(base), options())?;
+        let mut encoder = builder(options()).build_delta(Vec::new(), io::Cursor::new(base))?;
         encoder.write_all(&[1; 10])?;
         encoder.finish()
     };

@@ -12,7 +12,7 @@ use zipnn::{DType, Limits, Options};
 fn file(kind: &str) -> Vec<u8> {
     const LEN: usize = 1 << 16;
     let compress = |data: &[u8], dtype, chunk_log2| {
-        zipnn::compress(data, &Options::new(dtype).chunk_log2(chunk_log2)).unwrap()
+        zipnn::compress(data, &Options::new(dtype).plain().chunk_log2(chunk_log2)).unwrap()
     };
     match kind {
         "weights" => compress(&data::weights(DType::BF16, LEN, 1), DType::BF16, 18),

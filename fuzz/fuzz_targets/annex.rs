@@ -3,16 +3,18 @@
 #![no_main]
 
 use std::io::Write;
+use std::num::NonZero;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{Annex, Encoder, Footer};
+use zipnn::{Annex, EncoderBuilder, Footer};
 use zipnn_fuzz::{AnyOptions, Data};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     slack: &'a [u8],
     options: AnyOptions,
+    frame_len: NonZero<u16>,
     data: Data,
     changes: Vec<(u16, u8)>,
     /// Bytes that are cut from the end.
@@ -26,8 +28,9 @@ fuzz_target!(|input: Input<'_>| {
         let _: Option<Footer> = annex.footer();
     }
     let data = &input.data.0[..input.data.0.len().min(4000)];
-    let options = input.options.0.checksums(true).index(true);
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let options = input.options.0.checksums(true);
+    let builder = EncoderBuilder::new(options).frame_len(input.frame_len.get().into());
+    let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let mut file = encoder.finish().unwrap();
     zipnn_fuzz::change(&mut file, &input.changes);

@@ -6,12 +6,11 @@ use std::io::Write;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::Encoder;
-use zipnn_fuzz::{AnyOptions, Data, push, stream};
+use zipnn_fuzz::{AnyEncoder, Data, push, stream};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
-    options: AnyOptions,
+    encoder: AnyEncoder,
     data: Data,
     written: Vec<u16>,
     read: Vec<u8>,
@@ -21,11 +20,11 @@ struct Input {
 
 fuzz_target!(|input: Input| {
     let data = &input.data.0[..input.data.0.len().min(8000)];
-    let mut encoder = Encoder::new(Vec::new(), input.options.0).unwrap();
+    let mut encoder = input.encoder.0.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let file = encoder.finish().unwrap();
 
-    let mut encoder = Encoder::new(Vec::new(), input.options.0).unwrap();
+    let mut encoder = input.encoder.0.build(Vec::new()).unwrap();
     let mut rest = data;
     for len in input.written.iter().map(|&len| usize::from(len)) {
         let (part, behind) = rest.split_at(len.min(rest.len()));

@@ -12,7 +12,13 @@ fuzz_target!(|file: &[u8]| {
     let Ok(mut reader) = TensorReader::open(Cursor::new(file), LIMITS) else { return };
     let mut decoded = Vec::new();
     for tensor in 0..reader.tensors().len() {
-        let _ = reader.read(tensor, &mut decoded);
+        if reader.read(tensor, &mut decoded).is_ok() {
+            let start = decoded.len() / 3;
+            let mut part = vec![0; decoded.len() - start];
+            reader.read_part(tensor, start as u64, &mut part).expect("the whole is right");
+            assert_eq!(part, decoded[start..]);
+        }
+        let _ = reader.verify_stored(tensor);
         let _ = reader.read_stored(tensor, &mut decoded);
     }
     let _ = reader.restored();

@@ -6,12 +6,13 @@ use std::io::Write;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{EncodeScratch, Encoder};
-use zipnn_fuzz::{AnyOptions, Data};
+use zipnn::EncodeScratch;
+use zipnn_fuzz::{AnyEncoder, AnyOptions, Data};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
     options: AnyOptions,
+    encoder: AnyEncoder,
     data: Data,
     lengths: Vec<u8>,
 }
@@ -29,7 +30,7 @@ fuzz_target!(|input: Input| {
         assert!(dst[..len] == file, "stale bytes are written");
     }
 
-    let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+    let mut encoder = input.encoder.0.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let file = encoder.finish().unwrap();
     assert!(zipnn_fuzz::decode(&file, &input.lengths).as_ref() == Ok(data));

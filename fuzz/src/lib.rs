@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
 use zipnn::{
-    Archive, Assembler, DType, DecodeError, DecodeScratch, Decoder, Frames, Limits, Options,
+    Archive, Assembler, DType, DecodeError, DecodeScratch, Decoder, EncoderBuilder, Frames, Limits, Options,
     Profile, Scratch, SmallTable,
 };
 
@@ -34,12 +34,22 @@ impl<'a> Arbitrary<'a> for AnyOptions {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let options = Options::new(dtype(input)?)
             .chunk_log2(input.int_in_range(2..=20)?)
-            .frame_len(input.int_in_range(1..=10_000)?)
-            .threshold(f32::from(input.arbitrary::<u8>()?) / 200.0)
+            .threshold(f32::from(input.arbitrary::<u8>()?) / 255.0)
             .profile(*input.choose(&[Profile::Original, Profile::Extended])?)
-            .checksums(input.arbitrary()?)
-            .index(input.arbitrary()?);
-        Ok(Self(options))
+            .checksums(input.arbitrary()?);
+        Ok(Self(if input.arbitrary()? { options.plain() } else { options }))
+    }
+}
+
+/// The same for a file of frames.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyEncoder(pub EncoderBuilder);
+
+impl<'a> Arbitrary<'a> for AnyEncoder {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let AnyOptions(options) = input.arbitrary()?;
+        let builder = EncoderBuilder::new(options).frame_len(input.int_in_range(1..=10_000)?);
+        Ok(Self(builder.index(input.arbitrary()?)))
     }
 }
 

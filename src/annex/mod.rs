@@ -339,7 +339,7 @@ impl<'a> Annex<'a> {
 /// ```
 /// use zipnn::{DType, Frame, Options};
 ///
-/// let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).checksums(true))?;
+/// let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16))?;
 /// let frame = Frame::parse(&file)?;
 /// let mut check = frame.annex().payload_check().expect("there are checksums");
 /// check.update(frame.payload());

@@ -10,14 +10,15 @@ pub(crate) fn annex_len(chunks: usize, options: &Options, envelope: &Envelope) -
     if !is_written(options, envelope) {
         return 0;
     }
-    let with_header = |body_len: usize| RECORD_HEADER_LEN + body_len;
+    let with_header = |body_len: usize| body_len.saturating_add(RECORD_HEADER_LEN);
     let mut len = Annex::MAGIC.len() + with_header(FRAME_CHECKSUM_LEN);
     if options.checksums && chunks > 0 {
         len = len.saturating_add(with_header(chunks.saturating_mul(size_of::<u64>())));
     }
     if envelope.position.is_first {
-        len += options.base.map_or(0, |_| with_header(2 * size_of::<u64>()));
-        len += if is_sealed(options, envelope) { with_header(0) } else { 0 };
+        let base_len = options.base.map_or(0, |_| with_header(2 * size_of::<u64>()));
+        let seal_len = if is_sealed(options, envelope) { with_header(0) } else { 0 };
+        len = len.saturating_add(base_len + seal_len);
     }
     len
 }
@@ -30,7 +31,7 @@ fn is_written(options: &Options, envelope: &Envelope) -> bool {
 
 /// Only files of frames in a row end with an index.
 fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
-    options.index && envelope.streaming
+    options.index && envelope.position.is_indexed && envelope.streaming
 }
 
 /// What lengths of frames are aligned to.
@@ -50,9 +51,9 @@ pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) 
 }
 
 /// Writes the annex into `dst`, which holds zeros and has its length with the padding, behind a
-/// frame's prefix and payload.
+/// frame's prefix and the payload of this checksum.
 pub(crate) fn write(
-    (prefix, payload): (&[u8], &[u8]),
+    (prefix, payload): (&[u8], u64),
     checksums: &[u64],
     padding: usize,
     options: &Options,
@@ -116,12 +117,12 @@ impl<'d> Records<'d> {
         self.filled += len;
     }
 
-    /// The record that covers what is written so far.
-    pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: &[u8]) {
+    /// The record that covers what is written so far. `payload` is the checksum of the payload.
+    pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: u64) {
         self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
         self.number(decoded_offset);
         self.number(checksum(prefix));
-        self.number(checksum(payload));
+        self.number(payload);
         self.number(checksum(&self.dst[..self.filled]));
     }
 }

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::io::{Read, Seek};
 use std::vec::Vec;
 
-use super::{Archive, ArchiveError, read};
+use super::{Archive, ArchiveError, read, read_base};
 use crate::error::DecodeError;
 use crate::seek::FramePart;
 
@@ -18,9 +18,11 @@ pub struct Damage {
     pub range: Range<u64>,
 }
 
-impl<S: Read + Seek> Archive<S> {
+impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// Decodes everything, and tells of all that is damaged; of nothing, if the data is sound. As
     /// the frames are found through the index, damage to one does not hide the others.
+    ///
+    /// Of an incomplete file, it decodes what is available: [`Self::cut`] returns why the rest is not.
     ///
     /// [`verify`](crate::verify) finds more in less time: bits that no decoder looks at. But it
     /// stops at the first error.
@@ -31,8 +33,8 @@ impl<S: Read + Seek> Archive<S> {
     pub fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError> {
         let mut damage = Vec::new();
         let mut at = 0;
-        while at < self.decoded_len() {
-            let Some(part) = self.seeker.covering(at..self.decoded_len())?.next() else { break };
+        while at < self.available_len() {
+            let Some(part) = self.seeker.covering(at..self.available_len())?.next() else { break };
             at = self.check(part, &mut damage)?;
         }
         Ok(damage)
@@ -54,7 +56,8 @@ impl<S: Read + Seek> Archive<S> {
             }
         }
         let mut end = part.decoded_range().end;
-        for (error, range) in part.damage(&mut self.scratch)? {
+        let base = read_base(self.base.as_mut(), &part, &mut self.base_part)?;
+        for (error, range) in part.damage(base, &mut self.scratch)? {
             end = end.max(range.end);
             damage.push(Damage { error, range });
         }

@@ -7,7 +7,7 @@ use std::string::String;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 #[cfg(feature = "safetensors")]
-use crate::safetensors::LayoutError;
+use crate::safetensors::{LayoutError, RowsError};
 
 /// Why a part of an [`Archive`](crate::Archive) could not be had.
 #[derive(Debug)]
@@ -25,6 +25,14 @@ pub enum ArchiveError {
     NoSuchTensor {
         /// What was asked for.
         name: String,
+    },
+    /// The bytes of some rows of a tensor cannot be given.
+    #[cfg(feature = "safetensors")]
+    Rows {
+        /// The tensor's name.
+        name: String,
+        /// Why not.
+        error: RowsError,
     },
     /// The tensor's elements are of another type than was asked for.
     #[cfg(feature = "safetensors")]
@@ -44,6 +52,8 @@ impl fmt::Display for ArchiveError {
             #[cfg(feature = "safetensors")]
             Self::NoSuchTensor { name } => write!(f, "there is no tensor {name:?}"),
             #[cfg(feature = "safetensors")]
+            Self::Rows { name, error } => write!(f, "tensor {name:?}: {error}"),
+            #[cfg(feature = "safetensors")]
             Self::WrongDType { found } => write!(f, "the tensor's elements are of type {found}"),
         }
     }
@@ -56,6 +66,8 @@ impl core::error::Error for ArchiveError {
             Self::Decode(error) => Some(error),
             #[cfg(feature = "safetensors")]
             Self::Layout(error) => Some(error),
+            #[cfg(feature = "safetensors")]
+            Self::Rows { error, .. } => Some(error),
             #[cfg(feature = "safetensors")]
             Self::NoSuchTensor { .. } | Self::WrongDType { .. } => None,
         }

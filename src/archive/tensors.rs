@@ -8,10 +8,10 @@ use std::vec::Vec;
 
 use super::{Archive, ArchiveError};
 use crate::error::DecodeErrorKind;
-use crate::safetensors::{Layout, LayoutError, Tensor};
+use crate::safetensors::{Layout, LayoutError, RowsError, Tensor};
 use crate::typed::{Element, swap_on_big_endian, zeroed_elements};
 
-impl<S: Read + Seek> Archive<S> {
+impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// Names, types and shapes of the tensors, if the data is that of a `.safetensors` file. Their
     /// ranges are of the decoded data. Read once, and then kept.
     ///
@@ -35,10 +35,13 @@ impl<S: Read + Seek> Archive<S> {
     ///
     /// # Errors
     ///
-    /// `Layout` if it is no such file, and as [`Self::read_into`].
+    /// `Layout` if it is no such file, and as [`Self::read_into`]. For an incomplete file, all tensors
+    /// are returned whose names are available, whether their bytes are or not.
     pub fn tensors(&mut self) -> Result<&Layout, ArchiveError> {
         if self.layout.is_none() {
-            self.layout = Some(self.read_layout()?);
+            let layout = self.read_layout()?;
+            self.note_missing(&layout);
+            self.layout = Some(layout);
         }
         self.layout.as_ref().ok_or_else(|| DecodeErrorKind::OutOfRange.into())
     }
@@ -50,15 +53,36 @@ impl<S: Read + Seek> Archive<S> {
         let first = self.directory().entries().iter().find(|entry| entry.decoded_len > 0);
         let first_len = first.map_or(0, |entry| entry.decoded_len.min(FIRST_READ));
         let mut beginning = Vec::new();
-        self.read_up_to(first_len, &mut beginning)?;
+        self.read_up_to(first_len.min(self.available_len()), &mut beginning)?;
         loop {
-            match Layout::parse(&beginning, data_len) {
+            let parsed = match Layout::parse(&beginning, data_len) {
+                // Only the header says how long the data was.
+                Err(error) if self.is_partial => {
+                    Layout::parse_header(&beginning).map_err(|other| match other {
+                        LayoutError::Truncated { .. } => other,
+                        _ => error,
+                    })
+                }
+                parsed => parsed,
+            };
+            match parsed {
                 Ok(layout) => return Ok(layout),
-                Err(LayoutError::Truncated { needed, .. }) if needed <= data_len => {
+                Err(LayoutError::Truncated { needed, .. })
+                    if needed <= data_len || self.cut.is_some() =>
+                {
                     self.read_up_to(needed, &mut beginning)?;
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Detects that the data ends before its last tensor, although no frame is incomplete.
+    fn note_missing(&mut self, layout: &Layout) {
+        let needed = layout.tensors().iter().map(|tensor| tensor.range.end).max();
+        let (needed, have) = (needed.unwrap_or_default(), self.available_len());
+        if needed > have && self.cut.is_none() {
+            self.cut = Some(DecodeErrorKind::Truncated { needed, have }.into());
         }
     }
 
@@ -102,14 +126,15 @@ impl<S: Read + Seek> Archive<S> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the tensor has no such rows, and as [`Self::read_tensor_into`].
+    /// `Rows` if the tensor has no such rows, or they begin or end within a byte; and as
+    /// [`Self::read_tensor_into`].
     pub fn read_rows_into(
         &mut self,
         name: &str,
         rows: Range<u64>,
         dst: &mut [u8],
     ) -> Result<(), ArchiveError> {
-        let range = self.tensor(name)?.rows(rows).ok_or(DecodeErrorKind::OutOfRange)?;
+        let range = rows_of(self.tensor(name)?, rows)?;
         self.read_range_into(range, dst)
     }
 
@@ -138,7 +163,7 @@ impl<S: Read + Seek> Archive<S> {
     ) -> Result<Vec<T>, ArchiveError> {
         let tensor = self.tensor(name)?;
         check_dtype::<T>(tensor)?;
-        let range = tensor.rows(rows).ok_or(DecodeErrorKind::OutOfRange)?;
+        let range = rows_of(tensor, rows)?;
         self.read_elements(range)
     }
 
@@ -156,6 +181,11 @@ impl<S: Read + Seek> Archive<S> {
         }
         self.read_into(range.start, dst)
     }
+}
+
+fn rows_of(tensor: &Tensor, rows: Range<u64>) -> Result<Range<u64>, ArchiveError> {
+    let error = |error: RowsError| ArchiveError::Rows { name: tensor.name.clone(), error };
+    tensor.rows(rows).map_err(error)
 }
 
 fn check_dtype<T: Element>(tensor: &Tensor) -> Result<(), ArchiveError> {

@@ -12,7 +12,8 @@ Exit status:
   0    everything was done
   1    a file could not be processed, or is damaged; the others were. Or a pattern matched none
   2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind
+  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
+       number
   141  whoever read our output has stopped reading";
 
 const REPAIR_EXIT_STATUS: &str = "\
@@ -20,7 +21,8 @@ Exit status:
   0    nothing to repair was found, or all that was found is repaired
   1    something is to be repaired, or the file could not be processed
   2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind";
+  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
+       number";
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
@@ -57,6 +59,9 @@ pub enum Command {
     /// compress with their bits rotated, and may forget to list those that it does compress. This
     /// tells which tensors are rotated, as far as their numbers give it away, and changes nothing
     /// unless told to.
+    ///
+    /// It also drops a list of compressed tensors that belongs to another file, as tools leave it that
+    /// save tensors with the metadata of a compressed file.
     #[command(after_help = REPAIR_EXIT_STATUS)]
     Repair(Repair),
     /// Measure ratio and speed on a file of your own, in memory
@@ -73,7 +78,8 @@ pub struct Compress {
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
     /// Compress the tensors inside .safetensors files, each by its type: X.safetensors becomes
-    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor
+    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor.
+    /// Where the result would be larger than its source, it is written only with --force
     #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
     pub inside_safetensors: bool,
     /// Leave out what this program adds behind the frames' data, and which the original passes
@@ -96,7 +102,9 @@ pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
     /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
-    /// damaged file. The result may be wrong
+    /// file that is damaged or was cut off. Chunks that cannot be decoded are filled with zeros, and
+    /// the result ends where the file was cut off. If anything is lost, or a chunk does not have its
+    /// checksum, the exit status is 1, the source is kept, and with --rm nothing is written
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -108,7 +116,7 @@ pub struct Files {
     #[arg(required_unless_present = "hub", value_name = "IN")]
     pub inputs: Vec<PathBuf>,
     /// File to write, or a directory; `-` is standard output. Without it, the result lies beside
-    /// its source, and standard input goes to standard output
+    /// its source, and standard input goes to standard output. A link is followed, and stays
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Store, or restore, the difference to this file, which must have the same length
@@ -116,14 +124,15 @@ pub struct Files {
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Overwrite files that exist, and write compressed data to a terminal
+    /// Overwrite files that exist, read from and write to a terminal, and compress pointers of Git LFS
     #[arg(short, long)]
     pub force: bool,
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
     /// Remove the source, once the result is on the disk and has been decoded and compared with it.
-    /// A source with bytes that no frame holds is kept, and nothing is written
+    /// A source with bytes that no frame holds is kept, and nothing is written. Links, pipes and
+    /// devices are refused
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
     #[command(flatten)]
@@ -241,7 +250,8 @@ pub struct Verify {
     /// a directory without any fails. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The file to which the difference was stored. Without it, only the difference is decoded
+    /// The file to which the difference was stored. Without it, only the difference is decoded, and
+    /// the checksums of the data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -264,6 +274,9 @@ pub struct Ls {
     pub json: bool,
     #[command(flatten)]
     pub search: Search,
+    /// The file to which the difference was stored: the list of tensors is a part of the difference
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -277,7 +290,12 @@ pub struct Cat {
     /// File to write; standard output without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Only these rows, its parts along the first dimension: `0..10` are the first ten
+    /// The file to which the difference was stored. Only the parts that are needed are read, so that
+    /// its own checksum is not compared, but those of the data are
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
+    /// Only these rows, its parts along the first dimension: `0..10` are the first ten. They have
+    /// to begin and end at whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
     /// A file that NumPy loads, instead of bare bytes. Types that NumPy lacks come as bytes of
@@ -290,12 +308,17 @@ pub struct Cat {
 }
 
 fn rows(text: &str) -> Result<Range<u64>, String> {
-    let parse = || {
-        let (start, end) = text.split_once("..")?;
-        let range = start.parse().ok()?..end.parse().ok()?;
-        (range.start <= range.end).then_some(range)
-    };
-    parse().ok_or_else(|| "two numbers are needed, such as 0..10".to_owned())
+    let number = |text: &str| text.parse::<u64>().ok();
+    if let Some(row) = number(text) {
+        return Err(format!("for this row alone, use {row}..{}", row.saturating_add(1)));
+    }
+    match text.split_once("..").map(|(start, end)| (number(start), number(end))) {
+        Some((Some(start), Some(end))) if start <= end => Ok(start..end),
+        Some((Some(start), Some(end))) => {
+            Err(format!("the end comes before the start; {end}..{start} are the rows between"))
+        }
+        _ => Err("two numbers are needed, such as 0..10 for the first ten rows".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

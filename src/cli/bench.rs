@@ -101,15 +101,16 @@ struct Worker {
     decoded: Vec<u8>,
 }
 
-/// Compresses a piece as if its first frame were the first of a file.
+/// Compresses a piece as if its first frame were the first of a file, which has no index.
 fn compress(
     coded: &mut Coded,
     &(piece, knowledge): &Piece<'_>,
     options: &Options,
     scratch: &mut EncodeScratch,
 ) -> Result<(), String> {
+    let position = FramePosition::FIRST.without_index();
     coded
-        .compress(piece, None, knowledge, options, FramePosition::FIRST, scratch)
+        .compress(piece, None, knowledge, options, position, scratch)
         .map_err(|error| error.to_string())
 }
 

@@ -1,11 +1,13 @@
 //! `zipnn cat`.
 
 use super::args::Cat;
-use super::failure::Failure;
-use super::names::{self, Place};
+use super::failure::{Failure, say};
+use super::names::Place;
 use super::npy;
 use super::output::Output;
+use super::target;
 use super::tensors::Tensors;
+use super::transfer;
 
 /// Bytes that are decoded at a time.
 const PART: u64 = 4 << 20;
@@ -14,27 +16,25 @@ const PART: u64 = 4 << 20;
 pub fn run(arguments: &Cat) -> Result<(), Failure> {
     let source = Place::new(&arguments.file);
     let destination = arguments.output.as_deref().map_or(Place::Standard, Place::new);
-    if Output::is_terminal(&destination) && !arguments.force {
-        return Err(Failure::usage("-", "the bytes of a tensor are not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
+    let base = arguments.delta.as_deref().map(Place::new);
+    for needed in [Some(&source), base.as_ref()].into_iter().flatten() {
+        if target::is_source(needed, &destination) {
+            return Err(transfer::would_be_read_and_written(&destination));
+        }
     }
-    if let (Some(source), Some(destination)) = (source.path(), destination.path())
-        && names::is_same_file(source, destination)
-    {
-        return Err(Failure::usage(destination.display(), "would be read and written at once")
-            .hint("name another place with --output"));
-    }
-    let mut tensors = Tensors::open(&source)?;
+    let metadata = source.path().and_then(|path| path.metadata().ok());
+    let mut tensors = Tensors::open(&source, arguments.delta.as_deref())?;
     let tensor = tensors.tensor(&arguments.tensor)?;
     let mut shape = tensor.shape.clone();
     let mut range = tensor.range.clone();
     if let Some(rows) = &arguments.rows {
-        range = tensor.rows(rows.clone()).ok_or_else(|| {
-            Failure::usage(&source, format_args!("tensor {:?} has no such rows", tensor.name))
-                .hint(format_args!("its shape is {:?}", tensor.shape))
+        range = tensor.rows(rows.clone()).map_err(|error| {
+            Failure::usage(&source, format_args!("tensor {:?}: {error}", tensor.name))
+                .hint(format_args!("its type is {:?}, its shape {:?}", tensor.dtype, tensor.shape))
         })?;
         shape[0] = rows.end - rows.start;
     }
+    tensors.check_available(&tensor.name, &range)?;
     let header = match arguments.npy {
         true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
             Failure::new(&source, format_args!("NumPy has no elements of type {}", tensor.dtype))
@@ -51,5 +51,9 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
         output.write(&part[..len])?;
         range.start += len as u64;
     }
-    output.finish(None)
+    output.finish(metadata.as_ref())?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
+    Ok(())
 }

@@ -10,8 +10,9 @@ use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
-use super::pipeline;
+use super::pipeline::{self, Spare};
 use super::progress::Progress;
+use super::snapshot::{self, Snapshot};
 use super::transfer::{self, Moved};
 
 /// Compresses one of the inputs.
@@ -22,11 +23,6 @@ pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Compress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
-    if Output::is_terminal(&destination) && !files.force {
-        return Err(Failure::usage("-", "compressed data is not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
-    }
     let moved = compress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -42,7 +38,8 @@ pub fn compress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
-    let mut input = Input::open(source)?;
+    transfer::check(source, destination, files)?;
+    let mut input = if files.force { Input::open_any(source)? } else { Input::open(source)? };
     let mut base = files.delta.as_deref().map(Base::open).transpose()?;
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
@@ -51,8 +48,10 @@ pub fn compress(
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
     let profile = args::profile(arguments.extended);
-    let mut options =
-        Options::new(dtype).profile(profile).checksums(has_annexes).index(has_annexes);
+    let mut options = Options::new(dtype).profile(profile);
+    if !has_annexes {
+        options = options.plain();
+    }
     if let Some(base) = &mut base {
         options = options.delta(Delta::File);
         if has_annexes && let Some(id) = base.identify()? {
@@ -62,7 +61,11 @@ pub fn compress(
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(input.len());
     let metadata = input.metadata().cloned();
-    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)?;
+    let snapshots = Snapshot::new(source, metadata.as_ref());
+    let snapshots: Vec<_> =
+        snapshots.into_iter().chain(base.as_ref().and_then(Base::snapshot)).collect();
+    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)
+        .map_err(|failure| snapshot::explain(&snapshots, failure))?;
     if has_annexes {
         let delta = if files.delta.is_some() { Delta::File } else { Delta::None };
         output.write(&frames.to_frame(delta))?;
@@ -70,6 +73,7 @@ pub fn compress(
     let read = frames.decoded_len();
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    snapshot::check_all(&snapshots)?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(result, source, files).map(drop)
     })?;
@@ -79,6 +83,8 @@ pub fn compress(
 /// A piece on its way through the pipeline.
 #[derive(Default)]
 struct Job {
+    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own the
+    /// frames are in.
     input: Vec<u8>,
     knowledge: Knowledge,
     /// The part of the base that goes with it.
@@ -86,6 +92,14 @@ struct Job {
     /// Where its first frame stands.
     position: FramePosition,
     coded: Coded,
+}
+
+/// What a worker keeps from piece to piece.
+#[derive(Default)]
+struct Worker {
+    scratch: EncodeScratch,
+    /// Memory for the frames of the next piece.
+    memory: Vec<u8>,
 }
 
 /// Compresses the input, piece by piece, and tells of the frames.
@@ -101,7 +115,9 @@ fn write_frames(
     let subject = input.place().clone();
     let mut directory = Directory::new();
     let mut position = FramePosition::FIRST;
+    let spare = if base.is_some() { Spare::Two } else { Spare::Three };
     let read = move |job: &mut Job| {
+        job.coded.exchange_memory(&mut job.input);
         job.input.clear();
         let (len, knowledge) = pieces.next();
         job.knowledge = knowledge;
@@ -117,11 +133,15 @@ fn write_frames(
         // A file has at least one frame.
         Ok(len > 0 || job.position.is_first)
     };
-    let work = move |job: &mut Job, scratch: &mut EncodeScratch| {
+    let work = move |job: &mut Job, worker: &mut Worker| {
         let Job { input, knowledge, base, position, coded } = job;
+        let Worker { scratch, memory } = worker;
+        coded.exchange_memory(memory);
         coded
             .compress(input, base.as_deref_mut(), *knowledge, &options, *position, scratch)
-            .map_err(|error| Failure::encoding(&subject, error))
+            .map_err(|error| Failure::encoding(&subject, error))?;
+        *memory = std::mem::take(input);
+        Ok(())
     };
     let write = |job: &mut Job| {
         output.write(job.coded.bytes())?;
@@ -129,10 +149,10 @@ fn write_frames(
             let (frame_len, decoded_len) = (frame.len() as u64, decoded_len as u64);
             directory.push(frame_len, decoded_len).ok_or_else(|| too_long(output))?;
         }
-        progress.add(job.input.len() as u64);
+        progress.add(job.coded.decoded_len());
         Ok(())
     };
-    pipeline::run(files.threads.count(), read, work, write)?;
+    pipeline::run(files.threads.count(), spare, read, work, write)?;
     Ok(directory)
 }
 

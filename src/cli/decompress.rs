@@ -1,12 +1,16 @@
 //! `zipnn decompress`.
 
-use super::args::Decompress;
+use std::fs::Metadata;
+
+use super::args::{Decompress, Files};
+use super::data_header::DataHeader;
 use super::decode::{self, Checks, Decoding, Totals};
 use super::failure::{Failure, say};
 use super::inside;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
+use super::snapshot;
 use super::transfer::{self, Moved};
 use super::units;
 
@@ -18,7 +22,6 @@ pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
-    transfer::check(source, &destination, files)?;
     let moved = decompress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
@@ -37,26 +40,75 @@ pub fn decompress(
     progress: impl FnOnce(Option<u64>) -> Progress,
 ) -> Result<Moved, Failure> {
     let files = &arguments.files;
+    transfer::check(source, destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
     let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
+    let snapshots = decoding.snapshots();
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(decoding.file_len());
-    let totals =
-        decoding.run(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
+    let threads = files.threads.count();
+    let explain = |failure| snapshot::explain(&snapshots, failure);
+    let mut header = DataHeader::default();
+    let write = |decoded: &[u8]| {
+        header.push(decoded);
+        output.write(decoded)
+    };
+    let totals = match arguments.no_verify {
+        false => decoding.run(threads, &mut progress, write).map_err(explain)?,
+        true => {
+            let (totals, salvage) =
+                decoding.salvage(threads, &mut progress, write).map_err(explain)?;
+            if !salvage.is_whole() {
+                drop(progress);
+                let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
+                return Err(keep(output, metadata.as_ref(), files, failure, salvage.is_empty()));
+            }
+            totals
+        }
+    };
     if files.rm {
         check_all_decoded(&totals, source)?;
     }
     let (written, elapsed) = (output.len(), progress.elapsed());
     drop(progress);
+    snapshot::check_all(&snapshots)?;
     transfer::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(source, result, files).map(drop)
     })?;
-    let warning = (totals.trailing > 0).then(|| {
-        let trailing = units::trailing(totals.trailing);
-        format!("zipnn: {source}: warning: {trailing}, and have been left out")
-    });
+    let trailing = (totals.trailing > 0)
+        .then(|| format!("{}, and have been left out", units::trailing(totals.trailing)));
+    let shortage = totals.shortage(&header).map(units::shortage);
+    let warning =
+        trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
     Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
+}
+
+/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
+/// part never replaces its source.
+fn keep(
+    output: Output,
+    metadata: Option<&Metadata>,
+    files: &Files,
+    failure: impl Fn(Option<&Place>) -> Failure,
+    is_empty: bool,
+) -> Failure {
+    if files.rm || files.many.hub.is_some() {
+        return failure(None).hint(
+            "only a complete result replaces its source: to save this part, decompress the file \
+             without --rm or --hub",
+        );
+    }
+    if is_empty {
+        return failure(None).hint("fetch or copy the file once more");
+    }
+    let destination = output.place().clone();
+    match output.finish_partial(metadata) {
+        Ok(()) => {
+            failure(Some(&destination)).hint("fetch or copy the file once more to get the rest")
+        }
+        Err(failure) => failure,
+    }
 }
 
 /// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be

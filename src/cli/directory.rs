@@ -15,9 +15,10 @@ use std::time::{Duration, SystemTime};
 use super::batch::{self, Outcome, Report, Task};
 use super::failure::Failure;
 use super::interrupt;
-use super::names::Place;
+use super::names::{self, Place};
 use super::progress::Whole;
 use super::selection::Selection;
+use super::snapshot::Snapshot;
 use super::tree::{self, Found, Tree};
 use super::way::{self, Manner, Way};
 
@@ -139,15 +140,19 @@ pub fn one(
     manner: Manner,
     whole: &Arc<Whole>,
 ) -> Result<Outcome, Failure> {
-    if manner.force || fs::symlink_metadata(destination).is_err() {
+    // A link that leads to nothing is as good as no result: the file is made where it leads.
+    if manner.force || fs::metadata(destination).is_err() {
         return way.transfer(source, destination, manner, whole).map(Outcome::Moved);
     }
     if !manner.rm && have_same_time(source, destination) {
         return Ok(Outcome::Ready);
     }
+    let place = Place::Path(source.to_owned());
+    let snapshot = Snapshot::new(&place, fs::symlink_metadata(source).ok().as_ref());
     way.confirm(source, destination, manner)
         .map_err(|failure| other_result(destination, failure))?;
     if manner.rm {
+        snapshot.ok_or_else(|| names::not_removable(source))?.check_removable()?;
         way::remove_source(source, destination)?;
     }
     Ok(Outcome::Ready)

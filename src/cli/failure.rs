@@ -109,10 +109,25 @@ impl Failure {
             E::Truncated { have: 0, .. } if is_at_the_beginning(&error) => {
                 failure.hint("the file is empty")
             }
-            E::Truncated { .. } => {
+            E::Truncated { have, .. }
+                if is_at_the_beginning(&error) && have < zipnn::HEADER_LEN as u64 =>
+            {
                 failure.hint("the file is not complete: fetch or copy it once more")
             }
+            E::Truncated { .. } | E::FooterMissing => failure.hint(
+                "the file is not complete: fetch or copy it once more, or save what is left with \
+                 zipnn decompress --no-verify",
+            ),
+            E::ChecksumMismatch | E::CorruptStream | E::InvalidCodeLengths | E::InvalidIndex => {
+                failure.hint(
+                    "the file is damaged: fetch or copy it once more, or save what is left with \
+                     zipnn decompress --no-verify",
+                )
+            }
             E::BaseRequired => failure.hint("name that file with --delta"),
+            E::BaseLength { .. } | E::BaseTooShort { .. } | E::BaseTooLong { .. } => {
+                failure.hint("name the file that it was made against with --delta")
+            }
             E::NotADelta => failure.hint("leave out --delta"),
             E::OutOfMemory { .. } => failure.hint("it needs a machine with more memory"),
             E::WrongBase => failure.hint("name the file that it was made against with --delta"),

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use zipnn::{
-    Annex, BaseId, Chunk, DecodeError, DecodeErrorKind, Delta, HEADER_LEN, Header, IndexBuf,
-    Limits, PayloadCheck, Sequence, legacy,
+    Annex, BaseId, Chunk, DecodeError, DecodeErrorKind, Delta, Directory, DirectoryEntry,
+    HEADER_LEN, Header, IndexBuf, Limits, PayloadCheck, Sequence, legacy,
 };
 
 use super::failure::Failure;
@@ -32,6 +32,47 @@ pub struct Frames {
     trailing_len: u64,
     /// Content of the open frame, where it cannot be read piece by piece.
     content: Option<Vec<u8>>,
+    /// The places of all frames, if they are known before the frames are read.
+    directory: Option<Directory>,
+    /// The header of the frame that is being opened.
+    opening: Option<Header>,
+    /// Whether an index has to follow. Only tracked while salvaging.
+    seal: Seal,
+}
+
+/// Whether the index has been read that a sealed file ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seal {
+    /// The file is not sealed.
+    None,
+    /// The file is sealed, and its index has not been read.
+    Promised,
+    /// The last frame holds the index.
+    Kept,
+}
+
+impl Seal {
+    /// Returns the state after a frame with this annex. A malformed annex counts as the index,
+    /// because the data before it is complete.
+    fn after(self, annex: Result<Annex<'_>, DecodeErrorKind>) -> Self {
+        let is_end = annex.as_ref().map_or(true, |annex| annex.footer().is_some());
+        let is_promised = annex.is_ok_and(|annex| annex.is_sealed()) || self != Self::None;
+        match (is_promised, is_end) {
+            (false, _) => Self::None,
+            (true, false) => Self::Promised,
+            (true, true) => Self::Kept,
+        }
+    }
+}
+
+/// The next part of a file that is salvaged.
+pub enum Next {
+    /// A frame of which at least some chunks may be readable.
+    Frame(Box<OpenFrame>),
+    /// An unreadable frame: its decoded length, and the reason.
+    Lost(u64, DecodeError),
+    /// The end of the file, or the reason why no further frame can be found.
+    End(Option<DecodeError>),
 }
 
 /// A compressed file, by its layout.
@@ -75,6 +116,9 @@ impl Opened {
             sequence: Sequence::default(),
             trailing_len: 0,
             content: None,
+            directory: None,
+            opening: None,
+            seal: Seal::None,
         })))
     }
 }
@@ -163,6 +207,16 @@ impl Frames {
         self.trailing_len
     }
 
+    /// Whether the file promises to end with an index, as far as it has been read; `None` where it
+    /// has a single frame, whose header gives its length.
+    pub fn is_sealed(&self) -> Option<bool> {
+        let is_sealed = match self.is_salvaging() {
+            true => self.seal != Seal::None,
+            false => self.sequence.is_sealed(),
+        };
+        self.first.streaming.then_some(is_sealed)
+    }
+
     /// What the whole file decodes to, where the first header tells.
     pub fn known_decoded_len(&self) -> Option<u64> {
         (!self.first.streaming).then_some(self.first.decoded_len)
@@ -179,16 +233,72 @@ impl Frames {
         }
     }
 
+    /// Returns whether damage is passed over, and nothing is verified.
+    fn is_salvaging(&self) -> bool {
+        !self.limits.verify
+    }
+
+    /// Sets the places of all frames, which then count instead of the lengths in damaged headers.
+    pub fn use_directory(&mut self, directory: Directory) {
+        self.directory = Some(directory);
+    }
+
+    /// Opens the next frame of a file that is salvaged. Returns an error only if reading fails.
+    pub fn next_salvaged(&mut self) -> Result<Next, Failure> {
+        match self.try_next() {
+            Ok(Some(frame)) => Ok(Next::Frame(Box::new(frame))),
+            Ok(None) => {
+                let is_missing = self.seal == Seal::Promised;
+                let error = DecodeError::from(DecodeErrorKind::FooterMissing);
+                Ok(Next::End(is_missing.then(|| error.in_frame(self.opened))))
+            }
+            Err(Fault::Io(error)) => Err(self.input.failure(error)),
+            Err(Fault::Decode(error)) => {
+                let error = error.in_frame(self.opened);
+                Ok(self.skip_frame().map_or(Next::End(Some(error)), |len| Next::Lost(len, error)))
+            }
+        }
+    }
+
+    /// Skips a frame that cannot be opened, and returns its decoded length; `None` if its length is
+    /// unknown.
+    fn skip_frame(&mut self) -> Option<u64> {
+        let header = self.opening.take();
+        let decoded_len = match self.entry() {
+            Some(entry) => {
+                self.end = entry.range().end;
+                entry.decoded_len
+            }
+            None => header.filter(|_| self.first.streaming)?.decoded_len,
+        };
+        self.opened += 1;
+        self.decoded_len = self.decoded_len.checked_add(decoded_len)?;
+        Some(decoded_len)
+    }
+
+    /// Returns the entry of the next frame in the directory, if there is a directory.
+    fn entry(&self) -> Option<DirectoryEntry> {
+        let number = usize::try_from(self.opened).ok()?;
+        self.directory.as_ref()?.entries().get(number).copied()
+    }
+
     fn try_next(&mut self) -> Result<Option<OpenFrame>, Fault> {
         let Some(header) = self.next_header()? else { return Ok(None) };
         self.limits.check(header.decoded_len, header.frame_len, self.decoded_len)?;
         self.end =
             self.start.checked_add(header.frame_len).ok_or(DecodeErrorKind::InvalidLength)?;
+        if let Some(entry) = self.entry()
+            && (entry.len, entry.decoded_len) != (header.frame_len, header.decoded_len)
+        {
+            return Err(DecodeErrorKind::IndexMismatch.into());
+        }
         if let Some(file_len) = self.input.len()
             && file_len < self.end
+            && !self.is_salvaging()
         {
             return Err(truncated(header.frame_len, file_len - self.start));
         }
+        self.opening = Some(header);
         let bytes = std::mem::take(&mut self.header);
         let input = &mut self.input;
         let index = IndexBuf::read(header, bytes, |bytes, needed| {
@@ -198,18 +308,27 @@ impl Frames {
         let content_len = index.get().content_len();
         self.limits.check(header.decoded_len, content_len, self.decoded_len)?;
         self.content = None;
-        let slack = if self.limits.verify { self.read_annex(&index)? } else { Vec::new() };
-        let annex = Annex::parse(&slack)?;
+        let slack = self.read_annex(&index)?;
+        let annex = match (Annex::parse(&slack), self.is_salvaging()) {
+            (annex, true) => {
+                self.seal = self.seal.after(annex);
+                // A damaged annex says nothing about the chunks.
+                let is_right = |annex: &Annex<'_>| index.check_annex(annex).is_ok();
+                annex.ok().filter(is_right).unwrap_or_default()
+            }
+            (annex, false) => annex?,
+        };
         if self.limits.verify {
             index.check_annex(&annex)?;
             self.sequence.push(header.frame_len, header.decoded_len, &annex)?;
         }
+        self.opening = None;
         self.decoded_len += header.decoded_len;
         self.opened += 1;
         Ok(Some(OpenFrame {
             number: self.opened - 1,
             checksums: annex.checksums().collect(),
-            base: annex.base(),
+            base: annex.base().filter(|_| !self.is_salvaging()),
             payload_check: annex.payload_check(),
             index,
         }))
@@ -229,7 +348,7 @@ impl Frames {
         let mut have = self.input.read_up_to(magic_len, &mut annex)?;
         if annex == Annex::MAGIC {
             have += self.input.read_up_to(slack_len - magic_len, &mut annex)?;
-            if have < slack_len {
+            if have < slack_len && !self.is_salvaging() {
                 return Err(truncated(content_len + slack_len, content_len + have));
             }
         }
@@ -274,7 +393,7 @@ impl Frames {
         let needed = content_len - index.prefix_len();
         let mut content = Vec::new();
         let have = self.input.read_up_to(needed, &mut content)?;
-        if have < needed {
+        if have < needed && !self.is_salvaging() {
             return Err(truncated(content_len, index.prefix_len() + have));
         }
         self.content = Some(content);
@@ -312,22 +431,34 @@ impl Frames {
     }
 
     /// Appends a part of the open frame to `bytes`.
-    pub fn read(
+    fn read(
         &mut self,
         frame: &OpenFrame,
         range: Range<u64>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), Fault> {
+        let needed = range.end - range.start;
+        let have = self.read_up_to(frame, range, bytes)?;
+        if have < needed { Err(truncated(needed, have)) } else { Ok(()) }
+    }
+
+    /// Appends a part of the open frame to `bytes`, and returns its length: less than `range` has only
+    /// at the end of the file.
+    fn read_up_to(
+        &mut self,
+        frame: &OpenFrame,
+        range: Range<u64>,
+        bytes: &mut Vec<u8>,
+    ) -> std::io::Result<u64> {
         if let Some(content) = &self.content {
-            let start = (range.start - frame.index.prefix_len()) as usize;
-            let len = (range.end - range.start) as usize;
-            bytes.extend_from_slice(&content[start..start + len]);
-            return Ok(());
+            let in_content =
+                |offset: u64| content.len().min((offset - frame.index.prefix_len()) as usize);
+            let part = &content[in_content(range.start)..in_content(range.end)];
+            bytes.extend_from_slice(part);
+            return Ok(part.len() as u64);
         }
         self.input.go_to(self.start + range.start)?;
-        let needed = range.end - range.start;
-        let have = self.input.read_up_to(needed, bytes)?;
-        if have < needed { Err(truncated(needed, have)) } else { Ok(()) }
+        self.input.read_up_to(range.end - range.start, bytes)
     }
 }
 
@@ -372,6 +503,9 @@ pub struct Run {
     stored: Vec<u8>,
     /// What to add to an offset in the frame to get to its place in `stored`, for each plane.
     shifts: Vec<u64>,
+    /// The offset in the frame at which reading each plane has ended. Before the end of the plane
+    /// only if a file is salvaged that was cut off.
+    ends: Vec<u64>,
 }
 
 impl Run {
@@ -404,6 +538,7 @@ impl Run {
         }));
         self.stored.clear();
         self.shifts.clear();
+        self.ends.clear();
         let Some(first) = self.chunks.first() else { return Ok(()) };
         for plane in 0..first.plane_count() {
             let ranges = || self.chunks.iter().filter_map(|chunk| chunk.plane_ranges().nth(plane));
@@ -412,18 +547,17 @@ impl Run {
                 end: ranges().next_back().map(|range| range.end).unwrap_or_default(),
             };
             self.shifts.push((self.stored.len() as u64).wrapping_sub(range.start));
-            frames.read(frame, range.clone(), &mut self.stored).map_err(|fault| match fault {
-                Fault::Io(error) => frames.input.failure(error),
-                Fault::Decode(error) => {
-                    let end = match error.kind() {
-                        DecodeErrorKind::Truncated { have, .. } => range.start + have,
-                        _ => range.start,
-                    };
-                    let whole = ranges().take_while(|range| range.end <= end).count() as u64;
-                    let error = error.in_plane(plane).in_chunk(self.first + whole);
-                    Failure::decoding(frames.place(), error.in_frame(self.frame))
-                }
-            })?;
+            let read = frames.read_up_to(frame, range.clone(), &mut self.stored);
+            let have = read.map_err(|error| frames.input.failure(error))?;
+            let end = range.start + have;
+            self.ends.push(end);
+            if end < range.end && !frames.is_salvaging() {
+                let needed = range.end - range.start;
+                let whole = ranges().take_while(|range| range.end <= end).count() as u64;
+                let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
+                let error = error.in_plane(plane).in_chunk(self.first + whole);
+                return Err(Failure::decoding(frames.place(), error.in_frame(self.frame)));
+            }
         }
         Ok(())
     }
@@ -439,32 +573,53 @@ impl Run {
     }
 
     /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
-    /// length, if there is one.
+    /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range in
+    /// `decoded` and the error, and continues with the next chunk if that returns `Ok`. After a
+    /// checksum mismatch, the range holds what the chunk decodes to.
     pub fn decode(
         &self,
-        mut decoded: &mut [u8],
-        mut base: Option<&[u8]>,
+        decoded: &mut [u8],
+        base: Option<&[u8]>,
         scratch: &mut zipnn::DecodeScratch,
+        mut fault: impl FnMut(Range<usize>, DecodeError) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         let mut stored = Vec::with_capacity(self.shifts.len());
+        let mut start = 0;
         for (number, chunk) in (self.first..).zip(&self.chunks) {
+            let range = start..start + chunk.len() as usize;
+            start = range.end;
+            let base = base.map(|base| &base[range.clone()]);
             stored.clear();
-            stored.extend(chunk.plane_ranges().zip(&self.shifts).map(|(range, &shift)| {
-                let place = |offset: u64| offset.wrapping_add(shift) as usize;
-                &self.stored[place(range.start)..place(range.end)]
-            }));
-            let len = chunk.len() as usize;
-            let (part, rest) = decoded.split_at_mut(len);
-            decoded = rest;
-            let base_part = base.map(|base| &base[..len]);
-            base = base.map(|base| &base[len..]);
-            scratch
-                .with_len(chunk.scratch_len())
-                .and_then(|mut scratch| match base_part {
-                    Some(base) => chunk.decode_delta(&stored, base, part, &mut scratch),
-                    None => chunk.decode(&stored, part, &mut scratch),
-                })
-                .map_err(|error| error.in_chunk(number).in_frame(self.frame))?;
+            let mut decode = |chunk: &Chunk, stored: &[&[u8]]| {
+                let mut scratch = scratch.with_len(chunk.scratch_len())?;
+                let part = &mut decoded[range.clone()];
+                match base {
+                    Some(base) => chunk.decode_delta(stored, base, part, &mut scratch),
+                    None => chunk.decode(stored, part, &mut scratch),
+                }
+            };
+            let result = self.stored(chunk, &mut stored).and_then(|()| decode(chunk, &stored));
+            let Err(error) = result else { continue };
+            fault(range.clone(), error.in_chunk(number).in_frame(self.frame))?;
+            if error.kind() == DecodeErrorKind::ChecksumMismatch {
+                decode(&chunk.clone().with_checksum(None), &stored)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the stored bytes of each plane of a chunk.
+    fn stored<'r>(&'r self, chunk: &Chunk, stored: &mut Vec<&'r [u8]>) -> Result<(), DecodeError> {
+        let planes = chunk.plane_ranges().zip(self.shifts.iter().zip(&self.ends));
+        for (plane, (range, (&shift, &end))) in planes.enumerate() {
+            let place = |offset: u64| offset.wrapping_add(shift) as usize;
+            if range.end > end {
+                let needed = range.end - range.start;
+                let have = end.saturating_sub(range.start);
+                let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
+                return Err(error.in_plane(plane));
+            }
+            stored.push(&self.stored[place(range.start)..place(range.end)]);
         }
         Ok(())
     }

@@ -1,13 +1,15 @@
 //! What is read: files in which one can jump about, and pipes.
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use zipnn::{BaseId, DecodeErrorKind};
 
 use super::failure::Failure;
 use super::names::Place;
+use super::snapshot::Snapshot;
+use super::standard::Stream;
 
 /// Bytes that may be reserved before any have been read: lengths in files may be lies.
 const UNEARNED: u64 = 1 << 16;
@@ -25,17 +27,59 @@ enum Inner {
     Pipe(Box<dyn Read + Send>),
 }
 
+/// What stands in a Git repository for a file that Git LFS has elsewhere, and the length below
+/// which such a pointer stays. Described in Git LFS's documentation, under `spec.md`.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+const POINTER_LEN: u64 = 1024;
+
 impl Input {
-    /// Opens what the command line names.
+    /// Opens what the command line names, unless it only points to data that is elsewhere.
     pub fn open(place: &Place) -> Result<Self, Failure> {
+        Self::open_any(place)?.refuse_pointer()
+    }
+
+    fn refuse_pointer(mut self) -> Result<Self, Failure> {
+        match self.is_pointer().map_err(|error| self.failure(error))? {
+            true => Err(Failure::new(&self.place, "is a pointer of Git LFS, not the file itself")
+                .hint("fetch the file with `git lfs pull`")),
+            false => Ok(self),
+        }
+    }
+
+    /// Opens what the command line names, whatever it holds.
+    pub fn open_any(place: &Place) -> Result<Self, Failure> {
         match place {
-            Place::Standard => Ok(Self {
-                place: place.clone(),
-                inner: Inner::Pipe(Box::new(io::stdin())),
-                at: 0,
-                metadata: None,
-            }),
+            Place::Standard => {
+                Stream::Input.check()?;
+                Ok(Self {
+                    place: place.clone(),
+                    inner: Inner::Pipe(Box::new(io::stdin())),
+                    at: 0,
+                    metadata: None,
+                })
+            }
             Place::Path(path) => Self::open_path(path),
+        }
+    }
+
+    /// Returns whether it is a pointer of Git LFS. Standard input is looked into as well; a named
+    /// pipe is not, as its data may come late.
+    fn is_pointer(&mut self) -> io::Result<bool> {
+        let is_long = self.len().is_some_and(|len| len >= POINTER_LEN);
+        match &mut self.inner {
+            Inner::File(_) if is_long => Ok(false),
+            Inner::File(reader) => Ok(reader.fill_buf()?.starts_with(POINTER)),
+            Inner::Pipe(_) if self.place != Place::Standard => Ok(false),
+            Inner::Pipe(_) => {
+                let mut bytes = Vec::new();
+                self.read_up_to(POINTER.len() as u64, &mut bytes)?;
+                let mut is_pointer = bytes == POINTER;
+                if is_pointer {
+                    is_pointer = self.read_up_to(POINTER_LEN, &mut bytes)? < POINTER_LEN;
+                }
+                self.put_back(bytes);
+                Ok(is_pointer)
+            }
         }
     }
 
@@ -101,10 +145,12 @@ impl Input {
     }
 
     /// Goes on at `offset` from the beginning; in a pipe only forward. Returns where it came to
-    /// stand, which is less if a pipe ends before that.
+    /// stand, which is less if it ends before that.
     pub fn go_to(&mut self, offset: u64) -> io::Result<u64> {
+        let file_len = self.len().unwrap_or(u64::MAX);
         match &mut self.inner {
             Inner::File(reader) => {
+                let offset = offset.min(file_len);
                 reader.seek_relative(offset.wrapping_sub(self.at).cast_signed())?;
                 self.at = offset;
             }
@@ -163,7 +209,12 @@ impl Base {
         let input = Input::open_path(path).map_err(|failure| {
             failure.hint("--delta must name the file that the difference was, or is, made against")
         })?;
-        Ok(Self { input })
+        Ok(Self { input: input.refuse_pointer()? })
+    }
+
+    /// Remembers the file as it was when it was opened. `None` for a pipe.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        Snapshot::new(&self.input.place, self.input.metadata())
     }
 
     /// Which base it is. `None` for a pipe, which can be read only once.
@@ -207,6 +258,17 @@ impl Base {
             return Err(self.wrong_len(subject, "is shorter than the data"));
         }
         Ok(())
+    }
+
+    /// Skips the part that goes with the next `len` bytes of the data.
+    pub fn skip(&mut self, len: u64) -> Result<(), Failure> {
+        let end = self.input.position().saturating_add(len);
+        self.input.go_to(end).map(drop).map_err(|error| self.input.failure(error))
+    }
+
+    /// Returns the name of the file.
+    pub fn place(&self) -> &Place {
+        self.input.place()
     }
 
     /// Makes sure that it ends with the data.

@@ -4,8 +4,10 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{self, TensorError, TensorReader, TensorWriter, Verdict};
-use zipnn::{DecodeError, Frame, Limits, Options};
+use zipnn::safetensors::{
+    self, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
+};
+use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
 use super::comparison::Comparison;
@@ -20,31 +22,46 @@ use super::units;
 /// Bytes before a header's JSON, and with its first.
 const LENGTH_LEN: usize = 8;
 const PEEK_LEN: usize = LENGTH_LEN + 1;
+/// Longest tensor that is decoded at once, in bytes; of a longer one a part at a time, which many
+/// threads make longer.
+const PART_LEN: u64 = 4 << 20;
+const CHUNK_LEN: u64 = 256 << 10;
+const PART_LEN_OF_THREAD: u64 = 1 << 20;
 
 /// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
 /// length of a header, its first bytes are a number that no file has bytes for.
 pub fn is_safetensors(source: &Place) -> bool {
+    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
+    let Some(first) = peek(source) else { return false };
+    let [len @ .., json] = first;
+    u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
+}
+
+/// Returns whether a file begins as a `.znn` file does. The length of a header can do so as well.
+fn is_znn(source: &Place) -> bool {
+    peek(source).is_some_and(|first| first.starts_with(b"ZN")) && !is_safetensors(source)
+}
+
+/// Returns whether the JSON of a header may begin with a byte: an object, or a blank before one.
+pub fn may_begin_json(byte: u8) -> bool {
+    matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Returns the first bytes of a file, without taking them from a pipe.
+fn peek(source: &Place) -> Option<[u8; PEEK_LEN]> {
     let mut first = [0; PEEK_LEN];
     match source {
         // Something else than a file cannot be looked into without taking what is there.
         Place::Path(path) => {
-            let mut file = match path.metadata() {
-                Ok(metadata) if metadata.is_file() => File::open(path).ok(),
-                _ => None,
-            };
-            if file.as_mut().and_then(|file| file.read_exact(&mut first).ok()).is_none() {
-                return false;
-            }
+            let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+            let mut file = if is_file { File::open(path).ok()? } else { return None };
+            file.read_exact(&mut first).ok()?;
         }
-        Place::Standard => match io::stdin().lock().fill_buf() {
-            Ok(bytes) if bytes.len() >= PEEK_LEN => first.copy_from_slice(&bytes[..PEEK_LEN]),
-            _ => return false,
-        },
+        Place::Standard => {
+            first = *io::stdin().lock().fill_buf().ok()?.first_chunk()?;
+        }
     }
-    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
-    let (len, json) = first.split_at(LENGTH_LEN);
-    let len = len.iter().rev().fold(0_u64, |len, &byte| len << 8 | u64::from(byte));
-    len <= LONGEST && json == b"{"
+    Some(first)
 }
 
 /// A file of tensors that is read, and whose data may be decoded on several threads.
@@ -60,6 +77,10 @@ pub struct Source {
 impl Source {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
     pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
+        if is_znn(place) {
+            return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
+                .hint("`zipnn decompress` it first"));
+        }
         let input = Input::open(place)?;
         let metadata = input.metadata().cloned();
         let failure = |error| Failure::reading(place, error);
@@ -94,12 +115,23 @@ impl Source {
     }
 
     /// Refuses a file in which nothing is to be decompressed.
-    pub fn require_compressed(self) -> Result<Self, Failure> {
+    fn require_compressed(self) -> Result<Self, Failure> {
         if self.reader.is_compressed() {
             return Ok(self);
         }
-        Err(Failure::new(&self.place, "no tensor in it is compressed")
-            .hint("nothing to decompress here"))
+        let hint = match self.reader.list_problem() {
+            Some(_) => "its metadata are those of another file: `zipnn repair` drops what is stale",
+            None => "nothing to decompress here",
+        };
+        Err(Failure::new(&self.place, "no tensor in it is compressed").hint(hint))
+    }
+
+    /// Refuses a file without compressed tensors that does not list any either.
+    pub fn require_list(self) -> Result<Self, Failure> {
+        match self.reader.list_problem() {
+            Some(_) => Ok(self),
+            None => self.require_compressed(),
+        }
     }
 
     /// Decodes the whole file and hands over its parts in order. Returns their length.
@@ -112,24 +144,68 @@ impl Source {
         let pool = pool(threads)?;
         let restored = self.reader.restored().map_err(|error| self.failure(error))?;
         if self.reader.is_ours() && !restored.is_exact && self.verify {
+            if let Some(oddity) = self.reader.layout().oddities().next() {
+                let message = format!("has been changed since it was compressed: {oddity}");
+                return Err(Failure::new(&self.place, message).hint(
+                    "fetch or copy it once more; with --no-verify, `zipnn decompress` restores the \
+                     tensors under another header",
+                ));
+            }
             return Err(Failure::new(
                 &self.place,
                 "the header of its source, which it carries, does not belong to these tensors",
             )
-            .hint("with --no-verify, `zipnn decompress` restores them under another header"));
+            .hint(
+                "if a tool has changed the file since it was compressed, `zipnn repair` drops what \
+                 is stale; with --no-verify, `zipnn decompress` restores the tensors under another \
+                 header",
+            ));
         }
         write(&restored.header)?;
         let mut decoded_len = restored.header.len() as u64;
         let mut decoded = Vec::new();
         for number in restored.order {
-            pool.install(|| self.reader.par_read(number, &mut decoded))
-                .map_err(|error| self.failure(error))?;
-            write(&decoded)?;
-            decoded_len += decoded.len() as u64;
-            let stored = &self.reader.tensors()[number].stored;
-            progress.add(stored.end - stored.start);
+            decoded_len += self.reader.tensors()[number].decoded_len;
+            if self.reader.tensors()[number].decoded_len <= PART_LEN {
+                let read = match self.reader.tensors()[number].decoded_len {
+                    // A chunk, for which no other thread is worth waking.
+                    ..=CHUNK_LEN => self.reader.read(number, &mut decoded),
+                    _ => pool.install(|| self.reader.par_read(number, &mut decoded)),
+                };
+                read.map_err(|error| self.failure(error))?;
+                write(&decoded)?;
+                let stored = &self.reader.tensors()[number].stored;
+                progress.add(stored.end - stored.start);
+            } else {
+                self.restore_long(number, &pool, &mut decoded, progress, &mut write)?;
+            }
         }
         Ok(decoded_len)
+    }
+
+    /// Decodes a tensor part by part.
+    fn restore_long(
+        &mut self,
+        number: usize,
+        pool: &rayon::ThreadPool,
+        decoded: &mut Vec<u8>,
+        progress: &mut Progress,
+        write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let tensor = &self.reader.tensors()[number];
+        let (len, stored_len) = (tensor.decoded_len, tensor.stored.end - tensor.stored.start);
+        // The part of the stored bytes that goes with so many decoded ones.
+        let share = |at: u64| (u128::from(stored_len) * u128::from(at) / u128::from(len)) as u64;
+        let part_len = PART_LEN.max(PART_LEN_OF_THREAD * pool.current_num_threads() as u64);
+        for start in (0..len).step_by(part_len as usize) {
+            let end = len.min(start + part_len);
+            decoded.resize((end - start) as usize, 0);
+            pool.install(|| self.reader.par_read_part(number, start, decoded))
+                .map_err(|error| self.failure(error))?;
+            write(decoded)?;
+            progress.add(share(end) - share(start));
+        }
+        Ok(())
     }
 }
 
@@ -137,26 +213,11 @@ impl Source {
     /// Checks frames as they are stored, where they have checksums of that: there may be bits that no
     /// decoder looks at.
     fn check_stored(&mut self) -> Result<(), Failure> {
-        let mut stored = Vec::new();
         for number in 0..self.reader.tensors().len() {
-            if !self.reader.tensors()[number].is_compressed {
-                continue;
-            }
-            self.reader.read_stored(number, &mut stored).map_err(|error| self.failure(error))?;
-            check_payload(&stored).map_err(|error| {
-                let name = self.reader.tensors()[number].name.clone();
-                self.failure(TensorError::Decode { name, error })
-            })?;
+            self.reader.verify_stored(number).map_err(|error| self.failure(error))?;
         }
         Ok(())
     }
-}
-
-fn check_payload(stored: &[u8]) -> Result<(), DecodeError> {
-    let frame = Frame::parse(stored)?;
-    let Some(mut check) = frame.annex().payload_check() else { return Ok(()) };
-    check.update(frame.payload());
-    Ok(check.finish()?)
 }
 
 fn spool(mut input: Input) -> io::Result<File> {
@@ -185,22 +246,48 @@ fn reading(place: &Place, error: TensorError) -> Failure {
         E::Decode { ref name, error } => {
             Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
         }
-        E::Layout(error) => Failure::new(place, format_args!("is no .safetensors file: {error}"))
-            .hint("if it was one, it is damaged: fetch or copy it once more"),
-        E::InvalidMetadata { .. }
-        | E::NoSuchTensor { .. }
-        | E::NotAFrame { .. }
-        | E::Contradiction { .. } => {
-            Failure::new(place, error).hint("the file is damaged: fetch or copy it once more")
-        }
+        E::Layout(error) => layout(place, &error),
+        E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
+            place, error,
+        )
+        .hint(
+            "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
+                 with the metadata of another file, and `zipnn repair` drops them",
+        ),
         error => Failure::new(place, error),
     }
+}
+
+/// A file does not have the header of a file of tensors, or one that does not serve.
+fn layout(place: &Place, error: &LayoutError) -> Failure {
+    use LayoutError as E;
+    let (is_tensors, hint) = match error {
+        E::SharedBytes { .. } => {
+            (true, "`zipnn compress` without --inside-safetensors takes such a file as it is")
+        }
+        E::AmbiguousTensor { .. } => (
+            true,
+            "readers disagree on such a file: save it anew with the tool that made it; \
+             `zipnn compress` without --inside-safetensors takes it as it is",
+        ),
+        E::MissingData { .. } => (true, "the file is not complete: fetch or copy it once more"),
+        _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
+    };
+    match is_tensors {
+        true => Failure::new(place, error),
+        false => Failure::new(place, format_args!("is no .safetensors file: {error}")),
+    }
+    .hint(hint)
 }
 
 /// A file of tensors could not be written.
 fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),
+        TensorError::Layout(error) => layout(source, &error),
+        TensorError::Source(error) => Failure::reading(source, error),
+        error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
+            .hint("compress it without --inside-safetensors, which leaves the header as it is"),
         error => Failure::new(source, error),
     }
 }
@@ -210,25 +297,33 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     let destination =
         names::destination(place, files.output.as_deref(), Direction::Compress, Form::Inside)?;
     transfer::check(place, &destination, files)?;
-    if Output::is_terminal(&destination) && !files.force {
-        return Err(Failure::usage("-", "compressed data is not for terminals")
-            .hint("redirect standard output, or name a file with --output"));
-    }
-    let mut source = Source::open(place, Limits::default())?;
+    let source = Source::open(place, Limits::default())?;
     if source.reader.is_compressed() {
-        let hint = match source.reader.is_list_lost() {
-            true => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
-            false => "nothing to compress here",
+        let hint = match (source.reader.is_list_lost(), source.reader.list_problem()) {
+            (true, _) => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
+            (_, Some(_)) => "its list of compressed tensors is stale: `zipnn repair` mends it",
+            (false, None) => "nothing to compress here",
         };
         return Err(Failure::new(place, "holds compressed tensors already").hint(hint));
     }
+    let Source { metadata, file_len: read, reader, .. } = source;
     let mut output = Output::create(&destination, files.force)?;
-    let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
+    let mut progress = Progress::new(place.to_string(), Some(read), files.quiet);
     output.fill(|file| {
         let pool = pool(files.threads.count())?;
-        write_compressed(&mut source, file, &destination, has_annexes, &pool, &mut progress)
+        let failure = |error| writing(&destination, place, error);
+        let (mut source, header) = reader.into_parts();
+        // What the reader knew of the tensors has been dropped before the writer needs memory for
+        // the same, on the same thread: others have a heap of their own.
+        let data_len = read.saturating_sub(header.len() as u64);
+        let writer = TensorWriter::new(&mut *file, &header, data_len).map_err(failure)?;
+        drop(header);
+        let writer = writer.checksums(has_annexes);
+        pool.install(|| write_tensors(writer, &mut source, has_annexes, &mut progress))
+            .map_err(failure)?;
+        let written = file.metadata().map_err(|error| failure(error.into()))?.len();
+        check_growth(place, read, written, files.force)
     })?;
-    let (read, metadata) = (source.file_len, source.metadata);
     let (written, elapsed) = (output.len(), progress.elapsed());
     let moved = Moved { read, written, original: read, elapsed, warning: None };
     drop(progress);
@@ -239,27 +334,41 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
     Ok(())
 }
 
-fn write_compressed(
-    source: &mut Source,
-    file: &mut File,
-    destination: &Place,
+/// Compresses all tensors of a file.
+fn write_tensors(
+    mut writer: TensorWriter<&mut File>,
+    source: &mut File,
     has_annexes: bool,
-    pool: &rayon::ThreadPool,
     progress: &mut Progress,
-) -> Result<(), Failure> {
-    let reader = &mut source.reader;
-    let data_len = source.file_len - reader.layout().data_start();
-    let failure = |error| writing(destination, &source.place, error);
-    let writer = TensorWriter::new(file, reader.header(), data_len).map_err(failure)?;
-    let mut writer = writer.checksums(has_annexes);
-    let mut data = Vec::new();
-    for number in 0..reader.tensors().len() {
-        reader.read_stored(number, &mut data).map_err(|error| reading(&source.place, error))?;
-        let options = reader.tensors()[number].dtype().map(Options::new);
-        pool.install(|| writer.par_write(&data, options.as_ref())).map_err(failure)?;
-        progress.add(data.len() as u64);
+) -> Result<(), TensorError> {
+    for number in 0..writer.tensors().len() {
+        let tensor = &writer.tensors()[number];
+        let (range, options) = (tensor.range.clone(), tensor.dtype().map(Options::new));
+        let options = if has_annexes { options } else { options.map(Options::plain) };
+        let len = range.end - range.start;
+        let mut data = Section::new(source, range);
+        writer.par_write_from(&mut data, options.as_ref())?;
+        progress.add(len);
     }
-    writer.finish().map(drop).map_err(failure)
+    writer.finish().map(drop)
+}
+
+/// Refuses a result that is larger than its source; where the user insists, warns.
+fn check_growth(place: &Place, read: u64, written: u64, force: bool) -> Result<(), Failure> {
+    if written <= read {
+        return Ok(());
+    }
+    let growth = format!(
+        "its tensors are so small that compressing inside makes the file larger: {written} bytes \
+         instead of {read}"
+    );
+    let advice = "compress it without --inside-safetensors to get a smaller .znn file";
+    if force {
+        say(format_args!("zipnn: {place}: warning: {growth}; {advice}"));
+        return Ok(());
+    }
+    Err(Failure::new(place, growth)
+        .hint(format_args!("{advice}, or use --force to write the larger one")))
 }
 
 /// `zipnn decompress` of a file in which tensors are compressed.
@@ -285,10 +394,34 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
         compare(source, result, files)
     })?;
     if !files.quiet {
+        warn_of_stale_list(&source);
+        warn_of_gaps(&source);
         warn_of_rotated(&mut source)?;
     }
     transfer::show(&transfer::summary(place, &destination, &moved), files);
     Ok(())
+}
+
+/// Says so if the list of compressed tensors does not fit the file.
+fn warn_of_stale_list(source: &Source) {
+    if let Some(problem) = source.reader.list_problem() {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: {problem}; all tensors that are frames were decompressed"
+        ));
+    }
+}
+
+/// Says so if the result lacks bytes of the file that belong to no tensor.
+fn warn_of_gaps(source: &Source) {
+    let gaps = source.reader.tensors().iter().filter(|tensor| tensor.is_gap);
+    let len: u64 = gaps.map(|gap| gap.decoded_len).sum();
+    if len > 0 {
+        let place = &source.place;
+        say(format_args!(
+            "zipnn: {place}: warning: {len} bytes that belong to no tensor are left out"
+        ));
+    }
 }
 
 /// Says so if the original has stored some tensors wrong.
@@ -314,7 +447,9 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+    let mut source = Source::open(place, Limits::default())?.require_list()?;
+    // A stale list comes with the header of another source.
+    source.verify &= source.reader.list_problem().is_none();
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
     let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
     source.check_stored()?;
@@ -322,9 +457,13 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
     if arguments.quiet {
         return Ok(());
     }
-    let note = match source.reader.is_list_lost() {
-        true => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one",
-        false => "",
+    let note = match (source.reader.is_list_lost(), source.reader.list_problem()) {
+        (true, _) => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one"
+            .to_owned(),
+        (false, Some(problem)) => {
+            format!("; {problem}; `zipnn repair` drops what is stale")
+        }
+        (false, None) => String::new(),
     };
     let checks = match source.reader.has_checksums() {
         true => "; all checksums are right",

@@ -1,5 +1,7 @@
 //! Unfinished files, and their removal when somebody presses Ctrl-C.
 
+#[cfg(unix)]
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,9 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::{Builder, NamedTempFile};
 
 use super::links;
-
-/// Exit status of an interrupted process, as shells show it for SIGINT.
-const INTERRUPTED: i32 = 130;
+use super::target;
 
 /// Files that are not finished. Whoever holds the lock can be sure that none comes or goes.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -22,11 +22,11 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
 
 /// From here on, whatever asks the process to end removes what is unfinished first; so does a panic.
 pub fn clean_up_on_signals() {
-    signals::on_end(|| {
+    signals::on_end(|end| {
         // The lock is kept until the process has ended: no file can be begun meanwhile.
         let unfinished = unfinished();
         remove(&unfinished);
-        std::process::exit(INTERRUPTED);
+        end()
     });
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -41,16 +41,38 @@ pub fn clean_up_on_signals() {
 mod signals {
     use std::ffi::c_int;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{
+        SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+        SIGXCPU, SIGXFSZ,
+    };
     use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
 
-    /// Runs `action` when the process is told to end. Where signals cannot be caught, the program
-    /// is still good for everything else.
-    pub(super) fn on_end(action: fn()) {
-        let ours = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal));
+    /// Signals that end a process which does nothing about them, and that other processes send:
+    /// batch systems announce their limits with some of these.
+    const ENDING: [c_int; 8] =
+        [SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF];
+    /// The same, where the system may write a core file, and shells print what happened.
+    const ENDING_WITH_CORE: [c_int; 4] = [SIGQUIT, SIGABRT, SIGXCPU, SIGXFSZ];
+
+    /// Runs `action` when the process is told to end, with a function that ends it. Where signals
+    /// cannot be caught, the program is still good for everything else.
+    pub(super) fn on_end(action: fn(&dyn Fn())) {
+        let all = ENDING.into_iter().chain(ENDING_WITH_CORE);
+        let ours = all.filter(|&signal| !is_ignored(signal));
         if let Ok(mut signals) = Signals::new(ours) {
-            std::thread::spawn(move || signals.forever().for_each(|_| action()));
+            std::thread::spawn(move || {
+                signals.forever().for_each(|signal| action(&|| end(signal)));
+            });
         }
+    }
+
+    /// Ends the process with the status that shells show for the signal.
+    fn end(signal: c_int) {
+        if ENDING_WITH_CORE.contains(&signal) {
+            let _ = emulate_default_handler(signal);
+        }
+        std::process::exit(128 + signal);
     }
 
     /// Whether whoever started us wanted us not to hear a signal, as `nohup` does. Where that
@@ -67,16 +89,19 @@ mod signals {
 
 #[cfg(windows)]
 mod signals {
-    /// Runs `action` when the process is told to end.
-    pub(super) fn on_end(action: fn()) {
-        let _ = ctrlc::set_handler(action);
+    /// Exit status of an interrupted process, as shells show it for SIGINT.
+    const INTERRUPTED: i32 = 130;
+
+    /// Runs `action` when the process is told to end, with a function that ends it.
+    pub(super) fn on_end(action: fn(&dyn Fn())) {
+        let _ = ctrlc::set_handler(move || action(&|| std::process::exit(INTERRUPTED)));
     }
 }
 
 #[cfg(not(any(unix, windows)))]
 mod signals {
     /// There is nobody who could tell us.
-    pub(super) fn on_end(_action: fn()) {}
+    pub(super) fn on_end(_action: fn(&dyn Fn())) {}
 }
 
 fn remove(paths: &[PathBuf]) {
@@ -85,20 +110,33 @@ fn remove(paths: &[PathBuf]) {
     }
 }
 
-/// How the name of an unfinished file begins and ends.
+/// How the name of an unfinished file begins and ends, and how many characters are between.
 const PREFIX: &str = ".zipnn-";
 const SUFFIX: &str = ".tmp";
+const RANDOM_LEN: usize = 6;
 
 /// Whether a file of this name is one that is not finished.
 pub fn is_unfinished(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
+    let random = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(PREFIX))
+        .and_then(|name| name.strip_suffix(SUFFIX));
+    random.is_some_and(|random| {
+        random.len() == RANDOM_LEN && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
-/// Removes what runs have left in a directory that were killed. Whoever still writes a file has it
-/// locked. Where files cannot be locked, nobody can tell, and they stay.
+/// Removes what runs have left in a directory that were killed, if this run has not done so before.
+/// Whoever still writes a file has it locked. Where files cannot be locked, nobody can tell, and
+/// they stay.
 #[cfg(unix)]
 pub fn remove_abandoned(directory: &Path) {
+    static DONE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+    let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if !done.get_or_insert_default().insert(directory.to_owned()) {
+        return;
+    }
+    drop(done);
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten().filter(|entry| is_unfinished(&entry.file_name())) {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
@@ -129,7 +167,13 @@ fn create(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
     #[cfg(not(unix))]
     let _ = mode;
     // Opened here, so that errors do not tell of a name that nobody has ever heard of.
-    Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(directory, |path| options.open(path))
+    builder().make_in(directory, |path| options.open(path))
+}
+
+fn builder() -> Builder<'static, 'static> {
+    let mut builder = Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX).rand_bytes(RANDOM_LEN);
+    builder
 }
 
 /// Creates a private file that is locked, so that nobody takes it for abandoned.
@@ -154,12 +198,8 @@ pub struct Unfinished(Option<NamedTempFile>);
 impl Unfinished {
     /// Begins a file that is to have the name `destination`.
     pub fn create(destination: &Path) -> io::Result<Self> {
-        let directory = match destination.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
         let mut unfinished = unfinished();
-        let file = create_locked(directory)?;
+        let file = create_locked(target::directory_of(destination))?;
         unfinished.push(file.path().to_owned());
         Ok(Self(Some(file)))
     }
@@ -204,10 +244,7 @@ pub fn redirect(path: &Path, target: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     // Nothing may end the process as long as the other link is there.
     let lock = unfinished();
-    let link = Builder::new()
-        .prefix(PREFIX)
-        .suffix(SUFFIX)
-        .make_in(directory, |path| links::create(target, path))?;
+    let link = builder().make_in(directory, |path| links::create(target, path))?;
     let result = link.into_temp_path().persist(path).map_err(|error| error.error);
     drop(lock);
     result

@@ -1,5 +1,6 @@
-//! Symbolic links, where the system has them.
+//! Symbolic links, where the system has them, and what makes two paths one file.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
@@ -21,16 +22,24 @@ pub fn create(_target: &Path, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether two paths are names of one file, as far as the system tells.
+/// Returns what tells a file from every other of this machine, where the system has such a thing.
 #[cfg(unix)]
-pub fn are_one_file(one: &Path, other: &Path) -> bool {
+pub fn identity(file: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    let identity = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
-    identity(one).is_some_and(|one| identity(other) == Some(one))
+    Some((file.dev(), file.ino()))
 }
 
-/// Whether two paths are names of one file, as far as the system tells.
+/// Returns what tells a file from every other of this machine: not here.
 #[cfg(not(unix))]
+pub fn identity(_file: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
+/// Returns whether two paths are names of one file, as far as the system tells.
 pub fn are_one_file(one: &Path, other: &Path) -> bool {
-    super::names::is_same_file(one, other)
+    let identity = |path: &Path| path.metadata().ok().and_then(|file| identity(&file));
+    match identity(one) {
+        Some(one) => identity(other) == Some(one),
+        None => super::names::is_same_file(one, other),
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Value, json};
 
 use super::args::Ls;
-use super::failure::Failure;
+use super::failure::{Failure, say};
 use super::names::Place;
 use super::table::{self, Column};
 use super::tensors::{Listed, Tensors};
@@ -13,7 +13,11 @@ use super::units;
 
 /// Lists the tensors of one of the files.
 pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
-    let listed = Tensors::open(source)?.list()?;
+    let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
+    let listed = tensors.list()?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.json {
         true => write_json(&mut out, source, &listed),
@@ -24,7 +28,8 @@ pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
 }
 
 fn write_json(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
-    let head = json!({ "file": source.exact() });
+    let is_complete = tensors.iter().all(|tensor| tensor.is_complete);
+    let head = json!({ "file": source.exact(), "complete": is_complete });
     units::write_json(out, &head, &mut [("tensors", &mut tensors.iter().map(tensor_json))])
 }
 
@@ -36,6 +41,7 @@ fn tensor_json(tensor: &Listed) -> Value {
         "bytes": tensor.len,
         "compressed_bytes": tensor.stored_len,
         "ratio": units::ratio(tensor.stored_len, tensor.len),
+        "complete": tensor.is_complete,
     })
 }
 
@@ -57,7 +63,10 @@ fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::
             format!("{:?}", tensor.shape),
             tensor.len.to_string(),
             tensor.stored_len.to_string(),
-            units::percent(tensor.stored_len, tensor.len),
+            match tensor.is_complete {
+                true => units::percent(tensor.stored_len, tensor.len),
+                false => "incomplete".to_owned(),
+            },
         ]
     };
     let sum = |of: fn(&Listed) -> u64| {

@@ -6,6 +6,7 @@ mod bench;
 mod cat;
 mod comparison;
 mod compress;
+mod data_header;
 mod decode;
 mod decompress;
 mod directory;
@@ -30,9 +31,17 @@ mod pipeline;
 mod progress;
 mod repair;
 mod restored;
+mod resync;
+mod rights;
+mod salvage;
 mod selection;
 mod shards;
+mod snapshot;
+mod sparse;
+mod standard;
+mod streams;
 mod table;
+mod target;
 mod tensors;
 mod transfer;
 mod tree;
@@ -58,6 +67,9 @@ use way::Way;
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     interrupt::clean_up_on_signals();
+    if let Err(failure) = streams::check(&cli.command) {
+        return failure.report().into();
+    }
     match &cli.command {
         Command::Compress(arguments) => {
             for_each_or_model(Way::Compress(arguments), |file| compress::run(file, arguments))

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::Files;
 use super::failure::Failure;
 use super::kind::Kind;
+use super::target;
 use super::units;
 
 /// What compressed files end in.
@@ -164,6 +166,10 @@ pub fn destination(
     match (source, output) {
         (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
         (Place::Standard, None) => Ok(Place::Standard),
+        (Place::Path(source), None) if target::is_descriptor_or_device(source) => {
+            Err(Failure::usage(source.display(), "is no file, beside which a result could lie")
+                .hint("name the result with --output"))
+        }
         (Place::Path(source), None) => rename(source).map(Place::Path),
         (Place::Path(source), Some(directory)) if directory.is_dir() => {
             let result = rename(source)?;
@@ -185,6 +191,13 @@ pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
         && files.inputs.len() > 1
         && !output.is_dir()
     {
+        if output == Path::new(DASH) {
+            return Err(Failure::usage(
+                DASH,
+                "takes the result of one file, and there are several",
+            )
+            .hint("run the command once for each file, or name a directory with --output"));
+        }
         return Err(Failure::usage(output.display(), "is not a directory")
             .hint("for several files, --output must name a directory that exists"));
     }
@@ -193,6 +206,11 @@ pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
     }
     if files.rm && reads_standard {
         return Err(Failure::usage(DASH, "standard input cannot be removed").hint("leave out --rm"));
+    }
+    if files.rm
+        && let Some(input) = files.inputs.iter().find(|input| !may_be_removed(input))
+    {
+        return Err(not_removable(input));
     }
     if files.rm && files.output.as_deref() == Some(Path::new(DASH)) {
         return Err(Failure::usage(DASH, "what goes to standard output cannot be verified")
@@ -207,6 +225,23 @@ pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
         return Err(Failure::usage("--delta", "the base must be a file"));
     }
     Ok(())
+}
+
+/// Whether `--rm` may remove a file: not what is only reached by a link, and nothing that cannot be
+/// read a second time. Of a directory, the files in it are removed.
+fn may_be_removed(path: &Path) -> bool {
+    // What is not there is reported when it is opened.
+    let Ok(metadata) = fs::symlink_metadata(path) else { return true };
+    (metadata.is_file() && !target::is_descriptor(path)) || path.is_dir()
+}
+
+/// Explains that `--rm` does not remove a path.
+pub fn not_removable(path: &Path) -> Failure {
+    let what = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => "is a link, and --rm would remove the link alone",
+        _ => "is not a regular file, and --rm removes nothing else",
+    };
+    Failure::usage(path.display(), what).hint("leave out --rm, or name the file itself")
 }
 
 /// Refuses files whose results would overwrite each other.

@@ -1,12 +1,20 @@
 //! What is written: whole files or none.
 
-use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
+use std::collections::HashMap;
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, IsTerminal, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::failure::Failure;
-use super::interrupt::Unfinished;
+use super::interrupt::{self, Unfinished};
+use super::links;
 use super::names::Place;
+use super::rights;
+use super::sparse::Sparse;
+use super::standard::Stream;
+use super::target::{self, Target};
 
 /// A result while it is written.
 pub struct Output {
@@ -20,46 +28,50 @@ pub struct Output {
 const SPOOL_STEP: u64 = 1 << 20;
 
 enum Inner {
-    Standard(io::Stdout),
-    /// A device or a named pipe: nothing that could be replaced by a file.
-    Device(File),
+    /// Standard output, a device or a named pipe: nothing that could be replaced by a file.
+    Stream(File),
     /// A file that has another name until it is finished.
-    File(Unfinished),
+    File { unfinished: Unfinished, path: PathBuf, sparse: Sparse },
+}
+
+impl Inner {
+    fn open(place: &Place, force: bool) -> Result<Self, Failure> {
+        let failure = |error| Failure::writing(place, error);
+        let path = match Target::of(place).map_err(failure)? {
+            Target::Directory => {
+                return Err(
+                    Failure::new(place, "is a directory").hint("name another place with --output")
+                );
+            }
+            Target::Standard => {
+                Stream::Output.check()?;
+                return target::standard_output().map(Self::Stream).map_err(failure);
+            }
+            Target::Stream(path) => return open_stream(&path).map(Self::Stream).map_err(failure),
+            Target::File(path) => path,
+        };
+        if !force && fs::symlink_metadata(&path).is_ok() {
+            return Err(Failure::new(place, "exists already").hint("use --force to overwrite it"));
+        }
+        interrupt::remove_abandoned(target::directory_of(&path));
+        let unfinished = Unfinished::create(&path).map_err(failure)?;
+        Ok(Self::File { unfinished, path, sparse: Sparse::default() })
+    }
 }
 
 impl Output {
-    /// Begins a result. A file that exists is replaced only if `force` says so.
+    /// Begins a result where the links of `place` lead. A file that exists is replaced, and data
+    /// is written to a terminal, only if `force` is set.
     pub fn create(place: &Place, force: bool) -> Result<Self, Failure> {
-        let failure = |error| Failure::writing(place, error);
-        let inner = match place {
-            Place::Standard => Inner::Standard(io::stdout()),
-            Place::Path(path) => match fs::metadata(path) {
-                Ok(there) if there.is_dir() => {
-                    return Err(Failure::new(place, "is a directory")
-                        .hint("name another place with --output"));
-                }
-                Ok(there) if !there.is_file() => {
-                    Inner::Device(OpenOptions::new().write(true).open(path).map_err(failure)?)
-                }
-                // A link that leads nowhere is there, too.
-                _ if !force && fs::symlink_metadata(path).is_ok() => {
-                    return Err(
-                        Failure::new(place, "exists already").hint("use --force to overwrite it")
-                    );
-                }
-                // Found out now, and not when all the work has been done.
-                Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
-                    return Err(failure(error));
-                }
-                _ => Inner::File(Unfinished::create(path).map_err(failure)?),
-            },
-        };
+        let inner = Inner::open(place, force)?;
+        if let Inner::Stream(file) = &inner
+            && file.is_terminal()
+            && !force
+        {
+            return Err(Failure::usage(place, "is a terminal, and the data is not text")
+                .hint("redirect standard output, or name a file with --output"));
+        }
         Ok(Self { place: place.clone(), inner, replace: force, len: 0 })
-    }
-
-    /// Whether it would end up on somebody's screen.
-    pub fn is_terminal(place: &Place) -> bool {
-        *place == Place::Standard && io::stdout().is_terminal()
     }
 
     /// What it is, or will be, called.
@@ -75,17 +87,16 @@ impl Output {
     /// Where it can be read for now, if it is a file.
     pub fn unfinished_path(&self) -> Option<&Path> {
         match &self.inner {
-            Inner::File(file) => Some(file.path()),
-            _ => None,
+            Inner::File { unfinished, .. } => Some(unfinished.path()),
+            Inner::Stream(_) => None,
         }
     }
 
     /// Writes all of `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let result = match &mut self.inner {
-            Inner::Standard(stdout) => stdout.write_all(bytes),
-            Inner::Device(file) => file.write_all(bytes),
-            Inner::File(unfinished) => unfinished.file().write_all(bytes),
+            Inner::Stream(file) => file.write_all(bytes),
+            Inner::File { unfinished, sparse, .. } => sparse.write(unfinished.file(), bytes),
         };
         self.len += bytes.len() as u64;
         result.map_err(|error| self.failure(error))
@@ -97,7 +108,7 @@ impl Output {
         &mut self,
         fill: impl FnOnce(&mut File) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        if let Inner::File(unfinished) = &mut self.inner {
+        if let Inner::File { unfinished, .. } = &mut self.inner {
             fill(unfinished.file())?;
             self.len = unfinished.file().metadata().map_or(0, |metadata| metadata.len());
             return Ok(());
@@ -116,30 +127,47 @@ impl Output {
         }
     }
 
-    /// Waits until everything is on the disk.
+    /// Waits until everything is on the disk, if it is a file.
     pub fn sync(&mut self) -> Result<(), Failure> {
         let result = match &mut self.inner {
-            Inner::File(unfinished) => unfinished.file().sync_all(),
-            _ => Ok(()),
+            Inner::File { unfinished, sparse, .. } => {
+                sparse.settle(unfinished.file()).and_then(|()| unfinished.file().sync_all())
+            }
+            Inner::Stream(_) => Ok(()),
         };
         result.map_err(|error| self.failure(error))
     }
 
-    /// Gives the result its name, and the permissions and times of its source.
+    /// Waits until the name of a finished file is on the disk, too.
+    pub fn sync_name(place: &Place) {
+        if let Ok(Target::File(path)) = Target::of(place) {
+            sync_directory_of(&path);
+        }
+    }
+
+    /// Gives the result its name, and the owner, permissions and times of its source.
     pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let failure = |error| Failure::writing(&self.place, error);
-        match self.inner {
-            Inner::Standard(mut stdout) => stdout.flush().map_err(failure),
-            Inner::Device(_) => Ok(()),
-            Inner::File(mut unfinished) => {
-                match source {
-                    Some(source) => pass_on(source, unfinished.file()),
-                    None => set_usual_permissions(&mut unfinished),
-                }
-                let path = self.place.path().unwrap_or(Path::new(""));
-                unfinished.persist(path, self.replace).map_err(failure)
-            }
+        let Inner::File { mut unfinished, path, mut sparse } = self.inner else { return Ok(()) };
+        sparse.settle(unfinished.file()).map_err(failure)?;
+        match source {
+            Some(source) => pass_on(source, unfinished.file()),
+            None => set_usual_permissions(&mut unfinished),
         }
+        claim(&self.place, &path, source)?;
+        unfinished.persist(&path, self.replace).map_err(failure)
+    }
+
+    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but the
+    /// present time: with the time of the source, the next run would take it for complete.
+    pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
+        let place = self.place.clone();
+        let is_file = self.unfinished_path().is_some();
+        self.finish(source)?;
+        let Some(path) = place.path().filter(|_| is_file) else { return Ok(()) };
+        let file = OpenOptions::new().read(true).write(cfg!(windows)).open(path);
+        file.and_then(|file| file.set_modified(SystemTime::now()))
+            .map_err(|error| Failure::writing(&place, error))
     }
 
     fn failure(&self, error: io::Error) -> Failure {
@@ -147,27 +175,39 @@ impl Output {
     }
 }
 
-/// Gives a file the modification time and the permissions of another. Not every file system has
-/// them, and the data matters more.
+/// Opens something that is not replaced. If it leads to a file, data goes behind what is there.
+fn open_stream(path: &Path) -> io::Result<File> {
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    OpenOptions::new().write(true).append(is_file).open(path)
+}
+
+/// The files that this run has written, each with the identity of its source.
+type Written = HashMap<PathBuf, Option<(u64, u64)>>;
+
+/// Refuses to replace what this run has written: links may lead the results of two sources to one
+/// file, and the source of the first may have been removed since.
+fn claim(place: &Place, path: &Path, source: Option<&Metadata>) -> Result<(), Failure> {
+    static WRITTEN: Mutex<Option<Written>> = Mutex::new(None);
+    let Ok(directory) = target::directory_of(path).canonicalize() else { return Ok(()) };
+    let path = directory.join(path.file_name().unwrap_or_default());
+    let source = source.and_then(links::identity);
+    let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    match written.get_or_insert_default().insert(path, source) {
+        Some(other) if other != source => {
+            Err(Failure::new(place, "is where the result of another source has been written")
+                .hint("name another place with --output"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file the modification time, the owner and the permissions of another. Not every file
+/// system has them, and the data matters more.
 fn pass_on(source: &Metadata, file: &File) {
     if let Ok(time) = source.modified() {
         let _ = file.set_times(FileTimes::new().set_modified(time));
     }
-    let _ = file.set_permissions(permissions_of(source));
-}
-
-/// Who may read, write and execute a file. To run as somebody else was allowed for its contents,
-/// which the result does not have.
-#[cfg(unix)]
-fn permissions_of(source: &Metadata) -> Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    const EVERYONE: u32 = 0o777;
-    Permissions::from_mode(source.permissions().mode() & EVERYONE)
-}
-
-#[cfg(not(unix))]
-fn permissions_of(source: &Metadata) -> Permissions {
-    source.permissions()
+    rights::pass_on(source, file);
 }
 
 /// Lets others read a file whose source has no permissions to pass on. Where that fails, it stays
@@ -184,29 +224,51 @@ pub fn sync_file(path: &Path) -> Result<(), Failure> {
     match File::open(path).and_then(|file| file.sync_all()) {
         // There it takes a right to write, which is not asked for if all that is left is waiting.
         Err(error) if !cfg!(windows) => return Err(Failure::writing(path.display(), error)),
-        _ => sync_directory_of(path),
+        _ => Output::sync_name(&Place::Path(path.to_owned())),
     }
     Ok(())
 }
 
-/// Replaces the contents of a small file, and keeps its permissions: those of `like`.
+/// Replaces the contents of a small file, or of what it is a link to. The owner and the permissions
+/// are those of `like`.
 pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Failure> {
     let write = || {
-        let mut unfinished = Unfinished::create(path)?;
+        let Target::File(path) = Target::of(&Place::Path(path.to_owned()))? else {
+            return Err(io::Error::other("it is not a file"));
+        };
+        let mut unfinished = Unfinished::create(&path)?;
         unfinished.file().write_all(contents)?;
-        let _ = unfinished.file().set_permissions(permissions_of(like));
+        rights::pass_on(like, unfinished.file());
         unfinished.file().sync_all()?;
-        unfinished.persist(path, true)
+        unfinished.persist(&path, true)?;
+        sync_directory_of(&path);
+        Ok(())
     };
-    write().map_err(|error| Failure::writing(path.display(), error))?;
-    sync_directory_of(path);
-    Ok(())
+    write().map_err(|error| Failure::writing(path.display(), error))
 }
 
 /// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.
 pub fn sync_directory_of(path: &Path) {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Ok(directory) = File::open(parent.unwrap_or(Path::new("."))) {
+    if let Ok(directory) = File::open(target::directory_of(path)) {
         let _ = directory.sync_all();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_link_to_a_replaced_file_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| directory.path().join(name));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("file", &link).unwrap();
+        replace(&link, b"new", &fs::metadata(&link).unwrap()).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     }
 }

@@ -12,6 +12,7 @@ use zipnn::{
 
 use super::args::Choice;
 use super::input::Input;
+use super::inside::may_begin_json;
 
 /// What is known of a piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,7 +88,7 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Layout>> {
 const PREFIX_LEN: u64 = 9;
 
 fn may_begin_header(bytes: &[u8]) -> bool {
-    bytes.get(PREFIX_LEN as usize - 1).is_none_or(|&first| first == b'{')
+    bytes.get(PREFIX_LEN as usize - 1).is_none_or(|&first| may_begin_json(first))
 }
 
 /// The frames that a piece becomes, and their layouts. Where there is a part of a base that goes
@@ -128,6 +129,7 @@ impl Coded {
             let data = &piece[range.clone()];
             let room = start + compress_bound(data.len(), &options);
             if self.bytes.len() < room {
+                self.bytes.reserve_exact(room - self.bytes.len());
                 self.bytes.resize(room, 0);
             }
             let frame = &mut self.bytes[start..];
@@ -143,6 +145,17 @@ impl Coded {
             position = position.after(data.len() as u64);
         }
         Ok(())
+    }
+
+    /// Exchanges the memory of the frames, which are gone then.
+    pub fn exchange_memory(&mut self, memory: &mut Vec<u8>) {
+        self.frames.clear();
+        std::mem::swap(&mut self.bytes, memory);
+    }
+
+    /// Returns the length of the data of all frames.
+    pub fn decoded_len(&self) -> u64 {
+        self.frames.iter().map(|&(_, len)| len as u64).sum()
     }
 
     /// All frames.

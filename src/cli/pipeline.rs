@@ -7,8 +7,14 @@ use std::thread;
 
 use super::failure::Failure;
 
-/// Jobs beside the ones that the workers hold: one is read, one is written, one waits.
-const SPARE_JOBS: usize = 3;
+/// Jobs beside the ones that the workers hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spare {
+    /// One that is read, one that is written, and one that waits.
+    Three,
+    /// None that waits, for jobs that take much memory.
+    Two,
+}
 
 /// What goes from the workers to the writer: the number of a job, and what became of it.
 type Done<Job> = (u64, Result<Job, Failure>);
@@ -22,6 +28,7 @@ type Done<Job> = (u64, Result<Job, Failure>);
 /// threads. After one, the threads are not waited for: one may sit in front of a pipe.
 pub fn run<Job, State>(
     threads: usize,
+    spare: Spare,
     mut read: impl FnMut(&mut Job) -> Result<bool, Failure> + Send + 'static,
     work: impl Fn(&mut Job, &mut State) -> Result<(), Failure> + Send + Clone + 'static,
     mut write: impl FnMut(&mut Job) -> Result<(), Failure>,
@@ -33,7 +40,11 @@ where
     let (free, to_fill) = mpsc::channel();
     let (filled, to_do) = mpsc::channel();
     let (done, to_write) = mpsc::channel();
-    for _ in 0..threads + SPARE_JOBS {
+    let spare = match spare {
+        Spare::Three => 3,
+        Spare::Two => 2,
+    };
+    for _ in 0..threads + spare {
         let _ = free.send(Job::default());
     }
     let to_do = Arc::new(Mutex::new(to_do));
@@ -132,6 +143,7 @@ mod tests {
         let mut written = Vec::new();
         run(
             4,
+            Spare::Three,
             move |job: &mut (u64, u64)| {
                 count += 1;
                 job.0 = count;
@@ -157,6 +169,7 @@ mod tests {
         let mut written = 0;
         let failure = run(
             3,
+            Spare::Two,
             move |job: &mut u64| {
                 *job = count;
                 count += 1;

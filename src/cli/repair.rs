@@ -1,23 +1,26 @@
 //! `zipnn repair`.
 
-use std::io::{self, Write};
+use std::io::{self, StdoutLock, Write};
 
 use zipnn::Limits;
-use zipnn::safetensors::{self, Examination, StoredTensor, TensorError, Verdict};
+use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, Verdict};
 
 use super::args::Repair;
 use super::failure::Failure;
 use super::inside::Source;
-use super::names::{self, Place};
+use super::names::Place;
 use super::output::Output;
+use super::snapshot::Snapshot;
 use super::table::{self, Column};
+use super::target::{self, Target};
+use super::transfer;
 use super::units;
 
 /// Exit statuses: there is nothing to do any more, or there is.
 const DONE: u8 = 0;
 const TO_DO: u8 = 1;
 
-/// Examines a file, says what is wrong with it, and mends it if told to.
+/// Examines a file, reports what is wrong with it, and repairs it if asked to.
 pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     let place = Place::new(&arguments.file);
     let destination = match &arguments.output {
@@ -30,31 +33,38 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     override_verdicts(&mut found, source.reader().tensors(), arguments)
         .map_err(|name| no_such_tensor(&place, name))?;
     let report = Report::new(&mut source, &found);
-    if !arguments.quiet {
-        report.show(&place, &found, arguments).map_err(|error| Failure::writing("-", error))?;
-    }
+    let show = |text: &dyn Fn(&mut StdoutLock) -> io::Result<()>| match arguments.quiet {
+        true => Ok(()),
+        false => text(&mut io::stdout().lock()).map_err(|error| Failure::writing("-", error)),
+    };
+    show(&|out| report.show_table(out, arguments.all))?;
     let Some(destination) = destination else {
+        show(&|out| report.show_findings(out, &place))?;
         return Ok(if report.is_damaged() { TO_DO } else { DONE });
     };
     if report.is_damaged() || destination != place {
         write(&mut source, &report, &destination, arguments)?;
     }
+    show(&|out| report.show_repairs(out, &place))?;
     Ok(DONE)
 }
 
 fn check(place: &Place, destination: Option<&Place>, arguments: &Repair) -> Result<(), Failure> {
-    match (place.path(), destination.and_then(Place::path)) {
-        (Some(source), Some(destination))
-            if !arguments.write && names::is_same_file(source, destination) =>
-        {
-            Err(Failure::usage(destination.display(), "would be read and written at once")
+    match destination {
+        Some(destination) if !arguments.write && target::is_source(place, destination) => {
+            Err(transfer::would_be_read_and_written(destination)
                 .hint("use --write to replace it, or name another place with --output"))
         }
-        (None, _) if arguments.write => {
+        _ if arguments.write
+            && matches!(Target::of(place), Ok(Target::Standard | Target::Stream(_))) =>
+        {
             Err(Failure::usage(place, "cannot be replaced").hint("name the result with --output"))
         }
-        _ if destination == Some(&Place::Standard) && !arguments.quiet => {
-            Err(Failure::usage("-", "cannot take both the table and the file").hint("add --quiet"))
+        Some(destination)
+            if !arguments.quiet && matches!(Target::of(destination), Ok(Target::Standard)) =>
+        {
+            Err(Failure::usage(destination, "cannot take both the table and the file")
+                .hint("add --quiet"))
         }
         _ => Ok(()),
     }
@@ -86,9 +96,14 @@ fn no_such_tensor(place: &Place, name: &str) -> Failure {
 /// What is to be done about a file.
 struct Report {
     rotated: Vec<usize>,
+    judged: usize,
     unknown: usize,
     is_list_lost: bool,
+    /// What is wrong with metadata that belong to another file.
+    stale: Option<String>,
     compressed: usize,
+    /// What the reference library does not accept.
+    oddities: Vec<Oddity>,
     lines: Vec<Line>,
 }
 
@@ -99,58 +114,103 @@ struct Line {
 }
 
 impl Report {
+    /// Most oddities that are listed.
+    const MOST_ODDITIES: usize = 5;
+
     fn new(source: &mut Source, found: &[Examination]) -> Self {
         let reader = source.reader();
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
+        let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
+            Some(problem) => problem.to_string(),
+            None => "the header of its source is stale: it does not belong to these tensors".into(),
+        });
         Self {
             rotated: with(Verdict::Rotated).map(|one| one.tensor).collect(),
+            judged: found.len(),
             unknown: with(Verdict::Unknown).count(),
             is_list_lost: reader.is_list_lost(),
+            stale,
             compressed: reader.tensors().iter().filter(|tensor| tensor.is_compressed).count(),
+            oddities: reader.layout().oddities().take(Self::MOST_ODDITIES + 1).collect(),
             lines: found.iter().map(|one| Line::new(one, &reader.tensors()[one.tensor])).collect(),
         }
     }
 
     fn is_damaged(&self) -> bool {
-        self.is_list_lost || !self.rotated.is_empty()
+        self.is_list_lost || self.stale.is_some() || !self.rotated.is_empty()
     }
 
-    fn show(&self, place: &Place, found: &[Examination], arguments: &Repair) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        let lines = self.lines.iter().filter(|line| arguments.all || !line.is_sound);
+    fn show_table(&self, out: &mut impl Write, all: bool) -> io::Result<()> {
+        let lines = self.lines.iter().filter(|line| all || !line.is_sound);
         let lines: Vec<&[String; 4]> = lines.map(|line| &line.cells).collect();
-        if !lines.is_empty() {
-            let head = ["tensor", "type", "shape", "verdict"].map(str::to_owned);
-            write_table(&mut out, std::iter::once(&head).chain(lines))?;
-            writeln!(out)?;
+        if lines.is_empty() {
+            return Ok(());
         }
-        writeln!(
-            out,
-            "{place}: {} of {} uncompressed bfloat16 and float32 tensors are rotated, {} cannot be told",
-            self.rotated.len(),
-            found.len(),
-            self.unknown
-        )?;
-        match self.is_list_lost {
-            true => writeln!(
+        let head = ["tensor", "type", "shape", "verdict"].map(str::to_owned);
+        write_table(out, std::iter::once(&head).chain(lines))?;
+        writeln!(out)
+    }
+
+    /// Shows what was found in a file that stays as it is.
+    fn show_findings(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        self.show_oddities(out, place)?;
+        self.show_count(out, place, "are rotated")?;
+        if self.is_list_lost {
+            writeln!(
                 out,
                 "{place}: the list of its {} compressed tensors is lost",
                 self.compressed
-            )?,
-            false if self.compressed > 0 => {
-                writeln!(
-                    out,
-                    "{place}: the list of its {} compressed tensors is there",
-                    self.compressed
-                )?;
-            }
-            false => {}
+            )?;
+        } else if let Some(stale) = &self.stale {
+            writeln!(out, "{place}: {stale}")?;
+        } else if self.compressed > 0 {
+            writeln!(
+                out,
+                "{place}: the list of its {} compressed tensors is there",
+                self.compressed
+            )?;
         }
-        if self.is_damaged() && arguments.output.is_none() && !arguments.write {
+        if self.is_damaged() {
             writeln!(
                 out,
                 "nothing has been changed: name a file for the repaired one with --output, or use --write"
             )?;
+        }
+        Ok(())
+    }
+
+    /// Shows what was repaired.
+    fn show_repairs(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        self.show_oddities(out, place)?;
+        if self.stale.is_some() {
+            writeln!(out, "{place}: stale metadata dropped")?;
+        }
+        if self.compressed > 0 && (self.is_list_lost || self.stale.is_some()) {
+            writeln!(out, "{place}: list of {} compressed tensors written", self.compressed)?;
+        }
+        self.show_count(out, place, "repaired")
+    }
+
+    fn show_count(&self, out: &mut impl Write, place: &Place, what: &str) -> io::Result<()> {
+        writeln!(
+            out,
+            "{place}: {} of {} uncompressed bfloat16 and float32 tensors {what}, {} unclear",
+            self.rotated.len(),
+            self.judged,
+            self.unknown
+        )
+    }
+
+    fn show_oddities(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        if self.oddities.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{place}: not all programs read this file, and `repair` leaves it so:")?;
+        for oddity in self.oddities.iter().take(Self::MOST_ODDITIES) {
+            writeln!(out, "  {oddity}")?;
+        }
+        if self.oddities.len() > Self::MOST_ODDITIES {
+            writeln!(out, "  and more")?;
         }
         Ok(())
     }
@@ -216,8 +276,11 @@ fn write(
     output.fill(|file| {
         safetensors::repair(source.reader(), &report.rotated, file).map_err(|error| match error {
             TensorError::Io(error) => Failure::writing(destination, error),
-            error => Failure::new(&place, error),
+            TensorError::NotAFrame { .. } => Failure::new(&place, error)
+                .hint("the tensor is damaged: fetch or copy the file once more"),
+            error => source.failure(error),
         })
     })?;
+    Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())
 }

@@ -10,27 +10,24 @@ use super::inside::Source;
 use super::names::Place;
 use super::tensors::Listed;
 
-/// Where everything would be in the decompressed file, and the tensor that was decoded last.
+/// Where everything would be in the decompressed file.
 pub struct Restored {
     source: Source,
     layout: Layout,
     /// Which of the source's tensors each of the layout's is.
     order: Vec<usize>,
-    decoded: Vec<u8>,
-    /// Which of the layout's tensors is in `decoded`.
-    current: Option<usize>,
 }
 
 impl Restored {
     /// Opens a file, of which only the header and what frames begin with is read.
     pub fn open(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?.require_compressed()?;
+        let mut source = Source::open(place, Limits::default())?.require_list()?;
         let reader = source.reader();
         let restored = reader.restored().map_err(|error| source.failure(error))?;
         let layout =
             Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
-        let order = restored.order;
-        Ok(Self { source, layout, order, decoded: Vec::new(), current: None })
+        let order = restored.tensors;
+        Ok(Self { source, layout, order })
     }
 
     /// All tensors, in the order of their bytes.
@@ -42,6 +39,7 @@ impl Restored {
             dtype: tensor.dtype.clone(),
             shape: tensor.shape.clone(),
             len: tensor.len(),
+            is_complete: true,
             stored_len: stored[number].stored.end - stored[number].stored.start,
         });
         listed.collect()
@@ -55,21 +53,17 @@ impl Restored {
         })
     }
 
-    /// Copies as many bytes of a tensor as `dst` holds, from `offset` in the file on.
+    /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in the file on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
         let tensors = self.layout.tensors();
-        let number = tensors.partition_point(|tensor| tensor.range.end <= offset);
-        let place = self.source.place().clone();
-        let beyond = || Failure::reading(&place, io::ErrorKind::UnexpectedEof.into());
-        let start = tensors.get(number).ok_or_else(beyond)?.range.start;
-        if self.current != Some(number) {
-            self.current = None;
-            let read = self.source.reader().read(self.order[number], &mut self.decoded);
-            read.map_err(|error| self.source.failure(error))?;
-            self.current = Some(number);
-        }
-        let bytes = self.decoded.get((offset - start) as usize..).unwrap_or_default();
-        dst.copy_from_slice(bytes.get(..dst.len()).ok_or_else(beyond)?);
-        Ok(())
+        let behind = tensors.partition_point(|tensor| tensor.range.start <= offset);
+        // Tensors without bytes can stand anywhere, also within others.
+        let is_here = |tensor: &Tensor| tensor.range.contains(&offset);
+        let Some(number) = tensors[..behind].iter().rposition(is_here) else {
+            return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
+        };
+        let offset = offset - tensors[number].range.start;
+        let read = self.source.reader().read_part(self.order[number], offset, dst);
+        read.map_err(|error| self.source.failure(error))
     }
 }

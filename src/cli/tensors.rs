@@ -1,26 +1,31 @@
 //! The tensors of a file, one by one.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use zipnn::safetensors::Tensor;
-use zipnn::{Archive, ArchiveError, Damage, Limits};
+use zipnn::safetensors::{Layout, LayoutError, Tensor};
+use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directory, Limits};
 
+use super::data_header;
 use super::failure::Failure;
+use super::input::Input;
 use super::inside;
 use super::names::Place;
 use super::restored::Restored;
-use super::units;
+use super::salvage::{self, Lost};
 
 /// A compressed file of tensors.
 pub struct Tensors {
     source: Place,
+    base: Option<PathBuf>,
     kind: Kind,
 }
 
 enum Kind {
     /// The whole file is compressed.
-    Archive(Box<Archive<BufReader<File>>>),
+    Archive(Box<dyn Parts>),
     /// The tensors in it are.
     Inside(Box<Restored>),
 }
@@ -35,16 +40,51 @@ pub struct Listed {
     pub len: u64,
     /// Bytes of the file that it takes; where it shares a frame with others, its share.
     pub stored_len: u64,
+    /// Whether the file has all of its bytes.
+    pub is_complete: bool,
+}
+
+/// Returns whether an archive has all of these bytes.
+fn is_available(archive: &dyn Parts, range: &Range<u64>) -> bool {
+    range.is_empty() || range.end <= archive.available_len()
 }
 
 impl Tensors {
-    /// Opens a file, of which only the directory is read.
-    pub fn open(source: &Place) -> Result<Self, Failure> {
-        let kind = match inside::is_safetensors(source) {
-            true => Kind::Inside(Box::new(Restored::open(source)?)),
-            false => Kind::Archive(Box::new(open_archive(source)?)),
+    /// Opens a file, with its base if it holds a difference. Reads only the directory.
+    pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
+        let kind = match (inside::is_safetensors(source), base) {
+            (true, None) => Kind::Inside(Box::new(Restored::open(source)?)),
+            (true, Some(_)) => {
+                return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));
+            }
+            (false, base) => Kind::Archive(open_archive(source, base)?),
         };
-        Ok(Self { source: source.clone(), kind })
+        Ok(Self { source: source.clone(), base: base.map(Path::to_owned), kind })
+    }
+
+    /// Returns a warning for a file that was cut off, or whose end is damaged.
+    pub fn warning(&self) -> Option<String> {
+        let Kind::Archive(archive) = &self.kind else { return None };
+        let error = archive.cut()?;
+        Some(format!("zipnn: {}: warning: the file is not whole: {error}", self.source))
+    }
+
+    /// Returns an error if the file lacks any of these bytes of a tensor.
+    pub fn check_available(&self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
+        let Kind::Archive(archive) = &self.kind else { return Ok(()) };
+        let (Some(error), false) = (archive.cut(), is_available(&**archive, range)) else {
+            return Ok(());
+        };
+        let missing = range.end - archive.available_len().clamp(range.start, range.end);
+        let message = format!(
+            "the file is not whole, and {missing} of the {} bytes of tensor {name:?} are missing: \
+             {error}",
+            range.end - range.start
+        );
+        Err(Failure::new(&self.source, message).hint(
+            "fetch or copy the file once more; zipnn ls lists which tensors are complete, and \
+             zipnn decompress --no-verify saves what is left",
+        ))
     }
 
     /// All tensors, in the order of their bytes.
@@ -53,11 +93,13 @@ impl Tensors {
             Kind::Archive(archive) => archive,
             Kind::Inside(restored) => return Ok(restored.list()),
         };
-        let layout = archive.tensors().map_err(|error| failure(&self.source, error))?;
+        let layout =
+            archive.layout().map_err(|error| failure(&self.source, self.base.as_deref(), error))?;
         let tensors: Vec<Tensor> = layout.tensors().to_vec();
         let directory = archive.directory();
         let listed = tensors.into_iter().map(|tensor| Listed {
             len: tensor.len(),
+            is_complete: is_available(&**archive, &tensor.range),
             stored_len: directory.stored_len(tensor.range),
             name: tensor.name,
             dtype: tensor.dtype,
@@ -70,7 +112,8 @@ impl Tensors {
     pub fn tensor(&mut self, name: &str) -> Result<Tensor, Failure> {
         match &mut self.kind {
             Kind::Archive(archive) => {
-                archive.tensor(name).cloned().map_err(|error| failure(&self.source, error))
+                let tensor = archive.tensor(name).cloned();
+                tensor.map_err(|error| failure(&self.source, self.base.as_deref(), error))
             }
             Kind::Inside(restored) => restored.tensor(name),
         }
@@ -80,54 +123,148 @@ impl Tensors {
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
         match &mut self.kind {
             Kind::Archive(archive) => {
-                archive.read_into(offset, dst).map_err(|error| failure(&self.source, error))
+                let read = archive.read_into(offset, dst);
+                read.map_err(|error| failure(&self.source, self.base.as_deref(), error))
             }
             Kind::Inside(restored) => restored.read_into(offset, dst),
         }
     }
 }
 
-fn open_archive(source: &Place) -> Result<Archive<BufReader<File>>, Failure> {
-    let Some(path) = source.path() else {
-        return Err(Failure::usage(source, "must be a file: pipes cannot be read in parts"));
-    };
-    let file = File::open(path).map_err(|error| Failure::reading(source, error))?;
-    Archive::open(BufReader::new(file), Limits::default()).map_err(|error| failure(source, error))
+/// An [`Archive`], with a base or without one.
+pub trait Parts {
+    fn layout(&mut self) -> Result<&Layout, ArchiveError>;
+    fn tensor(&mut self, name: &str) -> Result<&Tensor, ArchiveError>;
+    fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
+    fn directory(&self) -> &Directory;
+    fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError>;
+    fn cut(&self) -> Option<DecodeError>;
+    fn available_len(&self) -> u64;
 }
 
-/// Lines about all that is damaged in a file, and which tensors that takes. None where it cannot be
-/// told: of pipes, differences and old layouts, and where the frames cannot be found.
-pub fn damage(source: &Place) -> Vec<String> {
-    /// Lines that anybody reads.
-    const MOST: usize = 20;
-    let Ok(mut archive) = open_archive(source) else { return Vec::new() };
-    let Ok(damage) = archive.damage() else { return Vec::new() };
-    let named = archive.tensors().map(|layout| layout.tensors()).unwrap_or_default();
-    let describe = |damage: &Damage| {
-        let is_touched = |tensor: &&Tensor| {
-            tensor.range.start < damage.range.end && damage.range.start < tensor.range.end
-        };
-        let lost = format!("bytes {} to {}", damage.range.start, damage.range.end);
-        let names = units::list(named.iter().filter(is_touched).map(|tensor| &tensor.name));
-        let place = if names.is_empty() { names } else { format!(", in {names}") };
-        format!("{}; lost: {lost}{place}", damage.error)
-    };
-    let mut lines: Vec<String> = damage.iter().take(MOST).map(describe).collect();
-    if damage.len() > MOST {
-        lines.push(format!("and {} more", damage.len() - MOST));
+impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
+    fn layout(&mut self) -> Result<&Layout, ArchiveError> {
+        self.tensors()
     }
-    lines
+
+    fn tensor(&mut self, name: &str) -> Result<&Tensor, ArchiveError> {
+        self.tensor(name)
+    }
+
+    fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
+        self.read_into(offset, dst)
+    }
+
+    fn directory(&self) -> &Directory {
+        self.directory()
+    }
+
+    fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError> {
+        self.damage()
+    }
+
+    fn cut(&self) -> Option<DecodeError> {
+        self.cut()
+    }
+
+    fn available_len(&self) -> u64 {
+        self.available_len()
+    }
 }
 
-fn failure(source: &Place, error: ArchiveError) -> Failure {
-    match error {
-        ArchiveError::Io(error) => Failure::reading(source, error),
-        ArchiveError::Decode(error) => Failure::decoding(source, error),
-        ArchiveError::Layout(_) => Failure::new(source, error)
-            .hint("only files of tensors have a list: zipnn info tells of any other"),
-        ArchiveError::NoSuchTensor { .. } => {
+/// Opens a file whose end may be missing, with its base if it holds a difference.
+pub fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, Failure> {
+    let failure = |error| failure(source, base, error);
+    let file = open_file(source)?;
+    let limits = Limits::default();
+    match base {
+        None => Ok(Box::new(Archive::open_partial(file, limits).map_err(failure)?)),
+        Some(path) => {
+            let base = open_file(&Place::Path(path.to_owned()))?;
+            Ok(Box::new(Archive::open_partial_delta(file, base, limits).map_err(failure)?))
+        }
+    }
+}
+
+/// Opens a file for reading parts of it.
+pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
+    let failure = |error| Failure::reading(place, error);
+    let is_pipe =
+        |path: &Path| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
+    let Some(path) = place.path().filter(|path| !is_pipe(path)) else {
+        return Err(Failure::usage(place, "must be a file: pipes cannot be read in parts"));
+    };
+    Input::open(place)?;
+    Ok(BufReader::new(File::open(path).map_err(failure)?))
+}
+
+/// Returns the places of a file's frames, if the index or the headers of all frames are right.
+pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
+    let file = open_file(source).ok()?;
+    let limits = Limits::default();
+    match base {
+        None => Archive::open(file, limits).ok().map(|archive| archive.directory().clone()),
+        Some(path) => {
+            let base = open_file(&Place::Path(path.to_owned())).ok()?;
+            let archive = Archive::open_delta(file, base, limits).ok()?;
+            Some(archive.directory().clone())
+        }
+    }
+}
+
+/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with it.
+/// There are none for pipes, old layouts, differences without their base, and files whose frames
+/// cannot be found.
+pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
+    let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
+    let Ok(damage) = archive.damage() else { return Vec::new() };
+    let layout = archive.layout().ok().cloned();
+    let damage =
+        damage.into_iter().map(|Damage { error, range }| Lost { error, range, is_wrong: false });
+    let missing = archive.cut().map(|error| {
+        let end = layout.as_ref().map_or(u64::MAX, data_header::end_of);
+        Lost { error, range: archive.available_len()..end, is_wrong: false }
+    });
+    let missing = missing.filter(|lost| !lost.range.is_empty());
+    let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
+    salvage::describe(damage.chain(missing), 0, tensors)
+}
+
+fn failure(source: &Place, base: Option<&Path>, error: ArchiveError) -> Failure {
+    let base = base.map(Path::display);
+    match (error, base) {
+        (ArchiveError::Io(error), _) => Failure::reading(source, error),
+        (ArchiveError::Decode(error), base) => {
+            let failure = Failure::decoding(source, error);
+            match (error.kind(), base) {
+                (DecodeErrorKind::BaseRequired, _) => failure.hint(
+                    "name that file with --delta: the list of tensors is a part of the difference",
+                ),
+                (DecodeErrorKind::ChecksumMismatch, Some(base)) => failure.hint(format_args!(
+                    "the file is damaged, or {base} is not the file that it was made against"
+                )),
+                _ => failure,
+            }
+        }
+        (
+            ArchiveError::Layout(
+                error @ (LayoutError::InvalidTensor { .. }
+                | LayoutError::MissingData { .. }
+                | LayoutError::AmbiguousTensor { .. }),
+            ),
+            None,
+        ) => Failure::new(source, format_args!("its tensors cannot be found: {error}"))
+            .hint("`zipnn decompress` restores the file as it was"),
+        (error @ ArchiveError::Layout(_), Some(base)) => {
+            Failure::new(source, error).hint(format_args!(
+                "only files of tensors have a list; or {base} is not the file that it was made against"
+            ))
+        }
+        (error @ ArchiveError::Layout(_), None) => Failure::new(source, error)
+            .hint("only files of tensors have a list: zipnn info shows what is in any other"),
+        (error @ ArchiveError::NoSuchTensor { .. }, _) => {
             Failure::new(source, error).hint("zipnn ls lists the tensors that there are")
         }
-        error => Failure::new(source, error),
+        (error, _) => Failure::new(source, error),
     }
 }

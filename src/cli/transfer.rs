@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::args::Files;
 use super::failure::{Failure, say};
 use super::names::{self, Place};
-use super::output::{self, Output};
+use super::output::Output;
+use super::snapshot::Snapshot;
+use super::target::{self, Target};
 use super::units;
 
 /// Refuses to write a file over one that is still needed, or to remove one without which the result
@@ -20,14 +22,32 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
         return Err(Failure::usage(source.display(), "cannot be its own base")
             .hint("name another file with --delta, or leave it out"));
     }
-    let Some(destination) = destination.path() else { return Ok(()) };
-    for needed in source.path().into_iter().chain(files.delta.as_deref()) {
-        if names::is_same_file(needed, destination) {
-            return Err(Failure::usage(destination.display(), "would be read and written at once")
-                .hint("name another place with --output"));
-        }
+    if let Some(source) = source.path()
+        && files.rm
+        && matches!(Target::of(destination), Ok(Target::Standard | Target::Stream(_)))
+    {
+        return Err(cannot_be_verified(source));
+    }
+    let base = files.delta.clone().map(Place::Path);
+    if [Some(source), base.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|needed| target::is_source(needed, destination))
+    {
+        return Err(would_be_read_and_written(destination));
     }
     Ok(())
+}
+
+fn cannot_be_verified(source: &Path) -> Failure {
+    Failure::new(source.display(), "is kept: what was written could not be verified")
+        .hint("--rm needs a file as its output")
+}
+
+/// Explains that a command would read the file that it writes.
+pub fn would_be_read_and_written(destination: &Place) -> Failure {
+    Failure::usage(destination, "would be read and written at once")
+        .hint("name another place with --output")
 }
 
 /// What has become of a file.
@@ -64,7 +84,8 @@ pub fn show(summary: &str, files: &Files) {
 }
 
 /// Gives a result its name, and removes the source if that was asked for: once the result is on
-/// the disk, and `compare(result, source)` has found nothing.
+/// the disk, and `compare(result, source)` has found nothing. Nothing is written if the source has
+/// changed since `metadata` was read, when it was opened.
 pub fn finish(
     mut output: Output,
     source: &Place,
@@ -72,20 +93,25 @@ pub fn finish(
     files: &Files,
     compare: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let snapshot = Snapshot::new(source, metadata);
+    snapshot.iter().try_for_each(Snapshot::check)?;
     let Some(source) = source.path().filter(|_| files.rm) else {
         return output.finish(metadata);
     };
     let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
-        return Err(Failure::new(source.display(), "is kept: what was written cannot be verified")
-            .hint("--rm needs a file as its output"));
+        return Err(cannot_be_verified(source));
     };
+    let Some(snapshot) = snapshot else { return Err(names::not_removable(source)) };
     output.sync()?;
-    compare(&unfinished, source).map_err(|failure| failure.unverified(source.display()))?;
+    if let Err(failure) = compare(&unfinished, source) {
+        snapshot.check()?;
+        return Err(failure.unverified(source.display()));
+    }
+    snapshot.check()?;
     let destination = output.place().clone();
     output.finish(metadata)?;
-    if let Some(path) = destination.path() {
-        output::sync_directory_of(path);
-    }
+    Output::sync_name(&destination);
+    snapshot.check_removable()?;
     fs::remove_file(source).map_err(|error| {
         Failure::new(source.display(), format_args!("cannot be removed: {error}"))
             .hint(format_args!("{destination} has been written and is sound"))

@@ -44,6 +44,12 @@ pub fn trailing(count: u64) -> String {
     }
 }
 
+/// Returns what to say of the data of a `.safetensors` file that lacks so many bytes at its end.
+pub fn shortage(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("the data ends {count} byte{plural} before its last tensor does")
+}
+
 /// Returns a name from a file or of a file, which may hold anything, for a terminal: characters that
 /// move the cursor, change colours, break lines or turn the direction of text are written as in Rust.
 pub fn name(name: &str) -> String {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::args::Verify;
+use super::data_header::DataHeader;
 use super::decode::{Checks, Decoding};
 use super::failure::Failure;
 use super::inside;
@@ -35,9 +36,13 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
     };
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), arguments.quiet);
     let threads = arguments.threads.count();
+    let mut header = DataHeader::default();
     let totals = decoding
-        .run(threads, &mut progress, |_| Ok(()))
-        .map_err(|failure| failure.details(tensors::damage(source)))?;
+        .run(threads, &mut progress, |decoded| {
+            header.push(decoded);
+            Ok(())
+        })
+        .map_err(|failure| failure.details(tensors::damage(source, arguments.delta.as_deref())))?;
     drop(progress);
     if arguments.quiet {
         return Ok(());
@@ -47,11 +52,21 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         0 => String::new(),
         count => format!("; {}", units::trailing(count)),
     };
-    let checks = match totals.checksums {
-        0 if totals.decoded == 0 => "",
-        0 => "; it decodes, but has no checksums",
+    let shortage = match totals.shortage(&header) {
+        None => String::new(),
+        Some(count) => format!("; but {}", units::shortage(count)),
+    };
+    let checks = match (totals.checksums, totals.unverified) {
+        (0, 0) if totals.decoded == 0 => "",
+        (0, 0) => "; it decodes, but has no checksums",
+        (0, _) => "; its checksums can be verified with --delta BASE",
         _ => "; all checksums are right",
     };
-    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{note}{trailing}")
+    let seal = match totals.is_sealed {
+        None => "",
+        Some(true) => "; sealed",
+        Some(false) => "; not sealed: the loss of whole frames at its end cannot be detected",
+    };
+    writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{seal}{note}{trailing}{shortage}")
         .map_err(|error| Failure::writing("-", error))
 }

@@ -161,6 +161,13 @@ impl Header {
         Ok(header)
     }
 
+    /// Returns whether bytes look like those of a frame of `frame_len` bytes with a damaged header.
+    #[cfg(all(feature = "std", feature = "safetensors"))]
+    pub(crate) fn is_recognizable(bytes: &[u8], frame_len: u64) -> bool {
+        let len = bytes.get(at::FRAME_LEN..at::FRAME_LEN + size_of::<u64>());
+        bytes.starts_with(&MAGIC) || len == Some(&frame_len.to_le_bytes())
+    }
+
     /// Reads a header whatever release wrote it.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {

@@ -184,6 +184,15 @@ impl<'a> FrameIndex<'a> {
         self.checked.content_len
     }
 
+    /// Returns whether a streaming decoder needs no more than a chunk of the payload at a time: a
+    /// single plane is stored in the order in which it is decoded, and nothing behind it has to be
+    /// verified first.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn is_chunk_by_chunk(&self, verify: bool) -> bool {
+        let header = self.header();
+        header.dtype.size() == 1 && (self.content_len() == header.frame_len || !verify)
+    }
+
     /// The chunk of this number, if there is one.
     pub fn chunk(&self, chunk: usize) -> Option<Chunk> {
         (chunk < self.checked.chunks).then(|| {

@@ -2,6 +2,8 @@
 
 pub(crate) mod header;
 pub(crate) mod index;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) mod parts;
 pub(crate) mod shape;
 #[cfg(feature = "alloc")]
 pub(crate) mod write;
@@ -224,6 +226,7 @@ pub struct Frames<'a> {
     number: u64,
     /// What the frames so far say of the others, where that is verified.
     sequence: Option<Sequence>,
+    is_sealed: bool,
 }
 
 impl fmt::Debug for Frames<'_> {
@@ -235,7 +238,7 @@ impl fmt::Debug for Frames<'_> {
 impl<'a> Frames<'a> {
     /// The frames of `file`, which is never without one.
     pub fn new(file: &'a [u8]) -> Self {
-        Self { rest: file, number: 0, sequence: Some(Sequence::default()) }
+        Self { rest: file, number: 0, sequence: Some(Sequence::default()), is_sealed: false }
     }
 
     /// The same without their annexes, as the original sees them: nothing is verified.
@@ -257,7 +260,31 @@ impl<'a> Frames<'a> {
         let Some(sequence) = &mut self.sequence else { return Ok(frame) };
         let frame = frame.with_annex()?;
         sequence.push(header.frame_len, header.decoded_len, &frame.annex)?;
+        self.is_sealed = sequence.is_sealed();
         Ok(frame)
+    }
+
+    /// Returns whether the file is sealed, as far as its frames have been read: whether it promises
+    /// to end with an index, so that frames missing at its end are reported. A file of a single
+    /// frame need not be, as its header gives its length. Without annexes no file is.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use zipnn::{DType, Encoder, Frames, Options};
+    ///
+    /// let options = Options::new(DType::BF16);
+    /// for (options, expected) in [(options, true), (options.plain(), false)] {
+    ///     let mut encoder = Encoder::new(Vec::new(), options)?;
+    ///     encoder.write_all(&[0; 1000])?;
+    ///     let file = encoder.finish()?;
+    ///     let mut frames = Frames::new(&file);
+    ///     assert!(frames.by_ref().all(|frame| frame.is_ok()));
+    ///     assert_eq!(frames.is_sealed(), expected);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// The error that the file ends too early, once.

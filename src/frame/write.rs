@@ -18,6 +18,10 @@ pub struct FramePosition {
     pub is_first: bool,
     /// Bytes of data in the frames before it.
     pub decoded_offset: u64,
+    /// Whether the file ends with an index, unless the options are
+    /// [plain](crate::Options::plain). Its first frame promises so, and readers report a file in
+    /// which the index is missing.
+    pub is_indexed: bool,
 }
 
 impl Default for FramePosition {
@@ -27,13 +31,21 @@ impl Default for FramePosition {
 }
 
 impl FramePosition {
-    /// That of the first frame.
-    pub const FIRST: Self = Self { is_first: true, decoded_offset: 0 };
+    /// That of the first frame, in a file that ends with an index.
+    pub const FIRST: Self = Self { is_first: true, decoded_offset: 0, is_indexed: true };
+
+    /// The same position in a file without an index. The loss of frames at the end of such a file
+    /// goes unnoticed.
+    #[must_use]
+    pub const fn without_index(self) -> Self {
+        Self { is_indexed: false, ..self }
+    }
 
     /// That of the frame behind this one, which holds `len` bytes of data.
     #[must_use]
     pub const fn after(self, len: u64) -> Self {
-        Self { is_first: false, decoded_offset: self.decoded_offset.saturating_add(len) }
+        let decoded_offset = self.decoded_offset.saturating_add(len);
+        Self { is_first: false, decoded_offset, ..self }
     }
 }
 
@@ -50,6 +62,8 @@ pub(crate) struct Envelope<'a> {
     /// Whether slack makes the frame's length leave the same remainder as that of the data, so that
     /// what follows either of them is aligned alike.
     pub(crate) is_aligned: bool,
+    /// Most bytes of data in the frames of the file, which their headers name.
+    pub(crate) frame_len: usize,
 }
 
 impl<'a> Envelope<'a> {
@@ -61,6 +75,7 @@ impl<'a> Envelope<'a> {
         position: FramePosition::FIRST,
         plain: None,
         is_aligned: false,
+        frame_len: Options::DEFAULT_FRAME_LEN,
     };
 
     /// One of several frames of a file of bytes.
@@ -86,7 +101,7 @@ pub(crate) struct Geometry {
     /// Length of each plane over all chunks, uncoded.
     pub(crate) plane_lens: [usize; MAX_PLANES],
     /// Bytes of the annex behind the content.
-    annex_len: usize,
+    pub(super) annex_len: usize,
 }
 
 impl Geometry {
@@ -114,6 +129,30 @@ impl Geometry {
         let behind = self.annex_len.saturating_add(annex::MAX_PADDING);
         let around = self.payload_at.saturating_add(behind);
         self.plane_lens.iter().fold(around, |sum, &len| sum.saturating_add(len))
+    }
+
+    /// Bytes behind `content_len` bytes of content: the annex, and what aligns the frame.
+    pub(super) fn slack_len(
+        &self,
+        content_len: usize,
+        decoded_len: usize,
+        envelope: &Envelope,
+    ) -> usize {
+        let padding = match envelope.is_aligned {
+            true => annex::padding(content_len, self.annex_len, decoded_len),
+            false => 0,
+        };
+        self.annex_len + padding
+    }
+
+    /// Least bytes that a frame around a tensor of this shape takes: header, shape, the index of a
+    /// chunk with a byte of payload and, where it has checksums, the annex.
+    #[cfg(all(feature = "safetensors", feature = "std"))]
+    pub(crate) fn shortest(shape: &[u64], has_checksums: bool) -> usize {
+        let options = Options::new(crate::dtype::DType::F8E4M3).checksums(has_checksums);
+        let envelope = Envelope { form: Form::Torch, shape, ..Envelope::BYTES };
+        let geometry = Self::new(1, &options, &envelope);
+        geometry.payload_at + 1 + geometry.annex_len
     }
 
     /// Length of a plane of a chunk, uncoded, in a frame of `len` decoded bytes.
@@ -197,7 +236,11 @@ pub(crate) fn prepare(
     Ok(geometry)
 }
 
-fn check_shape(len: usize, options: &Options, envelope: &Envelope) -> Result<(), EncodeError> {
+pub(super) fn check_shape(
+    len: usize,
+    options: &Options,
+    envelope: &Envelope,
+) -> Result<(), EncodeError> {
     if envelope.form == Form::Bytes {
         return if envelope.shape.is_empty() { Ok(()) } else { Err(EncodeError::InvalidShape) };
     }
@@ -224,35 +267,50 @@ pub(crate) fn finish(
     options: &Options,
     envelope: &Envelope,
 ) -> usize {
-    let padding = match envelope.is_aligned {
-        true => annex::padding(content_len, geometry.annex_len, decoded_len),
-        false => 0,
-    };
-    let annex_len = geometry.annex_len + padding;
-    let frame_len = content_len + annex_len;
+    let (content, behind) = dst.split_at_mut(content_len);
+    let (prefix, payload) = content.split_at_mut(geometry.payload_at);
+    let annex_len = geometry.slack_len(content_len, decoded_len, envelope);
+    let annex = &mut behind[..annex_len];
+    annex.fill(0);
+    let payload = if geometry.annex_len > 0 { checksum(payload) } else { 0 };
+    let content = (content_len, payload);
+    finish_around(decoded_len, content, geometry, checksums, (prefix, annex), options, envelope);
+    content_len + annex_len
+}
+
+/// Writes the header and the shape into the prefix of a frame, and the annex into its zeroed slack.
+/// `content` is the length of the frame without the slack, and the checksum of the payload, which
+/// only an annex needs.
+pub(super) fn finish_around(
+    decoded_len: usize,
+    content: (usize, u64),
+    geometry: &Geometry,
+    checksums: &[u64],
+    (prefix, slack): (&mut [u8], &mut [u8]),
+    options: &Options,
+    envelope: &Envelope,
+) {
+    let (content_len, payload) = content;
     let header = Header {
         form: envelope.form,
         delta: options.delta,
         streaming: envelope.streaming,
         // The original sets the flag for single planes, where it means nothing.
         rotated: options.layout.rotated || options.layout.planes == 1,
-        frame_len: frame_len as u64,
+        frame_len: (content_len + slack.len()) as u64,
         ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
     };
     // Of the next power of two, which for the largest sizes is none.
-    let frame_size_log2 = (usize::BITS - options.frame_len.saturating_sub(1).leading_zeros()) as u8;
-    dst[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
+    let frame_size_log2 =
+        (usize::BITS - envelope.frame_len.saturating_sub(1).leading_zeros()) as u8;
+    prefix[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
     if envelope.form != Form::Bytes {
-        shape::write(envelope.shape, &mut dst[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
+        shape::write(envelope.shape, &mut prefix[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
     }
-    let (content, behind) = dst.split_at_mut(content_len);
-    let annex = &mut behind[..annex_len];
-    annex.fill(0);
     if geometry.annex_len > 0 {
-        let (prefix, payload) = content.split_at(geometry.payload_at);
-        annex::write((prefix, payload), checksums, padding, options, envelope, annex);
+        let padding = slack.len() - geometry.annex_len;
+        annex::write((prefix, payload), checksums, padding, options, envelope, slack);
     }
-    frame_len
 }
 
 /// The index of a frame while it is written, chunk by chunk in order.
@@ -260,7 +318,8 @@ pub(crate) struct Tables<'d> {
     methods: &'d mut [u8],
     ends: &'d mut [[u8; 8]],
     chunks: usize,
-    filled: [u64; MAX_PLANES],
+    /// Bytes of each plane so far.
+    pub(super) filled: [u64; MAX_PLANES],
     planes: usize,
 }
 

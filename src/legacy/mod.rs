@@ -88,6 +88,20 @@ pub fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     Ok(output.data)
 }
 
+/// Decodes the frames of a damaged file up to the first that cannot be decoded, and returns the error
+/// of that frame. Of a file that holds a difference, returns the difference.
+pub fn decode_partial(src: &[u8], limits: &Limits) -> (Vec<u8>, Option<DecodeError>) {
+    let mut output = Output::new(limits);
+    for (number, frame) in (0..).zip(Frames::new(src)) {
+        let len = output.data.len();
+        if let Err(error) = frame.and_then(|frame| decode_frame(&frame, &mut output)) {
+            output.data.truncate(len);
+            return (output.data, Some(error.in_frame(number)));
+        }
+    }
+    (output.data, None)
+}
+
 /// What a file of an old layout holds. Its headers do not tell lengths, so that all of it is
 /// decoded, one frame at a time.
 ///

@@ -61,7 +61,8 @@ impl<'l> Output<'l> {
 
     /// Checks that a frame of `frame_len` bytes may decode to `len`.
     pub(super) fn check(&self, len: u64, frame_len: usize) -> Result<(), DecodeErrorKind> {
-        self.limits.check(len, frame_len as u64, self.total())
+        self.limits.check(len, frame_len as u64, self.total())?;
+        self.limits.check_memory(frame_len as u64)
     }
 
     /// Zeros for the `len` bytes that a frame of `frame_len` bytes decodes to.

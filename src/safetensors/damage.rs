@@ -59,8 +59,12 @@ impl Diagnosis {
 /// thousand may be anything. Only types that the original rotates, bfloat16 and float32, can be
 /// judged. Numbers that occur often count once: repeating them proves nothing.
 pub fn diagnose(data: &[u8], dtype: DType) -> Diagnosis {
-    let values = distinct_values(data, dtype);
-    let [sound, rotated, neither] = Likelihoods::of(&values, dtype).weighted();
+    diagnose_values(&distinct_values(data, dtype), dtype)
+}
+
+/// [`diagnose`] of a tensor of which these are [`Samples`].
+pub(super) fn diagnose_values(values: &[u32], dtype: DType) -> Diagnosis {
+    let [sound, rotated, neither] = Likelihoods::of(values, dtype).weighted();
     let all = log_sum(log_sum(sound, rotated), neither);
     Diagnosis::new((rotated - all).exp(), (sound - all).exp(), values.len())
 }
@@ -121,11 +125,10 @@ impl Together {
         Self { log_odds: (rotated / (1.0 - rotated)).ln(), seen: BTreeSet::new() }
     }
 
-    /// Adds a tensor, of which only those numbers count that none before it had.
-    pub(super) fn add(&mut self, data: &[u8], dtype: DType) {
-        let values = distinct_values(data, dtype);
+    /// Adds the [`Samples`] of a tensor, of which only those count that no tensor before it had.
+    pub(super) fn add(&mut self, values: &[u32], dtype: DType) {
         let step = values.len().div_ceil(Self::MOST_VALUES).max(1);
-        let mut values: Vec<u32> = values.into_iter().step_by(step).collect();
+        let mut values: Vec<u32> = values.iter().copied().step_by(step).collect();
         values.retain(|&value| self.seen.insert((dtype.code(), value)));
         let [sound, rotated, neither] = Likelihoods::of(&values, dtype).weighted();
         self.log_odds += log_sum(rotated, neither) - log_sum(sound, neither);
@@ -161,20 +164,56 @@ fn probability(exponent: i32) -> f64 {
 /// The different numbers of a tensor but zero, which looks the same in both readings; of a large
 /// tensor, of samples all over it.
 fn distinct_values(data: &[u8], dtype: DType) -> Vec<u32> {
-    const SAMPLES: usize = 1 << 16;
-    // Rotation leaves alone what is no whole word of four bytes.
-    let words = data.as_chunks::<4>().0;
-    let step = words.len().div_ceil(SAMPLES).max(1);
-    let words = words.iter().step_by(step).map(|&word| u32::from_le_bytes(word));
-    let mut values: Vec<u32> = match dtype {
-        DType::F32 => words.collect(),
-        DType::BF16 => words.flat_map(|word| [word & 0xffff, word >> 16]).collect(),
-        _ => Vec::new(),
-    };
-    values.retain(|&value| value != 0);
-    values.sort_unstable();
-    values.dedup();
-    values
+    let mut samples = Samples::new(data.len() as u64, dtype);
+    samples.add(data);
+    samples.distinct()
+}
+
+/// Numbers of a tensor that comes in parts: of a large one, samples all over it.
+pub(super) struct Samples {
+    dtype: DType,
+    values: Vec<u32>,
+    /// Words of four bytes from one sample to the next.
+    step: usize,
+    /// Words of the parts to come that are before the next sample.
+    skip: usize,
+}
+
+impl Samples {
+    /// Most words of a tensor that count.
+    const MOST: u64 = 1 << 16;
+
+    /// Begins with a tensor of this many bytes.
+    pub(super) fn new(len: u64, dtype: DType) -> Self {
+        let step = (len / 4).div_ceil(Self::MOST).max(1);
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        Self { dtype, values: Vec::new(), step, skip: 0 }
+    }
+
+    /// Takes the next part. Only the last may have another length than whole words of four bytes:
+    /// rotation leaves alone what is less.
+    pub(super) fn add(&mut self, part: &[u8]) {
+        let words = part.as_chunks::<4>().0;
+        let samples = words.get(self.skip..).unwrap_or_default();
+        let taken = samples.len().div_ceil(self.step);
+        let samples = samples.iter().step_by(self.step).map(|&word| u32::from_le_bytes(word));
+        match self.dtype {
+            DType::F32 => self.values.extend(samples),
+            DType::BF16 => {
+                self.values.extend(samples.flat_map(|word| [word & 0xffff, word >> 16]));
+            }
+            _ => {}
+        }
+        self.skip = self.skip + taken * self.step - words.len();
+    }
+
+    /// Returns the different numbers but zero, which looks the same in both readings.
+    pub(super) fn distinct(mut self) -> Vec<u32> {
+        self.values.retain(|&value| value != 0);
+        self.values.sort_unstable();
+        self.values.dedup();
+        self.values
+    }
 }
 
 /// Undoes the rotation of a whole tensor, if its type is one that is rotated.
@@ -211,7 +250,8 @@ mod tests {
         for dtype in [DType::BF16, DType::F32] {
             for len in 0..40_u8 {
                 let data: Vec<u8> = (0..len).map(|i| i.wrapping_mul(37) ^ 0x5a).collect();
-                let mut frame = crate::compress(&data, &crate::Options::new(dtype)).unwrap();
+                let mut frame =
+                    crate::compress(&data, &crate::Options::new(dtype).plain()).unwrap();
                 frame[ROTATION_AT] = 0;
                 let mut rotated = crate::decompress(&frame, &crate::Limits::default()).unwrap();
                 assert!(rotated != data || len < 4);

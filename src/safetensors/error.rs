@@ -13,6 +13,8 @@ use crate::error::{DecodeError, EncodeError};
 pub enum TensorError {
     /// The file could not be read or written.
     Io(io::Error),
+    /// The data of a tensor that is to be written could not be read.
+    Source(io::Error),
     /// The file's header is not that of a `.safetensors` file.
     Layout(LayoutError),
     /// The list of compressed tensors, or another text in the metadata that this crate reads, is not
@@ -23,21 +25,32 @@ pub enum TensorError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The list names a tensor that is not there.
+    /// The list names a tensor that is not in the file: the list belongs to another file.
     NoSuchTensor {
         /// The name.
         name: String,
     },
-    /// The list names a tensor that is not a row of bytes holding one frame of a tensor, and nothing
-    /// else.
+    /// The list names a tensor that is stored as it is: the list belongs to another file.
+    NotCompressed {
+        /// The tensor's name.
+        name: String,
+    },
+    /// The list names a tensor of bytes that are not one frame of a tensor, and nothing else: the
+    /// tensor is damaged, or the list belongs to another file.
     NotAFrame {
         /// The tensor's name.
         name: String,
     },
-    /// The list gives a tensor another type or shape than its frame does.
+    /// The list gives a tensor another type or shape than its frame does: one of them is damaged, or
+    /// the list belongs to another file.
     Contradiction {
         /// The tensor's name.
         name: String,
+    },
+    /// The metadata describe the source of another file.
+    ForeignSource {
+        /// Which of the metadata.
+        key: &'static str,
     },
     /// A tensor cannot be decoded, or is not what its checksum says.
     Decode {
@@ -72,16 +85,22 @@ pub enum TensorError {
     },
 }
 
+/// What the errors of a list that belongs to another file begin with.
+const STALE: &str = "the list of compressed tensors is stale";
+
 impl fmt::Display for TensorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(f),
+            Self::Io(error) | Self::Source(error) => error.fmt(f),
             Self::Layout(error) => error.fmt(f),
             Self::InvalidMetadata { key, reason } => {
                 write!(f, "{key:?} in the metadata is malformed: {reason}")
             }
             Self::NoSuchTensor { name } => {
-                write!(f, "the list of compressed tensors names {name:?}, which is not in the file")
+                write!(f, "{STALE}: it names {name:?}, which is not in the file")
+            }
+            Self::NotCompressed { name } => {
+                write!(f, "{STALE}: it names {name:?}, which is not compressed")
             }
             Self::NotAFrame { name } => {
                 write!(f, "tensor {name:?} is listed as compressed, but is not a frame of a tensor")
@@ -89,13 +108,21 @@ impl fmt::Display for TensorError {
             Self::Contradiction { name } => {
                 write!(f, "type or shape of tensor {name:?} differ between its frame and the list")
             }
+            Self::ForeignSource { key } => {
+                write!(f, "{key:?} in the metadata is stale: it does not belong to these tensors")
+            }
             Self::Decode { name, error } => write!(f, "tensor {name:?}: {error}"),
             Self::Encode { name, error } => write!(f, "tensor {name:?}: {error}"),
             Self::AlreadyCompressed { name } => {
                 write!(f, "holds compressed tensors already, {name:?} among them")
             }
             Self::HeaderTooLong { len } => {
-                write!(f, "the header could take {len} bytes, more than the format allows")
+                write!(
+                    f,
+                    "the header of the result could take {len} bytes, more than the {} that the \
+                     format allows",
+                    super::Layout::MAX_HEADER_LEN
+                )
             }
             Self::WrongTensor { expected: Some(expected), found: Some(found) } => {
                 write!(f, "a tensor of {expected} bytes was to come, and {found} bytes came")
@@ -109,7 +136,7 @@ impl fmt::Display for TensorError {
 impl core::error::Error for TensorError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) | Self::Source(error) => Some(error),
             Self::Layout(error) => Some(error),
             Self::Decode { error, .. } => Some(error),
             Self::Encode { error, .. } => Some(error),

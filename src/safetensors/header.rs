@@ -1,6 +1,7 @@
 //! Writing the header of a `.safetensors` file, as the format's own writers do.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::string::String;
 use std::vec::Vec;
 
@@ -22,26 +23,112 @@ pub(super) struct Entry<'a> {
     pub(super) data_offsets: [u64; 2],
 }
 
-/// The header's JSON. Without metadata it says nothing of any.
+/// A text of the metadata.
+pub(super) enum Text<'a> {
+    Plain(&'a str),
+    /// JSON without control characters, which is written when it is needed.
+    Json(&'a dyn Fn(&mut dyn Write) -> io::Result<()>),
+}
+
+/// Writes the header's JSON. Without metadata it has no member for that.
+pub(super) fn write<'a>(
+    out: &mut dyn Write,
+    metadata: &BTreeMap<&str, Text<'_>>,
+    entries: impl Iterator<Item = Entry<'a>>,
+) -> io::Result<()> {
+    out.write_all(b"{")?;
+    if !metadata.is_empty() {
+        serde_json::to_writer(&mut *out, METADATA)?;
+        let mut separator: &[u8] = b":{";
+        for (key, text) in metadata {
+            out.write_all(separator)?;
+            serde_json::to_writer(&mut *out, key)?;
+            out.write_all(b":")?;
+            write_text(out, text)?;
+            separator = b",";
+        }
+        out.write_all(b"}")?;
+    }
+    let mut is_first = metadata.is_empty();
+    for entry in entries {
+        if !is_first {
+            out.write_all(b",")?;
+        }
+        is_first = false;
+        write_entry(out, &entry)?;
+    }
+    out.write_all(b"}")
+}
+
+/// Writes the member of the header for a tensor.
+pub(super) fn write_entry(out: &mut dyn Write, entry: &Entry<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, entry.name)?;
+    out.write_all(b":")?;
+    Ok(serde_json::to_writer(out, entry)?)
+}
+
+fn write_text(out: &mut dyn Write, text: &Text<'_>) -> io::Result<()> {
+    match text {
+        Text::Plain(text) => Ok(serde_json::to_writer(out, text)?),
+        Text::Json(write) => {
+            out.write_all(b"\"")?;
+            write(&mut Escaped(out))?;
+            out.write_all(b"\"")
+        }
+    }
+}
+
+/// Writes JSON as the contents of a JSON string.
+pub(super) struct Escaped<'w>(pub(super) &'w mut dyn Write);
+
+impl Write for Escaped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+            match part.split_last() {
+                Some((last @ (b'"' | b'\\'), before)) => {
+                    self.0.write_all(before)?;
+                    self.0.write_all(&[b'\\', *last])?;
+                }
+                _ => self.0.write_all(part)?,
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Returns how many bytes something writes.
+pub(super) fn len_of(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u64 {
+    struct Counter(u64);
+    impl Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting does not fail.
+    let _ = write(&mut counter);
+    counter.0
+}
+
+/// Returns the header's JSON. Without metadata it has no member for that.
 pub(super) fn json<'a>(
     metadata: &BTreeMap<String, String>,
     entries: impl Iterator<Item = Entry<'a>>,
 ) -> String {
-    let metadata = (!metadata.is_empty()).then(|| member(METADATA, metadata));
-    let members: Vec<String> =
-        metadata.into_iter().chain(entries.map(|entry| member(entry.name, &entry))).collect();
-    ["{", &members.join(","), "}"].concat()
-}
-
-fn member(name: &str, value: &impl Serialize) -> String {
-    // Texts, numbers and lists of them: nothing that JSON does not have.
-    let text = |json: serde_json::Result<String>| json.unwrap_or_default();
-    [text(serde_json::to_string(name)), text(serde_json::to_string(value))].join(":")
-}
-
-/// Bytes of an entry's JSON without its name.
-pub(super) fn entry_len(entry: &Entry<'_>) -> usize {
-    serde_json::to_string(entry).unwrap_or_default().len()
+    let texts = metadata.iter().map(|(key, text)| (&**key, Text::Plain(text))).collect();
+    let mut json = Vec::new();
+    // Writing to memory does not fail, and JSON is UTF-8.
+    let _ = write(&mut json, &texts, entries);
+    String::from_utf8(json).unwrap_or_default()
 }
 
 /// Header and its length, filled up with blanks so that the data begins at `data_start`.
@@ -55,8 +142,8 @@ pub(super) fn bytes(json: &str, data_start: u64) -> Vec<u8> {
 
 /// Where the data begins at the earliest behind `json_len` bytes, at `phase` behind a multiple of
 /// the alignment.
-pub(super) fn data_start(json_len: usize, phase: u64) -> Result<u64, TensorError> {
-    let earliest = Layout::PREFIX_LEN + json_len as u64;
+pub(super) fn data_start(json_len: u64, phase: u64) -> Result<u64, TensorError> {
+    let earliest = Layout::PREFIX_LEN + json_len;
     let start = earliest + (phase + ALIGNMENT - earliest % ALIGNMENT) % ALIGNMENT;
     let len = start - Layout::PREFIX_LEN;
     if len > Layout::MAX_HEADER_LEN {

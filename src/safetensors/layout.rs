@@ -1,12 +1,11 @@
 //! The header of a `.safetensors` file: its length as a little-endian u64, then JSON, then the
-//! tensors' bytes without gaps.
+//! tensors' bytes.
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
-use core::marker::PhantomData;
 use core::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -14,6 +13,10 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use crate::dtype::DType;
 
 /// Which bytes of a `.safetensors` file belong to which tensor.
+///
+/// It accepts all that loaders accept, also what the reference library refuses: bytes that belong to
+/// no tensor or to several, and a header that is padded with zero bytes.
+/// [`Self::oddities`] reports these.
 ///
 /// ```
 /// use zipnn::{DType, safetensors::Layout};
@@ -32,7 +35,10 @@ use crate::dtype::DType;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     data_start: u64,
-    tensors: Vec<Tensor>,
+    pub(super) file_len: u64,
+    /// How many zero bytes pad the header.
+    pub(super) zero_padding: u64,
+    pub(super) tensors: Vec<Tensor>,
     metadata: BTreeMap<String, String>,
 }
 
@@ -62,18 +68,6 @@ impl Tensor {
         self.range.end - self.range.start
     }
 
-    /// Where in the file some of its rows are, its parts along the first dimension. `None` if it has
-    /// no such rows.
-    pub fn rows(&self, rows: Range<u64>) -> Option<Range<u64>> {
-        let &count = self.shape.first()?;
-        if rows.start > rows.end || rows.end > count {
-            return None;
-        }
-        let row_len = self.len().checked_div(count).unwrap_or_default();
-        let start = self.range.start;
-        Some(start + rows.start * row_len..start + rows.end * row_len)
-    }
-
     /// Bits of one of its elements, if the format knows the type. Those of types below a byte lie
     /// side by side, and tensors of them take whole bytes.
     pub fn element_bits(&self) -> Option<u64> {
@@ -89,8 +83,14 @@ impl Tensor {
         }
     }
 
+    /// Returns whether the tensor has the type and shape of those that hold frames.
+    #[cfg(feature = "std")]
+    pub(super) fn is_row_of_bytes(&self) -> bool {
+        self.dtype == "U8" && self.shape.len() == 1
+    }
+
     /// Whether shape and type fit the number of bytes, as far as the type is known.
-    fn fits(&self) -> bool {
+    pub(super) fn fits(&self) -> bool {
         let Some(bits) = self.element_bits() else { return true };
         let elements = if self.shape.contains(&0) {
             Some(0)
@@ -139,16 +139,30 @@ pub enum LayoutError {
         /// What the JSON reader says.
         reason: String,
     },
-    /// A tensor's bytes are out of the file, overlap another's, leave a gap, or do not fit its
-    /// shape.
+    /// A tensor's bytes do not fit its type and shape.
     InvalidTensor {
         /// The tensor's name.
         name: String,
     },
-    /// Bytes follow that belong to no tensor.
-    TrailingBytes {
-        /// How many.
-        len: u64,
+    /// The file ends before a tensor does.
+    MissingData {
+        /// The tensor's name.
+        name: String,
+        /// Length that the file needs for this tensor.
+        needed: u64,
+        /// Length of the file.
+        have: u64,
+    },
+    /// The header describes a tensor twice, and in different ways: which one a reader takes depends
+    /// on the reader.
+    AmbiguousTensor {
+        /// The tensor's name.
+        name: String,
+    },
+    /// Two tensors share bytes, where each needs its own.
+    SharedBytes {
+        /// The name of the tensor that begins within another.
+        name: String,
     },
 }
 
@@ -161,9 +175,18 @@ impl fmt::Display for LayoutError {
             Self::HeaderTooLong { len } => write!(f, "a header of {len} bytes is too long"),
             Self::InvalidHeader { reason } => write!(f, "the header is malformed: {reason}"),
             Self::InvalidTensor { name } => {
-                write!(f, "the place of tensor {name:?} does not fit its shape or its neighbours")
+                write!(f, "the bytes of tensor {name:?} do not fit its type and shape")
             }
-            Self::TrailingBytes { len } => write!(f, "{len} bytes belong to no tensor"),
+            Self::MissingData { name, needed, have } => write!(
+                f,
+                "the file ends after {have} bytes, before tensor {name:?}, which needs {needed}"
+            ),
+            Self::AmbiguousTensor { name } => {
+                write!(f, "the header describes tensor {name:?} twice, in different ways")
+            }
+            Self::SharedBytes { name } => {
+                write!(f, "tensor {name:?} shares bytes with another tensor")
+            }
         }
     }
 }
@@ -174,55 +197,19 @@ impl core::error::Error for LayoutError {}
 struct RawHeader {
     metadata: BTreeMap<String, String>,
     tensors: BTreeMap<String, RawTensor>,
+    /// A name with two entries that differ.
+    ambiguous: Option<String>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(PartialEq, serde::Deserialize)]
 struct RawTensor {
     dtype: String,
     shape: Vec<u64>,
     data_offsets: [u64; 2],
 }
 
-/// A JSON object in which no name occurs twice: readers that take the first of two, and readers
-/// that take the last, would see different files.
-pub(super) struct Unique<V>(pub(super) BTreeMap<String, V>);
-
-impl<V> Unique<V> {
-    fn insert<E: Error>(&mut self, name: String, value: V) -> Result<(), E> {
-        match self.0.entry(name) {
-            Entry::Vacant(entry) => {
-                entry.insert(value);
-                Ok(())
-            }
-            Entry::Occupied(entry) => {
-                Err(E::custom(format_args!("{:?} is there twice", entry.key())))
-            }
-        }
-    }
-}
-
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Unique<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<V>(PhantomData<V>);
-        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
-            type Value = Unique<V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Unique(BTreeMap::new());
-                while let Some((name, value)) = map.next_entry()? {
-                    members.insert(name, value)?;
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Members(PhantomData))
-    }
-}
-
+/// Repeated names are accepted as in the reference library, which takes the last entry, but for
+/// tensors whose entries differ: other readers take the first, and would see another file.
 impl<'de> Deserialize<'de> for RawHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
@@ -235,18 +222,27 @@ impl<'de> Deserialize<'de> for RawHeader {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut metadata = None;
-                let mut tensors = Unique(BTreeMap::new());
+                let mut tensors = BTreeMap::new();
+                let mut ambiguous = None;
                 while let Some(name) = map.next_key::<String>()? {
-                    if name != METADATA {
-                        tensors.insert(name, map.next_value()?)?;
-                    } else if metadata.is_none() {
-                        metadata = Some(map.next_value::<Option<Unique<String>>>()?);
-                    } else {
-                        return Err(A::Error::duplicate_field(METADATA));
+                    if name == METADATA {
+                        if metadata.is_some() {
+                            return Err(A::Error::duplicate_field(METADATA));
+                        }
+                        metadata = Some(map.next_value::<Option<BTreeMap<String, String>>>()?);
+                        continue;
+                    }
+                    let tensor: RawTensor = map.next_value()?;
+                    match tensors.entry(name) {
+                        Entry::Vacant(entry) => {
+                            entry.insert(tensor);
+                        }
+                        Entry::Occupied(entry) if *entry.get() == tensor => {}
+                        Entry::Occupied(entry) => ambiguous = Some(entry.key().clone()),
                     }
                 }
-                let metadata = metadata.flatten().map(|texts| texts.0).unwrap_or_default();
-                Ok(RawHeader { metadata, tensors: tensors.0 })
+                let metadata = metadata.flatten().unwrap_or_default();
+                Ok(RawHeader { metadata, tensors, ambiguous })
             }
         }
         deserializer.deserialize_map(Members)
@@ -268,7 +264,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// As the names say.
+    /// All of [`LayoutError`] but `SharedBytes`.
     pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, LayoutError> {
         let have = bytes.len() as u64;
         let prefix =
@@ -277,27 +273,32 @@ impl Layout {
         if len > Self::MAX_HEADER_LEN || len > file_len.saturating_sub(Self::PREFIX_LEN) {
             return Err(LayoutError::HeaderTooLong { len });
         }
-        let data_at = Self::PREFIX_LEN + len;
+        let data_start = Self::PREFIX_LEN + len;
         let json = bytes
-            .get(Self::PREFIX_LEN as usize..data_at as usize)
-            .ok_or(LayoutError::Truncated { needed: data_at, have })?;
+            .get(Self::PREFIX_LEN as usize..data_start as usize)
+            .ok_or(LayoutError::Truncated { needed: data_start, have })?;
+        let (json, padding) = json.split_at(json.len() - padding_len(json));
         let raw: RawHeader = serde_json::from_slice(json)
             .map_err(|error| LayoutError::InvalidHeader { reason: error.to_string() })?;
-        let tensors = place(raw.tensors, data_at, file_len)?;
-        Ok(Self { data_start: data_at, tensors, metadata: raw.metadata })
+        if let Some(name) = raw.ambiguous {
+            return Err(LayoutError::AmbiguousTensor { name });
+        }
+        let tensors = place(raw.tensors, data_start, file_len)?;
+        let zero_padding = padding.iter().filter(|&&byte| byte == 0).count() as u64;
+        Ok(Self { data_start, file_len, zero_padding, tensors, metadata: raw.metadata })
     }
 
-    /// Reads the header of a file whose length is not known, one that comes from a pipe say: it is
-    /// taken to end with its last tensor. [`Self::parse`] tells the rest.
+    /// Reads the header of a file whose length is not known, for example one from a pipe. The layout
+    /// ends with its last tensor. Other than that, it is as [`Self::parse`].
     ///
     /// # Errors
     ///
-    /// As [`Self::parse`], but for `TrailingBytes`.
+    /// As [`Self::parse`].
     pub fn parse_header(bytes: &[u8]) -> Result<Self, LayoutError> {
-        match Self::parse(bytes, u64::MAX) {
-            Err(LayoutError::TrailingBytes { len }) => Self::parse(bytes, u64::MAX - len),
-            parsed => parsed,
-        }
+        let mut layout = Self::parse(bytes, u64::MAX)?;
+        let ends = layout.tensors.iter().map(|tensor| tensor.range.end);
+        layout.file_len = ends.fold(layout.data_start, u64::max);
+        Ok(layout)
     }
 
     /// Where in the file the first tensor's bytes begin: right behind the header.
@@ -325,41 +326,44 @@ impl Layout {
     pub fn main_dtype(&self) -> Option<DType> {
         let mut totals: BTreeMap<Option<u8>, u64> = BTreeMap::new();
         for tensor in &self.tensors {
-            *totals.entry(tensor.dtype().map(DType::code)).or_default() += tensor.len();
+            let total = totals.entry(tensor.dtype().map(DType::code)).or_default();
+            // Tensors that share bytes can be longer together than any file.
+            *total = total.saturating_add(tensor.len());
         }
         let (code, _) = totals.into_iter().max_by_key(|&(_, bytes)| bytes)?;
         code.and_then(DType::from_code)
     }
 }
 
-/// The tensors in the order of their bytes, which have to follow one another to the file's end.
+/// Returns how many bytes of padding end a header: blanks, and zero bytes, which are not JSON.
+fn padding_len(json: &[u8]) -> usize {
+    let is_padding = |byte: &&u8| matches!(**byte, 0 | b' ' | b'\t' | b'\n' | b'\r');
+    json.iter().rev().take_while(is_padding).count()
+}
+
+/// Returns the tensors in the order of their bytes, each of which lies within the file.
 fn place(
     raw: BTreeMap<String, RawTensor>,
-    data_at: u64,
+    data_start: u64,
     file_len: u64,
 ) -> Result<Vec<Tensor>, LayoutError> {
     let mut tensors = Vec::with_capacity(raw.len());
     for (name, raw) in raw {
-        let [start, end] = raw.data_offsets.map(|offset| offset.checked_add(data_at));
-        match (start, end) {
-            (Some(start), Some(end)) if start <= end && end <= file_len => {
-                let RawTensor { dtype, shape, .. } = raw;
-                tensors.push(Tensor { name, dtype, shape, range: start..end });
-            }
-            _ => return Err(LayoutError::InvalidTensor { name }),
+        let [start, end] = raw.data_offsets.map(|offset| offset.checked_add(data_start));
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(LayoutError::InvalidTensor { name });
+        };
+        if end > file_len {
+            return Err(LayoutError::MissingData { name, needed: end, have: file_len });
         }
+        let RawTensor { dtype, shape, .. } = raw;
+        let tensor = Tensor { name, dtype, shape, range: start..end };
+        if start > end || !tensor.fits() {
+            return Err(LayoutError::InvalidTensor { name: tensor.name });
+        }
+        tensors.push(tensor);
     }
     tensors.sort_by_key(|tensor| (tensor.range.start, tensor.range.end));
-    let mut at = data_at;
-    for tensor in &tensors {
-        if tensor.range.start != at || !tensor.fits() {
-            return Err(LayoutError::InvalidTensor { name: tensor.name.clone() });
-        }
-        at = tensor.range.end;
-    }
-    if at != file_len {
-        return Err(LayoutError::TrailingBytes { len: file_len - at });
-    }
     Ok(tensors)
 }
 
@@ -412,11 +416,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert_eq!(parse(TWO, 15), Err(LayoutError::TrailingBytes { len: 1 }));
-        assert_eq!(parse(TWO, 13), Err(LayoutError::InvalidTensor { name: "b".into() }));
+        let end = 8 + TWO.len() as u64 + 14;
+        let missing = LayoutError::MissingData { name: "b".into(), needed: end, have: end - 1 };
+        assert_eq!(parse(TWO, 13), Err(missing));
         for (shape, offsets) in [
             ("[2]", "[0,6]"),
-            ("[3]", "[1,7]"),
             ("[3]", "[6,0]"),
             ("[3]", "[0,18446744073709551615]"),
             ("[18446744073709551615,3]", "[0,6]"),
@@ -438,12 +442,17 @@ mod tests {
     }
 
     #[test]
-    fn names_are_there_once() {
+    fn repeated_names_are_accepted_as_in_the_reference_library() {
         let tensor = r#""a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#;
+        let other = r#""a":{"dtype":"I8","shape":[0],"data_offsets":[0,0]}"#;
+        assert_eq!(parse(&format!("{{{tensor},{tensor}}}"), 0).unwrap().tensors().len(), 1);
+        let ambiguous = Err(LayoutError::AmbiguousTensor { name: "a".into() });
+        assert_eq!(parse(&format!("{{{tensor},{other}}}"), 0), ambiguous);
+        assert_eq!(parse(&format!("{{{tensor},{other},{tensor}}}"), 0), ambiguous);
+        let layout = parse(r#"{"__metadata__":{"format":"pt","format":"np"}}"#, 0).unwrap();
+        assert_eq!(layout.metadata()["format"], "np");
         for json in [
-            format!("{{{tensor},{tensor}}}"),
             format!(r#"{{"__metadata__":{{}},{tensor},"__metadata__":{{}}}}"#),
-            r#"{"__metadata__":{"format":"pt","format":"np"}}"#.into(),
             r#"{"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}"#.into(),
         ] {
             let error = parse(&json, 0).unwrap_err();

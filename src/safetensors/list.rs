@@ -1,15 +1,16 @@
 //! Texts in the metadata, which are JSON in their turn: the list of compressed tensors, and what we
 //! add to it.
 
-use core::fmt::Write;
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::TensorError;
-use super::layout::Unique;
+use super::layout::{Layout, Tensor};
 use crate::dtype::DType;
 
 /// The metadata that holds the list.
@@ -21,13 +22,25 @@ pub(super) const SOURCE_HEADER: &str = "zipnn_source_header";
 pub(super) const CHECKSUMS: &str = "zipnn_checksums";
 
 /// Checksums of what is in no frame, as frames have them for what they hold.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Checksums {
     /// Of the text of the source's header.
     pub(super) source_header: u64,
-    /// Of the tensors that are stored as they are.
-    pub(super) tensors: BTreeMap<String, u64>,
+    tensors: TensorChecksums,
 }
+
+/// Checksums of the tensors that are stored as they are.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum TensorChecksums {
+    Named(BTreeMap<String, u64>),
+    /// In the order in which the tensors are stored, each in [`HEX_LEN`] hexadecimal digits: where
+    /// names would make the header too long.
+    InOrder(String),
+}
+
+/// Digits of a checksum without a name.
+pub(super) const HEX_LEN: usize = 16;
 
 impl Checksums {
     /// Reads them.
@@ -35,15 +48,112 @@ impl Checksums {
         serde_json::from_str(text).map_err(|error| invalid(CHECKSUMS, &error))
     }
 
-    /// Writes them.
-    pub(super) fn render(&self) -> String {
-        // Texts and numbers: nothing that JSON does not have.
-        serde_json::to_string(self).unwrap_or_default()
+    /// Returns the checksum of each of these tensors, given its name and whether it is stored as it
+    /// is. There is none for the others.
+    pub(super) fn of<'a>(
+        &self,
+        tensors: impl Iterator<Item = (&'a str, bool)>,
+    ) -> Vec<Option<u64>> {
+        let mut numbers = match &self.tensors {
+            TensorChecksums::Named(_) => &[][..],
+            TensorChecksums::InOrder(digits) => digits.as_bytes().as_chunks::<HEX_LEN>().0,
+        }
+        .iter()
+        .map(|digits| u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok());
+        let plain = tensors.map(|(name, is_plain)| match &self.tensors {
+            _ if !is_plain => None,
+            TensorChecksums::Named(named) => named.get(name).copied(),
+            TensorChecksums::InOrder(_) => numbers.next().flatten(),
+        });
+        plain.collect()
     }
+}
+
+/// Writes the text of [`Checksums`]: of the source's header, and of tensors in the order of their
+/// names.
+pub(super) fn write_checksums<'a>(
+    out: &mut dyn Write,
+    source_header: u64,
+    tensors: impl Iterator<Item = (&'a str, u64)>,
+) -> io::Result<()> {
+    write!(out, "{{\"source_header\":{source_header},\"tensors\":")?;
+    write_object(out, tensors)?;
+    out.write_all(b"}")
+}
+
+/// Writes the text of [`Checksums`] without names: of tensors in the order in which they are stored.
+pub(super) fn write_checksums_in_order(
+    out: &mut dyn Write,
+    source_header: u64,
+    mut tensors: impl Iterator<Item = u64>,
+) -> io::Result<()> {
+    write!(out, "{{\"source_header\":{source_header},\"tensors\":\"")?;
+    tensors.try_for_each(|checksum| write!(out, "{checksum:0HEX_LEN$x}"))?;
+    out.write_all(b"\"}")
+}
+
+/// Writes a member of the checksums' `tensors`.
+pub(super) fn write_checksum(out: &mut dyn Write, name: &str, checksum: u64) -> io::Result<()> {
+    write_member(out, name, &checksum)
+}
+
+fn write_object<'a, V: Serialize>(
+    out: &mut dyn Write,
+    members: impl Iterator<Item = (&'a str, V)>,
+) -> io::Result<()> {
+    let mut separator: &[u8] = b"{";
+    for (name, value) in members {
+        out.write_all(separator)?;
+        write_member(out, name, &value)?;
+        separator = b",";
+    }
+    out.write_all(if separator == b"{" { b"{}" } else { b"}" })
+}
+
+fn write_member(out: &mut dyn Write, name: &str, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, name)?;
+    out.write_all(b":")?;
+    Ok(serde_json::to_writer(out, value)?)
 }
 
 fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
     TensorError::InvalidMetadata { key, reason: error.to_string() }
+}
+
+/// What is known of which tensors of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ListState {
+    /// The file has a list.
+    There,
+    /// It has none, and frames.
+    Lost,
+    /// It has one that belongs to another file, or other metadata that go with a list.
+    Stale,
+    /// It has none, and needs none.
+    NotNeeded,
+}
+
+/// Why a tensor that the list names may not be decoded. Either the tensor is damaged or the list
+/// belongs to another file, and nothing in the file shows which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The tensor is not a frame, but looks like the remains of one.
+    Damaged,
+    /// The tensor consists of bytes that are not a frame.
+    NotAFrame,
+    /// The frame has another type or shape.
+    Contradiction,
+}
+
+impl Doubt {
+    /// Returns the error for the tensor of this name.
+    pub(super) fn error(self, name: &str) -> TensorError {
+        let name = name.into();
+        match self {
+            Self::Damaged | Self::NotAFrame => TensorError::NotAFrame { name },
+            Self::Contradiction => TensorError::Contradiction { name },
+        }
+    }
 }
 
 /// What the list says of a tensor.
@@ -53,6 +163,15 @@ pub(super) struct Listed {
     pub(super) shape: Vec<u64>,
 }
 
+impl Listed {
+    /// Returns whether a tensor is shorter than this one when decoded, as its frame always is.
+    pub(super) fn is_longer_than(&self, tensor: &Tensor) -> bool {
+        let size = self.dtype.size() as u64;
+        let len = self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension));
+        len.is_none_or(|len| tensor.len() < len)
+    }
+}
+
 /// The same as JSON: the type as PyTorch calls it, the shape as Python prints a list.
 #[derive(Serialize, Deserialize)]
 struct RawListed {
@@ -60,17 +179,34 @@ struct RawListed {
     shape: String,
 }
 
+impl RawListed {
+    fn new(dtype: DType, shape: &[u64]) -> Self {
+        Self { dtype: dtype.name().to_string(), shape: render_shape(shape) }
+    }
+}
+
 /// Reads the list.
 pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Listed>, TensorError> {
-    let raw: Unique<RawListed> =
+    let raw: BTreeMap<String, RawListed> =
         serde_json::from_str(text).map_err(|error| invalid(LIST, &error))?;
-    raw.0
-        .into_iter()
+    raw.into_iter()
         .map(|(name, raw)| match (parse_dtype(&raw.dtype), parse_shape(&raw.shape)) {
             (Some(dtype), Some(shape)) => Ok((name, Listed { dtype, shape })),
             _ => Err(TensorError::Contradiction { name }),
         })
         .collect()
+}
+
+/// Returns the first name in the list of a file, if the header shows all listed tensors as what
+/// frames are stored in. Otherwise the list belongs to another file.
+pub(super) fn first_frame(layout: &Layout) -> Option<String> {
+    let list = parse(layout.metadata().get(LIST)?).ok()?;
+    let is_frame = |tensor: &&Tensor| {
+        let listed = list.get(&tensor.name);
+        tensor.is_row_of_bytes() && listed.is_some_and(|listed| listed.is_longer_than(tensor))
+    };
+    let frames = layout.tensors().iter().filter(is_frame).count();
+    list.keys().next().filter(|_| frames == list.len()).cloned()
 }
 
 fn parse_dtype(name: &str) -> Option<DType> {
@@ -90,15 +226,32 @@ fn parse_dimension(text: &str) -> Option<u64> {
     text.parse().ok().filter(|dimension: &u64| dimension.to_string() == text)
 }
 
-/// Writes the list.
+/// Writes the list of tensors that come in the order of their names.
+pub(super) fn write<'a>(
+    out: &mut dyn Write,
+    tensors: impl Iterator<Item = (&'a str, DType, &'a [u64])>,
+) -> io::Result<()> {
+    write_object(out, tensors.map(|(name, dtype, shape)| (name, RawListed::new(dtype, shape))))
+}
+
+/// Writes a member of the list.
+pub(super) fn write_listed(
+    out: &mut dyn Write,
+    name: &str,
+    dtype: DType,
+    shape: &[u64],
+) -> io::Result<()> {
+    write_member(out, name, &RawListed::new(dtype, shape))
+}
+
+/// Returns the list.
 pub(super) fn render<'a>(tensors: impl Iterator<Item = (&'a str, DType, &'a [u64])>) -> String {
-    let list: BTreeMap<&str, RawListed> = tensors
-        .map(|(name, dtype, shape)| {
-            (name, RawListed { dtype: dtype.name().to_string(), shape: render_shape(shape) })
-        })
-        .collect();
-    // Texts alone: nothing that JSON does not have.
-    serde_json::to_string(&list).unwrap_or_default()
+    let mut tensors: Vec<_> = tensors.collect();
+    tensors.sort_unstable_by_key(|&(name, ..)| name);
+    let mut text = Vec::new();
+    // Writing to memory does not fail, and JSON is UTF-8.
+    let _ = write(&mut text, tensors.into_iter());
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn render_shape(shape: &[u64]) -> String {
@@ -140,7 +293,6 @@ mod tests {
             r#"{"a":{"dtype":"float16","shape":"[1, ]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"[1, 025]"}}"#,
             r#"{"a":{"dtype":"float16","shape":"1"}}"#,
-            r#"{"a":{"dtype":"float16","shape":"[1]"},"a":{"dtype":"float16","shape":"[1]"}}"#,
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

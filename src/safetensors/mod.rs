@@ -13,15 +13,23 @@ mod damage;
 #[cfg(feature = "std")]
 mod error;
 #[cfg(feature = "std")]
+mod frame;
+#[cfg(feature = "std")]
 mod header;
 mod layout;
 #[cfg(feature = "std")]
 mod list;
+mod oddity;
 mod plan;
 #[cfg(feature = "std")]
 mod reader;
 #[cfg(feature = "std")]
 mod repair;
+mod rows;
+#[cfg(feature = "std")]
+mod section;
+#[cfg(feature = "std")]
+mod usual;
 #[cfg(feature = "std")]
 mod writer;
 
@@ -30,10 +38,14 @@ pub use damage::{Diagnosis, Verdict, diagnose};
 #[cfg(feature = "std")]
 pub use error::TensorError;
 pub use layout::{Layout, LayoutError, Tensor};
+pub use oddity::Oddity;
 pub use plan::{Part, plan};
 #[cfg(feature = "std")]
 pub use reader::{Restored, StoredTensor, TensorReader};
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
+pub use rows::RowsError;
 #[cfg(feature = "std")]
-pub use writer::TensorWriter;
+pub use section::Section;
+#[cfg(feature = "std")]
+pub use writer::{TensorTarget, TensorWriter};

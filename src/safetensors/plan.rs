@@ -27,8 +27,9 @@ pub struct Part {
 }
 
 /// Cuts a file into parts of at most `frame_len` bytes (but not less than an element): in order,
-/// from its first byte to the last of its tensors. The file's header is apart from the tensors,
-/// types are apart from each other, and large tensors are apart from all others. Nothing is
+/// from its first byte to its last, or to the last of its tensors if its length is not known. The
+/// file's header is apart from the tensors, types are apart from each other, and large tensors are
+/// apart from all others but for a few bytes behind them that belong to no tensor. Nothing is
 /// collected, so that a header which promises more than there is does no harm.
 ///
 /// ```
@@ -55,8 +56,10 @@ pub fn plan(layout: &Layout, frame_len: u64) -> impl Iterator<Item = Part> + use
         dtype: "",
         layout: Some(FrameLayout::ONE),
         is_large: true,
+        is_gap: false,
     };
-    let spans = core::iter::once(header).chain(join(runs(layout.tensors(), frame_len), frame_len));
+    let runs = core::iter::once(header).chain(runs(layout, frame_len));
+    let spans = join(runs, frame_len).into_iter();
     let spans: Vec<Part> = spans.map(|Span { range, layout, .. }| Part { range, layout }).collect();
     spans.into_iter().flat_map(move |Part { range, layout }| {
         let starts = core::iter::successors(Some(range.start), move |start: &u64| {
@@ -69,16 +72,29 @@ pub fn plan(layout: &Layout, frame_len: u64) -> impl Iterator<Item = Part> + use
     })
 }
 
-/// Tensors side by side.
+/// Tensors side by side, or bytes that belong to no tensor.
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,
     layout: Option<FrameLayout>,
     /// Whether it is to stay alone.
     is_large: bool,
+    is_gap: bool,
 }
 
-impl Span<'_> {
+impl<'t> Span<'t> {
+    /// Returns a span of those bytes of a tensor that are not in a span before it.
+    fn of(tensor: &'t Tensor, range: Range<u64>) -> Self {
+        let is_large = range.end - range.start >= LARGE;
+        let (dtype, layout) = (&*tensor.dtype, declared(&tensor.dtype));
+        Self { range, dtype, layout, is_large, is_gap: false }
+    }
+
+    fn gap(range: Range<u64>) -> Self {
+        let is_large = range.end - range.start >= LARGE;
+        Self { range, dtype: "", layout: None, is_large, is_gap: true }
+    }
+
     fn len(&self) -> u64 {
         self.range.end - self.range.start
     }
@@ -92,39 +108,53 @@ impl Span<'_> {
     fn keeps_step_with(&self, next: &Self) -> bool {
         next.len().is_multiple_of(self.layout.unwrap_or_default().planes() as u64)
     }
+
+    /// Whether a run is to be in the frames of this one: it has the same type or is not worth a
+    /// frame.
+    fn takes(&self, next: &Self, frame_len: u64) -> bool {
+        let is_small = next.len() < SMALL;
+        // Padding: what follows begins a frame anyway.
+        if is_small && next.is_gap && self.is_large {
+            return true;
+        }
+        let is_alike = next.dtype == self.dtype && next.is_gap == self.is_gap;
+        (is_alike || is_small && self.keeps_step_with(next)) && self.has_room_for(next, frame_len)
+    }
 }
 
-/// Tensors of one type that follow one another, as far as they go into a frame.
-fn runs(tensors: &[Tensor], frame_len: u64) -> Vec<Span<'_>> {
+/// Returns tensors of one type that follow one another, as far as they go into a frame, and the gaps
+/// between them. Where tensors share bytes, these belong to the first.
+fn runs(layout: &Layout, frame_len: u64) -> Vec<Span<'_>> {
     let mut runs: Vec<Span<'_>> = Vec::new();
-    for tensor in tensors.iter().filter(|tensor| tensor.len() > 0) {
-        let span = Span {
-            range: tensor.range.clone(),
-            dtype: &tensor.dtype,
-            layout: declared(&tensor.dtype),
-            is_large: tensor.len() >= LARGE,
-        };
+    let mut gaps = layout.gaps().peekable();
+    let mut at = layout.data_start();
+    for tensor in layout.tensors() {
+        let range = at.max(tensor.range.start)..tensor.range.end;
+        if range.is_empty() {
+            continue;
+        }
+        at = range.end;
+        runs.extend(gaps.next_if(|gap| gap.end == range.start).map(Span::gap));
+        let span = Span::of(tensor, range);
         match runs.last_mut() {
-            Some(run) if run.dtype == span.dtype && run.has_room_for(&span, frame_len) => {
+            Some(run)
+                if !run.is_gap && run.dtype == span.dtype && run.has_room_for(&span, frame_len) =>
+            {
                 run.range.end = span.range.end;
             }
             _ => runs.push(span),
         }
     }
+    runs.extend(gaps.map(Span::gap));
     runs
 }
 
 /// Adds runs that are not worth a frame to the one before them.
-fn join(runs: Vec<Span<'_>>, frame_len: u64) -> Vec<Span<'_>> {
-    let mut joined: Vec<Span<'_>> = Vec::with_capacity(runs.len());
+fn join<'t>(runs: impl Iterator<Item = Span<'t>>, frame_len: u64) -> Vec<Span<'t>> {
+    let mut joined: Vec<Span<'_>> = Vec::new();
     for run in runs {
         match joined.last_mut() {
-            Some(last)
-                if (run.dtype == last.dtype || run.len() < SMALL && last.keeps_step_with(&run))
-                    && last.has_room_for(&run, frame_len) =>
-            {
-                last.range.end = run.range.end;
-            }
+            Some(last) if last.takes(&run, frame_len) => last.range.end = run.range.end,
             _ => joined.push(run),
         }
     }

@@ -1,17 +1,22 @@
 //! Reading files in which tensors are compressed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::string::String;
 use std::vec::Vec;
 
 use super::error::TensorError;
+#[cfg(feature = "rayon")]
+use super::frame::decode_on_pool;
+use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order, read_in_parts};
 use super::header::{self, Entry};
 use super::layout::{Layout, LayoutError, Tensor};
-use super::list::{self, CHECKSUMS, Checksums, LIST, Listed, SOURCE_HEADER};
+use super::list::{self, CHECKSUMS, Checksums, Doubt, LIST, ListState, Listed, SOURCE_HEADER};
+use super::section::Section;
+use super::usual::Usual;
 use crate::annex::Annex;
-use crate::checksum;
+use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -26,7 +31,8 @@ const PREFIX_LEN: u64 = HEADER_LEN as u64 + 1 + 255 * 9;
 ///
 /// Only the header, and the first bytes of each frame, are read to open it. In a file whose list
 /// of compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
-/// bytes that is a frame of a tensor and nothing else is taken for one.
+/// bytes that is a frame of a tensor and nothing else is taken for one. The same holds where the list
+/// is stale, as a tool leaves it that saves other tensors with the metadata of a compressed file.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -56,11 +62,27 @@ pub struct TensorReader<R> {
     header: Vec<u8>,
     tensors: Vec<StoredTensor>,
     list: ListState,
+    /// What does not fit the file: the list, or other metadata that go with it.
+    problem: Option<TensorError>,
+    /// Tensors that may be damaged, by their number.
+    doubts: BTreeMap<usize, Doubt>,
     /// Where the file has them, and they are to be verified.
     checksums: Option<Checksums>,
+    /// Of these, the ones of the tensors.
+    tensor_checksums: Vec<Option<u64>>,
     limits: Limits,
     stored: Vec<u8>,
-    scratch: DecodeScratch,
+    space: Space,
+    /// The tensor of which parts were read last.
+    opened: Option<Opened>,
+}
+
+/// A tensor that is ready for parts of it to be read.
+#[derive(Debug)]
+struct Opened {
+    tensor: usize,
+    /// Its frame, if it is compressed. If it is not, it has been verified.
+    frame: Option<OpenFrame>,
 }
 
 /// A tensor as it is when decoded, and where it is stored.
@@ -78,6 +100,8 @@ pub struct StoredTensor {
     pub stored: Range<u64>,
     /// Whether what is stored there is a frame.
     pub is_compressed: bool,
+    /// Whether this is no tensor, but bytes of the file that belong to none.
+    pub is_gap: bool,
 }
 
 impl StoredTensor {
@@ -89,6 +113,7 @@ impl StoredTensor {
             decoded_len: tensor.len(),
             stored: tensor.range.clone(),
             is_compressed: false,
+            is_gap: false,
         }
     }
 
@@ -103,20 +128,9 @@ impl StoredTensor {
             name: &self.name,
             dtype: &self.dtype,
             shape: &self.shape,
-            data_offsets: [at, at + self.decoded_len],
+            data_offsets: [at, at.saturating_add(self.decoded_len)],
         }
     }
-}
-
-/// What is known of which tensors are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ListState {
-    /// The file has a list.
-    There,
-    /// It has none, and frames.
-    Lost,
-    /// It has none, and needs none.
-    NotNeeded,
 }
 
 /// How a file is to be written once its tensors are decoded.
@@ -124,8 +138,11 @@ enum ListState {
 pub struct Restored {
     /// Its first bytes: the header and its length.
     pub header: Vec<u8>,
-    /// Which of [`TensorReader::tensors`] follow, one right behind the other.
+    /// Which of [`TensorReader::tensors`] follow, one right behind the other. Some of them may be
+    /// bytes that belong to no tensor of this header.
     pub order: Vec<usize>,
+    /// Which of [`TensorReader::tensors`] are the tensors of this header, in the same order.
+    pub tensors: Vec<usize>,
     /// Whether this is the header of the file that was compressed, so that the same bytes come
     /// back. Where it is not, names, types, shapes, data and metadata are the same. In a file that
     /// [`TensorReader::is_ours`], that means that its header has been changed since.
@@ -138,39 +155,36 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// # Errors
     ///
-    /// `Io`; `Layout` if it is no `.safetensors` file; and where its list of compressed tensors is
-    /// wrong, `InvalidMetadata`, `NoSuchTensor`, `NotAFrame`, `Contradiction`.
+    /// `Io`; `Layout` if it is no `.safetensors` file; `InvalidMetadata` if its checksums are
+    /// malformed. A list of compressed tensors that does not fit the file is no error:
+    /// [`Self::list_problem`] reports it.
     pub fn open(mut source: R, limits: Limits) -> Result<Self, TensorError> {
         let file_len = source.seek(SeekFrom::End(0))?;
         source.rewind()?;
         let (layout, header) = read_layout(&mut source, file_len)?;
-        let list = layout.metadata().get(LIST).map(|text| list::parse(text)).transpose()?;
-        let checksums = layout.metadata().get(CHECKSUMS).filter(|_| limits.verify);
-        let checksums = checksums.map(|text| Checksums::parse(text)).transpose()?;
         let mut reader = Self {
             source,
-            checksums,
+            checksums: None,
+            tensor_checksums: Vec::new(),
             tensors: Vec::new(),
-            list: if list.is_some() { ListState::There } else { ListState::NotNeeded },
+            list: ListState::NotNeeded,
+            problem: None,
+            doubts: BTreeMap::new(),
             header,
             layout,
             limits,
             stored: Vec::new(),
-            scratch: DecodeScratch::new(),
+            space: Space::default(),
+            opened: None,
         };
-        reader.tensors = match list {
-            Some(list) => reader.find_listed(list)?,
-            None => reader.find_unlisted()?,
-        };
-        if reader.list == ListState::NotNeeded
-            && reader.tensors.iter().any(|tensor| tensor.is_compressed)
-        {
-            reader.list = ListState::Lost;
-        }
+        reader.find_tensors()?;
+        reader.check_leftovers();
+        reader.read_checksums()?;
         Ok(reader)
     }
 
-    /// All tensors, compressed or not, in the order in which they are stored.
+    /// All tensors, compressed or not, in the order in which they are stored. In a file with bytes
+    /// that belong to no tensor these are among them, unless some tensors share bytes.
     pub fn tensors(&self) -> &[StoredTensor] {
         &self.tensors
     }
@@ -180,9 +194,30 @@ impl<R: Read + Seek> TensorReader<R> {
         &self.layout
     }
 
-    /// Whether the file has tensors that are compressed, or a list that could name some.
+    /// Returns whether the file has compressed tensors, or a list of them that fits.
     pub fn is_compressed(&self) -> bool {
-        self.list != ListState::NotNeeded
+        match self.list {
+            ListState::There | ListState::Lost => true,
+            ListState::Stale => self.tensors.iter().any(|tensor| tensor.is_compressed),
+            ListState::NotNeeded => false,
+        }
+    }
+
+    /// Returns what is wrong with the list of compressed tensors, or with the other metadata that go
+    /// with it, if they do not fit the file.
+    ///
+    /// The data need not be damaged: tools that save tensors with the metadata of a compressed file
+    /// leave such a list. Where it cannot be told whether the list or a tensor is wrong, reading the
+    /// tensor is an error. [`repair`](super::repair) writes the file without the list, or with a list
+    /// that fits.
+    pub fn list_problem(&self) -> Option<&TensorError> {
+        self.problem.as_ref()
+    }
+
+    /// Returns whether the list of compressed tensors, or what the metadata say of the source,
+    /// belongs to another file, so that [`repair`](super::repair) drops it.
+    pub fn has_foreign_metadata(&self) -> bool {
+        self.problem.is_some() || (self.is_ours() && self.as_source().is_none())
     }
 
     /// Whether the list of compressed tensors is lost, so that the original cannot read the file.
@@ -200,17 +235,21 @@ impl<R: Read + Seek> TensorReader<R> {
         self.checksums.is_some()
     }
 
-    /// Puts a tensor's decoded bytes in place of what is in `decoded`. Uses memory for the tensor as
-    /// it is stored, and keeps that for the next one.
+    /// Replaces the contents of `decoded` with a tensor's decoded bytes. Uses memory for the tensor
+    /// as it is stored, or for some MiB of a large one, and keeps that for the next one.
     ///
     /// # Errors
     ///
-    /// `Io`, and `Decode` if there is a frame that cannot be decoded.
+    /// `Io`; `Decode` if there is a frame that cannot be decoded; `NotAFrame` or `Contradiction` if
+    /// the list of compressed tensors names it and it is not what the list says.
     ///
     /// # Panics
     ///
     /// If there is no tensor of this number.
     pub fn read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        if self.is_long(tensor) {
+            return self.read_long(tensor, decoded, decode_in_order);
+        }
         self.read_with(tensor, decoded, |frame, dst, scratch| {
             frame.decode_into(dst, &mut scratch.with_len(frame.scratch_len())?).map(drop)
         })
@@ -227,10 +266,167 @@ impl<R: Read + Seek> TensorReader<R> {
     /// As [`Self::read`].
     #[cfg(feature = "rayon")]
     pub fn par_read(&mut self, tensor: usize, decoded: &mut Vec<u8>) -> Result<(), TensorError> {
+        if self.is_long(tensor) {
+            return self.read_long(tensor, decoded, decode_on_pool);
+        }
         let verify = self.limits.verify;
         self.read_with(tensor, decoded, |frame, dst, _| {
             crate::parallel::decode_frames(frame.bytes(), dst, verify).map(drop)
         })
+    }
+
+    /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in it on. Reads and decodes
+    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes are
+    /// handed out. A tensor that is not compressed has one checksum, and is read once from beginning
+    /// to end to verify it.
+    ///
+    /// # Errors
+    ///
+    /// `Io`; `Decode`, with `OutOfRange` if the tensor ends before.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn read_part(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        self.read_part_with(tensor, offset, dst, decode_in_order)
+    }
+
+    /// [`Self::read_part`] on all threads of the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_part`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::read_part`].
+    #[cfg(feature = "rayon")]
+    pub fn par_read_part(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        self.read_part_with(tensor, offset, dst, decode_on_pool)
+    }
+
+    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may have
+    /// bits that no decoder looks at. Reads it in bounded memory.
+    ///
+    /// # Errors
+    ///
+    /// `Io`, and `Decode`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn verify_stored(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if !self.tensors[tensor].is_compressed {
+            return Ok(());
+        }
+        self.open_tensor(tensor)?;
+        let frame = self.opened.as_ref().and_then(|opened| opened.frame.as_ref());
+        let checked = frame.map_or(Ok(()), |frame| frame.check_payload(&mut self.source));
+        checked.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    fn read_part_with(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+        decode: Decode,
+    ) -> Result<(), TensorError> {
+        let end = offset.checked_add(dst.len() as u64);
+        if end.is_none_or(|end| end > self.tensors[tensor].decoded_len) {
+            return Err(self.failure(tensor, DecodeErrorKind::OutOfRange.into()));
+        }
+        self.open_tensor(tensor)?;
+        let read = match self.opened.as_ref().and_then(|opened| opened.frame.as_ref()) {
+            Some(frame) => frame.decode(&mut self.source, offset, dst, &mut self.space, decode),
+            None => {
+                let at = self.tensors[tensor].stored.start + offset;
+                let read = self.source.seek(SeekFrom::Start(at));
+                read.and_then(|_| self.source.read_exact(dst)).map_err(Fault::from)
+            }
+        };
+        read.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    /// Makes a tensor ready for reading parts of it.
+    fn open_tensor(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if self.opened.as_ref().is_some_and(|opened| opened.tensor == tensor) {
+            return Ok(());
+        }
+        self.opened = None;
+        self.check_doubt(tensor)?;
+        self.check_limits(tensor)?;
+        let stored = &self.tensors[tensor];
+        let frame = match stored.is_compressed {
+            true => {
+                let has_checksums = self.checksums.is_some();
+                let frame = OpenFrame::open(&mut self.source, stored, &self.limits, has_checksums);
+                Some(frame.map_err(|fault| self.failure(tensor, fault))?)
+            }
+            false => {
+                self.verify_plain(tensor)?;
+                None
+            }
+        };
+        self.opened = Some(Opened { tensor, frame });
+        Ok(())
+    }
+
+    /// Refuses a tensor that may be damaged, unless nothing is to be verified.
+    fn check_doubt(&self, tensor: usize) -> Result<(), TensorError> {
+        match self.doubts.get(&tensor).filter(|_| self.limits.verify) {
+            Some(doubt) => Err(doubt.error(&self.tensors[tensor].name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Verifies a tensor that is stored as it is, a part at a time.
+    fn verify_plain(&mut self, tensor: usize) -> Result<(), TensorError> {
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let mut hasher = Hasher::default();
+        self.read_stored_in_parts(tensor, |part| {
+            hasher.update(part);
+            Ok(())
+        })?;
+        self.check_plain(tensor, |expected| hasher.matches(expected))
+    }
+
+    fn failure(&self, tensor: usize, fault: Fault) -> TensorError {
+        match fault {
+            Fault::Io(error) => error.into(),
+            Fault::Decode(error) => {
+                TensorError::Decode { name: self.tensors[tensor].name.clone(), error }
+            }
+        }
+    }
+
+    /// Whether a tensor is decoded a part at a time.
+    fn is_long(&self, tensor: usize) -> bool {
+        self.tensors[tensor].is_compressed && self.tensors[tensor].decoded_len > PART_LEN
+    }
+
+    fn read_long(
+        &mut self,
+        tensor: usize,
+        decoded: &mut Vec<u8>,
+        decode: Decode,
+    ) -> Result<(), TensorError> {
+        self.open_tensor(tensor)?;
+        let needed = self.tensors[tensor].decoded_len;
+        make_room(decoded, needed).map_err(|error| self.failure(tensor, error.into()))?;
+        self.read_part_with(tensor, 0, decoded, decode)
     }
 
     fn read_with(
@@ -239,9 +435,11 @@ impl<R: Read + Seek> TensorReader<R> {
         decoded: &mut Vec<u8>,
         decode: impl FnOnce(&Frame<'_>, &mut [u8], &mut DecodeScratch) -> Result<(), DecodeError>,
     ) -> Result<(), TensorError> {
+        self.check_doubt(tensor)?;
+        self.check_limits(tensor)?;
         if !self.tensors[tensor].is_compressed {
             self.read_stored(tensor, decoded)?;
-            return self.check_plain(tensor, decoded);
+            return self.check_plain(tensor, |expected| checksum::matches(decoded, expected));
         }
         let mut stored = core::mem::take(&mut self.stored);
         self.read_stored(tensor, &mut stored)?;
@@ -252,21 +450,37 @@ impl<R: Read + Seek> TensorReader<R> {
                 if self.checksums.is_some() {
                     check_slack(&frame)?;
                 }
-                decode(&frame, decoded, &mut self.scratch)
+                decode(&frame, decoded, &mut self.space.scratch)
             })
             .map_err(|error| TensorError::Decode { name: tensor.name.clone(), error })
     }
 
-    /// Verifies a tensor that is stored as it is.
-    fn check_plain(&self, tensor: usize, data: &[u8]) -> Result<(), TensorError> {
-        let Some(checksums) = &self.checksums else { return Ok(()) };
-        let name = &self.tensors[tensor].name;
-        let kind = match checksums.tensors.get(name) {
-            Some(&checksum) if checksum::matches(data, checksum) => return Ok(()),
+    /// Checks a tensor against the limits before any of it is read.
+    fn check_limits(&self, tensor: usize) -> Result<(), TensorError> {
+        let (tensor, limits) = (&self.tensors[tensor], &self.limits);
+        let stored_len = tensor.stored.end - tensor.stored.start;
+        let checked = limits.check(tensor.decoded_len, stored_len, 0).and_then(|()| {
+            if tensor.is_compressed { limits.check_memory(stored_len) } else { Ok(()) }
+        });
+        checked
+            .map_err(|kind| TensorError::Decode { name: tensor.name.clone(), error: kind.into() })
+    }
+
+    /// Verifies a tensor that is stored as it is: whether its data `matches` the checksum.
+    fn check_plain(
+        &self,
+        tensor: usize,
+        matches: impl FnOnce(u64) -> bool,
+    ) -> Result<(), TensorError> {
+        if self.checksums.is_none() {
+            return Ok(());
+        }
+        let kind = match self.tensor_checksums[tensor] {
+            Some(expected) if matches(expected) => return Ok(()),
             Some(_) => DecodeErrorKind::ChecksumMismatch,
             None => DecodeErrorKind::ChecksumMissing,
         };
-        Err(TensorError::Decode { name: name.clone(), error: kind.into() })
+        Err(self.failure(tensor, kind.into()))
     }
 
     /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
@@ -281,36 +495,77 @@ impl<R: Read + Seek> TensorReader<R> {
     pub fn read_stored(&mut self, tensor: usize, bytes: &mut Vec<u8>) -> Result<(), TensorError> {
         let range = self.tensors[tensor].stored.clone();
         bytes.clear();
-        read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)
+        Ok(read_exact_at(&mut self.source, range.start, range.end - range.start, bytes)?)
+    }
+
+    /// Reads a tensor's bytes as they are stored, part by part: whole words of eight bytes but for
+    /// the last.
+    pub(super) fn read_stored_in_parts(
+        &mut self,
+        tensor: usize,
+        take: impl FnMut(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.read_range_in_parts(self.tensors[tensor].stored.clone(), take)
+    }
+
+    /// Reads a range of the file as [`Self::read_stored_in_parts`] reads a tensor.
+    pub(super) fn read_range_in_parts(
+        &mut self,
+        range: Range<u64>,
+        take: impl FnMut(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        read_in_parts(&mut self.source, range, take)
+    }
+
+    /// Returns a reader of a tensor's bytes as they are stored.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn stored(&mut self, tensor: usize) -> Section<'_, R> {
+        let range = self.tensors[tensor].stored.clone();
+        Section::new(&mut self.source, range)
+    }
+
+    /// Returns the source, and the file's header as it is with its length.
+    pub fn into_parts(self) -> (R, Vec<u8>) {
+        (self.source, self.header)
     }
 
     /// How the file is to be written once its tensors are decoded.
     ///
     /// A file that a [`TensorWriter`](super::TensorWriter) made carries the header of its source. Any
-    /// other gets a header as the format's own writers make it.
+    /// other gets a header as the format's own writers make it, and bytes that belong to no tensor
+    /// are left out.
     ///
     /// # Errors
     ///
-    /// `HeaderTooLong`.
+    /// `HeaderTooLong`, and `Decode` if the tensors are longer together than any file.
     pub fn restored(&self) -> Result<Restored, TensorError> {
-        match self.source_order() {
-            Some((header, order)) => Ok(Restored { header, order, is_exact: true }),
+        match self.as_source() {
+            Some(restored) => Ok(restored),
             None => self.made_anew(),
         }
     }
 
     /// The header of the source and the order of tensors in it, if it is there and says of the
     /// tensors and metadata what this file says.
-    fn source_order(&self) -> Option<(Vec<u8>, Vec<usize>)> {
+    fn as_source(&self) -> Option<Restored> {
         let metadata = self.layout.metadata();
         let json = metadata.get(SOURCE_HEADER)?;
-        if let Some(checksums) = &self.checksums
-            && !checksum::matches(json.as_bytes(), checksums.source_header)
-        {
+        // Writers of such a header do not leave any.
+        if self.layout.oddities().next().is_some() {
             return None;
         }
-        let mut header = (json.len() as u64).to_le_bytes().to_vec();
-        header.extend_from_slice(json.as_bytes());
+        if let Some(form) = Usual::parse(json) {
+            let header = self.usual_header(form)?;
+            let order: Vec<usize> = (0..self.tensors.len()).collect();
+            return Some(Restored { header, tensors: order.clone(), order, is_exact: true });
+        }
+        if !self.is_source_header(json) {
+            return None;
+        }
+        let header = with_len(json);
         let data_len =
             self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
         let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
@@ -321,14 +576,14 @@ impl<R: Read + Seek> TensorReader<R> {
             let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
             metadata.into_iter().filter(move |(key, _)| is_foreign(key))
         };
-        if layout.tensors().len() != self.tensors.len()
-            || !foreign(expected).eq(foreign(metadata.clone()))
-        {
+        let gaps = layout.gap_tensors().ok()?;
+        let pieces = layout.pieces(&gaps);
+        if pieces.len() != self.tensors.len() || !foreign(expected).eq(foreign(metadata.clone())) {
             return None;
         }
         let numbers: BTreeMap<&str, usize> =
             self.tensors.iter().zip(0..).map(|(tensor, number)| (&*tensor.name, number)).collect();
-        let order = layout.tensors().iter().map(|expected| {
+        let order = pieces.iter().map(|(expected, _)| {
             let number = *numbers.get(&*expected.name)?;
             let found = &self.tensors[number];
             let is_same = found.dtype == expected.dtype
@@ -336,8 +591,32 @@ impl<R: Read + Seek> TensorReader<R> {
                 && found.decoded_len == expected.len();
             is_same.then_some(number)
         });
-        let order = order.collect::<Option<_>>()?;
-        Some((header, order))
+        let order: Vec<usize> = order.collect::<Option<_>>()?;
+        let is_tensor = pieces.iter().map(|(_, is_gap)| !is_gap);
+        let tensors = order.iter().zip(is_tensor).filter(|(_, is_tensor)| *is_tensor);
+        let tensors = tensors.map(|(&number, _)| number).collect();
+        Some(Restored { header, order, tensors, is_exact: true })
+    }
+
+    /// Whether a text has the checksum of the source's header, if there is one.
+    fn is_source_header(&self, json: &str) -> bool {
+        let expected = self.checksums.as_ref().map(|checksums| checksums.source_header);
+        expected.is_none_or(|expected| checksum::matches(json.as_bytes(), expected))
+    }
+
+    /// Returns the header of a source in a usual form, if it is what this file says in that form.
+    fn usual_header(&self, form: Usual) -> Option<Vec<u8>> {
+        let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
+        let mut metadata = self.layout.metadata().clone();
+        metadata.retain(|key, _| is_foreign(key));
+        let mut at = 0_u64;
+        let entries = self.tensors.iter().map(|tensor| {
+            let entry = tensor.entry(at);
+            at = entry.data_offsets[1];
+            entry
+        });
+        let json = form.text(&metadata, entries).filter(|json| self.is_source_header(json))?;
+        Some(with_len(&json))
     }
 
     fn made_anew(&self) -> Result<Restored, TensorError> {
@@ -345,20 +624,26 @@ impl<R: Read + Seek> TensorReader<R> {
         metadata.remove(LIST);
         metadata.remove(SOURCE_HEADER);
         metadata.remove(CHECKSUMS);
-        let mut order: Vec<usize> = (0..self.tensors.len()).collect();
+        let is_tensor = |&number: &usize| !self.tensors[number].is_gap;
+        let mut order: Vec<usize> = (0..self.tensors.len()).filter(is_tensor).collect();
         order.sort_by_cached_key(|&number| {
             let tensor = &self.tensors[number];
             (header::rank(&tensor.dtype), tensor.name.clone())
         });
         let mut at = 0_u64;
         let entries = order.iter().map(|&number| {
-            let entry = self.tensors[number].entry(at);
-            at = entry.data_offsets[1];
-            entry
+            let tensor = &self.tensors[number];
+            let entry = tensor.entry(at);
+            at = at
+                .checked_add(tensor.decoded_len)
+                .ok_or_else(|| self.failure(number, DecodeErrorKind::InvalidLength.into()))?;
+            Ok(entry)
         });
-        let json = header::json(&metadata, entries);
-        let data_start = header::data_start(json.len(), 0)?;
-        Ok(Restored { header: header::bytes(&json, data_start), order, is_exact: false })
+        let entries: Vec<Entry<'_>> = entries.collect::<Result<_, TensorError>>()?;
+        let json = header::json(&metadata, entries.into_iter());
+        let data_start = header::data_start(json.len() as u64, 0)?;
+        let header = header::bytes(&json, data_start);
+        Ok(Restored { header, tensors: order.clone(), order, is_exact: false })
     }
 
     /// The file's header as it is, and its length.
@@ -366,43 +651,144 @@ impl<R: Read + Seek> TensorReader<R> {
         &self.header
     }
 
-    /// The tensors of a file with a list.
-    fn find_listed(
-        &mut self,
-        mut list: BTreeMap<String, Listed>,
-    ) -> Result<Vec<StoredTensor>, TensorError> {
-        let mut found = Vec::with_capacity(self.layout.tensors().len());
-        for tensor in self.layout.tensors() {
-            let Some(listed) = list.remove(&tensor.name) else {
-                found.push(StoredTensor::plain(tensor));
+    /// Finds out which tensors are compressed, and whether the list of them fits.
+    fn find_tensors(&mut self) -> Result<(), TensorError> {
+        let text = self.layout.metadata().get(LIST);
+        let list = text.map(|text| list::parse(text)).transpose().unwrap_or_else(|error| {
+            self.problem = Some(error);
+            None
+        });
+        // Other tools write an empty list where they compress nothing.
+        let list = list.filter(|list| !list.is_empty() || self.is_ours());
+        let is_listed = match list {
+            Some(list) => self.find_listed(&list)?,
+            None => false,
+        };
+        if !is_listed {
+            self.tensors = self.find_unlisted()?;
+        }
+        let has_frames = self.tensors.iter().any(|tensor| tensor.is_compressed);
+        self.list = match (is_listed, &self.problem) {
+            (true, _) => ListState::There,
+            (false, Some(_)) => ListState::Stale,
+            (false, None) if has_frames => ListState::Lost,
+            (false, None) => ListState::NotNeeded,
+        };
+        Ok(())
+    }
+
+    /// Finds the tensors of a file with a list, unless that shows to belong to another file: it
+    /// names a tensor that is not there, or one that is stored as it is.
+    fn find_listed(&mut self, list: &BTreeMap<String, Listed>) -> Result<bool, TensorError> {
+        let mut found = Vec::new();
+        let mut doubts = BTreeMap::new();
+        let mut problem = None;
+        let mut seen = 0;
+        let gaps = gap_tensors(&self.layout);
+        for (tensor, is_gap) in self.layout.pieces(&gaps) {
+            let listed = list.get(&tensor.name).filter(|_| !is_gap);
+            let Some(listed) = listed else {
+                found.push(StoredTensor { is_gap, ..StoredTensor::plain(tensor) });
                 continue;
             };
-            let name = || tensor.name.clone();
-            let frame = read_frame_prefix(&mut self.source, tensor)?;
-            let Some((dtype, stored)) = frame else {
-                return Err(TensorError::NotAFrame { name: name() });
-            };
-            if dtype != listed.dtype || stored.shape != listed.shape {
-                return Err(TensorError::Contradiction { name: name() });
+            seen += 1;
+            match read_frame_prefix(&mut self.source, tensor)? {
+                Some((dtype, stored)) => {
+                    if dtype != listed.dtype || stored.shape != listed.shape {
+                        doubts.insert(found.len(), Doubt::Contradiction);
+                    }
+                    found.push(stored);
+                    continue;
+                }
+                None if is_damaged_frame(&mut self.source, tensor)? => {
+                    doubts.insert(found.len(), Doubt::Damaged);
+                }
+                // Tensors are only compressed if that makes them smaller.
+                None if !listed.is_longer_than(tensor) => {
+                    problem = Some(TensorError::NotCompressed { name: tensor.name.clone() });
+                }
+                // A type that the format does not know may be a damaged one.
+                None if tensor.is_row_of_bytes() || tensor.element_bits().is_none() => {
+                    doubts.insert(found.len(), Doubt::NotAFrame);
+                }
+                None => problem = Some(TensorError::NotCompressed { name: tensor.name.clone() }),
             }
-            found.push(stored);
+            found.push(StoredTensor::plain(tensor));
         }
-        match list.pop_first() {
-            Some((name, _)) => Err(TensorError::NoSuchTensor { name }),
-            None => Ok(found),
+        if seen < list.len() {
+            let names: BTreeSet<&str> = found.iter().map(|tensor| &*tensor.name).collect();
+            let missing = list.keys().find(|name| !names.contains(&***name));
+            problem = missing.map(|name| TensorError::NoSuchTensor { name: name.clone() });
         }
+        if problem.is_some() && doubts.values().all(|&doubt| doubt != Doubt::Damaged) {
+            self.problem = problem;
+            return Ok(false);
+        }
+        let first = doubts.first_key_value();
+        self.problem = first.map(|(&number, doubt)| doubt.error(&found[number].name)).or(problem);
+        self.tensors = found;
+        self.doubts = doubts;
+        Ok(true)
     }
 
     /// The tensors of a file without a list.
     fn find_unlisted(&mut self) -> Result<Vec<StoredTensor>, TensorError> {
-        let tensors = self.layout.tensors().iter();
-        tensors
-            .map(|tensor| match read_frame_prefix(&mut self.source, tensor)? {
-                Some((_, stored)) => Ok(stored),
-                None => Ok(StoredTensor::plain(tensor)),
+        let gaps = gap_tensors(&self.layout);
+        let pieces = self.layout.pieces(&gaps).into_iter();
+        pieces
+            .map(|(tensor, is_gap)| match is_gap {
+                true => Ok(StoredTensor { is_gap, ..StoredTensor::plain(tensor) }),
+                false => match read_frame_prefix(&mut self.source, tensor)? {
+                    Some((_, stored)) => Ok(stored),
+                    None => Ok(StoredTensor::plain(tensor)),
+                },
             })
             .collect()
     }
+
+    /// Finds out whether a file without compressed tensors carries what a writer of them adds.
+    fn check_leftovers(&mut self) {
+        let has_frames = self.tensors.iter().any(|tensor| tensor.is_compressed);
+        if !self.is_ours() || has_frames || self.problem.is_some() {
+            return;
+        }
+        if self.list == ListState::There && self.as_source().is_some() {
+            return;
+        }
+        let is_there = self.layout.metadata().contains_key(SOURCE_HEADER);
+        let key = if is_there { SOURCE_HEADER } else { CHECKSUMS };
+        self.problem = Some(TensorError::ForeignSource { key });
+        self.list = ListState::Stale;
+    }
+
+    /// Reads the checksums, if they are to be verified and belong to this file.
+    fn read_checksums(&mut self) -> Result<(), TensorError> {
+        let is_own = matches!(self.list, ListState::There | ListState::Lost);
+        let text = self.layout.metadata().get(CHECKSUMS).filter(|_| is_own && self.limits.verify);
+        let Some(text) = text else { return Ok(()) };
+        let checksums = Checksums::parse(text)?;
+        let tensors = self.tensors.iter();
+        self.tensor_checksums =
+            checksums.of(tensors.map(|tensor| (&*tensor.name, !tensor.is_compressed)));
+        self.checksums = Some(checksums);
+        Ok(())
+    }
+
+    /// Returns tensors that the list names and of which it cannot be told whether they are damaged.
+    pub(super) fn doubts(&self) -> impl Iterator<Item = (usize, Doubt)> {
+        self.doubts.iter().map(|(&number, &doubt)| (number, doubt))
+    }
+}
+
+/// Returns the gaps between the tensors of a file; none where tensors share bytes, so that there is no
+/// order of all bytes.
+fn gap_tensors(layout: &Layout) -> Vec<Tensor> {
+    layout.gap_tensors().unwrap_or_default()
+}
+
+/// A header's text with its length before it.
+fn with_len(json: &str) -> Vec<u8> {
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
 }
 
 /// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.
@@ -423,13 +809,18 @@ fn prepare<'f>(
         return Err(DecodeErrorKind::InvalidLength.into());
     }
     limits.check(needed, frame.index().content_len(), 0)?;
-    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: needed };
-    let len = usize::try_from(needed).map_err(|_| out_of_memory)?;
+    make_room(decoded, needed)?;
+    Ok(frame)
+}
+
+/// Makes `decoded` that long. What was there before is to be overwritten.
+fn make_room(decoded: &mut Vec<u8>, len: u64) -> Result<(), DecodeErrorKind> {
+    let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
+    let len = usize::try_from(len).map_err(|_| out_of_memory)?;
     let more = len.saturating_sub(decoded.len());
     decoded.try_reserve_exact(more).map_err(|_| out_of_memory)?;
-    // What was there before is overwritten, or on an error unspecified.
     decoded.resize(len, 0);
-    Ok(frame)
+    Ok(())
 }
 
 /// Checks that a frame's slack is what our writer puts there: in a file that has checksums, damage
@@ -467,7 +858,7 @@ fn read_frame_prefix(
     source: &mut (impl Read + Seek),
     tensor: &Tensor,
 ) -> Result<Option<(DType, StoredTensor)>, TensorError> {
-    if tensor.dtype != "U8" || tensor.shape.len() != 1 || tensor.len() < HEADER_LEN as u64 {
+    if !tensor.is_row_of_bytes() || tensor.len() < HEADER_LEN as u64 {
         return Ok(None);
     }
     let mut prefix = Vec::new();
@@ -500,21 +891,28 @@ fn read_frame_prefix(
     Ok(Some((header.dtype, stored)))
 }
 
+/// Returns whether a tensor that is no frame looks like the remains of one.
+fn is_damaged_frame(source: &mut (impl Read + Seek), tensor: &Tensor) -> Result<bool, TensorError> {
+    let mut prefix = Vec::new();
+    read_exact_at(source, tensor.range.start, tensor.len().min(HEADER_LEN as u64), &mut prefix)?;
+    Ok(Header::is_recognizable(&prefix, tensor.len()))
+}
+
 /// Appends `len` bytes from a place in the file, which are there unless the file has changed.
-fn read_exact_at(
+pub(super) fn read_exact_at(
     source: &mut (impl Read + Seek),
     at: u64,
     len: u64,
     bytes: &mut Vec<u8>,
-) -> Result<(), TensorError> {
+) -> io::Result<()> {
     source.seek(SeekFrom::Start(at))?;
     let reserved = usize::try_from(len).ok().filter(|&len| bytes.try_reserve_exact(len).is_ok());
     if reserved.is_none() {
-        return Err(io::Error::from(io::ErrorKind::OutOfMemory).into());
+        return Err(io::ErrorKind::OutOfMemory.into());
     }
     let read = source.take(len).read_to_end(bytes)? as u64;
     if read < len {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(())
 }

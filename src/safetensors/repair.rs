@@ -1,16 +1,18 @@
 //! Finding and mending what the original has done to a file.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek, Write};
+use std::ops::Range;
 use std::vec::Vec;
 
-use super::damage::{self, Diagnosis, Together, Verdict};
+use super::damage::{self, Diagnosis, Samples, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
-use super::list::{self, CHECKSUMS, LIST};
+use super::layout::LayoutError;
+use super::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
 use super::reader::{StoredTensor, TensorReader};
+use super::writer::frame_len;
 use crate::dtype::DType;
-use crate::frame::Form;
-use crate::oneshot::compress_tensor;
 use crate::options::Options;
 
 /// What has been found out about a tensor.
@@ -28,7 +30,7 @@ pub struct Examination {
 }
 
 /// Judges all tensors that the original may have stored with rotated bits: those of bfloat16 and
-/// float32 that are not compressed, and not empty. Reads them one at a time.
+/// float32 that are not compressed, and not empty. Reads them part by part.
 ///
 /// Tensors of which [`diagnose`](super::diagnose) knows too little are judged by what else is in the
 /// file. The original's script rotates exactly those tensors that it cannot make smaller: either all
@@ -42,12 +44,11 @@ pub struct Examination {
 pub fn examine<R: Read + Seek>(
     reader: &mut TensorReader<R>,
 ) -> Result<Vec<Examination>, TensorError> {
-    let mut data = Vec::new();
     let mut found = Vec::new();
     for tensor in 0..reader.tensors().len() {
         let Some(dtype) = suspect(&reader.tensors()[tensor]) else { continue };
-        reader.read_stored(tensor, &mut data)?;
-        let damage::Diagnosis { verdict, rotated, .. } = damage::diagnose(&data, dtype);
+        let values = read_values(reader, tensor, dtype)?;
+        let Diagnosis { verdict, rotated, .. } = damage::diagnose_values(&values, dtype);
         found.push(Examination { tensor, verdict, rotated, by_neighbours: false });
     }
     if found.iter().any(|one| one.verdict == Verdict::Unknown) {
@@ -73,16 +74,15 @@ fn judge_by_neighbours<R: Read + Seek>(
     let prior = if has_compressed { PRIOR_COMPRESSED } else { PRIOR_PLAIN };
     let mut together = Together::new(prior);
     let mut unclear = Vec::new();
-    let mut data = Vec::new();
     for (number, one) in found.iter().enumerate() {
-        let would_be_left = would_be_left(reader, one, &mut data)?;
+        let would_be_left = would_be_left(reader, one)?;
         let is_sound = one.verdict == Verdict::Sound;
         // Either the script has left it sound, or has left it though it can be made smaller.
         if is_sound && would_be_left || has_compressed && !would_be_left {
             return Ok(());
         }
         if would_be_left && let Some(dtype) = suspect(&reader.tensors()[one.tensor]) {
-            together.add(&data, dtype);
+            together.add(&read_values(reader, one.tensor, dtype)?, dtype);
             unclear.extend((one.verdict == Verdict::Unknown).then_some(number));
         }
     }
@@ -98,25 +98,39 @@ fn judge_by_neighbours<R: Read + Seek>(
     Ok(())
 }
 
+/// Reads the numbers by which a tensor is judged.
+fn read_values<R: Read + Seek>(
+    reader: &mut TensorReader<R>,
+    tensor: usize,
+    dtype: DType,
+) -> Result<Vec<u32>, TensorError> {
+    let mut samples = Samples::new(reader.tensors()[tensor].decoded_len, dtype);
+    reader.read_stored_in_parts(tensor, |part| {
+        samples.add(part);
+        Ok(())
+    })?;
+    Ok(samples.distinct())
+}
+
 /// Whether the original would leave a tensor uncompressed, had it been what it is with the rotation
-/// undone or, if it is sound, as it is. Its bytes, as stored, are in `data` afterwards.
+/// undone or, if it is sound, as it is.
 fn would_be_left<R: Read + Seek>(
     reader: &mut TensorReader<R>,
     one: &Examination,
-    data: &mut Vec<u8>,
 ) -> Result<bool, TensorError> {
-    reader.read_stored(one.tensor, data)?;
-    let tensor = &reader.tensors()[one.tensor];
-    let Some(dtype) = suspect(tensor) else { return Ok(false) };
-    let mut source = data.clone();
-    if one.verdict != Verdict::Sound {
-        damage::undo_rotation(&mut source, dtype);
-    }
-    let frame = compress_tensor(&source, Form::Torch, &tensor.shape, &Options::new(dtype))
-        .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
+    let tensor = reader.tensors()[one.tensor].clone();
+    let Some(dtype) = suspect(&tensor) else { return Ok(false) };
+    let mut source = reader.stored(one.tensor);
+    let frame_len = frame_len(&tensor, &Options::new(dtype).plain(), |part| {
+        source.read_exact(part)?;
+        if one.verdict != Verdict::Sound {
+            damage::undo_rotation(part, dtype);
+        }
+        Ok(())
+    })?;
     // Where we do a little better than the original, that is not held against the tensor.
-    let tolerance = source.len() / 64;
-    Ok(frame.len() + tolerance >= source.len())
+    let tolerance = tensor.decoded_len / 64;
+    Ok(frame_len + tolerance >= tensor.decoded_len)
 }
 
 /// The type of a tensor, if the original may have stored it rotated.
@@ -126,43 +140,101 @@ fn suspect(tensor: &StoredTensor) -> Option<DType> {
 }
 
 /// Writes a file again with the rotation of some tensors undone, and with its list of compressed
-/// tensors if that was lost. Everything else stays as it is, compressed tensors compressed.
+/// tensors if that was lost or does not fit the file. Of metadata that belong to another file, nothing
+/// is kept. Everything else stays as it is, compressed tensors compressed.
 ///
 /// # Errors
 ///
-/// `Io`; `HeaderTooLong` if the list does not fit into the header.
+/// `Io`; `HeaderTooLong` if the list does not fit into the header; `NotAFrame` if a listed tensor
+/// is damaged, so that only the list shows what it was; `Layout` if a rotated tensor shares bytes with
+/// another one that is not.
 pub fn repair<R: Read + Seek>(
     reader: &mut TensorReader<R>,
     rotated: &[usize],
     dst: &mut impl Write,
 ) -> Result<(), TensorError> {
-    let is_other = reader.is_list_lost() || (reader.is_ours() && !rotated.is_empty());
+    if let Some((tensor, doubt)) = reader.doubts().find(|&(_, doubt)| doubt == Doubt::Damaged) {
+        return Err(doubt.error(&reader.tensors()[tensor].name));
+    }
+    let rotated = ranges_to_undo(reader.tensors(), rotated)?;
+    let is_other = reader.is_list_lost()
+        || reader.has_foreign_metadata()
+        || (reader.is_ours() && !rotated.is_empty());
     let header = if is_other { header_with_list(reader)? } else { reader.header().to_vec() };
     dst.write_all(&header)?;
-    let mut data = Vec::new();
-    for tensor in 0..reader.tensors().len() {
-        reader.read_stored(tensor, &mut data)?;
-        if let Some(dtype) = suspect(&reader.tensors()[tensor])
-            && rotated.contains(&tensor)
-        {
-            damage::undo_rotation(&mut data, dtype);
-        }
-        dst.write_all(&data)?;
+    let mut at = reader.layout().data_start();
+    for (range, dtype) in rotated {
+        copy(reader, at..range.start, dst, |_| ())?;
+        copy(reader, range.clone(), dst, |data| damage::undo_rotation(data, dtype))?;
+        at = range.end;
     }
+    let end = reader.layout().file_len;
+    copy(reader, at..end, dst, |_| ())
+}
+
+/// Returns the ranges of some tensors in the file, in order and each once, with the types of their
+/// elements.
+fn ranges_to_undo(
+    tensors: &[StoredTensor],
+    rotated: &[usize],
+) -> Result<Vec<(Range<u64>, DType)>, TensorError> {
+    let rotated: BTreeSet<usize> = rotated.iter().copied().collect();
+    let mut ranges: Vec<(Range<u64>, DType)> = Vec::new();
+    let mut sound_end = 0;
+    for (number, tensor) in tensors.iter().enumerate() {
+        let dtype = suspect(tensor).filter(|_| rotated.contains(&number));
+        let range = &tensor.stored;
+        let rotated_end = ranges.last().map_or(0, |(range, _)| range.end);
+        let is_shared = match dtype {
+            _ if range.is_empty() => false,
+            // The same tensor under another name is repaired with that.
+            Some(dtype) if ranges.last() == Some(&(range.clone(), dtype)) => continue,
+            Some(_) => range.start < rotated_end.max(sound_end),
+            None => range.start < rotated_end,
+        };
+        if is_shared {
+            return Err(LayoutError::SharedBytes { name: tensor.name.clone() }.into());
+        }
+        match dtype {
+            Some(dtype) => ranges.push((range.clone(), dtype)),
+            None => sound_end = sound_end.max(range.end),
+        }
+    }
+    Ok(ranges)
+}
+
+/// Copies a range of the file as `change` makes it, in parts of whole words.
+fn copy<R: Read + Seek>(
+    reader: &mut TensorReader<R>,
+    range: Range<u64>,
+    dst: &mut impl Write,
+    change: impl Fn(&mut [u8]),
+) -> Result<(), TensorError> {
+    reader.read_range_in_parts(range, |part| {
+        change(part);
+        dst.write_all(part)
+    })?;
     Ok(())
 }
 
 /// The header of a file with the list of its compressed tensors, and without checksums that may not
-/// be true any more.
+/// be true any more. Metadata that belong to another file are left out.
 fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>, TensorError> {
     let layout = reader.layout();
-    let compressed = reader.tensors().iter().filter(|tensor| tensor.is_compressed);
-    let listed =
-        compressed.filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
     let mut metadata = layout.metadata().clone();
-    metadata.insert(LIST.into(), list::render(listed));
     metadata.remove(CHECKSUMS);
-    metadata.entry("format".into()).or_insert_with(|| "pt".into());
+    if reader.has_foreign_metadata() {
+        metadata.remove(LIST);
+        metadata.remove(SOURCE_HEADER);
+    }
+    let is_listed = metadata.contains_key(LIST);
+    let mut compressed = reader.tensors().iter().filter(|tensor| tensor.is_compressed).peekable();
+    if is_listed || compressed.peek().is_some() {
+        let listed =
+            compressed.filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
+        metadata.insert(LIST.into(), list::render(listed));
+        metadata.entry("format".into()).or_insert_with(|| "pt".into());
+    }
     let data_start = layout.data_start();
     let entries = layout.tensors().iter().map(|tensor| Entry {
         name: &tensor.name,
@@ -171,6 +243,6 @@ fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>,
         data_offsets: [tensor.range.start - data_start, tensor.range.end - data_start],
     });
     let json = header::json(&metadata, entries);
-    let data_start = header::data_start(json.len(), data_start % ALIGNMENT)?;
+    let data_start = header::data_start(json.len() as u64, data_start % ALIGNMENT)?;
     Ok(header::bytes(&json, data_start))
 }

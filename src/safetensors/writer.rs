@@ -1,20 +1,25 @@
 //! Writing files in which tensors are compressed.
 
+use std::borrow::ToOwned;
 use std::collections::BTreeMap;
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::string::String;
 use std::vec::Vec;
 
 use super::error::TensorError;
-use super::header::{self, ALIGNMENT, Entry};
+use super::header::{self, ALIGNMENT, Entry, Escaped, Text, len_of};
 use super::layout::{Layout, Tensor};
-use super::list::{self, CHECKSUMS, Checksums, LIST, SOURCE_HEADER};
-use crate::checksum::checksum;
+use super::list::{self, CHECKSUMS, LIST, SOURCE_HEADER};
+use super::reader::StoredTensor;
+use super::usual::Usual;
+use crate::checksum::{Hasher, checksum};
 use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
 use crate::error::EncodeError;
-use crate::frame::Form;
+use crate::frame::parts::{FramePart, FrameParts};
 use crate::frame::write::{Envelope, Geometry, compress_frame};
+use crate::frame::{Delta, Form, FrameIndex};
 use crate::options::Options;
 
 /// Writes a `.safetensors` file again with its tensors compressed, one after another.
@@ -23,23 +28,26 @@ use crate::options::Options;
 /// `safetensors` is at work, so does whatever loads models. The header of the source is kept in the
 /// metadata, so that [`TensorReader`](super::TensorReader) gives the same bytes back.
 ///
-/// Memory is needed for one tensor and its compressed form. The result's header gives lengths that
-/// are known only in the end: room is left for the longest that it can be, and what is not needed
-/// stays blank. Every tensor keeps the alignment that it had: frames that would change it get some
-/// bytes of slack. See [`TensorReader`](super::TensorReader) for an example.
+/// A tensor is compressed only where that saves more than its entries in the header cost. The
+/// writer reserves room for the longest header that the tensors can need, and leaves blank what is
+/// not needed. Every tensor keeps the alignment that it had: frames that would change it get some
+/// bytes of slack.
+///
+/// [`Self::write`] needs memory for one tensor and its compressed form, [`Self::write_from`] for a
+/// few MiB. Beside that the writer keeps the header and what it has parsed from it. See
+/// [`TensorReader`](super::TensorReader) for an example.
 #[derive(Debug)]
 pub struct TensorWriter<W> {
     dst: W,
     /// Where in `dst` the file begins.
     start: u64,
-    layout: Layout,
-    metadata: BTreeMap<String, String>,
-    /// Where in the file the data begins.
-    data_start: u64,
+    header: HeaderText,
+    /// Where in the file the data begins, once room for the header has been reserved.
+    data_start: Option<u64>,
     /// What has become of the tensors so far.
     written: Vec<Written>,
-    has_checksums: bool,
-    /// Space for a frame, and for making one.
+    /// Data that is read, a frame, and what making one needs.
+    data: Vec<u8>,
     frame: Vec<u8>,
     scratch: EncodeScratch,
 }
@@ -53,69 +61,106 @@ struct Written {
     checksum: Option<u64>,
 }
 
+/// Output of a [`TensorWriter`] that can be read again and cut off: large tensors are put together
+/// there.
+pub trait TensorTarget: Read + Write + Seek {
+    /// Sets the length of the output, which is cut off or filled up with zeros.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn set_len(&mut self, len: u64) -> io::Result<()>;
+}
+
+impl TensorTarget for File {
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        Self::set_len(self, len)
+    }
+}
+
+impl TensorTarget for Cursor<Vec<u8>> {
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        self.get_mut().resize(len, 0);
+        Ok(())
+    }
+}
+
+impl<T: TensorTarget + ?Sized> TensorTarget for &mut T {
+    fn set_len(&mut self, len: u64) -> io::Result<()> {
+        (**self).set_len(len)
+    }
+}
+
 /// Tensors from here on are stored as they are: the original cannot keep the index of a longer one.
 const MAX_COMPRESSED_LEN: u64 = 8 << 30;
+/// Tensors up to this length are compressed in memory, and longer ones in parts of about it.
+const PART_LEN: usize = 4 << 20;
+/// Bytes that are copied at a time.
+const COPY_LEN: usize = 1 << 20;
 
 impl<W: Write + Seek> TensorWriter<W> {
     /// Begins a file. `header` is the header of the source with its length before it: the file up to
     /// where the tensors' data begins, of which there are `data_len` bytes.
     ///
+    /// A list of compressed tensors in the metadata that names a tensor which is not there, or is
+    /// stored as it is, belongs to another file, and is replaced.
+    ///
     /// # Errors
     ///
-    /// `Layout`, `AlreadyCompressed`, `HeaderTooLong`, `Io`.
+    /// `Layout`, `AlreadyCompressed`, `Io`.
     pub fn new(mut dst: W, header: &[u8], data_len: u64) -> Result<Self, TensorError> {
         let layout = Layout::parse(header, (header.len() as u64).saturating_add(data_len))?;
-        if layout.metadata().contains_key(LIST) {
-            let name = LIST.into();
+        if let Some(name) = list::first_frame(&layout) {
             return Err(TensorError::AlreadyCompressed { name });
         }
-        let mut metadata = layout.metadata().clone();
-        // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
-        metadata.entry("format".into()).or_insert_with(|| "pt".into());
-        metadata.insert(SOURCE_HEADER.into(), header::text(header));
-        // Those of another file: they come back with the source's header.
-        metadata.remove(CHECKSUMS);
+        let layout = layout.with_gaps()?;
         let start = dst.stream_position()?;
-        let mut writer = Self {
+        let source = header::text(header);
+        let header = HeaderText {
+            layout,
+            source_checksum: checksum(source.as_bytes()),
+            source,
+            has_checksums: true,
+            is_short: false,
+        };
+        Ok(Self {
             dst,
             start,
-            layout,
-            metadata,
-            data_start: 0,
+            header,
+            data_start: None,
             written: Vec::new(),
-            has_checksums: true,
+            data: Vec::new(),
             frame: Vec::new(),
             scratch: EncodeScratch::new(),
-        };
-        let phase = writer.layout.data_start() % ALIGNMENT;
-        writer.data_start = header::data_start(writer.longest_header(data_len), phase)?;
-        writer.dst.seek(SeekFrom::Start(start + writer.data_start))?;
-        Ok(writer)
+        })
     }
 
-    /// Whether everything gets checksums: frames, whatever their options say of that, the header of
-    /// the source, and tensors that are stored as they are. It does unless told otherwise.
+    /// Sets whether everything gets checksums: frames, whose options have to agree, the header of
+    /// the source, and tensors that are stored as they are. Default: `true`. Call it before the
+    /// first tensor is written.
     #[must_use]
     pub fn checksums(mut self, wanted: bool) -> Self {
-        self.has_checksums = wanted;
+        self.header.has_checksums = wanted;
         self
     }
 
-    /// The tensors that are to be written, in this order.
+    /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor are
+    /// among them, as tensors of type `U8`.
     pub fn tensors(&self) -> &[Tensor] {
-        self.layout.tensors()
+        self.header.layout.tensors()
     }
 
-    /// Writes the next tensor: with options compressed, if that makes it smaller, without them as
-    /// it is. The options' type should be the tensor's; tensors of types for which this crate has no
-    /// layout are stored as they are.
+    /// Writes the next tensor: with options compressed, if that makes the file smaller, without them
+    /// as it is. Tensors of types for which this crate has no layout are stored as they are.
     ///
     /// # Errors
     ///
-    /// `WrongTensor` if the data has another length than the next tensor, or none is left; `Encode`;
-    /// `Io`.
+    /// `WrongTensor` if the data has another length than the next tensor, or none is left;
+    /// `HeaderTooLong` with the first tensor; `Encode`, also if the options are for another type,
+    /// disagree with the writer about checksums, or mark a difference; `Io`.
     pub fn write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
-        self.write_with(data, options, compress_frame)
+        self.write_with(data, options, &OneThread)
     }
 
     /// [`Self::write`] on all threads of the pool.
@@ -125,139 +170,540 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// As [`Self::write`].
     #[cfg(feature = "rayon")]
     pub fn par_write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
-        self.write_with(data, options, |data, frame, options, envelope, _| {
-            crate::parallel::par_compress_frame(data, frame, options, envelope)
-        })
+        self.write_with(data, options, &Pool)
+    }
+
+    /// [`Self::write`] of a tensor that `source` reads from where it stands, in bounded memory. A
+    /// long tensor is read a second time if compressing it saves nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`], and `Source` if the source cannot be read, or ends before the tensor does.
+    pub fn write_from(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        options: Option<&Options>,
+    ) -> Result<(), TensorError>
+    where
+        W: TensorTarget,
+    {
+        self.write_from_with(source, options, &OneThread)
+    }
+
+    /// [`Self::write_from`] on all threads of the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write_from`].
+    #[cfg(feature = "rayon")]
+    pub fn par_write_from(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        options: Option<&Options>,
+    ) -> Result<(), TensorError>
+    where
+        W: TensorTarget,
+    {
+        self.write_from_with(source, options, &Pool)
     }
 
     fn write_with(
         &mut self,
         data: &[u8],
         options: Option<&Options>,
-        compress: impl FnOnce(
-            &[u8],
-            &mut [u8],
-            &Options,
-            &Envelope<'_>,
-            &mut EncodeScratch,
-        ) -> Result<usize, EncodeError>,
+        coder: &impl Coder,
     ) -> Result<(), TensorError> {
+        self.reserve_header()?;
         let found = Some(data.len() as u64);
-        let tensor = self.layout.tensors().get(self.written.len());
-        let tensor = match tensor {
-            Some(tensor) if Some(tensor.len()) == found => tensor,
-            _ => {
-                let expected = tensor.map(Tensor::len);
-                return Err(TensorError::WrongTensor { expected, found });
-            }
-        };
-        let dtype = tensor.dtype().filter(|_| is_candidate(tensor));
-        let options = options.filter(|options| Some(options.dtype()) == dtype);
+        let tensor = next_tensor(&self.header.layout, &self.written, found)?;
+        let costs = Costs::of(tensor, self.header.has_checksums, self.header.is_short);
         let mut stored = data;
-        if let Some(options) = options.map(|options| options.checksums(self.has_checksums)) {
-            let options = &options;
-            let envelope = Envelope {
-                form: Form::Torch,
-                shape: &tensor.shape,
-                is_aligned: true,
-                ..Envelope::BYTES
-            };
+        let mut compressed = None;
+        if let Some(options) = options_for(tensor, options, self.header.has_checksums)? {
+            let envelope = envelope(tensor);
             let bound = Geometry::new(data.len(), options, &envelope).bound();
             let frame = &mut self.frame;
             let len = reserve(frame, bound)
-                .and_then(|()| compress(data, frame, options, &envelope, &mut self.scratch))
+                .and_then(|()| coder.compress(data, frame, options, &envelope, &mut self.scratch))
                 .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
-            if len < data.len() {
+            if costs.is_worth(data.len() as u64, len as u64) {
                 stored = &frame[..len];
+                compressed = Some(options.dtype);
             }
         }
         self.dst.write_all(stored)?;
-        let compressed = dtype.filter(|_| stored.len() < data.len());
-        let has_checksum = self.has_checksums && compressed.is_none();
+        let has_checksum = self.header.has_checksums && compressed.is_none();
         let checksum = has_checksum.then(|| checksum(data));
         self.written.push(Written { len: stored.len() as u64, compressed, checksum });
         Ok(())
+    }
+
+    fn write_from_with(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        options: Option<&Options>,
+        coder: &impl Coder,
+    ) -> Result<(), TensorError>
+    where
+        W: TensorTarget,
+    {
+        self.reserve_header()?;
+        let tensor = next_tensor(&self.header.layout, &self.written, None)?.to_owned();
+        let len = match usize::try_from(tensor.len()) {
+            Ok(len) if len <= PART_LEN => {
+                let mut data = core::mem::take(&mut self.data);
+                read_part(source, len, &mut data)?;
+                let result = self.write_with(&data, options, coder);
+                self.data = data;
+                return result;
+            }
+            len => len.ok(),
+        };
+        let from = source.stream_position().map_err(TensorError::Source)?;
+        let to = self.dst.stream_position()?;
+        let options = options_for(&tensor, options, self.header.has_checksums)?;
+        if let (Some(len), Some(options)) = (len, options) {
+            if let Some(len) = self.write_frame(source, &tensor, (to, len), options, coder)? {
+                let compressed = Some(options.dtype);
+                self.written.push(Written { len, compressed, checksum: None });
+                return Ok(());
+            }
+            source.seek(SeekFrom::Start(from)).map_err(TensorError::Source)?;
+            self.dst.seek(SeekFrom::Start(to))?;
+        }
+        let checksum = self.copy_plain(source, tensor.len())?;
+        self.dst.set_len(to + tensor.len())?;
+        let checksum = self.header.has_checksums.then_some(checksum);
+        self.written.push(Written { len: tensor.len(), compressed: None, checksum });
+        Ok(())
+    }
+
+    /// Writes a frame of the next tensor, which `source` reads, to this place. Returns its length,
+    /// and `None` if the tensor had better be stored as it is.
+    fn write_frame(
+        &mut self,
+        source: &mut impl Read,
+        tensor: &Tensor,
+        (at, len): (u64, usize),
+        options: &Options,
+        coder: &impl Coder,
+    ) -> Result<Option<u64>, TensorError>
+    where
+        W: TensorTarget,
+    {
+        let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
+        let envelope = envelope(tensor);
+        let mut frame = FrameParts::new(len, options, &envelope).map_err(failure)?;
+        let part_len = frame.part_len(coder.part_len());
+        let mut hasher = Hasher::default();
+        let mut left = len;
+        while left > 0 {
+            let part_len = part_len.min(left);
+            read_part(source, part_len, &mut self.data)?;
+            let part = compress_part(&frame, &self.data, &mut self.frame, coder, &mut self.scratch)
+                .map_err(failure)?;
+            for (plane, (offset, bytes)) in frame.add(&part).into_iter().enumerate() {
+                if bytes.is_empty() {
+                    continue;
+                }
+                if plane == 0 && frame.needs_payload_checksum() {
+                    hasher.update(bytes);
+                }
+                self.dst.seek(SeekFrom::Start(at + offset))?;
+                self.dst.write_all(bytes)?;
+            }
+            left -= part_len;
+        }
+        let frame_len = frame.frame_len();
+        if !Costs::of(tensor, self.header.has_checksums, self.header.is_short)
+            .is_worth(len as u64, frame_len)
+        {
+            return Ok(None);
+        }
+        self.close_gaps(&frame, at, &mut hasher)?;
+        let (prefix, slack_at, slack) = frame.finish(hasher.checksum());
+        self.dst.seek(SeekFrom::Start(at))?;
+        self.dst.write_all(&prefix)?;
+        self.dst.seek(SeekFrom::Start(at + slack_at))?;
+        self.dst.write_all(&slack)?;
+        self.dst.set_len(at + frame_len)?;
+        Ok(Some(frame_len))
+    }
+
+    /// Moves the planes of a frame together, and hashes all but the first, where that is needed.
+    fn close_gaps(&mut self, frame: &FrameParts<'_>, at: u64, hasher: &mut Hasher) -> io::Result<()>
+    where
+        W: TensorTarget,
+    {
+        for (from, to) in frame.moves().skip(1) {
+            let distance = from.start - to;
+            if distance == 0 && !frame.needs_payload_checksum() {
+                continue;
+            }
+            let mut place = from;
+            while !place.is_empty() {
+                let len = (place.end - place.start).min(COPY_LEN as u64);
+                self.dst.seek(SeekFrom::Start(at + place.start))?;
+                self.data.resize(len as usize, 0);
+                self.dst.read_exact(&mut self.data)?;
+                hasher.update(&self.data);
+                if distance > 0 {
+                    self.dst.seek(SeekFrom::Start(at + place.start - distance))?;
+                    self.dst.write_all(&self.data)?;
+                }
+                place.start += len;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a tensor as it is, and returns its checksum.
+    fn copy_plain(&mut self, source: &mut impl Read, len: u64) -> Result<u64, TensorError> {
+        let mut hasher = Hasher::default();
+        let mut left = len;
+        while left > 0 {
+            let part_len = left.min(COPY_LEN as u64);
+            read_part(source, part_len as usize, &mut self.data)?;
+            hasher.update(&self.data);
+            self.dst.write_all(&self.data)?;
+            left -= part_len;
+        }
+        Ok(hasher.checksum())
     }
 
     /// Writes the header, and returns what was written to, at the end of the file.
     ///
     /// # Errors
     ///
-    /// `WrongTensor` if tensors are missing; `Io`.
+    /// `WrongTensor` if tensors are missing; `HeaderTooLong`; `Io`.
     pub fn finish(mut self) -> Result<W, TensorError> {
-        if let Some(missing) = self.layout.tensors().get(self.written.len()) {
+        let data_start = self.reserve_header()?;
+        if let Some(missing) = self.header.layout.tensors().get(self.written.len()) {
             return Err(TensorError::WrongTensor { expected: Some(missing.len()), found: None });
         }
-        let header = header::bytes(&self.header(), self.data_start);
+        let header = &self.header;
+        let room = data_start - Layout::PREFIX_LEN;
+        let len = len_of(|out| header.write(out, &self.written));
+        let blanks = room.checked_sub(len).ok_or(TensorError::HeaderTooLong { len })?;
         self.dst.seek(SeekFrom::Start(self.start))?;
-        self.dst.write_all(&header)?;
+        let mut out = BufWriter::new(&mut self.dst);
+        out.write_all(&room.to_le_bytes())?;
+        header.write(&mut out, &self.written)?;
+        io::copy(&mut io::repeat(b' ').take(blanks), &mut out)?;
+        out.flush()?;
+        drop(out);
         self.dst.seek(SeekFrom::End(0))?;
         self.dst.flush()?;
         Ok(self.dst)
     }
 
-    /// The header of what has been written.
-    fn header(&self) -> String {
-        let tensors = || self.layout.tensors().iter().zip(&self.written);
-        let listed = tensors().filter_map(|(tensor, written)| {
-            Some((&*tensor.name, written.compressed?, &*tensor.shape))
-        });
-        let checksums = tensors()
-            .filter_map(|(tensor, written)| Some((tensor.name.clone(), written.checksum?)));
-        let mut metadata = self.metadata.clone();
-        metadata.insert(LIST.into(), list::render(listed));
-        if self.has_checksums {
-            let source_header = checksum(metadata[SOURCE_HEADER].as_bytes());
-            let checksums = Checksums { source_header, tensors: checksums.collect() };
-            metadata.insert(CHECKSUMS.into(), checksums.render());
+    /// Leaves room for the header before the first tensor, and returns where the data begins.
+    fn reserve_header(&mut self) -> Result<u64, TensorError> {
+        if let Some(data_start) = self.data_start {
+            return Ok(data_start);
         }
-        let mut at = 0;
-        let lens: Vec<[u64; 1]> = self.written.iter().map(|written| [written.len]).collect();
-        let entries = tensors().zip(&lens).map(|((tensor, written), len)| {
-            let start = at;
-            at += written.len;
-            let data_offsets = [start, at];
-            match written.compressed {
-                Some(_) => Entry { name: &tensor.name, dtype: "U8", shape: len, data_offsets },
-                None => Entry {
-                    name: &tensor.name,
-                    dtype: &tensor.dtype,
-                    shape: &tensor.shape,
-                    data_offsets,
-                },
-            }
-        });
-        header::json(&metadata, entries)
+        let phase = self.header.layout.data_start() % ALIGNMENT;
+        let data_start = header::data_start(self.header.longest(), phase).or_else(|_| {
+            self.header.shorten();
+            header::data_start(self.header.longest(), phase)
+        })?;
+        self.dst.seek(SeekFrom::Start(self.start + data_start))?;
+        self.data_start = Some(data_start);
+        Ok(data_start)
+    }
+}
+
+/// Returns the next tensor, which has to have this length, if one is given.
+fn next_tensor<'l>(
+    layout: &'l Layout,
+    written: &[Written],
+    found: Option<u64>,
+) -> Result<&'l Tensor, TensorError> {
+    let tensor = layout.tensors().get(written.len());
+    let expected = tensor.map(Tensor::len);
+    tensor
+        .filter(|_| found.is_none() || found == expected)
+        .ok_or(TensorError::WrongTensor { expected, found })
+}
+
+/// Returns the options with which a tensor is compressed, if it may be.
+fn options_for<'o>(
+    tensor: &Tensor,
+    options: Option<&'o Options>,
+    has_checksums: bool,
+) -> Result<Option<&'o Options>, TensorError> {
+    let dtype = tensor.dtype().filter(|_| is_candidate(tensor));
+    let Some((options, dtype)) = options.zip(dtype) else { return Ok(None) };
+    check_options(options, dtype, has_checksums)
+        .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
+    Ok(Some(options))
+}
+
+/// What the header says, beside what has become of the tensors.
+#[derive(Debug)]
+struct HeaderText {
+    layout: Layout,
+    /// The text of the source's header, or its description.
+    source: String,
+    source_checksum: u64,
+    has_checksums: bool,
+    /// Whether it has been made shorter than usual, so that it is not too long.
+    is_short: bool,
+}
+
+impl HeaderText {
+    /// Makes the header shorter: leaves out the text of the source's header if that is in a usual
+    /// form, and the names of checksums.
+    fn shorten(&mut self) {
+        self.is_short = true;
+        let layout = &self.layout;
+        let start = layout.data_start();
+        let entries = || {
+            layout.tensors().iter().map(|tensor| Entry {
+                name: &tensor.name,
+                dtype: &tensor.dtype,
+                shape: &tensor.shape,
+                data_offsets: [tensor.range.start - start, tensor.range.end - start],
+            })
+        };
+        // Texts like ours do not come through, so that the header could not be made from the others.
+        if [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| layout.metadata().contains_key(key)) {
+            return;
+        }
+        if let Some(form) = Usual::of(&self.source, layout.metadata(), entries) {
+            self.source = form.describe();
+        }
     }
 
-    /// Bytes that the header can take at most: every tensor listed that can be, and with a checksum
-    /// nevertheless, in its longer form, and as far back in the file as it goes.
-    fn longest_header(&self, data_len: u64) -> usize {
-        let tensors = || self.layout.tensors().iter();
-        let listed = tensors()
-            .filter(|tensor| is_candidate(tensor))
-            .filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
-        let mut metadata = self.metadata.clone();
-        metadata.insert(LIST.into(), list::render(listed));
-        let longest = |tensor: &Tensor| (tensor.name.clone(), u64::MAX);
-        let checksums =
-            Checksums { source_header: u64::MAX, tensors: tensors().map(longest).collect() };
-        metadata.insert(CHECKSUMS.into(), checksums.render());
-        let last = [data_len; 2];
-        let lens: Vec<[u64; 1]> = tensors().map(|tensor| [tensor.len()]).collect();
-        let json_len = |dtype: &str, shape: &[u64]| {
-            header::entry_len(&Entry { name: "", dtype, shape, data_offsets: last })
-        };
-        let entries = tensors().zip(&lens).map(|(tensor, len)| {
-            let plain = (&*tensor.dtype, &*tensor.shape);
-            let frame = ("U8", &len[..]);
-            let is_longer =
-                is_candidate(tensor) && json_len(frame.0, frame.1) > json_len(plain.0, plain.1);
-            let (dtype, shape) = if is_longer { frame } else { plain };
-            Entry { name: &tensor.name, dtype, shape, data_offsets: last }
+    /// Returns the most bytes that the header can take: each tensor has its entries in the form that
+    /// takes more, of the forms that it can have.
+    fn longest(&self) -> u64 {
+        let fixed = len_of(|out| self.write(out, &[]));
+        let tensors = self.layout.tensors().iter().map(|tensor| {
+            let costs = Costs::of(tensor, self.has_checksums, self.is_short);
+            match costs.can_be_worth(tensor, self.has_checksums) {
+                true => costs.plain.max(costs.compressed),
+                false => costs.plain,
+            }
         });
-        header::json(&metadata, entries).len()
+        fixed + tensors.sum::<u64>()
     }
+
+    /// Writes the JSON of the header with the first tensors, those that have been written.
+    fn write(&self, out: &mut dyn Write, written: &[Written]) -> io::Result<()> {
+        let tensors = || self.layout.tensors().iter().zip(written);
+        let mut by_name: Vec<(&Tensor, &Written)> = tensors().collect();
+        by_name.sort_unstable_by_key(|(tensor, _)| &tensor.name);
+        let listed = |out: &mut dyn Write| {
+            let listed = by_name.iter().filter_map(|(tensor, written)| {
+                Some((&*tensor.name, written.compressed?, &*tensor.shape))
+            });
+            list::write(out, listed)
+        };
+        let checksums = |out: &mut dyn Write| {
+            if self.is_short {
+                let tensors = written.iter().filter_map(|written| written.checksum);
+                return list::write_checksums_in_order(out, self.source_checksum, tensors);
+            }
+            let tensors = by_name
+                .iter()
+                .filter_map(|(tensor, written)| Some((&*tensor.name, written.checksum?)));
+            list::write_checksums(out, self.source_checksum, tensors)
+        };
+        let metadata = self.layout.metadata().iter();
+        let mut metadata: BTreeMap<&str, Text<'_>> =
+            metadata.map(|(key, text)| (&**key, Text::Plain(text))).collect();
+        // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
+        metadata.entry("format").or_insert(Text::Plain("pt"));
+        metadata.insert(SOURCE_HEADER, Text::Plain(&self.source));
+        metadata.insert(LIST, Text::Json(&listed));
+        // Those of another file come back with the source's header.
+        metadata.remove(CHECKSUMS);
+        if self.has_checksums {
+            metadata.insert(CHECKSUMS, Text::Json(&checksums));
+        }
+        let mut at = 0;
+        let entries = tensors().map(|(tensor, written)| {
+            let start = at;
+            at += written.len;
+            let dtype = if written.compressed.is_some() { "U8" } else { &*tensor.dtype };
+            let shape = match written.compressed {
+                Some(_) => core::slice::from_ref(&written.len),
+                None => &*tensor.shape,
+            };
+            Entry { name: &tensor.name, dtype, shape, data_offsets: [start, at] }
+        });
+        header::write(out, &metadata, entries)
+    }
+}
+
+/// Bytes of the header that a tensor takes.
+#[derive(Debug, Clone, Copy)]
+struct Costs {
+    /// As it is, with a checksum.
+    plain: u64,
+    /// As a frame, with an entry in the list.
+    compressed: u64,
+}
+
+impl Costs {
+    /// Returns the most that a tensor can cost. Its place in the result is no further back than in
+    /// the source, and its frame no longer than its data.
+    fn of(tensor: &Tensor, has_checksums: bool, is_short: bool) -> Self {
+        let end = tensor.range.end;
+        let (len, data_offsets) = ([tensor.len()], [tensor.range.start, end]);
+        let entry = |dtype, shape| Entry { name: &tensor.name, dtype, shape, data_offsets };
+        let with_comma = |len: u64| len + 1;
+        let entry_len =
+            |entry: Entry<'_>| with_comma(len_of(|out| header::write_entry(out, &entry)));
+        let mut plain = entry_len(entry(&tensor.dtype, &tensor.shape));
+        if has_checksums && is_short {
+            plain += list::HEX_LEN as u64;
+        } else if has_checksums {
+            let checksum =
+                len_of(|out| list::write_checksum(&mut Escaped(out), &tensor.name, u64::MAX));
+            plain += with_comma(checksum);
+        }
+        let mut compressed = entry_len(entry("U8", &len));
+        if let Some(dtype) = tensor.dtype() {
+            let listed = len_of(|out| {
+                list::write_listed(&mut Escaped(out), &tensor.name, dtype, &tensor.shape)
+            });
+            compressed += with_comma(listed);
+        }
+        Self { plain, compressed }
+    }
+
+    /// Whether a frame of this length makes the file smaller.
+    fn is_worth(&self, data_len: u64, frame_len: u64) -> bool {
+        frame_len < data_len && frame_len + self.compressed < data_len + self.plain
+    }
+
+    /// Whether any frame of the tensor could.
+    fn can_be_worth(&self, tensor: &Tensor, has_checksums: bool) -> bool {
+        is_candidate(tensor)
+            && self.is_worth(tensor.len(), Geometry::shortest(&tensor.shape, has_checksums) as u64)
+    }
+}
+
+/// What frames and checksums are made with. The bytes do not depend on it.
+trait Coder {
+    /// Compresses data into a frame and returns its length.
+    fn compress(
+        &self,
+        data: &[u8],
+        frame: &mut [u8],
+        options: &Options,
+        envelope: &Envelope<'_>,
+        scratch: &mut EncodeScratch,
+    ) -> Result<usize, EncodeError>;
+
+    /// Returns the checksums of chunks of this length.
+    fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64>;
+
+    /// Returns how many bytes should be compressed at a time.
+    fn part_len(&self) -> usize;
+}
+
+struct OneThread;
+
+impl Coder for OneThread {
+    fn compress(
+        &self,
+        data: &[u8],
+        frame: &mut [u8],
+        options: &Options,
+        envelope: &Envelope<'_>,
+        scratch: &mut EncodeScratch,
+    ) -> Result<usize, EncodeError> {
+        compress_frame(data, frame, options, envelope, scratch)
+    }
+
+    fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64> {
+        data.chunks(chunk_len).map(checksum).collect()
+    }
+
+    fn part_len(&self) -> usize {
+        PART_LEN
+    }
+}
+
+/// All threads of the pool.
+#[cfg(feature = "rayon")]
+struct Pool;
+
+#[cfg(feature = "rayon")]
+impl Coder for Pool {
+    fn compress(
+        &self,
+        data: &[u8],
+        frame: &mut [u8],
+        options: &Options,
+        envelope: &Envelope<'_>,
+        _scratch: &mut EncodeScratch,
+    ) -> Result<usize, EncodeError> {
+        crate::parallel::par_compress_frame(data, frame, options, envelope)
+    }
+
+    fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64> {
+        crate::parallel::par_checksums(data, chunk_len)
+    }
+
+    fn part_len(&self) -> usize {
+        crate::parallel::part_len(PART_LEN)
+    }
+}
+
+/// Compresses a part of a frame into `dst`, as a frame of its own.
+fn compress_part<'d>(
+    frame: &FrameParts<'_>,
+    data: &[u8],
+    dst: &'d mut Vec<u8>,
+    coder: &impl Coder,
+    scratch: &mut EncodeScratch,
+) -> Result<FramePart<'d>, EncodeError> {
+    let options = frame.part_options();
+    reserve(dst, Geometry::new(data.len(), &options, &Envelope::BYTES).bound())?;
+    coder.compress(data, dst, &options, &Envelope::BYTES, scratch)?;
+    let checksums = frame.checksum_len().map(|len| coder.checksums(data, len));
+    let index = FrameIndex::parse(dst).expect("a frame that was just written is right");
+    Ok(FramePart { index, bytes: dst, checksums: checksums.unwrap_or_default() })
+}
+
+/// Returns the length of the frame that a tensor would be compressed to. `read` fills one part of
+/// its data after another: whole chunks.
+pub(super) fn frame_len(
+    tensor: &StoredTensor,
+    options: &Options,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<()>,
+) -> Result<u64, TensorError> {
+    let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
+    let envelope = Envelope { form: Form::Torch, shape: &tensor.shape, ..Envelope::BYTES };
+    let out_of_memory = EncodeError::OutOfMemory { requested: tensor.decoded_len };
+    let mut left = usize::try_from(tensor.decoded_len).map_err(|_| failure(out_of_memory))?;
+    let mut frame = FrameParts::new(left, options, &envelope).map_err(failure)?;
+    let part_len = frame.part_len(PART_LEN);
+    let (mut data, mut dst) = (Vec::new(), Vec::new());
+    let mut scratch = EncodeScratch::new();
+    while left > 0 {
+        data.resize(part_len.min(left), 0);
+        read(&mut data)?;
+        let part = compress_part(&frame, &data, &mut dst, &OneThread, &mut scratch);
+        frame.add(&part.map_err(failure)?);
+        left -= data.len();
+    }
+    Ok(frame.frame_len())
+}
+
+/// The kind of frame that tensors become.
+fn envelope(tensor: &Tensor) -> Envelope<'_> {
+    Envelope { form: Form::Torch, shape: &tensor.shape, is_aligned: true, ..Envelope::BYTES }
+}
+
+/// Reads so many bytes in place of what is in `part`.
+fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> Result<(), TensorError> {
+    part.resize(len, 0);
+    source.read_exact(part).map_err(TensorError::Source)
 }
 
 /// Makes `frame` at least `len` bytes long.
@@ -278,4 +724,23 @@ fn is_candidate(tensor: &Tensor) -> bool {
         && tensor.len() <= MAX_COMPRESSED_LEN
         && tensor.shape.len() <= usize::from(u8::MAX)
         && tensor.shape.iter().all(|&dimension| u32::try_from(dimension).is_ok())
+}
+
+/// Checks that the options fit a tensor of this type, and a file with or without checksums.
+fn check_options(
+    options: &Options,
+    expected: DType,
+    has_checksums: bool,
+) -> Result<(), EncodeError> {
+    let found = options.dtype();
+    if found != expected {
+        return Err(EncodeError::WrongDType { expected, found });
+    }
+    if options.delta != Delta::None {
+        return Err(EncodeError::UnexpectedDelta);
+    }
+    if options.checksums != has_checksums {
+        return Err(EncodeError::ChecksumsDiffer);
+    }
+    Ok(())
 }

@@ -7,12 +7,16 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 pub use part::FramePart;
+use part::Surroundings;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) use part::decode_chunk;
 
 use crate::annex::{Annex, FOOTER_LEN, Footer};
 use crate::checksum;
+use crate::chunk::Chunk;
 use crate::directory::{Directory, DirectoryEntry};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::frame::{Delta, Frame, FrameIndex, HEADER_LEN, Header};
+use crate::frame::{Delta, Frame, FrameIndex, HEADER_LEN, Header, IndexBuf};
 use crate::limits::Limits;
 
 /// Bytes at the end of a file that are asked for first: the footer, and with luck the index.
@@ -30,7 +34,7 @@ const PART_LEN: u64 = 16 << 20;
 /// # use std::io::Write;
 ///
 /// let data: Vec<u8> = (0..100_000_u32).flat_map(|i| (i as f32).to_le_bytes()).collect();
-/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32).checksums(true).index(true))?;
+/// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::F32))?;
 /// encoder.write_all(&data)?;
 /// let file = encoder.finish()?;
 ///
@@ -53,18 +57,35 @@ const PART_LEN: u64 = 16 << 20;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Files that hold a difference are refused, as are layouts of old: those are decoded whole.
+/// Files that hold a difference are refused unless [`Self::delta`] is set. Old layouts are always
+/// refused: those are decoded whole.
 #[derive(Debug, Clone)]
 pub struct Seeker {
     file_len: u64,
     limits: Limits,
     stage: Stage,
     directory: Directory,
-    /// Whether the frames come from an index, to which they are held.
-    is_indexed: bool,
+    /// Whether every frame has to carry checksums, as those of a file with an index do.
+    is_sealed: bool,
     /// Whether the file ends with a footer of which something is wrong. It may be data that only
     /// looks like one.
     is_footer_wrong: bool,
+    /// Whether a difference is expected, and nothing else.
+    expects_delta: bool,
+    partial: Partial,
+}
+
+/// Whether a file may lack its end.
+#[derive(Debug, Clone, Copy)]
+enum Partial {
+    /// The file must be complete.
+    Refused,
+    /// The frames are searched from the front once the usual way fails.
+    Allowed,
+    /// The frames are searched from the front, because the usual way has failed with this error.
+    Walked(DecodeError),
+    /// The search has ended with this error, and this many decoded bytes are available.
+    Cut(DecodeError, u64),
 }
 
 #[derive(Debug, Clone)]
@@ -79,6 +100,8 @@ enum Stage {
     First { beginning: Vec<u8>, needed: u64 },
     /// Reads the slack of the first frame, where it would promise a footer.
     Slack(Range<u64>),
+    /// Reads the index of the last frame, of which the end is missing.
+    Cut { header: Header, beginning: Vec<u8>, needed: u64 },
     /// Knows all frames.
     Complete,
 }
@@ -91,8 +114,58 @@ impl Seeker {
             limits,
             stage: Stage::Tail,
             directory: Directory::new(),
-            is_indexed: false,
+            is_sealed: false,
             is_footer_wrong: false,
+            expects_delta: false,
+            partial: Partial::Refused,
+        }
+    }
+
+    /// Sets whether the file holds a difference.
+    ///
+    /// The parts of a difference are decoded with [`FramePart::decode_delta_into`], which takes the
+    /// base.
+    #[must_use]
+    pub fn delta(self, expected: bool) -> Self {
+        Self { expects_delta: expected, ..self }
+    }
+
+    /// Sets whether the end of the file may be missing or damaged.
+    ///
+    /// If the frames cannot be found as usual, they are searched from the front, up to the first that
+    /// cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how many
+    /// bytes of the data can be decoded.
+    ///
+    /// Lengths in the file are checked against the bytes that it has. In the frame in which the file
+    /// ends, chunks are available only if the frame has no checksums that could be missing.
+    #[must_use]
+    pub fn partial(self, allowed: bool) -> Self {
+        let partial = if allowed { Partial::Allowed } else { Partial::Refused };
+        Self { partial, ..self }
+    }
+
+    #[cfg(all(feature = "std", feature = "safetensors"))]
+    pub(crate) fn is_partial(&self) -> bool {
+        !matches!(self.partial, Partial::Refused)
+    }
+
+    /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
+    pub fn cut(&self) -> Option<DecodeError> {
+        match self.partial {
+            Partial::Walked(error) | Partial::Cut(error, _) => Some(error),
+            Partial::Refused | Partial::Allowed => None,
+        }
+    }
+
+    /// Returns how many bytes of the data can be decoded, counted from the first.
+    pub fn available_len(&self) -> u64 {
+        self.directory().map_or(0, |_| self.readable_len())
+    }
+
+    fn readable_len(&self) -> u64 {
+        match self.partial {
+            Partial::Cut(_, available_len) => available_len,
+            _ => self.directory.decoded_len(),
         }
     }
 
@@ -105,6 +178,10 @@ impl Seeker {
             Stage::Walk => Some(within(self.directory.file_len(), HEADER_LEN as u64)),
             Stage::First { beginning, needed } => Some(beginning.len() as u64..*needed),
             Stage::Slack(range) => Some(range.clone()),
+            Stage::Cut { beginning, needed, .. } => {
+                let start = self.last_offset();
+                Some(start + beginning.len() as u64..start + needed)
+            }
             Stage::Complete => None,
         }
     }
@@ -115,25 +192,46 @@ impl Seeker {
     ///
     /// What is wrong with the file: with the frame, `Truncated` and what its header shows;
     /// `FooterMissing` and `IndexMismatch` if it has promised an index and has none that fits;
-    /// `BaseRequired`, `LimitExceeded`. Nothing is to be had after an error.
+    /// `BaseRequired`, `NotADelta`, `LimitExceeded`. Nothing is to be had after an error.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let Some(wanted) = self.wanted() else { return Ok(()) };
         let (needed, have) = (wanted.end - wanted.start, bytes.len() as u64);
         if have != needed {
             return Err(DecodeErrorKind::Truncated { needed, have }.into());
         }
+        let result = self.take(bytes);
+        if let (Err(error), Partial::Allowed) = (result, self.partial) {
+            self.partial = Partial::Walked(error);
+            self.directory = Directory::new();
+            self.stage = Stage::Walk;
+            return Ok(());
+        }
+        result
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         match core::mem::replace(&mut self.stage, Stage::Walk) {
             Stage::Tail => self.read_tail(bytes),
             Stage::Index(footer) => self.read_index(bytes, footer),
             Stage::Walk => {
                 let number = self.directory.entries().len() as u64;
-                self.read_header(bytes).map_err(|kind| DecodeError::from(kind).in_frame(number))
+                let in_frame = |kind| DecodeError::from(kind).in_frame(number);
+                match self.read_header(bytes).map_err(in_frame) {
+                    Err(error) if number > 0 && matches!(self.partial, Partial::Walked(_)) => {
+                        self.cut_at(error, self.directory.decoded_len())
+                    }
+                    result => result,
+                }
             }
             Stage::First { mut beginning, .. } => {
                 beginning.extend_from_slice(bytes);
                 self.read_beginning(beginning).map_err(|error| error.in_frame(0))
             }
             Stage::Slack(_) => self.read_slack(bytes),
+            Stage::Cut { header, mut beginning, .. } => {
+                beginning.extend_from_slice(bytes);
+                self.read_cut(header, beginning)
+            }
             Stage::Complete => Ok(()),
         }
     }
@@ -148,14 +246,19 @@ impl Seeker {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the data ends before the range does, or while more is wanted.
+    /// `OutOfRange` if the data ends before the range does, or while more is wanted. For an incomplete
+    /// file, the error that [`Self::cut`] returns.
     pub fn covering(
         &self,
         range: Range<u64>,
     ) -> Result<impl Iterator<Item = FramePart> + use<'_>, DecodeError> {
         let directory = self.directory().ok_or(DecodeErrorKind::OutOfRange)?;
-        if range.start > range.end || range.end > directory.decoded_len() {
-            return Err(DecodeErrorKind::OutOfRange.into());
+        if range.start > range.end || range.end > self.available_len() {
+            let in_range = range.start <= range.end;
+            return Err(self
+                .cut()
+                .filter(|_| in_range)
+                .unwrap_or(DecodeErrorKind::OutOfRange.into()));
         }
         let parts = directory.covering(range.clone()).flat_map(move |(number, entry)| {
             let decoded = entry.decoded_range();
@@ -164,7 +267,17 @@ impl Seeker {
             cut(start..end).map(move |part| (number, entry, part))
         });
         Ok(parts.map(|(number, entry, part)| {
-            FramePart::new(number, entry, part, self.limits, self.is_indexed)
+            FramePart::new(
+                number,
+                entry,
+                part,
+                Surroundings {
+                    limits: self.limits,
+                    have: entry.len.min(self.file_len - entry.offset),
+                    is_sealed: self.is_sealed,
+                    is_delta: self.expects_delta,
+                },
+            )
         }))
     }
 
@@ -198,8 +311,9 @@ impl Seeker {
             return Ok(());
         };
         self.directory = directory;
-        self.is_indexed = true;
-        self.complete(delta)
+        self.is_sealed = true;
+        self.check_delta(delta)?;
+        self.complete()
     }
 
     fn read_header(&mut self, bytes: &[u8]) -> Result<(), DecodeErrorKind> {
@@ -207,14 +321,19 @@ impl Seeker {
         let is_first = self.directory.entries().is_empty();
         let header = if is_first { Header::parse(bytes)? } else { Header::parse_following(bytes)? };
         let have = self.file_len - start;
-        if header.frame_len > have {
+        let is_cut = header.frame_len > have;
+        if is_cut && !matches!(self.partial, Partial::Walked(_)) {
             return Err(DecodeErrorKind::Truncated { needed: header.frame_len, have });
+        }
+        if is_first {
+            self.check_delta(header.delta)?;
         }
         self.directory
             .push(header.frame_len, header.decoded_len)
             .ok_or(DecodeErrorKind::InvalidLength)?;
-        if is_first && header.delta != Delta::None {
-            return Err(DecodeErrorKind::BaseRequired);
+        if is_cut {
+            self.stage = Stage::Cut { header, beginning: Vec::new(), needed: have.min(FIRST_READ) };
+            return Ok(());
         }
         if is_first && header.streaming && self.limits.verify {
             let needed = header.frame_len.min(FIRST_READ);
@@ -223,10 +342,48 @@ impl Seeker {
         }
         let is_last = self.directory.file_len() == self.file_len;
         if is_last || is_first && !header.streaming {
-            return self.complete(Delta::None).map_err(|error| error.kind());
+            return self.complete().map_err(|error| error.kind());
         }
         self.stage = Stage::Walk;
         Ok(())
+    }
+
+    /// Counts the available chunks of the last frame, of which the end is missing.
+    fn read_cut(&mut self, header: Header, beginning: Vec<u8>) -> Result<(), DecodeError> {
+        let number = self.directory.entries().len() as u64 - 1;
+        let before = self.directory.decoded_len() - header.decoded_len;
+        let (needed, have) = (header.frame_len, self.file_len - self.last_offset());
+        let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_frame(number);
+        let index = match IndexBuf::parse(header, &beginning) {
+            Ok(index) => index,
+            Err(error) => match error.kind() {
+                DecodeErrorKind::Truncated { needed, .. } if needed <= have => {
+                    self.check_memory(needed)?;
+                    self.stage = Stage::Cut { header, beginning, needed };
+                    return Ok(());
+                }
+                _ => return self.cut_at(error.in_frame(number), before),
+            },
+        };
+        let has_checksums = self.is_sealed || index.get().content_len() < header.frame_len;
+        if has_checksums && self.limits.verify {
+            return self.cut_at(error, before);
+        }
+        let is_there = |chunk: &Chunk| chunk.plane_ranges().all(|range| range.end <= have);
+        let index = index.get();
+        let whole: u64 = index.chunks().take_while(is_there).map(|chunk| chunk.len()).sum();
+        self.cut_at(error, before + whole)
+    }
+
+    /// Ends the search with the reason why no further frame can be found.
+    fn cut_at(&mut self, error: DecodeError, available_len: u64) -> Result<(), DecodeError> {
+        self.partial = Partial::Cut(error, available_len);
+        self.complete()
+    }
+
+    /// Returns where the last known frame begins.
+    fn last_offset(&self) -> u64 {
+        self.directory.entries().last().map_or(0, |entry| entry.offset)
     }
 
     /// Reads the first frame up to its payload, to learn where its slack is.
@@ -250,6 +407,10 @@ impl Seeker {
 
     fn read_slack(&mut self, slack: &[u8]) -> Result<(), DecodeError> {
         let annex = Annex::parse(slack).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
+        if let Partial::Walked(_) = self.partial {
+            self.is_sealed = annex.is_sealed();
+            return self.walk_on();
+        }
         match (annex.is_sealed(), self.is_footer_wrong) {
             (false, _) => self.walk_on(),
             (true, true) => Err(DecodeErrorKind::IndexMismatch.into()),
@@ -269,19 +430,29 @@ impl Seeker {
     /// Goes on behind the first frame.
     fn walk_on(&mut self) -> Result<(), DecodeError> {
         if self.directory.file_len() == self.file_len {
-            return self.complete(Delta::None);
+            return self.complete();
         }
         self.stage = Stage::Walk;
         Ok(())
     }
 
-    fn complete(&mut self, delta: Delta) -> Result<(), DecodeError> {
-        if delta != Delta::None {
-            return Err(DecodeErrorKind::BaseRequired.into());
+    fn check_delta(&self, delta: Delta) -> Result<(), DecodeErrorKind> {
+        match (delta != Delta::None, self.expects_delta) {
+            (true, false) => Err(DecodeErrorKind::BaseRequired),
+            (false, true) => Err(DecodeErrorKind::NotADelta),
+            _ => Ok(()),
         }
+    }
+
+    fn complete(&mut self) -> Result<(), DecodeError> {
+        let readable_len = self.readable_len();
         for (number, entry) in (0..).zip(self.directory.entries()) {
+            // Bytes that the file lacks earn no output, and their chunks are never decoded.
+            let decoded_len =
+                entry.decoded_len.min(readable_len.saturating_sub(entry.decoded_offset));
+            let len = entry.len.min(self.file_len - entry.offset);
             self.limits
-                .check(entry.decoded_len, entry.len, entry.decoded_offset)
+                .check(decoded_len, len, entry.decoded_offset)
                 .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
         }
         self.stage = Stage::Complete;

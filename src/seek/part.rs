@@ -31,14 +31,24 @@ pub struct FramePart {
     entry: DirectoryEntry,
     /// Which of the frame's decoded bytes it is.
     range: Range<u64>,
-    limits: Limits,
-    /// Whether the frame is known from an index, whose file has checksums in every frame.
-    is_indexed: bool,
+    surroundings: Surroundings,
     stage: Stage,
     /// What has been read of the frame, in pieces with their offsets in it.
     pieces: Vec<(u64, Vec<u8>)>,
     /// A chunk of which only a part is needed.
     chunk: Vec<u8>,
+}
+
+/// The properties of a file that matter to each of its parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings {
+    pub(super) limits: Limits,
+    /// Bytes of the frame that the file has: fewer than its length if the file was cut off in it.
+    pub(super) have: u64,
+    /// Whether every frame of the file has to have checksums.
+    pub(super) is_sealed: bool,
+    /// Whether the file holds a difference.
+    pub(super) is_delta: bool,
 }
 
 #[derive(Clone)]
@@ -74,19 +84,18 @@ impl FramePart {
         number: u64,
         entry: DirectoryEntry,
         range: Range<u64>,
-        limits: Limits,
-        is_indexed: bool,
+        surroundings: Surroundings,
     ) -> Self {
         let is_most = range.end - range.start >= entry.decoded_len / 2;
-        let is_whole = entry.len <= SMALL_FRAME || is_most && entry.len <= limits.frame_bytes;
+        let is_whole =
+            (entry.len <= SMALL_FRAME || is_most) && entry.len <= surroundings.limits.frame_bytes;
         let first_read = if is_whole { entry.len } else { FIRST_READ };
         Self {
             number,
             entry,
             range,
-            limits,
-            is_indexed,
-            stage: Stage::Beginning(first_read),
+            surroundings,
+            stage: Stage::Beginning(first_read.min(surroundings.have)),
             pieces: Vec::new(),
             chunk: Vec::new(),
         }
@@ -121,6 +130,18 @@ impl FramePart {
         let chunk = index.chunk(usize::try_from(number).ok()?)?;
         let start = self.entry.decoded_offset + number * index.header().chunk_len();
         Some(start..start + chunk.len())
+    }
+
+    /// Returns which bytes of the base [`Self::decode_delta_into`] needs.
+    ///
+    /// They go with the chunks that hold the part. `None` while its frame's index is wanted.
+    pub fn base_range(&self) -> Option<Range<u64>> {
+        let Stage::Stored(opened, _) = &self.stage else { return None };
+        let chunks = self.chunks(&opened.index);
+        let chunk_len = opened.index.get().header().chunk_len();
+        let end = (chunks.end as u64).saturating_mul(chunk_len).min(self.entry.decoded_len);
+        let offset = self.entry.decoded_offset;
+        Some(offset + chunks.start as u64 * chunk_len..offset + end)
     }
 
     /// Which bytes of the file it needs next; `None` when it can be decoded.
@@ -186,20 +207,22 @@ impl FramePart {
         let index = match IndexBuf::parse(header, beginning) {
             Ok(index) => index,
             Err(error) => {
-                self.stage = Stage::Beginning(more_of(error, header.frame_len)?);
+                let needed = more_of(error, header.frame_len)?;
+                self.surroundings.limits.check_memory(needed)?;
+                self.stage = Stage::Beginning(needed);
                 return Ok(());
             }
         };
         let content_len = index.get().content_len();
-        self.limits.check(header.decoded_len, content_len, 0)?;
+        self.surroundings.limits.check(header.decoded_len, content_len, 0)?;
         let slack = content_len..header.frame_len;
-        let slack = (self.limits.verify && !slack.is_empty()).then_some(slack);
-        if slack.is_none() && self.is_indexed {
+        let slack = (self.surroundings.limits.verify && !slack.is_empty()).then_some(slack);
+        if slack.is_none() && self.surroundings.is_sealed {
             return Err(DecodeErrorKind::ChecksumMissing.into());
         }
         let ranges = self.missing(&index, slack.as_ref());
         let requested = ranges.iter().map(|range| range.end - range.start).sum();
-        let limit = self.limits.frame_bytes;
+        let limit = self.surroundings.limits.frame_bytes;
         if requested > limit {
             return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
         }
@@ -243,7 +266,9 @@ impl FramePart {
         let annex = Annex::parse(slack)?;
         opened.index.check_annex(&annex)?;
         match annex.frame_checksum() {
-            None if self.is_indexed => return Err(DecodeErrorKind::ChecksumMissing.into()),
+            None if self.surroundings.is_sealed => {
+                return Err(DecodeErrorKind::ChecksumMissing.into());
+            }
             Some(checksum) if checksum.decoded_offset != self.entry.decoded_offset => {
                 return Err(DecodeErrorKind::FrameOutOfPlace {
                     expected: self.entry.decoded_offset,
@@ -262,22 +287,64 @@ impl FramePart {
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall` if `dst` has another length, `OutOfRange` while more is wanted, and, with
-    /// frame, chunk and plane, what is wrong with the stored data. `dst` is then unspecified.
+    /// `OutputTooSmall` if `dst` has another length, `OutOfRange` while more is wanted,
+    /// `BaseRequired` for a part of a difference, and, with frame, chunk and plane, what is wrong
+    /// with the stored data. `dst` is then unspecified.
     pub fn decode_into(
         &mut self,
         dst: &mut [u8],
         scratch: &mut DecodeScratch,
     ) -> Result<(), DecodeError> {
+        if self.surroundings.is_delta {
+            return Err(DecodeErrorKind::BaseRequired.into());
+        }
         let number = self.number;
-        self.decode(dst, scratch).map_err(|error| error.in_frame(number))
+        self.decode(None, dst, scratch).map_err(|error| error.in_frame(number))
     }
 
-    fn decode(&mut self, dst: &mut [u8], scratch: &mut DecodeScratch) -> Result<(), DecodeError> {
+    /// Decodes a part of a difference into `dst`, which has exactly its length. `base` holds the
+    /// bytes of [`Self::base_range`].
+    ///
+    /// The checksums are those of the data, so that with another base the error is
+    /// `ChecksumMismatch`. In a file without checksums, another base is not detected.
+    ///
+    /// # Errors
+    ///
+    /// `NotADelta` for a part of another file, `BaseLength`, and as [`Self::decode_into`].
+    pub fn decode_delta_into(
+        &mut self,
+        base: &[u8],
+        dst: &mut [u8],
+        scratch: &mut DecodeScratch,
+    ) -> Result<(), DecodeError> {
+        if !self.surroundings.is_delta {
+            return Err(DecodeErrorKind::NotADelta.into());
+        }
+        let number = self.number;
+        self.decode(Some(base), dst, scratch).map_err(|error| error.in_frame(number))
+    }
+
+    /// Checks the length of a part of the base.
+    fn check_base(&self, base: Option<&[u8]>) -> Result<(), DecodeErrorKind> {
+        let (Some(base), Some(range)) = (base, self.base_range()) else { return Ok(()) };
+        let (expected, found) = (range.end - range.start, base.len() as u64);
+        if expected != found {
+            return Err(DecodeErrorKind::BaseLength { expected, found });
+        }
+        Ok(())
+    }
+
+    fn decode(
+        &mut self,
+        base: Option<&[u8]>,
+        dst: &mut [u8],
+        scratch: &mut DecodeScratch,
+    ) -> Result<(), DecodeError> {
         let (needed, have) = (self.decoded_len(), dst.len() as u64);
         if needed != have {
             return Err(DecodeErrorKind::OutputTooSmall { needed, have }.into());
         }
+        self.check_base(base)?;
         let Stage::Stored(opened, ranges) = &self.stage else {
             return Err(DecodeErrorKind::OutOfRange.into());
         };
@@ -287,6 +354,7 @@ impl FramePart {
         let index = opened.index.get();
         let chunk_len = index.header().chunk_len();
         let mut rest = dst;
+        let mut base = base;
         for number in self.chunks(&opened.index) {
             let chunk = index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
             let chunk = chunk.with_checksum(opened.checksums.get(number).copied());
@@ -300,7 +368,8 @@ impl FramePart {
                 true => &mut *part,
                 false => at_least(&mut self.chunk, chunk.len())?,
             };
-            decode_chunk(&chunk, &self.pieces, whole, scratch)
+            let base = split_base(&mut base, chunk.len());
+            decode_chunk(&chunk, &self.pieces, base, whole, scratch)
                 .map_err(|error| error.in_chunk(number as u64))?;
             if !is_whole {
                 part.copy_from_slice(&self.chunk[from as usize..to as usize]);
@@ -313,19 +382,24 @@ impl FramePart {
 #[cfg(feature = "std")]
 impl FramePart {
     /// Decodes its chunks one by one, and tells of those that are damaged: what is wrong, and which
-    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted.
+    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference needs
+    /// the same part of the base as in [`Self::decode_delta_into`].
     pub(crate) fn damage(
         &mut self,
+        base: Option<&[u8]>,
         scratch: &mut DecodeScratch,
     ) -> Result<Vec<(DecodeError, Range<u64>)>, DecodeError> {
+        self.check_base(base)?;
         let Stage::Stored(opened, _) = &self.stage else { return Ok(Vec::new()) };
         let index = opened.index.get();
         let mut damage = Vec::new();
+        let mut base = base;
         for number in self.chunks(&opened.index) {
             let chunk = index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
             let chunk = chunk.with_checksum(opened.checksums.get(number).copied());
             let decoded = at_least(&mut self.chunk, chunk.len())?;
-            if let Err(error) = decode_chunk(&chunk, &self.pieces, decoded, scratch) {
+            let base = split_base(&mut base, chunk.len());
+            if let Err(error) = decode_chunk(&chunk, &self.pieces, base, decoded, scratch) {
                 let number = number as u64;
                 let start = self.entry.decoded_offset + number * index.header().chunk_len();
                 let error = error.in_chunk(number).in_frame(self.number);
@@ -336,10 +410,18 @@ impl FramePart {
     }
 }
 
-/// Decodes a chunk from pieces of its frame.
-fn decode_chunk(
+/// Splits the first `len` bytes off a part of a base, which is known to have them.
+fn split_base<'b>(base: &mut Option<&'b [u8]>, len: u64) -> Option<&'b [u8]> {
+    let (part, behind) = (*base)?.split_at(len as usize);
+    *base = Some(behind);
+    Some(part)
+}
+
+/// Decodes a chunk from pieces of its frame; with its part of the base in a difference.
+pub(crate) fn decode_chunk(
     chunk: &Chunk,
     pieces: &[(u64, Vec<u8>)],
+    base: Option<&[u8]>,
     dst: &mut [u8],
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
@@ -347,7 +429,11 @@ fn decode_chunk(
     for (plane, range) in planes.iter_mut().zip(chunk.plane_ranges()) {
         *plane = stored(pieces, range).ok_or(DecodeErrorKind::OutOfRange)?;
     }
-    chunk.decode(&planes, dst, &mut scratch.with_len(chunk.scratch_len())?)
+    let mut scratch = scratch.with_len(chunk.scratch_len())?;
+    match base {
+        Some(base) => chunk.decode_delta(&planes, base, dst, &mut scratch),
+        None => chunk.decode(&planes, dst, &mut scratch),
+    }
 }
 
 /// A range of a frame, if it has been read. Every range that is needed lies in one piece; one of

@@ -1,5 +1,6 @@
 //! `Write` and `Read` adaptors: files of any size in bounded memory.
 
+mod builder;
 mod reader;
 mod writer;
 
@@ -8,6 +9,7 @@ use std::vec::Vec;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
+pub use builder::EncoderBuilder;
 pub use reader::{Decoder, DeltaDecoder};
 pub use writer::{DeltaEncoder, Encoder};
 

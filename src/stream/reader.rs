@@ -321,18 +321,16 @@ impl OpenFrame {
         let check = |len| limits.check(header.decoded_len, len, decoded_before);
         check(header.frame_len).map_err(DecodeError::from)?;
         let index = IndexBuf::read(header, bytes, |bytes, needed| {
-            check_memory(needed, limits)?;
+            limits.check_memory(needed).map_err(DecodeError::from)?;
             read_exactly(inner, needed - bytes.len() as u64, bytes)
         })?;
         // The frame's length is only a promise; the content has to be read before it is decoded.
         let content_len = index.get().content_len();
         check(content_len).map_err(DecodeError::from)?;
         payload.clear();
-        // Checksums stand behind what they are of.
-        let is_chunk_by_chunk =
-            is_sequential(&header) && (content_len == header.frame_len || !limits.verify);
+        let is_chunk_by_chunk = index.get().is_chunk_by_chunk(limits.verify);
         if !is_chunk_by_chunk {
-            check_memory(content_len, limits)?;
+            limits.check_memory(content_len).map_err(DecodeError::from)?;
             read_exactly(inner, content_len - index.prefix_len(), &mut payload)?;
         }
         let mut slack = Vec::new();
@@ -407,11 +405,6 @@ impl OpenFrame {
     }
 }
 
-/// Whether the payload is stored in the order in which it is decoded: there is only one plane.
-fn is_sequential(header: &Header) -> bool {
-    header.dtype.size() == 1
-}
-
 /// Reads the annex of a frame with so much slack; nothing where the slack holds anything else.
 fn read_annex(
     inner: &mut impl Read,
@@ -421,17 +414,8 @@ fn read_annex(
 ) -> io::Result<()> {
     read_exactly(inner, slack_len.min(Annex::MAGIC.len() as u64), annex)?;
     if *annex == Annex::MAGIC {
-        check_memory(slack_len, limits)?;
+        limits.check_memory(slack_len).map_err(DecodeError::from)?;
         read_exactly(inner, slack_len - annex.len() as u64, annex)?;
-    }
-    Ok(())
-}
-
-/// Whether the limits allow to keep so much of a frame in memory.
-fn check_memory(requested: u64, limits: &Limits) -> io::Result<()> {
-    let limit = limits.frame_bytes;
-    if requested > limit {
-        return Err(DecodeError::from(DecodeErrorKind::LimitExceeded { requested, limit }).into());
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use core::fmt;
 use std::io::{self, Empty, Read, Seek, SeekFrom, Write};
 use std::vec::Vec;
 
+use super::builder::EncoderBuilder;
 use super::read_base;
 use crate::annex::BaseId;
 use crate::chunk::encode::EncodeScratch;
@@ -17,11 +18,17 @@ use crate::options::Options;
 
 /// Compresses what is written to it, frame by frame, into another writer.
 ///
-/// It keeps one frame of input and one of output in memory, and 32 bytes for every frame where the
-/// options ask for an index. [`Self::finish`] writes the last frame; without it the file is
-/// incomplete. `flush` passes on what has become whole frames.
+/// **A file is complete only after [`Self::finish`].** Dropping the encoder writes nothing: the data
+/// of the last frame and the index are missing then. Readers report such a file as truncated, with
+/// [`FooterMissing`](crate::DecodeErrorKind::FooterMissing), because its first frame promises the
+/// index. A file without an index makes no promise, and decodes short without an error; see
+/// [`Options::plain`] and [`EncoderBuilder::index`].
 ///
-/// After an error of the inner writer nobody knows how much of a frame it has taken. So the encoder
+/// The encoder keeps one frame of input and one of output in memory, and 32 bytes for every frame
+/// where there is an index. `flush` passes on what has become whole frames.
+/// [`EncoderBuilder`] sets the length of frames, and more.
+///
+/// After an error of the inner writer it is unknown how much of a frame was taken. The encoder then
 /// gives up: everything that follows returns an error of the same kind.
 ///
 /// ```
@@ -37,29 +44,49 @@ use crate::options::Options;
 /// assert_eq!(decoded, [0x3f; 10_000]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[must_use = "a file is complete only after `finish`"]
 pub struct Encoder<W: Write>(Engine<W, Empty>);
 
 impl<W: Write> Encoder<W> {
-    /// An encoder that writes to `inner`.
+    /// Returns an encoder that writes to `inner` with the defaults of [`EncoderBuilder`].
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the options are out of range.
+    /// `InvalidInput` around the [`EncodeError`] if options are out of range or
+    /// exclude each other.
     pub fn new(inner: W, options: Options) -> io::Result<Self> {
-        Engine::new(inner, None, options).map(Self)
+        EncoderBuilder::new(options).build(inner)
     }
 
-    /// The inner writer, to which whole frames have been written.
+    pub(super) fn build(inner: W, settings: EncoderBuilder) -> io::Result<Self> {
+        Engine::new(inner, None, settings).map(Self)
+    }
+
+    /// Returns the inner writer, to which whole frames have been written.
     pub fn get_ref(&self) -> &W {
         &self.0.frames.inner
     }
 
     /// Compresses what is left, writes the index if there is to be one, flushes the inner writer
-    /// and returns it.
+    /// and returns it. Without this call the file is incomplete; see [`Encoder`].
     ///
     /// A file without data gets one empty frame, as readers expect one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner writer, which is dropped then: [`Self::try_finish`] keeps it.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
+    }
+
+    /// Completes the file as [`Self::finish`] does, and keeps the inner writer. Writing more is an
+    /// error afterwards; another `try_finish` or `finish` writes nothing more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner writer.
+    pub fn try_finish(&mut self) -> io::Result<()> {
+        self.0.try_finish()
     }
 }
 
@@ -80,7 +107,7 @@ impl<W: Write> fmt::Debug for Encoder<W> {
 }
 
 /// Compresses the difference between what is written to it and a base that it reads, as
-/// [`Encoder`] does.
+/// [`Encoder`] does. Here, too, a file is complete only after [`Self::finish`].
 ///
 /// ```
 /// use std::io::{Cursor, Read, Write};
@@ -88,7 +115,7 @@ impl<W: Write> fmt::Debug for Encoder<W> {
 /// use zipnn::{DType, Limits, Options};
 ///
 /// let base = [0x3f; 10_000];
-/// let options = Options::new(DType::BF16).checksums(true);
+/// let options = Options::new(DType::BF16);
 /// let mut encoder = DeltaEncoder::new(Vec::new(), Cursor::new(&base), options)?;
 /// encoder.write_all(&[0x3e; 10_000])?;
 /// let file = encoder.finish()?;
@@ -101,38 +128,60 @@ impl<W: Write> fmt::Debug for Encoder<W> {
 /// assert!(DeltaDecoder::new(&file[..], Cursor::new(&other), Limits::default()).is_err());
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[must_use = "a file is complete only after `finish`"]
 pub struct DeltaEncoder<W: Write, B>(Engine<W, B>);
 
 impl<W: Write, B: Read> DeltaEncoder<W, B> {
-    /// An encoder of the difference to `base`, which is read from where it stands. Where the
-    /// options ask for checksums, it is read twice, so that the file can say at its beginning which
-    /// base it needs.
+    /// Returns an encoder of the difference to `base`, which is read from where it stands. Where
+    /// there are checksums, and the options do not name the base, it is read twice, so that the
+    /// file can name at its beginning the base that it needs.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the options are out of range; those of the base.
-    pub fn new(inner: W, mut base: B, mut options: Options) -> io::Result<Self>
+    /// As [`Encoder::new`], and those of the base.
+    pub fn new(inner: W, base: B, options: Options) -> io::Result<Self>
     where
         B: Seek,
     {
+        EncoderBuilder::new(options).build_delta(inner, base)
+    }
+
+    pub(super) fn build(inner: W, mut base: B, mut settings: EncoderBuilder) -> io::Result<Self>
+    where
+        B: Seek,
+    {
+        let options = &mut settings.options;
+        if options.delta == Delta::None {
+            options.delta = Delta::File;
+        }
+        // Before the base is read to its end for nothing.
+        settings.check()?;
+        let options = &mut settings.options;
         if options.checksums && options.base.is_none() {
             let start = base.stream_position()?;
             options.base = Some(BaseId::read(&mut base)?);
             base.seek(SeekFrom::Start(start))?;
         }
-        if options.delta == Delta::None {
-            options.delta = Delta::File;
-        }
-        Engine::new(inner, Some(base), options).map(Self)
+        Engine::new(inner, Some(base), settings).map(Self)
     }
 
     /// As [`Encoder::finish`].
     ///
     /// # Errors
     ///
-    /// `BaseTooLong` if the base goes on, and those of the inner writer.
+    /// `BaseTooLong` if the base goes on, `WrongBase` if the options name one of another length, and
+    /// those of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
+    }
+
+    /// As [`Encoder::try_finish`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::finish`].
+    pub fn try_finish(&mut self) -> io::Result<()> {
+        self.0.try_finish()
     }
 }
 
@@ -162,21 +211,24 @@ struct Engine<W, B> {
     difference: Vec<u8>,
     /// Input of the frame that is not whole yet.
     pending: Vec<u8>,
+    /// Whether the file is complete.
+    is_finished: bool,
 }
 
 impl<W: Write, B: Read> Engine<W, B> {
-    fn new(inner: W, base: Option<B>, options: Options) -> io::Result<Self> {
-        options.check()?;
-        if options.frame_len == 0 {
-            return Err(EncodeError::InvalidFrameSize.into());
-        }
-        let frames = FrameWriter::new(inner, options);
-        Ok(Self { frames, base, difference: Vec::new(), pending: Vec::new() })
+    fn new(inner: W, base: Option<B>, settings: EncoderBuilder) -> io::Result<Self> {
+        settings.check()?;
+        let frames = FrameWriter::new(inner, settings);
+        let (difference, pending) = (Vec::new(), Vec::new());
+        Ok(Self { frames, base, difference, pending, is_finished: false })
     }
 
     fn write(&mut self, input: &[u8]) -> io::Result<usize> {
         self.frames.check()?;
-        let frame_len = self.frames.options.frame_len;
+        if self.is_finished {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the file is finished"));
+        }
+        let frame_len = self.frames.settings.frame_len;
         if self.pending.is_empty() && input.len() >= frame_len {
             self.write_frame(&input[..frame_len])?;
             return Ok(frame_len);
@@ -208,23 +260,44 @@ impl<W: Write, B: Read> Engine<W, B> {
     }
 
     fn finish(mut self) -> io::Result<W> {
+        self.try_finish()?;
+        Ok(self.frames.inner)
+    }
+
+    fn try_finish(&mut self) -> io::Result<()> {
+        self.frames.check()?;
+        if self.is_finished {
+            return Ok(());
+        }
         if !self.pending.is_empty() || self.frames.position.is_first {
             self.write_pending()?;
         }
-        if let Some(base) = &mut self.base
-            && base.take(1).read_to_end(&mut self.difference)? > 0
-        {
+        let ended = self.end_of_base();
+        self.frames.note(ended)?;
+        self.frames.finish()?;
+        self.is_finished = true;
+        Ok(())
+    }
+
+    /// Checks that the base ends with the data.
+    fn end_of_base(&mut self) -> io::Result<()> {
+        let Some(base) = &mut self.base else { return Ok(()) };
+        if base.take(1).read_to_end(&mut self.difference)? > 0 {
             let expected = self.frames.position.decoded_offset;
             return Err(DecodeError::from(DecodeErrorKind::BaseTooLong { expected }).into());
         }
-        self.frames.finish()
+        let len = self.frames.position.decoded_offset;
+        if self.frames.settings.options.base.is_some_and(|named| named.len != len) {
+            return Err(EncodeError::WrongBase.into());
+        }
+        Ok(())
     }
 }
 
 impl<W, B> Engine<W, B> {
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
-            .field("options", &self.frames.options)
+            .field("options", &self.frames.settings.options)
             .field("pending_bytes", &self.pending.len())
             .field("failure", &self.frames.failure)
             .finish_non_exhaustive()
@@ -234,7 +307,7 @@ impl<W, B> Engine<W, B> {
 /// Compresses frames one after another into a file.
 struct FrameWriter<W> {
     inner: W,
-    options: Options,
+    settings: EncoderBuilder,
     /// Where the next frame stands.
     position: FramePosition,
     /// The frames so far, where the file is to have an index.
@@ -247,10 +320,10 @@ struct FrameWriter<W> {
 }
 
 impl<W: Write> FrameWriter<W> {
-    fn new(inner: W, options: Options) -> Self {
+    fn new(inner: W, settings: EncoderBuilder) -> Self {
         Self {
             inner,
-            options,
+            settings,
             position: FramePosition::FIRST,
             directory: Directory::new(),
             frame: Vec::new(),
@@ -267,12 +340,13 @@ impl<W: Write> FrameWriter<W> {
     }
 
     fn write_frames(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
-        if !self.options.estimated {
-            return self.write_frame(coded, plain, self.options);
+        let options = self.settings.options;
+        if !self.settings.auto_layout {
+            return self.write_frame(coded, plain, options);
         }
         for Segment { range, layout } in estimate::segments(coded, None) {
             let plain = plain.map(|plain| &plain[range.clone()]);
-            let options = Options { dtype: layout.dtype(), layout, ..self.options };
+            let options = Options { dtype: layout.dtype(), layout, ..options };
             self.write_frame(&coded[range], plain, options)?;
         }
         Ok(())
@@ -285,29 +359,31 @@ impl<W: Write> FrameWriter<W> {
         options: Options,
     ) -> io::Result<()> {
         self.check()?;
-        let envelope = Envelope::streaming(self.position, plain);
+        let frame_len = self.settings.frame_len;
+        let envelope = Envelope { frame_len, ..Envelope::streaming(self.position, plain) };
         let bound = Geometry::new(coded.len(), &options, &envelope).bound();
         if self.frame.len() < bound {
             self.frame.resize(bound, 0);
         }
         let len = compress_frame(coded, &mut self.frame, &options, &envelope, &mut self.scratch)?;
         let decoded_len = coded.len() as u64;
-        if self.options.index {
+        if options.index {
             self.directory.push(len as u64, decoded_len).ok_or(io::ErrorKind::FileTooLarge)?;
         }
         self.position = self.position.after(decoded_len);
         self.inner.write_all(&self.frame[..len])
     }
 
-    fn finish(mut self) -> io::Result<W> {
+    /// Writes what the file ends with.
+    fn finish(&mut self) -> io::Result<()> {
         self.check()?;
-        if self.options.index {
-            let last = self.directory.to_frame(self.options.delta);
+        let options = &self.settings.options;
+        if options.index {
+            let last = self.directory.to_frame(options.delta);
             let written = self.inner.write_all(&last);
             self.note(written)?;
         }
-        self.flush()?;
-        Ok(self.inner)
+        self.flush()
     }
 
     fn flush(&mut self) -> io::Result<()> {

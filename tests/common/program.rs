@@ -112,6 +112,14 @@ fn add_names(directory: &Path, prefix: &str, names: &mut Vec<String>) {
     }
 }
 
+/// Whether the program will ignore a signal as this test does, because a parent of both asked for
+/// that. Only Linux can tell.
+pub fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal - 1) & 1 == 1)
+}
+
 /// Output as text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()

@@ -54,7 +54,7 @@ pub fn compress(source: &[u8], checksums: bool) -> Vec<u8> {
     let (header, data) = source.split_at(layout.data_start() as usize);
     let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
     let mut writer = writer.checksums(checksums);
-    for tensor in layout.tensors() {
+    for tensor in writer.tensors().to_vec() {
         let options = tensor.dtype().map(|dtype| Options::new(dtype).checksums(checksums));
         let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
         writer.write(bytes, options.as_ref()).unwrap();

@@ -4,6 +4,7 @@ import {
   ZipnnCompressStream, ZipnnDecompressStream, createPool, init, openArchive,
 } from '../js/index.js';
 import { toBlob } from '../js/collect.js';
+import { request } from '../js/http.js';
 import { exponents, histogram } from './histogram.js';
 import { bytes, percent, seconds, speed } from './units.js';
 
@@ -25,11 +26,7 @@ const chosen = (file) => ({ name: file.name, size: file.size, open: async () => 
 const served = ({ name, size }) => ({
   name,
   size,
-  open: async (signal) => {
-    const response = await fetch(`samples/${name}`, { signal });
-    if (!response.ok) throw new Error(`the server answers ${response.status} for ${name}`);
-    return response.body;
-  },
+  open: async (signal) => (await request(`samples/${name}`, { signal })).body,
 });
 
 async function work(source) {
@@ -43,7 +40,7 @@ async function work(source) {
   try {
     await init();
     run.start = performance.now();
-    await (/\.znn$/i.test(source.name) ? decompress(run) : compress(run));
+    await (/\.znn(\.safetensors)?$/i.test(source.name) ? decompress(run) : compress(run));
   } catch (error) {
     if (current === controller) fail(error);
   } finally {
@@ -156,19 +153,32 @@ function fail(error) {
 
 const CUT = 'This file is cut short. Download it again.';
 const DAMAGED = 'This file is damaged. Download it again.';
+const OTHER = 'This is not a .znn file.';
+const PROGRAM = 'This page does not read this kind of .znn file; the program does.';
+const CONNECTION = 'The file could not be downloaded.';
 /** What can be done about errors, by their codes. */
 const ADVICE = {
-  BadMagic: 'This is not a .znn file.',
-  BaseRequired: 'This file holds the difference to another model, which this page does not read.',
-  UnsupportedVersion: 'This file has a layout of old, which only the program reads.',
+  BadMagic: OTHER,
+  WrongFormat: OTHER,
+  BaseRequired: PROGRAM,
+  UnsupportedVersion: PROGRAM,
+  ZstdRequired: PROGRAM,
+  UnsupportedAnnex: 'A newer version wrote this file, which this page does not read.',
   Truncated: CUT,
   FooterMissing: CUT,
+  LimitExceeded: 'This file needs more memory than this page takes.',
+  OutOfMemory: 'There is not enough memory for this file.',
+  NetworkError: CONNECTION,
+  HttpError: CONNECTION,
+  SourceFailed: 'This file could not be read.',
+  LoadFailed: 'This page could not load all of itself. Load it again.',
 };
 
 function advice({ code, message, place }) {
   // Whatever else is wrong with a frame, it has once been right.
-  const advice = ADVICE[code] ?? (place?.frame === undefined ? 'That did not work.' : DAMAGED);
-  return `${advice} (${message})`;
+  const other = place?.frame === undefined ? 'That did not work.' : DAMAGED;
+  const isOther = code === 'BadMagic' && place.frame > 0;
+  return `${isOther ? other : ADVICE[code] ?? other} (${message})`;
 }
 
 function offer(blob, name) {

@@ -31,10 +31,8 @@ export function decodingOf(module, worker) {
 export function tensorsOf(module, { ZipnnDecompressStream }) {
   return {
     openArchive: loaded(module, openArchive),
-    streamTensors: (source, options) => {
-      const stream = source instanceof Response ? source.body : source;
-      return streamTensors(module, new ZipnnDecompressStream(options), stream);
-    },
+    streamTensors: (source, options) =>
+      streamTensors(module, new ZipnnDecompressStream(options), source),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { abortable } from './decoder.js';
 import { ZipnnError, call } from './error.js';
+import { ENOUGH, refuseOthers } from './formats.js';
 import { limitsOf } from './limits.js';
 import { sourceOf } from './ranges.js';
 import { typed } from './typed.js';
@@ -22,6 +23,10 @@ export async function openArchive(module, source, options = {}) {
     return new Archive(module, ranges, seeker, options);
   } catch (error) {
     seeker.free();
+    // The end of the file was read first. If the first frame is wrong, the beginning may tell why.
+    if (error?.place?.frame === 0) {
+      refuseOthers(await ranges.read(0, Math.min(ranges.size, ENOUGH), { signal }));
+    }
     throw error;
   }
 }

@@ -4,22 +4,31 @@
 const PART = 32 << 20;
 
 /**
- * All of a stream as a blob. Unlike `Response.blob`, it is rejected with the error of the stream and
- * none of its own.
+ * Collects a stream in a blob. Unlike `Response.blob`, fails with the error of the stream, mapped by
+ * `asError`. Calls `onPart` with the length of each part.
  */
-export async function toBlob(stream) {
+export async function toBlob(stream, { onPart, asError = (error) => error } = {}) {
   const blobs = [];
   let parts = [];
   let length = 0;
-  for (const reader = stream.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) return new Blob([...blobs, ...parts]);
-    parts.push(value);
-    length += value.length;
-    if (length >= PART) {
-      blobs.push(new Blob(parts));
-      parts = [];
-      length = 0;
+  const reader = stream.getReader();
+  const read = () => reader.read().catch((error) => {
+    throw asError(error);
+  });
+  try {
+    for (;;) {
+      const { done, value } = await read();
+      if (done) return new Blob([...blobs, ...parts]);
+      onPart?.(value.length);
+      parts.push(value);
+      length += value.length;
+      if (length >= PART) {
+        blobs.push(new Blob(parts));
+        parts = [];
+        length = 0;
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }

@@ -1,5 +1,7 @@
 /** Decompressing `.znn` files. Every function loads the WebAssembly when it is first called. */
 
+/// <reference path="./platform.d.ts" />
+
 /** Where in a file something is: numbers from 0. */
 export interface Place {
   frame?: number;
@@ -10,13 +12,20 @@ export interface Place {
 /** Something is wrong with a file, with where it comes from, or with the call. */
 export class ZipnnError extends Error {
   /**
-   * The name of the error: those of the library (`BadMagic`, `Truncated`, `ChecksumMismatch`,
-   * `LimitExceeded`, ...), and `HttpError`, `SourceChanged`, `NoSuchTensor`, `TrailingBytes`, `NotSafetensors`,
-   * `WorkerFailed`, `PoolFreed`, `ArchiveFreed`.
+   * The name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
+   * `LimitExceeded`, ... From this package: `WrongFormat`, `ZstdRequired`, `NotSafetensors`,
+   * `SharedBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
+   * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`.
    */
   readonly code: string;
   /** Where in the file it was found, as far as that is known. */
   readonly place: Place;
+  /** The error that led to this one: what `fetch` or the source of a stream failed with. */
+  readonly cause?: unknown;
+  /** Of an `HttpError`: the status of the response. */
+  readonly status?: number;
+  /** Of a `WrongFormat`: `safetensors`, `znn.safetensors`, `gguf`, `gzip`, `zip`, `git-lfs`, `html`, ... */
+  readonly format?: string;
 }
 
 /** Anything that holds bytes. */
@@ -70,7 +79,7 @@ export interface DecodeOptions {
 
 /** Loads the WebAssembly ahead of time, or from elsewhere than beside the script. */
 export function init(
-  source?: string | URL | Response | BufferSource | WebAssembly.Module,
+  source?: string | URL | Response | ArrayBufferView | ArrayBuffer | WebAssembly.Module,
 ): Promise<void>;
 
 /** Decompresses a file, into the memory of `into` if that is given. */
@@ -84,7 +93,7 @@ export function decompress(
  * in memory, with workers one for each and one more, and no more than a chunk that nobody has read.
  * `readable` also reads into memory of the reader: `getReader({ mode: 'byob' })`.
  */
-export class ZipnnDecompressStream implements ReadableWritablePair<Uint8Array<ArrayBuffer>, Bytes> {
+export class ZipnnDecompressStream {
   constructor(options?: DecodeOptions);
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<Bytes>;

@@ -3,6 +3,7 @@
 // tells where the bytes are: memory of the module may move meanwhile.
 
 import { ZipnnError, call } from './error.js';
+import { Beginning, ENOUGH, refuseOthers } from './formats.js';
 import { limitsOf } from './limits.js';
 import { Turn } from './yielding.js';
 
@@ -31,6 +32,7 @@ class Decoder {
   read = 0;
   decoded = 0;
 
+  #beginning = new Beginning();
   #onFrame;
   #told = -1;
 
@@ -46,6 +48,11 @@ class Decoder {
 
   /** Takes bytes, and emits what they complete. */
   async write(bytes, emit) {
+    await this.#decode(this.#beginning.take(bytes), emit);
+    this.progress();
+  }
+
+  async #decode(bytes, emit) {
     for (let at = 0; at < bytes.length; ) {
       const taken = push(this.module, this.inner, bytes.subarray(at, at + PART));
       // Nothing is taken of what is behind the only frame of a file.
@@ -56,11 +63,11 @@ class Decoder {
       await this.frame(emit);
       await this.turn.next();
     }
-    this.progress();
   }
 
   /** The end of the file. */
   async end(emit) {
+    await this.#decode(this.#beginning.end(), emit);
     call(() => this.inner.end());
     await this.flush(emit);
     this.progress();
@@ -167,13 +174,16 @@ export function bytesOf(source) {
   if (globalThis.SharedArrayBuffer && source instanceof SharedArrayBuffer) {
     return new Uint8Array(source);
   }
-  throw new TypeError('expected bytes: a typed array or an ArrayBuffer');
+  throw new TypeError(
+    'expected bytes: a typed array or an ArrayBuffer, as arrayBuffer() of a Response or Blob gives',
+  );
 }
 
 /** Decompresses a file in memory into `output`, or into memory of its own. */
 export async function decompress(module, source, options = {}) {
   const bytes = bytesOf(source);
   options.signal?.throwIfAborted();
+  refuseOthers(bytes.subarray(0, ENOUGH));
   const length = decodedLength(module, bytes, options.limits);
   const output = options.into ? bytesOf(options.into) : new Uint8Array(length);
   if (output.length < length) {

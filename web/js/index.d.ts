@@ -1,5 +1,6 @@
 /** Decompressing, compressing, tensors. `zipnn/decode` decompresses alone, at two fifths of the download. */
 
+/// <reference path="./platform.d.ts" />
 import type { Bytes, DType, DecodeOptions, Limits, Progress, WorkerPool } from './decode.js';
 
 export * from './decode.js';
@@ -23,7 +24,7 @@ export interface EncodeOptions {
 export function compress(source: Bytes, options?: EncodeOptions): Promise<Uint8Array<ArrayBuffer>>;
 
 /** Compresses what is piped through it, as `CompressionStream` does. */
-export class ZipnnCompressStream implements ReadableWritablePair<Uint8Array<ArrayBuffer>, Bytes> {
+export class ZipnnCompressStream {
   constructor(options?: EncodeOptions);
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<Bytes>;
@@ -64,7 +65,7 @@ export interface RangeReader {
   /** Bytes of the file. */
   size: number;
   /** The bytes from `start` up to `end`, which is not among them. */
-  read(start: number, end: number, options: { signal?: AbortSignal }): Promise<Uint8Array>;
+  read(start: number, end: number, options: { signal?: AbortSignal }): Promise<Bytes>;
 }
 
 export interface ReadOptions {
@@ -73,15 +74,21 @@ export interface ReadOptions {
   onProgress?: (progress: { decoded: number; total: number }) => void;
 }
 
+/** What `openArchive` needs of `fetch`. */
+export type Fetch = (
+  url: string | URL,
+  init: { headers: Headers; signal?: AbortSignal; cache?: 'no-store' },
+) => Promise<Response>;
+
 export interface OpenOptions {
   signal?: AbortSignal;
   limits?: Limits;
   /** Called while a server that gives no ranges sends the whole file. */
   onProgress?: (progress: Progress & { total?: number }) => void;
   /** For URLs: takes the place of `fetch`. */
-  fetch?: typeof fetch;
+  fetch?: Fetch;
   /** For URLs: sent with every request. */
-  headers?: HeadersInit;
+  headers?: Headers | Record<string, string> | [string, string][];
   /**
    * Decodes frames with these workers. Frames of which less than half is needed, and has been read,
    * are decoded on this thread.

@@ -1,5 +1,8 @@
 // Loading the WebAssembly: the build with vectors where it runs, the plain one elsewhere.
 
+import { ZipnnError, reasonOf } from './error.js';
+import { bodyOf } from './http.js';
+
 // A module that holds one instruction on vectors: `i8x16.splat`, then `drop`.
 const VECTORS = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11,
@@ -35,9 +38,13 @@ export class Module {
   }
 
   async #load(source) {
-    const url = hasVectors() ? this.#urls.simd : this.#urls.plain;
-    this.#compiled = await compile(source ?? url);
-    this.use(this.#compiled);
+    const from = source ?? (hasVectors() ? this.#urls.simd : this.#urls.plain);
+    try {
+      this.#compiled = await compile(from);
+      this.use(this.#compiled);
+    } catch (cause) {
+      throw new ZipnnError('LoadFailed', `${whatFailed(from)}: ${reasonOf(cause)}`, { cause });
+    }
     return this;
   }
 
@@ -61,6 +68,14 @@ export class Module {
   }
 }
 
+/** Returns the first words of the error for a module that does not load. */
+function whatFailed(source) {
+  const url = source instanceof Response ? source.url : source;
+  const isUrl = typeof url === 'string' || url instanceof URL;
+  return `the WebAssembly cannot be loaded${isUrl && url ? ` from ${url}` : ''} (check that the server `
+    + 'sends it, that the content security policy allows it, or pass another source to init)';
+}
+
 async function compile(source) {
   if (source instanceof WebAssembly.Module) return source;
   if (ArrayBuffer.isView(source) || source instanceof ArrayBuffer) {
@@ -68,7 +83,7 @@ async function compile(source) {
   }
   const response = source instanceof Response ? source : await fetchModule(source);
   if (!(response instanceof Response)) return WebAssembly.compile(response);
-  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+  bodyOf(response);
   const isTyped = response.headers.get('Content-Type')?.startsWith('application/wasm');
   // Servers that do not know the type are common, and no reason to fail.
   if (isTyped) return WebAssembly.compileStreaming(response);

@@ -1,6 +1,6 @@
 // Workers that decode frames.
 
-import { ZipnnError } from './error.js';
+import { ZipnnError, reasonOf } from './error.js';
 
 /** Memory for frames comes in steps of so many bytes, so that it fits the next one, too. */
 const SPARE_STEP = 1 << 20;
@@ -36,12 +36,11 @@ export class WorkerPool {
   }
 
   async #start(script, compiled) {
-    const worker = { thread: thread(script), jobs: 0 };
+    const worker = { thread: startThread(script), jobs: 0 };
     this.#workers.push(worker);
     await new Promise((resolve, reject) => {
       const fail = (error) => {
-        const reason = error?.message ? `: ${error.message}` : '';
-        const failure = new ZipnnError('WorkerFailed', `a worker has failed${reason}`);
+        const failure = workerError(error);
         reject(failure);
         this.#end(failure);
       };
@@ -114,6 +113,23 @@ export class WorkerPool {
 }
 
 if (Symbol.dispose) WorkerPool.prototype[Symbol.dispose] = WorkerPool.prototype.free;
+
+/** Wraps the error of a worker. Browsers often give no reason why a script does not start. */
+function workerError(cause) {
+  const reason = cause?.message
+    ? reasonOf(cause)
+    : 'check that the page may load its script: same origin, and worker-src of the content security policy';
+  return new ZipnnError('WorkerFailed', `a worker has failed: ${reason}`, { cause });
+}
+
+/** Starts a worker. Browsers throw at once for scripts of another origin. */
+function startThread(script) {
+  try {
+    return thread(script);
+  } catch (cause) {
+    throw workerError(cause);
+  }
+}
 
 /** A worker of the browser's or of Node's, which differ in their ways of talking. */
 function thread({ url, start }) {

@@ -2,7 +2,8 @@
 
 import { toBlob } from './collect.js';
 import { bytesOf } from './decoder.js';
-import { ZipnnError } from './error.js';
+import { ZipnnError, sourceError } from './error.js';
+import { connectionError, contentRange, isEncoded, request } from './http.js';
 
 /** Bytes from the beginning that are asked for first, which also tells how long the file is. */
 const FIRST = 16 << 10;
@@ -11,9 +12,31 @@ const FIRST = 16 << 10;
 export async function sourceOf(source, options) {
   if (typeof source === 'string' || source instanceof URL) return openUrl(source, options);
   if (source instanceof Blob) return new BlobRanges(source);
-  if (typeof source?.read === 'function' && typeof source.size === 'number') return source;
+  if (typeof source?.read === 'function') return new CheckedRanges(source);
   const bytes = bytesOf(source);
   return { size: bytes.length, read: async (start, end) => bytes.subarray(start, end) };
+}
+
+/** Checks what an object of the caller returns. */
+class CheckedRanges {
+  #source;
+
+  constructor(source) {
+    if (!(Number.isSafeInteger(source.size) && source.size >= 0)) {
+      throw new TypeError(`expected the size of the file in bytes, not ${source.size}`);
+    }
+    this.#source = source;
+    this.size = source.size;
+  }
+
+  async read(start, end, options) {
+    const bytes = bytesOf(await this.#source.read(start, end, options));
+    if (bytes.length !== end - start) {
+      const message = `read(${start}, ${end}) has returned ${bytes.length} bytes in place of ${end - start}`;
+      throw new ZipnnError('BadRange', message);
+    }
+    return bytes;
+  }
 }
 
 class BlobRanges {
@@ -25,36 +48,113 @@ class BlobRanges {
   }
 
   async read(start, end) {
-    return new Uint8Array(await this.#blob.slice(start, end).arrayBuffer());
+    try {
+      return new Uint8Array(await this.#blob.slice(start, end).arrayBuffer());
+    } catch (cause) {
+      const what = 'the file cannot be read (it was changed or removed since it was chosen: choose it again)';
+      throw sourceError('SourceFailed', what, cause);
+    }
   }
 }
 
-/** A file behind a URL, of which servers give ranges. */
+/** Reads a file behind a URL by range requests. */
 class HttpRanges {
   #url;
   #options;
-  #etag;
+  #validators;
   #beginning;
 
-  constructor(url, size, etag, beginning, options) {
+  constructor(url, first, beginning, options) {
     this.#url = url;
-    this.size = size;
-    this.#etag = etag;
+    this.size = contentRange(first).size;
+    this.#validators = validators(first);
     this.#beginning = beginning;
     this.#options = options;
   }
 
   async read(start, end, { signal } = {}) {
     if (end <= this.#beginning.length) return this.#beginning.subarray(start, end);
-    const response = await request(this.#url, `bytes=${start}-${end - 1}`, this.#options, signal);
-    const etag = response.headers.get('ETag');
-    const isSame = response.status === 206 && sizeOf(response) === this.size && etag === this.#etag;
-    if (!isSame) {
-      response.body?.cancel();
-      throw new ZipnnError('SourceChanged', `${this.#url} has changed while it was read`);
+    const first = await this.#part(start, end, signal);
+    if (first.length === end - start) return first;
+    // Servers may send less than was requested.
+    const output = new Uint8Array(end - start);
+    output.set(first);
+    for (let at = start + first.length; at < end; ) {
+      const part = await this.#part(at, end, signal);
+      output.set(part, at - start);
+      at += part.length;
     }
-    return new Uint8Array(await response.arrayBuffer());
+    return output;
   }
+
+  /** Requests a range and returns its first bytes, as many as the server sends. */
+  async #part(start, end, signal) {
+    const response = await requestRange(this.#url, start, end, this.#options, signal)
+      .catch((error) => {
+        throw error?.status === 416 ? this.#changed() : error;
+      });
+    const size = contentRange(response)?.size ?? this.size;
+    // Encoded responses have validators of their own.
+    if (!isEncoded(response) && (validators(response) !== this.#validators || size !== this.size)) {
+      discard(response);
+      throw this.#changed();
+    }
+    return partOf(this.#url, response, start, end, signal);
+  }
+
+  #changed() {
+    return new ZipnnError('SourceChanged', `${this.#url} has changed while it was read: open it again`);
+  }
+}
+
+/**
+ * Returns the validators of a response, to detect that the file has changed. They are compared here
+ * because the header `If-Range` would need permission from servers of other origins.
+ */
+const validators = ({ headers }) =>
+  JSON.stringify(['ETag', 'Last-Modified'].map((name) => headers.get(name)));
+
+const discard = (response) => void response.body?.cancel().catch(() => {});
+
+/**
+ * Requests a range. Bypasses the cache: browsers cut ranges out of cached responses, even where those
+ * were compressed in transit.
+ */
+function requestRange(url, start, end, options, signal) {
+  const headers = new Headers(options.headers);
+  headers.set('Range', `bytes=${start}-${end - 1}`);
+  return request(url, { fetch: options.fetch, headers, signal, cache: 'no-store' });
+}
+
+/** Reads the response to a range request: bytes from `start` on, up to `end` or less. */
+async function partOf(url, response, start, end, signal) {
+  const range = contentRange(response);
+  const fault = faultOf(response, range, start, end);
+  if (fault) {
+    discard(response);
+    throw badRange(url, fault);
+  }
+  const bytes = await response.arrayBuffer().catch((cause) => {
+    throw connectionError(url, cause, signal);
+  });
+  const { byteLength } = bytes;
+  const length = range.end - range.start;
+  if (byteLength !== length) throw badRange(url, `${byteLength} bytes for a range of ${length}`);
+  return new Uint8Array(bytes);
+}
+
+/** Returns why the response to a range request cannot be used, or `undefined` if it can. */
+function faultOf(response, range, start, end) {
+  if (response.status !== 206) return `status ${response.status} for a range`;
+  if (isEncoded(response)) return `a range in the encoding ${response.headers.get('Content-Encoding')}`;
+  if (!range) return 'a range without Content-Range';
+  const isWithin = range.start === start && range.end > start && range.end <= Math.min(end, range.size);
+  return isWithin ? undefined : `${response.headers.get('Content-Range')} for bytes ${start}-${end - 1}`;
+}
+
+function badRange(url, fault) {
+  const advice = 'open it again, or fetch all of it and open the bytes';
+  return new ZipnnError('BadRange', `${url}: the server, or a cache before it, sends ${fault}: ${advice}`);
 }
 
 /**
@@ -62,47 +162,43 @@ class HttpRanges {
  * which browsers put on disk when it is large.
  */
 async function openUrl(url, options) {
-  const { signal, onProgress } = options;
-  const response = await request(url, `bytes=0-${FIRST - 1}`, options, signal);
-  const size = sizeOf(response);
-  if (response.status === 206 && size !== undefined) {
-    const beginning = new Uint8Array(await response.arrayBuffer());
-    return new HttpRanges(url, size, response.headers.get('ETag'), beginning, options);
+  const { signal } = options;
+  let first;
+  try {
+    first = await requestRange(url, 0, FIRST, options, signal);
+  } catch (error) {
+    // Empty files have no ranges, browsers refuse compressed ranges, and servers of other origins may
+    // not allow the header `Range`: none of that prevents reading the whole file.
+    if (error?.status !== 416 && error?.code !== 'NetworkError') throw error;
+    return openWhole(url, await requestWhole(url, options), options);
   }
-  let whole = response;
+  if (first.status !== 206) return openWhole(url, first, options);
+  // `Content-Range` is hidden by another origin or lacks the size, or the range is of encoded bytes.
+  if (!contentRange(first) || isEncoded(first)) {
+    discard(first);
+    return openWhole(url, await requestWhole(url, options), options);
+  }
+  const beginning = await partOf(url, first, 0, FIRST, signal);
+  return new HttpRanges(url, first, beginning, options);
+}
+
+const requestWhole = (url, { fetch, headers, signal }) => request(url, { fetch, headers, signal });
+
+async function openWhole(url, response, { signal, onProgress }) {
   if (response.status === 206) {
-    // Another origin that hides `Content-Range`.
-    response.body?.cancel();
-    whole = await request(url, undefined, options, signal);
+    discard(response);
+    throw badRange(url, 'a part where the whole file was requested');
   }
-  const total = Number(whole.headers.get('Content-Length')) || undefined;
-  return new BlobRanges(await toBlob(counted(whole.body, total, onProgress)));
-}
-
-async function request(url, range, { fetch = globalThis.fetch, headers }, signal) {
-  const all = new Headers(headers);
-  if (range) all.set('Range', range);
-  const response = await fetch(url, { headers: all, signal });
-  if (!response.ok) {
-    response.body?.cancel();
-    const message = `${url}: the server answers ${response.status} ${response.statusText}`;
-    throw new ZipnnError('HttpError', message.trimEnd());
-  }
-  return response;
-}
-
-/** The size of the whole file, as an answer with a part of it tells. */
-function sizeOf(response) {
-  const size = /^bytes \d+-\d+\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')?.[1];
-  return size === undefined ? undefined : Number(size);
-}
-
-function counted(stream, total, onProgress) {
+  const total = isEncoded(response) ? undefined : Number(response.headers.get('Content-Length')) || undefined;
   let read = 0;
-  const count = (bytes, controller) => {
-    read += bytes.length;
+  const onPart = (length) => {
+    read += length;
     onProgress?.({ read, decoded: 0, total });
-    controller.enqueue(bytes);
   };
-  return stream.pipeThrough(new TransformStream({ transform: count }));
+  const asError = (cause) => connectionError(url, cause, signal);
+  const blob = await toBlob(response.body, { onPart, asError });
+  if (total !== undefined && read !== total) {
+    throw connectionError(url, new Error(`${read} of ${total} bytes have arrived`));
+  }
+  return new BlobRanges(blob);
 }

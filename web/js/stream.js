@@ -2,6 +2,10 @@
 // from, and no more in between than is needed.
 
 import { bytesOf } from './decoder.js';
+import { sourceError } from './error.js';
+
+const sourceFailed = (cause, signal) =>
+  sourceError('SourceFailed', 'the input could not be read to its end', cause, signal);
 
 /**
  * Two ends of a codec. It is given `write(bytes, emit)` and `end(emit)`, which wait for `emit`; so a
@@ -43,7 +47,8 @@ export class CodecStream {
       },
       write: (bytes) => this.#run(opened, (codec) => codec.write(bytesOf(bytes), this.#emit)),
       close: () => this.#run(opened, (codec) => codec.end(this.#emit), true),
-      abort: (reason) => this.#fail(reason),
+      // A pipe calls this when its source has failed.
+      abort: (reason) => this.#fail(reason instanceof Error ? sourceFailed(reason, signal) : reason),
     });
   }
 

@@ -2,6 +2,7 @@
 
 import { layoutOf } from './archive.js';
 import { ZipnnError } from './error.js';
+import { bodyOf } from './http.js';
 import { typed } from './typed.js';
 
 /**
@@ -15,13 +16,27 @@ const FIRST_PART = 4 << 20;
  * there, in the order of the file.
  */
 export async function* streamTensors(module, decompressing, source) {
-  const reader = source.pipeThrough(decompressing).getReader({ mode: 'byob' });
+  const stream = source instanceof Response ? bodyOf(source) : source;
+  if (typeof stream?.pipeThrough !== 'function') {
+    throw new TypeError('expected a Response or a ReadableStream of bytes');
+  }
+  const reader = stream.pipeThrough(decompressing).getReader({ mode: 'byob' });
   const input = new Input(reader);
   try {
     await module.load();
-    for (const tensor of await readLayout(module, input)) {
+    const layout = await readLayout(module, input);
+    let at = layout.dataStart;
+    for (const tensor of layout.tensors) {
       const [start, end] = tensor.range;
+      // Tensors without bytes can stand anywhere, also within others.
+      if (start === end) {
+        yield { ...tensor, data: typed(new Uint8Array(), tensor.dtype) };
+        continue;
+      }
+      if (start < at) throw sharedBytes(tensor.name);
+      await input.skip(start - at);
       const bytes = await input.take(end - start);
+      at = end;
       yield { ...tensor, data: typed(bytes, tensor.dtype) };
     }
     await input.end();
@@ -31,12 +46,17 @@ export async function* streamTensors(module, decompressing, source) {
   }
 }
 
+function sharedBytes(name) {
+  const message = `tensor "${name}" shares bytes with another, which have gone by: use openArchive`;
+  return new ZipnnError('SharedBytes', message);
+}
+
 /** Reads the header, which first says how long it is. */
 async function readLayout(module, input) {
   let beginning = new Uint8Array();
   for (;;) {
     const { tensors, needed } = layoutOf(module, beginning);
-    if (tensors) return tensors;
+    if (tensors) return { tensors, dataStart: beginning.length };
     const more = await input.take(needed - beginning.length);
     const have = beginning.length;
     beginning = longer(beginning, needed);
@@ -69,9 +89,18 @@ class Input {
     return memory;
   }
 
+  /** Reads bytes that belong to no tensor. */
+  async skip(length) {
+    for (let left = length; left > 0; left -= FIRST_PART) await this.take(Math.min(left, FIRST_PART));
+  }
+
+  /** Reads to the end, as only there it shows whether everything has come. */
   async end() {
-    const { done } = await this.#reader.read(new Uint8Array(1));
-    if (!done) throw new ZipnnError('TrailingBytes', 'bytes follow that belong to no tensor');
+    for (let memory = new Uint8Array(FIRST_PART); ; ) {
+      const { value, done } = await this.#reader.read(memory);
+      if (done) return;
+      memory = new Uint8Array(value.buffer);
+    }
   }
 }
 

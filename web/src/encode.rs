@@ -47,10 +47,13 @@ impl Encoder {
         let code = dtype.unwrap_or(DType::F8E4M3.code());
         let dtype = DType::from_code(code).ok_or(DecodeErrorKind::UnsupportedDType(code))?;
         Ok(Self {
-            options: Options::new(dtype).checksums(checksums).index(index),
+            options: Options::new(dtype).checksums(checksums),
             cutter,
             scratch: EncodeScratch::new(),
-            position: FramePosition::FIRST,
+            position: match index {
+                true => FramePosition::FIRST,
+                false => FramePosition::FIRST.without_index(),
+            },
             directory: Directory::new(),
             index,
             written: Vec::new(),

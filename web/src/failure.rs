@@ -51,9 +51,16 @@ impl Failure {
     }
 }
 
+/// Code of the method of planes that are Zstandard frames, which this build does not decode.
+const ZSTD: u8 = 2;
+
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
-        Self { place: error.place(), ..Self::new(error.kind().name(), error) }
+        let code = match error.kind() {
+            DecodeErrorKind::UnsupportedMethod(ZSTD) => "ZstdRequired",
+            kind => kind.name(),
+        };
+        Self { place: error.place(), ..Self::new(code, error) }
     }
 }
 

@@ -35,6 +35,10 @@ const repositoryReadme = await readFile(new URL('../../README.md', import.meta.u
 /** The policy that the README asks for, and nothing else. */
 const [policy] = /^script-src .*$/m.exec(readme);
 
+const extended = await readFile(new URL('data/extended.znn', import.meta.url));
+const golden = new URL('../../tests/data/golden/', import.meta.url);
+const inside = await readFile(new URL('safetensors/0.5.1-model.znn.safetensors', golden));
+
 let browser;
 let server;
 before(async () => {
@@ -153,6 +157,42 @@ describe('in a page', () => {
     assert.deepEqual(requests[1].range, [bigFile.length - 16384, bigFile.length]);
     const bytes = requests.reduce((sum, request) => sum + request.bytes, 0);
     assert.ok(bytes < bigFile.length / 5, `${bytes} of ${bigFile.length} bytes in ${requests.length} requests`);
+  });
+
+  test('ranges come from the server, though the cache has the file compressed', async () => {
+    const before = server.requests.length;
+    const result = await inPage(async () => {
+      const whole = await get('/small.znn?cached');
+      const archive = await zipnn.openArchive('/small.znn?cached');
+      const bytes = await archive.read(0, archive.decodedLength);
+      return { length: whole.length, size: archive.size, isSame: isSame(bytes, await get('/small.safetensors')) };
+    });
+    assert.deepEqual(result, { length: file.length, size: file.length, isSame: true });
+    const [first, ...others] = server.requests.slice(before).filter(({ path }) => path === '/small.znn');
+    assert.equal(first.range, undefined);
+    assert.ok(others.length > 1 && others.every(({ range }) => range), 'the others are for ranges');
+  });
+
+  test('networks and servers that fail are errors of the package', async () => {
+    const errors = await inPage(async () => {
+      const stream = async (path) => {
+        for await (const _ of (await fetch(path)).body.pipeThrough(new zipnn.ZipnnDecompressStream()));
+      };
+      const controller = new AbortController();
+      controller.abort();
+      return [
+        await failure(zipnn.openArchive('http://127.0.0.1:1/model.znn')),
+        await failure(zipnn.openArchive('/big.znn?cut=1000')),
+        await failure(stream('/big.znn?cut=1000')),
+        await failure((async () => zipnn.streamTensors(await fetch('/nothing.znn')).next())()),
+        await failure(zipnn.openArchive('/page.html')),
+        await failure(zipnn.openArchive('/big.znn', { signal: controller.signal })),
+      ].map(({ name, code }) => `${name} ${code}`);
+    });
+    assert.deepEqual(errors, [
+      'ZipnnError NetworkError', 'ZipnnError NetworkError', 'ZipnnError SourceFailed', 'ZipnnError HttpError',
+      'ZipnnError WrongFormat', 'AbortError 20',
+    ]);
   });
 
   test('a server without ranges does, too', async () => {
@@ -448,6 +488,13 @@ describe('the demo', () => {
     await alert.getByText(/not a \.znn file/).waitFor();
     await choose('short.znn', bigFile.subarray(0, 100_000));
     await alert.getByText(/cut short/).waitFor();
+    await choose('extended.znn', extended);
+    await alert.getByText(/does not read this kind.*Zstandard/).waitFor();
+    await choose('model.znn.safetensors', inside);
+    await alert.getByText(/not a \.znn file.*single tensors are compressed/).waitFor();
+    await page.route('**/samples/*.znn', (route) => route.abort());
+    await page.getByRole('button', { name: /bf16\.safetensors\.znn/ }).click();
+    await alert.getByText(/could not be downloaded/).waitFor();
     // And then it goes on.
     await choose('good.znn', file);
     await page.getByText(/Decompressed and verified/).waitFor();

@@ -106,6 +106,40 @@ describe('in Firefox', { skip }, () => {
     assert.ok(bytes < tensors.bigFile.length / 5, `${bytes} bytes in ${requests.length} requests`);
   });
 
+  test('networks and servers that fail are errors of the package', async () => {
+    const errors = await inPage(async () => {
+      const stream = async (path) => {
+        for await (const _ of zipnn.streamTensors(await fetch(path)));
+      };
+      const controller = new AbortController();
+      const aborted = failure(zipnn.openArchive('/big.znn', { signal: controller.signal }));
+      controller.abort();
+      return [
+        await failure(zipnn.openArchive('http://127.0.0.1:1/model.znn')),
+        await failure(zipnn.openArchive('/big.znn?cut=1000')),
+        await failure(stream('/big.znn?cut=1000')),
+        await failure(stream('/nothing.znn')),
+        await failure(zipnn.openArchive('/page.html')),
+        await aborted,
+      ].map(({ name, code }) => `${name} ${code}`);
+    });
+    assert.deepEqual(errors, [
+      'ZipnnError NetworkError', 'ZipnnError NetworkError', 'ZipnnError SourceFailed', 'ZipnnError HttpError',
+      'ZipnnError WrongFormat', 'AbortError 20',
+    ]);
+  });
+
+  test('ranges come from the server, though the cache has the file compressed', async () => {
+    const isRead = await inPage(async () => {
+      await get('/big.znn?cached');
+      const archive = await zipnn.openArchive('/big.znn?cached');
+      const { data, range } = await archive.readTensor('layer.6.weight');
+      archive.free();
+      return isSame(new Uint8Array(data.buffer), (await get('/big.safetensors')).subarray(...range));
+    });
+    assert.ok(isRead);
+  });
+
   test('damage is an error, whoever finds it', async () => {
     const errors = await inPage(async () => {
       const damaged = await get('/damaged.znn');

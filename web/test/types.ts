@@ -12,12 +12,14 @@ export async function use(url: string): Promise<Float32Array> {
   const packed = await compress(bytes, { dtype: 'bf16' });
   await decompress(packed.buffer, { into: bytes, limits: { decodedBytes: 1e9 } });
   new Response(new Blob([packed]).stream().pipeThrough(new ZipnnCompressStream()));
-  using archive = await openArchive(url, { signal: AbortSignal.timeout(1000), pool });
+  using archive = await openArchive(url, { signal: AbortSignal.timeout(1000), pool, fetch, headers: { A: 'b' } });
+  (await openArchive(new URL(url), { headers: new Headers() })).free();
+  (await openArchive(new Blob([packed]), { headers: [['A', 'b']] })).free();
   try {
     const { data, dtype }: Tensor = await archive.readTensor('a');
     return toFloat32({ data, dtype });
   } catch (error) {
-    if (error instanceof ZipnnError && error.code === 'NoSuchTensor') console.log(error.place.frame);
+    if (error instanceof ZipnnError && error.code === 'NoSuchTensor') console.log(error.place.frame, error.cause);
   }
   for await (const tensor of streamTensors(response)) return toFloat32(tensor);
   throw new Error('no tensors');

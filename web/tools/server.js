@@ -1,11 +1,12 @@
 // A server for the demo, for measuring and for tests: files with and without ranges, as slowly as asked,
-// and a record of what has been requested.
+// compressed on the way for caches to keep, or cut off; and a record of what has been requested.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { readFile, stat } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TYPES = {
@@ -75,6 +76,18 @@ export class TestServer {
     }
     const range = searchParams.has('whole') ? null : /^bytes=(\d+)-(\d+)$/.exec(request.headers.range);
     const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]) + 1, file.length)] : [0, file.length];
+    if (searchParams.has('cut')) {
+      response.writeHead(200, { ...headers, 'Content-Length': file.length });
+      response.write(file.subarray(0, Number(searchParams.get('cut'))), () => response.destroy());
+      return;
+    }
+    if (searchParams.has('cached')) {
+      Object.assign(headers, { 'Cache-Control': 'max-age=3600', ETag: '"1"' });
+      if (!range && /gzip/.test(request.headers['accept-encoding'])) {
+        response.writeHead(200, { ...headers, 'Content-Encoding': 'gzip' }).end(gzipSync(file));
+        return;
+      }
+    }
     headers['Content-Length'] = end - start;
     if (range) {
       record.range = [start, end];

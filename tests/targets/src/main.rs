@@ -10,7 +10,7 @@ mod data;
 use std::io::{Read, Write};
 
 use zipnn::{
-    DType, DecodeError, DecodeErrorKind, Decoder, Encoder, Frames, Limits, Options, Scratch,
+    DType, DecodeError, DecodeErrorKind, Decoder, EncoderBuilder, Frames, Limits, Options, Scratch,
     SmallTable, delta,
 };
 
@@ -115,11 +115,12 @@ fn compress(digest: &mut Digest) -> usize {
         for len in [0, 1, 3, 100, 4097, 70_003, 300_000] {
             for chunk_log2 in [8, 13, 18] {
                 let data = data::weights(dtype, len, u64::from(chunk_log2));
-                let options = Options::new(dtype).chunk_log2(chunk_log2).frame_len(50_000);
+                let options = Options::new(dtype).plain().chunk_log2(chunk_log2);
                 let file = zipnn::compress(&data, &options).unwrap();
                 assert!(zipnn::decompress(&file, &Limits::default()).unwrap() == data);
                 assert!(decode_small(&file).unwrap() == data);
-                let mut encoder = Encoder::new(Vec::new(), options).unwrap();
+                let builder = EncoderBuilder::new(options).frame_len(50_000);
+                let mut encoder = builder.build(Vec::new()).unwrap();
                 encoder.write_all(&data).unwrap();
                 let streamed = encoder.finish().unwrap();
                 assert!(zipnn::decompress(&streamed, &Limits::default()).unwrap() == data);

@@ -74,7 +74,7 @@ fn samples(base: &[u8], tuned: &[u8]) -> Vec<(&'static str, DType, Vec<u8>)> {
 
 fn measure(name: &str, dtype: DType, data: &[u8]) -> Result<(), Box<dyn Error>> {
     for (method, profile) in [("original", Profile::Original), ("extended", Profile::Extended)] {
-        let options = Options::new(dtype).profile(profile);
+        let options = Options::new(dtype).plain().profile(profile);
         let (mut encode_scratch, mut decode_scratch) = (EncodeScratch::new(), DecodeScratch::new());
         let mut files: Vec<(Vec<u8>, usize)> = data
             .chunks(FRAME_LEN)
@@ -125,7 +125,7 @@ fn measure(name: &str, dtype: DType, data: &[u8]) -> Result<(), Box<dyn Error>> 
 
 /// The planes of all chunks.
 fn planes(dtype: DType, data: &[u8]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
-    let raw = compress(data, &Options::new(dtype).threshold(0.0))?;
+    let raw = compress(data, &Options::new(dtype).plain().threshold(0.0))?;
     let frame = Frame::parse(&raw)?;
     let ranges = frame.index().chunks().flat_map(|chunk| chunk.plane_ranges().collect::<Vec<_>>());
     Ok(ranges.map(|range| raw[range.start as usize..range.end as usize].to_vec()).collect())

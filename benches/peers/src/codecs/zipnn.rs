@@ -15,7 +15,8 @@ impl ZipNn {
     /// For numbers of this type.
     pub fn new(dtype: DType) -> Self {
         Self {
-            options: Options::new(dtype),
+            // As the original writes frames: without checksums.
+            options: Options::new(dtype).plain(),
             encode_scratch: EncodeScratch::new(),
             decode_scratch: DecodeScratch::new(),
         }

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Decodes `.znn` files. Written from docs/FORMAT.md alone.
+
+Checks everything but checksums: Python's library has no XXH3. Refuses Zstandard and 1 GiB of data.
+"""
+
+import re
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+PLANES = {1: 4, 2: 4, 4: 2, 5: 2, 6: 2, 29: 1, 30: 1}  # of each type
+CHECKSUMS, INDEX, FOOTER, BASE, SEAL, FRAME = ONCE = range(1, 7)  # kinds of records that occur once
+OLDER = re.compile(rb"ZN\x00(\x01|\x02[\x00-\x04]|\x03[\x00-\x04].{10}[^\x04-\x06])", re.S)
+
+
+def need(condition, message):
+    """Raise an error unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+@contextmanager
+def place(name):
+    """Put a place before the message of an error that is raised there."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def uint(data, at=0, size=8):
+    """Return the integer that `size` bytes hold."""
+    return int.from_bytes(data[at : at + size], "little")
+
+
+def probabilities(data):
+    """Return the log of the table of weights, their probabilities, and the bytes behind these."""
+    number, log, at, counts = uint(data, 0, len(data)), data[0] % 16 + 5, 4, []
+    need(log <= 6, "the table of weights is too large")
+    left = 2**log + 1
+    while left > 1:
+        half = 1 << (left.bit_length() - 1)
+        short, value = 2 * half - 1 - left, number >> at & (2 * half - 1)
+        at += left.bit_length() - (value % half < short)
+        value = value % half if value % half < short else value - short * (value >= half)
+        counts.append(value - 1)
+        left -= abs(value - 1)
+        repeat = 3 if value == 1 else 0
+        while repeat == 3:
+            repeat = number >> at & 3
+            counts += [0] * repeat
+            at += 2
+    need(at <= 8 * len(data) and len(counts) <= 256, "probabilities are cut off, or too many")
+    return log, counts, data[(at + 7) // 8 :]
+
+
+def weight_cells(log, counts):
+    """Return symbol, number of bits and base of each cell of the table of weights."""
+    size, cells, following = 2**log, [], [abs(count) for count in counts]
+    from_end = [s for s, count in enumerate(counts) if count == -1][::-1]
+    spread = [s for s, count in enumerate(counts) for _ in range(count)]
+    order = (i * (size // 2 + size // 8 + 3) % size for i in range(size))
+    order = sorted(zip((cell for cell in order if cell < len(spread)), spread))
+    for symbol in [symbol for _, symbol in order] + from_end:
+        width = log + 1 - following[symbol].bit_length()
+        cells.append((symbol, width, (following[symbol] << width) - size))
+        following[symbol] += 1
+    return cells
+
+
+def stream_bits(stream):
+    """Return the bits of a stream as text, in the order of reading."""
+    need(stream and stream[-1], "a stream has no mark at its end")
+    return bin(uint(stream, 0, len(stream)))[3:]
+
+
+def coded_weights(data):
+    """Decode weights that are coded with FSE."""
+    log, counts, stream = probabilities(data)
+    cells, bits, at, weights = weight_cells(log, counts), stream_bits(stream), 2 * log, []
+    need(len(bits) >= at, "the stream of weights is cut off")
+    state, other = int(bits[:log], 2), int(bits[log:at], 2)
+    while len(weights) < 254:
+        symbol, width, base = cells[state]
+        weights.append(symbol)
+        if at + width > len(bits):
+            return [*weights, cells[other][0]]
+        state, other = other, base + int("0" + bits[at : at + width], 2)
+        at += width
+    raise ValueError("there are more than 255 weights")
+
+
+def tree(stored):
+    """Return the length of the longest code, what each cell holds, and the bytes behind."""
+    count, size = stored[0] - 127, stored[0] if stored[0] < 128 else (stored[0] - 126) // 2
+    data = stored[1 : 1 + size]
+    need(0 < len(data) == size, "the tree description is cut off")
+    halves = [half for byte in data for half in (byte >> 4, byte & 15)][: max(count, 0)]
+    weights = halves or coded_weights(data)
+    longest = (total := sum(1 << w >> 1 for w in weights)).bit_length()
+    implied = (1 << longest) - total
+    need(0 < longest <= 12 and max(weights) <= 11, "all weights are 0, or one is too high")
+    need(implied & (implied - 1) == 0, "the weights leave no room for the implied one")
+    weights.append(implied.bit_length())
+    need(weights.count(1) >= 2 and weights.count(1) % 2 == 0, "a longest code has no sibling")
+    cells = []
+    for symbol in sorted(range(len(weights)), key=weights.__getitem__):
+        cells += [(symbol, longest + 1 - weights[symbol])] * (1 << weights[symbol] >> 1)
+    return longest, {f"{i:0{longest}b}": cell for i, cell in enumerate(cells)}, stored[1 + size :]
+
+
+def coded_plane(stored, n):
+    """Decode a plane of method 1."""
+    need(1 <= len(stored) <= n, "a coded plane is empty or too long")
+    if len(stored) in (1, n):
+        return stored * (n // len(stored))
+    need(8 * len(stored) >= n - 7, "a coded plane is too short")
+    longest, cells, rest = tree(stored)
+    group, at, plane = (n + 3) // 4, 6, bytearray()
+    for i in range(4):
+        end = at + uint(rest, 2 * i, 2) if i < 3 else len(rest)
+        bits, used, goal = stream_bits(rest[at:end]), 0, min(n, (i + 1) * group)
+        padded, at = bits + "0" * longest, end
+        while len(plane) < goal and used < len(bits):
+            symbol, width = cells[padded[used : used + longest]]
+            plane.append(symbol)
+            used += width
+        need(used == len(bits) and len(plane) == goal, f"stream {i + 1} does not end with a symbol")
+    return plane
+
+
+class Frame:
+    """A frame at `start`, with header, index and annex checked; its data begins at `data_at`."""
+
+    def __init__(self, file, start, data_at):
+        self.data = data = file[start : start + uint(file, start + 24)]
+        need(data[:2] == b"ZN" and len(data) == uint(data, 24) >= 32, "no frame, or cut off")
+        planes, size, form, h = PLANES.get(data[15], 0), uint(data, 16), data[8], data[14]
+        group = {2: 10, 4: 220}.get(planes, data[5])
+        need(planes and 1 <= form <= 3 and data[5] == group, "unknown type, form or byte group")
+        need(planes == 1 or size == 0 or 2 <= h <= 62, "the chunk exponent is out of range")
+        need(data_at + size <= 1 << 30, "there is more data than this reader decodes")
+        early = planes == 2 and data[2:5] in (b"\0\3\0", b"\0\3\1")
+        need(not early or size % 2 == 0, "the last byte is left out")
+        self.start, self.data_at, self.size, self.planes = start, data_at, size, planes
+        self.chunk_len = 2**h if planes > 1 else min(2**h, 131072)
+        self.chunks = -(-size // self.chunk_len)
+        at = 32 if form == 1 else 33
+        for _ in range(uint(data, 32, 1) if form > 1 else 0):
+            at += 1 + {1: 1, 2: 2, 4: 4}.get(uint(data, at, 1), 8)
+        self.read_annex(self.read_index(at))
+
+    def read_index(self, at):
+        """Find what is stored for each chunk of each plane; return where the payload ends."""
+        count, self.stored = self.planes * self.chunks, []
+        content, ends = at + 9 * count, at + count
+        need(content <= len(self.data), "shape or index do not fit the frame")
+        for i in range(count):
+            k, c = divmod(i, self.chunks)
+            begin = content
+            plane = begin if c == 0 else plane
+            content = plane + uint(self.data, ends + 8 * i)
+            need(begin <= content <= len(self.data), f"chunk {c}, plane {k}: its end is wrong")
+            self.stored.append((self.data[at + i], self.data[begin:content]))
+        return content
+
+    def read_annex(self, at):
+        """Keep for each kind of record where the body begins, and the body."""
+        self.records, end = {}, len(self.data) if self.data[at : at + 4] == b"ZNX1" else 0
+        sizes, at = {CHECKSUMS: 8 * self.chunks, FOOTER: 24, BASE: 16, SEAL: 0, FRAME: 32}, at + 4
+        while at < end:
+            kind, size, body = self.data[at], uint(self.data, at + 4, 4), at + 8
+            at = body + size
+            with place(f"record of kind {kind}"):
+                need(uint(self.data, body - 7, 3) == 0, "it needs a newer reader")
+                need(at <= end and size == sizes.get(kind, size), "it does not fit")
+                need(kind not in ONCE or kind not in self.records, "there is a second one")
+            self.records[kind] = self.start + body, self.data[body:at]
+
+    def decode_chunk(self, c):
+        """Decode a chunk: its planes, merged and rotated back."""
+        planes, out = self.planes, bytearray(min(self.chunk_len, self.size - c * self.chunk_len))
+        for k in range(planes):
+            (method, stored), n = self.stored[k * self.chunks + c], len(out[k::planes])
+            with place(f"chunk {c}, plane {k}"):
+                need(method < 2, f"method {method} is not supported")
+                need(method or len(stored) == n, "a raw plane has the wrong length")
+                out[k::planes] = coded_plane(stored, n) if method else stored
+        if planes > 1 and self.data[6] == 1:
+            words, top = len(out) // 4 * 4, 8 * planes - 9
+            masks = ((1 << top) - 1, 1 << top, 255 << (top + 1))
+            lanes = (mask.to_bytes(planes, "little") * (words // planes) for mask in masks)
+            low, sign, high = (uint(out, 0, words) & uint(lane, 0, words) for lane in lanes)
+            out[:words] = (low | high >> 1 | sign << 8).to_bytes(words, "little")
+        return out
+
+
+def check_annexes(frames):
+    """Check that annexes agree with the frames; a seal begins a file, and a footer ends it."""
+    part, sealed = [], False
+    for i, frame in enumerate(frames):
+        with place(f"frame {i}"):
+            need(not sealed or SEAL not in frame.records, "there is a second seal")
+            part = [frame] if SEAL in frame.records or not part else [*part, frame]
+            start, data_at, sealed = part[0].start, part[0].data_at, SEAL in part[0].records
+            offset, (_, body) = frame.data_at - data_at, frame.records.get(FRAME, (0, b""))
+            need(uint(body) == offset if body else not sealed, "no frame record, or a wrong one")
+            if FOOTER in frame.records:
+                need(sealed and [*frame.records][-1] == FOOTER, "a footer out of place")
+                at, index = frame.records.get(INDEX, (start, b""))
+                table = [[f.start - start, len(f.data), f.data_at - data_at, f.size] for f in part]
+                numbers = [uint(index, j) for j in range(0, len(index), 8)]
+                need(numbers == sum(table, [len(part)]), "the index does not agree with the frames")
+                numbers = uint(frame.records[FOOTER][1], 0, 16)
+                need(numbers == frame.start - start | at - start << 64, "the footer is wrong")
+                need(len({CHECKSUMS in f.records for f in part if f.size}) < 2, "no checksums")
+                part, sealed = [], False
+    need(not sealed, "the file has a seal, but no footer")
+
+
+def decode(file, base=None):
+    """Decode a file, against its base if it holds a difference."""
+    need(not OLDER.match(file), "the file is of an older layout")
+    frames, at, out = [], 0, bytearray()
+    while not frames or at < len(file) and file[13] >= 128:
+        with place(f"frame {len(frames)}"):
+            frames.append(Frame(file, at, len(out)))
+            out += b"".join(map(frames[-1].decode_chunk, range(frames[-1].chunks)))
+        at += len(frames[-1].data)
+    check_annexes(frames)
+    need((file[9] == 0) == (base is None), "a difference needs a base, and other data has none")
+    need(base is None or len(base) == len(out), "the base has another length than the data")
+    for frame in frames if base is not None else []:
+        left = (len(out) - frame.data_at).to_bytes(8, "little")
+        need(frame.records.get(BASE, (0, left))[1][:8] == left, "a record names another base")
+    return (uint(out, 0, len(out)) ^ uint(base or b"", 0, len(out))).to_bytes(len(out), "little")
+
+
+def main(arguments):
+    """Decode FILE, against BASE if there is one, and write the data to OUT."""
+    file, out, *base = map(Path, arguments or sys.exit("usage: format_reader.py FILE OUT [BASE]"))
+    try:
+        out.write_bytes(decode(file.read_bytes(), *(path.read_bytes() for path in base)))
+    except (ValueError, OSError) as error:
+        sys.exit(f"{file}: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

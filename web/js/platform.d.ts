@@ -1,0 +1,20 @@
+// Declares the platform's types that the package uses. In projects without a library for them ("dom",
+// "webworker", @types/node) they are empty; elsewhere these declarations add nothing.
+
+/// <reference lib="es2020" />
+/// <reference lib="esnext.disposable" />
+
+export {};
+
+declare global {
+  interface AbortSignal {}
+  interface Blob {}
+  interface Headers {}
+  interface ReadableStream<R = any> {}
+  interface Response {}
+  interface URL {}
+  interface WritableStream<W = any> {}
+  namespace WebAssembly {
+    interface Module {}
+  }
+}

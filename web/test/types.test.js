@@ -1,0 +1,32 @@
+// The types of the package compile in projects of all usual kinds, with no check left out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** What the compiler finds wrong. */
+function faults(file, lib, moduleResolution) {
+  const module = moduleResolution === 'bundler' ? 'esnext' : moduleResolution;
+  const options = {
+    module, moduleResolution, lib, target: 'es2022', types: [], strict: true, noEmit: true, skipLibCheck: false,
+  };
+  const { options: compilerOptions } = ts.convertCompilerOptionsFromJson(options, here('.'));
+  const program = ts.createProgram([here(file)], compilerOptions);
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) =>
+    `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`);
+}
+
+for (const [file, lib] of [
+  ['types.ts', ['es2022', 'dom']],
+  ['types.ts', ['es2022', 'webworker']],
+  ['types-without-dom.ts', ['es2022']],
+]) {
+  for (const resolution of ['node16', 'bundler']) {
+    test(`${file} with ${lib.join(' and ')}, ${resolution}`, () => {
+      assert.deepEqual(faults(file, lib, resolution), []);
+    });
+  }
+}
