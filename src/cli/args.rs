@@ -272,11 +272,11 @@ pub struct Ls {
     /// One JSON object for each file, a line each: names as they are, and nothing shortened
     #[arg(long)]
     pub json: bool,
-    #[command(flatten)]
-    pub search: Search,
     /// The file to which the difference was stored: the list of tensors is a part of the difference
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
+    #[command(flatten)]
+    pub search: Search,
 }
 
 #[derive(Debug, Args)]

@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
                 .into()
         }
         Command::Verify(verify) => {
-            if let Err(failure) = verify::check(verify) {
+            if let Err(failure) = names::check_base(&verify.files, verify.delta.as_deref()) {
                 return failure.report().into();
             }
             let participle = (!verify.quiet).then_some("sound");
@@ -93,6 +93,9 @@ pub fn main() -> ExitCode {
                 .into()
         }
         Command::Ls(ls) => {
+            if let Err(failure) = names::check_base(&ls.files, ls.delta.as_deref()) {
+                return failure.report().into();
+            }
             let participle = (!ls.json).then_some("listed");
             Look { purpose: Purpose::ReadTensors, search: &ls.search, participle }
                 .at_each(&ls.files, |file| ls::run(file, ls))

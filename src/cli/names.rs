@@ -244,6 +244,17 @@ pub fn not_removable(path: &Path) -> Failure {
     Failure::usage(path.display(), what).hint("leave out --rm, or name the file itself")
 }
 
+/// Refuses a base for a whole directory.
+pub fn check_base(files: &[PathBuf], base: Option<&Path>) -> Result<(), Failure> {
+    match files.iter().find(|file| base.is_some() && file.is_dir()) {
+        Some(directory) => {
+            Err(Failure::usage(directory.display(), "is a directory, and --delta is for one file")
+                .hint("name the file that goes with the base"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Refuses files whose results would overwrite each other.
 fn check_distinct(files: &Files, direction: Direction) -> Result<(), Failure> {
     let result = |input: &Path| {

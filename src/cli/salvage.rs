@@ -32,11 +32,12 @@ impl Lost {
         let is_touched = |tensor: &&Tensor| tensor.range.start < end && start < tensor.range.end;
         let names = units::list(tensors.iter().filter(is_touched).map(|tensor| &tensor.name));
         let kind = if self.is_wrong { "wrong" } else { "lost" };
-        let text = match end {
-            u64::MAX => format!("{}; {kind}: everything from byte {start} on", self.error),
-            _ => format!("{}; {kind}: bytes {start} to {end}", self.error),
+        let range = match end {
+            u64::MAX => format!("everything from byte {start} on"),
+            _ => format!("bytes {start} to {end}"),
         };
-        if names.is_empty() { text } else { format!("{text}, in {names}") }
+        let place = if names.is_empty() { names } else { format!(", in {names}") };
+        format!("{}; {kind}: {range}{place}", self.error)
     }
 }
 

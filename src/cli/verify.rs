@@ -12,17 +12,6 @@ use super::progress::Progress;
 use super::tensors;
 use super::units;
 
-/// Refuses a base for a whole directory.
-pub fn check(arguments: &Verify) -> Result<(), Failure> {
-    match arguments.files.iter().find(|file| arguments.delta.is_some() && file.is_dir()) {
-        Some(directory) => {
-            Err(Failure::usage(directory.display(), "is a directory, and --delta is for one file")
-                .hint("name the file that goes with the base"))
-        }
-        None => Ok(()),
-    }
-}
-
 /// Decodes one of the files.
 pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
     if inside::is_safetensors(source) {
