@@ -294,6 +294,19 @@ mod indexes {
         }
     }
 
+    /// An index of the sources may have the names of results already.
+    #[test]
+    fn an_index_that_names_the_results() {
+        let place = place("m/");
+        place.write(&format!("m/{INDEX}"), renamed(&[0, 1]).as_bytes());
+        fs::create_dir(place.path("out")).unwrap();
+        fs::create_dir(place.path("none")).unwrap();
+        place.succeeds(&["compress", "m", "-o", "out", "--rewrite-index"]);
+        assert_eq!(index(&place, &format!("out/{INDEX}")), renamed(&[0, 1]));
+        place.fails(1, &["compress", "m", "-o", "none", "--rewrite-index", "--match", "*.typo"]);
+        assert!(!place.exists(&format!("none/{INDEX}")), "it would name nothing");
+    }
+
     #[test]
     fn another_index_is_not_overwritten() {
         let place = place("m/");

@@ -39,11 +39,16 @@ pub fn rewrite_file(
     let directory = destination.parent().unwrap_or(Path::new(""));
     let is_result =
         |new: &str| form == Form::Whole || direction == Direction::Decompress || is_inside(new);
-    let rewritten = rewrite(&read(source)?, direction, |_, new| {
-        is_result(new) && directory.join(new).is_file()
-    });
-    match rewritten.map_err(|error| not_an_index(source, error))? {
+    let text = read(source)?;
+    let is_there = |name: &str| directory.join(name).is_file();
+    let rewritten = rewrite(&text, direction, |_, new| is_result(new) && is_there(new))
+        .map_err(|error| not_an_index(source, error))?;
+    match rewritten {
         Some(rewritten) => write(destination, &rewritten, source),
+        // It may name results as it is, where it followed them before.
+        None if destination != source && check(source)?.iter().any(|name| is_there(name)) => {
+            write(destination, &text, source)
+        }
         None => Ok(()),
     }
 }

@@ -34,7 +34,8 @@ impl Inside {
         }
         let file_len = source.metadata().map(std::fs::Metadata::len);
         let reader = source.reader();
-        let tensors = reader.tensors().to_vec();
+        let all = reader.tensors().iter();
+        let tensors: Vec<_> = all.filter(|tensor| !tensor.is_gap).cloned().collect();
         let end = tensors.iter().map(|tensor| tensor.stored.end).max();
         let inside = Self {
             dtypes: Types::of_tensors(
@@ -48,7 +49,8 @@ impl Inside {
             tensors,
         };
         let restored = reader.restored().map_err(|error| source.failure(error))?;
-        let lens = inside.tensors.iter().map(|tensor| tensor.decoded_len);
+        let reader = source.reader();
+        let lens = restored.order.iter().map(|&number| reader.tensors()[number].decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
         Ok(Self { original, ..inside })
     }

@@ -5,13 +5,12 @@ mod old;
 mod tensors;
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 
 use serde_json::{Value, json};
 use zipnn::safetensors::{Layout, Tensor};
-use zipnn::{Archive, Delta, Directory, Form, FrameLayout, Header, Limits, Method, legacy};
+use zipnn::{Delta, Directory, Form, FrameLayout, Header, Limits, Method, legacy};
 
 use self::inside::Inside;
 use self::tensors::TensorInfo;
@@ -20,6 +19,7 @@ use super::failure::Failure;
 use super::frames::{Frames, Opened};
 use super::input::Input;
 use super::names::Place;
+use super::tensors::open_archive;
 use super::types::{self, Types};
 use super::{table, units};
 
@@ -367,10 +367,8 @@ impl Summary {
 /// Returns where the tensors are in what a file decodes to, where that can be found out: not in
 /// pipes, differences and old layouts, and not where the beginning of the data is damaged.
 fn layout_of(place: &Place) -> Option<Layout> {
-    let path = place.path().filter(|path| path.is_file())?;
-    let file = BufReader::new(File::open(path).ok()?);
-    let mut archive = Archive::open(file, Limits::default()).ok()?;
-    archive.tensors().ok().cloned()
+    place.path().filter(|path| path.is_file())?;
+    open_archive(place, None).ok()?.layout().ok().cloned()
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {
