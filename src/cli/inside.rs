@@ -256,12 +256,12 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         let failure = |error| writing(&destination, place, error);
         let (mut source, header) = reader.into_parts();
         // What the reader knew of the tensors has been dropped before the writer needs memory for
-        // the same, on the same thread: others have a heap of their own.
+        // the same.
         let data_len = read.saturating_sub(header.len() as u64);
         let writer = TensorWriter::new(&mut *file, &header, data_len).map_err(failure)?;
         drop(header);
         let writer = writer.checksums(has_annexes);
-        pool.install(|| write_tensors(writer, &mut source, &mut progress)).map_err(failure)?;
+        write_tensors(writer, &mut source, &pool, &mut progress).map_err(failure)?;
         let written = file.metadata().map_err(|error| failure(error.into()))?.len();
         check_growth(place, read, written, files.force)
     })?;
@@ -279,6 +279,7 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
 fn write_tensors(
     mut writer: TensorWriter<&mut File>,
     source: &mut File,
+    pool: &rayon::ThreadPool,
     progress: &mut Progress,
 ) -> Result<(), TensorError> {
     for number in 0..writer.tensors().len() {
@@ -286,7 +287,11 @@ fn write_tensors(
         let (range, options) = (tensor.range.clone(), tensor.dtype().map(Options::new));
         let len = range.end - range.start;
         let mut data = Section::new(source, range);
-        writer.par_write_from(&mut data, options.as_ref())?;
+        match len {
+            // A chunk, for which no other thread is worth waking.
+            ..=CHUNK_LEN => writer.write_from(&mut data, options.as_ref())?,
+            _ => pool.install(|| writer.par_write_from(&mut data, options.as_ref()))?,
+        }
         progress.add(len);
     }
     writer.finish().map(drop)
