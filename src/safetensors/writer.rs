@@ -398,6 +398,9 @@ impl<W: Write + Seek> TensorWriter<W> {
         if let Some(data_start) = self.data_start {
             return Ok(data_start);
         }
+        if self.header.is_heavy() {
+            self.header.shorten();
+        }
         let phase = self.header.layout.data_start() % ALIGNMENT;
         let data_start = header::data_start(self.header.longest(), phase).or_else(|_| {
             self.header.shorten();
@@ -437,11 +440,22 @@ struct HeaderText {
     source: String,
     source_checksum: u64,
     has_checksums: bool,
-    /// Whether it has been made shorter than usual, so that it is not too long.
+    /// Whether it has been made shorter than usual.
     is_short: bool,
 }
 
 impl HeaderText {
+    /// Whether the source's header is so large a part of the file that a copy would use up much of
+    /// what compressing saves.
+    fn is_heavy(&self) -> bool {
+        const SHORTEST: u64 = 16 << 10;
+        const PART: u64 = 16;
+        let tensors = self.layout.tensors();
+        let data_len = tensors.last().map_or(0, |last| last.range.end - self.layout.data_start());
+        let len = self.source.len() as u64;
+        len >= SHORTEST && len > data_len / PART
+    }
+
     /// Makes the header shorter: leaves out the text of the source's header if that is in a usual
     /// form, and the names of checksums.
     fn shorten(&mut self) {
