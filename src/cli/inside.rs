@@ -303,16 +303,15 @@ fn check_growth(place: &Place, read: u64, written: u64, force: bool) -> Result<(
         return Ok(());
     }
     let growth = format!(
-        "its tensors are so small that compressing inside makes the file larger: {written} bytes \
-         instead of {read}"
+        "compressing its tensors inside makes the file larger: {written} bytes instead of {read}"
     );
-    let advice = "compress it without --inside-safetensors to get a smaller .znn file";
+    let advice = "compress it without --inside-safetensors to get a .znn file, which suits small \
+                  tensors better";
     if force {
         say(format_args!("zipnn: {place}: warning: {growth}; {advice}"));
         return Ok(());
     }
-    Err(Failure::new(place, growth)
-        .hint(format_args!("{advice}, or use --force to write the larger one")))
+    Err(Failure::new(place, growth).hint(format_args!("{advice}, or write it with --force")))
 }
 
 /// `zipnn decompress` of a file in which tensors are compressed.

@@ -461,13 +461,14 @@ impl HeaderText {
     fn shorten(&mut self) {
         self.is_short = true;
         let layout = &self.layout;
-        let start = layout.data_start();
         let entries = || {
-            layout.tensors().iter().map(|tensor| Entry {
-                name: &tensor.name,
-                dtype: &tensor.dtype,
-                shape: &tensor.shape,
-                data_offsets: [tensor.range.start - start, tensor.range.end - start],
+            // As the reader has it, which knows no more than the lengths.
+            let mut at = 0;
+            layout.tensors().iter().map(move |tensor| {
+                let start = at;
+                at += tensor.len();
+                let Tensor { name, dtype, shape, .. } = tensor;
+                Entry { name, dtype, shape, data_offsets: [start, at] }
             })
         };
         // Texts like ours do not come through, so that the header could not be made from the others.
