@@ -3,12 +3,12 @@
 use std::io::{Read, Seek, Write};
 use std::vec::Vec;
 
+use super::coder::frame_len;
 use super::damage::{self, Diagnosis, Samples, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::list::{self, CHECKSUMS, LIST};
 use super::reader::{StoredTensor, TensorReader};
-use super::writer::frame_len;
 use crate::dtype::DType;
 use crate::options::Options;
 
