@@ -843,6 +843,38 @@ fn parts_are_verified() {
     reader.read_part(3, 0, &mut part).unwrap();
 }
 
+/// Where the header is a large part of the file, little is added to it.
+#[test]
+fn heavy_headers_are_described() {
+    const COUNT: usize = 400;
+    let names: Vec<String> = (0..COUNT).map(|i| format!("model.layers.{i}.weight")).collect();
+    let shapes = [[16], [700]];
+    let tensors: Vec<_> = names
+        .iter()
+        .zip(0..)
+        .map(|(name, i)| {
+            let shape = &shapes[i % 2];
+            (&**name, "BF16", &shape[..], bf16(weights(shape[0], i as u64)))
+        })
+        .collect();
+    let source = file_of(&tensors);
+    for checksums in [false, true] {
+        let file = compress(&source, checksums);
+        assert!(file.len() < source.len(), "{} of {}", file.len(), source.len());
+        assert_eq!(list(&file).as_object().unwrap().len(), COUNT / 2);
+        assert!(restore(&file) == (source.clone(), true));
+    }
+    // Every tensor has its checksum, named or not.
+    let file = compress(&source, true);
+    let layout = parse(&file);
+    for (number, tensor) in layout.tensors().iter().enumerate() {
+        let mut damaged = file.clone();
+        damaged[tensor.range.start as usize + tensor.len() as usize / 2] ^= 1;
+        let result = open(&damaged).unwrap().read(number, &mut Vec::new());
+        assert!(matches!(result, Err(TensorError::Decode { .. })), "{}", tensor.name);
+    }
+}
+
 /// A header that would be too long with a copy of the source's is written without one, where it has
 /// one of the usual forms; and checksums do without names.
 #[test]

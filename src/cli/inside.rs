@@ -314,13 +314,12 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         let failure = |error| writing(&destination, place, error);
         let (mut source, header) = reader.into_parts();
         // What the reader knew of the tensors has been dropped before the writer needs memory for
-        // the same, on the same thread: others have a heap of their own.
+        // the same.
         let data_len = read.saturating_sub(header.len() as u64);
         let writer = TensorWriter::new(&mut *file, &header, data_len).map_err(failure)?;
         drop(header);
         let writer = writer.checksums(has_annexes);
-        pool.install(|| write_tensors(writer, &mut source, has_annexes, &mut progress))
-            .map_err(failure)?;
+        write_tensors(writer, &mut source, has_annexes, &pool, &mut progress).map_err(failure)?;
         let written = file.metadata().map_err(|error| failure(error.into()))?.len();
         check_growth(place, read, written, files.force)
     })?;
@@ -339,6 +338,7 @@ fn write_tensors(
     mut writer: TensorWriter<&mut File>,
     source: &mut File,
     has_annexes: bool,
+    pool: &rayon::ThreadPool,
     progress: &mut Progress,
 ) -> Result<(), TensorError> {
     for number in 0..writer.tensors().len() {
@@ -347,7 +347,11 @@ fn write_tensors(
         let options = if has_annexes { options } else { options.map(Options::plain) };
         let len = range.end - range.start;
         let mut data = Section::new(source, range);
-        writer.par_write_from(&mut data, options.as_ref())?;
+        match len {
+            // A chunk, for which no other thread is worth waking.
+            ..=CHUNK_LEN => writer.write_from(&mut data, options.as_ref())?,
+            _ => pool.install(|| writer.par_write_from(&mut data, options.as_ref()))?,
+        }
         progress.add(len);
     }
     writer.finish().map(drop)
@@ -359,16 +363,15 @@ fn check_growth(place: &Place, read: u64, written: u64, force: bool) -> Result<(
         return Ok(());
     }
     let growth = format!(
-        "its tensors are so small that compressing inside makes the file larger: {written} bytes \
-         instead of {read}"
+        "compressing its tensors inside makes the file larger: {written} bytes instead of {read}"
     );
-    let advice = "compress it without --inside-safetensors to get a smaller .znn file";
+    let advice = "compress it without --inside-safetensors to get a .znn file, which suits small \
+                  tensors better";
     if force {
         say(format_args!("zipnn: {place}: warning: {growth}; {advice}"));
         return Ok(());
     }
-    Err(Failure::new(place, growth)
-        .hint(format_args!("{advice}, or use --force to write the larger one")))
+    Err(Failure::new(place, growth).hint(format_args!("{advice}, or write it with --force")))
 }
 
 /// `zipnn decompress` of a file in which tensors are compressed.

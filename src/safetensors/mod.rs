@@ -9,6 +9,8 @@
 //! happened to, and [`repair`] writes the file as it should be.
 
 #[cfg(feature = "std")]
+mod coder;
+#[cfg(feature = "std")]
 mod damage;
 #[cfg(feature = "std")]
 mod error;
@@ -25,9 +27,13 @@ mod plan;
 mod reader;
 #[cfg(feature = "std")]
 mod repair;
+#[cfg(feature = "std")]
+mod result_header;
 mod rows;
 #[cfg(feature = "std")]
 mod section;
+#[cfg(feature = "std")]
+mod target;
 #[cfg(feature = "std")]
 mod usual;
 #[cfg(feature = "std")]
@@ -48,4 +54,6 @@ pub use rows::RowsError;
 #[cfg(feature = "std")]
 pub use section::Section;
 #[cfg(feature = "std")]
-pub use writer::{TensorTarget, TensorWriter};
+pub use target::TensorTarget;
+#[cfg(feature = "std")]
+pub use writer::TensorWriter;

@@ -5,13 +5,13 @@ use std::io::{Read, Seek, Write};
 use std::ops::Range;
 use std::vec::Vec;
 
+use super::coder::frame_len;
 use super::damage::{self, Diagnosis, Samples, Together, Verdict};
 use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::layout::LayoutError;
 use super::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
 use super::reader::{StoredTensor, TensorReader};
-use super::writer::frame_len;
 use crate::dtype::DType;
 use crate::options::Options;
 

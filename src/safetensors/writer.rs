@@ -1,25 +1,25 @@
 //! Writing files in which tensors are compressed.
 
 use std::borrow::ToOwned;
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
-use std::string::String;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::vec::Vec;
 
+#[cfg(feature = "rayon")]
+use super::coder::Pool;
+use super::coder::{Coder, OneThread, PART_LEN, compress_part, reserve};
 use super::error::TensorError;
-use super::header::{self, ALIGNMENT, Entry, Escaped, Text, len_of};
+use super::header::{self, ALIGNMENT, len_of};
 use super::layout::{Layout, Tensor};
-use super::list::{self, CHECKSUMS, LIST, SOURCE_HEADER};
-use super::reader::StoredTensor;
-use super::usual::Usual;
+use super::list;
+use super::result_header::{Costs, HeaderText, Written, is_candidate};
+use super::target::TensorTarget;
 use crate::checksum::{Hasher, checksum};
 use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
 use crate::error::EncodeError;
-use crate::frame::parts::{FramePart, FrameParts};
-use crate::frame::write::{Envelope, Geometry, compress_frame};
-use crate::frame::{Delta, Form, FrameIndex};
+use crate::frame::parts::FrameParts;
+use crate::frame::write::{Envelope, Geometry};
+use crate::frame::{Delta, Form};
 use crate::options::Options;
 
 /// Writes a `.safetensors` file again with its tensors compressed, one after another.
@@ -52,50 +52,6 @@ pub struct TensorWriter<W> {
     scratch: EncodeScratch,
 }
 
-#[derive(Debug)]
-struct Written {
-    len: u64,
-    /// The type of what is compressed, if it is.
-    compressed: Option<DType>,
-    /// The checksum of what is not.
-    checksum: Option<u64>,
-}
-
-/// Output of a [`TensorWriter`] that can be read again and cut off: large tensors are put together
-/// there.
-pub trait TensorTarget: Read + Write + Seek {
-    /// Sets the length of the output, which is cut off or filled up with zeros.
-    ///
-    /// # Errors
-    ///
-    /// Those of the output.
-    fn set_len(&mut self, len: u64) -> io::Result<()>;
-}
-
-impl TensorTarget for File {
-    fn set_len(&mut self, len: u64) -> io::Result<()> {
-        Self::set_len(self, len)
-    }
-}
-
-impl TensorTarget for Cursor<Vec<u8>> {
-    fn set_len(&mut self, len: u64) -> io::Result<()> {
-        let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        self.get_mut().resize(len, 0);
-        Ok(())
-    }
-}
-
-impl<T: TensorTarget + ?Sized> TensorTarget for &mut T {
-    fn set_len(&mut self, len: u64) -> io::Result<()> {
-        (**self).set_len(len)
-    }
-}
-
-/// Tensors from here on are stored as they are: the original cannot keep the index of a longer one.
-const MAX_COMPRESSED_LEN: u64 = 8 << 30;
-/// Tensors up to this length are compressed in memory, and longer ones in parts of about it.
-const PART_LEN: usize = 4 << 20;
 /// Bytes that are copied at a time.
 const COPY_LEN: usize = 1 << 20;
 
@@ -116,14 +72,7 @@ impl<W: Write + Seek> TensorWriter<W> {
         }
         let layout = layout.with_gaps()?;
         let start = dst.stream_position()?;
-        let source = header::text(header);
-        let header = HeaderText {
-            layout,
-            source_checksum: checksum(source.as_bytes()),
-            source,
-            has_checksums: true,
-            is_short: false,
-        };
+        let header = HeaderText::new(layout, header);
         Ok(Self {
             dst,
             start,
@@ -402,6 +351,9 @@ impl<W: Write + Seek> TensorWriter<W> {
         if let Some(data_start) = self.data_start {
             return Ok(data_start);
         }
+        if self.header.is_heavy() {
+            self.header.shorten();
+        }
         let phase = self.header.layout.data_start() % ALIGNMENT;
         let data_start = header::data_start(self.header.longest(), phase).or_else(|_| {
             self.header.shorten();
@@ -439,262 +391,6 @@ fn options_for<'o>(
     Ok(Some(options))
 }
 
-/// What the header says, beside what has become of the tensors.
-#[derive(Debug)]
-struct HeaderText {
-    layout: Layout,
-    /// The text of the source's header, or its description.
-    source: String,
-    source_checksum: u64,
-    has_checksums: bool,
-    /// Whether it has been made shorter than usual, so that it is not too long.
-    is_short: bool,
-}
-
-impl HeaderText {
-    /// Makes the header shorter: leaves out the text of the source's header if that is in a usual
-    /// form, and the names of checksums.
-    fn shorten(&mut self) {
-        self.is_short = true;
-        let layout = &self.layout;
-        let start = layout.data_start();
-        let entries = || {
-            layout.tensors().iter().map(|tensor| Entry {
-                name: &tensor.name,
-                dtype: &tensor.dtype,
-                shape: &tensor.shape,
-                data_offsets: [tensor.range.start - start, tensor.range.end - start],
-            })
-        };
-        // Texts like ours do not come through, so that the header could not be made from the others.
-        if [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| layout.metadata().contains_key(key)) {
-            return;
-        }
-        if let Some(form) = Usual::of(&self.source, layout.metadata(), entries) {
-            self.source = form.describe();
-        }
-    }
-
-    /// Returns the most bytes that the header can take: each tensor has its entries in the form that
-    /// takes more, of the forms that it can have.
-    fn longest(&self) -> u64 {
-        let fixed = len_of(|out| self.write(out, &[]));
-        let tensors = self.layout.tensors().iter().map(|tensor| {
-            let costs = Costs::of(tensor, self.has_checksums, self.is_short);
-            match costs.can_be_worth(tensor, self.has_checksums) {
-                true => costs.plain.max(costs.compressed),
-                false => costs.plain,
-            }
-        });
-        fixed + tensors.sum::<u64>()
-    }
-
-    /// Writes the JSON of the header with the first tensors, those that have been written.
-    fn write(&self, out: &mut dyn Write, written: &[Written]) -> io::Result<()> {
-        let tensors = || self.layout.tensors().iter().zip(written);
-        let mut by_name: Vec<(&Tensor, &Written)> = tensors().collect();
-        by_name.sort_unstable_by_key(|(tensor, _)| &tensor.name);
-        let listed = |out: &mut dyn Write| {
-            let listed = by_name.iter().filter_map(|(tensor, written)| {
-                Some((&*tensor.name, written.compressed?, &*tensor.shape))
-            });
-            list::write(out, listed)
-        };
-        let checksums = |out: &mut dyn Write| {
-            if self.is_short {
-                let tensors = written.iter().filter_map(|written| written.checksum);
-                return list::write_checksums_in_order(out, self.source_checksum, tensors);
-            }
-            let tensors = by_name
-                .iter()
-                .filter_map(|(tensor, written)| Some((&*tensor.name, written.checksum?)));
-            list::write_checksums(out, self.source_checksum, tensors)
-        };
-        let metadata = self.layout.metadata().iter();
-        let mut metadata: BTreeMap<&str, Text<'_>> =
-            metadata.map(|(key, text)| (&**key, Text::Plain(text))).collect();
-        // Readers of release 0.5.1 and 0.5.2 need metadata of some kind, and others this one.
-        metadata.entry("format").or_insert(Text::Plain("pt"));
-        metadata.insert(SOURCE_HEADER, Text::Plain(&self.source));
-        metadata.insert(LIST, Text::Json(&listed));
-        // Those of another file come back with the source's header.
-        metadata.remove(CHECKSUMS);
-        if self.has_checksums {
-            metadata.insert(CHECKSUMS, Text::Json(&checksums));
-        }
-        let mut at = 0;
-        let entries = tensors().map(|(tensor, written)| {
-            let start = at;
-            at += written.len;
-            let dtype = if written.compressed.is_some() { "U8" } else { &*tensor.dtype };
-            let shape = match written.compressed {
-                Some(_) => core::slice::from_ref(&written.len),
-                None => &*tensor.shape,
-            };
-            Entry { name: &tensor.name, dtype, shape, data_offsets: [start, at] }
-        });
-        header::write(out, &metadata, entries)
-    }
-}
-
-/// Bytes of the header that a tensor takes.
-#[derive(Debug, Clone, Copy)]
-struct Costs {
-    /// As it is, with a checksum.
-    plain: u64,
-    /// As a frame, with an entry in the list.
-    compressed: u64,
-}
-
-impl Costs {
-    /// Returns the most that a tensor can cost. Its place in the result is no further back than in
-    /// the source, and its frame no longer than its data.
-    fn of(tensor: &Tensor, has_checksums: bool, is_short: bool) -> Self {
-        let end = tensor.range.end;
-        let (len, data_offsets) = ([tensor.len()], [tensor.range.start, end]);
-        let entry = |dtype, shape| Entry { name: &tensor.name, dtype, shape, data_offsets };
-        let with_comma = |len: u64| len + 1;
-        let entry_len =
-            |entry: Entry<'_>| with_comma(len_of(|out| header::write_entry(out, &entry)));
-        let mut plain = entry_len(entry(&tensor.dtype, &tensor.shape));
-        if has_checksums && is_short {
-            plain += list::HEX_LEN as u64;
-        } else if has_checksums {
-            let checksum =
-                len_of(|out| list::write_checksum(&mut Escaped(out), &tensor.name, u64::MAX));
-            plain += with_comma(checksum);
-        }
-        let mut compressed = entry_len(entry("U8", &len));
-        if let Some(dtype) = tensor.dtype() {
-            let listed = len_of(|out| {
-                list::write_listed(&mut Escaped(out), &tensor.name, dtype, &tensor.shape)
-            });
-            compressed += with_comma(listed);
-        }
-        Self { plain, compressed }
-    }
-
-    /// Whether a frame of this length makes the file smaller.
-    fn is_worth(&self, data_len: u64, frame_len: u64) -> bool {
-        frame_len < data_len && frame_len + self.compressed < data_len + self.plain
-    }
-
-    /// Whether any frame of the tensor could.
-    fn can_be_worth(&self, tensor: &Tensor, has_checksums: bool) -> bool {
-        is_candidate(tensor)
-            && self.is_worth(tensor.len(), Geometry::shortest(&tensor.shape, has_checksums) as u64)
-    }
-}
-
-/// What frames and checksums are made with. The bytes do not depend on it.
-trait Coder {
-    /// Compresses data into a frame and returns its length.
-    fn compress(
-        &self,
-        data: &[u8],
-        frame: &mut [u8],
-        options: &Options,
-        envelope: &Envelope<'_>,
-        scratch: &mut EncodeScratch,
-    ) -> Result<usize, EncodeError>;
-
-    /// Returns the checksums of chunks of this length.
-    fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64>;
-
-    /// Returns how many bytes should be compressed at a time.
-    fn part_len(&self) -> usize;
-}
-
-struct OneThread;
-
-impl Coder for OneThread {
-    fn compress(
-        &self,
-        data: &[u8],
-        frame: &mut [u8],
-        options: &Options,
-        envelope: &Envelope<'_>,
-        scratch: &mut EncodeScratch,
-    ) -> Result<usize, EncodeError> {
-        compress_frame(data, frame, options, envelope, scratch)
-    }
-
-    fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64> {
-        data.chunks(chunk_len).map(checksum).collect()
-    }
-
-    fn part_len(&self) -> usize {
-        PART_LEN
-    }
-}
-
-/// All threads of the pool.
-#[cfg(feature = "rayon")]
-struct Pool;
-
-#[cfg(feature = "rayon")]
-impl Coder for Pool {
-    fn compress(
-        &self,
-        data: &[u8],
-        frame: &mut [u8],
-        options: &Options,
-        envelope: &Envelope<'_>,
-        _scratch: &mut EncodeScratch,
-    ) -> Result<usize, EncodeError> {
-        crate::parallel::par_compress_frame(data, frame, options, envelope)
-    }
-
-    fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64> {
-        crate::parallel::par_checksums(data, chunk_len)
-    }
-
-    fn part_len(&self) -> usize {
-        crate::parallel::part_len(PART_LEN)
-    }
-}
-
-/// Compresses a part of a frame into `dst`, as a frame of its own.
-fn compress_part<'d>(
-    frame: &FrameParts<'_>,
-    data: &[u8],
-    dst: &'d mut Vec<u8>,
-    coder: &impl Coder,
-    scratch: &mut EncodeScratch,
-) -> Result<FramePart<'d>, EncodeError> {
-    let options = frame.part_options();
-    reserve(dst, Geometry::new(data.len(), &options, &Envelope::BYTES).bound())?;
-    coder.compress(data, dst, &options, &Envelope::BYTES, scratch)?;
-    let checksums = frame.checksum_len().map(|len| coder.checksums(data, len));
-    let index = FrameIndex::parse(dst).expect("a frame that was just written is right");
-    Ok(FramePart { index, bytes: dst, checksums: checksums.unwrap_or_default() })
-}
-
-/// Returns the length of the frame that a tensor would be compressed to. `read` fills one part of
-/// its data after another: whole chunks.
-pub(super) fn frame_len(
-    tensor: &StoredTensor,
-    options: &Options,
-    mut read: impl FnMut(&mut [u8]) -> io::Result<()>,
-) -> Result<u64, TensorError> {
-    let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
-    let envelope = Envelope { form: Form::Torch, shape: &tensor.shape, ..Envelope::BYTES };
-    let out_of_memory = EncodeError::OutOfMemory { requested: tensor.decoded_len };
-    let mut left = usize::try_from(tensor.decoded_len).map_err(|_| failure(out_of_memory))?;
-    let mut frame = FrameParts::new(left, options, &envelope).map_err(failure)?;
-    let part_len = frame.part_len(PART_LEN);
-    let (mut data, mut dst) = (Vec::new(), Vec::new());
-    let mut scratch = EncodeScratch::new();
-    while left > 0 {
-        data.resize(part_len.min(left), 0);
-        read(&mut data)?;
-        let part = compress_part(&frame, &data, &mut dst, &OneThread, &mut scratch);
-        frame.add(&part.map_err(failure)?);
-        left -= data.len();
-    }
-    Ok(frame.frame_len())
-}
-
 /// The kind of frame that tensors become.
 fn envelope(tensor: &Tensor) -> Envelope<'_> {
     Envelope { form: Form::Torch, shape: &tensor.shape, is_aligned: true, ..Envelope::BYTES }
@@ -704,26 +400,6 @@ fn envelope(tensor: &Tensor) -> Envelope<'_> {
 fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> Result<(), TensorError> {
     part.resize(len, 0);
     source.read_exact(part).map_err(TensorError::Source)
-}
-
-/// Makes `frame` at least `len` bytes long.
-fn reserve(frame: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
-    let more = len.saturating_sub(frame.len());
-    frame
-        .try_reserve_exact(more)
-        .map_err(|_| EncodeError::OutOfMemory { requested: len as u64 })?;
-    frame.resize(len.max(frame.len()), 0);
-    Ok(())
-}
-
-/// Whether a tensor may be compressed. The original reads dimensions of 2^32 and more from the wrong
-/// place, and no more than 255 of any size fit into a frame.
-fn is_candidate(tensor: &Tensor) -> bool {
-    tensor.dtype().is_some()
-        && tensor.len() > 0
-        && tensor.len() <= MAX_COMPRESSED_LEN
-        && tensor.shape.len() <= usize::from(u8::MAX)
-        && tensor.shape.iter().all(|&dimension| u32::try_from(dimension).is_ok())
 }
 
 /// Checks that the options fit a tensor of this type, and a file with or without checksums.
