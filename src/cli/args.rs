@@ -10,7 +10,7 @@ use zipnn::{DType, Profile};
 const EXIT_STATUS: &str = "\
 Exit status:
   0    everything was done
-  1    a file could not be processed, or is damaged; the others were
+  1    a file could not be processed, or is damaged; the others were. Or a pattern matched none
   2    the command line makes no sense
   130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
        number
@@ -38,10 +38,10 @@ pub enum Command {
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
     /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory, all
-    /// that end in .znn
+    /// that end in either
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
-    /// Tell what files hold, from their headers and indexes alone
+    /// Show what files hold, frame by frame and tensor by tensor, without decoding their data
     #[command(after_help = EXIT_STATUS)]
     Info(Info),
     /// Decode files without writing anything: the exit status tells whether they are sound
@@ -77,7 +77,7 @@ pub struct Compress {
     /// files, and by samples in others; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: Choice,
-    /// Compress the tensors inside a .safetensors file, each by its type: X.safetensors becomes
+    /// Compress the tensors inside .safetensors files, each by its type: X.safetensors becomes
     /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor.
     /// Where the result would be larger than its source, it is written only with --force
     #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
@@ -152,20 +152,25 @@ impl Files {
 
 /// Where help tells of what is said of files that are not named one by one.
 const MANY: &str = "Directories and caches";
+/// The same for commands that know nothing of caches.
+const DIRECTORIES: &str = "Directories";
 
 /// What is said of files that are not named one by one.
 #[derive(Debug, Clone, Args)]
 pub struct Many {
     /// Files to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from the directory
-    /// on; may be given several times. Without it, whatever usually holds weights is compressed
-    /// (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx, .onnx_data, .npy, .npz, .h5,
-    /// .msgpack), and whatever ends in .znn decompressed
-    #[arg(help_heading = MANY, long = "match", value_name = "GLOB")]
+    /// on; may be given several times, and each must match a file. Without it, whatever usually
+    /// holds weights is compressed (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx,
+    /// .onnx_data, .npy, .npz, .h5, .msgpack), and whatever ends in .znn or .znn.safetensors
+    /// decompressed; a directory without any is no error
+    #[arg(help_heading = MANY, long = "match", value_name = "GLOB", value_parser = pattern)]
     pub patterns: Vec<String>,
     /// Look into hidden files and directories, too. Links are never followed
     #[arg(help_heading = MANY, long)]
     pub hidden: bool,
-    /// Let `*.index.json` files name what the shards of a model are called afterwards
+    /// Let `*.index.json` files name what the shards of a model are called afterwards: those in
+    /// directories, and those beside a file that name it. With --output, they are written beside
+    /// the results. If one cannot be read, nothing is done
     #[arg(help_heading = MANY, long)]
     pub rewrite_index: bool,
     /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
@@ -181,6 +186,26 @@ pub struct Many {
         requires = "hub", conflicts_with = "inputs"
     )]
     pub cache: Option<PathBuf>,
+}
+
+/// A directory's files for commands that only read.
+#[derive(Debug, Clone, Args)]
+pub struct Search {
+    /// Files of directories to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from
+    /// the directory on; may be given several times, and each must match a file
+    #[arg(help_heading = DIRECTORIES, long = "match", value_name = "GLOB", value_parser = pattern)]
+    pub patterns: Vec<String>,
+    /// Look into hidden files and directories, too
+    #[arg(help_heading = DIRECTORIES, long)]
+    pub hidden: bool,
+}
+
+/// Refuses a pattern that was left empty, as a variable may be that is not set.
+fn pattern(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("the pattern is empty; to take all files, use '*'".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Most threads that may be asked for.
@@ -206,18 +231,23 @@ impl Threads {
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// Files to look into; `-` is standard input
+    /// Files to look into, or directories, of which all that ends in .znn or .znn.safetensors is
+    /// taken; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// One JSON object for each file, a line each. A ratio is null where there is no data, and
-    /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded
+    /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded.
+    /// `dtypes` has the names of `compress --dtype`; `tensors` are those of .safetensors data
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub search: Search,
 }
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Files to decode; `-` is standard input
+    /// Files to decode, or directories, of which all that ends in .znn or .znn.safetensors is taken;
+    /// a directory without any fails. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The file to which the difference was stored. Without it, only the difference is decoded, and
@@ -229,19 +259,24 @@ pub struct Verify {
     /// Say nothing of files that are sound
     #[arg(short, long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub search: Search,
 }
 
 #[derive(Debug, Args)]
 pub struct Ls {
-    /// Compressed files to look into
+    /// Compressed files to look into, or directories, of which .safetensors.znn and .znn.safetensors
+    /// files are taken
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// One JSON object for each file, a line each
+    /// One JSON object for each file, a line each: names as they are, and nothing shortened
     #[arg(long)]
     pub json: bool,
     /// The file to which the difference was stored: the list of tensors is a part of the difference
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
+    #[command(flatten)]
+    pub search: Search,
 }
 
 #[derive(Debug, Args)]
@@ -369,6 +404,16 @@ impl Choice {
             Self::F32 => Some(DType::F32),
             Self::F8e4m3 | Self::Bytes => Some(DType::F8E4M3),
             Self::F8e5m2 => Some(DType::F8E5M2),
+        }
+    }
+}
+
+impl Choice {
+    /// The name of what was chosen on the command line.
+    pub fn name(self) -> &'static str {
+        match (self, self.dtype()) {
+            (Self::Bytes, _) | (_, None) => "bytes",
+            (_, Some(dtype)) => dtype_name(dtype),
         }
     }
 }

@@ -142,6 +142,17 @@ impl Report {
         }
     }
 
+    /// Adds what has become of other files.
+    pub fn extend(&mut self, other: Self) {
+        self.done += other.done;
+        self.ready += other.ready;
+        self.read += other.read;
+        self.written += other.written;
+        self.original += other.original;
+        self.warnings.extend(other.warnings);
+        self.failures.extend(other.failures);
+    }
+
     /// A line about all files, for people.
     pub fn summary(&self, subject: &str, direction: Direction, whole: &Whole) -> String {
         let participle = match direction {

@@ -9,16 +9,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use zipnn::safetensors::Layout;
 use zipnn::{
     DType, DecodeScratch, EncodeScratch, FramePosition, Header, Limits, Options, decompress,
     decompress_into,
 };
 
-use super::args::{self, Bench, dtype_name};
+use super::args::{self, Bench, Choice};
 use super::failure::Failure;
 use super::input::Input;
 use super::names::Place;
 use super::pieces::{Coded, Knowledge, Pieces};
+use super::types::{self, Types};
 use super::units;
 
 /// Measures, and tells the result.
@@ -34,8 +36,11 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
         .profile(args::profile(arguments.extended))
         .checksums(arguments.checksums);
     let pieces = cut(&data, &mut pieces);
-    let result = measure(&pieces, &options, arguments.threads.into(), arguments.runs.into())
+    let mut result = measure(&pieces, &options, arguments.threads.into(), arguments.runs.into())
         .map_err(|message| Failure::new(&source, message))?;
+    if let Some(dtypes) = known_types(arguments.dtype, &data) {
+        result.dtypes = dtypes;
+    }
     let text = if arguments.json { result.json() } else { result.text(&source) };
     writeln!(io::stdout(), "{text}").map_err(|error| Failure::writing("-", error))?;
     if result.round_trip {
@@ -43,6 +48,18 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
     }
     Err(Failure::new(&source, "did not come back as it was")
         .hint("please report this, with the file: nothing else may ever happen"))
+}
+
+/// Returns the types that the user or the file names, rather than those of frames.
+fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
+    if choice != Choice::Auto {
+        let mut types = Types::default();
+        types.add(choice.name());
+        return Some(types);
+    }
+    let layout = Layout::parse_header(data).ok()?;
+    let tensors = layout.tensors().iter().map(|tensor| (tensor.dtype(), tensor.len()));
+    Some(Types::of_tensors(tensors))
 }
 
 /// A part of the file, and what is known of it.
@@ -64,7 +81,7 @@ fn cut<'d>(data: &'d [u8], pieces: &mut Pieces) -> Vec<Piece<'d>> {
 
 /// Times of each kind of run; the median counts.
 struct Measured {
-    dtypes: Vec<&'static str>,
+    dtypes: Types,
     threads: usize,
     original: u64,
     compressed: u64,
@@ -114,16 +131,13 @@ fn measure(
     };
     let files = pieces.iter().map(fresh).collect::<Result<Vec<_>, _>>()?;
     let mut round_trip = true;
-    let mut dtypes = Vec::new();
+    let mut dtypes = Types::default();
     for ((piece, _), file) in pieces.iter().zip(&files) {
         let decoded = decompress(file.bytes(), &Limits::default());
         round_trip &= decoded.is_ok_and(|decoded| decoded == *piece);
         for (frame, _) in file.frames() {
             let header = Header::parse(frame).map_err(|error| error.to_string())?;
-            let name = dtype_name(header.dtype);
-            if !dtypes.contains(&name) {
-                dtypes.push(name);
-            }
+            types::of_frame(&header, None, 0).into_iter().for_each(|dtype| dtypes.add(dtype));
         }
     }
     let compress_time = median(runs, || {
@@ -218,7 +232,7 @@ impl Measured {
 
     fn json(&self) -> String {
         json!({
-            "dtypes": self.dtypes,
+            "dtypes": self.dtypes.names(),
             "threads": self.threads,
             "original_bytes": self.original,
             "compressed_bytes": self.compressed,
@@ -234,9 +248,9 @@ impl Measured {
 
     fn text(&self, source: &Place) -> String {
         format!(
-            "{source}: {}, {} threads, {} -> {} bytes ({})\n\
+            "{source}: {}{} threads, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",
-            self.dtypes.join(" and "),
+            self.dtypes.text("", ", "),
             self.threads,
             self.original,
             self.compressed,

@@ -14,9 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use super::batch::{self, Outcome, Report, Task};
 use super::failure::Failure;
-use super::index_file;
 use super::interrupt;
-use super::names::{self, Direction, Place};
+use super::names::{self, Place};
 use super::progress::Whole;
 use super::selection::Selection;
 use super::snapshot::Snapshot;
@@ -29,15 +28,15 @@ const COARSE: Duration = Duration::from_secs(2);
 /// The same, where both are finer: some count in steps of a few hundred nanoseconds.
 const FINE: Duration = Duration::from_micros(1);
 
-/// Works on all files of a directory, and returns the exit status.
-pub fn run(way: Way<'_>, root: &Path) -> u8 {
-    match try_run(way, root) {
+/// Works on all selected files of a directory, and returns the exit status.
+pub fn run(way: Way<'_>, root: &Path, selection: &Selection) -> u8 {
+    match try_run(way, root, selection) {
         Ok(status) => status,
         Err(failure) => failure.report(),
     }
 }
 
-fn try_run(way: Way<'_>, root: &Path) -> Result<u8, Failure> {
+fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failure> {
     let files = way.files();
     if files.delta.is_some() {
         return Err(Failure::usage(root.display(), "is a directory, and --delta is for one file")
@@ -47,32 +46,54 @@ fn try_run(way: Way<'_>, root: &Path) -> Result<u8, Failure> {
         return Err(Failure::usage(root.display(), "is a directory, and --output names none")
             .hint("for a directory, --output must name a directory that exists"));
     }
-    let selection = Selection::new(way.direction(), &files.many)?;
-    let Tree { files: found, indexes, links, failures } = tree::walk(root, &selection);
+    let Tree { files: found, links, done, failures, .. } = tree::walk(root, selection);
     let lens: Vec<u64> = found.iter().map(|file| file.len).collect();
     let whole = progress(&lens, files.quiet);
     let mut results = Results::default();
-    let tasks = found.iter().map(|file| {
-        let (whole, destination) = (&whole, results.place(way, file));
-        Task {
-            len: file.len,
-            run: Box::new(move |threads| {
-                let manner = Manner { threads, force: files.force, rm: files.rm };
-                one(way, &file.path, &destination?, manner, whole)
-            }),
-        }
-    });
-    let mut report = batch::run(tasks.collect(), files.threads.count(), &whole);
-    report.failures.extend(failures);
-    if files.many.rewrite_index {
-        rewrite_indexes(&indexes, way.direction(), &mut report);
+    let (first, second): (Vec<_>, Vec<_>) =
+        found.iter().partition(|file| results.is_new(way, file));
+    let mut report = Report::default();
+    // Where two become the same file, the second is compared with what the first became, and never
+    // overwrites it.
+    for (part, is_second) in [(first, false), (second, true)] {
+        let tasks = part.into_iter().map(|file| {
+            let destination = results.place(way, file);
+            task(way, file, destination, is_second, &whole)
+        });
+        report.extend(batch::run(tasks.collect(), files.threads.count(), &whole));
     }
-    if links > 0 && !files.quiet {
+    report.failures.extend(failures);
+    if links > 0 {
         let hint = "links are not followed; for a cache of the Hub there is --hub";
         report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
     }
-    let summary = report.summary(&root.display().to_string(), way.direction(), &whole);
+    let subject = Place::Path(root.to_owned()).to_string();
+    let mut summary = report.summary(&subject, way.direction(), &whole);
+    if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
+        summary += &format!("; {hint}");
+    }
     report.tell(&summary, files.quiet)
+}
+
+fn task<'a>(
+    way: Way<'a>,
+    file: &'a Found,
+    destination: Result<PathBuf, Failure>,
+    is_second: bool,
+    whole: &'a Arc<Whole>,
+) -> Task<'a> {
+    let files = way.files();
+    let run = move |threads| {
+        let manner = Manner { threads, force: files.force && !is_second, rm: files.rm };
+        let outcome = one(way, &file.path, &destination?, manner, whole);
+        match is_second {
+            true => outcome.map_err(|failure| {
+                failure.hint("another file becomes it: name a different place with --output")
+            }),
+            false => outcome,
+        }
+    };
+    Task { len: file.len, run: Box::new(run) }
 }
 
 /// Progress through files of these lengths.
@@ -80,27 +101,26 @@ pub fn progress(lens: &[u64], quiet: bool) -> Arc<Whole> {
     Whole::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
 }
 
-/// Lets indexes name what is beside them.
-pub fn rewrite_indexes(indexes: &[PathBuf], direction: Direction, report: &mut Report) {
-    for index in indexes {
-        if let Err(failure) = index_file::rewrite_file(index, direction) {
-            report.failures.push(failure);
-        }
-    }
-}
-
 /// Where results go.
 #[derive(Default)]
 struct Results {
     /// Directories that are there, and in which nothing is abandoned.
     ready: HashSet<PathBuf>,
+    /// Names that results have, from the directory on.
+    names: HashSet<PathBuf>,
 }
 
 impl Results {
+    /// Whether no other file before this one becomes the same: `X.safetensors` comes both from
+    /// `X.safetensors.znn` and from `X.znn.safetensors`.
+    fn is_new(&mut self, way: Way<'_>, file: &Found) -> bool {
+        way.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
+    }
+
     /// Where the result of a file goes: beside it, or to the same place in another directory.
     fn place(&mut self, way: Way<'_>, file: &Found) -> Result<PathBuf, Failure> {
-        let Some(output) = &way.files().output else { return way.direction().rename(&file.path) };
-        let destination = output.join(way.direction().rename(&file.relative)?);
+        let Some(output) = &way.files().output else { return way.rename(&file.path) };
+        let destination = output.join(way.rename(&file.relative)?);
         if let Some(parent) = destination.parent()
             && self.ready.insert(parent.to_owned())
         {

@@ -5,8 +5,7 @@ use std::io;
 
 use zipnn::{DecodeError, DecodeErrorKind, EncodeError};
 
-/// Status of a process whose output nobody reads any more, as shells show it for SIGPIPE.
-const BROKEN_PIPE: u8 = 141;
+use super::units;
 
 /// What went wrong with a file, and what to do about it.
 #[derive(Debug)]
@@ -28,6 +27,9 @@ enum Kind {
 }
 
 impl Failure {
+    /// Status of a process whose output nobody reads any more, as shells show it for SIGPIPE.
+    pub const BROKEN_PIPE: u8 = 141;
+
     /// Something is wrong with a file.
     pub fn new(subject: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self {
@@ -146,11 +148,11 @@ impl Failure {
     /// exit status.
     pub fn report(&self) -> u8 {
         let status = match self.kind {
-            Kind::BrokenPipe => return BROKEN_PIPE,
+            Kind::BrokenPipe => return Self::BROKEN_PIPE,
             Kind::File => 1,
             Kind::Usage => 2,
         };
-        say(self);
+        write_line(self);
         status
     }
 }
@@ -161,21 +163,31 @@ fn is_at_the_beginning(error: &DecodeError) -> bool {
     place.frame == Some(0) && place.chunk.is_none()
 }
 
-/// A line on standard error. That it may be closed is no reason to stop.
+/// Writes a line to standard error, where names of files may be part of it.
 pub fn say(line: impl fmt::Display) {
+    write_line(units::name(&line.to_string()));
+}
+
+/// That standard error may be closed is no reason to stop.
+fn write_line(line: impl fmt::Display) {
     use io::Write;
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Returns a part of a message, which names of files and tensors may be part of: bounded, and
+/// without characters that control the terminal.
+fn part(text: &str) -> String {
+    /// Most characters, with room for any path.
+    const MOST: usize = 5000;
+    units::clip(&units::name(text), MOST).into_owned()
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "zipnn: {}: {}", self.subject, self.message)?;
-        for line in &self.details {
-            write!(f, "\n  {line}")?;
+        write!(f, "zipnn: {}: {}", part(&self.subject), part(&self.message))?;
+        for line in self.details.iter().chain(&self.hint) {
+            write!(f, "\n  {}", part(line))?;
         }
-        match &self.hint {
-            Some(hint) => write!(f, "\n  {hint}"),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }

@@ -5,43 +5,118 @@
 //! keeps its name, and whatever a killed run left undone is done by the next.
 
 use std::fs;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::json_strings::{self, JsonString};
-use super::names::{Direction, SUFFIX};
+use super::names::{Direction, Form, SUFFIX};
 use super::output;
 
+/// How the names of indexes end, in any case.
+const ENDING: &[u8] = b".index.json";
 /// The entry that maps tensors to files.
 const WEIGHT_MAP: &str = "weight_map";
 /// What files are called whose tensors are compressed one by one: `NAME.znn.safetensors`.
 const SAFETENSORS: &str = ".safetensors";
+/// What some editors put before the first character of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Whether a file maps tensors to files, going by its name.
 pub fn is_index(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".index.json"))
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.len().checked_sub(ENDING.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(ENDING))
 }
 
-/// Lets an index name the files that are beside it. Returns whether anything has changed.
-pub fn rewrite_file(path: &Path, direction: Direction) -> Result<bool, Failure> {
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let text = read(path)?;
-    let rewritten = rewrite(&text, direction, |_, new| directory.join(new).is_file())
-        .map_err(|error| not_an_index(path, error))?;
-    let Some(rewritten) = rewritten else { return Ok(false) };
-    let metadata = fs::metadata(path).map_err(|error| Failure::reading(path.display(), error))?;
-    output::replace(path, rewritten.as_bytes(), &metadata)?;
-    Ok(true)
+/// Lets the index at `source` name the files that are beside `destination`, and writes it there: the
+/// same place, or one beside results. `form` is what the results are.
+pub fn rewrite_file(
+    source: &Path,
+    destination: &Path,
+    direction: Direction,
+    form: Form,
+) -> Result<(), Failure> {
+    let directory = destination.parent().unwrap_or(Path::new(""));
+    let is_result =
+        |new: &str| form == Form::Whole || direction == Direction::Decompress || is_inside(new);
+    let rewritten = rewrite(&read(source)?, direction, |_, new| {
+        is_result(new) && directory.join(new).is_file()
+    });
+    match rewritten.map_err(|error| not_an_index(source, error))? {
+        Some(rewritten) => write(destination, &rewritten, source),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to write an index over another file, unless that is the same index in which more or
+/// fewer files have got their new names.
+pub fn check_destination(
+    source: &Path,
+    destination: &Path,
+    direction: Direction,
+) -> Result<(), Failure> {
+    if fs::symlink_metadata(destination).is_err() {
+        return Ok(());
+    }
+    let renamed = |path: &Path| {
+        let text = read(path).ok()?;
+        Some(rewrite(&text, direction, |_, _| true).ok()?.unwrap_or(text))
+    };
+    if renamed(destination) == renamed(source) {
+        return Ok(());
+    }
+    Err(Failure::new(destination.display(), "exists already, and is another index")
+        .hint("use --force to overwrite it"))
+}
+
+/// Where a link leads, or the path itself.
+fn target(path: &Path) -> Result<PathBuf, Failure> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            fs::canonicalize(path).map_err(|error| Failure::writing(path.display(), error))
+        }
+        _ => Ok(path.to_owned()),
+    }
+}
+
+/// Writes an index with the permissions of another. A link stays, as the names in the file to which
+/// it leads are those beside the link.
+fn write(path: &Path, text: &str, like: &Path) -> Result<(), Failure> {
+    let like = fs::metadata(like).map_err(|error| Failure::reading(like.display(), error))?;
+    output::replace(&target(path)?, text.as_bytes(), &like)
 }
 
 /// The text of an index.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure::reading(path.display(), error))
+    let metadata = fs::metadata(path).map_err(|error| Failure::reading(path.display(), error))?;
+    if !metadata.is_file() {
+        return Err(Failure::new(path.display(), "is an index by its name, but not a file")
+            .hint("give it another name, or leave out --rewrite-index"));
+    }
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => {
+            Failure::new(path.display(), "is an index that is not UTF-8 text")
+                .hint("save it as UTF-8, or leave out --rewrite-index")
+        }
+        _ => Failure::reading(path.display(), error),
+    })
+}
+
+/// Makes sure that an index can be read. Returns the files that it names.
+pub fn check(path: &Path) -> Result<Vec<String>, Failure> {
+    named(&read(path)?).map_err(|error| not_an_index(path, error))
+}
+
+fn named(text: &str) -> Result<Vec<String>, serde_json::Error> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let strings = json_strings::find(text)?.into_iter().filter(is_file_name);
+    strings.map(|string| json_strings::decode(&text[string.span])).collect()
 }
 
 /// What is said of a file that is none.
 pub fn not_an_index(path: &Path, error: serde_json::Error) -> Failure {
     Failure::new(path.display(), format_args!("is no index of files: {error}"))
+        .hint("mend or remove it, or leave out --rewrite-index")
 }
 
 /// The text with files called as they are called after going in this direction; `None` where
@@ -51,13 +126,29 @@ pub fn rewrite(
     direction: Direction,
     is_so: impl Fn(&str, &str) -> bool,
 ) -> Result<Option<String>, serde_json::Error> {
-    rewrite_where(text, direction, is_so, |string| {
-        !string.is_key && string.path.len() == 2 && string.path[0] == WEIGHT_MAP
-    })
+    rewrite_where(text, direction, is_so, is_file_name)
+}
+
+/// Whether a string of an index is the name of a file.
+fn is_file_name(string: &JsonString) -> bool {
+    !string.is_key && string.path.len() == 2 && string.path[0] == WEIGHT_MAP
 }
 
 /// The same for whatever strings are names of files.
 pub fn rewrite_where(
+    text: &str,
+    direction: Direction,
+    is_so: impl Fn(&str, &str) -> bool,
+    is_name: impl Fn(&JsonString) -> bool,
+) -> Result<Option<String>, serde_json::Error> {
+    let Some(text) = text.strip_prefix(BYTE_ORDER_MARK) else {
+        return rewrite_bare(text, direction, is_so, is_name);
+    };
+    let rewritten = rewrite_bare(text, direction, is_so, is_name)?;
+    Ok(rewritten.map(|rewritten| format!("{BYTE_ORDER_MARK}{rewritten}")))
+}
+
+fn rewrite_bare(
     text: &str,
     direction: Direction,
     is_so: impl Fn(&str, &str) -> bool,
@@ -75,6 +166,13 @@ pub fn rewrite_where(
         }
     }
     Ok((!changes.is_empty()).then(|| json_strings::replace(text, &changes)))
+}
+
+/// Whether this is the name of a file whose tensors are compressed one by one.
+fn is_inside(name: &str) -> bool {
+    name.strip_suffix(SAFETENSORS)
+        .and_then(|name| name.strip_suffix(SUFFIX))
+        .is_some_and(|name| name.ends_with('.'))
 }
 
 /// What a file may be called afterwards, both as they are written in JSON: its name may have

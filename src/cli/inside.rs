@@ -425,7 +425,7 @@ fn warn_of_gaps(source: &Source) {
 }
 
 /// Says so if the original has stored some tensors wrong.
-fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
+pub fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
     if source.reader.is_ours() {
         return Ok(());
     }
@@ -474,7 +474,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
 }
 
 /// Makes sure that a file of compressed tensors decodes to exactly the bytes of another file.
-fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
+pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
     let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
     let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);

@@ -1,13 +1,13 @@
 //! `zipnn ls`.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 
 use serde_json::{Value, json};
 
 use super::args::Ls;
 use super::failure::{Failure, say};
 use super::names::Place;
+use super::table::{self, Column};
 use super::tensors::{Listed, Tensors};
 use super::units;
 
@@ -18,20 +18,19 @@ pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
     if let Some(warning) = tensors.warning() {
         say(warning);
     }
-    let text = if arguments.json {
-        format!("{}\n", file_json(source, &listed))
-    } else {
-        table(source, &listed)
-    };
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::writing("-", error))
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.json {
+        true => write_json(&mut out, source, &listed),
+        false => write_table(&mut out, source, &listed),
+    }
+    .and_then(|()| out.flush())
+    .map_err(|error| Failure::writing("-", error))
 }
 
-fn file_json(source: &Place, tensors: &[Listed]) -> Value {
-    json!({
-        "file": source.to_string(),
-        "complete": tensors.iter().all(|tensor| tensor.is_complete),
-        "tensors": tensors.iter().map(tensor_json).collect::<Vec<_>>(),
-    })
+fn write_json(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
+    let is_complete = tensors.iter().all(|tensor| tensor.is_complete);
+    let head = json!({ "file": source.exact(), "complete": is_complete });
+    units::write_json(out, &head, &mut [("tensors", &mut tensors.iter().map(tensor_json))])
 }
 
 fn tensor_json(tensor: &Listed) -> Value {
@@ -46,8 +45,17 @@ fn tensor_json(tensor: &Listed) -> Value {
     })
 }
 
-/// The tensors in columns, numbers to the right.
-fn table(source: &Place, tensors: &[Listed]) -> String {
+/// Writes the tensors in columns, and their sums.
+fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
+    const COLUMNS: [Column; 6] = [
+        Column::text(table::NAME),
+        Column::text(table::TYPE),
+        Column::text(table::SHAPE),
+        Column::number(),
+        Column::number(),
+        Column::number(),
+    ];
+    let head = ["tensor", "type", "shape", "bytes", "compressed", ""].map(String::from);
     let row = |tensor: &Listed| {
         [
             units::name(&tensor.name),
@@ -61,27 +69,19 @@ fn table(source: &Place, tensors: &[Listed]) -> String {
             },
         ]
     };
-    let mut rows = vec![["tensor", "type", "shape", "bytes", "compressed", ""].map(String::from)];
-    rows.extend(tensors.iter().map(row));
-    let sum = |of: fn(&Listed) -> u64| tensors.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&Listed) -> u64| {
+        tensors.iter().map(of).fold(0_u64, |sum, len| sum.saturating_add(len))
+    };
     let (len, stored_len) = (sum(|tensor| tensor.len), sum(|tensor| tensor.stored_len));
-    let count = format!("{} tensors", tensors.len());
-    let total = [len.to_string(), stored_len.to_string(), units::percent(stored_len, len)];
-    let [len, stored_len, percent] = total;
-    rows.push([count, String::new(), String::new(), len, stored_len, percent]);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
-    let mut text = format!("{source}\n");
-    for row in &rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let _ = match column {
-                0..=2 => write!(line, "  {cell:<width$}"),
-                _ => write!(line, "  {cell:>width$}"),
-            };
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let total = [
+        format!("{} tensors", tensors.len()),
+        String::new(),
+        String::new(),
+        len.to_string(),
+        stored_len.to_string(),
+        units::percent(stored_len, len),
+    ];
+    writeln!(out, "{source}")?;
+    let rows = std::iter::once(head).chain(tensors.iter().map(row)).chain([total]);
+    table::write(out, &COLUMNS, "  ", rows)
 }

@@ -19,7 +19,9 @@ mod input;
 mod inside;
 mod interrupt;
 mod json_strings;
+mod kind;
 mod links;
+mod look;
 mod ls;
 mod names;
 mod npy;
@@ -33,14 +35,17 @@ mod resync;
 mod rights;
 mod salvage;
 mod selection;
+mod shards;
 mod snapshot;
 mod sparse;
 mod standard;
 mod streams;
+mod table;
 mod target;
 mod tensors;
 mod transfer;
 mod tree;
+mod types;
 mod units;
 mod verify;
 mod way;
@@ -51,13 +56,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use failure::Failure;
+use failure::{Failure, say};
+use look::Look;
 use names::Place;
+use selection::{Purpose, Selection};
+use shards::Indexes;
 use way::Way;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     interrupt::clean_up_on_signals();
     if let Err(failure) = streams::check(&cli.command) {
         return failure.report().into();
@@ -69,11 +77,30 @@ pub fn main() -> ExitCode {
         Command::Decompress(arguments) => {
             for_each_or_model(Way::Decompress(arguments), |file| decompress::run(file, arguments))
         }
-        Command::Info(info) => for_each(&info.files, |file| status(info::run(file, info))),
-        Command::Verify(verify) => {
-            for_each(&verify.files, |file| status(verify::run(file, verify)))
+        Command::Info(info) => {
+            let participle = (!info.json).then_some("shown");
+            Look { purpose: Purpose::Read, search: &info.search, participle }
+                .at_each(&info.files, |file| info::run(file, info))
+                .into()
         }
-        Command::Ls(ls) => for_each(&ls.files, |file| status(ls::run(file, ls))),
+        Command::Verify(verify) => {
+            if let Err(failure) = names::check_base(&verify.files, verify.delta.as_deref()) {
+                return failure.report().into();
+            }
+            let participle = (!verify.quiet).then_some("sound");
+            Look { purpose: Purpose::Read, search: &verify.search, participle }
+                .at_each(&verify.files, |file| verify::run(file, verify))
+                .into()
+        }
+        Command::Ls(ls) => {
+            if let Err(failure) = names::check_base(&ls.files, ls.delta.as_deref()) {
+                return failure.report().into();
+            }
+            let participle = (!ls.json).then_some("listed");
+            Look { purpose: Purpose::ReadTensors, search: &ls.search, participle }
+                .at_each(&ls.files, |file| ls::run(file, ls))
+                .into()
+        }
         Command::Cat(cat) => status(cat::run(cat)).into(),
         Command::Repair(repair) => {
             repair::run(repair).unwrap_or_else(|failure| failure.report()).into()
@@ -82,28 +109,67 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Ends the process with what is wrong with the command line, or with the help that it asks for.
+/// Arguments may be names of files, and so hold anything.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.render().to_string();
+    if !error.use_stderr() || !text.contains(|char: char| char.is_control() && char != '\n') {
+        error.exit();
+    }
+    for line in text.lines() {
+        say(line);
+    }
+    std::process::exit(error.exit_code());
+}
+
 /// Works on a cached model, or on files and whole directories, one after the other.
 fn for_each_or_model(way: Way<'_>, run: impl Fn(&Place) -> Result<(), Failure>) -> ExitCode {
     let files = way.files();
     if let Some(model) = &files.many.hub {
         return hub::run(way, model).into();
     }
-    if let Err(failure) = names::check(files) {
-        return failure.report().into();
+    let status = names::check(files, way.direction())
+        .and_then(|()| Selection::new(way.purpose(), &files.many.patterns, files.many.hidden));
+    match status {
+        Ok(selection) => for_each_with_indexes(way, &selection, run).into(),
+        Err(failure) => failure.report().into(),
     }
-    for_each(&files.inputs, |input| match input.path() {
-        Some(path) if path.is_dir() && way.is_inside() => {
-            let failure = Failure::usage(path.display(), "is a directory");
-            failure.hint("--inside-safetensors takes files: name those in it").report()
-        }
-        Some(path) if path.is_dir() => directory::run(way, path),
-        _ => status(run(input)),
-    })
 }
 
-/// Carries on after a failure, and remembers the worst.
-fn for_each(inputs: &[PathBuf], run: impl Fn(&Place) -> u8) -> ExitCode {
-    inputs.iter().map(|input| run(&Place::new(input))).max().unwrap_or_default().into()
+/// Works on files and directories, and lets indexes follow.
+fn for_each_with_indexes(
+    way: Way<'_>,
+    selection: &Selection,
+    run: impl Fn(&Place) -> Result<(), Failure>,
+) -> u8 {
+    let files = way.files();
+    let indexes = match files.many.rewrite_index {
+        true => match Indexes::find(way, selection) {
+            Ok(indexes) => indexes,
+            Err(failures) => return report_all(failures),
+        },
+        false => Indexes::default(),
+    };
+    let run = |input: &PathBuf| match Place::new(input) {
+        Place::Path(path) if path.is_dir() => directory::run(way, &path, selection),
+        place => status(run(&place)),
+    };
+    // Carries on after a failure, and remembers the worst.
+    let worst = files.inputs.iter().map(run).max().unwrap_or_default();
+    worst.max(report_all(indexes.rewrite(way))).max(report_unmatched(selection, &files.inputs))
+}
+
+/// Reports patterns that have matched nothing in the directories that were looked into.
+fn report_unmatched(selection: &Selection, inputs: &[PathBuf]) -> u8 {
+    match inputs.iter().any(|input| input.is_dir()) {
+        true => report_all(selection.unmatched()),
+        false => 0,
+    }
+}
+
+/// Reports failures, and returns the worst exit status.
+fn report_all(failures: impl IntoIterator<Item = Failure>) -> u8 {
+    failures.into_iter().map(|failure| failure.report()).max().unwrap_or_default()
 }
 
 /// Says what went wrong, if anything did, and returns the exit status.

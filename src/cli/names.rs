@@ -1,5 +1,6 @@
 //! Which name a result gets.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
@@ -8,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::args::Files;
 use super::failure::Failure;
+use super::kind::Kind;
 use super::target;
+use super::units;
 
 /// What compressed files end in.
 pub const SUFFIX: &str = "znn";
@@ -39,14 +42,20 @@ impl Place {
             Self::Path(path) => Some(path),
         }
     }
+
+    /// Returns the name as it was given, for programs: nothing in it is escaped.
+    pub fn exact(&self) -> Cow<'_, str> {
+        match self {
+            Self::Standard => DASH.into(),
+            Self::Path(path) => path.to_string_lossy(),
+        }
+    }
 }
 
+/// The name for people: what would control a terminal is escaped.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Standard => f.write_str(DASH),
-            Self::Path(path) => path.display().fmt(f),
-        }
+        f.write_str(&units::name(&self.exact()))
     }
 }
 
@@ -79,30 +88,39 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Returns what a file decompresses to is called, if it is compressed by its name: as a whole, or
+/// the tensors inside it.
+pub fn uncompressed(path: &Path) -> Option<PathBuf> {
+    if is_compressed(path) {
+        return Some(path.with_extension(""));
+    }
+    let stem = path.with_extension("");
+    let is_inside = path.extension() == Some(OsStr::new(TENSORS_SUFFIX)) && is_compressed(&stem);
+    is_inside.then(|| stem.with_extension(TENSORS_SUFFIX))
+}
+
 impl Direction {
     /// What the result of `source` is called.
     pub fn rename(self, source: &Path) -> Result<PathBuf, Failure> {
-        match (self, is_compressed(source)) {
-            (Self::Compress, false) => Ok(with_suffix(source, SUFFIX)),
-            (Self::Compress, true) => Err(compressed_already(source)),
-            (Self::Decompress, true) => Ok(source.with_extension("")),
-            (Self::Decompress, false) => Err(not_named(source, SUFFIX)),
+        match (self, uncompressed(source)) {
+            (Self::Compress, None) => Ok(with_suffix(source, SUFFIX)),
+            (Self::Compress, Some(_)) => Err(compressed_already(source)),
+            (Self::Decompress, Some(uncompressed)) => Ok(uncompressed),
+            (Self::Decompress, None) => Err(not_named(source, SUFFIX)),
         }
     }
 
     /// What the result of `source` is called, where the tensors inside are what is compressed.
-    fn rename_inside(self, source: &Path) -> Result<PathBuf, Failure> {
-        let has_tensors = source.extension() == Some(OsStr::new(TENSORS_SUFFIX));
-        let is_compressed = has_tensors && is_compressed(&source.with_extension(""));
+    pub fn rename_inside(self, source: &Path) -> Result<PathBuf, Failure> {
         let suffix = format!("{SUFFIX}.{TENSORS_SUFFIX}");
-        match (self, is_compressed) {
-            (Self::Compress, false) if has_tensors => Ok(source.with_extension(suffix)),
-            (Self::Compress, false) => Err(not_named(source, TENSORS_SUFFIX)),
-            (Self::Compress, true) => Err(compressed_already(source)),
-            (Self::Decompress, true) => {
-                Ok(source.with_extension("").with_extension(TENSORS_SUFFIX))
+        match (self, uncompressed(source)) {
+            (Self::Compress, None) if source.extension() == Some(OsStr::new(TENSORS_SUFFIX)) => {
+                Ok(source.with_extension(suffix))
             }
-            (Self::Decompress, false) => Err(not_named(source, &suffix)),
+            (Self::Compress, None) => Err(not_named(source, TENSORS_SUFFIX)),
+            (Self::Compress, Some(_)) => Err(compressed_already(source)),
+            (Self::Decompress, Some(uncompressed)) if !is_compressed(source) => Ok(uncompressed),
+            (Self::Decompress, _) => Err(not_named(source, &suffix)),
         }
     }
 }
@@ -117,6 +135,17 @@ fn not_named(source: &Path, suffix: &str) -> Failure {
         .hint("name the result with --output")
 }
 
+/// Returns why there is no name for what `source` decompresses to: another name helps only where
+/// there is something to decompress.
+fn explain(failure: Failure, source: &Path) -> Failure {
+    match Kind::of(&Place::Path(source.to_owned())) {
+        Err(failure) => failure,
+        Ok(Kind::Plain) => Failure::new(source.display(), "is not compressed")
+            .hint("nothing to decompress here: only what `zipnn compress` has written can be"),
+        Ok(_) => failure,
+    }
+}
+
 /// Where the result of `source` goes.
 pub fn destination(
     source: &Place,
@@ -124,9 +153,15 @@ pub fn destination(
     direction: Direction,
     form: Form,
 ) -> Result<Place, Failure> {
-    let rename = |source: &Path| match form {
-        Form::Whole => direction.rename(source),
-        Form::Inside => direction.rename_inside(source),
+    let rename = |source: &Path| {
+        let renamed = match form {
+            Form::Whole => direction.rename(source),
+            Form::Inside => direction.rename_inside(source),
+        };
+        match direction {
+            Direction::Compress => renamed,
+            Direction::Decompress => renamed.map_err(|failure| explain(failure, source)),
+        }
     };
     match (source, output) {
         (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
@@ -137,8 +172,8 @@ pub fn destination(
         }
         (Place::Path(source), None) => rename(source).map(Place::Path),
         (Place::Path(source), Some(directory)) if directory.is_dir() => {
-            let name = rename(Path::new(source.file_name().unwrap_or_default()))?;
-            Ok(Place::Path(directory.join(name)))
+            let result = rename(source)?;
+            Ok(Place::Path(directory.join(result.file_name().unwrap_or_default())))
         }
         (Place::Standard, Some(directory)) if directory.is_dir() => Err(Failure::usage(
             directory.display(),
@@ -150,7 +185,7 @@ pub fn destination(
 }
 
 /// Refuses what makes no sense for any file.
-pub fn check(files: &Files) -> Result<(), Failure> {
+pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
     let reads_standard = files.inputs.iter().any(|input| Place::new(input) == Place::Standard);
     if let Some(output) = &files.output
         && files.inputs.len() > 1
@@ -166,8 +201,8 @@ pub fn check(files: &Files) -> Result<(), Failure> {
         return Err(Failure::usage(output.display(), "is not a directory")
             .hint("for several files, --output must name a directory that exists"));
     }
-    if files.output.is_some() && files.inputs.len() > 1 {
-        check_distinct(&files.inputs)?;
+    if files.output.is_some() || files.force {
+        check_distinct(files, direction)?;
     }
     if files.rm && reads_standard {
         return Err(Failure::usage(DASH, "standard input cannot be removed").hint("leave out --rm"));
@@ -180,6 +215,11 @@ pub fn check(files: &Files) -> Result<(), Failure> {
     if files.rm && files.output.as_deref() == Some(Path::new(DASH)) {
         return Err(Failure::usage(DASH, "what goes to standard output cannot be verified")
             .hint("leave out --rm"));
+    }
+    let writes_standard = files.output.as_deref() == Some(Path::new(DASH));
+    if files.many.rewrite_index && (reads_standard || writes_standard) {
+        return Err(Failure::usage(DASH, "no index names standard input or output")
+            .hint("leave out --rewrite-index, or name files"));
     }
     if files.delta.as_deref() == Some(Path::new(DASH)) {
         return Err(Failure::usage("--delta", "the base must be a file"));
@@ -204,12 +244,33 @@ pub fn not_removable(path: &Path) -> Failure {
     Failure::usage(path.display(), what).hint("leave out --rm, or name the file itself")
 }
 
-/// Refuses files whose results would get the same name in one directory.
-fn check_distinct(inputs: &[PathBuf]) -> Result<(), Failure> {
-    let mut names = HashSet::new();
-    match inputs.iter().find(|input| !names.insert(input.file_name())) {
-        Some(input) => Err(Failure::usage(input.display(), "has the same name as another input")
-            .hint("their results would overwrite each other: do them one at a time")),
+/// Refuses a base for a whole directory.
+pub fn check_base(files: &[PathBuf], base: Option<&Path>) -> Result<(), Failure> {
+    match files.iter().find(|file| base.is_some() && file.is_dir()) {
+        Some(directory) => {
+            Err(Failure::usage(directory.display(), "is a directory, and --delta is for one file")
+                .hint("name the file that goes with the base"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses files whose results would overwrite each other.
+fn check_distinct(files: &Files, direction: Direction) -> Result<(), Failure> {
+    let result = |input: &Path| {
+        let name = direction.rename(input).unwrap_or_else(|_| input.to_owned());
+        match (&files.output, name.file_name()) {
+            (Some(_), Some(name)) => PathBuf::from(name),
+            _ => name,
+        }
+    };
+    let mut results = HashSet::new();
+    match files.inputs.iter().find(|input| !results.insert(result(input))) {
+        Some(input) => Err(Failure::usage(
+            input.display(),
+            "has the same name as another input, or would get the same",
+        )
+        .hint("their results would overwrite each other: do them one at a time")),
         None => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ use super::inside::Source;
 use super::names::Place;
 use super::output::Output;
 use super::snapshot::Snapshot;
+use super::table::{self, Column};
 use super::target::{self, Target};
 use super::transfer;
 use super::units;
@@ -228,8 +229,13 @@ impl Line {
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
             Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
         };
-        let [name, dtype] = [&tensor.name, &tensor.dtype].map(|text| units::name(text));
-        let cells = [name, dtype, format!("{:?}", tensor.shape), verdict];
+        let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
+        let cells = [
+            cell(&tensor.name, table::NAME),
+            cell(&tensor.dtype, table::TYPE),
+            cell(&format!("{:?}", tensor.shape), table::SHAPE),
+            verdict,
+        ];
         Self { cells, is_sound: one.verdict == Verdict::Sound }
     }
 }
@@ -247,14 +253,15 @@ fn write_table<'a>(
     out: &mut impl Write,
     lines: impl Iterator<Item = &'a [String; 4]> + Clone,
 ) -> io::Result<()> {
-    let width = |cell: usize| {
-        lines.clone().map(|line| line[cell].chars().count()).max().unwrap_or_default()
-    };
-    let [name, dtype, shape] = [0, 1, 2].map(width);
-    for [a, b, c, d] in lines {
-        writeln!(out, "{a:name$}  {b:dtype$}  {c:shape$}  {d}")?;
-    }
-    Ok(())
+    const COLUMNS: [Column; 4] = [
+        Column::text(table::NAME),
+        Column::text(table::TYPE),
+        Column::text(table::SHAPE),
+        Column::text(table::NAME),
+    ];
+    let mut out = io::BufWriter::new(out);
+    table::write(&mut out, &COLUMNS, "", lines.cloned())?;
+    out.flush()
 }
 
 fn write(

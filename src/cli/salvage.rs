@@ -13,8 +13,6 @@ use super::units;
 
 /// Most lost ranges in a message.
 const MOST_LINES: usize = 20;
-/// Most tensors that are named for a lost range.
-const MOST_NAMES: usize = 8;
 
 /// A range of the data that is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,20 +30,14 @@ impl Lost {
     pub fn describe(&self, tensors: &[Tensor]) -> String {
         let Range { start, end } = self.range;
         let is_touched = |tensor: &&Tensor| tensor.range.start < end && start < tensor.range.end;
-        let mut names = tensors.iter().filter(is_touched).map(|tensor| units::name(&tensor.name));
-        let listed: Vec<String> = names.by_ref().take(MOST_NAMES).collect();
+        let names = units::list(tensors.iter().filter(is_touched).map(|tensor| &tensor.name));
         let kind = if self.is_wrong { "wrong" } else { "lost" };
-        let mut text = match end {
-            u64::MAX => format!("{}; {kind}: everything from byte {start} on", self.error),
-            _ => format!("{}; {kind}: bytes {start} to {end}", self.error),
+        let range = match end {
+            u64::MAX => format!("everything from byte {start} on"),
+            _ => format!("bytes {start} to {end}"),
         };
-        if !listed.is_empty() {
-            text += &format!(", in {}", listed.join(", "));
-        }
-        match names.count() {
-            0 => text,
-            more => format!("{text} and {more} more"),
-        }
+        let place = if names.is_empty() { names } else { format!(", in {names}") };
+        format!("{}; {kind}: {range}{place}", self.error)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Which files of a directory are meant.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::args::Many;
 use super::failure::Failure;
 use super::names::{self, Direction};
 
@@ -26,27 +26,45 @@ const WEIGHTS: [&str; 13] = [
     "*.msgpack", // Flax
 ];
 
-/// What a safetensors file ends in whose tensors are compressed one by one.
-const COMPRESSED_INSIDE: &str = ".znn.safetensors";
+/// Files of tensors, by their uncompressed names.
+const TENSORS: [&str; 1] = ["*.safetensors"];
+
+/// For what files are selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To change them in this direction.
+    Change(Direction),
+    /// To compress the tensors inside them.
+    CompressInside,
+    /// To read compressed files.
+    Read,
+    /// To read the tensors of compressed files.
+    ReadTensors,
+}
 
 /// Which files to take.
 #[derive(Debug)]
 pub struct Selection {
-    direction: Direction,
+    purpose: Purpose,
     /// None where the ending alone decides.
     patterns: Option<GlobSet>,
+    /// The patterns that the user gave, and whether each has matched a file.
+    given: Vec<(String, Cell<bool>)>,
     hidden: bool,
 }
 
 impl Selection {
-    /// What the command line selects.
-    pub fn new(direction: Direction, many: &Many) -> Result<Self, Failure> {
-        let patterns = match (direction, many.patterns.is_empty()) {
-            (Direction::Decompress, true) => None,
-            (Direction::Compress, true) => Some(build(&WEIGHTS)?),
-            (_, false) => Some(build(&many.patterns)?),
+    /// Returns what the command line selects: files that match the patterns, or what is usual where
+    /// there are none.
+    pub fn new(purpose: Purpose, patterns: &[String], hidden: bool) -> Result<Self, Failure> {
+        let given = patterns.iter().map(|pattern| (pattern.clone(), Cell::new(false))).collect();
+        let patterns = match purpose {
+            _ if !patterns.is_empty() => Some(build(patterns)?),
+            Purpose::Change(Direction::Compress) => Some(build(&WEIGHTS)?),
+            Purpose::ReadTensors | Purpose::CompressInside => Some(build(&TENSORS)?),
+            Purpose::Change(Direction::Decompress) | Purpose::Read => None,
         };
-        Ok(Self { direction, patterns, hidden: many.hidden })
+        Ok(Self { purpose, patterns, given, hidden })
     }
 
     /// Whether hidden files and directories are looked into.
@@ -54,17 +72,85 @@ impl Selection {
         self.hidden
     }
 
+    /// Whether files are only read. Then links to files are taken for those files; a command that
+    /// changes files leaves links alone, as what they lead to may be outside, or come up twice, and
+    /// may belong to somebody else.
+    pub fn only_reads(&self) -> bool {
+        matches!(self.purpose, Purpose::Read | Purpose::ReadTensors)
+    }
+
     /// Whether a file is meant, going by its path from the directory on.
     pub fn takes(&self, relative: &Path) -> bool {
-        let uncompressed = match (self.direction, names::is_compressed(relative)) {
-            (Direction::Compress, false) => relative.to_owned(),
-            (Direction::Decompress, true) => relative.with_extension(""),
-            _ => return false,
+        let is_compressed = names::uncompressed(relative).is_some();
+        let is_source = match self.purpose {
+            Purpose::Change(Direction::Compress) => !is_compressed,
+            Purpose::CompressInside => Direction::Compress.rename_inside(relative).is_ok(),
+            _ => is_compressed,
         };
-        let bytes = relative.as_os_str().as_encoded_bytes();
-        let is_done =
-            self.direction == Direction::Compress && bytes.ends_with(COMPRESSED_INSIDE.as_bytes());
-        !is_done && self.patterns.as_ref().is_none_or(|patterns| patterns.is_match(uncompressed))
+        is_source && self.matches(relative)
+    }
+
+    /// Whether a file would have been meant, had the command not been run on it before. Without
+    /// patterns, anything might be the result of decompressing, and nothing counts.
+    pub fn has_taken(&self, relative: &Path) -> bool {
+        let is_compressed = names::uncompressed(relative).is_some();
+        let is_result = match self.purpose {
+            Purpose::Change(Direction::Compress) | Purpose::CompressInside => is_compressed,
+            Purpose::Change(Direction::Decompress) => !is_compressed && self.patterns.is_some(),
+            Purpose::Read | Purpose::ReadTensors => false,
+        };
+        is_result && self.matches(relative)
+    }
+
+    fn matches(&self, relative: &Path) -> bool {
+        let uncompressed = names::uncompressed(relative);
+        let name = uncompressed.as_deref().unwrap_or(relative);
+        self.patterns.as_ref().is_none_or(|patterns| patterns.is_match(name))
+    }
+
+    /// Notes that there is a file that is meant, or would have been, for the sake of
+    /// [`Self::unmatched`].
+    pub fn note(&self, relative: &Path) {
+        let uncompressed = names::uncompressed(relative);
+        let name = uncompressed.as_deref().unwrap_or(relative);
+        let Some(patterns) = &self.patterns else { return };
+        for number in patterns.matches(name) {
+            if let Some((_, has_matched)) = self.given.get(number) {
+                has_matched.set(true);
+            }
+        }
+    }
+
+    /// Returns a failure for every pattern of the user that has matched no file.
+    pub fn unmatched(&self) -> impl Iterator<Item = Failure> {
+        let unmatched = self.given.iter().filter(|(_, has_matched)| !has_matched.get());
+        unmatched.map(|(pattern, _)| {
+            let kind = match self.purpose {
+                Purpose::Change(Direction::Compress) => "no file",
+                Purpose::CompressInside => "no .safetensors file",
+                _ => "no compressed file",
+            };
+            Failure::new("--match", format_args!("{kind} matches the pattern '{pattern}'")).hint(
+                "patterns are for whole names without .znn, as '*.pt', or for paths from the \
+                 directory on, as 'part/**/*.bin'",
+            )
+        })
+    }
+
+    /// Returns why a directory has nothing to take, unless the user's patterns are the reason.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.purpose {
+            _ if !self.given.is_empty() => None,
+            Purpose::Change(Direction::Compress) => {
+                Some("nothing in it ends as weights usually do; --match takes other files")
+            }
+            Purpose::CompressInside => Some("nothing in it ends in .safetensors"),
+            Purpose::ReadTensors => Some(
+                "nothing in it ends in .safetensors.znn or .znn.safetensors; --match takes other \
+                 compressed files",
+            ),
+            _ => Some("nothing in it ends in .znn or .znn.safetensors"),
+        }
     }
 }
 
@@ -85,9 +171,8 @@ mod tests {
     use super::*;
 
     fn selection(direction: Direction, patterns: &[&str]) -> Selection {
-        let patterns = patterns.iter().map(ToString::to_string).collect();
-        let many = Many { patterns, hidden: false, rewrite_index: false, hub: None, cache: None };
-        Selection::new(direction, &many).unwrap()
+        let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
+        Selection::new(Purpose::Change(direction), &patterns, false).unwrap()
     }
 
     #[test]
@@ -107,7 +192,41 @@ mod tests {
         }
         let decompress = selection(Direction::Decompress, &[]);
         assert!(decompress.takes(Path::new("a/notes.txt.znn")));
+        assert!(decompress.takes(Path::new("model.znn.safetensors")));
         assert!(!decompress.takes(Path::new("model.safetensors")));
+    }
+
+    #[test]
+    fn what_else_is_taken() {
+        for (purpose, name, expected) in [
+            (Purpose::Read, "a/x.bin.znn", true),
+            (Purpose::Read, "x.znn.safetensors", true),
+            (Purpose::Read, "x.safetensors", false),
+            (Purpose::ReadTensors, "a/x.safetensors.znn", true),
+            (Purpose::ReadTensors, "x.znn.safetensors", true),
+            (Purpose::ReadTensors, "x.bin.znn", false),
+            (Purpose::CompressInside, "a/x.safetensors", true),
+            (Purpose::CompressInside, "x.bin", false),
+            (Purpose::CompressInside, "x.znn.safetensors", false),
+        ] {
+            let selection = Selection::new(purpose, &[], false).unwrap();
+            assert_eq!(selection.takes(Path::new(name)), expected, "{purpose:?} {name}");
+        }
+    }
+
+    #[test]
+    fn patterns_without_a_file() {
+        let unmatched = |selection: &Selection| -> Vec<String> {
+            selection.unmatched().map(|failure| failure.to_string()).collect()
+        };
+        let compress = selection(Direction::Compress, &["*.pt", "*.bin", "*.typo"]);
+        assert!(compress.takes(Path::new("x.pt")) && compress.has_taken(Path::new("a/x.bin.znn")));
+        assert_eq!(unmatched(&compress).len(), 3);
+        compress.note(Path::new("x.pt"));
+        compress.note(Path::new("a/x.bin.znn"));
+        let left = unmatched(&compress);
+        assert!(left.len() == 1 && left[0].contains("'*.typo'"), "{left:?}");
+        assert!(unmatched(&selection(Direction::Compress, &[])).is_empty());
     }
 
     #[test]
@@ -137,13 +256,7 @@ mod tests {
 
     #[test]
     fn wrong_patterns_are_refused() {
-        let many = Many {
-            patterns: vec!["[".into()],
-            hidden: false,
-            rewrite_index: false,
-            hub: None,
-            cache: None,
-        };
-        assert!(Selection::new(Direction::Compress, &many).is_err());
+        let patterns = ["[".to_owned()];
+        assert!(Selection::new(Purpose::Read, &patterns, false).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! The files of a directory and of all directories in it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -24,16 +25,19 @@ pub struct Found {
 pub struct Tree {
     /// Files that were selected.
     pub files: Vec<Found>,
-    /// Files that name the shards of a model.
-    pub indexes: Vec<PathBuf>,
+    /// Files that name the shards of a model, or links to such files.
+    pub indexes: Vec<Found>,
     /// Symbolic links that would have been selected, had they been files.
     pub links: usize,
-    /// Directories that could not be read.
+    /// Files on which the command has been run before, by their names.
+    pub done: usize,
+    /// What could not be read.
     pub failures: Vec<Failure>,
 }
 
-/// Looks into a directory, and removes what killed runs left in it. Links are not followed: what
-/// they lead to may be outside, or come up twice, and may belong to somebody else.
+/// Looks into a directory, and removes what killed runs left in it, unless files are only read. Links
+/// to directories are not followed; links to files only where files are only read, and to indexes,
+/// which name what lies beside the link.
 pub fn walk(root: &Path, selection: &Selection) -> Tree {
     let mut tree = Tree::default();
     let is_meant =
@@ -59,23 +63,47 @@ impl Tree {
         let kind = entry.file_type();
         let path = entry.path();
         if kind.is_dir() {
-            interrupt::remove_abandoned(path);
+            if !selection.only_reads() {
+                interrupt::remove_abandoned(path);
+            }
             return;
         }
         if interrupt::is_unfinished(entry.file_name()) {
             return;
         }
         let relative = path.strip_prefix(root).unwrap_or(path);
-        let is_selected = selection.takes(relative);
-        if kind.is_symlink() {
-            self.links += usize::from(is_selected);
-        } else if kind.is_file() && is_selected {
-            let len = entry.metadata().map_or(0, |metadata| metadata.len());
-            self.files.push(Found { path: path.to_owned(), relative: relative.to_owned(), len });
-        } else if kind.is_file() && index_file::is_index(path) {
-            self.indexes.push(path.to_owned());
+        let is_link = kind.is_symlink();
+        if selection.takes(relative) {
+            if is_link && !selection.only_reads() {
+                self.links += 1;
+            } else if let Ok(file) = fs::metadata(path)
+                && file.is_file()
+            {
+                selection.note(relative);
+                let (path, relative) = (path.to_owned(), relative.to_owned());
+                self.files.push(Found { path, relative, len: file.len() });
+            } else if is_link {
+                self.failures.push(leads_nowhere(path));
+            }
+            return;
+        }
+        if selection.has_taken(relative) && kind.is_file() {
+            selection.note(relative);
+            self.done += 1;
+        }
+        if index_file::is_index(path) && (kind.is_file() || is_link) {
+            self.indexes.push(Found {
+                path: path.to_owned(),
+                relative: relative.to_owned(),
+                len: 0,
+            });
         }
     }
+}
+
+fn leads_nowhere(path: &Path) -> Failure {
+    Failure::new(path.display(), "is a link that leads to no file")
+        .hint("fetch or copy the file that it led to once more")
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {

@@ -1,6 +1,12 @@
 //! Numbers and names for people.
 
+use std::borrow::Cow;
+use std::io::{self, Write};
 use std::time::Duration;
+
+use serde_json::Value;
+
+use super::table;
 
 /// Bytes with three digits: `7.05 MB`.
 pub fn bytes(count: u64) -> String {
@@ -44,12 +50,90 @@ pub fn shortage(count: u64) -> String {
     format!("the data ends {count} byte{plural} before its last tensor does")
 }
 
-/// A name from a file, which may hold anything: what would move the cursor or change colours is
-/// shown as it is written in Rust.
+/// Returns a name from a file or of a file, which may hold anything, for a terminal: characters that
+/// move the cursor, change colours, break lines or turn the direction of text are written as in Rust.
 pub fn name(name: &str) -> String {
-    name.chars()
-        .map(|char| if char.is_control() { char.escape_debug().to_string() } else { char.into() })
-        .collect()
+    let mut shown = String::with_capacity(name.len());
+    for char in name.chars() {
+        if is_control(char) { shown.extend(char.escape_debug()) } else { shown.push(char) }
+    }
+    shown
+}
+
+/// Whether a character controls how others are shown.
+fn is_control(char: char) -> bool {
+    let breaks_lines = matches!(char, '\u{2028}' | '\u{2029}');
+    let turns_text = matches!(
+        char,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    char.is_control() || breaks_lines || turns_text
+}
+
+/// Returns a text of at most `most` characters, at least one: a longer one loses its middle.
+pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
+    let Some(excess) = text.chars().count().checked_sub(most).filter(|&excess| excess > 0) else {
+        return text.into();
+    };
+    let kept = most.saturating_sub(1);
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    let mut chars = text.chars();
+    let mut clipped: String = chars.by_ref().take(head).collect();
+    clipped.push('…');
+    // The character that the ellipsis replaces is left out as well.
+    clipped.extend(chars.skip(excess + kept + 1 - head - tail));
+    clipped.into()
+}
+
+/// Returns a list of names of which there may be any number: the first few, and how many more.
+pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
+    /// Names that are listed.
+    const LISTED: usize = 8;
+    let mut list = String::new();
+    for listed in names.by_ref().take(LISTED) {
+        let separator = if list.is_empty() { "" } else { ", " };
+        list += separator;
+        list += &clip(&name(listed.as_ref()), table::NAME);
+    }
+    match names.count() {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
+}
+
+/// Returns a value as JSON that a terminal can show: what [`name`] escapes is escaped here as well,
+/// and reads as it was.
+pub fn json(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(is_control) {
+        return text;
+    }
+    // Such characters are in strings alone, and take one unit of UTF-16.
+    let escape = |char| match is_control(char) {
+        true => format!("\\u{:04x}", u32::from(char)),
+        false => char.into(),
+    };
+    text.chars().map(escape).collect()
+}
+
+/// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are written
+/// one by one, as there may be any number of them.
+pub fn write_json(
+    out: &mut impl Write,
+    head: &Value,
+    lists: &mut [(&str, &mut dyn Iterator<Item = Value>)],
+) -> io::Result<()> {
+    let head = json(head);
+    write!(out, "{}", head.strip_suffix('}').unwrap_or(&head))?;
+    for (name, items) in lists {
+        write!(out, ",\"{name}\":[")?;
+        for (number, item) in items.enumerate() {
+            let separator = if number == 0 { "" } else { "," };
+            write!(out, "{separator}{}", json(&item))?;
+        }
+        out.write_all(b"]")?;
+    }
+    out.write_all(b"}\n")
 }
 
 /// A part of a whole: `66.7 %`. Nothing of nothing is all of it; something of nothing is no number.
@@ -93,5 +177,53 @@ mod tests {
     fn names_keep_to_their_line() {
         assert_eq!(name("layers.0.größe \"x\""), "layers.0.größe \"x\"");
         assert_eq!(name("a\nb\u{1b}[31m\u{9b}"), r"a\nb\u{1b}[31m\u{9b}");
+    }
+    #[test]
+    fn names_do_not_turn_or_break_lines() {
+        assert_eq!(name("a\u{2028}b\u{202e}c\u{2066}"), r"a\u{2028}b\u{202e}c\u{2066}");
+        assert_eq!(name("हिन्दी e\u{301} 👩\u{200d}🔬"), "हिन्दी e\u{301} 👩\u{200d}🔬");
+    }
+
+    #[test]
+    fn long_text_loses_its_middle() {
+        for (text, most, clipped) in [
+            ("", 1, ""),
+            ("abc", 3, "abc"),
+            ("abcd", 3, "a…d"),
+            ("abcdef", 4, "ab…f"),
+            ("abcdef", 1, "…"),
+            ("äöüß", 3, "ä…ß"),
+        ] {
+            assert_eq!(clip(text, most), clipped, "{text} {most}");
+        }
+    }
+
+    #[test]
+    fn json_reads_as_it_was() {
+        let value = Value::from("é\u{9b}31m\u{7f}\u{1b}\u{202e}\u{2028}\"\\");
+        let text = json(&value);
+        assert_eq!(text, r#""é\u009b31m\u007f\u001b\u202e\u2028\"\\""#);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn json_is_written_in_parts() {
+        let mut out = Vec::new();
+        let mut items = [Value::from(1), Value::from("x")].into_iter();
+        let head = serde_json::json!({ "name": "a}" });
+        let lists: &mut [(&str, &mut dyn Iterator<Item = Value>)] =
+            &mut [("items", &mut items), ("none", &mut std::iter::empty())];
+        write_json(&mut out, &head, lists).unwrap();
+        assert_eq!(out, b"{\"name\":\"a}\",\"items\":[1,\"x\"],\"none\":[]}\n");
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        let names = |count: usize| list((0..count).map(|number| number.to_string()));
+        assert_eq!(names(0), "");
+        assert_eq!(names(3), "0, 1, 2");
+        assert_eq!(names(8), "0, 1, 2, 3, 4, 5, 6, 7");
+        assert_eq!(names(1_000_000), "0, 1, 2, 3, 4, 5, 6, 7 and 999992 more");
+        assert!(list([&*"n".repeat(70_000)].into_iter()).chars().count() <= 100);
     }
 }

@@ -46,6 +46,7 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
         Some(count) => format!("; but {}", units::shortage(count)),
     };
     let checks = match (totals.checksums, totals.unverified) {
+        (0, 0) if totals.decoded == 0 => "",
         (0, 0) => "; it decodes, but has no checksums",
         (0, _) => "; its checksums can be verified with --delta BASE",
         _ => "; all checksums are right",

@@ -2,17 +2,22 @@
 //! files.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
+
+use zipnn::Limits;
 
 use super::args::{Compress, Decompress, Files};
 use super::compress;
 use super::decode;
 use super::decompress;
 use super::failure::Failure;
-use super::names::{Direction, Place};
+use super::inside::{self, Source};
+use super::names::{Direction, Form, Place};
 use super::output;
 use super::progress::{Progress, Whole};
+use super::selection::Purpose;
 use super::transfer::Moved;
 
 /// A command, with what was said about it.
@@ -33,9 +38,9 @@ pub struct Manner {
     pub rm: bool,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
     /// What both commands have in common.
-    pub fn files(&self) -> &Files {
+    pub fn files(&self) -> &'a Files {
         match self {
             Self::Compress(arguments) => &arguments.files,
             Self::Decompress(arguments) => &arguments.files,
@@ -54,6 +59,24 @@ impl Way<'_> {
         }
     }
 
+    /// For what files of a directory are selected.
+    pub fn purpose(&self) -> Purpose {
+        if self.is_inside() { Purpose::CompressInside } else { Purpose::Change(self.direction()) }
+    }
+
+    /// What results are.
+    pub fn form(&self) -> Form {
+        if self.is_inside() { Form::Inside } else { Form::Whole }
+    }
+
+    /// What the result of `source` is called.
+    pub fn rename(&self, source: &Path) -> Result<PathBuf, Failure> {
+        match self.form() {
+            Form::Whole => self.direction().rename(source),
+            Form::Inside => self.direction().rename_inside(source),
+        }
+    }
+
     /// Makes `destination` from `source`.
     pub fn transfer(
         &self,
@@ -67,10 +90,26 @@ impl Way<'_> {
         let progress = |_| Progress::part_of(whole);
         let files = self.files_of_one(manner);
         match *self {
+            Self::Compress(arguments) if arguments.inside_safetensors => {
+                transfer_inside(&source, &destination, files, |files| {
+                    inside::compress(&source, files, !arguments.plain)
+                })
+            }
             Self::Compress(arguments) => {
                 let mut arguments = arguments.clone();
                 arguments.files = files;
                 compress::compress(&source, &destination, &arguments, progress)
+            }
+            Self::Decompress(arguments) if inside::is_safetensors(&source) => {
+                let verify = !arguments.no_verify;
+                if !self.files().quiet {
+                    let limits = Limits { verify, ..Limits::default() };
+                    inside::warn_of_rotated(&mut Source::open(&source, limits)?)?;
+                }
+                let moved = transfer_inside(&source, &destination, files, |files| {
+                    inside::decompress(&source, files, verify)
+                })?;
+                Ok(Moved { original: moved.written, ..moved })
             }
             Self::Decompress(arguments) => {
                 let mut arguments = arguments.clone();
@@ -85,7 +124,11 @@ impl Way<'_> {
         output::sync_file(result)?;
         let files = self.files_of_one(manner);
         match self {
+            Self::Compress(_) if self.is_inside() => inside::compare(result, source, &files),
             Self::Compress(_) => decode::compare(result, source, &files).map(drop),
+            Self::Decompress(_) if inside::is_safetensors(&Place::Path(source.to_owned())) => {
+                inside::compare(source, result, &files)
+            }
             Self::Decompress(_) => {
                 let totals = decode::compare(source, result, &files)?;
                 decompress::check_all_decoded(&totals, &Place::Path(source.to_owned()))
@@ -97,6 +140,26 @@ impl Way<'_> {
         let files = self.files().of_one(manner.threads);
         Files { rm: manner.rm, force: manner.force, ..files }
     }
+}
+
+/// Compresses or decompresses the tensors inside a file, one of many.
+fn transfer_inside(
+    source: &Place,
+    destination: &Place,
+    files: Files,
+    run: impl FnOnce(&Files) -> Result<(), Failure>,
+) -> Result<Moved, Failure> {
+    let start = Instant::now();
+    let read = length(source)?;
+    let output = destination.path().map(Path::to_owned);
+    run(&Files { output, quiet: true, ..files })?;
+    let written = length(destination)?;
+    Ok(Moved { read, written, original: read, elapsed: start.elapsed(), warning: None })
+}
+
+fn length(place: &Place) -> Result<u64, Failure> {
+    let metadata = fs::metadata(place.path().unwrap_or(Path::new("")));
+    metadata.map(|metadata| metadata.len()).map_err(|error| Failure::reading(place, error))
 }
 
 /// Removes a file whose result has been confirmed.

@@ -16,18 +16,32 @@ use super::layout::{Link, Repository};
 use crate::cli::failure::Failure;
 use crate::cli::index_file;
 use crate::cli::interrupt;
-use crate::cli::names::Direction;
+use crate::cli::names::{Direction, Form};
 use crate::cli::output;
 
 /// What rewritten blobs end in.
 const REWRITTEN: &str = ".znn.json";
+
+/// Reads everything in a repository that names files. Returns what is wrong with some of it: renaming
+/// those files would leave it stale.
+pub fn check_all(repository: &Repository) -> Vec<Failure> {
+    let contents = repository.scan();
+    let files = contents.files.into_iter().map(|file| file.path);
+    let linked = contents.links.into_values().filter_map(|links| {
+        links.into_iter().map(|link| link.path).find(|path| index_file::is_index(path))
+    });
+    let indexes = files.chain(linked).filter(|path| index_file::is_index(path));
+    let listings = repository.listings().into_iter().map(|(listing, _)| listing);
+    indexes.chain(listings).filter_map(|path| index_file::check(&path).err()).collect()
+}
 
 /// Lets everything in a repository name files as they are called. Returns what went wrong.
 pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure> {
     let contents = repository.scan();
     let mut results = Vec::new();
     for file in contents.files.iter().filter(|file| index_file::is_index(&file.path)) {
-        results.push(index_file::rewrite_file(&file.path, direction).map(drop));
+        let path = &file.path;
+        results.push(index_file::rewrite_file(path, path, direction, Form::Whole));
     }
     for (blob, links) in &contents.links {
         if links.iter().any(|link| index_file::is_index(&link.path)) {

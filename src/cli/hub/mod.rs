@@ -17,7 +17,7 @@ use super::directory;
 use super::failure::Failure;
 use super::index_file;
 use super::names::Direction;
-use super::selection::Selection;
+use super::selection::{Purpose, Selection};
 use super::way::{Manner, Way};
 use layout::Repository;
 
@@ -32,10 +32,15 @@ pub fn run(way: Way<'_>, model: &str) -> u8 {
 fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
     let files = way.files();
     let direction = way.direction();
-    let selection = Selection::new(direction, &files.many)?;
+    let purpose = Purpose::Change(direction);
+    let selection = Selection::new(purpose, &files.many.patterns, files.many.hidden)?;
     let repository = Repository::find(model, files.many.cache.as_deref())?;
     let _lock = repository.lock()?;
     repository.remove_abandoned();
+    let wrong = indexes::check_all(&repository);
+    if !wrong.is_empty() {
+        return Ok(super::report_all(wrong));
+    }
     let compressed_on_the_hub = match direction {
         Direction::Compress => Vec::new(),
         Direction::Decompress => pair::adopt(&repository)?,
@@ -43,6 +48,7 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
     let is_selected = |path: &Path| {
         selection.takes(&repository.path_in_tree(path)) && !index_file::is_index(path)
     };
+    note_matches(&selection, &repository);
     let pairs = pair::plan(direction, &repository, |link| is_selected(&link.path));
     let shared = pairs.iter().filter(|pair| repository.blob(&pair.source).is_symlink()).count();
     let mut loose = repository.scan().files;
@@ -77,7 +83,20 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
              `hf cache prune` removes what no model needs"
         ));
     }
-    report.tell(&report.summary(model, direction, whole), files.quiet)
+    let status = report.tell(&report.summary(model, direction, whole), files.quiet)?;
+    Ok(status.max(super::report_all(selection.unmatched())))
+}
+
+/// Notes which patterns match a file of the model, done before or not.
+fn note_matches(selection: &Selection, repository: &Repository) {
+    let contents = repository.scan();
+    let links = contents.links.into_values().flatten().map(|link| link.path);
+    for path in links.chain(contents.files.into_iter().map(|file| file.path)) {
+        let relative = repository.path_in_tree(&path);
+        if selection.takes(&relative) || selection.has_taken(&relative) {
+            selection.note(&relative);
+        }
+    }
 }
 
 type Run<'a> = Box<dyn FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a>;

@@ -1,0 +1,121 @@
+//! `zipnn info` for files in which tensors are compressed one by one.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+use zipnn::Limits;
+use zipnn::safetensors::StoredTensor;
+
+use super::tensors::{TensorInfo, write_lines};
+use crate::cli::failure::Failure;
+use crate::cli::inside::Source;
+use crate::cli::names::Place;
+use crate::cli::types::Types;
+use crate::cli::units;
+
+/// What is said of a file.
+pub struct Inside {
+    tensors: Vec<StoredTensor>,
+    dtypes: Types,
+    original: u64,
+    compressed: u64,
+    is_ours: bool,
+    is_list_lost: bool,
+    has_checksums: bool,
+}
+
+impl Inside {
+    /// Reads the header, and what frames begin with.
+    pub fn read(place: &Place) -> Result<Self, Failure> {
+        let mut source = Source::open(place, Limits::default())?;
+        if !source.reader().is_compressed() {
+            return Err(Failure::new(place, "no tensor in it is compressed")
+                .hint("info shows compressed files: this is a plain .safetensors file"));
+        }
+        let file_len = source.metadata().map(std::fs::Metadata::len);
+        let reader = source.reader();
+        let tensors = reader.tensors().to_vec();
+        let end = tensors.iter().map(|tensor| tensor.stored.end).max();
+        let inside = Self {
+            dtypes: Types::of_tensors(
+                tensors.iter().map(|tensor| (tensor.dtype(), tensor.decoded_len)),
+            ),
+            original: 0,
+            compressed: file_len.or(end).unwrap_or_else(|| reader.layout().data_start()),
+            is_ours: reader.is_ours(),
+            is_list_lost: reader.is_list_lost(),
+            has_checksums: reader.has_checksums(),
+            tensors,
+        };
+        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let lens = inside.tensors.iter().map(|tensor| tensor.decoded_len);
+        let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
+        Ok(Self { original, ..inside })
+    }
+
+    fn compressed_count(&self) -> usize {
+        self.tensors.iter().filter(|tensor| tensor.is_compressed).count()
+    }
+
+    /// Writes a JSON object.
+    pub fn write_json(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        let compressed = self.compressed_count();
+        let head = json!({
+            "file": place.exact(),
+            "inside_safetensors": true,
+            "dtypes": self.dtypes.names(),
+            "original_bytes": self.original,
+            "compressed_bytes": self.compressed,
+            "ratio": units::ratio(self.compressed, self.original),
+            "tensor_count": self.tensors.len(),
+            "compressed_tensors": compressed,
+            "plain_tensors": self.tensors.len() - compressed,
+            "checksums": self.has_checksums,
+            "by_the_original": !self.is_ours,
+            "list_lost": self.is_list_lost,
+        });
+        let tensor = |tensor: &StoredTensor| {
+            let mut entry: Value = tensor_info(tensor).json();
+            entry["compressed"] = tensor.is_compressed.into();
+            entry
+        };
+        units::write_json(out, &head, &mut [("tensors", &mut self.tensors.iter().map(tensor))])
+    }
+
+    /// Writes lines for people.
+    pub fn write_text(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        let writer = if self.is_ours { "this program" } else { "the original ZipNN" };
+        writeln!(out, "{place}: tensors compressed inside a safetensors file, by {writer}")?;
+        writeln!(
+            out,
+            "  {} -> {} bytes ({}){}",
+            self.original,
+            self.compressed,
+            units::percent(self.compressed, self.original),
+            self.dtypes.text(", ", ""),
+        )?;
+        let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
+        let (compressed, all) = (self.compressed_count(), self.tensors.len());
+        writeln!(out, "  {compressed} of {all} tensors compressed, {checksums}")?;
+        if self.is_list_lost {
+            writeln!(
+                out,
+                "  the list of compressed tensors is lost: `zipnn repair` makes a new one"
+            )?;
+        }
+        write_lines(out, &self.tensors, |tensor| {
+            let how = if tensor.is_compressed { "compressed" } else { "stored as it is" };
+            (tensor_info(tensor), how.to_owned())
+        })
+    }
+}
+
+fn tensor_info(tensor: &StoredTensor) -> TensorInfo<'_> {
+    TensorInfo {
+        name: &tensor.name,
+        dtype: &tensor.dtype,
+        shape: &tensor.shape,
+        original: tensor.decoded_len,
+        compressed: tensor.stored.end - tensor.stored.start,
+    }
+}

@@ -1,0 +1,41 @@
+//! What kind of file it is, going by its contents.
+
+use zipnn::Limits;
+
+use super::failure::Failure;
+use super::input::Input;
+use super::inside::{self, Source};
+use super::names::Place;
+
+/// What a file begins with when it is compressed as a whole.
+const MAGIC: [u8; 2] = *b"ZN";
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As a whole.
+    Whole,
+    /// The tensors inside it, or at least some of them.
+    Inside,
+    /// Not at all.
+    Plain,
+}
+
+impl Kind {
+    /// Looks into a file. Pipes and devices cannot be looked into without taking what is there, and
+    /// pass for something that is compressed as a whole.
+    pub fn of(place: &Place) -> Result<Self, Failure> {
+        if place.path().is_none_or(|path| path.exists() && !path.is_file()) {
+            return Ok(Self::Whole);
+        }
+        if inside::is_safetensors(place) {
+            let is_compressed = Source::open(place, Limits::default())?.reader().is_compressed();
+            return Ok(if is_compressed { Self::Inside } else { Self::Plain });
+        }
+        let mut input = Input::open(place)?;
+        let mut beginning = Vec::new();
+        let read = input.read_up_to(MAGIC.len() as u64, &mut beginning);
+        read.map_err(|error| input.failure(error))?;
+        Ok(if beginning == MAGIC { Self::Whole } else { Self::Plain })
+    }
+}
