@@ -174,7 +174,10 @@ fn every_command_takes_odd_files() {
             place.succeeds(&["decompress", file, "-o", "back", "-f"]);
             assert!(place.read("back") == source, "{name} {file}");
         }
-        place.succeeds(&["info", "m.safetensors.znn"]);
+        for file in ["m.safetensors.znn", "m.znn.safetensors"] {
+            let said = place.succeeds(&["info", file]);
+            assert!(!said.contains("zipnn_gap") || name == "name of a gap", "{name}: {said}");
+        }
         place.succeeds(&["repair", "m.safetensors", "-o", "repaired"]);
         assert!(place.read("repaired") == source, "{name}: nothing is to be repaired");
     }
@@ -428,6 +431,7 @@ fn lists_that_are_partly_right() {
         let said = place.succeeds(&["verify", "m.znn.safetensors"]);
         assert!(said.contains("stale") && said.contains("zipnn repair"), "{name}: {said}");
         assert!(place.succeeds(&["ls", "m.znn.safetensors"]).contains("[40, 50]"), "{name}");
+        assert!(place.succeeds(&["info", "m.znn.safetensors"]).contains("stale"), "{name}");
         let message = place.fails(1, &["compress", INSIDE, "m.znn.safetensors", "-o", "x"]);
         assert!(message.contains("stale") && message.contains("zipnn repair"), "{name}: {message}");
         let said = place.succeeds(&["repair", "--write", "m.znn.safetensors"]);
