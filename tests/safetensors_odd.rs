@@ -174,7 +174,10 @@ fn every_command_takes_odd_files() {
             place.succeeds(&["decompress", file, "-o", "back", "-f"]);
             assert!(place.read("back") == source, "{name} {file}");
         }
-        place.succeeds(&["info", "m.safetensors.znn"]);
+        for file in ["m.safetensors.znn", "m.znn.safetensors"] {
+            let said = place.succeeds(&["info", file]);
+            assert!(!said.contains("zipnn_gap") || name == "name of a gap", "{name}: {said}");
+        }
         place.succeeds(&["repair", "m.safetensors", "-o", "repaired"]);
         assert!(place.read("repaired") == source, "{name}: nothing is to be repaired");
     }
@@ -322,6 +325,7 @@ fn stale_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         &noise(4000, 7),
     );
     let row_of_bytes = with_metadata(&left, &[entry("w", "U8", &[5000], 0, 5000)], &noise(5000, 7));
+    let like_a_frame = with_metadata(&left, &entries, &[b"ZN", &w[2..], &norm].concat());
     let only = |key: &str, text: &Value| {
         with_metadata(&json!({key: text, "format": "pt"}), &entries, &[&w[..], &norm].concat())
     };
@@ -335,6 +339,7 @@ fn stale_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("another model", other_model, "\"w\""),
         ("a matrix of bytes", bytes, "\"w\""),
         ("more bytes than a frame has", row_of_bytes, "\"w\""),
+        ("weights that begin as a frame", like_a_frame, "\"w\""),
         ("no JSON", only(LIST, &json!("gone")), LIST),
         ("no list of tensors", only(LIST, &json!("[1, 2]")), LIST),
         ("source only", only("zipnn_source_header", &left["zipnn_source_header"]), "source_header"),
@@ -428,6 +433,7 @@ fn lists_that_are_partly_right() {
         let said = place.succeeds(&["verify", "m.znn.safetensors"]);
         assert!(said.contains("stale") && said.contains("zipnn repair"), "{name}: {said}");
         assert!(place.succeeds(&["ls", "m.znn.safetensors"]).contains("[40, 50]"), "{name}");
+        assert!(place.succeeds(&["info", "m.znn.safetensors"]).contains("stale"), "{name}");
         let message = place.fails(1, &["compress", INSIDE, "m.znn.safetensors", "-o", "x"]);
         assert!(message.contains("stale") && message.contains("zipnn repair"), "{name}: {message}");
         let said = place.succeeds(&["repair", "--write", "m.znn.safetensors"]);
@@ -623,4 +629,53 @@ fn headers_with_many_odd_tensors() {
     let layout = Layout::parse_header(&file(&format!("{{{}}}", names.join(",")), &[])).unwrap();
     assert_eq!(layout.main_dtype(), None);
     assert_eq!(plan(&layout, 1 << 60).count(), 5);
+}
+
+/// Tensors anywhere in a file: every byte is in a tensor or a gap, and comes back.
+#[test]
+fn tensors_anywhere() {
+    let mut random = 7_u64;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % bound
+    };
+    let (mut shared, mut apart) = (0, 0);
+    for case in 0..3000 {
+        let data = noise(below(60), case);
+        let entries: Vec<String> = (0..below(4))
+            .map(|number| {
+                let start = below(data.len() + 1);
+                let end = start + below(data.len() - start + 1);
+                entry(&format!("t{number}"), "U8", &[end - start], start, end)
+            })
+            .collect();
+        let padding = "\0 \0"[..below(4)].to_owned();
+        let source = file(&format!("{{{}}}{padding}", entries.join(",")), &data);
+        let layout = parse(&source);
+        let is_shared = layout.oddities().any(|odd| matches!(odd, Oddity::SharedBytes { .. }));
+        let mut owners = vec![0; data.len()];
+        let ranges = layout.tensors().iter().map(|tensor| tensor.range.clone());
+        for byte in ranges.chain(layout.gaps()).flatten() {
+            owners[(byte - layout.data_start()) as usize] += 1;
+        }
+        assert!(owners.iter().all(|&owners| owners == 1 || is_shared && owners > 0), "{case}");
+        assert_eq!(owners.iter().any(|&owners| owners > 1), is_shared, "{case}");
+        let mut at = 0;
+        for part in plan(&layout, 16) {
+            assert_eq!(part.range.start, at, "{case}");
+            at = part.range.end;
+        }
+        assert_eq!(at, source.len() as u64, "{case}");
+        let mut repaired = Vec::new();
+        repair(&mut open(&source).unwrap(), &[], &mut repaired).unwrap();
+        assert!(repaired == source, "{case}");
+        let (header, rest) = source.split_at(layout.data_start() as usize);
+        match TensorWriter::new(Cursor::new(Vec::new()), header, rest.len() as u64) {
+            Ok(_) if !is_shared => assert!(restore(&compress(&source, true)) == (source, true)),
+            Err(TensorError::Layout(LayoutError::SharedBytes { .. })) if is_shared => shared += 1,
+            other => panic!("{case}: {:?}", other.map(drop)),
+        }
+        apart += u32::from(!is_shared);
+    }
+    assert!(shared > 300 && apart > 300, "{shared} shared, {apart} apart");
 }

@@ -161,11 +161,13 @@ impl Header {
         Ok(header)
     }
 
-    /// Returns whether bytes look like those of a frame of `frame_len` bytes with a damaged header.
+    /// Returns how many of two marks bytes have of a frame of `frame_len` bytes with a damaged
+    /// header: what every frame begins with, and its length.
     #[cfg(all(feature = "std", feature = "safetensors"))]
-    pub(crate) fn is_recognizable(bytes: &[u8], frame_len: u64) -> bool {
+    pub(crate) fn marks(bytes: &[u8], frame_len: u64) -> usize {
         let len = bytes.get(at::FRAME_LEN..at::FRAME_LEN + size_of::<u64>());
-        bytes.starts_with(&MAGIC) || len == Some(&frame_len.to_le_bytes())
+        let has_len = len == Some(&frame_len.to_le_bytes());
+        usize::from(bytes.starts_with(&MAGIC)) + usize::from(has_len)
     }
 
     /// Reads a header whatever release wrote it.

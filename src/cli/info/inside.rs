@@ -21,6 +21,8 @@ pub struct Inside {
     compressed: u64,
     is_ours: bool,
     is_list_lost: bool,
+    /// What is wrong with a list that does not fit the file.
+    list_problem: Option<String>,
     has_checksums: bool,
 }
 
@@ -34,25 +36,28 @@ impl Inside {
         }
         let file_len = source.metadata().map(std::fs::Metadata::len);
         let reader = source.reader();
-        let all = reader.tensors().iter();
-        let tensors: Vec<_> = all.filter(|tensor| !tensor.is_gap).cloned().collect();
-        let end = tensors.iter().map(|tensor| tensor.stored.end).max();
-        let inside = Self {
+        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let reader = source.reader();
+        let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
+        let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
+        let end = reader.tensors().iter().map(|tensor| tensor.stored.end).max();
+        // Bytes of the source that belong to no tensor are left out.
+        let mut numbers = restored.tensors;
+        numbers.sort_unstable();
+        let tensors: Vec<StoredTensor> =
+            numbers.into_iter().map(|number| reader.tensors()[number].clone()).collect();
+        Ok(Self {
             dtypes: Types::of_tensors(
                 tensors.iter().map(|tensor| (tensor.dtype(), tensor.decoded_len)),
             ),
-            original: 0,
+            original,
             compressed: file_len.or(end).unwrap_or_else(|| reader.layout().data_start()),
             is_ours: reader.is_ours(),
             is_list_lost: reader.is_list_lost(),
+            list_problem: reader.list_problem().map(|problem| problem.to_string()),
             has_checksums: reader.has_checksums(),
             tensors,
-        };
-        let restored = reader.restored().map_err(|error| source.failure(error))?;
-        let reader = source.reader();
-        let lens = restored.order.iter().map(|&number| reader.tensors()[number].decoded_len);
-        let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
-        Ok(Self { original, ..inside })
+        })
     }
 
     fn compressed_count(&self) -> usize {
@@ -75,6 +80,7 @@ impl Inside {
             "checksums": self.has_checksums,
             "by_the_original": !self.is_ours,
             "list_lost": self.is_list_lost,
+            "list_problem": self.list_problem,
         });
         let tensor = |tensor: &StoredTensor| {
             let mut entry: Value = tensor_info(tensor).json();
@@ -104,6 +110,9 @@ impl Inside {
                 out,
                 "  the list of compressed tensors is lost: `zipnn repair` makes a new one"
             )?;
+        }
+        if let Some(problem) = &self.list_problem {
+            writeln!(out, "  {problem}: see `zipnn repair`")?;
         }
         write_lines(out, &self.tensors, |tensor| {
             let how = if tensor.is_compressed { "compressed" } else { "stored as it is" };
