@@ -18,8 +18,8 @@ use zipnn::{
 use super::args::{self, Bench, Choice};
 use super::failure::Failure;
 use super::input::Input;
-use super::names::Place;
 use super::pieces::{Coded, Knowledge, Pieces};
+use super::place::Place;
 use super::types::{self, Types};
 use super::units;
 

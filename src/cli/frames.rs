@@ -9,7 +9,7 @@ use zipnn::{
 
 use super::failure::Failure;
 use super::input::Input;
-use super::names::Place;
+use super::place::Place;
 
 /// The frames of a file.
 pub struct Frames {

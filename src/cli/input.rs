@@ -7,7 +7,7 @@ use std::path::Path;
 use zipnn::{BaseId, DecodeErrorKind};
 
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::snapshot::Snapshot;
 use super::standard::Stream;
 

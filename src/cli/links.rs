@@ -40,6 +40,14 @@ pub fn are_one_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().and_then(|file| identity(&file));
     match identity(one) {
         Some(one) => identity(other) == Some(one),
-        None => super::names::is_same_file(one, other),
+        None => is_same_file(one, other),
+    }
+}
+
+/// Returns whether two paths lead to the same path, once every link is followed.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::Search;
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::selection::{Purpose, Selection};
 use super::tree;
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::failure::Failure;
 use super::interrupt::{self, Unfinished};
 use super::links;
-use super::names::Place;
+use super::place::Place;
 use super::rights;
 use super::sparse::Sparse;
 use super::standard::Stream;

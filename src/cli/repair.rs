@@ -7,12 +7,12 @@ use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, V
 
 use super::args::Repair;
 use super::failure::Failure;
-use super::inside::Source;
-use super::names::Place;
 use super::output::Output;
+use super::place::Place;
 use super::snapshot::Snapshot;
 use super::table::{self, Column};
 use super::target::{self, Target};
+use super::tensor_source::Source;
 use super::transfer;
 use super::units;
 
@@ -29,8 +29,9 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     };
     check(&place, destination.as_ref(), arguments)?;
     let mut source = Source::open(&place, Limits::default())?;
-    let mut found = safetensors::examine(source.reader()).map_err(|error| source.failure(error))?;
-    override_verdicts(&mut found, source.reader().tensors(), arguments)
+    let mut found =
+        safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    override_verdicts(&mut found, source.reader.tensors(), arguments)
         .map_err(|name| no_such_tensor(&place, name))?;
     let report = Report::new(&mut source, &found);
     let show = |text: &dyn Fn(&mut StdoutLock) -> io::Result<()>| match arguments.quiet {
@@ -118,7 +119,7 @@ impl Report {
     const MOST_ODDITIES: usize = 5;
 
     fn new(source: &mut Source, found: &[Examination]) -> Self {
-        let reader = source.reader();
+        let reader = &mut source.reader;
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
         let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
             Some(problem) => problem.to_string(),
@@ -231,7 +232,7 @@ impl Line {
         };
         let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
         let cells = [
-            cell(&tensor.name, table::NAME),
+            cell(&tensor.name, units::NAME),
             cell(&tensor.dtype, table::TYPE),
             cell(&format!("{:?}", tensor.shape), table::SHAPE),
             verdict,
@@ -254,10 +255,10 @@ fn write_table<'a>(
     lines: impl Iterator<Item = &'a [String; 4]> + Clone,
 ) -> io::Result<()> {
     const COLUMNS: [Column; 4] = [
-        Column::text(table::NAME),
+        Column::text(units::NAME),
         Column::text(table::TYPE),
         Column::text(table::SHAPE),
-        Column::text(table::NAME),
+        Column::text(units::NAME),
     ];
     let mut out = io::BufWriter::new(out);
     table::write(&mut out, &COLUMNS, "", lines.cloned())?;
@@ -274,12 +275,14 @@ fn write(
     let place = source.place().clone();
     let metadata = source.metadata().cloned();
     output.fill(|file| {
-        safetensors::repair(source.reader(), &report.rotated, file).map_err(|error| match error {
-            TensorError::Io(error) => Failure::writing(destination, error),
-            TensorError::NotAFrame { .. } => Failure::new(&place, error)
-                .hint("the tensor is damaged: fetch or copy the file once more"),
-            error => source.failure(error),
-        })
+        safetensors::repair(&mut source.reader, &report.rotated, file).map_err(
+            |error| match error {
+                TensorError::Io(error) => Failure::writing(destination, error),
+                TensorError::NotAFrame { .. } => Failure::new(&place, error)
+                    .hint("the tensor is damaged: fetch or copy the file once more"),
+                error => source.failure(error),
+            },
+        )
     })?;
     Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())

@@ -8,7 +8,7 @@ use std::path::Path;
 use zipnn::{Directory, HEADER_LEN, Header, Limits};
 
 use super::data_header;
-use super::names::Place;
+use super::place::Place;
 use super::tensors;
 
 /// Bytes that are searched at a time.

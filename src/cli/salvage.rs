@@ -8,7 +8,7 @@ use zipnn::safetensors::{Layout, Tensor};
 
 use super::data_header::{self, DataHeader};
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::units;
 
 /// Most lost ranges in a message.

@@ -9,8 +9,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::failure::Failure;
 use super::index_file;
-use super::names::{self, Place};
+use super::links;
+use super::names;
+use super::place::Place;
 use super::selection::Selection;
+use super::target::directory_of;
 use super::tree;
 use super::way::Way;
 
@@ -67,7 +70,7 @@ impl Search<'_> {
     /// Adds the indexes of a directory. Returns what is wrong with some.
     fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
         let output = self.way.files().output.as_deref();
-        let elsewhere = output.filter(|output| !names::is_same_file(root, output));
+        let elsewhere = output.filter(|output| !links::is_same_file(root, output));
         let results = elsewhere.and_then(|output| output.canonicalize().ok());
         let is_result = |index: &Path| match (&results, index.canonicalize()) {
             (Some(results), Ok(index)) => index.starts_with(results),
@@ -129,7 +132,7 @@ impl Search<'_> {
         let is_elsewhere = |destination: &PathBuf| !has_same_parent(&source, destination);
         let destination = destination.filter(is_elsewhere);
         if let Some(destination) = &destination {
-            if names::is_same_file(&source, destination) {
+            if links::is_same_file(&source, destination) {
                 return Err(Failure::new(
                     destination.display(),
                     "leads to the index of the sources, which is to stay as it is",
@@ -154,12 +157,7 @@ fn is_normal(component: &Component<'_>) -> bool {
 }
 
 fn has_same_parent(one: &Path, other: &Path) -> bool {
-    names::is_same_file(&directory_of(one), &directory_of(other))
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.unwrap_or(Path::new(".")).to_owned()
+    links::is_same_file(directory_of(one), directory_of(other))
 }
 
 /// Refuses a name of a result that the index would not have.

@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::slice;
 
 use super::args::{Command, Compress, Decompress};
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::standard::Stream;
+use super::target;
 
 /// Returns an error if a command would wait for data from a terminal, which looks as if it hung, or
 /// if its whole product is text for a standard output that is closed.
@@ -41,20 +42,9 @@ pub fn check(command: &Command) -> Result<(), Failure> {
 fn is_terminal(input: &Place) -> bool {
     match input {
         Place::Standard => io::stdin().is_terminal(),
-        // Other things than terminals may wait when they are opened.
+        // Opening something else, such as a named pipe, may wait.
         Place::Path(path) => {
-            is_character_device(path) && File::open(path).is_ok_and(|file| file.is_terminal())
+            target::is_device(path) && File::open(path).is_ok_and(|file| file.is_terminal())
         }
     }
-}
-
-#[cfg(unix)]
-fn is_character_device(path: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    path.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device())
-}
-
-#[cfg(not(unix))]
-fn is_character_device(_path: &Path) -> bool {
-    false
 }

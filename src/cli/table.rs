@@ -7,8 +7,6 @@ use std::io::{self, Write};
 
 use super::units;
 
-/// Most characters of a name, such as a tensor's.
-pub const NAME: usize = 100;
 /// Most characters of a type.
 pub const TYPE: usize = 16;
 /// Most characters of a shape.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::links;
-use super::names::{self, Place};
+use super::place::Place;
 
 /// Links that a chain may have; the limit of Linux.
 const MOST_LINKS: usize = 40;
@@ -102,16 +102,18 @@ pub fn is_descriptor_or_device(path: &Path) -> bool {
     }
 }
 
+/// Returns whether a path leads to a device, such as a terminal.
 #[cfg(unix)]
-fn is_device(path: &Path) -> bool {
+pub fn is_device(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
     path.metadata().is_ok_and(|metadata| {
         metadata.file_type().is_char_device() || metadata.file_type().is_block_device()
     })
 }
 
+/// Returns that a path leads to no device, as nothing shows otherwise here.
 #[cfg(not(unix))]
-fn is_device(_path: &Path) -> bool {
+pub fn is_device(_path: &Path) -> bool {
     false
 }
 
@@ -130,7 +132,7 @@ pub fn is_source(source: &Place, destination: &Place) -> bool {
         Target::Directory => return false,
         // A result replaces a file under one of its names, and leaves the others alone.
         Target::File(path) => match source {
-            Place::Path(source) => return names::is_same_file(source, path),
+            Place::Path(source) => return links::is_same_file(source, path),
             Place::Standard => path.metadata(),
         },
         Target::Standard => standard_output().and_then(|file| file.metadata()),

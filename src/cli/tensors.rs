@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use zipnn::safetensors::{Layout, LayoutError, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directory, Limits};
 
+use super::beginning;
 use super::data_header;
 use super::failure::Failure;
 use super::input::Input;
-use super::inside;
-use super::names::Place;
+use super::place::Place;
 use super::restored::Restored;
 use super::salvage::{self, Lost};
 
@@ -52,7 +52,7 @@ fn is_available(archive: &dyn Parts, range: &Range<u64>) -> bool {
 impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the directory.
     pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
-        let kind = match (inside::is_safetensors(source), base) {
+        let kind = match (beginning::is_safetensors(source), base) {
             (true, None) => Kind::Inside(Box::new(Restored::open(source)?)),
             (true, Some(_)) => {
                 return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::table;
+/// Most characters of a name in a list or a table.
+pub const NAME: usize = 100;
 
 /// Bytes with three digits: `7.05 MB`.
 pub fn bytes(count: u64) -> String {
@@ -93,7 +94,7 @@ pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     for listed in names.by_ref().take(LISTED) {
         let separator = if list.is_empty() { "" } else { ", " };
         list += separator;
-        list += &clip(&name(listed.as_ref()), table::NAME);
+        list += &clip(&name(listed.as_ref()), NAME);
     }
     match names.count() {
         0 => list,

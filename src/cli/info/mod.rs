@@ -18,7 +18,7 @@ use super::args::Info;
 use super::failure::Failure;
 use super::frames::{Frames, Opened};
 use super::input::Input;
-use super::names::Place;
+use super::place::Place;
 use super::tensors::open_archive;
 use super::types::{self, Types};
 use super::{table, units};
@@ -29,7 +29,7 @@ const LISTED: usize = 16;
 /// Writes what one of the files holds.
 pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    if super::inside::is_safetensors(source) {
+    if super::beginning::is_safetensors(source) {
         let inside = Inside::read(source)?;
         match arguments.json {
             true => inside.write_json(&mut out, source),

@@ -7,7 +7,7 @@ use zipnn::legacy;
 
 use super::version;
 use crate::cli::frames;
-use crate::cli::names::Place;
+use crate::cli::place::Place;
 use crate::cli::units;
 
 /// Returns a JSON object.

@@ -37,7 +37,7 @@ impl TensorInfo<'_> {
         let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
         format!(
             "  tensor {}: {}, {}, {} -> {} bytes ({}), {more}",
-            cell(self.name, table::NAME),
+            cell(self.name, units::NAME),
             cell(self.dtype, table::TYPE),
             cell(&format!("{:?}", self.shape), table::SHAPE),
             self.original,
