@@ -24,14 +24,20 @@ mod list;
 mod oddity;
 mod plan;
 #[cfg(feature = "std")]
+mod ranges;
+#[cfg(feature = "std")]
 mod reader;
 #[cfg(feature = "std")]
 mod repair;
+#[cfg(feature = "std")]
+mod restored;
 #[cfg(feature = "std")]
 mod result_header;
 mod rows;
 #[cfg(feature = "std")]
 mod section;
+#[cfg(feature = "std")]
+mod stored;
 #[cfg(feature = "std")]
 mod target;
 #[cfg(feature = "std")]
@@ -47,12 +53,16 @@ pub use layout::{Layout, LayoutError, Tensor};
 pub use oddity::Oddity;
 pub use plan::{Part, plan};
 #[cfg(feature = "std")]
-pub use reader::{Restored, StoredTensor, TensorReader};
+pub use reader::TensorReader;
 #[cfg(feature = "std")]
 pub use repair::{Examination, examine, repair};
+#[cfg(feature = "std")]
+pub use restored::Restored;
 pub use rows::RowsError;
 #[cfg(feature = "std")]
 pub use section::Section;
+#[cfg(feature = "std")]
+pub use stored::StoredTensor;
 #[cfg(feature = "std")]
 pub use target::TensorTarget;
 #[cfg(feature = "std")]

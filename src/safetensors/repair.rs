@@ -11,7 +11,8 @@ use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::layout::LayoutError;
 use super::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
-use super::reader::{StoredTensor, TensorReader};
+use super::reader::TensorReader;
+use super::stored::StoredTensor;
 use crate::dtype::DType;
 use crate::options::Options;
 
