@@ -2,6 +2,8 @@
 
 use zipnn::safetensors::Layout;
 
+use super::beginning::may_begin_json;
+
 /// Returns where the last tensor ends.
 pub fn end_of(layout: &Layout) -> u64 {
     let ends = layout.tensors().iter().map(|tensor| tensor.range.end);
@@ -35,7 +37,7 @@ impl DataHeader {
             return Some(Self::LENGTH_LEN - self.0.len());
         };
         let is_header = len <= Layout::MAX_HEADER_LEN
-            && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| byte == b'{');
+            && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| may_begin_json(byte));
         let len = usize::try_from(len).ok().filter(|_| is_header)?;
         Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
     }
