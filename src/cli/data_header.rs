@@ -17,7 +17,7 @@ pub struct DataHeader(Vec<u8>);
 impl DataHeader {
     const LENGTH_LEN: usize = 8;
 
-    /// Takes the next bytes of the data, of which it keeps those of the header.
+    /// Takes the next bytes of the data, and keeps the part that belongs to the header.
     pub fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         // First the eight bytes that hold the header's length, then the header.

@@ -163,7 +163,8 @@ fn warn_of_gaps(source: &Source) {
     if len > 0 {
         let place = source.place();
         say(format_args!(
-            "zipnn: {place}: warning: {len} bytes that belong to no tensor are left out"
+            "zipnn: {place}: warning: left out: {} outside of any tensor",
+            units::count(len, "byte")
         ));
     }
 }
@@ -178,8 +179,9 @@ pub fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
     if rotated > 0 {
         let place = source.place();
         say(format_args!(
-            "zipnn: {place}: warning: it seems that the original has stored {rotated} tensors with \
-             their bits rotated; `zipnn repair` shows them, and mends the file"
+            "zipnn: {place}: warning: it seems that the original has stored {} with \
+             rotated bits; `zipnn repair` lists and repairs them",
+            units::count(rotated as u64, "tensor")
         ));
     }
     Ok(())

@@ -15,13 +15,13 @@ pub enum Kind {
     Whole,
     /// The tensors inside it, or at least some of them.
     Inside,
-    /// Not at all.
+    /// Not compressed.
     Plain,
 }
 
 impl Kind {
-    /// Looks into a file. Pipes and devices cannot be looked into without taking what is there, and
-    /// pass for something that is compressed as a whole.
+    /// Detects the kind of a file. Pipes and devices cannot be read twice, and count as compressed as
+    /// a whole.
     pub fn of(place: &Place) -> Result<Self, Failure> {
         if place.path().is_none_or(|path| path.exists() && !path.is_file()) {
             return Ok(Self::Whole);

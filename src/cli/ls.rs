@@ -74,7 +74,7 @@ fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::
     };
     let (len, stored_len) = (sum(|tensor| tensor.len), sum(|tensor| tensor.stored_len));
     let total = [
-        format!("{} tensors", tensors.len()),
+        units::count(tensors.len() as u64, "tensor"),
         String::new(),
         String::new(),
         len.to_string(),

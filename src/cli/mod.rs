@@ -112,7 +112,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Ends the process with what is wrong with the command line, or with the help that it asks for.
+/// Ends the process with an error of the command line, or with the requested help.
 /// Arguments may be names of files, and so hold anything.
 fn refuse(error: &clap::Error) -> ! {
     let text = error.render().to_string();

@@ -184,10 +184,10 @@ pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether `--rm` may remove a file: not what is only reached by a link, and nothing that cannot be
-/// read a second time. Of a directory, the files in it are removed.
+/// Returns whether `--rm` may remove a path: a regular file that is reached without a link, or a
+/// directory, of which the files are removed.
 fn may_be_removed(path: &Path) -> bool {
-    // What is not there is reported when it is opened.
+    // A missing file is reported when it is opened.
     let Ok(metadata) = fs::symlink_metadata(path) else { return true };
     (metadata.is_file() && !target::is_descriptor(path)) || path.is_dir()
 }

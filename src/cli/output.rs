@@ -175,7 +175,7 @@ impl Output {
     }
 }
 
-/// Opens something that is not replaced. If it leads to a file, data goes behind what is there.
+/// Opens a stream. If it leads to a file, data is appended.
 fn open_stream(path: &Path) -> io::Result<File> {
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     OpenOptions::new().write(true).append(is_file).open(path)
@@ -210,7 +210,7 @@ fn pass_on(source: &Metadata, file: &File) {
     rights::pass_on(source, file);
 }
 
-/// Lets others read a file whose source has no permissions to pass on. Where that fails, it stays
+/// Sets default permissions for a file whose source has none to pass on. On an error it stays
 /// private.
 fn set_usual_permissions(unfinished: &mut Unfinished) {
     #[cfg(unix)]

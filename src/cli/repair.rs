@@ -20,7 +20,7 @@ use super::units;
 const DONE: u8 = 0;
 const TO_DO: u8 = 1;
 
-/// Examines a file, reports what is wrong with it, and repairs it if asked to.
+/// Examines a file, reports damage, and repairs it with `--write` or `--output`.
 pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     let place = Place::new(&arguments.file);
     let destination = match &arguments.output {
@@ -100,7 +100,7 @@ struct Report {
     judged: usize,
     unknown: usize,
     is_list_lost: bool,
-    /// What is wrong with metadata that belong to another file.
+    /// Why the metadata belong to another file, if they do.
     stale: Option<String>,
     compressed: usize,
     /// What the reference library does not accept.
@@ -137,6 +137,10 @@ impl Report {
         }
     }
 
+    fn compressed_tensors(&self) -> String {
+        units::count(self.compressed as u64, "compressed tensor")
+    }
+
     fn is_damaged(&self) -> bool {
         self.is_list_lost || self.stale.is_some() || !self.rotated.is_empty()
     }
@@ -157,19 +161,11 @@ impl Report {
         self.show_oddities(out, place)?;
         self.show_count(out, place, "are rotated")?;
         if self.is_list_lost {
-            writeln!(
-                out,
-                "{place}: the list of its {} compressed tensors is lost",
-                self.compressed
-            )?;
+            writeln!(out, "{place}: the list of its {} is lost", self.compressed_tensors())?;
         } else if let Some(stale) = &self.stale {
             writeln!(out, "{place}: {stale}")?;
         } else if self.compressed > 0 {
-            writeln!(
-                out,
-                "{place}: the list of its {} compressed tensors is there",
-                self.compressed
-            )?;
+            writeln!(out, "{place}: the list of its {} is complete", self.compressed_tensors())?;
         }
         if self.is_damaged() {
             writeln!(
@@ -187,7 +183,7 @@ impl Report {
             writeln!(out, "{place}: stale metadata dropped")?;
         }
         if self.compressed > 0 && (self.is_list_lost || self.stale.is_some()) {
-            writeln!(out, "{place}: list of {} compressed tensors written", self.compressed)?;
+            writeln!(out, "{place}: list of {} written", self.compressed_tensors())?;
         }
         self.show_count(out, place, "repaired")
     }
@@ -230,11 +226,10 @@ impl Line {
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
             Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
         };
-        let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
         let cells = [
-            cell(&tensor.name, units::NAME),
-            cell(&tensor.dtype, table::TYPE),
-            cell(&format!("{:?}", tensor.shape), table::SHAPE),
+            units::short_name(&tensor.name, units::NAME),
+            units::short_name(&tensor.dtype, table::TYPE),
+            units::short_name(&format!("{:?}", tensor.shape), table::SHAPE),
             verdict,
         ];
         Self { cells, is_sound: one.verdict == Verdict::Sound }

@@ -57,7 +57,7 @@ pub fn describe(
     lines
 }
 
-/// Writes the data of a damaged file, with zeros for lost ranges, and records what is lost.
+/// Writes the data of a damaged file, with zeros for lost ranges, and records those ranges.
 #[derive(Debug, Default)]
 pub struct Salvage {
     lost: Vec<Lost>,

@@ -44,7 +44,7 @@ impl Indexes {
         if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
     }
 
-    /// Lets all of them name the files that are there now. Returns what went wrong.
+    /// Rewrites all indexes with the new names. Returns the failures.
     pub fn rewrite(&self, way: Way<'_>) -> Vec<Failure> {
         let rewrite = |index: &Index| {
             let Index { source, destination } = index;
@@ -67,7 +67,7 @@ struct Search<'w> {
 }
 
 impl Search<'_> {
-    /// Adds the indexes of a directory. Returns what is wrong with some.
+    /// Adds the indexes of a directory. Returns the failures.
     fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
         let output = self.way.files().output.as_deref();
         let elsewhere = output.filter(|output| !links::is_same_file(root, output));
@@ -91,7 +91,7 @@ impl Search<'_> {
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
         let (output, direction) = (self.way.files().output.as_deref(), self.way.direction());
         let result = names::destination(&Place::new(input), output, direction, self.way.form());
-        // What is wrong with the file itself, the command reports.
+        // The command itself reports failures of the file.
         let (true, Ok(Place::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
         else {

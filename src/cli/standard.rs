@@ -4,7 +4,7 @@
 //! reading and writing, and nothing records that it did: in its place everything can be read, and
 //! everything written disappears without an error. To start with a stream that leads to `/dev/null`
 //! is fine, though, and some programs open it for reading and writing as well, such as Python for
-//! `DEVNULL`. What tells the two apart on Linux is the program that started this one:
+//! `DEVNULL`. On Linux, the parent process distinguishes the two:
 //!
 //! - it has no such stream itself, so that there was none to pass on, or
 //! - it is a shell, which opens `/dev/null` in one direction alone, and whose own stream is not
@@ -65,7 +65,7 @@ mod imp {
     fn was_closed(number: u32) -> bool {
         let parent = parent_id().to_string();
         let descriptors = format!("/proc/{parent}/fd");
-        // A directory that cannot be read says nothing about what is in it.
+        // An unreadable directory proves nothing about its entries.
         if fs::read_dir(&descriptors).is_err() {
             return false;
         }

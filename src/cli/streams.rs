@@ -1,4 +1,4 @@
-//! What a command needs of the streams and the terminal that it was started with.
+//! Checks of the standard streams and the terminal before a command runs.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -11,8 +11,8 @@ use super::place::Place;
 use super::standard::Stream;
 use super::target;
 
-/// Returns an error if a command would wait for data from a terminal, which looks as if it hung, or
-/// if its whole product is text for a standard output that is closed.
+/// Returns an error if a command would wait for data from a terminal, or would write its text to a
+/// closed standard output.
 pub fn check(command: &Command) -> Result<(), Failure> {
     type Inputs<'a> = (&'a [PathBuf], Option<&'a PathBuf>, bool);
     let (inputs, base, force): Inputs<'_> = match command {

@@ -1,4 +1,4 @@
-//! Where an output leads. A path may be a link, or stand for something else than a file.
+//! Where the path of an output leads: to a file, a stream or a directory.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -38,8 +38,8 @@ impl Target {
     fn follow(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..=MOST_LINKS {
-            // Such an entry looks like a link to a file, which must not be replaced: whoever
-            // opened the descriptor goes on with the old one.
+            // Such an entry looks like a link to a file. Replacing that file would leave the
+            // descriptor with the old one.
             if let Some(descriptor) = Descriptor::named(&path) {
                 let is_ours = descriptor.is_ours && descriptor.number == 1;
                 return Ok(if is_ours { Self::Standard } else { Self::Stream(path) });
@@ -57,7 +57,7 @@ impl Target {
                     false => Self::Stream(path),
                 });
             }
-            // The system may forbid to follow a link that somebody has left in a public directory.
+            // The system may forbid following the links of other users in a public directory.
             if let Err(error) = fs::metadata(&path)
                 && error.kind() == io::ErrorKind::PermissionDenied
             {
@@ -117,7 +117,7 @@ pub fn is_device(_path: &Path) -> bool {
     false
 }
 
-/// Returns the directory that an entry is in; that of a bare name is the current one.
+/// Returns the directory of a path, which is the current one for a bare name.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -153,8 +153,8 @@ pub fn standard_input() -> io::Result<File> {
     duplicate(&io::stdin())
 }
 
-/// Opens standard output a second time. The library's own handle takes a descriptor that cannot be
-/// written to for one that swallows everything.
+/// Opens standard output a second time. The standard library's handle ignores errors of a descriptor
+/// that cannot be written to.
 pub fn standard_output() -> io::Result<File> {
     duplicate(&io::stdout())
 }

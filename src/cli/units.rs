@@ -37,22 +37,25 @@ pub fn rate(count: u64, time: Duration) -> String {
     format!("{}/s", bytes((count as f64 / seconds) as u64))
 }
 
-/// What is said of bytes behind the only frame of a file.
-pub fn trailing(count: u64) -> String {
-    match count {
-        1 => "1 byte follows the only frame".to_owned(),
-        _ => format!("{count} bytes follow the only frame"),
-    }
-}
-
-/// Returns what to say of the data of a `.safetensors` file that lacks so many bytes at its end.
-pub fn shortage(count: u64) -> String {
+/// Returns a number of things: `1 tensor`, `2 tensors`.
+pub fn count(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("the data ends {count} byte{plural} before its last tensor does")
+    format!("{count} {noun}{plural}")
 }
 
-/// Returns a name from a file or of a file, which may hold anything, for a terminal: characters that
-/// move the cursor, change colours, break lines or turn the direction of text are written as in Rust.
+/// Describes bytes behind the only frame of a file.
+pub fn trailing(len: u64) -> String {
+    let verb = if len == 1 { "follows" } else { "follow" };
+    format!("{} {verb} the only frame", count(len, "byte"))
+}
+
+/// Describes the data of a `.safetensors` file that lacks `len` bytes at its end.
+pub fn shortage(len: u64) -> String {
+    format!("the data ends {} before its last tensor does", count(len, "byte"))
+}
+
+/// Returns untrusted text, such as a name, for a terminal: characters that move the cursor, change
+/// colours, break lines or change the direction of text are escaped as in Rust.
 pub fn name(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for char in name.chars() {
@@ -86,7 +89,12 @@ pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
     clipped.into()
 }
 
-/// Returns a list of names of which there may be any number: the first few, and how many more.
+/// Returns a name as [`name`] does, with at most `most` characters.
+pub fn short_name(text: &str, most: usize) -> String {
+    clip(&name(text), most).into_owned()
+}
+
+/// Returns a list of any number of names: the first few, and how many more.
 pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     /// Names that are listed.
     const LISTED: usize = 8;
@@ -94,7 +102,7 @@ pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     for listed in names.by_ref().take(LISTED) {
         let separator = if list.is_empty() { "" } else { ", " };
         list += separator;
-        list += &clip(&name(listed.as_ref()), NAME);
+        list += &short_name(listed.as_ref(), NAME);
     }
     match names.count() {
         0 => list,
@@ -179,6 +187,7 @@ mod tests {
         assert_eq!(name("layers.0.größe \"x\""), "layers.0.größe \"x\"");
         assert_eq!(name("a\nb\u{1b}[31m\u{9b}"), r"a\nb\u{1b}[31m\u{9b}");
     }
+
     #[test]
     fn names_do_not_turn_or_break_lines() {
         assert_eq!(name("a\u{2028}b\u{202e}c\u{2066}"), r"a\u{2028}b\u{202e}c\u{2066}");

@@ -22,8 +22,8 @@ use crate::cli::output;
 /// What rewritten blobs end in.
 const REWRITTEN: &str = ".znn.json";
 
-/// Reads everything in a repository that names files. Returns what is wrong with some of it: renaming
-/// those files would leave it stale.
+/// Reads every index and listing of a repository. Returns the failures: renaming files would leave
+/// those stale.
 pub fn check_all(repository: &Repository) -> Vec<Failure> {
     let contents = repository.scan();
     let files = contents.files.into_iter().map(|file| file.path);

@@ -13,7 +13,7 @@ use crate::cli::tensor_source::Source;
 use crate::cli::types::Types;
 use crate::cli::units;
 
-/// What is said of a file.
+/// Describes a file.
 pub struct Inside {
     tensors: Vec<StoredTensor>,
     dtypes: Types,
@@ -21,7 +21,7 @@ pub struct Inside {
     compressed: u64,
     is_ours: bool,
     is_list_lost: bool,
-    /// What is wrong with a list that does not fit the file.
+    /// Why the list of compressed tensors does not match the file.
     list_problem: Option<String>,
     has_checksums: bool,
 }
@@ -102,8 +102,9 @@ impl Inside {
             self.dtypes.text(", ", ""),
         )?;
         let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
-        let (compressed, all) = (self.compressed_count(), self.tensors.len());
-        writeln!(out, "  {compressed} of {all} tensors compressed, {checksums}")?;
+        let (compressed, all) =
+            (self.compressed_count(), units::count(self.tensors.len() as u64, "tensor"));
+        writeln!(out, "  {compressed} of {all} compressed, {checksums}")?;
         if self.is_list_lost {
             writeln!(
                 out,
