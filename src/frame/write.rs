@@ -31,7 +31,7 @@ impl Default for FramePosition {
 }
 
 impl FramePosition {
-    /// That of the first frame, in a file that ends with an index.
+    /// Position of the first frame in a file that ends with an index.
     pub const FIRST: Self = Self { is_first: true, decoded_offset: 0, is_indexed: true };
 
     /// The same position in a file without an index. The loss of frames at the end of such a file
@@ -41,7 +41,7 @@ impl FramePosition {
         Self { is_indexed: false, ..self }
     }
 
-    /// That of the frame behind this one, which holds `len` bytes of data.
+    /// Returns the position of the frame behind this one, which holds `len` bytes of data.
     #[must_use]
     pub const fn after(self, len: u64) -> Self {
         let decoded_offset = self.decoded_offset.saturating_add(len);

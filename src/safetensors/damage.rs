@@ -191,7 +191,7 @@ impl Samples {
     }
 
     /// Takes the next part. Only the last may have another length than whole words of four bytes:
-    /// rotation leaves alone what is less.
+    /// rotation leaves shorter rests alone.
     pub(super) fn add(&mut self, part: &[u8]) {
         let words = part.as_chunks::<4>().0;
         let samples = words.get(self.skip..).unwrap_or_default();

@@ -120,7 +120,7 @@ fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
     TensorError::InvalidMetadata { key, reason: error.to_string() }
 }
 
-/// What is known of which tensors of a file are compressed.
+/// State of the list of compressed tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListState {
     /// The file has a list.

@@ -5,8 +5,8 @@
 //! compressed alike. In a `.znn.safetensors` file some tensors are replaced by frames: `U8` tensors,
 //! which the metadata lists. With the feature `std`, [`TensorWriter`] writes such files and
 //! [`TensorReader`] reads them, also those of the original, releases 0.5.1 to 0.5.4. Those releases
-//! store some tensors with wrong bits and forget some lists: [`examine`] tells which tensors that has
-//! happened to, and [`repair`] writes the file as it should be.
+//! store some tensors with wrong bits and forget some lists: [`examine`] reports such tensors,
+//! and [`repair`] writes the file as it should be.
 
 #[cfg(feature = "std")]
 mod coder;

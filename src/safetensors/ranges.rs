@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::vec::Vec;
 
-/// Appends `len` bytes from a place in the file, which are there unless the file has changed.
+/// Appends `len` bytes from a place in the file. Only a file that has changed ends before.
 pub(super) fn read_exact_at(
     source: &mut (impl Read + Seek),
     at: u64,

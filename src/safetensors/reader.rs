@@ -28,8 +28,8 @@ use crate::oneshot::refuse_delta;
 ///
 /// Only the header, and the first bytes of each frame, are read to open it. In a file whose list
 /// of compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
-/// bytes that is a frame of a tensor and nothing else is taken for one. The same holds where the list
-/// is stale, as a tool leaves it that saves other tensors with the metadata of a compressed file.
+/// bytes that is a frame of a tensor and nothing else counts as one. The same holds for a stale list,
+/// which tools leave that save other tensors with the metadata of a compressed file.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -136,18 +136,17 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// Returns what is wrong with the list of compressed tensors, or with the other metadata that go
-    /// with it, if they do not fit the file.
+    /// Returns why the list of compressed tensors, or the metadata that belong to it, do not match the
+    /// file; `None` if they do.
     ///
     /// The data need not be damaged: tools that save tensors with the metadata of a compressed file
-    /// leave such a list. Where it cannot be told whether the list or a tensor is wrong, reading the
-    /// tensor is an error. [`repair`](super::repair) writes the file without the list, or with a list
+    /// leave such a list. If either the list or a tensor may be wrong, reading the tensor is an error. [`repair`](super::repair) writes the file without the list, or with a list
     /// that fits.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
 
-    /// Returns whether the list of compressed tensors, or what the metadata say of the source,
+    /// Returns whether the list of compressed tensors, or the header of the source in the metadata,
     /// belongs to another file, so that [`repair`](super::repair) drops it.
     pub fn has_foreign_metadata(&self) -> bool {
         self.problem.is_some() || (self.is_ours() && self.as_stored().as_source().is_none())
@@ -416,7 +415,7 @@ impl<R: Read + Seek> TensorReader<R> {
         Err(self.failure(tensor, kind.into()))
     }
 
-    /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
+    /// Replaces the contents of `bytes` with a tensor's stored bytes.
     ///
     /// # Errors
     ///
@@ -491,7 +490,7 @@ impl<R: Read + Seek> TensorReader<R> {
         &self.header
     }
 
-    /// Finds out which tensors are compressed, and whether the list of them fits.
+    /// Detects which tensors are compressed, and whether the list of them fits.
     fn find_tensors(&mut self) -> Result<(), TensorError> {
         let text = self.layout.metadata().get(LIST);
         let list = text.map(|text| list::parse(text)).transpose().unwrap_or_else(|error| {
@@ -517,8 +516,8 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(())
     }
 
-    /// Finds the tensors of a file with a list, unless that shows to belong to another file: it
-    /// names a tensor that is not there, or one that is stored as it is.
+    /// Finds the tensors of a file with a list. Returns `false` if the list belongs to another file:
+    /// it names a missing tensor, or one that is stored uncompressed.
     fn find_listed(&mut self, list: &BTreeMap<String, Listed>) -> Result<bool, TensorError> {
         let mut found = Vec::new();
         let mut doubts = BTreeMap::new();
@@ -571,7 +570,7 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(true)
     }
 
-    /// The tensors of a file without a list.
+    /// Finds the tensors of a file without a list.
     fn find_unlisted(&mut self) -> Result<Vec<StoredTensor>, TensorError> {
         let gaps = gap_tensors(&self.layout);
         let pieces = self.layout.pieces(&gaps).into_iter();
@@ -586,7 +585,7 @@ impl<R: Read + Seek> TensorReader<R> {
             .collect()
     }
 
-    /// Finds out whether a file without compressed tensors carries what a writer of them adds.
+    /// Detects metadata of compressed tensors in a file that has none.
     fn check_leftovers(&mut self) {
         let has_frames = self.tensors.iter().any(|tensor| tensor.is_compressed);
         if !self.is_ours() || has_frames || self.problem.is_some() {
@@ -614,7 +613,7 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(())
     }
 
-    /// Returns tensors that the list names and of which it cannot be told whether they are damaged.
+    /// Returns tensors that the list names and that may be damaged.
     pub(super) fn doubts(&self) -> impl Iterator<Item = (usize, Doubt)> {
         self.doubts.iter().map(|(&number, &doubt)| (number, doubt))
     }

@@ -20,9 +20,9 @@ const MAX_COMPRESSED_LEN: u64 = 8 << 30;
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) len: u64,
-    /// The type of what is compressed, if it is.
+    /// The type of a tensor that is compressed.
     pub(super) compressed: Option<DType>,
-    /// The checksum of what is not.
+    /// The checksum of a tensor that is not.
     pub(super) checksum: Option<u64>,
 }
 
@@ -123,7 +123,7 @@ impl HeaderText {
         metadata.entry("format").or_insert(Text::Plain("pt"));
         metadata.insert(SOURCE_HEADER, Text::Plain(&self.source));
         metadata.insert(LIST, Text::Json(&listed));
-        // Those of another file come back with the source's header.
+        // The checksums of another file are kept in the source's header.
         metadata.remove(CHECKSUMS);
         if self.has_checksums {
             metadata.insert(CHECKSUMS, Text::Json(&checksums));

@@ -1,4 +1,4 @@
-//! A tensor as a file stores it, and how to tell that it is compressed.
+//! A tensor as a file stores it, and detecting whether it is compressed.
 
 use core::ops::Range;
 use std::io::{Read, Seek};
@@ -47,12 +47,12 @@ impl StoredTensor {
         }
     }
 
-    /// The type of its elements, if this crate has a layout for it.
+    /// Returns the type of its elements, if this crate has a layout for it.
     pub fn dtype(&self) -> Option<DType> {
         DType::from_safetensors(&self.dtype)
     }
 
-    /// The header's entry for it, decoded, at this place behind the header.
+    /// Returns the header's entry for the decoded tensor, which begins at `at` behind the header.
     pub(super) fn entry(&self, at: u64) -> Entry<'_> {
         Entry {
             name: &self.name,
@@ -73,7 +73,7 @@ pub(super) fn read_frame_prefix(
         return Ok(None);
     }
     let mut prefix = Vec::new();
-    // A look at the header first, which is enough for all that is no frame.
+    // The header comes first, as it is enough to reject almost all that is no frame.
     read_exact_at(source, tensor.range.start, HEADER_LEN as u64, &mut prefix)?;
     let Ok(header) = Header::parse(&prefix) else { return Ok(None) };
     if header.frame_len != tensor.len() || header.form == Form::Bytes {

@@ -11,7 +11,7 @@ pub trait TensorTarget: Read + Write + Seek {
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// Errors of the output.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
 }
 

@@ -65,7 +65,7 @@ pub struct Seeker {
     limits: Limits,
     stage: Stage,
     directory: Directory,
-    /// Whether every frame has to carry checksums, as those of a file with an index do.
+    /// Whether every frame has to carry checksums, as frames of a file with an index do.
     is_sealed: bool,
     /// Whether the file ends with a footer of which something is wrong. It may be data that only
     /// looks like one.

@@ -70,7 +70,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, which is dropped then: [`Self::try_finish`] keeps it.
+    /// Errors of the inner writer, which is dropped then: [`Self::try_finish`] keeps it.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
@@ -80,7 +80,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// Errors of the inner writer.
     pub fn try_finish(&mut self) -> io::Result<()> {
         self.0.try_finish()
     }
@@ -134,7 +134,7 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
     ///
     /// # Errors
     ///
-    /// As [`Encoder::new`], and those of the base.
+    /// The errors of [`Encoder::new`], and errors of reading the base.
     pub fn new(inner: W, base: B, options: Options) -> io::Result<Self>
     where
         B: Seek,
@@ -147,7 +147,7 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
     /// # Errors
     ///
     /// `BaseTooLong` if the base goes on, `WrongBase` if the options name one of another length, and
-    /// those of the inner writer.
+    /// errors of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
