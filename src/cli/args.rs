@@ -38,8 +38,8 @@ pub enum Command {
     /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory, all
-    /// that end in either
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory,
+    /// all that end in either
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Show what files hold, frame by frame and tensor by tensor, without decoding their data
@@ -57,9 +57,9 @@ pub enum Command {
     /// Find and repair tensors that the original ZipNN stored wrong in .safetensors files
     ///
     /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
-    /// compress with their bits rotated, and may leave compressed tensors out of its list. This command
-    /// reports which tensors are rotated, judging by their numbers, and changes nothing without
-    /// --output or --write.
+    /// compress with their bits rotated, and may leave compressed tensors out of its list. This
+    /// command reports which tensors are rotated, judging by their numbers, and changes nothing
+    /// without --output or --write.
     ///
     /// It also drops a list of compressed tensors that belongs to another file. Tools that save
     /// tensors with the metadata of a compressed file leave such lists.
@@ -161,11 +161,11 @@ const DIRECTORIES: &str = "Directories";
 /// Options for files that are not named one by one.
 #[derive(Debug, Clone, Args)]
 pub struct Many {
-    /// Process only files whose uncompressed names match: `*.pt`, or `part/**/*.bin` relative to the
-    /// directory; can be given several times, and each must match a file. The default is files that
-    /// usually hold weights for compressing (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml,
-    /// .onnx, .onnx_data, .npy, .npz, .h5, .msgpack), and .znn and .znn.safetensors files for
-    /// decompressing; a directory without any is no error
+    /// Process only files whose uncompressed names match: `*.pt`, or `part/**/*.bin` relative to
+    /// the directory; can be given several times, and each must match a file. The default is files
+    /// that usually hold weights for compressing (.safetensors, .bin, .pt, .pth, .ckpt, .gguf,
+    /// .ggml, .onnx, .onnx_data, .npy, .npz, .h5, .msgpack), and .znn and .znn.safetensors files
+    /// for decompressing; a directory without any is no error
     #[arg(help_heading = MANY, long = "match", value_name = "GLOB", value_parser = pattern)]
     pub patterns: Vec<String>,
     /// Look into hidden files and directories, too. Links are never followed
@@ -268,8 +268,8 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Ls {
-    /// Compressed files, or directories to search for .safetensors.znn and .znn.safetensors files; a
-    /// directory without any fails
+    /// Compressed files, or directories to search for .safetensors.znn and .znn.safetensors files;
+    /// a directory without any fails
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Write one JSON object for each file, a line each, with complete names

@@ -11,8 +11,8 @@ pub const MAGIC: [u8; 2] = *b"ZN";
 const LENGTH_LEN: usize = 8;
 const PEEK_LEN: usize = LENGTH_LEN + 1;
 
-/// Returns whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
-/// length of a header, its first bytes are a number that no file has bytes for.
+/// Returns whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for
+/// the length of a header, its first bytes are a number that no file has bytes for.
 pub fn is_safetensors(source: &Place) -> bool {
     const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
     let Some(first) = peek(source) else { return false };

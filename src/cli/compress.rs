@@ -84,8 +84,8 @@ pub fn compress(
 /// A piece on its way through the pipeline.
 #[derive(Default)]
 struct Job {
-    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own the
-    /// frames are in.
+    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own
+    /// the frames are in.
     input: Vec<u8>,
     knowledge: Knowledge,
     /// The part of the base that goes with it.

@@ -42,7 +42,8 @@ impl DataHeader {
         Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
     }
 
-    /// Returns by how many bytes data of this length ends before its last tensor; `None` if it does not.
+    /// Returns by how many bytes data of this length ends before its last tensor; `None` if it does
+    /// not.
     pub fn shortage(&self, data_len: u64) -> Option<u64> {
         let end = end_of(&self.layout()?);
         end.checked_sub(data_len).filter(|&shortage| shortage > 0)

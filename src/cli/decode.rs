@@ -120,9 +120,9 @@ impl Decoding {
         }
     }
 
-    /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in order.
-    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks with wrong
-    /// checksums are written as they are.
+    /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in
+    /// order. Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks
+    /// with wrong checksums are written as they are.
     pub fn salvage(
         self,
         threads: usize,

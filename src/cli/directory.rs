@@ -112,8 +112,8 @@ struct Results {
 }
 
 impl Results {
-    /// Whether no other file before this one becomes the same: `X.safetensors` comes both from
-    /// `X.safetensors.znn` and from `X.znn.safetensors`.
+    /// Returns whether no other file before this one becomes the same: `X.safetensors` comes both
+    /// from `X.safetensors.znn` and from `X.znn.safetensors`.
     fn is_new(&mut self, way: Way<'_>, file: &Found) -> bool {
         way.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
     }

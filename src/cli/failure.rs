@@ -168,7 +168,7 @@ pub fn say(line: impl fmt::Display) {
     write_line(units::name(&line.to_string()));
 }
 
-/// That standard error may be closed is no reason to stop.
+/// Writes a line to standard error, and ignores that it may be closed.
 fn write_line(line: impl fmt::Display) {
     use io::Write;
     let _ = writeln!(io::stderr(), "{line}");

@@ -28,8 +28,8 @@ pub fn is_index(path: &Path) -> bool {
     name.len().checked_sub(ENDING.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(ENDING))
 }
 
-/// Lets the index at `source` name the files that are beside `destination`, and writes it there: the
-/// same place, or one beside results. `form` is what the results are.
+/// Lets the index at `source` name the files that are beside `destination`, and writes it there:
+/// the same place, or one beside results. `form` is what the results are.
 pub fn rewrite_file(
     source: &Path,
     destination: &Path,
@@ -74,7 +74,7 @@ pub fn check_destination(
         .hint("use --force to overwrite it"))
 }
 
-/// Where a link leads, or the path itself.
+/// Returns the path to which a link leads, or the path itself.
 fn target(path: &Path) -> Result<PathBuf, Failure> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -134,7 +134,7 @@ pub fn rewrite(
     rewrite_where(text, direction, is_so, is_file_name)
 }
 
-/// Whether a string of an index is the name of a file.
+/// Returns whether a string of an index is the name of a file.
 fn is_file_name(string: &JsonString) -> bool {
     !string.is_key && string.path.len() == 2 && string.path[0] == WEIGHT_MAP
 }
@@ -173,7 +173,7 @@ fn rewrite_bare(
     Ok((!changes.is_empty()).then(|| json_strings::replace(text, &changes)))
 }
 
-/// Whether this is the name of a file whose tensors are compressed one by one.
+/// Returns whether this is the name of a file whose tensors are compressed one by one.
 fn is_inside(name: &str) -> bool {
     name.strip_suffix(SAFETENSORS)
         .and_then(|name| name.strip_suffix(SUFFIX))

@@ -27,8 +27,8 @@ enum Inner {
     Pipe(Box<dyn Read + Send>),
 }
 
-/// First bytes of a Git LFS pointer, which replaces a file in a Git repository, and the limit of its
-/// length. Specified by `docs/spec.md` of Git LFS.
+/// First bytes of a Git LFS pointer, which replaces a file in a Git repository, and the limit of
+/// its length. Specified by `docs/spec.md` of Git LFS.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const POINTER_LEN: u64 = 1024;
 

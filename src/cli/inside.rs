@@ -21,7 +21,7 @@ use super::units;
 /// Longest tensor for which no other thread is woken, in bytes: a chunk.
 const CHUNK_LEN: u64 = 256 << 10;
 
-/// A file of tensors could not be written.
+/// Explains an error of writing a file of tensors.
 fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),

@@ -20,7 +20,8 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From here on, whatever asks the process to end removes what is unfinished first; so does a panic.
+/// From here on, whatever asks the process to end removes what is unfinished first; so does a
+/// panic.
 pub fn clean_up_on_signals() {
     signals::on_end(|end| {
         // The lock is kept until the process has ended: no file can be begun meanwhile.

@@ -20,8 +20,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Detects the kind of a file. Pipes and devices cannot be read twice, and count as compressed as
-    /// a whole.
+    /// Detects the kind of a file. Pipes and devices cannot be read twice, and count as compressed
+    /// as a whole.
     pub fn of(place: &Place) -> Result<Self, Failure> {
         if place.path().is_none_or(|path| path.exists() && !path.is_file()) {
             return Ok(Self::Whole);

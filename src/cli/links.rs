@@ -35,7 +35,8 @@ pub fn identity(_file: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-/// Returns whether two paths lead to one file, hard links included where the system identifies files.
+/// Returns whether two paths lead to one file, hard links included where the system identifies
+/// files.
 pub fn are_one_file(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().and_then(|file| identity(&file));
     match identity(one) {

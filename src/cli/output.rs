@@ -158,8 +158,8 @@ impl Output {
         unfinished.persist(&path, self.replace).map_err(failure)
     }
 
-    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but the
-    /// present time: with the time of the source, the next run would take it for complete.
+    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but
+    /// the present time: with the time of the source, the next run would take it for complete.
     pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let place = self.place.clone();
         let is_file = self.unfinished_path().is_some();
@@ -247,7 +247,8 @@ pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Fail
     write().map_err(|error| Failure::writing(path.display(), error))
 }
 
-/// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.
+/// Makes sure that the name of a file in this directory is on the disk, where that can be asked
+/// for.
 pub fn sync_directory_of(path: &Path) {
     if let Ok(directory) = File::open(target::directory_of(path)) {
         let _ = directory.sync_all();

@@ -19,12 +19,12 @@ pub enum Place {
 }
 
 impl Place {
-    /// What is meant by a path on the command line.
+    /// Returns the place that a path on the command line names.
     pub fn new(path: &Path) -> Self {
         if path == Path::new(DASH) { Self::Standard } else { Self::Path(path.to_owned()) }
     }
 
-    /// The path, where it has one.
+    /// Returns the path, if it is no standard stream.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Standard => None,

@@ -40,8 +40,8 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     Some(directory)
 }
 
-/// Searches for frames that follow one another up to the end of the file. Returns where the first of
-/// them begins, behind `start`, and the headers of all.
+/// Searches for frames that follow one another up to the end of the file. Returns where the first
+/// of them begins, behind `start`, and the headers of all.
 fn find(
     file: &mut BufReader<File>,
     start: u64,

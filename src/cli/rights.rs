@@ -5,8 +5,8 @@ use std::fs::{File, Metadata};
 /// Gives a private file the owner, the group and the permissions of another, as far as the system
 /// allows.
 ///
-/// The permissions come last, as they would apply to the wrong owner and group before. Setuid, setgid
-/// and sticky bits are left out, as they were granted to other contents.
+/// The permissions come last, as they would apply to the wrong owner and group before. Setuid,
+/// setgid and sticky bits are left out, as they were granted to other contents.
 #[cfg(unix)]
 pub fn pass_on(source: &Metadata, file: &File) {
     use std::fs::Permissions;

@@ -115,7 +115,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The files that an index names. One that cannot be read is reported once.
+    /// Returns the files that an index names. An index that cannot be read is reported once.
     fn names(&mut self, index: &Path) -> Result<&HashSet<PathBuf>, Failure> {
         if !self.checked.contains_key(index) {
             let names = index_file::check(index);
@@ -170,7 +170,7 @@ fn check_name(source: &Path, result: &Path, way: Way<'_>) -> Result<(), Failure>
         .hint("with --rewrite-index, --output takes a directory, or the name with or without .znn"))
 }
 
-/// The indexes in a directory.
+/// Returns the indexes in a directory.
 fn indexes_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let directory = if directory == Path::new("") { Path::new(".") } else { directory };
     let failure = |error| Failure::reading(directory.display(), error);

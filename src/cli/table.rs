@@ -1,7 +1,7 @@
 //! Tables of untrusted text.
 //!
-//! No cell is wider than its column allows, and only one row is in memory at a time: the output grows
-//! with the number of rows alone.
+//! No cell is wider than its column allows, and only one row is in memory at a time: the output
+//! grows with the number of rows alone.
 
 use std::io::{self, Write};
 

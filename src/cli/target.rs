@@ -153,8 +153,8 @@ pub fn standard_input() -> io::Result<File> {
     duplicate(&io::stdin())
 }
 
-/// Opens standard output a second time. The standard library's handle ignores errors of a descriptor
-/// that cannot be written to.
+/// Opens standard output a second time. The standard library's handle ignores errors of a
+/// descriptor that cannot be written to.
 pub fn standard_output() -> io::Result<File> {
     duplicate(&io::stdout())
 }

@@ -53,17 +53,17 @@ impl Source {
         self.file_len
     }
 
-    /// What it is called.
+    /// Returns its name.
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// Permissions and times to pass on.
+    /// Returns the permissions and times for the result.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref()
     }
 
-    /// An error of reading it, in words.
+    /// Explains an error of reading it.
     pub fn failure(&self, error: TensorError) -> Failure {
         reading(&self.place, error)
     }
@@ -162,8 +162,8 @@ impl Source {
         Ok(())
     }
 
-    /// Checks frames as they are stored, where they have checksums of that: there may be bits that no
-    /// decoder looks at.
+    /// Checks frames as they are stored, where they have checksums of that: there may be bits that
+    /// no decoder looks at.
     pub fn check_stored(&mut self) -> Result<(), Failure> {
         for number in 0..self.reader.tensors().len() {
             self.reader.verify_stored(number).map_err(|error| self.failure(error))?;
@@ -190,7 +190,7 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
     })
 }
 
-/// A file of tensors could not be read.
+/// Explains an error of reading a file of tensors.
 fn reading(place: &Place, error: TensorError) -> Failure {
     use TensorError as E;
     match error {
@@ -210,7 +210,7 @@ fn reading(place: &Place, error: TensorError) -> Failure {
     }
 }
 
-/// A file does not have the header of a file of tensors, or one that does not serve.
+/// Explains an error in the header of a file of tensors.
 pub fn layout(place: &Place, error: &LayoutError) -> Failure {
     use LayoutError as E;
     let (is_tensors, hint) = match error {

@@ -212,9 +212,9 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     }
 }
 
-/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with it.
-/// There are none for pipes, old layouts, differences without their base, and files whose frames
-/// cannot be found.
+/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with
+/// it. There are none for pipes, old layouts, differences without their base, and files whose
+/// frames cannot be found.
 pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };

@@ -64,7 +64,7 @@ pub fn name(name: &str) -> String {
     shown
 }
 
-/// Whether a character controls how others are shown.
+/// Returns whether a character controls how others are shown.
 fn is_control(char: char) -> bool {
     let breaks_lines = matches!(char, '\u{2028}' | '\u{2029}');
     let turns_text = matches!(
@@ -125,8 +125,8 @@ pub fn json(value: &Value) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are written
-/// one by one, as there may be any number of them.
+/// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are
+/// written one by one, as there may be any number of them.
 pub fn write_json(
     out: &mut impl Write,
     head: &Value,

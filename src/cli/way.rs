@@ -62,17 +62,17 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// For what files of a directory are selected.
+    /// Returns the purpose for which files of a directory are selected.
     pub fn purpose(&self) -> Purpose {
         if self.is_inside() { Purpose::CompressInside } else { Purpose::Change(self.direction()) }
     }
 
-    /// What results are.
+    /// Returns the form of the results.
     pub fn form(&self) -> Form {
         if self.is_inside() { Form::Inside } else { Form::Whole }
     }
 
-    /// What the result of `source` is called.
+    /// Returns the name of the result of `source`.
     pub fn rename(&self, source: &Path) -> Result<PathBuf, Failure> {
         match self.form() {
             Form::Whole => self.direction().rename(source),

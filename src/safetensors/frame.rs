@@ -64,7 +64,7 @@ pub(super) type Task<'d> = (u64, Chunk, &'d mut [u8]);
 pub(super) type Decode =
     fn(&[(u64, Vec<u8>)], Vec<Task<'_>>, &mut DecodeScratch) -> Result<(), DecodeError>;
 
-/// [`Decode`] on this thread.
+/// Decodes chunks on this thread.
 pub(super) fn decode_in_order(
     pieces: &[(u64, Vec<u8>)],
     tasks: Vec<Task<'_>>,
@@ -75,7 +75,7 @@ pub(super) fn decode_in_order(
     })
 }
 
-/// [`Decode`] on all threads of the pool.
+/// Decodes chunks on all threads of the pool.
 #[cfg(feature = "rayon")]
 pub(super) fn decode_on_pool(
     pieces: &[(u64, Vec<u8>)],
@@ -212,7 +212,8 @@ impl OpenFrame {
     }
 }
 
-/// Reads the annex of a frame, whose slack is at this place. `None` if the slack holds anything else.
+/// Reads the annex of a frame, whose slack is at this place. `None` if the slack holds anything
+/// else.
 fn read_annex(source: &mut (impl Read + Seek), slack: Range<u64>) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let len = slack.end - slack.start;

@@ -81,7 +81,8 @@ pub(super) fn write_checksums<'a>(
     out.write_all(b"}")
 }
 
-/// Writes the text of [`Checksums`] without names: of tensors in the order in which they are stored.
+/// Writes the text of [`Checksums`] without names: of tensors in the order in which they are
+/// stored.
 pub(super) fn write_checksums_in_order(
     out: &mut dyn Write,
     source_header: u64,

@@ -1,12 +1,12 @@
-//! Files of tensors: which bytes belong to which tensor, what frames suit them, and tensors that are
-//! compressed inside such a file.
+//! Files of tensors: which bytes belong to which tensor, what frames suit them, and tensors that
+//! are compressed inside such a file.
 //!
 //! [`Layout`] reads the header of any `.safetensors` file, and [`plan`] cuts the file into what is
-//! compressed alike. In a `.znn.safetensors` file some tensors are replaced by frames: `U8` tensors,
-//! which the metadata lists. With the feature `std`, [`TensorWriter`] writes such files and
-//! [`TensorReader`] reads them, also those of the original, releases 0.5.1 to 0.5.4. Those releases
-//! store some tensors with wrong bits and forget some lists: [`examine`] reports such tensors,
-//! and [`repair`] writes the file as it should be.
+//! compressed alike. In a `.znn.safetensors` file some tensors are replaced by frames: `U8`
+//! tensors, which the metadata lists. With the feature `std`, [`TensorWriter`] writes such files
+//! and [`TensorReader`] reads them, also those of the original, releases 0.5.1 to 0.5.4. Those
+//! releases store some tensors with wrong bits and forget some lists: [`examine`] reports such
+//! tensors, and [`repair`] writes the file as it should be.
 
 #[cfg(feature = "std")]
 mod coder;

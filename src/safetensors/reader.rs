@@ -26,10 +26,10 @@ use crate::oneshot::refuse_delta;
 
 /// A `.safetensors` file in which tensors may be compressed, read one tensor at a time.
 ///
-/// Only the header, and the first bytes of each frame, are read to open it. In a file whose list
-/// of compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
-/// bytes that is a frame of a tensor and nothing else counts as one. The same holds for a stale list,
-/// which tools leave that save other tensors with the metadata of a compressed file.
+/// Only the header, and the first bytes of each frame, are read to open it. In a file whose list of
+/// compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
+/// bytes that is a frame of a tensor and nothing else counts as one. The same holds for a stale
+/// list, which tools leave that save other tensors with the metadata of a compressed file.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -116,8 +116,8 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(reader)
     }
 
-    /// All tensors, compressed or not, in the order in which they are stored. In a file with bytes
-    /// that belong to no tensor these are among them, unless some tensors share bytes.
+    /// Returns all tensors, compressed or not, in the order in which they are stored. In a file
+    /// with bytes that belong to no tensor these are among them, unless some tensors share bytes.
     pub fn tensors(&self) -> &[StoredTensor] {
         &self.tensors
     }
@@ -136,12 +136,12 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// Returns why the list of compressed tensors, or the metadata that belong to it, do not match the
-    /// file; `None` if they do.
+    /// Returns why the list of compressed tensors, or the metadata that belong to it, do not match
+    /// the file; `None` if they do.
     ///
     /// The data need not be damaged: tools that save tensors with the metadata of a compressed file
-    /// leave such a list. If either the list or a tensor may be wrong, reading the tensor is an error. [`repair`](super::repair) writes the file without the list, or with a list
-    /// that fits.
+    /// leave such a list. If either the list or a tensor may be wrong, reading the tensor is an
+    /// error. [`repair`](super::repair) writes the file without the list, or with a list that fits.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
@@ -152,17 +152,18 @@ impl<R: Read + Seek> TensorReader<R> {
         self.problem.is_some() || (self.is_ours() && self.as_stored().as_source().is_none())
     }
 
-    /// Whether the list of compressed tensors is lost, so that the original cannot read the file.
+    /// Returns whether the list of compressed tensors is lost, so that the original cannot read the
+    /// file.
     pub fn is_list_lost(&self) -> bool {
         self.list == ListState::Lost
     }
 
-    /// Whether [`TensorWriter`](super::TensorWriter) made the file.
+    /// Returns whether [`TensorWriter`](super::TensorWriter) made the file.
     pub fn is_ours(&self) -> bool {
         [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| self.layout.metadata().contains_key(key))
     }
 
-    /// Whether the file has checksums of what is in no frame, and they are verified.
+    /// Returns whether the file has checksums of what is in no frame, and they are verified.
     pub fn has_checksums(&self) -> bool {
         self.checksums.is_some()
     }
@@ -208,9 +209,9 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 
     /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in it on. Reads and decodes
-    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes are
-    /// handed out. A tensor that is not compressed has one checksum, and is read once from beginning
-    /// to end to verify it.
+    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes
+    /// are handed out. A tensor that is not compressed has one checksum, and is read once from
+    /// beginning to end to verify it.
     ///
     /// # Errors
     ///
@@ -228,7 +229,7 @@ impl<R: Read + Seek> TensorReader<R> {
         self.read_part_with(tensor, offset, dst, decode_in_order)
     }
 
-    /// [`Self::read_part`] on all threads of the pool.
+    /// Decodes a part as [`Self::read_part`] does, on all threads of the pool.
     ///
     /// # Errors
     ///
@@ -247,8 +248,8 @@ impl<R: Read + Seek> TensorReader<R> {
         self.read_part_with(tensor, offset, dst, decode_on_pool)
     }
 
-    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may have
-    /// bits that no decoder looks at. Reads it in bounded memory.
+    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may
+    /// have bits that no decoder looks at. Reads it in bounded memory.
     ///
     /// # Errors
     ///
@@ -344,7 +345,7 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// Whether a tensor is decoded a part at a time.
+    /// Returns whether a tensor is decoded a part at a time.
     fn is_long(&self, tensor: usize) -> bool {
         self.tensors[tensor].is_compressed && self.tensors[tensor].decoded_len > PART_LEN
     }
@@ -466,9 +467,9 @@ impl<R: Read + Seek> TensorReader<R> {
 
     /// Returns the header and the order of tensors of the file that this one decodes to.
     ///
-    /// A file that a [`TensorWriter`](super::TensorWriter) made carries the header of its source. Any
-    /// other gets a header as the format's own writers make it, and bytes that belong to no tensor
-    /// are left out.
+    /// A file that a [`TensorWriter`](super::TensorWriter) made carries the header of its source.
+    /// Any other gets a header as the format's own writers make it, and bytes that belong to no
+    /// tensor are left out.
     ///
     /// # Errors
     ///
@@ -485,7 +486,7 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// The file's header as it is, and its length.
+    /// Returns the file's header with its length before it.
     pub fn header(&self) -> &[u8] {
         &self.header
     }
@@ -516,8 +517,8 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(())
     }
 
-    /// Finds the tensors of a file with a list. Returns `false` if the list belongs to another file:
-    /// it names a missing tensor, or one that is stored uncompressed.
+    /// Finds the tensors of a file with a list. Returns `false` if the list belongs to another
+    /// file: it names a missing tensor, or one that is stored uncompressed.
     fn find_listed(&mut self, list: &BTreeMap<String, Listed>) -> Result<bool, TensorError> {
         let mut found = Vec::new();
         let mut doubts = BTreeMap::new();
@@ -619,8 +620,8 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 }
 
-/// Returns the gaps between the tensors of a file; none where tensors share bytes, so that there is no
-/// order of all bytes.
+/// Returns the gaps between the tensors of a file; none where tensors share bytes, so that there is
+/// no order of all bytes.
 fn gap_tensors(layout: &Layout) -> Vec<Tensor> {
     layout.gap_tensors().unwrap_or_default()
 }

@@ -56,8 +56,8 @@ pub struct TensorWriter<W> {
 const COPY_LEN: usize = 1 << 20;
 
 impl<W: Write + Seek> TensorWriter<W> {
-    /// Begins a file. `header` is the header of the source with its length before it: the file up to
-    /// where the tensors' data begins, of which there are `data_len` bytes.
+    /// Begins a file. `header` is the header of the source with its length before it: the file up
+    /// to where the tensors' data begins, of which there are `data_len` bytes.
     ///
     /// A list of compressed tensors in the metadata that names a tensor which is not there, or is
     /// stored as it is, belongs to another file, and is replaced.
@@ -94,14 +94,14 @@ impl<W: Write + Seek> TensorWriter<W> {
         self
     }
 
-    /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor are
-    /// among them, as tensors of type `U8`.
+    /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor
+    /// are among them, as tensors of type `U8`.
     pub fn tensors(&self) -> &[Tensor] {
         self.header.layout.tensors()
     }
 
-    /// Writes the next tensor: with options compressed, if that makes the file smaller, without them
-    /// as it is. Tensors of types for which this crate has no layout are stored as they are.
+    /// Writes the next tensor: with options compressed, if that makes the file smaller, without
+    /// them as it is. Tensors of types for which this crate has no layout are stored as they are.
     ///
     /// # Errors
     ///
@@ -122,12 +122,14 @@ impl<W: Write + Seek> TensorWriter<W> {
         self.write_with(data, options, &Pool)
     }
 
-    /// [`Self::write`] of a tensor that `source` reads from where it stands, in bounded memory. A
-    /// long tensor is read a second time if compressing it saves nothing.
+    /// Writes the next tensor as [`Self::write`] does. Its data is read from the position of
+    /// `source`, in bounded memory. A long tensor is read a second time if compressing it saves
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// As [`Self::write`], and `Source` if the source cannot be read, or ends before the tensor does.
+    /// As [`Self::write`], and `Source` if the source cannot be read, or ends before the tensor
+    /// does.
     pub fn write_from(
         &mut self,
         source: &mut (impl Read + Seek),
@@ -139,7 +141,7 @@ impl<W: Write + Seek> TensorWriter<W> {
         self.write_from_with(source, options, &OneThread)
     }
 
-    /// [`Self::write_from`] on all threads of the pool.
+    /// Writes the next tensor as [`Self::write_from`] does, on all threads of the pool.
     ///
     /// # Errors
     ///

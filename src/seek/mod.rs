@@ -132,12 +132,12 @@ impl Seeker {
 
     /// Sets whether the end of the file may be missing or damaged.
     ///
-    /// If the frames cannot be found as usual, they are searched from the front, up to the first that
-    /// cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how many
-    /// bytes of the data can be decoded.
+    /// If the frames cannot be found as usual, they are searched from the front, up to the first
+    /// that cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how
+    /// many bytes of the data can be decoded.
     ///
-    /// Lengths in the file are checked against the bytes that it has. In the frame in which the file
-    /// ends, chunks are available only if the frame has no checksums that could be missing.
+    /// Lengths in the file are checked against the bytes that it has. In the frame in which the
+    /// file ends, chunks are available only if the frame has no checksums that could be missing.
     #[must_use]
     pub fn partial(self, allowed: bool) -> Self {
         let partial = if allowed { Partial::Allowed } else { Partial::Refused };

@@ -22,9 +22,9 @@ const SMALL_FRAME: u64 = 64 << 10;
 /// Two reads that are no further apart are one.
 const GAP: u64 = 4 << 10;
 
-/// Some of the decoded bytes of a frame, from [`Seeker::covering`](super::Seeker::covering): it says
-/// which bytes of the file it needs, takes them, and decodes. Only the chunks that hold its bytes
-/// are read and decoded; each is verified if it has a checksum.
+/// Some of the decoded bytes of a frame, from [`Seeker::covering`](super::Seeker::covering): it
+/// says which bytes of the file it needs, takes them, and decodes. Only the chunks that hold its
+/// bytes are read and decoded; each is verified if it has a checksum.
 #[derive(Clone)]
 pub struct FramePart {
     number: u64,
@@ -382,8 +382,8 @@ impl FramePart {
 #[cfg(feature = "std")]
 impl FramePart {
     /// Decodes its chunks one by one, and tells of those that are damaged: what is wrong, and which
-    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference needs
-    /// the same part of the base as in [`Self::decode_delta_into`].
+    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference
+    /// needs the same part of the base as in [`Self::decode_delta_into`].
     pub(crate) fn damage(
         &mut self,
         base: Option<&[u8]>,

@@ -4,9 +4,9 @@
 //! An index is a blob like others, and its name stands for its contents: a rewritten one is another
 //! blob, `HASH.znn.json`. What it came from can be told from it, so that this is not kept.
 //!
-//! A listing says which files a revision has on the Hub. The library takes a revision for incomplete
-//! when one of them is missing, and fetches it again: therefore listings have the names that the
-//! files have here.
+//! A listing says which files a revision has on the Hub. The library takes a revision for
+//! incomplete when one of them is missing, and fetches it again: therefore listings have the names
+//! that the files have here.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
