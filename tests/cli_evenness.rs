@@ -773,6 +773,19 @@ mod types {
         assert_eq!(json_of(&place, "info", "none.safetensors.znn")["dtypes"], json!([]));
     }
 
+    /// The form of frames is named only where it says more than the types.
+    #[test]
+    fn one_of_anything_is_singular() {
+        let place = Place::new();
+        place.write("m.safetensors", &model(200_000, 1)).succeeds(&["compress", "m.safetensors"]);
+        let shown = place.succeeds(&["ls", "m.safetensors.znn"]);
+        assert!(shown.contains("\n  1 tensor "), "{shown}");
+        place.write("one", &[7; 1000]).succeeds(&["compress", "one"]);
+        let shown = place.succeeds(&["info", "one.znn"]);
+        assert!(shown.contains(", 1 chunk of "), "{shown}");
+        assert!(shown.contains(" %), bytes, streaming\n"), "{shown}");
+    }
+
     #[test]
     fn frames_go_with_their_tensors() {
         let place = Place::new();

@@ -6,6 +6,8 @@
 mod data;
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/skipped.rs"]
+mod skipped;
 #[path = "common/tensors.rs"]
 mod tensors;
 
@@ -475,8 +477,7 @@ fn a_base_that_changes_is_noticed() {
 fn owner_and_group_are_passed_on() {
     let place = Place::new();
     if !is_root(&place) {
-        eprintln!("skipped: only root may give files away");
-        return;
+        return skipped::skipped("root, as only root may give files away");
     }
     let give = |name: &str, mode: u32| {
         chown(place.path(name), Some(12345), Some(777)).unwrap();
@@ -514,8 +515,7 @@ fn a_group_that_cannot_be_passed_on_gets_nothing() {
     let place = Place::new();
     let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
     if !is_root(&place) || !has_setpriv {
-        eprintln!("skipped: needs root and setpriv");
-        return;
+        return skipped::skipped("root and setpriv");
     }
     fs::set_permissions(place.path(""), Permissions::from_mode(0o777)).unwrap();
     place.write("m", &[1; 5000]);
@@ -529,8 +529,7 @@ fn a_group_that_cannot_be_passed_on_gets_nothing() {
         command.current_dir(place.path("")).status().unwrap()
     };
     if !compress("777").success() {
-        eprintln!("skipped: the temporary directory is only for root");
-        return;
+        return skipped::skipped("a temporary directory for all users");
     }
     for (given, groups, group, expected) in [
         (0o640, "777", 777, 0o640),
@@ -622,7 +621,7 @@ fn on_terminal(place: &Place, script: &str) -> Option<(Option<i32>, String)> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        eprintln!("skipped: needs `script`");
+        skipped::skipped("the program `script`");
         return None;
     };
     let stdin = child.stdin.take();
@@ -917,6 +916,6 @@ fn an_output_that_nobody_wants_is_no_error() {
         .output();
     match output {
         Ok(output) if output.status.success() => assert_eq!(text(&output.stdout).trim(), "0"),
-        _ => eprintln!("skipped: needs Python"),
+        _ => skipped::skipped("Python"),
     }
 }

@@ -183,6 +183,15 @@ mod tests {
     }
 
     #[test]
+    fn counts_agree_with_their_nouns() {
+        assert_eq!(count(0, "tensor"), "0 tensors");
+        assert_eq!(count(1, "more frame"), "1 more frame");
+        assert_eq!(count(2, "byte"), "2 bytes");
+        assert_eq!(trailing(1), "1 byte follows the only frame");
+        assert_eq!(shortage(2), "the data ends 2 bytes before its last tensor does");
+    }
+
+    #[test]
     fn names_keep_to_their_line() {
         assert_eq!(name("layers.0.größe \"x\""), "layers.0.größe \"x\"");
         assert_eq!(name("a\nb\u{1b}[31m\u{9b}"), r"a\nb\u{1b}[31m\u{9b}");
