@@ -958,18 +958,19 @@ fn memory_is_bounded_for_tiny_chunks() {
     assert!(peak < (2 * index + (48 << 20)) as u64, "{peak} bytes, for an index of {index}");
 }
 
-/// The folder of golden files beside the repository, if it is there.
-fn golden() -> Option<(PathBuf, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/format/golden");
-    let manifest = fs::read(folder.join("manifest.json"))
-        .inspect_err(|_| skipped::skipped(folder.display()))
-        .ok()?;
-    Some((folder, serde_json::from_slice(&manifest).unwrap()))
+/// Returns the folder of the golden files: the whole collection beside the repository, or the part in
+/// it. The part is enough on Windows, where each of the many processes takes long to start.
+fn golden() -> (PathBuf, Value) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (all, spread) = (root.join("../shared/format/golden"), root.join("tests/data/golden"));
+    let folder = if cfg!(unix) && all.exists() { all } else { spread };
+    let manifest = fs::read(folder.join("manifest.json")).unwrap();
+    (folder, serde_json::from_slice(&manifest).unwrap())
 }
 
 #[test]
 fn golden_files_decompress() {
-    let Some((folder, manifest)) = golden() else { return };
+    let (folder, manifest) = golden();
     let place = Place::new();
     let path = |entry: &Value, key: &str| {
         folder.join(entry[key].as_str().unwrap()).to_str().unwrap().to_owned()
@@ -1003,7 +1004,7 @@ fn golden_files_decompress() {
             }
         }
     }
-    assert!(tried > 1000, "only {tried}");
+    assert!(tried > 100, "only {tried}");
     assert!(failures.is_empty(), "{} of {tried}: {failures:#?}", failures.len());
 }
 
