@@ -65,6 +65,7 @@ use way::Way;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    target::note_descriptors();
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     interrupt::clean_up_on_signals();
     if let Err(failure) = streams::check(&cli.command) {

@@ -13,7 +13,7 @@ use super::links;
 use super::names::Place;
 use super::rights;
 use super::sparse::Sparse;
-use super::standard::Stream;
+use super::standard::{self, Stream};
 use super::target::{self, Target};
 
 /// A result while it is written.
@@ -43,6 +43,7 @@ impl Inner {
                     Failure::new(place, "is a directory").hint("name another place with --output")
                 );
             }
+            Target::Closed => return Err(standard::closed_descriptor(place)),
             Target::Standard => {
                 Stream::Output.check()?;
                 return target::standard_output().map(Self::Stream).map_err(failure);
@@ -50,6 +51,10 @@ impl Inner {
             Target::Stream(path) => return open_stream(&path).map(Self::Stream).map_err(failure),
             Target::File(path) => path,
         };
+        if ends_with_separator(&path) {
+            return Err(Failure::new(place, "is a directory that does not exist")
+                .hint("make it, or name a file with --output"));
+        }
         if !force && fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::new(place, "exists already").hint("use --force to overwrite it"));
         }
@@ -173,6 +178,11 @@ impl Output {
     fn failure(&self, error: io::Error) -> Failure {
         Failure::writing(&self.place, error)
     }
+}
+
+fn ends_with_separator(path: &Path) -> bool {
+    let last = path.as_os_str().as_encoded_bytes().last();
+    last.is_some_and(|&byte| std::path::is_separator(byte.into()))
 }
 
 /// Opens something that is not replaced. If it leads to a file, data goes behind what is there.
