@@ -157,7 +157,9 @@ fn for_each_with_indexes(
     };
     // Carries on after a failure, and remembers the worst.
     let worst = files.inputs.iter().map(run).max().unwrap_or_default();
-    worst.max(report_all(indexes.rewrite(way))).max(report_unmatched(selection, &files.inputs))
+    worst
+        .max(report_all(indexes.rewrite(way, worst == 0)))
+        .max(report_unmatched(selection, &files.inputs))
 }
 
 /// Reports patterns that have matched nothing in the directories that were looked into.
