@@ -649,6 +649,23 @@ fn a_tensor_of_a_private_file_is_private() {
 // Zeros.
 
 #[test]
+fn a_private_file_that_is_replaced_stays_private() {
+    let place = Place::new();
+    place.write("m.znn", b"old");
+    fs::set_permissions(place.path("m.znn"), Permissions::from_mode(0o600)).unwrap();
+    link(&place, "m.znn", "link");
+    for output in ["m.znn", "link"] {
+        let result = place.run_with_input(&["compress", "-", "-f", "-o", output], &[7; 9000]);
+        assert!(result.status.success());
+        assert_ne!(place.read("m.znn"), b"old");
+        assert_eq!(mode(&place, "m.znn"), 0o600, "{output}");
+    }
+    place.run_with_input(&["compress", "-", "-o", "new"], &[7; 9000]);
+    place.write("usual", b"");
+    assert_eq!(mode(&place, "new"), mode(&place, "usual"));
+}
+
+#[test]
 fn zeros_take_no_room() {
     let place = Place::new();
     const LEN: usize = 20 << 20;

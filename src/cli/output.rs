@@ -150,14 +150,19 @@ impl Output {
         }
     }
 
-    /// Gives the result its name, and the owner, permissions and times of its source.
+    /// Gives the result its name, and the owner, permissions and times of its source. Without one,
+    /// it gets the owner and permissions of the file that it replaces.
     pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let failure = |error| Failure::writing(&self.place, error);
         let Inner::File { mut unfinished, path, mut sparse } = self.inner else { return Ok(()) };
         sparse.settle(unfinished.file()).map_err(failure)?;
         match source {
             Some(source) => pass_on(source, unfinished.file()),
-            None => set_usual_permissions(&mut unfinished),
+            // Standard input says nothing about who may read it; the file that is replaced does.
+            None => match path.metadata() {
+                Ok(replaced) => rights::pass_on(&replaced, unfinished.file()),
+                Err(_) => set_usual_permissions(&mut unfinished),
+            },
         }
         claim(&self.place, &path, source)?;
         unfinished.persist(&path, self.replace).map_err(failure)
