@@ -411,6 +411,21 @@ mod indexes {
     }
 
     #[test]
+    fn a_file_that_is_no_result_is_not_named() {
+        for input in [".", SHARDS[0]] {
+            let place = place("");
+            place.write(&format!("{}.znn", SHARDS[0]), b"something else");
+            place.fails(1, &["compress", "--rewrite-index", input]);
+            assert_eq!(index(&place, INDEX), index_text(), "{input}");
+            place.fails(1, &["compress", "--rm", "--rewrite-index", input]);
+            let done: &[usize] = if input == "." { &[1] } else { &[] };
+            assert_eq!(index(&place, INDEX), renamed(done), "{input}");
+            place.succeeds(&["compress", "--rm", "--force", "--rewrite-index", "."]);
+            assert_eq!(index(&place, INDEX), renamed(&[0, 1]), "{input}");
+        }
+    }
+
+    #[test]
     fn several_indexes() {
         let place = place("");
         place.write("copy.index.json", index_text().as_bytes());

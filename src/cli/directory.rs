@@ -142,8 +142,14 @@ pub fn one(
     whole: &Arc<Whole>,
 ) -> Result<Outcome, Failure> {
     // A link that leads to nothing is as good as no result: the file is made where it leads.
-    if manner.force || fs::metadata(destination).is_err() {
+    let there = fs::metadata(destination);
+    if manner.force || there.is_err() {
         return way.transfer(source, destination, manner, whole).map(Outcome::Moved);
+    }
+    // A named pipe would wait for data when it is opened.
+    if there.is_ok_and(|there| !there.is_file()) {
+        return Err(Failure::new(destination.display(), "exists already, and is not a file")
+            .hint("remove it, or name another place with --output"));
     }
     if !manner.rm && have_same_time(source, destination) {
         return Ok(Outcome::Ready);

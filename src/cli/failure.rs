@@ -91,6 +91,11 @@ impl Failure {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 failure.hint("make room, or name another place with --output")
             }
+            io::ErrorKind::FileTooLarge => failure.hint(
+                "the file system or `ulimit -f` limits the size of files: name another place with \
+                 --output, or raise the limit",
+            ),
+            io::ErrorKind::InvalidFilename => failure.hint("name a shorter one with --output"),
             _ => failure,
         }
     }

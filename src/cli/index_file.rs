@@ -28,21 +28,27 @@ pub fn is_index(path: &Path) -> bool {
     name.len().checked_sub(ENDING.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(ENDING))
 }
 
-/// Lets the index at `source` name the files that are beside `destination`, and writes it there:
-/// the same place, or one beside results. `form` is what the results are.
+/// Lets the index at `source` name the files that are beside `destination`, and writes it there: the
+/// same place, or one beside results. `form` is what the results are.
+///
+/// A file that is there under both names is called by the new one only if `all_done`: after a
+/// failure, the file of the new name may be another one.
 pub fn rewrite_file(
     source: &Path,
     destination: &Path,
     direction: Direction,
     form: Form,
+    all_done: bool,
 ) -> Result<(), Failure> {
     let directory = destination.parent().unwrap_or(Path::new(""));
     let is_result =
         |new: &str| form == Form::Whole || direction == Direction::Decompress || is_inside(new);
     let text = read(source)?;
     let is_there = |name: &str| directory.join(name).is_file();
-    let rewritten = rewrite(&text, direction, |_, new| is_result(new) && is_there(new))
-        .map_err(|error| not_an_index(source, error))?;
+    let is_so =
+        |old: &str, new: &str| is_result(new) && is_there(new) && (all_done || !is_there(old));
+    let rewritten =
+        rewrite(&text, direction, is_so).map_err(|error| not_an_index(source, error))?;
     match rewritten {
         Some(rewritten) => write(destination, &rewritten, source),
         // It may name results as it is, where it followed them before.

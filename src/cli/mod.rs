@@ -68,6 +68,7 @@ use way::Way;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    target::note_descriptors();
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     interrupt::clean_up_on_signals();
     if let Err(failure) = streams::check(&cli.command) {
@@ -159,7 +160,9 @@ fn for_each_with_indexes(
     };
     // Carries on after a failure, and remembers the worst.
     let worst = files.inputs.iter().map(run).max().unwrap_or_default();
-    worst.max(report_all(indexes.rewrite(way))).max(report_unmatched(selection, &files.inputs))
+    worst
+        .max(report_all(indexes.rewrite(way, worst == 0)))
+        .max(report_unmatched(selection, &files.inputs))
 }
 
 /// Reports patterns that have matched nothing in the directories that were looked into.

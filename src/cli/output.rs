@@ -13,7 +13,7 @@ use super::links;
 use super::place::Place;
 use super::rights;
 use super::sparse::Sparse;
-use super::standard::Stream;
+use super::standard::{self, Stream};
 use super::target::{self, Target};
 
 /// A result while it is written.
@@ -43,6 +43,7 @@ impl Inner {
                     Failure::new(place, "is a directory").hint("name another place with --output")
                 );
             }
+            Target::Closed => return Err(standard::closed_descriptor(place)),
             Target::Standard => {
                 Stream::Output.check()?;
                 return target::standard_output().map(Self::Stream).map_err(failure);
@@ -50,6 +51,10 @@ impl Inner {
             Target::Stream(path) => return open_stream(&path).map(Self::Stream).map_err(failure),
             Target::File(path) => path,
         };
+        if ends_with_separator(&path) {
+            return Err(Failure::new(place, "is a directory that does not exist")
+                .hint("make it, or name a file with --output"));
+        }
         if !force && fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::new(place, "exists already").hint("use --force to overwrite it"));
         }
@@ -145,14 +150,19 @@ impl Output {
         }
     }
 
-    /// Gives the result its name, and the owner, permissions and times of its source.
+    /// Gives the result its name, and the owner, permissions and times of its source. Without one,
+    /// it gets the owner and permissions of the file that it replaces.
     pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let failure = |error| Failure::writing(&self.place, error);
         let Inner::File { mut unfinished, path, mut sparse } = self.inner else { return Ok(()) };
         sparse.settle(unfinished.file()).map_err(failure)?;
         match source {
             Some(source) => pass_on(source, unfinished.file()),
-            None => set_usual_permissions(&mut unfinished),
+            // Standard input says nothing about who may read it; the file that is replaced does.
+            None => match path.metadata() {
+                Ok(replaced) => rights::pass_on(&replaced, unfinished.file()),
+                Err(_) => set_usual_permissions(&mut unfinished),
+            },
         }
         claim(&self.place, &path, source)?;
         unfinished.persist(&path, self.replace).map_err(failure)
@@ -173,6 +183,11 @@ impl Output {
     fn failure(&self, error: io::Error) -> Failure {
         Failure::writing(&self.place, error)
     }
+}
+
+fn ends_with_separator(path: &Path) -> bool {
+    let last = path.as_os_str().as_encoded_bytes().last();
+    last.is_some_and(|&byte| std::path::is_separator(byte.into()))
 }
 
 /// Opens a stream. If it leads to a file, data is appended.

@@ -44,15 +44,16 @@ impl Indexes {
         if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
     }
 
-    /// Rewrites all indexes with the new names. Returns the failures.
-    pub fn rewrite(&self, way: Way<'_>) -> Vec<Failure> {
+    /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
+    /// failures.
+    pub fn rewrite(&self, way: Way<'_>, all_done: bool) -> Vec<Failure> {
         let rewrite = |index: &Index| {
             let Index { source, destination } = index;
             // Where there are no results, there is nothing to name.
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
-            index_file::rewrite_file(source, destination, way.direction(), way.form())
+            index_file::rewrite_file(source, destination, way.direction(), way.form(), all_done)
         };
         self.0.iter().filter_map(|index| rewrite(index).err()).collect()
     }

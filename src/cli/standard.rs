@@ -14,6 +14,7 @@
 //! this program at once. It is right where it finds one.
 
 use super::failure::Failure;
+use super::place::Place;
 
 /// A stream that every program is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,11 @@ impl Stream {
             false => Err(Failure::new("-", format_args!("{name} is closed")).hint(redirect)),
         }
     }
+}
+
+/// Explains that a path names a descriptor that was closed when the program was started.
+pub fn closed_descriptor(place: &Place) -> Failure {
+    Failure::new(place, "is a descriptor that is not open").hint("redirect it, or name a file")
 }
 
 #[cfg(target_os = "linux")]

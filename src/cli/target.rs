@@ -1,8 +1,10 @@
 //! Where the path of an output leads: to a file, a stream or a directory.
 
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::links;
 use super::place::Place;
@@ -22,6 +24,8 @@ pub enum Target {
     File(PathBuf),
     /// A directory, which takes no data.
     Directory,
+    /// A descriptor that this process was not started with.
+    Closed,
 }
 
 impl Target {
@@ -41,6 +45,9 @@ impl Target {
             // Such an entry looks like a link to a file. Replacing that file would leave the
             // descriptor with the old one.
             if let Some(descriptor) = Descriptor::named(&path) {
+                if descriptor.is_closed() {
+                    return Ok(Self::Closed);
+                }
                 let is_ours = descriptor.is_ours && descriptor.number == 1;
                 return Ok(if is_ours { Self::Standard } else { Self::Stream(path) });
             }
@@ -69,6 +76,25 @@ impl Target {
     }
 }
 
+/// The descriptors that this process was started with.
+static INHERITED: OnceLock<HashSet<u32>> = OnceLock::new();
+
+/// Notes which descriptors are open. Call it before any file is opened.
+///
+/// A file gets the lowest number that is free. `/dev/fd/5`, if closed at first, would lead to a file
+/// that this process has opened since: the source, for example, behind which the result would be
+/// written.
+pub fn note_descriptors() {
+    let Ok(entries) = fs::read_dir("/dev/fd") else { return };
+    let numbers: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
+        .collect();
+    // One of them was open only while the directory was read.
+    let is_open = |number: &u32| fs::symlink_metadata(format!("/dev/fd/{number}")).is_ok();
+    let _ = INHERITED.set(numbers.into_iter().filter(is_open).collect());
+}
+
 /// A path that names an open descriptor of a process, such as `/dev/fd/1`.
 struct Descriptor {
     is_ours: bool,
@@ -86,6 +112,11 @@ impl Descriptor {
             || Path::new("/proc/self").canonicalize().is_ok_and(|own| directory.starts_with(own));
         (is_process || is_device).then_some(Self { is_ours, number })
     }
+
+    /// Returns whether this process was started without it.
+    fn is_closed(&self) -> bool {
+        self.is_ours && INHERITED.get().is_some_and(|open| !open.contains(&self.number))
+    }
 }
 
 /// Returns whether a path names an open descriptor of a process.
@@ -96,7 +127,7 @@ pub fn is_descriptor(path: &Path) -> bool {
 /// Returns whether a path leads to an open descriptor or a device, beside which no file belongs.
 pub fn is_descriptor_or_device(path: &Path) -> bool {
     match Target::follow(path) {
-        Ok(Target::Standard) => true,
+        Ok(Target::Standard | Target::Closed) => true,
         Ok(Target::Stream(path)) => is_descriptor(&path) || is_device(&path),
         _ => false,
     }
@@ -129,7 +160,7 @@ pub fn directory_of(path: &Path) -> &Path {
 pub fn is_source(source: &Place, destination: &Place) -> bool {
     let Ok(target) = Target::of(destination) else { return false };
     let written = match &target {
-        Target::Directory => return false,
+        Target::Directory | Target::Closed => return false,
         // A result replaces a file under one of its names, and leaves the others alone.
         Target::File(path) => match source {
             Place::Path(source) => return links::is_same_file(source, path),

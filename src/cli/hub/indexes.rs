@@ -41,7 +41,7 @@ pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure
     let mut results = Vec::new();
     for file in contents.files.iter().filter(|file| index_file::is_index(&file.path)) {
         let path = &file.path;
-        results.push(index_file::rewrite_file(path, path, direction, Form::Whole));
+        results.push(index_file::rewrite_file(path, path, direction, Form::Whole, false));
     }
     for (blob, links) in &contents.links {
         if links.iter().any(|link| index_file::is_index(&link.path)) {
