@@ -136,10 +136,10 @@ impl Assembler {
         }
     }
 
-    /// Memory for the next bytes of the file, at most so many: for those who read right into it, and
-    /// spare the copy of [`Self::push`]. So much is allocated, if the frame is that long. Afterwards
-    /// [`Self::advance`] has to be called. There is none while a whole frame waits, and none behind
-    /// the only frame of a file.
+    /// Memory for the next bytes of the file, at most so many: for those who read right into it,
+    /// and spare the copy of [`Self::push`]. So much is allocated, if the frame is that long.
+    /// Afterwards [`Self::advance`] has to be called. There is none while a whole frame waits, and
+    /// none behind the only frame of a file.
     ///
     /// # Errors
     ///

@@ -108,8 +108,8 @@ impl Directory {
         self.covering(range.clone()).map(share).sum()
     }
 
-    /// Returns the frame with which a file ends that has an index. It holds no data, but the index,
-    /// in which it is the last entry itself, and the footer. `delta` is that of the other frames.
+    /// Returns the frame that ends a file with an index. It holds no data, but the index, in which
+    /// it is the last entry itself, and the footer. `delta` has to be as in the other frames.
     pub fn to_frame(&self, delta: Delta) -> Vec<u8> {
         let index_len = INDEX_COUNT_LEN + (self.entries.len() + 1) * INDEX_ENTRY_LEN;
         let index_at = HEADER_LEN + Annex::MAGIC.len() + RECORD_HEADER_LEN;

@@ -368,7 +368,7 @@ pub enum EncodeError {
     InvalidThreshold,
     /// A frame size of zero, for an [`Encoder`](crate::Encoder).
     InvalidFrameSize,
-    /// The type in the options is not that of the elements.
+    /// The type in the options is not the type of the elements.
     WrongDType {
         /// Type of the elements.
         expected: DType,

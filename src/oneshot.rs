@@ -165,8 +165,8 @@ pub fn decompress_into(
 /// Returns the number of decoded bytes. Of a file that holds a difference only what is stored is
 /// checked.
 ///
-/// Files without checksums, all of the original's among them, are decoded, and that is all that can
-/// be said of them. The same holds without [`Limits::verify`].
+/// Files without checksums, such as all files of the original, are only decoded. The same holds
+/// without [`Limits::verify`].
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};

@@ -9,10 +9,11 @@ use crate::layout::FrameLayout;
 
 /// Options that every compressing call takes.
 ///
-/// What only concerns a file of several frames belongs to [`EncoderBuilder`](crate::EncoderBuilder).
-/// By default frames carry checksums, and files of an [`Encoder`](crate::Encoder) end with an index.
-/// The original's reader passes over both, and reads every file but those of
-/// [`Profile::Extended`]. [`Self::plain`] leaves out what the original does not write.
+/// What only concerns a file of several frames belongs to
+/// [`EncoderBuilder`](crate::EncoderBuilder). By default frames carry checksums, and files of an
+/// [`Encoder`](crate::Encoder) end with an index. The original's reader ignores both, and reads
+/// every file without [`Profile::Extended`]. [`Self::plain`] leaves out what the original does not
+/// write.
 ///
 /// Each method replaces what earlier calls chose. Values out of range are reported by the call that
 /// compresses.
@@ -147,9 +148,9 @@ impl Options {
         self
     }
 
-    /// Sets whether frames carry checksums: of every chunk, of what is around the chunks, and of what
-    /// is stored. They do by default. Readers of this crate verify them, the original passes over
-    /// them. They take eight bytes a chunk and about 60 a frame.
+    /// Sets whether frames carry checksums of every decoded chunk, of their header and index, and
+    /// of their stored bytes. The default is `true`. Readers of this crate verify them, the
+    /// original ignores them. They take eight bytes a chunk and about 60 a frame.
     ///
     /// Without them the index of a file stays: see [`Self::plain`].
     #[must_use]

@@ -80,9 +80,9 @@ impl Sequence {
         self.part.push(frame_len, decoded_len, annex)
     }
 
-    /// Returns whether the file is sealed, as far as its frames have been pushed: whether every part
-    /// of it has promised to end with an index. Only of a sealed file does [`Self::end`] report that
-    /// whole frames are missing at the end.
+    /// Returns whether the file is sealed, as far as its frames have been pushed: whether every
+    /// part of it has promised to end with an index. Only of a sealed file does [`Self::end`]
+    /// report that whole frames are missing at the end.
     pub fn is_sealed(&self) -> bool {
         self.has_begun && !self.is_unsealed
     }

@@ -411,6 +411,21 @@ mod indexes {
     }
 
     #[test]
+    fn a_file_that_is_no_result_is_not_named() {
+        for input in [".", SHARDS[0]] {
+            let place = place("");
+            place.write(&format!("{}.znn", SHARDS[0]), b"something else");
+            place.fails(1, &["compress", "--rewrite-index", input]);
+            assert_eq!(index(&place, INDEX), index_text(), "{input}");
+            place.fails(1, &["compress", "--rm", "--rewrite-index", input]);
+            let done: &[usize] = if input == "." { &[1] } else { &[] };
+            assert_eq!(index(&place, INDEX), renamed(done), "{input}");
+            place.succeeds(&["compress", "--rm", "--force", "--rewrite-index", "."]);
+            assert_eq!(index(&place, INDEX), renamed(&[0, 1]), "{input}");
+        }
+    }
+
+    #[test]
     fn several_indexes() {
         let place = place("");
         place.write("copy.index.json", index_text().as_bytes());
@@ -771,6 +786,19 @@ mod types {
         place.write("none.safetensors", &safetensors(&[("e", "BF16", &[0], &[])]));
         place.succeeds(&["compress", "none.safetensors"]);
         assert_eq!(json_of(&place, "info", "none.safetensors.znn")["dtypes"], json!([]));
+    }
+
+    /// The form of frames is named only where it says more than the types.
+    #[test]
+    fn one_of_anything_is_singular() {
+        let place = Place::new();
+        place.write("m.safetensors", &model(200_000, 1)).succeeds(&["compress", "m.safetensors"]);
+        let shown = place.succeeds(&["ls", "m.safetensors.znn"]);
+        assert!(shown.contains("\n  1 tensor "), "{shown}");
+        place.write("one", &[7; 1000]).succeeds(&["compress", "one"]);
+        let shown = place.succeeds(&["info", "one.znn"]);
+        assert!(shown.contains(", 1 chunk of "), "{shown}");
+        assert!(shown.contains(" %), bytes, streaming\n"), "{shown}");
     }
 
     #[test]

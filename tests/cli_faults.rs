@@ -12,6 +12,8 @@
 mod data;
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/skipped.rs"]
+mod skipped;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -37,11 +39,6 @@ fn faults() -> usize {
 fn weights() -> Vec<u8> {
     let part = data::weights(DType::BF16, 1 << 20, 1);
     part.iter().copied().cycle().take(LEN).collect()
-}
-
-/// Not captured as the output of a test.
-fn say(message: &str) {
-    let _ = writeln!(io::stderr(), "{message}");
 }
 
 /// How long a run takes that nobody disturbs.
@@ -96,7 +93,7 @@ fn killed_at_any_moment() {
             let _ = fs::remove_file(place.path(path));
         }
     }
-    say(&format!("{} signals, {ended_early} before the end", faults()));
+    let _ = writeln!(io::stderr(), "{} signals, {ended_early} before the end", faults());
     assert!(ended_early > 0, "no signal came in time");
 }
 
@@ -130,7 +127,7 @@ impl Memory {
         if mount.is_ok_and(|mount| mount.status.success()) {
             return Some(Self(directory));
         }
-        say("skipped: needs the right to mount a file system");
+        skipped::skipped("the right to mount a file system");
         None
     }
 

@@ -6,6 +6,8 @@
 mod data;
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/skipped.rs"]
+mod skipped;
 #[path = "common/tensors.rs"]
 mod tensors;
 
@@ -277,6 +279,86 @@ fn descriptors_are_written_as_streams() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn closed_descriptors_do_not_lead_to_files_of_the_program() {
+    let place = Place::new();
+    place.write("m.safetensors", &model());
+    place.succeeds(&["compress", "m.safetensors"]);
+    place.succeeds(&["compress", "m.safetensors", "--inside-safetensors", "-f"]);
+    let before: Vec<_> =
+        place.names().into_iter().map(|name| (name.clone(), place.read(&name))).collect();
+    // The program itself opens its source, among others, under these numbers.
+    for number in 3..=9 {
+        link(&place, &format!("/dev/fd/{number}"), "link");
+        for command in [
+            "compress m.safetensors -o /dev/fd/N",
+            "compress m.safetensors -o /proc/self/fd/N",
+            "compress m.safetensors --inside-safetensors -o link",
+            "decompress m.safetensors.znn -f -o link",
+            "decompress m.znn.safetensors -o /dev/fd/N",
+            "cat m.safetensors.znn w -o /dev/fd/N",
+            "cat m.znn.safetensors w -f -o link",
+            "repair m.safetensors -q -o link",
+            "compress m.safetensors -o result --delta /dev/fd/N",
+            "decompress link -o result",
+        ] {
+            let command = command.replace('N', &number.to_string());
+            let script = format!("exec {number}>&-; exec \"$ZIPNN\" {command}");
+            let output = shell(&place, &script);
+            let message = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{script}: {message}");
+            assert!(message.contains("a descriptor that is not open"), "{script}: {message}");
+        }
+        place.remove("link");
+        for (name, contents) in &before {
+            assert!(place.read(name) == *contents, "{name} by way of {number}");
+        }
+        assert_eq!(place.names().len(), before.len());
+    }
+}
+
+#[test]
+fn a_named_pipe_among_results_of_a_directory_is_reported() {
+    let place = Place::new();
+    fs::create_dir(place.path("d")).unwrap();
+    place.write("d/m.bin", &[7; 9000]).write("d/n.bin.znn", b"");
+    fifo(&place, "d/m.bin.znn");
+    fifo(&place, "d/n.bin");
+    for arguments in [&["compress", "d"][..], &["compress", "--rm", "d"], &["decompress", "d"]] {
+        let child = place.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let output = end(child);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+        assert!(message.contains("exists already, and is not a file"), "{message}");
+        if arguments.contains(&"decompress") {
+            continue;
+        }
+        assert_eq!(place.read("d/m.bin"), [7; 9000]);
+    }
+}
+
+#[test]
+fn a_directory_that_does_not_exist_is_no_output() {
+    let place = Place::new();
+    place.write("m.safetensors", &model());
+    place.succeeds(&["compress", "m.safetensors"]);
+    for arguments in [
+        &["compress", "m.safetensors", "-o", "new/"][..],
+        &["decompress", "-f", "m.safetensors.znn", "-o", "new/"],
+        &["cat", "m.safetensors.znn", "w", "-o", "new/"],
+    ] {
+        let message = place.fails(1, arguments);
+        assert!(message.contains("new/: is a directory that does not exist"), "{message}");
+        assert!(message.contains("make it, or name a file"), "{message}");
+    }
+    let long = format!("{}.bin", "n".repeat(251));
+    place.write(&long, b"data");
+    let message = place.fails(1, &["compress", &long]);
+    assert!(message.contains("name a shorter one with --output"), "{message}");
+    assert!(place.names().len() == 3);
+}
+
+#[test]
 fn named_pipes_and_devices_are_written_as_streams() {
     let place = Place::new();
     place.write("m", &[7; 9000]);
@@ -475,8 +557,7 @@ fn a_base_that_changes_is_noticed() {
 fn owner_and_group_are_passed_on() {
     let place = Place::new();
     if !is_root(&place) {
-        eprintln!("skipped: only root may give files away");
-        return;
+        return skipped::skipped("root, as only root may give files away");
     }
     let give = |name: &str, mode: u32| {
         chown(place.path(name), Some(12345), Some(777)).unwrap();
@@ -514,8 +595,7 @@ fn a_group_that_cannot_be_passed_on_gets_nothing() {
     let place = Place::new();
     let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
     if !is_root(&place) || !has_setpriv {
-        eprintln!("skipped: needs root and setpriv");
-        return;
+        return skipped::skipped("root and setpriv");
     }
     fs::set_permissions(place.path(""), Permissions::from_mode(0o777)).unwrap();
     place.write("m", &[1; 5000]);
@@ -529,8 +609,7 @@ fn a_group_that_cannot_be_passed_on_gets_nothing() {
         command.current_dir(place.path("")).status().unwrap()
     };
     if !compress("777").success() {
-        eprintln!("skipped: the temporary directory is only for root");
-        return;
+        return skipped::skipped("a temporary directory for all users");
     }
     for (given, groups, group, expected) in [
         (0o640, "777", 777, 0o640),
@@ -567,6 +646,23 @@ fn a_tensor_of_a_private_file_is_private() {
 }
 
 // Zeros.
+
+#[test]
+fn a_private_file_that_is_replaced_stays_private() {
+    let place = Place::new();
+    place.write("m.znn", b"old");
+    fs::set_permissions(place.path("m.znn"), Permissions::from_mode(0o600)).unwrap();
+    link(&place, "m.znn", "link");
+    for output in ["m.znn", "link"] {
+        let result = place.run_with_input(&["compress", "-", "-f", "-o", output], &[7; 9000]);
+        assert!(result.status.success());
+        assert_ne!(place.read("m.znn"), b"old");
+        assert_eq!(mode(&place, "m.znn"), 0o600, "{output}");
+    }
+    place.run_with_input(&["compress", "-", "-o", "new"], &[7; 9000]);
+    place.write("usual", b"");
+    assert_eq!(mode(&place, "new"), mode(&place, "usual"));
+}
 
 #[test]
 fn zeros_take_no_room() {
@@ -622,7 +718,7 @@ fn on_terminal(place: &Place, script: &str) -> Option<(Option<i32>, String)> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        eprintln!("skipped: needs `script`");
+        skipped::skipped("the program `script`");
         return None;
     };
     let stdin = child.stdin.take();
@@ -917,6 +1013,6 @@ fn an_output_that_nobody_wants_is_no_error() {
         .output();
     match output {
         Ok(output) if output.status.success() => assert_eq!(text(&output.stdout).trim(), "0"),
-        _ => eprintln!("skipped: needs Python"),
+        _ => skipped::skipped("Python"),
     }
 }

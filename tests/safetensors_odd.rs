@@ -437,7 +437,7 @@ fn lists_that_are_partly_right() {
         let message = place.fails(1, &["compress", INSIDE, "m.znn.safetensors", "-o", "x"]);
         assert!(message.contains("stale") && message.contains("zipnn repair"), "{name}: {message}");
         let said = place.succeeds(&["repair", "--write", "m.znn.safetensors"]);
-        assert!(said.contains("list of 1 compressed tensors written"), "{name}: {said}");
+        assert!(said.contains("list of 1 compressed tensor written"), "{name}: {said}");
         let said = place.succeeds(&["verify", "m.znn.safetensors"]);
         assert!(!said.contains("stale"), "{name}: {said}");
         place.succeeds(&["decompress", "m.znn.safetensors"]);

@@ -285,9 +285,9 @@ impl<'a> Annex<'a> {
         }
     }
 
-    /// Checks the payload as it is stored, if there is a checksum of it. Decoding does not need this: every chunk has a
-    /// checksum of its own. But there may be bits that no decoder looks at, and a difference can be
-    /// checked so without its base.
+    /// Checks the payload as it is stored, if there is a checksum of it. Decoding does not need
+    /// this: every chunk has a checksum of its own. But there may be bits that no decoder looks at,
+    /// and a difference can be checked so without its base.
     #[cfg(feature = "alloc")]
     pub fn payload_check(&self) -> Option<PayloadCheck> {
         let expected = self.frame_checksum?.payload;

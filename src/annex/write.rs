@@ -117,7 +117,7 @@ impl<'d> Records<'d> {
         self.filled += len;
     }
 
-    /// The record that covers what is written so far. `payload` is the checksum of the payload.
+    /// Adds the record that covers everything before it. `payload` is the checksum of the payload.
     pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: u64) {
         self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
         self.number(decoded_offset);

@@ -22,7 +22,8 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// Decodes everything, and tells of all that is damaged; of nothing, if the data is sound. As
     /// the frames are found through the index, damage to one does not hide the others.
     ///
-    /// Of an incomplete file, it decodes what is available: [`Self::cut`] returns why the rest is not.
+    /// For an incomplete file, it decodes the available frames: [`Self::cut`] returns why the rest
+    /// is missing.
     ///
     /// [`verify`](crate::verify) finds more in less time: bits that no decoder looks at. But it
     /// stops at the first error.

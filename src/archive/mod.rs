@@ -26,8 +26,8 @@ use crate::seek::{FramePart, Seeker};
 /// It reads from a file or, through [`std::io::Cursor`], from memory. It decodes only the chunks
 /// that are needed, into the caller's memory where they fit there whole, and verifies every one of
 /// them that has a checksum. It keeps the directory of the file in memory, 32 bytes a frame, and
-/// what is read of one frame at a time. For sources that cannot block, such as HTTP ranges, there is
-/// the [`Seeker`] beneath it.
+/// what is read of one frame at a time. For sources that cannot block, such as HTTP ranges, there
+/// is the [`Seeker`] beneath it.
 ///
 /// ```
 /// use std::io::{Cursor, Write};
@@ -71,7 +71,7 @@ impl<S: Read + Seek> Archive<S> {
     ///
     /// # Errors
     ///
-    /// Those of the source, and of [`Seeker::feed`].
+    /// Errors of reading the source, and of [`Seeker::feed`].
     pub fn open(source: S, limits: Limits) -> Result<Self, ArchiveError> {
         Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits))
     }
@@ -106,7 +106,7 @@ impl<S: Read + Seek> Archive<S> {
     ///
     /// # Errors
     ///
-    /// Those of the source, and of [`Seeker::feed`] for the first frame.
+    /// Errors of reading the source, and of [`Seeker::feed`] for the first frame.
     pub fn open_partial(source: S, limits: Limits) -> Result<Self, ArchiveError> {
         Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits).partial(true))
     }
@@ -116,10 +116,10 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// Opens a file that holds the difference to `base`.
     ///
     /// Reading takes only the needed parts of the file and of the base. The checksum of the whole
-    /// base, which the file may have, is not verified: that would take reading all of it. Its length
-    /// is, and so is the checksum of each chunk, which is one of the data: with another base, reading
-    /// returns `ChecksumMismatch`. In a file without checksums, another base of the same length is
-    /// not detected.
+    /// base, which the file may have, is not verified: that would take reading all of it. Its
+    /// length is, and so is the checksum of each chunk, which is one of the data: with another
+    /// base, reading returns `ChecksumMismatch`. In a file without checksums, another base of the
+    /// same length is not detected.
     ///
     /// ```
     /// use std::io::Cursor;
@@ -140,7 +140,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// As [`Self::open`], those of the base, `NotADelta` and `BaseLength`.
+    /// The errors of [`Self::open`], errors of reading the base, `NotADelta` and `BaseLength`.
     pub fn open_delta(source: S, base: B, limits: Limits) -> Result<Self, ArchiveError> {
         let seeker = |file_len| Seeker::new(file_len, limits).delta(true);
         Self::open_seeker(source, Some(base), seeker)
@@ -152,7 +152,8 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// As [`Self::open_partial`], those of the base, `NotADelta` and `BaseLength`.
+    /// The errors of [`Self::open_partial`], errors of reading the base, `NotADelta` and
+    /// `BaseLength`.
     pub fn open_partial_delta(source: S, base: B, limits: Limits) -> Result<Self, ArchiveError> {
         let seeker = |file_len| Seeker::new(file_len, limits).delta(true).partial(true);
         Self::open_seeker(source, Some(base), seeker)
@@ -201,8 +202,8 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
     ///
     /// Always `None` unless the file was opened with [`Self::open_partial`] or
-    /// [`Self::open_partial_delta`]. A file without an index looks complete if it ends where a frame
-    /// ends. With the data of a `.safetensors` file, [`Self::tensors`] detects that as well.
+    /// [`Self::open_partial_delta`]. A file without an index looks complete if it ends where a
+    /// frame ends. With the data of a `.safetensors` file, [`Self::tensors`] detects that as well.
     pub fn cut(&self) -> Option<DecodeError> {
         self.cut
     }
@@ -212,8 +213,8 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         self.seeker.available_len()
     }
 
-    /// Bytes that the whole file decodes to; of an incomplete file, those of the frames that begin in
-    /// it.
+    /// Returns the decoded length in bytes; for an incomplete file, the decoded length of the
+    /// frames that begin in it.
     pub fn decoded_len(&self) -> u64 {
         self.directory().decoded_len()
     }
@@ -227,9 +228,10 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the data ends before; what is wrong with the frames that hold it; those of
-    /// the source and the base. For an incomplete file, the error that [`Self::cut`] returns. `dst` is
-    /// then unspecified.
+    /// `OutOfRange` if the data ends before, the errors of the frames that hold it, and errors of
+    /// reading the source and the base. For an incomplete file, the error that [`Self::cut`]
+    /// returns.
+    /// `dst` is then unspecified.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
         let mut rest = dst;

@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -9,20 +9,21 @@ use zipnn::{DType, Profile};
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0    everything was done
-  1    a file could not be processed, or is damaged; the others were. Or a pattern matched none
-  2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
-       number
-  141  whoever read our output has stopped reading";
+  0    success
+  1    a file is damaged or could not be processed, or a pattern matched no file; the other files
+       were processed
+  2    the command line is invalid
+  130  interrupted (SIGINT); other signals exit with 128 plus their number. Incomplete results
+       are removed
+  141  the reader of standard output has closed it";
 
 const REPAIR_EXIT_STATUS: &str = "\
 Exit status:
-  0    nothing to repair was found, or all that was found is repaired
-  1    something is to be repaired, or the file could not be processed
-  2    the command line makes no sense
-  130  interrupted; nothing half-written is left behind. For other signals it is 128 and their
-       number";
+  0    the file needs no repair, or was repaired
+  1    the file needs repair, or could not be processed
+  2    the command line is invalid
+  130  interrupted (SIGINT); other signals exit with 128 plus their number. Incomplete results
+       are removed";
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
@@ -37,14 +38,14 @@ pub enum Command {
     /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory, all
-    /// that end in either
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory,
+    /// all that end in either
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Show what files hold, frame by frame and tensor by tensor, without decoding their data
     #[command(after_help = EXIT_STATUS)]
     Info(Info),
-    /// Decode files without writing anything: the exit status tells whether they are sound
+    /// Decode files without writing anything; the exit status is 0 if all are sound
     #[command(after_help = EXIT_STATUS)]
     Verify(Verify),
     /// List the tensors of compressed .safetensors files
@@ -53,15 +54,15 @@ pub enum Command {
     /// Write one tensor of a compressed .safetensors file, of which only its part is read
     #[command(after_help = EXIT_STATUS)]
     Cat(Cat),
-    /// Find out what the original has done to tensors in .safetensors files, and mend it
+    /// Find and repair tensors that the original ZipNN stored wrong in .safetensors files
     ///
     /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
-    /// compress with their bits rotated, and may forget to list those that it does compress. This
-    /// tells which tensors are rotated, as far as their numbers give it away, and changes nothing
-    /// unless told to.
+    /// compress with their bits rotated, and may leave compressed tensors out of its list. This
+    /// command reports which tensors are rotated, judging by their numbers, and changes nothing
+    /// without --output or --write.
     ///
-    /// It also drops a list of compressed tensors that belongs to another file, as tools leave it that
-    /// save tensors with the metadata of a compressed file.
+    /// It also drops a list of compressed tensors that belongs to another file. Tools that save
+    /// tensors with the metadata of a compressed file leave such lists.
     #[command(after_help = REPAIR_EXIT_STATUS)]
     Repair(Repair),
     /// Measure ratio and speed on a file of your own, in memory
@@ -101,10 +102,10 @@ pub fn profile(extended: bool) -> Profile {
 pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
-    /// Decode what can be decoded, whatever checksums and index say: for saving what is left of a
-    /// file that is damaged or was cut off. Chunks that cannot be decoded are filled with zeros, and
-    /// the result ends where the file was cut off. If anything is lost, or a chunk does not have its
-    /// checksum, the exit status is 1, the source is kept, and with --rm nothing is written
+    /// Decode as much as possible of a damaged or incomplete file, without verifying its index.
+    /// Chunks that cannot be decoded become zeros, and the result ends where the file was cut off.
+    /// If data is lost or a checksum does not match, the exit status is 1 and the source is kept;
+    /// with --rm nothing is written
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -115,8 +116,10 @@ pub struct Files {
     /// Files or directories to read; `-` is standard input
     #[arg(required_unless_present = "hub", value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// File to write, or a directory; `-` is standard output. Without it, the result lies beside
-    /// its source, and standard input goes to standard output. A link is followed, and stays
+    /// File or directory to write to; `-` is standard output. The default is beside the source, or
+    /// standard output for standard input. Links are followed and kept; pipes, devices and
+    /// descriptors are written as streams. Files get the modification time, permissions, owner and
+    /// group of their source, as far as the system allows, but no extended attributes
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Store, or restore, the difference to this file, which must have the same length
@@ -124,15 +127,15 @@ pub struct Files {
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Overwrite files that exist, read from and write to a terminal, and compress pointers of Git LFS
+    /// Overwrite existing files, read from or write to a terminal, and compress Git LFS pointers
     #[arg(short, long)]
     pub force: bool,
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
-    /// Remove the source, once the result is on the disk and has been decoded and compared with it.
-    /// A source with bytes that no frame holds is kept, and nothing is written. Links, pipes and
-    /// devices are refused
+    /// Remove each source once its result is on the disk and has been decoded and compared with it.
+    /// Only regular files are removed: links, pipes and devices are refused, and a source that
+    /// changes meanwhile is kept. If a source has bytes behind its only frame, nothing is written
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
     #[command(flatten)]
@@ -150,27 +153,27 @@ impl Files {
     }
 }
 
-/// Where help tells of what is said of files that are not named one by one.
+/// Heading of options for files that are not named one by one.
 const MANY: &str = "Directories and caches";
-/// The same for commands that know nothing of caches.
+/// Heading of the same options where a command takes no caches.
 const DIRECTORIES: &str = "Directories";
 
-/// What is said of files that are not named one by one.
+/// Options for files that are not named one by one.
 #[derive(Debug, Clone, Args)]
 pub struct Many {
-    /// Files to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from the directory
-    /// on; may be given several times, and each must match a file. Without it, whatever usually
-    /// holds weights is compressed (.safetensors, .bin, .pt, .pth, .ckpt, .gguf, .ggml, .onnx,
-    /// .onnx_data, .npy, .npz, .h5, .msgpack), and whatever ends in .znn or .znn.safetensors
-    /// decompressed; a directory without any is no error
+    /// Process only files whose uncompressed names match: `*.pt`, or `part/**/*.bin` relative to
+    /// the directory; can be given several times, and each must match a file. The default is files
+    /// that usually hold weights for compressing (.safetensors, .bin, .pt, .pth, .ckpt, .gguf,
+    /// .ggml, .onnx, .onnx_data, .npy, .npz, .h5, .msgpack), and .znn and .znn.safetensors files
+    /// for decompressing; a directory without any is no error
     #[arg(help_heading = MANY, long = "match", value_name = "GLOB", value_parser = pattern)]
     pub patterns: Vec<String>,
     /// Look into hidden files and directories, too. Links are never followed
     #[arg(help_heading = MANY, long)]
     pub hidden: bool,
-    /// Let `*.index.json` files name what the shards of a model are called afterwards: those in
-    /// directories, and those beside a file that name it. With --output, they are written beside
-    /// the results. If one cannot be read, nothing is done
+    /// Put the new names of a model's shards into its `*.index.json` files: indexes in directories,
+    /// and indexes beside a file that name it. With --output, they are written beside the results.
+    /// If an index cannot be read, nothing is done
     #[arg(help_heading = MANY, long)]
     pub rewrite_index: bool,
     /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
@@ -188,19 +191,19 @@ pub struct Many {
     pub cache: Option<PathBuf>,
 }
 
-/// A directory's files for commands that only read.
+/// Options for directories of commands that only read.
 #[derive(Debug, Clone, Args)]
 pub struct Search {
-    /// Files of directories to take, by their uncompressed names: `*.pt`, or `part/**/*.bin` from
-    /// the directory on; may be given several times, and each must match a file
+    /// Read only files of directories whose uncompressed names match: `*.pt`, or `part/**/*.bin`
+    /// relative to the directory; can be given several times, and each must match a file
     #[arg(help_heading = DIRECTORIES, long = "match", value_name = "GLOB", value_parser = pattern)]
     pub patterns: Vec<String>,
-    /// Look into hidden files and directories, too
+    /// Include hidden files and directories
     #[arg(help_heading = DIRECTORIES, long)]
     pub hidden: bool,
 }
 
-/// Refuses a pattern that was left empty, as a variable may be that is not set.
+/// Refuses an empty pattern, such as an unset variable.
 fn pattern(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("the pattern is empty; to take all files, use '*'".to_owned());
@@ -231,13 +234,13 @@ impl Threads {
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// Files to look into, or directories, of which all that ends in .znn or .znn.safetensors is
-    /// taken; `-` is standard input
+    /// Files, or directories to search for .znn and .znn.safetensors files; a directory without any
+    /// fails. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// One JSON object for each file, a line each. A ratio is null where there is no data, and
     /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded.
-    /// `dtypes` has the names of `compress --dtype`; `tensors` are those of .safetensors data
+    /// `dtypes` has the names of `compress --dtype`; `tensors` lists the tensors of .safetensors data
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -246,12 +249,12 @@ pub struct Info {
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Files to decode, or directories, of which all that ends in .znn or .znn.safetensors is taken;
-    /// a directory without any fails. `-` is standard input
+    /// Files, or directories to search for .znn and .znn.safetensors files; a directory without any
+    /// fails. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The file to which the difference was stored. Without it, only the difference is decoded, and
-    /// the checksums of the data are not verified
+    /// Base of the difference. Without it, only the difference is decoded, and the checksums of the
+    /// data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -265,14 +268,14 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Ls {
-    /// Compressed files to look into, or directories, of which .safetensors.znn and .znn.safetensors
-    /// files are taken
+    /// Compressed files, or directories to search for .safetensors.znn and .znn.safetensors files;
+    /// a directory without any fails
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// One JSON object for each file, a line each: names as they are, and nothing shortened
+    /// Write one JSON object for each file, a line each, with complete names
     #[arg(long)]
     pub json: bool,
-    /// The file to which the difference was stored: the list of tensors is a part of the difference
+    /// Base of the difference: the list of tensors is a part of the data
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -290,12 +293,12 @@ pub struct Cat {
     /// File to write; standard output without it
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// The file to which the difference was stored. Only the parts that are needed are read, so that
-    /// its own checksum is not compared, but those of the data are
+    /// Base of the difference. Only the needed parts of it are read: its own checksum is not
+    /// verified, but the checksums of the data are
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
-    /// Only these rows, its parts along the first dimension: `0..10` are the first ten. They have
-    /// to begin and end at whole bytes
+    /// Write only these rows, its parts along the first dimension: `0..10` are the first ten. They
+    /// have to begin and end on whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
     /// A file that NumPy loads, instead of bare bytes. Types that NumPy lacks come as bytes of
@@ -409,7 +412,7 @@ impl Choice {
 }
 
 impl Choice {
-    /// The name of what was chosen on the command line.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match (self, self.dtype()) {
             (Self::Bytes, _) | (_, None) => "bytes",

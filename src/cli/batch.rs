@@ -159,7 +159,7 @@ impl Report {
             Direction::Compress => "compressed",
             Direction::Decompress => "decompressed",
         };
-        let mut summary = format!("{subject}: {} {participle}", files(self.done));
+        let mut summary = format!("{subject}: {} {participle}", units::count(self.done, "file"));
         if self.ready > 0 {
             summary += &format!(", {} done before", self.ready);
         }
@@ -189,10 +189,6 @@ impl Report {
         }
         Ok(status)
     }
-}
-
-fn files(count: u64) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 #[cfg(test)]

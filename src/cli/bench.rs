@@ -18,8 +18,8 @@ use zipnn::{
 use super::args::{self, Bench, Choice};
 use super::failure::Failure;
 use super::input::Input;
-use super::names::Place;
 use super::pieces::{Coded, Knowledge, Pieces};
+use super::place::Place;
 use super::types::{self, Types};
 use super::units;
 
@@ -50,7 +50,7 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
         .hint("please report this, with the file: nothing else may ever happen"))
 }
 
-/// Returns the types that the user or the file names, rather than those of frames.
+/// Returns the types from the command line or from the header of the file.
 fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
     if choice != Choice::Auto {
         let mut types = Types::default();
@@ -248,10 +248,10 @@ impl Measured {
 
     fn text(&self, source: &Place) -> String {
         format!(
-            "{source}: {}{} threads, {} -> {} bytes ({})\n\
+            "{source}: {}{}, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",
             self.dtypes.text("", ", "),
-            self.threads,
+            units::count(self.threads as u64, "thread"),
             self.original,
             self.compressed,
             units::percent(self.compressed, self.original),

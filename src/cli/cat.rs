@@ -2,9 +2,9 @@
 
 use super::args::Cat;
 use super::failure::{Failure, say};
-use super::names::Place;
 use super::npy;
 use super::output::Output;
+use super::place::Place;
 use super::target;
 use super::tensors::Tensors;
 use super::transfer;

@@ -7,10 +7,11 @@ use super::decode;
 use super::failure::Failure;
 use super::input::{Base, Input};
 use super::inside;
-use super::names::{self, Direction, Form, Place};
+use super::names::{self, Direction, Form};
 use super::output::Output;
 use super::pieces::{Coded, Knowledge, Pieces};
 use super::pipeline::{self, Spare};
+use super::place::Place;
 use super::progress::Progress;
 use super::snapshot::{self, Snapshot};
 use super::transfer::{self, Moved};
@@ -83,8 +84,8 @@ pub fn compress(
 /// A piece on its way through the pipeline.
 #[derive(Default)]
 struct Job {
-    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own the
-    /// frames are in.
+    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own
+    /// the frames are in.
     input: Vec<u8>,
     knowledge: Knowledge,
     /// The part of the base that goes with it.

@@ -2,6 +2,8 @@
 
 use zipnn::safetensors::Layout;
 
+use super::beginning::may_begin_json;
+
 /// Returns where the last tensor ends.
 pub fn end_of(layout: &Layout) -> u64 {
     let ends = layout.tensors().iter().map(|tensor| tensor.range.end);
@@ -15,7 +17,7 @@ pub struct DataHeader(Vec<u8>);
 impl DataHeader {
     const LENGTH_LEN: usize = 8;
 
-    /// Takes the next bytes of the data, of which it keeps those of the header.
+    /// Takes the next bytes of the data, and keeps the part that belongs to the header.
     pub fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         // First the eight bytes that hold the header's length, then the header.
@@ -35,12 +37,13 @@ impl DataHeader {
             return Some(Self::LENGTH_LEN - self.0.len());
         };
         let is_header = len <= Layout::MAX_HEADER_LEN
-            && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| byte == b'{');
+            && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| may_begin_json(byte));
         let len = usize::try_from(len).ok().filter(|_| is_header)?;
         Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
     }
 
-    /// Returns by how many bytes data of this length ends before its last tensor; `None` if it does not.
+    /// Returns by how many bytes data of this length ends before its last tensor; `None` if it does
+    /// not.
     pub fn shortage(&self, data_len: u64) -> Option<u64> {
         let end = end_of(&self.layout()?);
         end.checked_sub(data_len).filter(|&shortage| shortage > 0)

@@ -14,8 +14,8 @@ use super::data_header::DataHeader;
 use super::failure::Failure;
 use super::frames::{self, Frames, Next, OpenFrame, Opened, Run};
 use super::input::{Base, Input};
-use super::names::Place;
 use super::pipeline::{self, Spare};
+use super::place::Place;
 use super::progress::Progress;
 use super::resync;
 use super::salvage::Salvage;
@@ -120,9 +120,9 @@ impl Decoding {
         }
     }
 
-    /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in order.
-    /// Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks with wrong
-    /// checksums are written as they are.
+    /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in
+    /// order. Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks
+    /// with wrong checksums are written as they are.
     pub fn salvage(
         self,
         threads: usize,

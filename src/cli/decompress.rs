@@ -3,12 +3,14 @@
 use std::fs::Metadata;
 
 use super::args::{Decompress, Files};
+use super::beginning;
 use super::data_header::DataHeader;
 use super::decode::{self, Checks, Decoding, Totals};
 use super::failure::{Failure, say};
 use super::inside;
-use super::names::{self, Direction, Form, Place};
+use super::names::{self, Direction, Form};
 use super::output::Output;
+use super::place::Place;
 use super::progress::Progress;
 use super::snapshot;
 use super::transfer::{self, Moved};
@@ -17,7 +19,7 @@ use super::units;
 /// Decompresses one of the inputs.
 pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
-    if inside::is_safetensors(source) {
+    if beginning::is_safetensors(source) {
         return inside::decompress(source, files, !arguments.no_verify);
     }
     let destination =

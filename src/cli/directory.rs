@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use super::batch::{self, Outcome, Report, Task};
 use super::failure::Failure;
 use super::interrupt;
-use super::names::{self, Place};
+use super::names;
+use super::place::Place;
 use super::progress::Whole;
 use super::selection::Selection;
 use super::snapshot::Snapshot;
@@ -111,8 +112,8 @@ struct Results {
 }
 
 impl Results {
-    /// Whether no other file before this one becomes the same: `X.safetensors` comes both from
-    /// `X.safetensors.znn` and from `X.znn.safetensors`.
+    /// Returns whether no other file before this one becomes the same: `X.safetensors` comes both
+    /// from `X.safetensors.znn` and from `X.znn.safetensors`.
     fn is_new(&mut self, way: Way<'_>, file: &Found) -> bool {
         way.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
     }
@@ -141,8 +142,14 @@ pub fn one(
     whole: &Arc<Whole>,
 ) -> Result<Outcome, Failure> {
     // A link that leads to nothing is as good as no result: the file is made where it leads.
-    if manner.force || fs::metadata(destination).is_err() {
+    let there = fs::metadata(destination);
+    if manner.force || there.is_err() {
         return way.transfer(source, destination, manner, whole).map(Outcome::Moved);
+    }
+    // A named pipe would wait for data when it is opened.
+    if there.is_ok_and(|there| !there.is_file()) {
+        return Err(Failure::new(destination.display(), "exists already, and is not a file")
+            .hint("remove it, or name another place with --output"));
     }
     if !manner.rm && have_same_time(source, destination) {
         return Ok(Outcome::Ready);

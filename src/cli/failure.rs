@@ -27,7 +27,7 @@ enum Kind {
 }
 
 impl Failure {
-    /// Status of a process whose output nobody reads any more, as shells show it for SIGPIPE.
+    /// Exit status after SIGPIPE, as shells report it: the reader of the output has closed it.
     pub const BROKEN_PIPE: u8 = 141;
 
     /// Something is wrong with a file.
@@ -91,6 +91,11 @@ impl Failure {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 failure.hint("make room, or name another place with --output")
             }
+            io::ErrorKind::FileTooLarge => failure.hint(
+                "the file system or `ulimit -f` limits the size of files: name another place with \
+                 --output, or raise the limit",
+            ),
+            io::ErrorKind::InvalidFilename => failure.hint("name a shorter one with --output"),
             _ => failure,
         }
     }
@@ -132,9 +137,9 @@ impl Failure {
             E::OutOfMemory { .. } => failure.hint("it needs a machine with more memory"),
             E::WrongBase => failure.hint("name the file that it was made against with --delta"),
             E::UnsupportedVersion(_) => failure,
-            E::UnsupportedAnnex(_) | E::IndexMismatch | E::SealMissing => failure.hint(
-                "decompress with --no-verify to get what is there, without a promise that it is right",
-            ),
+            E::UnsupportedAnnex(_) | E::IndexMismatch | E::SealMissing => {
+                failure.hint("decompress with --no-verify to get unverified data")
+            }
             _ => failure.hint("the file is damaged: fetch or copy it once more"),
         }
     }
@@ -168,7 +173,7 @@ pub fn say(line: impl fmt::Display) {
     write_line(units::name(&line.to_string()));
 }
 
-/// That standard error may be closed is no reason to stop.
+/// Writes a line to standard error, and ignores that it may be closed.
 fn write_line(line: impl fmt::Display) {
     use io::Write;
     let _ = writeln!(io::stderr(), "{line}");
@@ -179,7 +184,7 @@ fn write_line(line: impl fmt::Display) {
 fn part(text: &str) -> String {
     /// Most characters, with room for any path.
     const MOST: usize = 5000;
-    units::clip(&units::name(text), MOST).into_owned()
+    units::short_name(text, MOST)
 }
 
 impl fmt::Display for Failure {

@@ -9,7 +9,7 @@ use zipnn::{
 
 use super::failure::Failure;
 use super::input::Input;
-use super::names::Place;
+use super::place::Place;
 
 /// The frames of a file.
 pub struct Frames {
@@ -207,8 +207,8 @@ impl Frames {
         self.trailing_len
     }
 
-    /// Whether the file promises to end with an index, as far as it has been read; `None` where it
-    /// has a single frame, whose header gives its length.
+    /// Returns whether the file promises to end with an index, as far as it has been read; `None`
+    /// for a single frame, whose header gives its length.
     pub fn is_sealed(&self) -> Option<bool> {
         let is_sealed = match self.is_salvaging() {
             true => self.seal != Seal::None,
@@ -442,8 +442,8 @@ impl Frames {
         if have < needed { Err(truncated(needed, have)) } else { Ok(()) }
     }
 
-    /// Appends a part of the open frame to `bytes`, and returns its length: less than `range` has only
-    /// at the end of the file.
+    /// Appends a part of the open frame to `bytes`, and returns its length: less than `range` has
+    /// only at the end of the file.
     fn read_up_to(
         &mut self,
         frame: &OpenFrame,
@@ -573,8 +573,8 @@ impl Run {
     }
 
     /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
-    /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range in
-    /// `decoded` and the error, and continues with the next chunk if that returns `Ok`. After a
+    /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range
+    /// in `decoded` and the error, and continues with the next chunk if that returns `Ok`. After a
     /// checksum mismatch, the range holds what the chunk decodes to.
     pub fn decode(
         &self,

@@ -30,19 +30,25 @@ pub fn is_index(path: &Path) -> bool {
 
 /// Lets the index at `source` name the files that are beside `destination`, and writes it there: the
 /// same place, or one beside results. `form` is what the results are.
+///
+/// A file that is there under both names is called by the new one only if `all_done`: after a
+/// failure, the file of the new name may be another one.
 pub fn rewrite_file(
     source: &Path,
     destination: &Path,
     direction: Direction,
     form: Form,
+    all_done: bool,
 ) -> Result<(), Failure> {
     let directory = destination.parent().unwrap_or(Path::new(""));
     let is_result =
         |new: &str| form == Form::Whole || direction == Direction::Decompress || is_inside(new);
     let text = read(source)?;
     let is_there = |name: &str| directory.join(name).is_file();
-    let rewritten = rewrite(&text, direction, |_, new| is_result(new) && is_there(new))
-        .map_err(|error| not_an_index(source, error))?;
+    let is_so =
+        |old: &str, new: &str| is_result(new) && is_there(new) && (all_done || !is_there(old));
+    let rewritten =
+        rewrite(&text, direction, is_so).map_err(|error| not_an_index(source, error))?;
     match rewritten {
         Some(rewritten) => write(destination, &rewritten, source),
         // It may name results as it is, where it followed them before.
@@ -74,7 +80,7 @@ pub fn check_destination(
         .hint("use --force to overwrite it"))
 }
 
-/// Where a link leads, or the path itself.
+/// Returns the path to which a link leads, or the path itself.
 fn target(path: &Path) -> Result<PathBuf, Failure> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -134,7 +140,7 @@ pub fn rewrite(
     rewrite_where(text, direction, is_so, is_file_name)
 }
 
-/// Whether a string of an index is the name of a file.
+/// Returns whether a string of an index is the name of a file.
 fn is_file_name(string: &JsonString) -> bool {
     !string.is_key && string.path.len() == 2 && string.path[0] == WEIGHT_MAP
 }
@@ -173,7 +179,7 @@ fn rewrite_bare(
     Ok((!changes.is_empty()).then(|| json_strings::replace(text, &changes)))
 }
 
-/// Whether this is the name of a file whose tensors are compressed one by one.
+/// Returns whether this is the name of a file whose tensors are compressed one by one.
 fn is_inside(name: &str) -> bool {
     name.strip_suffix(SAFETENSORS)
         .and_then(|name| name.strip_suffix(SUFFIX))

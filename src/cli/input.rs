@@ -7,7 +7,7 @@ use std::path::Path;
 use zipnn::{BaseId, DecodeErrorKind};
 
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::snapshot::Snapshot;
 use super::standard::Stream;
 
@@ -27,13 +27,13 @@ enum Inner {
     Pipe(Box<dyn Read + Send>),
 }
 
-/// What stands in a Git repository for a file that Git LFS has elsewhere, and the length below
-/// which such a pointer stays. Described in Git LFS's documentation, under `spec.md`.
+/// First bytes of a Git LFS pointer, which replaces a file in a Git repository, and the limit of
+/// its length. Specified by `docs/spec.md` of Git LFS.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const POINTER_LEN: u64 = 1024;
 
 impl Input {
-    /// Opens what the command line names, unless it only points to data that is elsewhere.
+    /// Opens a place of the command line. A Git LFS pointer is an error.
     pub fn open(place: &Place) -> Result<Self, Failure> {
         Self::open_any(place)?.refuse_pointer()
     }
@@ -46,7 +46,7 @@ impl Input {
         }
     }
 
-    /// Opens what the command line names, whatever it holds.
+    /// Opens a place of the command line, Git LFS pointers included.
     pub fn open_any(place: &Place) -> Result<Self, Failure> {
         match place {
             Place::Standard => {
@@ -62,8 +62,8 @@ impl Input {
         }
     }
 
-    /// Returns whether it is a pointer of Git LFS. Standard input is looked into as well; a named
-    /// pipe is not, as its data may come late.
+    /// Returns whether it is a Git LFS pointer. Named pipes are not checked, as their data may come
+    /// late.
     fn is_pointer(&mut self) -> io::Result<bool> {
         let is_long = self.len().is_some_and(|len| len >= POINTER_LEN);
         match &mut self.inner {

@@ -1,290 +1,31 @@
-//! Tensors compressed inside a `.safetensors` file: writing such files, and reading them.
+//! Compresses the tensors inside a `.safetensors` file, and restores and verifies such files.
 
-use std::fs::{File, Metadata};
-use std::io::{self, BufRead, Read, Write};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{
-    self, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
-};
+use zipnn::safetensors::{self, Section, TensorError, TensorWriter, Verdict};
 use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
 use super::comparison::Comparison;
 use super::failure::{Failure, say};
-use super::input::Input;
-use super::names::{self, Direction, Form, Place};
+use super::names::{self, Direction, Form};
 use super::output::Output;
+use super::place::Place;
 use super::progress::Progress;
+use super::tensor_source::{self, Source};
 use super::transfer::{self, Moved};
 use super::units;
 
-/// Bytes before a header's JSON, and with its first.
-const LENGTH_LEN: usize = 8;
-const PEEK_LEN: usize = LENGTH_LEN + 1;
-/// Longest tensor that is decoded at once, in bytes; of a longer one a part at a time, which many
-/// threads make longer.
-const PART_LEN: u64 = 4 << 20;
+/// Longest tensor for which no other thread is woken, in bytes: a chunk.
 const CHUNK_LEN: u64 = 256 << 10;
-const PART_LEN_OF_THREAD: u64 = 1 << 20;
 
-/// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
-/// length of a header, its first bytes are a number that no file has bytes for.
-pub fn is_safetensors(source: &Place) -> bool {
-    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
-    let Some(first) = peek(source) else { return false };
-    let [len @ .., json] = first;
-    u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
-}
-
-/// Returns whether a file begins as a `.znn` file does. The length of a header can do so as well.
-fn is_znn(source: &Place) -> bool {
-    peek(source).is_some_and(|first| first.starts_with(b"ZN")) && !is_safetensors(source)
-}
-
-/// Returns whether the JSON of a header may begin with a byte: an object, or a blank before one.
-pub fn may_begin_json(byte: u8) -> bool {
-    matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// Returns the first bytes of a file, without taking them from a pipe.
-fn peek(source: &Place) -> Option<[u8; PEEK_LEN]> {
-    let mut first = [0; PEEK_LEN];
-    match source {
-        // Something else than a file cannot be looked into without taking what is there.
-        Place::Path(path) => {
-            let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
-            let mut file = if is_file { File::open(path).ok()? } else { return None };
-            file.read_exact(&mut first).ok()?;
-        }
-        Place::Standard => {
-            first = *io::stdin().lock().fill_buf().ok()?.first_chunk()?;
-        }
-    }
-    Some(first)
-}
-
-/// A file of tensors that is read, and whose data may be decoded on several threads.
-pub struct Source {
-    place: Place,
-    metadata: Option<Metadata>,
-    file_len: u64,
-    reader: TensorReader<File>,
-    /// Whether what is restored must be the source to the byte, where that can be known.
-    verify: bool,
-}
-
-impl Source {
-    /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
-    pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
-        if is_znn(place) {
-            return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
-                .hint("`zipnn decompress` it first"));
-        }
-        let input = Input::open(place)?;
-        let metadata = input.metadata().cloned();
-        let failure = |error| Failure::reading(place, error);
-        let file = match place.path() {
-            Some(path) if input.is_seekable() => File::open(path).map_err(failure)?,
-            _ => spool(input).map_err(failure)?,
-        };
-        let file_len = file.metadata().map_err(failure)?.len();
-        let verify = limits.verify;
-        let reader = TensorReader::open(file, limits).map_err(|error| reading(place, error))?;
-        Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
-    }
-
-    /// The reader of its tensors.
-    pub fn reader(&mut self) -> &mut TensorReader<File> {
-        &mut self.reader
-    }
-
-    /// What it is called.
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-
-    /// Permissions and times to pass on.
-    pub fn metadata(&self) -> Option<&Metadata> {
-        self.metadata.as_ref()
-    }
-
-    /// An error of reading it, in words.
-    pub fn failure(&self, error: TensorError) -> Failure {
-        reading(&self.place, error)
-    }
-
-    /// Refuses a file in which nothing is to be decompressed.
-    fn require_compressed(self) -> Result<Self, Failure> {
-        if self.reader.is_compressed() {
-            return Ok(self);
-        }
-        let hint = match self.reader.list_problem() {
-            Some(_) => "its metadata are those of another file: `zipnn repair` drops what is stale",
-            None => "nothing to decompress here",
-        };
-        Err(Failure::new(&self.place, "no tensor in it is compressed").hint(hint))
-    }
-
-    /// Refuses a file without compressed tensors that does not list any either.
-    pub fn require_list(self) -> Result<Self, Failure> {
-        match self.reader.list_problem() {
-            Some(_) => Ok(self),
-            None => self.require_compressed(),
-        }
-    }
-
-    /// Decodes the whole file and hands over its parts in order. Returns their length.
-    fn restore(
-        &mut self,
-        threads: usize,
-        progress: &mut Progress,
-        mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
-    ) -> Result<u64, Failure> {
-        let pool = pool(threads)?;
-        let restored = self.reader.restored().map_err(|error| self.failure(error))?;
-        if self.reader.is_ours() && !restored.is_exact && self.verify {
-            if let Some(oddity) = self.reader.layout().oddities().next() {
-                let message = format!("has been changed since it was compressed: {oddity}");
-                return Err(Failure::new(&self.place, message).hint(
-                    "fetch or copy it once more; with --no-verify, `zipnn decompress` restores the \
-                     tensors under another header",
-                ));
-            }
-            return Err(Failure::new(
-                &self.place,
-                "the header of its source, which it carries, does not belong to these tensors",
-            )
-            .hint(
-                "if a tool has changed the file since it was compressed, `zipnn repair` drops what \
-                 is stale; with --no-verify, `zipnn decompress` restores the tensors under another \
-                 header",
-            ));
-        }
-        write(&restored.header)?;
-        let mut decoded_len = restored.header.len() as u64;
-        let mut decoded = Vec::new();
-        for number in restored.order {
-            decoded_len += self.reader.tensors()[number].decoded_len;
-            if self.reader.tensors()[number].decoded_len <= PART_LEN {
-                let read = match self.reader.tensors()[number].decoded_len {
-                    // A chunk, for which no other thread is worth waking.
-                    ..=CHUNK_LEN => self.reader.read(number, &mut decoded),
-                    _ => pool.install(|| self.reader.par_read(number, &mut decoded)),
-                };
-                read.map_err(|error| self.failure(error))?;
-                write(&decoded)?;
-                let stored = &self.reader.tensors()[number].stored;
-                progress.add(stored.end - stored.start);
-            } else {
-                self.restore_long(number, &pool, &mut decoded, progress, &mut write)?;
-            }
-        }
-        Ok(decoded_len)
-    }
-
-    /// Decodes a tensor part by part.
-    fn restore_long(
-        &mut self,
-        number: usize,
-        pool: &rayon::ThreadPool,
-        decoded: &mut Vec<u8>,
-        progress: &mut Progress,
-        write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let tensor = &self.reader.tensors()[number];
-        let (len, stored_len) = (tensor.decoded_len, tensor.stored.end - tensor.stored.start);
-        // The part of the stored bytes that goes with so many decoded ones.
-        let share = |at: u64| (u128::from(stored_len) * u128::from(at) / u128::from(len)) as u64;
-        let part_len = PART_LEN.max(PART_LEN_OF_THREAD * pool.current_num_threads() as u64);
-        for start in (0..len).step_by(part_len as usize) {
-            let end = len.min(start + part_len);
-            decoded.resize((end - start) as usize, 0);
-            pool.install(|| self.reader.par_read_part(number, start, decoded))
-                .map_err(|error| self.failure(error))?;
-            write(decoded)?;
-            progress.add(share(end) - share(start));
-        }
-        Ok(())
-    }
-}
-
-impl Source {
-    /// Checks frames as they are stored, where they have checksums of that: there may be bits that no
-    /// decoder looks at.
-    fn check_stored(&mut self) -> Result<(), Failure> {
-        for number in 0..self.reader.tensors().len() {
-            self.reader.verify_stored(number).map_err(|error| self.failure(error))?;
-        }
-        Ok(())
-    }
-}
-
-fn spool(mut input: Input) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    const STEP: u64 = 1 << 20;
-    let mut part = Vec::new();
-    while input.read_up_to(STEP, &mut part)? > 0 {
-        file.write_all(&part)?;
-        part.clear();
-    }
-    Ok(file)
-}
-
-fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
-        Failure::new("threads", format_args!("cannot be started: {error}"))
-            .hint("ask for fewer with --threads")
-    })
-}
-
-/// A file of tensors could not be read.
-fn reading(place: &Place, error: TensorError) -> Failure {
-    use TensorError as E;
-    match error {
-        E::Io(error) => Failure::reading(place, error),
-        E::Decode { ref name, error } => {
-            Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
-        }
-        E::Layout(error) => layout(place, &error),
-        E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
-            place, error,
-        )
-        .hint(
-            "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
-                 with the metadata of another file, and `zipnn repair` drops them",
-        ),
-        error => Failure::new(place, error),
-    }
-}
-
-/// A file does not have the header of a file of tensors, or one that does not serve.
-fn layout(place: &Place, error: &LayoutError) -> Failure {
-    use LayoutError as E;
-    let (is_tensors, hint) = match error {
-        E::SharedBytes { .. } => {
-            (true, "`zipnn compress` without --inside-safetensors takes such a file as it is")
-        }
-        E::AmbiguousTensor { .. } => (
-            true,
-            "readers disagree on such a file: save it anew with the tool that made it; \
-             `zipnn compress` without --inside-safetensors takes it as it is",
-        ),
-        E::MissingData { .. } => (true, "the file is not complete: fetch or copy it once more"),
-        _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
-    };
-    match is_tensors {
-        true => Failure::new(place, error),
-        false => Failure::new(place, format_args!("is no .safetensors file: {error}")),
-    }
-    .hint(hint)
-}
-
-/// A file of tensors could not be written.
+/// Explains an error of writing a file of tensors.
 fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),
-        TensorError::Layout(error) => layout(source, &error),
+        TensorError::Layout(error) => tensor_source::layout(source, &error),
         TensorError::Source(error) => Failure::reading(source, error),
         error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
             .hint("compress it without --inside-safetensors, which leaves the header as it is"),
@@ -306,13 +47,13 @@ pub fn compress(place: &Place, files: &Files, has_annexes: bool) -> Result<(), F
         };
         return Err(Failure::new(place, "holds compressed tensors already").hint(hint));
     }
-    let Source { metadata, file_len: read, reader, .. } = source;
+    let (metadata, read) = (source.metadata().cloned(), source.file_len());
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(place.to_string(), Some(read), files.quiet);
     output.fill(|file| {
-        let pool = pool(files.threads.count())?;
+        let pool = tensor_source::pool(files.threads.count())?;
         let failure = |error| writing(&destination, place, error);
-        let (mut source, header) = reader.into_parts();
+        let (mut source, header) = source.reader.into_parts();
         // What the reader knew of the tensors has been dropped before the writer needs memory for
         // the same.
         let data_len = read.saturating_sub(header.len() as u64);
@@ -386,11 +127,11 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
     let mut source =
         Source::open(place, Limits { verify, ..Limits::default() })?.require_compressed()?;
     let mut output = Output::create(&destination, files.force)?;
-    let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
+    let mut progress = Progress::new(place.to_string(), Some(source.file_len()), files.quiet);
     let decoded_len =
         source.restore(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
     let (written, elapsed) = (output.len(), progress.elapsed());
-    let (read, original) = (source.file_len, decoded_len);
+    let (read, original) = (source.file_len(), decoded_len);
     let moved = Moved { read, written, original, elapsed, warning: None };
     drop(progress);
     transfer::finish(output, place, source.metadata(), files, |result, source| {
@@ -408,7 +149,7 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
 /// Says so if the list of compressed tensors does not fit the file.
 fn warn_of_stale_list(source: &Source) {
     if let Some(problem) = source.reader.list_problem() {
-        let place = &source.place;
+        let place = source.place();
         say(format_args!(
             "zipnn: {place}: warning: {problem}; all tensors that are frames were decompressed"
         ));
@@ -420,9 +161,10 @@ fn warn_of_gaps(source: &Source) {
     let gaps = source.reader.tensors().iter().filter(|tensor| tensor.is_gap);
     let len: u64 = gaps.map(|gap| gap.decoded_len).sum();
     if len > 0 {
-        let place = &source.place;
+        let place = source.place();
         say(format_args!(
-            "zipnn: {place}: warning: {len} bytes that belong to no tensor are left out"
+            "zipnn: {place}: warning: left out: {} outside of any tensor",
+            units::count(len, "byte")
         ));
     }
 }
@@ -435,10 +177,11 @@ pub fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
     let found = safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
     let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
     if rotated > 0 {
-        let place = &source.place;
+        let place = source.place();
         say(format_args!(
-            "zipnn: {place}: warning: it seems that the original has stored {rotated} tensors with \
-             their bits rotated; `zipnn repair` shows them, and mends the file"
+            "zipnn: {place}: warning: it seems that the original has stored {} with \
+             rotated bits; `zipnn repair` lists and repairs them",
+            units::count(rotated as u64, "tensor")
         ));
     }
     Ok(())
@@ -453,7 +196,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
     let mut source = Source::open(place, Limits::default())?.require_list()?;
     // A stale list comes with the header of another source.
     source.verify &= source.reader.list_problem().is_none();
-    let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
+    let mut progress = Progress::new(place.to_string(), Some(source.file_len()), arguments.quiet);
     let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
     source.check_stored()?;
     drop(progress);
@@ -480,7 +223,7 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
 pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
     let mut source = Source::open(&Place::Path(compressed.to_owned()), Limits::default())?;
-    let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len), files.quiet);
+    let mut progress = Progress::new("verifying".to_owned(), Some(source.file_len()), files.quiet);
     source.restore(files.threads.count(), &mut progress, |decoded| comparison.push(decoded))?;
     comparison.finish()
 }

@@ -20,7 +20,8 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From here on, whatever asks the process to end removes what is unfinished first; so does a panic.
+/// From here on, whatever asks the process to end removes what is unfinished first; so does a
+/// panic.
 pub fn clean_up_on_signals() {
     signals::on_end(|end| {
         // The lock is kept until the process has ended: no file can be begun meanwhile.
@@ -55,8 +56,8 @@ mod signals {
     /// The same, where the system may write a core file, and shells print what happened.
     const ENDING_WITH_CORE: [c_int; 4] = [SIGQUIT, SIGABRT, SIGXCPU, SIGXFSZ];
 
-    /// Runs `action` when the process is told to end, with a function that ends it. Where signals
-    /// cannot be caught, the program is still good for everything else.
+    /// Runs `action` when a signal ends the process, with a function that ends it. Where signals
+    /// cannot be caught, everything else still works.
     pub(super) fn on_end(action: fn(&dyn Fn())) {
         let all = ENDING.into_iter().chain(ENDING_WITH_CORE);
         let ours = all.filter(|&signal| !is_ignored(signal));
@@ -92,7 +93,7 @@ mod signals {
     /// Exit status of an interrupted process, as shells show it for SIGINT.
     const INTERRUPTED: i32 = 130;
 
-    /// Runs `action` when the process is told to end, with a function that ends it.
+    /// Runs `action` when a signal ends the process, with a function that ends it.
     pub(super) fn on_end(action: fn(&dyn Fn())) {
         let _ = ctrlc::set_handler(move || action(&|| std::process::exit(INTERRUPTED)));
     }
@@ -126,9 +127,8 @@ pub fn is_unfinished(name: &OsStr) -> bool {
     })
 }
 
-/// Removes what runs have left in a directory that were killed, if this run has not done so before.
-/// Whoever still writes a file has it locked. Where files cannot be locked, nobody can tell, and
-/// they stay.
+/// Removes the unfinished files of killed runs from a directory, once in a run. Files that another
+/// process still writes are locked, and stay.
 #[cfg(unix)]
 pub fn remove_abandoned(directory: &Path) {
     static DONE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);

@@ -2,13 +2,11 @@
 
 use zipnn::Limits;
 
+use super::beginning::{self, MAGIC};
 use super::failure::Failure;
 use super::input::Input;
-use super::inside::{self, Source};
-use super::names::Place;
-
-/// What a file begins with when it is compressed as a whole.
-const MAGIC: [u8; 2] = *b"ZN";
+use super::place::Place;
+use super::tensor_source::Source;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +15,19 @@ pub enum Kind {
     Whole,
     /// The tensors inside it, or at least some of them.
     Inside,
-    /// Not at all.
+    /// Not compressed.
     Plain,
 }
 
 impl Kind {
-    /// Looks into a file. Pipes and devices cannot be looked into without taking what is there, and
-    /// pass for something that is compressed as a whole.
+    /// Detects the kind of a file. Pipes and devices cannot be read twice, and count as compressed
+    /// as a whole.
     pub fn of(place: &Place) -> Result<Self, Failure> {
         if place.path().is_none_or(|path| path.exists() && !path.is_file()) {
             return Ok(Self::Whole);
         }
-        if inside::is_safetensors(place) {
-            let is_compressed = Source::open(place, Limits::default())?.reader().is_compressed();
+        if beginning::is_safetensors(place) {
+            let is_compressed = Source::open(place, Limits::default())?.reader.is_compressed();
             return Ok(if is_compressed { Self::Inside } else { Self::Plain });
         }
         let mut input = Input::open(place)?;

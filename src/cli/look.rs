@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use super::args::Search;
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::selection::{Purpose, Selection};
 use super::tree;
+use super::units;
 
-/// A command that reads one file.
+/// A command that reads files and writes none.
 pub struct Look<'a> {
-    /// What it takes of directories.
+    /// Which files of directories it reads.
     pub purpose: Purpose,
     pub search: &'a Search,
-    /// What a directory's files are afterwards; nothing is said of them without it.
+    /// The participle of a directory's summary, such as `sound`; no summary without it.
     pub participle: Option<&'a str>,
 }
 
@@ -58,7 +59,7 @@ impl Look<'_> {
 
     fn sum_up(&self, root: &Place, count: usize, failed: usize) -> Result<(), Failure> {
         let Some(participle) = self.participle else { return Ok(()) };
-        let all = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        let all = units::count(count as u64, "file");
         let summary = match failed {
             0 => format!("{root}: {all} {participle}"),
             _ => format!("{root}: {} of {all} {participle}, {failed} failed", count - failed),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::Ls;
 use super::failure::{Failure, say};
-use super::names::Place;
+use super::place::Place;
 use super::table::{self, Column};
 use super::tensors::{Listed, Tensors};
 use super::units;
@@ -48,7 +48,7 @@ fn tensor_json(tensor: &Listed) -> Value {
 /// Writes the tensors in columns, and their sums.
 fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
     const COLUMNS: [Column; 6] = [
-        Column::text(table::NAME),
+        Column::text(units::NAME),
         Column::text(table::TYPE),
         Column::text(table::SHAPE),
         Column::number(),
@@ -74,7 +74,7 @@ fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::
     };
     let (len, stored_len) = (sum(|tensor| tensor.len), sum(|tensor| tensor.stored_len));
     let total = [
-        format!("{} tensors", tensors.len()),
+        units::count(tensors.len() as u64, "tensor"),
         String::new(),
         String::new(),
         len.to_string(),

@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod beginning;
 mod bench;
 mod cat;
 mod comparison;
@@ -28,6 +29,7 @@ mod npy;
 mod output;
 mod pieces;
 mod pipeline;
+mod place;
 mod progress;
 mod repair;
 mod restored;
@@ -42,6 +44,7 @@ mod standard;
 mod streams;
 mod table;
 mod target;
+mod tensor_source;
 mod tensors;
 mod transfer;
 mod tree;
@@ -58,13 +61,14 @@ use clap::Parser;
 use args::{Cli, Command};
 use failure::{Failure, say};
 use look::Look;
-use names::Place;
+use place::Place;
 use selection::{Purpose, Selection};
 use shards::Indexes;
 use way::Way;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    target::note_descriptors();
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     interrupt::clean_up_on_signals();
     if let Err(failure) = streams::check(&cli.command) {
@@ -109,7 +113,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Ends the process with what is wrong with the command line, or with the help that it asks for.
+/// Ends the process with an error of the command line, or with the requested help.
 /// Arguments may be names of files, and so hold anything.
 fn refuse(error: &clap::Error) -> ! {
     let text = error.render().to_string();
@@ -156,7 +160,9 @@ fn for_each_with_indexes(
     };
     // Carries on after a failure, and remembers the worst.
     let worst = files.inputs.iter().map(run).max().unwrap_or_default();
-    worst.max(report_all(indexes.rewrite(way))).max(report_unmatched(selection, &files.inputs))
+    worst
+        .max(report_all(indexes.rewrite(way, worst == 0)))
+        .max(report_unmatched(selection, &files.inputs))
 }
 
 /// Reports patterns that have matched nothing in the directories that were looked into.

@@ -1,63 +1,20 @@
 //! Which name a result gets.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::Files;
 use super::failure::Failure;
 use super::kind::Kind;
+use super::place::{DASH, Place};
 use super::target;
-use super::units;
 
 /// What compressed files end in.
 pub const SUFFIX: &str = "znn";
 /// What files of tensors end in; before that comes the other one where tensors are compressed.
 const TENSORS_SUFFIX: &str = "safetensors";
-/// Standard input or output on the command line.
-const DASH: &str = "-";
-
-/// Something that can be read or written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Standard input, or standard output.
-    Standard,
-    /// A file.
-    Path(PathBuf),
-}
-
-impl Place {
-    /// What is meant by a path on the command line.
-    pub fn new(path: &Path) -> Self {
-        if path == Path::new(DASH) { Self::Standard } else { Self::Path(path.to_owned()) }
-    }
-
-    /// The path, where it has one.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Standard => None,
-            Self::Path(path) => Some(path),
-        }
-    }
-
-    /// Returns the name as it was given, for programs: nothing in it is escaped.
-    pub fn exact(&self) -> Cow<'_, str> {
-        match self {
-            Self::Standard => DASH.into(),
-            Self::Path(path) => path.to_string_lossy(),
-        }
-    }
-}
-
-/// The name for people: what would control a terminal is escaped.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&units::name(&self.exact()))
-    }
-}
 
 /// Which way a name is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,10 +184,10 @@ pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether `--rm` may remove a file: not what is only reached by a link, and nothing that cannot be
-/// read a second time. Of a directory, the files in it are removed.
+/// Returns whether `--rm` may remove a path: a regular file that is reached without a link, or a
+/// directory, of which the files are removed.
 fn may_be_removed(path: &Path) -> bool {
-    // What is not there is reported when it is opened.
+    // A missing file is reported when it is opened.
     let Ok(metadata) = fs::symlink_metadata(path) else { return true };
     (metadata.is_file() && !target::is_descriptor(path)) || path.is_dir()
 }
@@ -272,13 +229,5 @@ fn check_distinct(files: &Files, direction: Direction) -> Result<(), Failure> {
         )
         .hint("their results would overwrite each other: do them one at a time")),
         None => Ok(()),
-    }
-}
-
-/// Whether both are the same file, under whatever names.
-pub fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
     }
 }

@@ -10,10 +10,10 @@ use std::time::SystemTime;
 use super::failure::Failure;
 use super::interrupt::{self, Unfinished};
 use super::links;
-use super::names::Place;
+use super::place::Place;
 use super::rights;
 use super::sparse::Sparse;
-use super::standard::Stream;
+use super::standard::{self, Stream};
 use super::target::{self, Target};
 
 /// A result while it is written.
@@ -43,6 +43,7 @@ impl Inner {
                     Failure::new(place, "is a directory").hint("name another place with --output")
                 );
             }
+            Target::Closed => return Err(standard::closed_descriptor(place)),
             Target::Standard => {
                 Stream::Output.check()?;
                 return target::standard_output().map(Self::Stream).map_err(failure);
@@ -50,6 +51,10 @@ impl Inner {
             Target::Stream(path) => return open_stream(&path).map(Self::Stream).map_err(failure),
             Target::File(path) => path,
         };
+        if ends_with_separator(&path) {
+            return Err(Failure::new(place, "is a directory that does not exist")
+                .hint("make it, or name a file with --output"));
+        }
         if !force && fs::symlink_metadata(&path).is_ok() {
             return Err(Failure::new(place, "exists already").hint("use --force to overwrite it"));
         }
@@ -145,21 +150,26 @@ impl Output {
         }
     }
 
-    /// Gives the result its name, and the owner, permissions and times of its source.
+    /// Gives the result its name, and the owner, permissions and times of its source. Without one,
+    /// it gets the owner and permissions of the file that it replaces.
     pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let failure = |error| Failure::writing(&self.place, error);
         let Inner::File { mut unfinished, path, mut sparse } = self.inner else { return Ok(()) };
         sparse.settle(unfinished.file()).map_err(failure)?;
         match source {
             Some(source) => pass_on(source, unfinished.file()),
-            None => set_usual_permissions(&mut unfinished),
+            // Standard input says nothing about who may read it; the file that is replaced does.
+            None => match path.metadata() {
+                Ok(replaced) => rights::pass_on(&replaced, unfinished.file()),
+                Err(_) => set_usual_permissions(&mut unfinished),
+            },
         }
         claim(&self.place, &path, source)?;
         unfinished.persist(&path, self.replace).map_err(failure)
     }
 
-    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but the
-    /// present time: with the time of the source, the next run would take it for complete.
+    /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but
+    /// the present time: with the time of the source, the next run would take it for complete.
     pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let place = self.place.clone();
         let is_file = self.unfinished_path().is_some();
@@ -175,7 +185,12 @@ impl Output {
     }
 }
 
-/// Opens something that is not replaced. If it leads to a file, data goes behind what is there.
+fn ends_with_separator(path: &Path) -> bool {
+    let last = path.as_os_str().as_encoded_bytes().last();
+    last.is_some_and(|&byte| std::path::is_separator(byte.into()))
+}
+
+/// Opens a stream. If it leads to a file, data is appended.
 fn open_stream(path: &Path) -> io::Result<File> {
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     OpenOptions::new().write(true).append(is_file).open(path)
@@ -210,7 +225,7 @@ fn pass_on(source: &Metadata, file: &File) {
     rights::pass_on(source, file);
 }
 
-/// Lets others read a file whose source has no permissions to pass on. Where that fails, it stays
+/// Sets default permissions for a file whose source has none to pass on. On an error it stays
 /// private.
 fn set_usual_permissions(unfinished: &mut Unfinished) {
     #[cfg(unix)]
@@ -247,7 +262,8 @@ pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Fail
     write().map_err(|error| Failure::writing(path.display(), error))
 }
 
-/// Makes sure that the name of a file in this directory is on the disk, where that can be asked for.
+/// Makes sure that the name of a file in this directory is on the disk, where that can be asked
+/// for.
 pub fn sync_directory_of(path: &Path) {
     if let Ok(directory) = File::open(target::directory_of(path)) {
         let _ = directory.sync_all();

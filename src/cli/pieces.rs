@@ -11,8 +11,8 @@ use zipnn::{
 };
 
 use super::args::Choice;
+use super::beginning::may_begin_json;
 use super::input::Input;
-use super::inside::may_begin_json;
 
 /// What is known of a piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, V
 
 use super::args::Repair;
 use super::failure::Failure;
-use super::inside::Source;
-use super::names::Place;
 use super::output::Output;
+use super::place::Place;
 use super::snapshot::Snapshot;
 use super::table::{self, Column};
 use super::target::{self, Target};
+use super::tensor_source::Source;
 use super::transfer;
 use super::units;
 
@@ -20,7 +20,7 @@ use super::units;
 const DONE: u8 = 0;
 const TO_DO: u8 = 1;
 
-/// Examines a file, reports what is wrong with it, and repairs it if asked to.
+/// Examines a file, reports damage, and repairs it with `--write` or `--output`.
 pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     let place = Place::new(&arguments.file);
     let destination = match &arguments.output {
@@ -29,8 +29,9 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     };
     check(&place, destination.as_ref(), arguments)?;
     let mut source = Source::open(&place, Limits::default())?;
-    let mut found = safetensors::examine(source.reader()).map_err(|error| source.failure(error))?;
-    override_verdicts(&mut found, source.reader().tensors(), arguments)
+    let mut found =
+        safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    override_verdicts(&mut found, source.reader.tensors(), arguments)
         .map_err(|name| no_such_tensor(&place, name))?;
     let report = Report::new(&mut source, &found);
     let show = |text: &dyn Fn(&mut StdoutLock) -> io::Result<()>| match arguments.quiet {
@@ -99,7 +100,7 @@ struct Report {
     judged: usize,
     unknown: usize,
     is_list_lost: bool,
-    /// What is wrong with metadata that belong to another file.
+    /// Why the metadata belong to another file, if they do.
     stale: Option<String>,
     compressed: usize,
     /// What the reference library does not accept.
@@ -118,7 +119,7 @@ impl Report {
     const MOST_ODDITIES: usize = 5;
 
     fn new(source: &mut Source, found: &[Examination]) -> Self {
-        let reader = source.reader();
+        let reader = &mut source.reader;
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
         let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
             Some(problem) => problem.to_string(),
@@ -134,6 +135,10 @@ impl Report {
             oddities: reader.layout().oddities().take(Self::MOST_ODDITIES + 1).collect(),
             lines: found.iter().map(|one| Line::new(one, &reader.tensors()[one.tensor])).collect(),
         }
+    }
+
+    fn compressed_tensors(&self) -> String {
+        units::count(self.compressed as u64, "compressed tensor")
     }
 
     fn is_damaged(&self) -> bool {
@@ -156,19 +161,11 @@ impl Report {
         self.show_oddities(out, place)?;
         self.show_count(out, place, "are rotated")?;
         if self.is_list_lost {
-            writeln!(
-                out,
-                "{place}: the list of its {} compressed tensors is lost",
-                self.compressed
-            )?;
+            writeln!(out, "{place}: the list of its {} is lost", self.compressed_tensors())?;
         } else if let Some(stale) = &self.stale {
             writeln!(out, "{place}: {stale}")?;
         } else if self.compressed > 0 {
-            writeln!(
-                out,
-                "{place}: the list of its {} compressed tensors is there",
-                self.compressed
-            )?;
+            writeln!(out, "{place}: the list of its {} is complete", self.compressed_tensors())?;
         }
         if self.is_damaged() {
             writeln!(
@@ -186,7 +183,7 @@ impl Report {
             writeln!(out, "{place}: stale metadata dropped")?;
         }
         if self.compressed > 0 && (self.is_list_lost || self.stale.is_some()) {
-            writeln!(out, "{place}: list of {} compressed tensors written", self.compressed)?;
+            writeln!(out, "{place}: list of {} written", self.compressed_tensors())?;
         }
         self.show_count(out, place, "repaired")
     }
@@ -229,11 +226,10 @@ impl Line {
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
             Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
         };
-        let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
         let cells = [
-            cell(&tensor.name, table::NAME),
-            cell(&tensor.dtype, table::TYPE),
-            cell(&format!("{:?}", tensor.shape), table::SHAPE),
+            units::short_name(&tensor.name, units::NAME),
+            units::short_name(&tensor.dtype, table::TYPE),
+            units::short_name(&format!("{:?}", tensor.shape), table::SHAPE),
             verdict,
         ];
         Self { cells, is_sound: one.verdict == Verdict::Sound }
@@ -254,10 +250,10 @@ fn write_table<'a>(
     lines: impl Iterator<Item = &'a [String; 4]> + Clone,
 ) -> io::Result<()> {
     const COLUMNS: [Column; 4] = [
-        Column::text(table::NAME),
+        Column::text(units::NAME),
         Column::text(table::TYPE),
         Column::text(table::SHAPE),
-        Column::text(table::NAME),
+        Column::text(units::NAME),
     ];
     let mut out = io::BufWriter::new(out);
     table::write(&mut out, &COLUMNS, "", lines.cloned())?;
@@ -274,12 +270,14 @@ fn write(
     let place = source.place().clone();
     let metadata = source.metadata().cloned();
     output.fill(|file| {
-        safetensors::repair(source.reader(), &report.rotated, file).map_err(|error| match error {
-            TensorError::Io(error) => Failure::writing(destination, error),
-            TensorError::NotAFrame { .. } => Failure::new(&place, error)
-                .hint("the tensor is damaged: fetch or copy the file once more"),
-            error => source.failure(error),
-        })
+        safetensors::repair(&mut source.reader, &report.rotated, file).map_err(
+            |error| match error {
+                TensorError::Io(error) => Failure::writing(destination, error),
+                TensorError::NotAFrame { .. } => Failure::new(&place, error)
+                    .hint("the tensor is damaged: fetch or copy the file once more"),
+                error => source.failure(error),
+            },
+        )
     })?;
     Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())

@@ -6,8 +6,8 @@ use zipnn::Limits;
 use zipnn::safetensors::{Layout, Tensor};
 
 use super::failure::Failure;
-use super::inside::Source;
-use super::names::Place;
+use super::place::Place;
+use super::tensor_source::Source;
 use super::tensors::Listed;
 
 /// Where everything would be in the decompressed file.
@@ -21,9 +21,8 @@ pub struct Restored {
 impl Restored {
     /// Opens a file, of which only the header and what frames begin with is read.
     pub fn open(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?.require_list()?;
-        let reader = source.reader();
-        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let source = Source::open(place, Limits::default())?.require_list()?;
+        let restored = source.reader.restored().map_err(|error| source.failure(error))?;
         let layout =
             Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
         let order = restored.tensors;
@@ -32,7 +31,7 @@ impl Restored {
 
     /// All tensors, in the order of their bytes.
     pub fn list(&mut self) -> Vec<Listed> {
-        let stored = self.source.reader().tensors();
+        let stored = self.source.reader.tensors();
         let tensors = self.layout.tensors().iter().zip(&self.order);
         let listed = tensors.map(|(tensor, &number)| Listed {
             name: tensor.name.clone(),
@@ -63,7 +62,7 @@ impl Restored {
             return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
         };
         let offset = offset - tensors[number].range.start;
-        let read = self.source.reader().read_part(self.order[number], offset, dst);
+        let read = self.source.reader.read_part(self.order[number], offset, dst);
         read.map_err(|error| self.source.failure(error))
     }
 }

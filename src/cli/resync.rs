@@ -8,7 +8,7 @@ use std::path::Path;
 use zipnn::{Directory, HEADER_LEN, Header, Limits};
 
 use super::data_header;
-use super::names::Place;
+use super::place::Place;
 use super::tensors;
 
 /// Bytes that are searched at a time.
@@ -40,8 +40,8 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     Some(directory)
 }
 
-/// Searches for frames that follow one another up to the end of the file. Returns where the first of
-/// them begins, behind `start`, and the headers of all.
+/// Searches for frames that follow one another up to the end of the file. Returns where the first
+/// of them begins, behind `start`, and the headers of all.
 fn find(
     file: &mut BufReader<File>,
     start: u64,

@@ -1,12 +1,12 @@
-//! Who may use a result: the same people as its source.
+//! Owner, group and permissions of results.
 
 use std::fs::{File, Metadata};
 
 /// Gives a private file the owner, the group and the permissions of another, as far as the system
 /// allows.
 ///
-/// The permissions come last: until then they would hold for the wrong people. The right to run as
-/// somebody else is not among them, as it was given for other contents.
+/// The permissions come last, as they would apply to the wrong owner and group before. Setuid,
+/// setgid and sticky bits are left out, as they were granted to other contents.
 #[cfg(unix)]
 pub fn pass_on(source: &Metadata, file: &File) {
     use std::fs::Permissions;
@@ -27,8 +27,8 @@ pub fn pass_on(source: &Metadata, file: &File) {
     let _ = file.set_permissions(source.permissions());
 }
 
-/// Returns the permissions for a file that could not get its group. The members of the source's
-/// group are among the others now, and must not get more than they had.
+/// Returns the permissions of a file whose group could not be set. Members of the source's group
+/// count as others now, and must not get more permissions than before.
 #[cfg(unix)]
 fn without_group(mode: u32) -> u32 {
     const OWNER: u32 = 0o700;

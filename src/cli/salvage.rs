@@ -8,7 +8,7 @@ use zipnn::safetensors::{Layout, Tensor};
 
 use super::data_header::{self, DataHeader};
 use super::failure::Failure;
-use super::names::Place;
+use super::place::Place;
 use super::units;
 
 /// Most lost ranges in a message.
@@ -41,8 +41,8 @@ impl Lost {
     }
 }
 
-/// Returns a line for each of the first ranges, and one with the number of the others. `more` ranges
-/// are not in `lost`, and counted as well.
+/// Returns a line for each of the first ranges, and one with the number of the others. `more`
+/// ranges are not in `lost`, and counted as well.
 pub fn describe(
     mut lost: impl Iterator<Item = Lost>,
     more: u64,
@@ -57,7 +57,7 @@ pub fn describe(
     lines
 }
 
-/// Writes the data of a damaged file, with zeros for lost ranges, and records what is lost.
+/// Writes the data of a damaged file, with zeros for lost ranges, and records those ranges.
 #[derive(Debug, Default)]
 pub struct Salvage {
     lost: Vec<Lost>,
@@ -115,8 +115,8 @@ impl Salvage {
         Ok(())
     }
 
-    /// Writes zeros for a lost range at the end, so that the result has the length of the data. Writes
-    /// nothing if the file was cut off.
+    /// Writes zeros for a lost range at the end, so that the result has the length of the data.
+    /// Writes nothing if the file was cut off.
     pub fn finish(
         &mut self,
         write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
@@ -179,8 +179,8 @@ impl Salvage {
         self.saved == 0 && self.wrong == 0
     }
 
-    /// Returns the message for a file of which a part is lost. `destination` holds the other part, if
-    /// that has been written; `header` is that of the data.
+    /// Returns the message for a file of which a part is lost. `destination` holds the other part,
+    /// if that has been written; `header` is that of the data.
     pub fn failure(
         &self,
         source: &Place,
@@ -206,7 +206,8 @@ impl Salvage {
         Failure::new(source, message).details(self.details(total, tensors))
     }
 
-    /// Returns lines about the lost ranges. All that is lost after the last written byte is one range.
+    /// Returns lines about the lost ranges. All that is lost after the last written byte is one
+    /// range.
     fn details(&self, total: Option<u64>, tensors: &[Tensor]) -> Vec<String> {
         let is_inside = |lost: &&Lost| lost.range.start < self.written;
         let inside = self.lost.iter().filter(is_inside).cloned();

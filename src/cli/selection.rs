@@ -72,9 +72,9 @@ impl Selection {
         self.hidden
     }
 
-    /// Whether files are only read. Then links to files are taken for those files; a command that
-    /// changes files leaves links alone, as what they lead to may be outside, or come up twice, and
-    /// may belong to somebody else.
+    /// Returns whether files are only read. Then links to files are taken for those files; a
+    /// command that changes files leaves links alone, as what they lead to may be outside, or come
+    /// up twice, and may belong to somebody else.
     pub fn only_reads(&self) -> bool {
         matches!(self.purpose, Purpose::Read | Purpose::ReadTensors)
     }
@@ -90,8 +90,8 @@ impl Selection {
         is_source && self.matches(relative)
     }
 
-    /// Whether a file would have been meant, had the command not been run on it before. Without
-    /// patterns, anything might be the result of decompressing, and nothing counts.
+    /// Returns whether a file would have been meant, had the command not been run on it before.
+    /// Without patterns, anything might be the result of decompressing, and nothing counts.
     pub fn has_taken(&self, relative: &Path) -> bool {
         let is_compressed = names::uncompressed(relative).is_some();
         let is_result = match self.purpose {

@@ -9,8 +9,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::failure::Failure;
 use super::index_file;
-use super::names::{self, Place};
+use super::links;
+use super::names;
+use super::place::Place;
 use super::selection::Selection;
+use super::target::directory_of;
 use super::tree;
 use super::way::Way;
 
@@ -41,15 +44,16 @@ impl Indexes {
         if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
     }
 
-    /// Lets all of them name the files that are there now. Returns what went wrong.
-    pub fn rewrite(&self, way: Way<'_>) -> Vec<Failure> {
+    /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
+    /// failures.
+    pub fn rewrite(&self, way: Way<'_>, all_done: bool) -> Vec<Failure> {
         let rewrite = |index: &Index| {
             let Index { source, destination } = index;
             // Where there are no results, there is nothing to name.
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
-            index_file::rewrite_file(source, destination, way.direction(), way.form())
+            index_file::rewrite_file(source, destination, way.direction(), way.form(), all_done)
         };
         self.0.iter().filter_map(|index| rewrite(index).err()).collect()
     }
@@ -64,10 +68,10 @@ struct Search<'w> {
 }
 
 impl Search<'_> {
-    /// Adds the indexes of a directory. Returns what is wrong with some.
+    /// Adds the indexes of a directory. Returns the failures.
     fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
         let output = self.way.files().output.as_deref();
-        let elsewhere = output.filter(|output| !names::is_same_file(root, output));
+        let elsewhere = output.filter(|output| !links::is_same_file(root, output));
         let results = elsewhere.and_then(|output| output.canonicalize().ok());
         let is_result = |index: &Path| match (&results, index.canonicalize()) {
             (Some(results), Ok(index)) => index.starts_with(results),
@@ -88,7 +92,7 @@ impl Search<'_> {
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
         let (output, direction) = (self.way.files().output.as_deref(), self.way.direction());
         let result = names::destination(&Place::new(input), output, direction, self.way.form());
-        // What is wrong with the file itself, the command reports.
+        // The command itself reports failures of the file.
         let (true, Ok(Place::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
         else {
@@ -112,7 +116,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The files that an index names. One that cannot be read is reported once.
+    /// Returns the files that an index names. An index that cannot be read is reported once.
     fn names(&mut self, index: &Path) -> Result<&HashSet<PathBuf>, Failure> {
         if !self.checked.contains_key(index) {
             let names = index_file::check(index);
@@ -129,7 +133,7 @@ impl Search<'_> {
         let is_elsewhere = |destination: &PathBuf| !has_same_parent(&source, destination);
         let destination = destination.filter(is_elsewhere);
         if let Some(destination) = &destination {
-            if names::is_same_file(&source, destination) {
+            if links::is_same_file(&source, destination) {
                 return Err(Failure::new(
                     destination.display(),
                     "leads to the index of the sources, which is to stay as it is",
@@ -154,12 +158,7 @@ fn is_normal(component: &Component<'_>) -> bool {
 }
 
 fn has_same_parent(one: &Path, other: &Path) -> bool {
-    names::is_same_file(&directory_of(one), &directory_of(other))
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.unwrap_or(Path::new(".")).to_owned()
+    links::is_same_file(directory_of(one), directory_of(other))
 }
 
 /// Refuses a name of a result that the index would not have.
@@ -172,7 +171,7 @@ fn check_name(source: &Path, result: &Path, way: Way<'_>) -> Result<(), Failure>
         .hint("with --rewrite-index, --output takes a directory, or the name with or without .znn"))
 }
 
-/// The indexes in a directory.
+/// Returns the indexes in a directory.
 fn indexes_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let directory = if directory == Path::new("") { Path::new(".") } else { directory };
     let failure = |error| Failure::reading(directory.display(), error);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::failure::Failure;
 use super::links;
-use super::names::Place;
+use super::place::Place;
 
 /// A regular file as it was when it was opened.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@
 //! reading and writing, and nothing records that it did: in its place everything can be read, and
 //! everything written disappears without an error. To start with a stream that leads to `/dev/null`
 //! is fine, though, and some programs open it for reading and writing as well, such as Python for
-//! `DEVNULL`. What tells the two apart on Linux is the program that started this one:
+//! `DEVNULL`. On Linux, the parent process distinguishes the two:
 //!
 //! - it has no such stream itself, so that there was none to pass on, or
 //! - it is a shell, which opens `/dev/null` in one direction alone, and whose own stream is not
@@ -14,6 +14,7 @@
 //! this program at once. It is right where it finds one.
 
 use super::failure::Failure;
+use super::place::Place;
 
 /// A stream that every program is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,11 @@ impl Stream {
             false => Err(Failure::new("-", format_args!("{name} is closed")).hint(redirect)),
         }
     }
+}
+
+/// Explains that a path names a descriptor that was closed when the program was started.
+pub fn closed_descriptor(place: &Place) -> Failure {
+    Failure::new(place, "is a descriptor that is not open").hint("redirect it, or name a file")
 }
 
 #[cfg(target_os = "linux")]
@@ -65,7 +71,7 @@ mod imp {
     fn was_closed(number: u32) -> bool {
         let parent = parent_id().to_string();
         let descriptors = format!("/proc/{parent}/fd");
-        // A directory that cannot be read says nothing about what is in it.
+        // An unreadable directory proves nothing about its entries.
         if fs::read_dir(&descriptors).is_err() {
             return false;
         }

@@ -1,14 +1,12 @@
-//! Tables whose cells come from files, and so may hold anything.
+//! Tables of untrusted text.
 //!
-//! No cell is wider than its column allows, and no more than one row is in memory at a time: what is
-//! written grows with the number of rows alone.
+//! No cell is wider than its column allows, and only one row is in memory at a time: the output
+//! grows with the number of rows alone.
 
 use std::io::{self, Write};
 
 use super::units;
 
-/// Most characters of a name, such as a tensor's.
-pub const NAME: usize = 100;
 /// Most characters of a type.
 pub const TYPE: usize = 16;
 /// Most characters of a shape.

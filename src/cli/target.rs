@@ -1,11 +1,13 @@
-//! Where an output leads. A path may be a link, or stand for something else than a file.
+//! Where the path of an output leads: to a file, a stream or a directory.
 
+use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::links;
-use super::names::{self, Place};
+use super::place::Place;
 
 /// Links that a chain may have; the limit of Linux.
 const MOST_LINKS: usize = 40;
@@ -22,6 +24,8 @@ pub enum Target {
     File(PathBuf),
     /// A directory, which takes no data.
     Directory,
+    /// A descriptor that this process was not started with.
+    Closed,
 }
 
 impl Target {
@@ -38,9 +42,12 @@ impl Target {
     fn follow(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..=MOST_LINKS {
-            // Such an entry looks like a link to a file, which must not be replaced: whoever
-            // opened the descriptor goes on with the old one.
+            // Such an entry looks like a link to a file. Replacing that file would leave the
+            // descriptor with the old one.
             if let Some(descriptor) = Descriptor::named(&path) {
+                if descriptor.is_closed() {
+                    return Ok(Self::Closed);
+                }
                 let is_ours = descriptor.is_ours && descriptor.number == 1;
                 return Ok(if is_ours { Self::Standard } else { Self::Stream(path) });
             }
@@ -57,7 +64,7 @@ impl Target {
                     false => Self::Stream(path),
                 });
             }
-            // The system may forbid to follow a link that somebody has left in a public directory.
+            // The system may forbid following the links of other users in a public directory.
             if let Err(error) = fs::metadata(&path)
                 && error.kind() == io::ErrorKind::PermissionDenied
             {
@@ -67,6 +74,25 @@ impl Target {
         }
         Err(io::Error::other("too many levels of symbolic links"))
     }
+}
+
+/// The descriptors that this process was started with.
+static INHERITED: OnceLock<HashSet<u32>> = OnceLock::new();
+
+/// Notes which descriptors are open. Call it before any file is opened.
+///
+/// A file gets the lowest number that is free. `/dev/fd/5`, if closed at first, would lead to a file
+/// that this process has opened since: the source, for example, behind which the result would be
+/// written.
+pub fn note_descriptors() {
+    let Ok(entries) = fs::read_dir("/dev/fd") else { return };
+    let numbers: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
+        .collect();
+    // One of them was open only while the directory was read.
+    let is_open = |number: &u32| fs::symlink_metadata(format!("/dev/fd/{number}")).is_ok();
+    let _ = INHERITED.set(numbers.into_iter().filter(is_open).collect());
 }
 
 /// A path that names an open descriptor of a process, such as `/dev/fd/1`.
@@ -86,6 +112,11 @@ impl Descriptor {
             || Path::new("/proc/self").canonicalize().is_ok_and(|own| directory.starts_with(own));
         (is_process || is_device).then_some(Self { is_ours, number })
     }
+
+    /// Returns whether this process was started without it.
+    fn is_closed(&self) -> bool {
+        self.is_ours && INHERITED.get().is_some_and(|open| !open.contains(&self.number))
+    }
 }
 
 /// Returns whether a path names an open descriptor of a process.
@@ -96,26 +127,28 @@ pub fn is_descriptor(path: &Path) -> bool {
 /// Returns whether a path leads to an open descriptor or a device, beside which no file belongs.
 pub fn is_descriptor_or_device(path: &Path) -> bool {
     match Target::follow(path) {
-        Ok(Target::Standard) => true,
+        Ok(Target::Standard | Target::Closed) => true,
         Ok(Target::Stream(path)) => is_descriptor(&path) || is_device(&path),
         _ => false,
     }
 }
 
+/// Returns whether a path leads to a device, such as a terminal.
 #[cfg(unix)]
-fn is_device(path: &Path) -> bool {
+pub fn is_device(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt;
     path.metadata().is_ok_and(|metadata| {
         metadata.file_type().is_char_device() || metadata.file_type().is_block_device()
     })
 }
 
+/// Returns that a path leads to no device, as nothing shows otherwise here.
 #[cfg(not(unix))]
-fn is_device(_path: &Path) -> bool {
+pub fn is_device(_path: &Path) -> bool {
     false
 }
 
-/// Returns the directory that an entry is in; that of a bare name is the current one.
+/// Returns the directory of a path, which is the current one for a bare name.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -127,10 +160,10 @@ pub fn directory_of(path: &Path) -> &Path {
 pub fn is_source(source: &Place, destination: &Place) -> bool {
     let Ok(target) = Target::of(destination) else { return false };
     let written = match &target {
-        Target::Directory => return false,
+        Target::Directory | Target::Closed => return false,
         // A result replaces a file under one of its names, and leaves the others alone.
         Target::File(path) => match source {
-            Place::Path(source) => return names::is_same_file(source, path),
+            Place::Path(source) => return links::is_same_file(source, path),
             Place::Standard => path.metadata(),
         },
         Target::Standard => standard_output().and_then(|file| file.metadata()),
@@ -151,8 +184,8 @@ pub fn standard_input() -> io::Result<File> {
     duplicate(&io::stdin())
 }
 
-/// Opens standard output a second time. The library's own handle takes a descriptor that cannot be
-/// written to for one that swallows everything.
+/// Opens standard output a second time. The standard library's handle ignores errors of a
+/// descriptor that cannot be written to.
 pub fn standard_output() -> io::Result<File> {
     duplicate(&io::stdout())
 }

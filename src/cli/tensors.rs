@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use zipnn::safetensors::{Layout, LayoutError, Tensor};
 use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directory, Limits};
 
+use super::beginning;
 use super::data_header;
 use super::failure::Failure;
 use super::input::Input;
-use super::inside;
-use super::names::Place;
+use super::place::Place;
 use super::restored::Restored;
 use super::salvage::{self, Lost};
 
@@ -52,7 +52,7 @@ fn is_available(archive: &dyn Parts, range: &Range<u64>) -> bool {
 impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the directory.
     pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
-        let kind = match (inside::is_safetensors(source), base) {
+        let kind = match (beginning::is_safetensors(source), base) {
             (true, None) => Kind::Inside(Box::new(Restored::open(source)?)),
             (true, Some(_)) => {
                 return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));
@@ -212,9 +212,9 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     }
 }
 
-/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with it.
-/// There are none for pipes, old layouts, differences without their base, and files whose frames
-/// cannot be found.
+/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with
+/// it. There are none for pipes, old layouts, differences without their base, and files whose
+/// frames cannot be found.
 pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::args::Files;
 use super::failure::{Failure, say};
-use super::names::{self, Place};
+use super::links;
+use super::names;
 use super::output::Output;
+use super::place::Place;
 use super::snapshot::Snapshot;
 use super::target::{self, Target};
 use super::units;
@@ -17,7 +19,7 @@ use super::units;
 /// is worth nothing.
 pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), Failure> {
     if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
-        && names::is_same_file(source, base)
+        && links::is_same_file(source, base)
     {
         return Err(Failure::usage(source.display(), "cannot be its own base")
             .hint("name another file with --delta, or leave it out"));

@@ -35,9 +35,9 @@ pub struct Tree {
     pub failures: Vec<Failure>,
 }
 
-/// Looks into a directory, and removes what killed runs left in it, unless files are only read. Links
-/// to directories are not followed; links to files only where files are only read, and to indexes,
-/// which name what lies beside the link.
+/// Looks into a directory, and removes what killed runs left in it, unless files are only read.
+/// Links to directories are not followed; links to files only where files are only read, and to
+/// indexes, which name what lies beside the link.
 pub fn walk(root: &Path, selection: &Selection) -> Tree {
     let mut tree = Tree::default();
     let is_meant =

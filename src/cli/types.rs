@@ -1,8 +1,8 @@
 //! What the types of elements are called for people: as `--dtype` names them.
 //!
 //! A frame's header has no type for bytes of any other kind: it names float8_e4m3fn for a single
-//! plane, and the float of the same width for integers. So the header alone says little, and tensors
-//! around the frame count for more.
+//! plane, and the float of the same width for integers. So the header alone says little, and
+//! tensors around the frame count for more.
 
 use zipnn::safetensors::Layout;
 use zipnn::{DType, Form, Header};
@@ -42,7 +42,8 @@ fn of_single_plane(header: &Header, declared: Option<Option<DType>>) -> &'static
     }
 }
 
-/// The type of the tensor whose data is at this offset, if there is one and its type has a layout.
+/// Returns the type of the tensor whose data is at this offset, if there is one and its type has a
+/// layout.
 fn declared_at(layout: &Layout, offset: u64) -> Option<DType> {
     let tensors = layout.tensors();
     let number = tensors.partition_point(|tensor| tensor.range.end <= offset);
@@ -77,7 +78,7 @@ impl Types {
         format!("{before}{}{behind}", self.0.join(" and "))
     }
 
-    /// All of them.
+    /// Returns the names of all types.
     pub fn names(&self) -> &[&'static str] {
         &self.0
     }

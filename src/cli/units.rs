@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::table;
+/// Most characters of a name in a list or a table.
+pub const NAME: usize = 100;
 
 /// Bytes with three digits: `7.05 MB`.
 pub fn bytes(count: u64) -> String {
@@ -36,22 +37,25 @@ pub fn rate(count: u64, time: Duration) -> String {
     format!("{}/s", bytes((count as f64 / seconds) as u64))
 }
 
-/// What is said of bytes behind the only frame of a file.
-pub fn trailing(count: u64) -> String {
-    match count {
-        1 => "1 byte follows the only frame".to_owned(),
-        _ => format!("{count} bytes follow the only frame"),
-    }
-}
-
-/// Returns what to say of the data of a `.safetensors` file that lacks so many bytes at its end.
-pub fn shortage(count: u64) -> String {
+/// Returns a number of things: `1 tensor`, `2 tensors`.
+pub fn count(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("the data ends {count} byte{plural} before its last tensor does")
+    format!("{count} {noun}{plural}")
 }
 
-/// Returns a name from a file or of a file, which may hold anything, for a terminal: characters that
-/// move the cursor, change colours, break lines or turn the direction of text are written as in Rust.
+/// Describes bytes behind the only frame of a file.
+pub fn trailing(len: u64) -> String {
+    let verb = if len == 1 { "follows" } else { "follow" };
+    format!("{} {verb} the only frame", count(len, "byte"))
+}
+
+/// Describes the data of a `.safetensors` file that lacks `len` bytes at its end.
+pub fn shortage(len: u64) -> String {
+    format!("the data ends {} before its last tensor does", count(len, "byte"))
+}
+
+/// Returns untrusted text, such as a name, for a terminal: characters that move the cursor, change
+/// colours, break lines or change the direction of text are escaped as in Rust.
 pub fn name(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for char in name.chars() {
@@ -60,7 +64,7 @@ pub fn name(name: &str) -> String {
     shown
 }
 
-/// Whether a character controls how others are shown.
+/// Returns whether a character controls how others are shown.
 fn is_control(char: char) -> bool {
     let breaks_lines = matches!(char, '\u{2028}' | '\u{2029}');
     let turns_text = matches!(
@@ -85,7 +89,12 @@ pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
     clipped.into()
 }
 
-/// Returns a list of names of which there may be any number: the first few, and how many more.
+/// Returns a name as [`name`] does, with at most `most` characters.
+pub fn short_name(text: &str, most: usize) -> String {
+    clip(&name(text), most).into_owned()
+}
+
+/// Returns a list of any number of names: the first few, and how many more.
 pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     /// Names that are listed.
     const LISTED: usize = 8;
@@ -93,7 +102,7 @@ pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     for listed in names.by_ref().take(LISTED) {
         let separator = if list.is_empty() { "" } else { ", " };
         list += separator;
-        list += &clip(&name(listed.as_ref()), table::NAME);
+        list += &short_name(listed.as_ref(), NAME);
     }
     match names.count() {
         0 => list,
@@ -116,8 +125,8 @@ pub fn json(value: &Value) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are written
-/// one by one, as there may be any number of them.
+/// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are
+/// written one by one, as there may be any number of them.
 pub fn write_json(
     out: &mut impl Write,
     head: &Value,
@@ -174,10 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn counts_agree_with_their_nouns() {
+        assert_eq!(count(0, "tensor"), "0 tensors");
+        assert_eq!(count(1, "more frame"), "1 more frame");
+        assert_eq!(count(2, "byte"), "2 bytes");
+        assert_eq!(trailing(1), "1 byte follows the only frame");
+        assert_eq!(shortage(2), "the data ends 2 bytes before its last tensor does");
+    }
+
+    #[test]
     fn names_keep_to_their_line() {
         assert_eq!(name("layers.0.größe \"x\""), "layers.0.größe \"x\"");
         assert_eq!(name("a\nb\u{1b}[31m\u{9b}"), r"a\nb\u{1b}[31m\u{9b}");
     }
+
     #[test]
     fn names_do_not_turn_or_break_lines() {
         assert_eq!(name("a\u{2028}b\u{202e}c\u{2066}"), r"a\u{2028}b\u{202e}c\u{2066}");

@@ -3,18 +3,19 @@
 use std::io::{self, Write};
 
 use super::args::Verify;
+use super::beginning;
 use super::data_header::DataHeader;
 use super::decode::{Checks, Decoding};
 use super::failure::Failure;
 use super::inside;
-use super::names::Place;
+use super::place::Place;
 use super::progress::Progress;
 use super::tensors;
 use super::units;
 
 /// Decodes one of the files.
 pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
-    if inside::is_safetensors(source) {
+    if beginning::is_safetensors(source) {
         return inside::verify(source, arguments);
     }
     let decoding = Decoding::open(source, arguments.delta.as_deref(), Checks::Stored)?;

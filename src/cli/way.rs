@@ -9,15 +9,18 @@ use std::time::Instant;
 use zipnn::Limits;
 
 use super::args::{Compress, Decompress, Files};
+use super::beginning;
 use super::compress;
 use super::decode;
 use super::decompress;
 use super::failure::Failure;
-use super::inside::{self, Source};
-use super::names::{Direction, Form, Place};
+use super::inside;
+use super::names::{Direction, Form};
 use super::output;
+use super::place::Place;
 use super::progress::{Progress, Whole};
 use super::selection::Purpose;
+use super::tensor_source::Source;
 use super::transfer::Moved;
 
 /// A command, with what was said about it.
@@ -59,17 +62,17 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// For what files of a directory are selected.
+    /// Returns the purpose for which files of a directory are selected.
     pub fn purpose(&self) -> Purpose {
         if self.is_inside() { Purpose::CompressInside } else { Purpose::Change(self.direction()) }
     }
 
-    /// What results are.
+    /// Returns the form of the results.
     pub fn form(&self) -> Form {
         if self.is_inside() { Form::Inside } else { Form::Whole }
     }
 
-    /// What the result of `source` is called.
+    /// Returns the name of the result of `source`.
     pub fn rename(&self, source: &Path) -> Result<PathBuf, Failure> {
         match self.form() {
             Form::Whole => self.direction().rename(source),
@@ -100,7 +103,7 @@ impl<'a> Way<'a> {
                 arguments.files = files;
                 compress::compress(&source, &destination, &arguments, progress)
             }
-            Self::Decompress(arguments) if inside::is_safetensors(&source) => {
+            Self::Decompress(arguments) if beginning::is_safetensors(&source) => {
                 let verify = !arguments.no_verify;
                 if !self.files().quiet {
                     let limits = Limits { verify, ..Limits::default() };
@@ -126,7 +129,7 @@ impl<'a> Way<'a> {
         match self {
             Self::Compress(_) if self.is_inside() => inside::compare(result, source, &files),
             Self::Compress(_) => decode::compare(result, source, &files).map(drop),
-            Self::Decompress(_) if inside::is_safetensors(&Place::Path(source.to_owned())) => {
+            Self::Decompress(_) if beginning::is_safetensors(&Place::Path(source.to_owned())) => {
                 inside::compare(source, result, &files)
             }
             Self::Decompress(_) => {

@@ -224,8 +224,8 @@ impl Header {
     }
 
     /// Whether the frame is in today's layout but for its last byte: releases 0.3.0 and 0.3.1 left
-    /// it out of 16-bit data of odd length, but counted it. Read as a whole frame, the byte would be
-    /// made up.
+    /// it out of 16-bit data of odd length, but counted it. Read as a whole frame, the byte would
+    /// be made up.
     pub(crate) fn is_short(&self) -> bool {
         matches!(self.version, [0, 3, 0 | 1])
             && self.dtype.size() == 2

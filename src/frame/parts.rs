@@ -69,8 +69,8 @@ impl<'a> FrameParts<'a> {
         self.options.checksums.then_some(self.geometry.chunk_len)
     }
 
-    /// Takes the next part, and returns its planes: for each, where in the frame it is to be stored,
-    /// and its bytes.
+    /// Takes the next part, and returns its planes: for each, where in the frame it is to be
+    /// stored, and its bytes.
     pub(crate) fn add<'p>(&mut self, part: &FramePart<'p>) -> [(u64, &'p [u8]); MAX_PLANES] {
         self.checksums.extend_from_slice(&part.checksums);
         let mut planes = [(0, &[][..]); MAX_PLANES];
@@ -116,7 +116,7 @@ impl<'a> FrameParts<'a> {
         planes.into_iter()
     }
 
-    /// Whether the frame ends with a checksum of its payload.
+    /// Returns whether the frame ends with a checksum of its payload.
     pub(crate) fn needs_payload_checksum(&self) -> bool {
         self.geometry.annex_len > 0
     }

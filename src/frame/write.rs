@@ -31,17 +31,17 @@ impl Default for FramePosition {
 }
 
 impl FramePosition {
-    /// That of the first frame, in a file that ends with an index.
+    /// Position of the first frame in a file that ends with an index.
     pub const FIRST: Self = Self { is_first: true, decoded_offset: 0, is_indexed: true };
 
-    /// The same position in a file without an index. The loss of frames at the end of such a file
-    /// goes unnoticed.
+    /// Returns the same position in a file without an index. The loss of frames at the end of such
+    /// a file goes unnoticed.
     #[must_use]
     pub const fn without_index(self) -> Self {
         Self { is_indexed: false, ..self }
     }
 
-    /// That of the frame behind this one, which holds `len` bytes of data.
+    /// Returns the position of the frame behind this one, which holds `len` bytes of data.
     #[must_use]
     pub const fn after(self, len: u64) -> Self {
         let decoded_offset = self.decoded_offset.saturating_add(len);
@@ -145,8 +145,8 @@ impl Geometry {
         self.annex_len + padding
     }
 
-    /// Least bytes that a frame around a tensor of this shape takes: header, shape, the index of a
-    /// chunk with a byte of payload and, where it has checksums, the annex.
+    /// Returns the least bytes that a frame around a tensor of this shape takes: header, shape, the
+    /// index of a chunk with a byte of payload and, where it has checksums, the annex.
     #[cfg(all(feature = "safetensors", feature = "std"))]
     pub(crate) fn shortest(shape: &[u64], has_checksums: bool) -> usize {
         let options = Options::new(crate::dtype::DType::F8E4M3).checksums(has_checksums);

@@ -88,8 +88,8 @@ pub fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     Ok(output.data)
 }
 
-/// Decodes the frames of a damaged file up to the first that cannot be decoded, and returns the error
-/// of that frame. Of a file that holds a difference, returns the difference.
+/// Decodes the frames of a damaged file up to the first that cannot be decoded, and returns the
+/// error of that frame. Of a file that holds a difference, returns the difference.
 pub fn decode_partial(src: &[u8], limits: &Limits) -> (Vec<u8>, Option<DecodeError>) {
     let mut output = Output::new(limits);
     for (number, frame) in (0..).zip(Frames::new(src)) {

@@ -4,7 +4,7 @@ use std::io;
 use std::vec::Vec;
 
 use super::error::TensorError;
-use super::reader::StoredTensor;
+use super::stored::StoredTensor;
 use crate::checksum::checksum;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::EncodeError;

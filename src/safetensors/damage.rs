@@ -3,8 +3,8 @@
 //! The original rotates a tensor in place before it compresses it. Its script stores tensors that
 //! this does not make smaller as they are by then: rotated. Read that way, an ordinary weight has
 //! an exponent that no weight has: 0.02 becomes 5·10^34, and 2 a number close to zero. Undoing the
-//! rotation of a sound tensor makes exponents as odd. So the question is which of two readings is the
-//! likelier one, given what exponents weights have.
+//! rotation of a sound tensor makes exponents as odd. So the question is which of two readings is
+//! the likelier one, given what exponents weights have.
 
 use std::collections::BTreeSet;
 use std::vec::Vec;
@@ -62,7 +62,7 @@ pub fn diagnose(data: &[u8], dtype: DType) -> Diagnosis {
     diagnose_values(&distinct_values(data, dtype), dtype)
 }
 
-/// [`diagnose`] of a tensor of which these are [`Samples`].
+/// Judges a tensor by its [`Samples`], as [`diagnose`] does.
 pub(super) fn diagnose_values(values: &[u32], dtype: DType) -> Diagnosis {
     let [sound, rotated, neither] = Likelihoods::of(values, dtype).weighted();
     let all = log_sum(log_sum(sound, rotated), neither);
@@ -191,7 +191,7 @@ impl Samples {
     }
 
     /// Takes the next part. Only the last may have another length than whole words of four bytes:
-    /// rotation leaves alone what is less.
+    /// rotation leaves shorter rests alone.
     pub(super) fn add(&mut self, part: &[u8]) {
         let words = part.as_chunks::<4>().0;
         let samples = words.get(self.skip..).unwrap_or_default();

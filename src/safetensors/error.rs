@@ -17,8 +17,8 @@ pub enum TensorError {
     Source(io::Error),
     /// The file's header is not that of a `.safetensors` file.
     Layout(LayoutError),
-    /// The list of compressed tensors, or another text in the metadata that this crate reads, is not
-    /// what it should be.
+    /// The list of compressed tensors, or another text in the metadata that this crate reads, is
+    /// not what it should be.
     InvalidMetadata {
         /// Which.
         key: &'static str,
@@ -41,8 +41,8 @@ pub enum TensorError {
         /// The tensor's name.
         name: String,
     },
-    /// The list gives a tensor another type or shape than its frame does: one of them is damaged, or
-    /// the list belongs to another file.
+    /// The list gives a tensor another type or shape than its frame does: one of them is damaged,
+    /// or the list belongs to another file.
     Contradiction {
         /// The tensor's name.
         name: String,

@@ -1,10 +1,11 @@
 //! A tensor's frame in a file, of which only the index is in memory.
 
 use core::ops::Range;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek};
 use std::vec::Vec;
 
-use super::reader::{StoredTensor, read_exact_at};
+use super::ranges::{read_exact_at, read_in_parts};
+use super::stored::StoredTensor;
 use crate::annex::{Annex, PayloadCheck};
 use crate::chunk::{Chunk, DecodeScratch};
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -63,7 +64,7 @@ pub(super) type Task<'d> = (u64, Chunk, &'d mut [u8]);
 pub(super) type Decode =
     fn(&[(u64, Vec<u8>)], Vec<Task<'_>>, &mut DecodeScratch) -> Result<(), DecodeError>;
 
-/// [`Decode`] on this thread.
+/// Decodes chunks on this thread.
 pub(super) fn decode_in_order(
     pieces: &[(u64, Vec<u8>)],
     tasks: Vec<Task<'_>>,
@@ -74,7 +75,7 @@ pub(super) fn decode_in_order(
     })
 }
 
-/// [`Decode`] on all threads of the pool.
+/// Decodes chunks on all threads of the pool.
 #[cfg(feature = "rayon")]
 pub(super) fn decode_on_pool(
     pieces: &[(u64, Vec<u8>)],
@@ -211,7 +212,8 @@ impl OpenFrame {
     }
 }
 
-/// Reads the annex of a frame, whose slack is at this place. `None` if the slack holds anything else.
+/// Reads the annex of a frame, whose slack is at this place. `None` if the slack holds anything
+/// else.
 fn read_annex(source: &mut (impl Read + Seek), slack: Range<u64>) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let len = slack.end - slack.start;
@@ -222,24 +224,4 @@ fn read_annex(source: &mut (impl Read + Seek), slack: Range<u64>) -> io::Result<
     }
     read_exact_at(source, slack.start + magic_len, len - magic_len, &mut bytes)?;
     Ok(Some(bytes))
-}
-
-/// Reads a range of a file, a part at a time: whole words of eight bytes but for the last.
-pub(super) fn read_in_parts(
-    source: &mut (impl Read + Seek),
-    mut range: Range<u64>,
-    mut take: impl FnMut(&mut [u8]) -> io::Result<()>,
-) -> io::Result<()> {
-    /// Bytes that are read at a time.
-    const PART: u64 = 1 << 18;
-    source.seek(SeekFrom::Start(range.start))?;
-    let mut part = Vec::new();
-    while !range.is_empty() {
-        let len = PART.min(range.end - range.start);
-        part.resize(len as usize, 0);
-        source.read_exact(&mut part)?;
-        take(&mut part)?;
-        range.start += len;
-    }
-    Ok(())
 }

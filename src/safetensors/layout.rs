@@ -14,9 +14,9 @@ use crate::dtype::DType;
 
 /// Which bytes of a `.safetensors` file belong to which tensor.
 ///
-/// It accepts all that loaders accept, also what the reference library refuses: bytes that belong to
-/// no tensor or to several, and a header that is padded with zero bytes.
-/// [`Self::oddities`] reports these.
+/// It accepts all that loaders accept, also what the reference library refuses: bytes that belong
+/// to no tensor or to several, and a header that is padded with zero bytes. [`Self::oddities`]
+/// reports these.
 ///
 /// ```
 /// use zipnn::{DType, safetensors::Layout};
@@ -288,8 +288,8 @@ impl Layout {
         Ok(Self { data_start, file_len, zero_padding, tensors, metadata: raw.metadata })
     }
 
-    /// Reads the header of a file whose length is not known, for example one from a pipe. The layout
-    /// ends with its last tensor. Other than that, it is as [`Self::parse`].
+    /// Reads the header of a file whose length is not known, for example one from a pipe. The
+    /// layout ends with its last tensor. Other than that, it is as [`Self::parse`].
     ///
     /// # Errors
     ///

@@ -81,7 +81,8 @@ pub(super) fn write_checksums<'a>(
     out.write_all(b"}")
 }
 
-/// Writes the text of [`Checksums`] without names: of tensors in the order in which they are stored.
+/// Writes the text of [`Checksums`] without names: of tensors in the order in which they are
+/// stored.
 pub(super) fn write_checksums_in_order(
     out: &mut dyn Write,
     source_header: u64,
@@ -120,7 +121,7 @@ fn invalid(key: &'static str, error: &serde_json::Error) -> TensorError {
     TensorError::InvalidMetadata { key, reason: error.to_string() }
 }
 
-/// What is known of which tensors of a file are compressed.
+/// State of the list of compressed tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListState {
     /// The file has a list.

@@ -109,8 +109,8 @@ impl<'t> Span<'t> {
         next.len().is_multiple_of(self.layout.unwrap_or_default().planes() as u64)
     }
 
-    /// Whether a run is to be in the frames of this one: it has the same type or is not worth a
-    /// frame.
+    /// Returns whether a run is to be in the frames of this one: it has the same type or is not
+    /// worth a frame.
     fn takes(&self, next: &Self, frame_len: u64) -> bool {
         let is_small = next.len() < SMALL;
         // Padding: what follows begins a frame anyway.
@@ -122,8 +122,8 @@ impl<'t> Span<'t> {
     }
 }
 
-/// Returns tensors of one type that follow one another, as far as they go into a frame, and the gaps
-/// between them. Where tensors share bytes, these belong to the first.
+/// Returns tensors of one type that follow one another, as far as they go into a frame, and the
+/// gaps between them. Where tensors share bytes, these belong to the first.
 fn runs(layout: &Layout, frame_len: u64) -> Vec<Span<'_>> {
     let mut runs: Vec<Span<'_>> = Vec::new();
     let mut gaps = layout.gaps().peekable();

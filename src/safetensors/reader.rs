@@ -9,30 +9,27 @@ use std::vec::Vec;
 use super::error::TensorError;
 #[cfg(feature = "rayon")]
 use super::frame::decode_on_pool;
-use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order, read_in_parts};
-use super::header::{self, Entry};
+use super::frame::{Decode, Fault, OpenFrame, PART_LEN, Space, decode_in_order};
 use super::layout::{Layout, LayoutError, Tensor};
 use super::list::{self, CHECKSUMS, Checksums, Doubt, LIST, ListState, Listed, SOURCE_HEADER};
+use super::ranges::{read_exact_at, read_in_parts};
+use super::restored::{Restored, Stored};
 use super::section::Section;
-use super::usual::Usual;
+use super::stored::{StoredTensor, is_damaged_frame, read_frame_prefix};
 use crate::annex::Annex;
 use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
-use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::frame::{Form, Frame, HEADER_LEN, Header, Shape};
+use crate::frame::Frame;
 use crate::limits::Limits;
 use crate::oneshot::refuse_delta;
 
-/// Most bytes of a frame's header and shape: 255 dimensions of nine bytes, and their number.
-const PREFIX_LEN: u64 = HEADER_LEN as u64 + 1 + 255 * 9;
-
 /// A `.safetensors` file in which tensors may be compressed, read one tensor at a time.
 ///
-/// Only the header, and the first bytes of each frame, are read to open it. In a file whose list
-/// of compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
-/// bytes that is a frame of a tensor and nothing else is taken for one. The same holds where the list
-/// is stale, as a tool leaves it that saves other tensors with the metadata of a compressed file.
+/// Only the header, and the first bytes of each frame, are read to open it. In a file whose list of
+/// compressed tensors is lost, as releases 0.5.3 and 0.5.4 of the original lose it, every row of
+/// bytes that is a frame of a tensor and nothing else counts as one. The same holds for a stale
+/// list, which tools leave that save other tensors with the metadata of a compressed file.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -85,70 +82,6 @@ struct Opened {
     frame: Option<OpenFrame>,
 }
 
-/// A tensor as it is when decoded, and where it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredTensor {
-    /// Its name.
-    pub name: String,
-    /// The type of its elements, as safetensors files call it: `BF16`, `I64` and so on.
-    pub dtype: String,
-    /// Its dimensions, outermost first; none for a scalar.
-    pub shape: Vec<u64>,
-    /// Its bytes when decoded.
-    pub decoded_len: u64,
-    /// Where in the file it is stored.
-    pub stored: Range<u64>,
-    /// Whether what is stored there is a frame.
-    pub is_compressed: bool,
-    /// Whether this is no tensor, but bytes of the file that belong to none.
-    pub is_gap: bool,
-}
-
-impl StoredTensor {
-    fn plain(tensor: &Tensor) -> Self {
-        Self {
-            name: tensor.name.clone(),
-            dtype: tensor.dtype.clone(),
-            shape: tensor.shape.clone(),
-            decoded_len: tensor.len(),
-            stored: tensor.range.clone(),
-            is_compressed: false,
-            is_gap: false,
-        }
-    }
-
-    /// The type of its elements, if this crate has a layout for it.
-    pub fn dtype(&self) -> Option<DType> {
-        DType::from_safetensors(&self.dtype)
-    }
-
-    /// The header's entry for it, decoded, at this place behind the header.
-    fn entry(&self, at: u64) -> Entry<'_> {
-        Entry {
-            name: &self.name,
-            dtype: &self.dtype,
-            shape: &self.shape,
-            data_offsets: [at, at.saturating_add(self.decoded_len)],
-        }
-    }
-}
-
-/// How a file is to be written once its tensors are decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
-    /// Its first bytes: the header and its length.
-    pub header: Vec<u8>,
-    /// Which of [`TensorReader::tensors`] follow, one right behind the other. Some of them may be
-    /// bytes that belong to no tensor of this header.
-    pub order: Vec<usize>,
-    /// Which of [`TensorReader::tensors`] are the tensors of this header, in the same order.
-    pub tensors: Vec<usize>,
-    /// Whether this is the header of the file that was compressed, so that the same bytes come
-    /// back. Where it is not, names, types, shapes, data and metadata are the same. In a file that
-    /// [`TensorReader::is_ours`], that means that its header has been changed since.
-    pub is_exact: bool,
-}
-
 impl<R: Read + Seek> TensorReader<R> {
     /// Opens a file, which begins where `source` does. Decoding keeps to the limits tensor by
     /// tensor.
@@ -183,8 +116,8 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(reader)
     }
 
-    /// All tensors, compressed or not, in the order in which they are stored. In a file with bytes
-    /// that belong to no tensor these are among them, unless some tensors share bytes.
+    /// Returns all tensors, compressed or not, in the order in which they are stored. In a file
+    /// with bytes that belong to no tensor these are among them, unless some tensors share bytes.
     pub fn tensors(&self) -> &[StoredTensor] {
         &self.tensors
     }
@@ -203,34 +136,34 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// Returns what is wrong with the list of compressed tensors, or with the other metadata that go
-    /// with it, if they do not fit the file.
+    /// Returns why the list of compressed tensors, or the metadata that belong to it, do not match
+    /// the file; `None` if they do.
     ///
     /// The data need not be damaged: tools that save tensors with the metadata of a compressed file
-    /// leave such a list. Where it cannot be told whether the list or a tensor is wrong, reading the
-    /// tensor is an error. [`repair`](super::repair) writes the file without the list, or with a list
-    /// that fits.
+    /// leave such a list. If either the list or a tensor may be wrong, reading the tensor is an
+    /// error. [`repair`](super::repair) writes the file without the list, or with a list that fits.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
 
-    /// Returns whether the list of compressed tensors, or what the metadata say of the source,
+    /// Returns whether the list of compressed tensors, or the header of the source in the metadata,
     /// belongs to another file, so that [`repair`](super::repair) drops it.
     pub fn has_foreign_metadata(&self) -> bool {
-        self.problem.is_some() || (self.is_ours() && self.as_source().is_none())
+        self.problem.is_some() || (self.is_ours() && self.as_stored().as_source().is_none())
     }
 
-    /// Whether the list of compressed tensors is lost, so that the original cannot read the file.
+    /// Returns whether the list of compressed tensors is lost, so that the original cannot read the
+    /// file.
     pub fn is_list_lost(&self) -> bool {
         self.list == ListState::Lost
     }
 
-    /// Whether [`TensorWriter`](super::TensorWriter) made the file.
+    /// Returns whether [`TensorWriter`](super::TensorWriter) made the file.
     pub fn is_ours(&self) -> bool {
         [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| self.layout.metadata().contains_key(key))
     }
 
-    /// Whether the file has checksums of what is in no frame, and they are verified.
+    /// Returns whether the file has checksums of what is in no frame, and they are verified.
     pub fn has_checksums(&self) -> bool {
         self.checksums.is_some()
     }
@@ -276,9 +209,9 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 
     /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in it on. Reads and decodes
-    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes are
-    /// handed out. A tensor that is not compressed has one checksum, and is read once from beginning
-    /// to end to verify it.
+    /// only the chunks that hold them, in bounded memory; chunks are verified before their bytes
+    /// are handed out. A tensor that is not compressed has one checksum, and is read once from
+    /// beginning to end to verify it.
     ///
     /// # Errors
     ///
@@ -296,7 +229,7 @@ impl<R: Read + Seek> TensorReader<R> {
         self.read_part_with(tensor, offset, dst, decode_in_order)
     }
 
-    /// [`Self::read_part`] on all threads of the pool.
+    /// Decodes a part as [`Self::read_part`] does, on all threads of the pool.
     ///
     /// # Errors
     ///
@@ -315,8 +248,8 @@ impl<R: Read + Seek> TensorReader<R> {
         self.read_part_with(tensor, offset, dst, decode_on_pool)
     }
 
-    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may have
-    /// bits that no decoder looks at. Reads it in bounded memory.
+    /// Checks a compressed tensor as it is stored, where the file has a checksum of that: it may
+    /// have bits that no decoder looks at. Reads it in bounded memory.
     ///
     /// # Errors
     ///
@@ -412,7 +345,7 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// Whether a tensor is decoded a part at a time.
+    /// Returns whether a tensor is decoded a part at a time.
     fn is_long(&self, tensor: usize) -> bool {
         self.tensors[tensor].is_compressed && self.tensors[tensor].decoded_len > PART_LEN
     }
@@ -483,7 +416,7 @@ impl<R: Read + Seek> TensorReader<R> {
         Err(self.failure(tensor, kind.into()))
     }
 
-    /// Puts a tensor's bytes as they are stored in place of what is in `bytes`.
+    /// Replaces the contents of `bytes` with a tensor's stored bytes.
     ///
     /// # Errors
     ///
@@ -532,126 +465,33 @@ impl<R: Read + Seek> TensorReader<R> {
         (self.source, self.header)
     }
 
-    /// How the file is to be written once its tensors are decoded.
+    /// Returns the header and the order of tensors of the file that this one decodes to.
     ///
-    /// A file that a [`TensorWriter`](super::TensorWriter) made carries the header of its source. Any
-    /// other gets a header as the format's own writers make it, and bytes that belong to no tensor
-    /// are left out.
+    /// A file that a [`TensorWriter`](super::TensorWriter) made carries the header of its source.
+    /// Any other gets a header as the format's own writers make it, and bytes that belong to no
+    /// tensor are left out.
     ///
     /// # Errors
     ///
     /// `HeaderTooLong`, and `Decode` if the tensors are longer together than any file.
     pub fn restored(&self) -> Result<Restored, TensorError> {
-        match self.as_source() {
-            Some(restored) => Ok(restored),
-            None => self.made_anew(),
+        self.as_stored().as_source().map_or_else(|| self.as_stored().made_anew(), Ok)
+    }
+
+    fn as_stored(&self) -> Stored<'_> {
+        Stored {
+            layout: &self.layout,
+            tensors: &self.tensors,
+            source_header: self.checksums.as_ref().map(|checksums| checksums.source_header),
         }
     }
 
-    /// The header of the source and the order of tensors in it, if it is there and says of the
-    /// tensors and metadata what this file says.
-    fn as_source(&self) -> Option<Restored> {
-        let metadata = self.layout.metadata();
-        let json = metadata.get(SOURCE_HEADER)?;
-        // Writers of such a header do not leave any.
-        if self.layout.oddities().next().is_some() {
-            return None;
-        }
-        if let Some(form) = Usual::parse(json) {
-            let header = self.usual_header(form)?;
-            let order: Vec<usize> = (0..self.tensors.len()).collect();
-            return Some(Restored { header, tensors: order.clone(), order, is_exact: true });
-        }
-        if !self.is_source_header(json) {
-            return None;
-        }
-        let header = with_len(json);
-        let data_len =
-            self.tensors.iter().try_fold(0_u64, |sum, tensor| sum.checked_add(tensor.decoded_len));
-        let layout = Layout::parse(&header, data_len?.checked_add(header.len() as u64)?).ok()?;
-        // All that the writer adds, besides what speaks of the file and not of its source.
-        let mut expected = layout.metadata().clone();
-        expected.entry("format".into()).or_insert_with(|| "pt".into());
-        let foreign = |metadata: BTreeMap<String, String>| {
-            let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
-            metadata.into_iter().filter(move |(key, _)| is_foreign(key))
-        };
-        let gaps = layout.gap_tensors().ok()?;
-        let pieces = layout.pieces(&gaps);
-        if pieces.len() != self.tensors.len() || !foreign(expected).eq(foreign(metadata.clone())) {
-            return None;
-        }
-        let numbers: BTreeMap<&str, usize> =
-            self.tensors.iter().zip(0..).map(|(tensor, number)| (&*tensor.name, number)).collect();
-        let order = pieces.iter().map(|(expected, _)| {
-            let number = *numbers.get(&*expected.name)?;
-            let found = &self.tensors[number];
-            let is_same = found.dtype == expected.dtype
-                && found.shape == expected.shape
-                && found.decoded_len == expected.len();
-            is_same.then_some(number)
-        });
-        let order: Vec<usize> = order.collect::<Option<_>>()?;
-        let is_tensor = pieces.iter().map(|(_, is_gap)| !is_gap);
-        let tensors = order.iter().zip(is_tensor).filter(|(_, is_tensor)| *is_tensor);
-        let tensors = tensors.map(|(&number, _)| number).collect();
-        Some(Restored { header, order, tensors, is_exact: true })
-    }
-
-    /// Whether a text has the checksum of the source's header, if there is one.
-    fn is_source_header(&self, json: &str) -> bool {
-        let expected = self.checksums.as_ref().map(|checksums| checksums.source_header);
-        expected.is_none_or(|expected| checksum::matches(json.as_bytes(), expected))
-    }
-
-    /// Returns the header of a source in a usual form, if it is what this file says in that form.
-    fn usual_header(&self, form: Usual) -> Option<Vec<u8>> {
-        let is_foreign = |key: &str| !matches!(key, LIST | SOURCE_HEADER | CHECKSUMS);
-        let mut metadata = self.layout.metadata().clone();
-        metadata.retain(|key, _| is_foreign(key));
-        let mut at = 0_u64;
-        let entries = self.tensors.iter().map(|tensor| {
-            let entry = tensor.entry(at);
-            at = entry.data_offsets[1];
-            entry
-        });
-        let json = form.text(&metadata, entries).filter(|json| self.is_source_header(json))?;
-        Some(with_len(&json))
-    }
-
-    fn made_anew(&self) -> Result<Restored, TensorError> {
-        let mut metadata = self.layout.metadata().clone();
-        metadata.remove(LIST);
-        metadata.remove(SOURCE_HEADER);
-        metadata.remove(CHECKSUMS);
-        let is_tensor = |&number: &usize| !self.tensors[number].is_gap;
-        let mut order: Vec<usize> = (0..self.tensors.len()).filter(is_tensor).collect();
-        order.sort_by_cached_key(|&number| {
-            let tensor = &self.tensors[number];
-            (header::rank(&tensor.dtype), tensor.name.clone())
-        });
-        let mut at = 0_u64;
-        let entries = order.iter().map(|&number| {
-            let tensor = &self.tensors[number];
-            let entry = tensor.entry(at);
-            at = at
-                .checked_add(tensor.decoded_len)
-                .ok_or_else(|| self.failure(number, DecodeErrorKind::InvalidLength.into()))?;
-            Ok(entry)
-        });
-        let entries: Vec<Entry<'_>> = entries.collect::<Result<_, TensorError>>()?;
-        let json = header::json(&metadata, entries.into_iter());
-        let data_start = header::data_start(json.len() as u64, 0)?;
-        let header = header::bytes(&json, data_start);
-        Ok(Restored { header, tensors: order.clone(), order, is_exact: false })
-    }
-
-    /// The file's header as it is, and its length.
+    /// Returns the file's header with its length before it.
     pub fn header(&self) -> &[u8] {
         &self.header
     }
 
-    /// Finds out which tensors are compressed, and whether the list of them fits.
+    /// Detects which tensors are compressed, and whether the list of them fits.
     fn find_tensors(&mut self) -> Result<(), TensorError> {
         let text = self.layout.metadata().get(LIST);
         let list = text.map(|text| list::parse(text)).transpose().unwrap_or_else(|error| {
@@ -677,8 +517,8 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(())
     }
 
-    /// Finds the tensors of a file with a list, unless that shows to belong to another file: it
-    /// names a tensor that is not there, or one that is stored as it is.
+    /// Finds the tensors of a file with a list. Returns `false` if the list belongs to another
+    /// file: it names a missing tensor, or one that is stored uncompressed.
     fn find_listed(&mut self, list: &BTreeMap<String, Listed>) -> Result<bool, TensorError> {
         let mut found = Vec::new();
         let mut doubts = BTreeMap::new();
@@ -731,7 +571,7 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(true)
     }
 
-    /// The tensors of a file without a list.
+    /// Finds the tensors of a file without a list.
     fn find_unlisted(&mut self) -> Result<Vec<StoredTensor>, TensorError> {
         let gaps = gap_tensors(&self.layout);
         let pieces = self.layout.pieces(&gaps).into_iter();
@@ -746,13 +586,13 @@ impl<R: Read + Seek> TensorReader<R> {
             .collect()
     }
 
-    /// Finds out whether a file without compressed tensors carries what a writer of them adds.
+    /// Detects metadata of compressed tensors in a file that has none.
     fn check_leftovers(&mut self) {
         let has_frames = self.tensors.iter().any(|tensor| tensor.is_compressed);
         if !self.is_ours() || has_frames || self.problem.is_some() {
             return;
         }
-        if self.list == ListState::There && self.as_source().is_some() {
+        if self.list == ListState::There && self.as_stored().as_source().is_some() {
             return;
         }
         let is_there = self.layout.metadata().contains_key(SOURCE_HEADER);
@@ -774,21 +614,16 @@ impl<R: Read + Seek> TensorReader<R> {
         Ok(())
     }
 
-    /// Returns tensors that the list names and of which it cannot be told whether they are damaged.
+    /// Returns tensors that the list names and that may be damaged.
     pub(super) fn doubts(&self) -> impl Iterator<Item = (usize, Doubt)> {
         self.doubts.iter().map(|(&number, &doubt)| (number, doubt))
     }
 }
 
-/// Returns the gaps between the tensors of a file; none where tensors share bytes, so that there is no
-/// order of all bytes.
+/// Returns the gaps between the tensors of a file; none where tensors share bytes, so that there is
+/// no order of all bytes.
 fn gap_tensors(layout: &Layout) -> Vec<Tensor> {
     layout.gap_tensors().unwrap_or_default()
-}
-
-/// A header's text with its length before it.
-fn with_len(json: &str) -> Vec<u8> {
-    [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat()
 }
 
 /// Checks the frame of a tensor against what is known of it, and makes room for what it decodes to.
@@ -850,71 +685,4 @@ fn read_layout(source: &mut impl Read, file_len: u64) -> Result<(Layout, Vec<u8>
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// Type and shape of what is compressed in a tensor, if that is a row of bytes that is the frame of
-/// a tensor and nothing else.
-fn read_frame_prefix(
-    source: &mut (impl Read + Seek),
-    tensor: &Tensor,
-) -> Result<Option<(DType, StoredTensor)>, TensorError> {
-    if !tensor.is_row_of_bytes() || tensor.len() < HEADER_LEN as u64 {
-        return Ok(None);
-    }
-    let mut prefix = Vec::new();
-    // A look at the header first, which is enough for all that is no frame.
-    read_exact_at(source, tensor.range.start, HEADER_LEN as u64, &mut prefix)?;
-    let Ok(header) = Header::parse(&prefix) else { return Ok(None) };
-    if header.frame_len != tensor.len() || header.form == Form::Bytes {
-        return Ok(None);
-    }
-    let rest = PREFIX_LEN.min(tensor.len()) - HEADER_LEN as u64;
-    read_exact_at(source, tensor.range.start + HEADER_LEN as u64, rest, &mut prefix)?;
-    let Ok((Some(shape), _)) = Shape::parse(&prefix, header.form) else { return Ok(None) };
-    let shape: Vec<u64> = shape.iter().collect();
-    let elements = if shape.contains(&0) {
-        Some(0)
-    } else {
-        shape.iter().try_fold(1_u64, |elements, &dimension| elements.checked_mul(dimension))
-    };
-    let len = elements.and_then(|elements| elements.checked_mul(header.dtype.size() as u64));
-    if len != Some(header.decoded_len) {
-        return Ok(None);
-    }
-    let stored = StoredTensor {
-        dtype: header.dtype.safetensors_name().into(),
-        shape,
-        decoded_len: header.decoded_len,
-        is_compressed: true,
-        ..StoredTensor::plain(tensor)
-    };
-    Ok(Some((header.dtype, stored)))
-}
-
-/// Returns whether a tensor that is no frame looks like the remains of one.
-fn is_damaged_frame(source: &mut (impl Read + Seek), tensor: &Tensor) -> Result<bool, TensorError> {
-    let mut prefix = Vec::new();
-    read_exact_at(source, tensor.range.start, tensor.len().min(HEADER_LEN as u64), &mut prefix)?;
-    // Of a tensor that can be no frame, the entry in the file's header has to be damaged as well.
-    let needed = if tensor.is_row_of_bytes() { 1 } else { 2 };
-    Ok(Header::marks(&prefix, tensor.len()) >= needed)
-}
-
-/// Appends `len` bytes from a place in the file, which are there unless the file has changed.
-pub(super) fn read_exact_at(
-    source: &mut (impl Read + Seek),
-    at: u64,
-    len: u64,
-    bytes: &mut Vec<u8>,
-) -> io::Result<()> {
-    source.seek(SeekFrom::Start(at))?;
-    let reserved = usize::try_from(len).ok().filter(|&len| bytes.try_reserve_exact(len).is_ok());
-    if reserved.is_none() {
-        return Err(io::ErrorKind::OutOfMemory.into());
-    }
-    let read = source.take(len).read_to_end(bytes)? as u64;
-    if read < len {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(())
 }

@@ -11,7 +11,8 @@ use super::error::TensorError;
 use super::header::{self, ALIGNMENT, Entry};
 use super::layout::LayoutError;
 use super::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
-use super::reader::{StoredTensor, TensorReader};
+use super::reader::TensorReader;
+use super::stored::StoredTensor;
 use crate::dtype::DType;
 use crate::options::Options;
 
@@ -32,11 +33,11 @@ pub struct Examination {
 /// Judges all tensors that the original may have stored with rotated bits: those of bfloat16 and
 /// float32 that are not compressed, and not empty. Reads them part by part.
 ///
-/// Tensors of which [`diagnose`](super::diagnose) knows too little are judged by what else is in the
-/// file. The original's script rotates exactly those tensors that it cannot make smaller: either all
-/// or none of them. That a file with compressed tensors, which this crate has not written, comes from
-/// that script is taken for 95 % likely to begin with; of a file without, there must be a tensor that
-/// is rotated by its own numbers.
+/// Tensors of which [`diagnose`](super::diagnose) knows too little are judged by what else is in
+/// the file. The original's script rotates exactly those tensors that it cannot make smaller:
+/// either all or none of them. That a file with compressed tensors, which this crate has not
+/// written, comes from that script is taken for 95 % likely to begin with; of a file without, there
+/// must be a tensor that is rotated by its own numbers.
 ///
 /// # Errors
 ///
@@ -140,14 +141,14 @@ fn suspect(tensor: &StoredTensor) -> Option<DType> {
 }
 
 /// Writes a file again with the rotation of some tensors undone, and with its list of compressed
-/// tensors if that was lost or does not fit the file. Of metadata that belong to another file, nothing
-/// is kept. Everything else stays as it is, compressed tensors compressed.
+/// tensors if that was lost or does not fit the file. Of metadata that belong to another file,
+/// nothing is kept. Everything else stays as it is, compressed tensors compressed.
 ///
 /// # Errors
 ///
 /// `Io`; `HeaderTooLong` if the list does not fit into the header; `NotAFrame` if a listed tensor
-/// is damaged, so that only the list shows what it was; `Layout` if a rotated tensor shares bytes with
-/// another one that is not.
+/// is damaged, so that only the list shows what it was; `Layout` if a rotated tensor shares bytes
+/// with another one that is not.
 pub fn repair<R: Read + Seek>(
     reader: &mut TensorReader<R>,
     rotated: &[usize],

@@ -20,9 +20,9 @@ const MAX_COMPRESSED_LEN: u64 = 8 << 30;
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) len: u64,
-    /// The type of what is compressed, if it is.
+    /// The type of a tensor that is compressed.
     pub(super) compressed: Option<DType>,
-    /// The checksum of what is not.
+    /// The checksum of a tensor that is not.
     pub(super) checksum: Option<u64>,
 }
 
@@ -46,8 +46,8 @@ impl HeaderText {
         Self { layout, source, source_checksum, has_checksums: true, is_short: false }
     }
 
-    /// Whether the source's header is so large a part of the file that a copy would use up much of
-    /// what compressing saves.
+    /// Returns whether the source's header is so large a part of the file that a copy would use up
+    /// much of what compressing saves.
     pub(super) fn is_heavy(&self) -> bool {
         const SHORTEST: u64 = 16 << 10;
         const PART: u64 = 16;
@@ -72,7 +72,8 @@ impl HeaderText {
                 Entry { name, dtype, shape, data_offsets: [start, at] }
             })
         };
-        // Texts like ours do not come through, so that the header could not be made from the others.
+        // Texts like ours do not come through, so that the header could not be made from the
+        // others.
         if [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| layout.metadata().contains_key(key)) {
             return;
         }
@@ -81,8 +82,8 @@ impl HeaderText {
         }
     }
 
-    /// Returns the most bytes that the header can take: each tensor has its entries in the form that
-    /// takes more, of the forms that it can have.
+    /// Returns the most bytes that the header can take: each tensor has its entries in the form
+    /// that takes more, of the forms that it can have.
     pub(super) fn longest(&self) -> u64 {
         let fixed = len_of(|out| self.write(out, &[]));
         let tensors = self.layout.tensors().iter().map(|tensor| {
@@ -123,7 +124,7 @@ impl HeaderText {
         metadata.entry("format").or_insert(Text::Plain("pt"));
         metadata.insert(SOURCE_HEADER, Text::Plain(&self.source));
         metadata.insert(LIST, Text::Json(&listed));
-        // Those of another file come back with the source's header.
+        // The checksums of another file are kept in the source's header.
         metadata.remove(CHECKSUMS);
         if self.has_checksums {
             metadata.insert(CHECKSUMS, Text::Json(&checksums));
@@ -180,20 +181,20 @@ impl Costs {
         Self { plain, compressed }
     }
 
-    /// Whether a frame of this length makes the file smaller.
+    /// Returns whether a frame of this length makes the file smaller.
     pub(super) fn is_worth(&self, data_len: u64, frame_len: u64) -> bool {
         frame_len < data_len && frame_len + self.compressed < data_len + self.plain
     }
 
-    /// Whether any frame of the tensor could.
+    /// Returns whether any frame of the tensor can make the file smaller.
     fn can_be_worth(&self, tensor: &Tensor, has_checksums: bool) -> bool {
         is_candidate(tensor)
             && self.is_worth(tensor.len(), Geometry::shortest(&tensor.shape, has_checksums) as u64)
     }
 }
 
-/// Whether a tensor may be compressed. The original reads dimensions of 2^32 and more from the wrong
-/// place, and no more than 255 of any size fit into a frame.
+/// Returns whether a tensor may be compressed. The original reads dimensions of 2^32 and more from
+/// the wrong place, and no more than 255 of any size fit into a frame.
 pub(super) fn is_candidate(tensor: &Tensor) -> bool {
     tensor.dtype().is_some()
         && tensor.len() > 0

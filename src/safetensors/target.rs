@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::vec::Vec;
 
-/// Output of a [`TensorWriter`](super::TensorWriter) that can be read again and cut off: large tensors are put together
-/// there.
+/// Output of a [`TensorWriter`](super::TensorWriter) that can be read again and cut off: large
+/// tensors are put together there.
 pub trait TensorTarget: Read + Write + Seek {
     /// Sets the length of the output, which is cut off or filled up with zeros.
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// Errors of the output.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
 }
 

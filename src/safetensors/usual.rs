@@ -130,7 +130,7 @@ impl Usual {
     }
 }
 
-/// What is expected to be written.
+/// The bytes that a writer is expected to write.
 struct Expected<'t>(&'t [u8]);
 
 impl Write for Expected<'_> {

@@ -24,13 +24,13 @@ use crate::options::Options;
 
 /// Writes a `.safetensors` file again with its tensors compressed, one after another.
 ///
-/// Releases 0.5.1 to 0.5.4 of the original read the result tensor by tensor; where their patch of
-/// `safetensors` is at work, so does whatever loads models. The header of the source is kept in the
+/// Releases 0.5.1 to 0.5.4 of the original read the result tensor by tensor; so does any program in
+/// which their patch of `safetensors` is active. The header of the source is kept in the
 /// metadata, so that [`TensorReader`](super::TensorReader) gives the same bytes back.
 ///
 /// A tensor is compressed only where that saves more than its entries in the header cost. The
-/// writer reserves room for the longest header that the tensors can need, and leaves blank what is
-/// not needed. Every tensor keeps the alignment that it had: frames that would change it get some
+/// writer reserves room for the longest header that the tensors can need, and fills the rest with
+/// blanks. Every tensor keeps the alignment that it had: frames that would change it get some
 /// bytes of slack.
 ///
 /// [`Self::write`] needs memory for one tensor and its compressed form, [`Self::write_from`] for a
@@ -44,7 +44,7 @@ pub struct TensorWriter<W> {
     header: HeaderText,
     /// Where in the file the data begins, once room for the header has been reserved.
     data_start: Option<u64>,
-    /// What has become of the tensors so far.
+    /// The tensors that have been written.
     written: Vec<Written>,
     /// Data that is read, a frame, and what making one needs.
     data: Vec<u8>,
@@ -56,8 +56,8 @@ pub struct TensorWriter<W> {
 const COPY_LEN: usize = 1 << 20;
 
 impl<W: Write + Seek> TensorWriter<W> {
-    /// Begins a file. `header` is the header of the source with its length before it: the file up to
-    /// where the tensors' data begins, of which there are `data_len` bytes.
+    /// Begins a file. `header` is the header of the source with its length before it: the file up
+    /// to where the tensors' data begins, of which there are `data_len` bytes.
     ///
     /// A list of compressed tensors in the metadata that names a tensor which is not there, or is
     /// stored as it is, belongs to another file, and is replaced.
@@ -94,14 +94,14 @@ impl<W: Write + Seek> TensorWriter<W> {
         self
     }
 
-    /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor are
-    /// among them, as tensors of type `U8`.
+    /// Returns the tensors that are to be written, in this order. Bytes that belong to no tensor
+    /// are among them, as tensors of type `U8`.
     pub fn tensors(&self) -> &[Tensor] {
         self.header.layout.tensors()
     }
 
-    /// Writes the next tensor: with options compressed, if that makes the file smaller, without them
-    /// as it is. Tensors of types for which this crate has no layout are stored as they are.
+    /// Writes the next tensor: with options compressed, if that makes the file smaller, without
+    /// them as it is. Tensors of types for which this crate has no layout are stored as they are.
     ///
     /// # Errors
     ///
@@ -122,12 +122,14 @@ impl<W: Write + Seek> TensorWriter<W> {
         self.write_with(data, options, &Pool)
     }
 
-    /// [`Self::write`] of a tensor that `source` reads from where it stands, in bounded memory. A
-    /// long tensor is read a second time if compressing it saves nothing.
+    /// Writes the next tensor as [`Self::write`] does. Its data is read from the position of
+    /// `source`, in bounded memory. A long tensor is read a second time if compressing it saves
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// As [`Self::write`], and `Source` if the source cannot be read, or ends before the tensor does.
+    /// As [`Self::write`], and `Source` if the source cannot be read, or ends before the tensor
+    /// does.
     pub fn write_from(
         &mut self,
         source: &mut (impl Read + Seek),
@@ -139,7 +141,7 @@ impl<W: Write + Seek> TensorWriter<W> {
         self.write_from_with(source, options, &OneThread)
     }
 
-    /// [`Self::write_from`] on all threads of the pool.
+    /// Writes the next tensor as [`Self::write_from`] does, on all threads of the pool.
     ///
     /// # Errors
     ///
@@ -228,7 +230,7 @@ impl<W: Write + Seek> TensorWriter<W> {
     }
 
     /// Writes a frame of the next tensor, which `source` reads, to this place. Returns its length,
-    /// and `None` if the tensor had better be stored as it is.
+    /// or `None` if the tensor is smaller uncompressed.
     fn write_frame(
         &mut self,
         source: &mut impl Read,
@@ -391,12 +393,12 @@ fn options_for<'o>(
     Ok(Some(options))
 }
 
-/// The kind of frame that tensors become.
+/// Returns the envelope of a tensor's frame.
 fn envelope(tensor: &Tensor) -> Envelope<'_> {
     Envelope { form: Form::Torch, shape: &tensor.shape, is_aligned: true, ..Envelope::BYTES }
 }
 
-/// Reads so many bytes in place of what is in `part`.
+/// Replaces the contents of `part` with the next `len` bytes of the source.
 fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> Result<(), TensorError> {
     part.resize(len, 0);
     source.read_exact(part).map_err(TensorError::Source)

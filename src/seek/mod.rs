@@ -65,7 +65,7 @@ pub struct Seeker {
     limits: Limits,
     stage: Stage,
     directory: Directory,
-    /// Whether every frame has to carry checksums, as those of a file with an index do.
+    /// Whether every frame has to carry checksums, as frames of a file with an index do.
     is_sealed: bool,
     /// Whether the file ends with a footer of which something is wrong. It may be data that only
     /// looks like one.
@@ -132,12 +132,12 @@ impl Seeker {
 
     /// Sets whether the end of the file may be missing or damaged.
     ///
-    /// If the frames cannot be found as usual, they are searched from the front, up to the first that
-    /// cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how many
-    /// bytes of the data can be decoded.
+    /// If the frames cannot be found as usual, they are searched from the front, up to the first
+    /// that cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how
+    /// many bytes of the data can be decoded.
     ///
-    /// Lengths in the file are checked against the bytes that it has. In the frame in which the file
-    /// ends, chunks are available only if the frame has no checksums that could be missing.
+    /// Lengths in the file are checked against the bytes that it has. In the frame in which the
+    /// file ends, chunks are available only if the frame has no checksums that could be missing.
     #[must_use]
     pub fn partial(self, allowed: bool) -> Self {
         let partial = if allowed { Partial::Allowed } else { Partial::Refused };

@@ -22,9 +22,9 @@ const SMALL_FRAME: u64 = 64 << 10;
 /// Two reads that are no further apart are one.
 const GAP: u64 = 4 << 10;
 
-/// Some of the decoded bytes of a frame, from [`Seeker::covering`](super::Seeker::covering): it says
-/// which bytes of the file it needs, takes them, and decodes. Only the chunks that hold its bytes
-/// are read and decoded; each is verified if it has a checksum.
+/// Some of the decoded bytes of a frame, from [`Seeker::covering`](super::Seeker::covering): it
+/// says which bytes of the file it needs, takes them, and decodes. Only the chunks that hold its
+/// bytes are read and decoded; each is verified if it has a checksum.
 #[derive(Clone)]
 pub struct FramePart {
     number: u64,
@@ -157,8 +157,8 @@ impl FramePart {
     ///
     /// # Errors
     ///
-    /// With the frame: what is wrong with its index or annex, `IndexMismatch` if its header is not
-    /// what the file's index says, `ChecksumMissing`, `LimitExceeded`.
+    /// With the frame: errors of its index or annex, `IndexMismatch` if its header does not match
+    /// the file's index, `ChecksumMissing`, `LimitExceeded`.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         self.take(bytes).map_err(|error| error.in_frame(self.number))
     }
@@ -288,8 +288,8 @@ impl FramePart {
     /// # Errors
     ///
     /// `OutputTooSmall` if `dst` has another length, `OutOfRange` while more is wanted,
-    /// `BaseRequired` for a part of a difference, and, with frame, chunk and plane, what is wrong
-    /// with the stored data. `dst` is then unspecified.
+    /// `BaseRequired` for a part of a difference, and, with frame, chunk and plane, the
+    /// errors of the stored data. `dst` is then unspecified.
     pub fn decode_into(
         &mut self,
         dst: &mut [u8],
@@ -305,7 +305,7 @@ impl FramePart {
     /// Decodes a part of a difference into `dst`, which has exactly its length. `base` holds the
     /// bytes of [`Self::base_range`].
     ///
-    /// The checksums are those of the data, so that with another base the error is
+    /// The checksums belong to the data, so that with another base the error is
     /// `ChecksumMismatch`. In a file without checksums, another base is not detected.
     ///
     /// # Errors
@@ -382,8 +382,8 @@ impl FramePart {
 #[cfg(feature = "std")]
 impl FramePart {
     /// Decodes its chunks one by one, and tells of those that are damaged: what is wrong, and which
-    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference needs
-    /// the same part of the base as in [`Self::decode_delta_into`].
+    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference
+    /// needs the same part of the base as in [`Self::decode_delta_into`].
     pub(crate) fn damage(
         &mut self,
         base: Option<&[u8]>,

@@ -1,13 +1,10 @@
-//! What only concerns a file that is written frame by frame.
+//! Settings of files that are written frame by frame.
 
-use std::io::{self, Read, Seek, Write};
-
-use super::writer::{DeltaEncoder, Encoder};
 use crate::error::EncodeError;
 use crate::layout::FrameLayout;
 use crate::options::Options;
 
-/// Builds an [`Encoder`] or a [`DeltaEncoder`].
+/// Builds an [`Encoder`](super::Encoder) or a [`DeltaEncoder`](crate::delta::DeltaEncoder).
 ///
 /// ```
 /// use std::io::Write;
@@ -61,28 +58,6 @@ impl EncoderBuilder {
     pub const fn auto_layout(mut self, wanted: bool) -> Self {
         self.auto_layout = wanted;
         self
-    }
-
-    /// Returns an encoder that writes to `inner`.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` around the [`EncodeError`] if options are out of range or exclude each other.
-    pub fn build<W: Write>(self, inner: W) -> io::Result<Encoder<W>> {
-        Encoder::build(inner, self)
-    }
-
-    /// Returns an encoder of the difference to `base`: see [`DeltaEncoder::new`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::build`], and those of the base.
-    pub fn build_delta<W: Write, B: Read + Seek>(
-        self,
-        inner: W,
-        base: B,
-    ) -> io::Result<DeltaEncoder<W, B>> {
-        DeltaEncoder::build(inner, base, self)
     }
 
     pub(super) fn check(&self) -> Result<(), EncodeError> {

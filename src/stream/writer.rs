@@ -58,10 +58,6 @@ impl<W: Write> Encoder<W> {
         EncoderBuilder::new(options).build(inner)
     }
 
-    pub(super) fn build(inner: W, settings: EncoderBuilder) -> io::Result<Self> {
-        Engine::new(inner, None, settings).map(Self)
-    }
-
     /// Returns the inner writer, to which whole frames have been written.
     pub fn get_ref(&self) -> &W {
         &self.0.frames.inner
@@ -74,7 +70,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, which is dropped then: [`Self::try_finish`] keeps it.
+    /// Errors of the inner writer, which is dropped then: [`Self::try_finish`] keeps it.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
@@ -84,7 +80,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// Errors of the inner writer.
     pub fn try_finish(&mut self) -> io::Result<()> {
         self.0.try_finish()
     }
@@ -138,7 +134,7 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
     ///
     /// # Errors
     ///
-    /// As [`Encoder::new`], and those of the base.
+    /// The errors of [`Encoder::new`], and errors of reading the base.
     pub fn new(inner: W, base: B, options: Options) -> io::Result<Self>
     where
         B: Seek,
@@ -146,31 +142,12 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
         EncoderBuilder::new(options).build_delta(inner, base)
     }
 
-    pub(super) fn build(inner: W, mut base: B, mut settings: EncoderBuilder) -> io::Result<Self>
-    where
-        B: Seek,
-    {
-        let options = &mut settings.options;
-        if options.delta == Delta::None {
-            options.delta = Delta::File;
-        }
-        // Before the base is read to its end for nothing.
-        settings.check()?;
-        let options = &mut settings.options;
-        if options.checksums && options.base.is_none() {
-            let start = base.stream_position()?;
-            options.base = Some(BaseId::read(&mut base)?);
-            base.seek(SeekFrom::Start(start))?;
-        }
-        Engine::new(inner, Some(base), settings).map(Self)
-    }
-
     /// As [`Encoder::finish`].
     ///
     /// # Errors
     ///
     /// `BaseTooLong` if the base goes on, `WrongBase` if the options name one of another length, and
-    /// those of the inner writer.
+    /// errors of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
@@ -199,6 +176,40 @@ impl<W: Write, B: Read> Write for DeltaEncoder<W, B> {
 impl<W: Write, B> fmt::Debug for DeltaEncoder<W, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt("DeltaEncoder", f)
+    }
+}
+
+impl EncoderBuilder {
+    /// Returns an encoder that writes to `inner`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` around the [`EncodeError`] if options are out of range or exclude each other.
+    pub fn build<W: Write>(self, inner: W) -> io::Result<Encoder<W>> {
+        Engine::new(inner, None, self).map(Encoder)
+    }
+
+    /// Returns an encoder of the difference to `base`: see [`DeltaEncoder::new`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::build`], and errors of reading the base.
+    pub fn build_delta<W: Write, B: Read + Seek>(
+        mut self,
+        inner: W,
+        mut base: B,
+    ) -> io::Result<DeltaEncoder<W, B>> {
+        if self.options.delta == Delta::None {
+            self.options.delta = Delta::File;
+        }
+        // Invalid options are reported before the whole base is read.
+        self.check()?;
+        if self.options.checksums && self.options.base.is_none() {
+            let start = base.stream_position()?;
+            self.options.base = Some(BaseId::read(&mut base)?);
+            base.seek(SeekFrom::Start(start))?;
+        }
+        Engine::new(inner, Some(base), self).map(DeltaEncoder)
     }
 }
 

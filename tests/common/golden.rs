@@ -1,11 +1,13 @@
 //! The golden files: what they are, and what they decode to.
 #![allow(dead_code, reason = "no test needs all of it")]
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use serde_json::Value;
+
+#[path = "skipped.rs"]
+mod skipped;
 
 /// A case of a manifest.
 pub struct Case {
@@ -75,9 +77,7 @@ impl Case {
 /// Says once that less is tested than could be; not captured as the output of a test.
 fn say_skipped(folder: &Path) {
     static SAID: Once = Once::new();
-    SAID.call_once(|| {
-        let _ = writeln!(io::stderr(), "skipped, not there: {}", folder.display());
-    });
+    SAID.call_once(|| skipped::skipped(folder.display()));
 }
 
 /// The cases of the spread in this repository, and of the whole collection where it lies beside it.

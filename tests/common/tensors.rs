@@ -117,7 +117,8 @@ pub fn noise(len: usize, mut seed: u64) -> Vec<u8> {
     (0..len).map(byte).collect()
 }
 
-/// The folders of golden files: that of this repository, and the larger one where it lies beside it.
+/// Returns the folders of golden files: one in this repository, and a larger one beside it if it
+/// exists.
 pub fn golden_folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["tests/data/golden", "../shared/format/golden"];

@@ -4,9 +4,9 @@
 //! An index is a blob like others, and its name stands for its contents: a rewritten one is another
 //! blob, `HASH.znn.json`. What it came from can be told from it, so that this is not kept.
 //!
-//! A listing says which files a revision has on the Hub. The library takes a revision for incomplete
-//! when one of them is missing, and fetches it again: therefore listings have the names that the
-//! files have here.
+//! A listing says which files a revision has on the Hub. The library takes a revision for
+//! incomplete when one of them is missing, and fetches it again: therefore listings have the names
+//! that the files have here.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -22,8 +22,8 @@ use crate::cli::output;
 /// What rewritten blobs end in.
 const REWRITTEN: &str = ".znn.json";
 
-/// Reads everything in a repository that names files. Returns what is wrong with some of it: renaming
-/// those files would leave it stale.
+/// Reads every index and listing of a repository. Returns the failures: renaming files would leave
+/// those stale.
 pub fn check_all(repository: &Repository) -> Vec<Failure> {
     let contents = repository.scan();
     let files = contents.files.into_iter().map(|file| file.path);
@@ -41,7 +41,7 @@ pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure
     let mut results = Vec::new();
     for file in contents.files.iter().filter(|file| index_file::is_index(&file.path)) {
         let path = &file.path;
-        results.push(index_file::rewrite_file(path, path, direction, Form::Whole));
+        results.push(index_file::rewrite_file(path, path, direction, Form::Whole, false));
     }
     for (blob, links) in &contents.links {
         if links.iter().any(|link| index_file::is_index(&link.path)) {

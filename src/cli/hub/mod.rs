@@ -79,8 +79,12 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
     }));
     if shared > 0 {
         report.warnings.push(format!(
-            "zipnn: {model}: data of {shared} files are still in the store that models share; \
-             `hf cache prune` removes what no model needs"
+            "zipnn: {model}: data of {} still in the store that models share; \
+             `hf cache prune` removes what no model needs",
+            match shared {
+                1 => "1 file is".to_owned(),
+                _ => format!("{shared} files are"),
+            }
         ));
     }
     let status = report.tell(&report.summary(model, direction, whole), files.quiet)?;

@@ -8,12 +8,12 @@ use zipnn::safetensors::StoredTensor;
 
 use super::tensors::{TensorInfo, write_lines};
 use crate::cli::failure::Failure;
-use crate::cli::inside::Source;
-use crate::cli::names::Place;
+use crate::cli::place::Place;
+use crate::cli::tensor_source::Source;
 use crate::cli::types::Types;
 use crate::cli::units;
 
-/// What is said of a file.
+/// Describes a file.
 pub struct Inside {
     tensors: Vec<StoredTensor>,
     dtypes: Types,
@@ -21,7 +21,7 @@ pub struct Inside {
     compressed: u64,
     is_ours: bool,
     is_list_lost: bool,
-    /// What is wrong with a list that does not fit the file.
+    /// Why the list of compressed tensors does not match the file.
     list_problem: Option<String>,
     has_checksums: bool,
 }
@@ -29,15 +29,14 @@ pub struct Inside {
 impl Inside {
     /// Reads the header, and what frames begin with.
     pub fn read(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?;
-        if !source.reader().is_compressed() {
+        let source = Source::open(place, Limits::default())?;
+        if !source.reader.is_compressed() {
             return Err(Failure::new(place, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
         }
         let file_len = source.metadata().map(std::fs::Metadata::len);
-        let reader = source.reader();
-        let restored = reader.restored().map_err(|error| source.failure(error))?;
-        let reader = source.reader();
+        let restored = source.reader.restored().map_err(|error| source.failure(error))?;
+        let reader = &source.reader;
         let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
         let end = reader.tensors().iter().map(|tensor| tensor.stored.end).max();
@@ -103,8 +102,9 @@ impl Inside {
             self.dtypes.text(", ", ""),
         )?;
         let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
-        let (compressed, all) = (self.compressed_count(), self.tensors.len());
-        writeln!(out, "  {compressed} of {all} tensors compressed, {checksums}")?;
+        let (compressed, all) =
+            (self.compressed_count(), units::count(self.tensors.len() as u64, "tensor"));
+        writeln!(out, "  {compressed} of {all} compressed, {checksums}")?;
         if self.is_list_lost {
             writeln!(
                 out,

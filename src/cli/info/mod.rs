@@ -18,7 +18,7 @@ use super::args::Info;
 use super::failure::Failure;
 use super::frames::{Frames, Opened};
 use super::input::Input;
-use super::names::Place;
+use super::place::Place;
 use super::tensors::open_archive;
 use super::types::{self, Types};
 use super::{table, units};
@@ -29,7 +29,7 @@ const LISTED: usize = 16;
 /// Writes what one of the files holds.
 pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    if super::inside::is_safetensors(source) {
+    if super::beginning::is_safetensors(source) {
         let inside = Inside::read(source)?;
         match arguments.json {
             true => inside.write_json(&mut out, source),
@@ -94,7 +94,7 @@ impl std::fmt::Display for Methods {
     }
 }
 
-/// What is told of a frame.
+/// Describes a frame.
 struct FrameInfo {
     header: Header,
     /// What its elements are called, where it has any.
@@ -124,7 +124,7 @@ impl FrameInfo {
         frame
     }
 
-    /// Returns what a line for people says of it.
+    /// Returns a line for people.
     fn text(&self) -> String {
         let header = &self.header;
         let lens = format!(
@@ -135,8 +135,8 @@ impl FrameInfo {
         );
         let Some(dtype) = self.dtype else { return format!("no data, {lens}") };
         let chunk_len = units::bytes(header.chunk_len());
-        let chunks = header.chunk_count();
-        let mut text = format!("{dtype}, {chunks} chunks of {chunk_len}, {lens}, {}", self.methods);
+        let chunks = units::count(header.chunk_count(), "chunk");
+        let mut text = format!("{dtype}, {chunks} of {chunk_len}, {lens}, {}", self.methods);
         match (header.layout() == FrameLayout::of(header.dtype), header.layout().is_rotated()) {
             (true, _) => {}
             (false, true) => text += ", rotated",
@@ -152,7 +152,7 @@ impl FrameInfo {
     }
 }
 
-/// What is told of a file.
+/// Describes a file.
 struct Summary {
     first: Header,
     frames: Vec<FrameInfo>,
@@ -212,8 +212,7 @@ impl Summary {
         self.layout.as_ref().map(Layout::tensors).unwrap_or_default()
     }
 
-    /// The types of all tensors with data, each once; where there are none, those of frames. The
-    /// header of a file of tensors has no type.
+    /// Returns the types of all tensors with data, each once; the types of frames in other files.
     fn dtypes(&self) -> Types {
         if let Some(layout) = &self.layout {
             let tensors = layout.tensors().iter();
@@ -224,7 +223,7 @@ impl Summary {
         dtypes
     }
 
-    /// The versions of all frames with data, each once; in a file without any, those of its frames.
+    /// Returns the versions of all frames with data, each once; of all frames if none has data.
     fn versions(&self) -> Vec<String> {
         let is_empty = self.original() == 0;
         let counts = |frame: &&FrameInfo| frame.header.decoded_len > 0 || is_empty;
@@ -233,7 +232,7 @@ impl Summary {
         versions.filter(|&version| seen.insert(version)).map(version).collect()
     }
 
-    /// The numbers of the frames that hold a range of the data.
+    /// Returns the numbers of the frames that hold a range of the data.
     fn frames_of(&self, range: &Range<u64>) -> Range<usize> {
         let entries = self.directory.entries();
         let start = entries.partition_point(|entry| entry.decoded_range().end <= range.start);
@@ -297,13 +296,12 @@ impl Summary {
             self.compressed(),
             units::percent(self.compressed(), self.original()),
         )?;
+        let form = match self.first.form {
+            Form::Bytes => String::new(),
+            form => format!("{} form, ", form_name(form)),
+        };
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
-        writeln!(
-            out,
-            "{}of {}, {frames}",
-            self.dtypes().text("", ", "),
-            form_name(self.first.form)
-        )?;
+        writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
         writeln!(out, "  planes of chunks: {}", self.methods)?;
         if self.methods.zstd > 0 {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;
@@ -356,10 +354,9 @@ impl Summary {
         for (number, frame) in self.frames.iter().enumerate().take(LISTED) {
             writeln!(out, "  frame {number}: {}", frame.text())?;
         }
-        match self.frames.len().saturating_sub(LISTED) {
+        match self.frames.len().saturating_sub(LISTED) as u64 {
             0 => Ok(()),
-            1 => writeln!(out, "  and 1 more frame, which --json lists"),
-            more => writeln!(out, "  and {more} more frames, which --json lists"),
+            more => writeln!(out, "  and {}, which --json lists", units::count(more, "more frame")),
         }
     }
 }

@@ -7,7 +7,7 @@ use zipnn::legacy;
 
 use super::version;
 use crate::cli::frames;
-use crate::cli::names::Place;
+use crate::cli::place::Place;
 use crate::cli::units;
 
 /// Returns a JSON object.
@@ -35,20 +35,21 @@ pub fn text(source: &Place, old: &legacy::Summary, file: &[u8]) -> String {
     let trailing = frames::old_trailing_len(file);
     let compressed = file.len() as u64 - trailing;
     let mut text = format!(
-        "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {} frames\n",
+        "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {}\n",
         version(old.version),
         if old.delta { ", a difference to a base" } else { "" },
         old.decoded_len,
         units::percent(compressed, old.decoded_len),
         old.dtype,
-        old.frames,
+        units::count(old.frames, "frame"),
     );
     let _ = writeln!(text, "  stored as {}", old.methods.join(" and "));
     if trailing > 0 {
         let _ = writeln!(text, "  {}", units::trailing(trailing));
     }
     if old.lost > 0 {
-        let _ = writeln!(text, "  {} bytes at the end of data were never in the file", old.lost);
+        let _ =
+            writeln!(text, "  lost when the file was written: {}", units::count(old.lost, "byte"));
     }
     text
 }

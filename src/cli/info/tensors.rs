@@ -9,7 +9,7 @@ use crate::cli::{table, units};
 /// Tensors that are listed one by one for people.
 const LISTED: usize = 16;
 
-/// What is said of a tensor, whatever the form of the file.
+/// Describes a tensor, compressed inside a safetensors file or in a `.znn` file.
 pub struct TensorInfo<'t> {
     pub name: &'t str,
     /// As the file calls it.
@@ -34,12 +34,11 @@ impl TensorInfo<'_> {
 
     /// Returns a line for people that ends with `more`.
     fn line(&self, more: &str) -> String {
-        let cell = |text: &str, most| units::clip(&units::name(text), most).into_owned();
         format!(
             "  tensor {}: {}, {}, {} -> {} bytes ({}), {more}",
-            cell(self.name, table::NAME),
-            cell(self.dtype, table::TYPE),
-            cell(&format!("{:?}", self.shape), table::SHAPE),
+            units::short_name(self.name, units::NAME),
+            units::short_name(self.dtype, table::TYPE),
+            units::short_name(&format!("{:?}", self.shape), table::SHAPE),
             self.original,
             self.compressed,
             units::percent(self.compressed, self.original),
@@ -57,9 +56,8 @@ pub fn write_lines<'t, T>(
     for (info, more) in tensors.iter().take(LISTED).map(describe) {
         writeln!(out, "{}", info.line(&more))?;
     }
-    match tensors.len().saturating_sub(LISTED) {
+    match tensors.len().saturating_sub(LISTED) as u64 {
         0 => Ok(()),
-        1 => writeln!(out, "  and 1 more tensor, which --json lists"),
-        more => writeln!(out, "  and {more} more tensors, which --json lists"),
+        more => writeln!(out, "  and {}, which --json lists", units::count(more, "more tensor")),
     }
 }

@@ -1,0 +1,48 @@
+//! What kind of file it is, going by its first bytes alone.
+
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+
+use super::place::Place;
+
+/// The first bytes of a file that is compressed as a whole.
+pub const MAGIC: [u8; 2] = *b"ZN";
+/// Bytes before a header's JSON, and with its first.
+const LENGTH_LEN: usize = 8;
+const PEEK_LEN: usize = LENGTH_LEN + 1;
+
+/// Returns whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for
+/// the length of a header, its first bytes are a number that no file has bytes for.
+pub fn is_safetensors(source: &Place) -> bool {
+    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
+    let Some(first) = peek(source) else { return false };
+    let [len @ .., json] = first;
+    u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
+}
+
+/// Returns whether a file begins as a `.znn` file does. The length of a header can do so as well.
+pub fn is_znn(source: &Place) -> bool {
+    peek(source).is_some_and(|first| first.starts_with(&MAGIC)) && !is_safetensors(source)
+}
+
+/// Returns whether the JSON of a header may begin with a byte: an object, or a blank before one.
+pub fn may_begin_json(byte: u8) -> bool {
+    matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Returns the first bytes of a file, without taking them from a pipe.
+fn peek(source: &Place) -> Option<[u8; PEEK_LEN]> {
+    let mut first = [0; PEEK_LEN];
+    match source {
+        // Something else than a file cannot be looked into without taking what is there.
+        Place::Path(path) => {
+            let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+            let mut file = if is_file { File::open(path).ok()? } else { return None };
+            file.read_exact(&mut first).ok()?;
+        }
+        Place::Standard => {
+            first = *io::stdin().lock().fill_buf().ok()?.first_chunk()?;
+        }
+    }
+    Some(first)
+}
