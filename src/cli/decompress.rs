@@ -86,7 +86,7 @@ pub fn decompress(
 
 /// Gives the readable part of a file its name, and returns the failure that names the lost part. A
 /// part never replaces its source.
-fn keep(
+pub fn keep(
     output: Output,
     metadata: Option<&Metadata>,
     files: &Files,

@@ -118,7 +118,11 @@ impl Failure {
                 "the file is not complete: fetch or copy it once more, or save what is left with \
                  zipnn decompress --no-verify",
             ),
-            E::ChecksumMismatch | E::CorruptStream | E::InvalidCodeLengths | E::InvalidIndex => {
+            E::ChecksumMismatch
+            | E::ChecksumMissing
+            | E::CorruptStream
+            | E::InvalidCodeLengths
+            | E::InvalidIndex => {
                 failure.hint(
                     "the file is damaged: fetch or copy it once more, or save what is left with \
                      zipnn decompress --no-verify",

@@ -5,14 +5,16 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
 use zipnn::safetensors::{
-    self, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
+    self, Layout, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
 };
 use zipnn::{Limits, Options};
 
 use super::args::{Files, Verify};
 use super::comparison::Comparison;
+use super::decompress;
 use super::failure::{Failure, say};
 use super::input::Input;
+use super::inside_salvage;
 use super::names::{self, Direction, Form, Place};
 use super::output::Output;
 use super::progress::Progress;
@@ -31,7 +33,7 @@ const PART_LEN_OF_THREAD: u64 = 1 << 20;
 /// Whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for the
 /// length of a header, its first bytes are a number that no file has bytes for.
 pub fn is_safetensors(source: &Place) -> bool {
-    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
+    const LONGEST: u64 = Layout::MAX_HEADER_LEN;
     let Some(first) = peek(source) else { return false };
     let [len @ .., json] = first;
     u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
@@ -77,6 +79,34 @@ pub struct Source {
 impl Source {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
     pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
+        Self::open_with(place, |file| TensorReader::open(file, limits), limits.verify)
+    }
+
+    /// Opens a file whose end may be missing.
+    pub fn open_partial(place: &Place) -> Result<Self, Failure> {
+        let limits = Limits::default();
+        Self::open_with(place, |file| TensorReader::open_partial(file, limits), true)
+    }
+
+    /// Opens a file that may be damaged, to save what is left of it.
+    pub fn open_damaged(place: &Place) -> Result<Self, Failure> {
+        let limits = Limits::default();
+        let unverified = Limits { verify: false, ..limits };
+        let open = |file: File| match TensorReader::open_partial(file.try_clone()?, limits) {
+            // The checksums themselves are damaged.
+            Err(TensorError::InvalidMetadata { .. }) => {
+                TensorReader::open_partial(file, unverified)
+            }
+            opened => opened,
+        };
+        Self::open_with(place, open, false)
+    }
+
+    fn open_with(
+        place: &Place,
+        open: impl FnOnce(File) -> Result<TensorReader<File>, TensorError>,
+        verify: bool,
+    ) -> Result<Self, Failure> {
         if is_znn(place) {
             return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
                 .hint("`zipnn decompress` it first"));
@@ -89,8 +119,7 @@ impl Source {
             _ => spool(input).map_err(failure)?,
         };
         let file_len = file.metadata().map_err(failure)?.len();
-        let verify = limits.verify;
-        let reader = TensorReader::open(file, limits).map_err(|error| reading(place, error))?;
+        let reader = open(file).map_err(|error| reading(place, error))?;
         Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
     }
 
@@ -115,7 +144,7 @@ impl Source {
     }
 
     /// Refuses a file in which nothing is to be decompressed.
-    fn require_compressed(self) -> Result<Self, Failure> {
+    pub fn require_compressed(self) -> Result<Self, Failure> {
         if self.reader.is_compressed() {
             return Ok(self);
         }
@@ -259,7 +288,7 @@ fn reading(place: &Place, error: TensorError) -> Failure {
 }
 
 /// A file does not have the header of a file of tensors, or one that does not serve.
-fn layout(place: &Place, error: &LayoutError) -> Failure {
+pub fn layout(place: &Place, error: &LayoutError) -> Failure {
     use LayoutError as E;
     let (is_tensors, hint) = match error {
         E::SharedBytes { .. } => {
@@ -270,7 +299,15 @@ fn layout(place: &Place, error: &LayoutError) -> Failure {
             "readers disagree on such a file: save it anew with the tool that made it; \
              `zipnn compress` without --inside-safetensors takes it as it is",
         ),
-        E::MissingData { .. } => (true, "the file is not complete: fetch or copy it once more"),
+        E::MissingData { .. } => (
+            true,
+            "the file is not complete: fetch or copy it once more; if tensors are compressed in it, \
+             zipnn ls lists which are complete, and zipnn decompress --no-verify saves what is left",
+        ),
+        E::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => (
+            true,
+            "the file ends within its header: fetch or copy it once more",
+        ),
         _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
     };
     match is_tensors {
@@ -383,12 +420,26 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source =
-        Source::open(place, Limits { verify, ..Limits::default() })?.require_compressed()?;
+    let source = match verify {
+        true => Source::open(place, Limits::default())?,
+        false => Source::open_damaged(place)?,
+    };
+    let mut source = source.require_compressed()?;
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), files.quiet);
-    let decoded_len =
-        source.restore(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
+    let write = |decoded: &[u8]| output.write(decoded);
+    let decoded_len = if verify {
+        source.restore(files.threads.count(), &mut progress, write)?
+    } else {
+        let saved = inside_salvage::run(&mut source, &mut progress, write)?;
+        if !saved.is_whole() {
+            drop(progress);
+            let failure = |destination: Option<&Place>| saved.failure(place, destination);
+            let is_empty = saved.is_empty();
+            return Err(decompress::keep(output, source.metadata(), files, failure, is_empty));
+        }
+        saved.len()
+    };
     let (written, elapsed) = (output.len(), progress.elapsed());
     let (read, original) = (source.file_len, decoded_len);
     let moved = Moved { read, written, original, elapsed, warning: None };
@@ -450,13 +501,16 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source = Source::open(place, Limits::default())?.require_list()?;
+    let failure = |failure: Failure| failure.details(inside_salvage::damage(place));
+    let mut source = Source::open(place, Limits::default()).map_err(failure)?.require_list()?;
     // A stale list comes with the header of another source.
     source.verify &= source.reader.list_problem().is_none();
     let mut progress = Progress::new(place.to_string(), Some(source.file_len), arguments.quiet);
-    let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
-    source.check_stored()?;
+    let decoded_len = source
+        .restore(arguments.threads.count(), &mut progress, |_| Ok(()))
+        .and_then(|decoded_len| source.check_stored().map(|()| decoded_len));
     drop(progress);
+    let decoded_len = decoded_len.map_err(failure)?;
     if arguments.quiet {
         return Ok(());
     }

@@ -169,6 +169,11 @@ impl Salvage {
         self.end = Some(error);
     }
 
+    /// Returns how many bytes have been written, zeros for lost ones included.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Returns whether nothing is lost.
     pub fn is_whole(&self) -> bool {
         self.lost.is_empty() && self.end.is_none()
@@ -203,7 +208,18 @@ impl Salvage {
                 format!("{} could be saved; nothing has been written", Saved(self.saved, total))
             }
         };
-        Failure::new(source, message).details(self.details(total, tensors))
+        let mut details = self.details(total, tensors);
+        if self.written > self.saved + self.wrong {
+            details.push("in the result, lost bytes are zeros up to where it ends".to_owned());
+        }
+        Failure::new(source, message).details(details)
+    }
+
+    /// Returns lines about the lost ranges, as [`Self::failure`] has them.
+    pub fn damage(&self, header: &DataHeader) -> Vec<String> {
+        let layout = header.layout();
+        let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
+        self.details(self.total, tensors)
     }
 
     /// Returns lines about the lost ranges. All that is lost after the last written byte is one range.
@@ -222,9 +238,6 @@ impl Salvage {
             && let Some(error) = self.end
         {
             lines.push(format!("{error}; lost: nothing but the end of the file, behind the data"));
-        }
-        if self.written > self.saved + self.wrong {
-            lines.push("in the result, lost bytes are zeros up to where it ends".to_owned());
         }
         lines
     }

@@ -3,19 +3,21 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zipnn::Limits;
-use zipnn::safetensors::StoredTensor;
+use zipnn::safetensors::{LayoutError, StoredTensor};
 
 use super::tensors::{TensorInfo, write_lines};
 use crate::cli::failure::Failure;
-use crate::cli::inside::Source;
+use crate::cli::inside::{Source, layout};
 use crate::cli::names::Place;
 use crate::cli::types::Types;
 use crate::cli::units;
 
 /// What is said of a file.
 pub struct Inside {
-    tensors: Vec<StoredTensor>,
+    /// The tensors, each with whether the file has all of its bytes.
+    tensors: Vec<(StoredTensor, bool)>,
+    /// Why the file is incomplete.
+    cut: Option<LayoutError>,
     dtypes: Types,
     original: u64,
     compressed: u64,
@@ -29,7 +31,7 @@ pub struct Inside {
 impl Inside {
     /// Reads the header, and what frames begin with.
     pub fn read(place: &Place) -> Result<Self, Failure> {
-        let mut source = Source::open(place, Limits::default())?;
+        let mut source = Source::open_partial(place)?;
         if !source.reader().is_compressed() {
             return Err(Failure::new(place, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
@@ -44,12 +46,13 @@ impl Inside {
         // Bytes of the source that belong to no tensor are left out.
         let mut numbers = restored.tensors;
         numbers.sort_unstable();
-        let tensors: Vec<StoredTensor> =
-            numbers.into_iter().map(|number| reader.tensors()[number].clone()).collect();
+        let tensor = |number: usize| (reader.tensors()[number].clone(), reader.is_complete(number));
+        let tensors: Vec<(StoredTensor, bool)> = numbers.into_iter().map(tensor).collect();
         Ok(Self {
             dtypes: Types::of_tensors(
-                tensors.iter().map(|tensor| (tensor.dtype(), tensor.decoded_len)),
+                tensors.iter().map(|(tensor, _)| (tensor.dtype(), tensor.decoded_len)),
             ),
+            cut: reader.cut().cloned(),
             original,
             compressed: file_len.or(end).unwrap_or_else(|| reader.layout().data_start()),
             is_ours: reader.is_ours(),
@@ -60,8 +63,13 @@ impl Inside {
         })
     }
 
+    /// Returns a failure if the file is incomplete.
+    pub fn check(&self, place: &Place) -> Result<(), Failure> {
+        self.cut.as_ref().map_or(Ok(()), |cut| Err(layout(place, cut)))
+    }
+
     fn compressed_count(&self) -> usize {
-        self.tensors.iter().filter(|tensor| tensor.is_compressed).count()
+        self.tensors.iter().filter(|(tensor, _)| tensor.is_compressed).count()
     }
 
     /// Writes a JSON object.
@@ -70,6 +78,7 @@ impl Inside {
         let head = json!({
             "file": place.exact(),
             "inside_safetensors": true,
+            "complete": self.cut.is_none(),
             "dtypes": self.dtypes.names(),
             "original_bytes": self.original,
             "compressed_bytes": self.compressed,
@@ -82,9 +91,10 @@ impl Inside {
             "list_lost": self.is_list_lost,
             "list_problem": self.list_problem,
         });
-        let tensor = |tensor: &StoredTensor| {
+        let tensor = |(tensor, is_complete): &(StoredTensor, bool)| {
             let mut entry: Value = tensor_info(tensor).json();
             entry["compressed"] = tensor.is_compressed.into();
+            entry["complete"] = (*is_complete).into();
             entry
         };
         units::write_json(out, &head, &mut [("tensors", &mut self.tensors.iter().map(tensor))])
@@ -114,9 +124,10 @@ impl Inside {
         if let Some(problem) = &self.list_problem {
             writeln!(out, "  {problem}: see `zipnn repair`")?;
         }
-        write_lines(out, &self.tensors, |tensor| {
+        write_lines(out, &self.tensors, |(tensor, is_complete)| {
             let how = if tensor.is_compressed { "compressed" } else { "stored as it is" };
-            (tensor_info(tensor), how.to_owned())
+            let more = if *is_complete { "" } else { ", incomplete" };
+            (tensor_info(tensor), format!("{how}{more}"))
         })
     }
 }

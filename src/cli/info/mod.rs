@@ -29,8 +29,11 @@ const LISTED: usize = 16;
 /// Writes what one of the files holds.
 pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
+    // Why not everything can be shown.
+    let mut checked = Ok(());
     if super::inside::is_safetensors(source) {
         let inside = Inside::read(source)?;
+        checked = inside.check(source);
         match arguments.json {
             true => inside.write_json(&mut out, source),
             false => inside.write_text(&mut out, source),
@@ -38,11 +41,13 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     } else {
         match Opened::new(Input::open(source)?, Limits::default())? {
             Opened::Frames(frames) => {
-                let summary = Summary::read(*frames, source)?;
-                match arguments.json {
+                let mut summary = Summary::read(*frames, source)?;
+                let written = match arguments.json {
                     true => summary.write_json(&mut out, source),
                     false => summary.write_text(&mut out, source),
-                }
+                };
+                checked = summary.failure.take().map_or(Ok(()), Err);
+                written
             }
             Opened::Whole(bytes) => {
                 let summary = legacy::summary(&bytes, &Limits::default())
@@ -57,7 +62,8 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
         }
     }
     .and_then(|()| out.flush())
-    .map_err(|error| Failure::writing("-", error))
+    .map_err(|error| Failure::writing("-", error))?;
+    checked
 }
 
 /// How many planes of chunks are stored in which way.
@@ -163,6 +169,8 @@ struct Summary {
     methods: Methods,
     /// Bytes behind the only frame.
     trailing: u64,
+    /// Why the frames behind these cannot be shown: the file was cut off, or is damaged.
+    failure: Option<Failure>,
 }
 
 impl Summary {
@@ -176,8 +184,17 @@ impl Summary {
             layout: layout_of(place),
             methods: Methods::default(),
             trailing: 0,
+            failure: None,
         };
-        while let Some(frame) = source.next()? {
+        loop {
+            let frame = match source.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(failure) => {
+                    summary.failure = Some(failure);
+                    break;
+                }
+            };
             let index = frame.index.get();
             let mut methods = Methods::default();
             for (method, count) in index.method_counts() {
@@ -263,6 +280,7 @@ impl Summary {
         let mut head = json!({
             "file": source.exact(),
             "inside_safetensors": false,
+            "complete": self.failure.is_none(),
             "streaming": self.first.streaming,
             "delta": self.first.delta != Delta::None,
             "form": form_name(self.first.form),
