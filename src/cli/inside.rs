@@ -304,10 +304,9 @@ pub fn layout(place: &Place, error: &LayoutError) -> Failure {
             "the file is not complete: fetch or copy it once more; if tensors are compressed in it, \
              zipnn ls lists which are complete, and zipnn decompress --no-verify saves what is left",
         ),
-        E::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => (
-            true,
-            "the file ends within its header: fetch or copy it once more",
-        ),
+        E::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => {
+            (true, "the file ends within its header: fetch or copy it once more")
+        }
         _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
     };
     match is_tensors {
