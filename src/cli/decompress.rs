@@ -104,9 +104,13 @@ pub fn keep(
     }
     let destination = output.place().clone();
     match output.finish_partial(metadata) {
-        Ok(()) => {
-            failure(Some(&destination)).hint("fetch or copy the file once more to get the rest")
-        }
+        Ok(()) => failure(Some(&destination)).hint(match files.delta {
+            None => "fetch or copy the file once more to get the rest",
+            Some(_) => {
+                "fetch or copy the file once more to get the rest, and make sure that --delta names \
+                 the file that it was made against"
+            }
+        }),
         Err(failure) => failure,
     }
 }

@@ -22,6 +22,7 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
+    Base,
     Usage,
     BrokenPipe,
 }
@@ -56,6 +57,16 @@ impl Failure {
     pub fn unverified(self, source: impl fmt::Display) -> Self {
         self.because(source, "is kept, as its result cannot be trusted")
             .hint("try again; if it goes on, the disk or the memory of this machine is failing")
+    }
+
+    /// Blames the base that was given, not the file.
+    pub fn of_base(self) -> Self {
+        Self { kind: Kind::Base, ..self }
+    }
+
+    /// Returns whether the base that was given is to blame, not the file.
+    pub fn is_of_base(&self) -> bool {
+        self.kind == Kind::Base
     }
 
     /// Adds lines that say more.
@@ -153,7 +164,7 @@ impl Failure {
     pub fn report(&self) -> u8 {
         let status = match self.kind {
             Kind::BrokenPipe => return Self::BROKEN_PIPE,
-            Kind::File => 1,
+            Kind::File | Kind::Base => 1,
             Kind::Usage => 2,
         };
         write_line(self);

@@ -7,7 +7,7 @@ use std::path::Path;
 use zipnn::safetensors::{
     self, Layout, LayoutError, Section, TensorError, TensorReader, TensorWriter, Verdict,
 };
-use zipnn::{Limits, Options};
+use zipnn::{DecodeErrorKind, Limits, Options};
 
 use super::args::{Files, Verify};
 use super::comparison::Comparison;
@@ -273,7 +273,15 @@ fn reading(place: &Place, error: TensorError) -> Failure {
     match error {
         E::Io(error) => Failure::reading(place, error),
         E::Decode { ref name, error } => {
-            Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
+            let failure = Failure::decoding(format_args!("{place}: tensor {name:?}"), error);
+            match error.kind() {
+                DecodeErrorKind::ChecksumMissing => failure.hint(
+                    "a tool has changed the file since it was compressed, and `zipnn repair` drops \
+                     what is stale; or the file is damaged: fetch or copy it once more, or save what \
+                     is left with zipnn decompress --no-verify",
+                ),
+                _ => failure,
+            }
         }
         E::Layout(error) => layout(place, &error),
         E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(

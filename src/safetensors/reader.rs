@@ -737,8 +737,10 @@ impl<R: Read + Seek> TensorReader<R> {
             self.problem = Some(error);
             None
         });
-        // Other tools write an empty list where they compress nothing.
-        let list = list.filter(|list| !list.is_empty() || self.is_ours());
+        // An empty list is no list: other tools write one where they compress nothing, and so may a tool
+        // that saves compressed tensors. Our own writer leaves one where nothing is worth compressing.
+        let is_empty = list.as_ref().is_some_and(BTreeMap::is_empty) && self.is_ours();
+        let list = list.filter(|list| !list.is_empty());
         let is_listed = match list {
             Some(list) => self.find_listed(&list, is_partial)?,
             None => false,
@@ -751,6 +753,7 @@ impl<R: Read + Seek> TensorReader<R> {
             (true, _) => ListState::There,
             (false, Some(_)) => ListState::Stale,
             (false, None) if has_frames => ListState::Lost,
+            (false, None) if is_empty => ListState::There,
             (false, None) => ListState::NotNeeded,
         };
         Ok(())
@@ -847,13 +850,22 @@ impl<R: Read + Seek> TensorReader<R> {
         if !self.is_ours() || has_frames || self.problem.is_some() {
             return;
         }
-        if self.list == ListState::There && self.as_source().is_some() {
+        if self.list == ListState::There && self.as_source().is_some() && self.has_all_checksums() {
             return;
         }
         let is_there = self.layout.metadata().contains_key(SOURCE_HEADER);
         let key = if is_there { SOURCE_HEADER } else { CHECKSUMS };
         self.problem = Some(TensorError::ForeignSource { key });
         self.list = ListState::Stale;
+    }
+
+    /// Returns whether a file without compressed tensors lacks the checksum of none of them, as far as
+    /// it has checksums that can be read.
+    fn has_all_checksums(&self) -> bool {
+        let text = self.layout.metadata().get(CHECKSUMS);
+        let Some(Ok(checksums)) = text.map(|text| Checksums::parse(text)) else { return true };
+        let tensors = self.tensors.iter().map(|tensor| (&*tensor.name, true));
+        checksums.of(tensors).iter().all(Option::is_some)
     }
 
     /// Reads the checksums, if they are to be verified and belong to this file.

@@ -247,7 +247,13 @@ impl Summary {
         let counts = |frame: &&FrameInfo| frame.header.decoded_len > 0 || is_empty;
         let mut seen = HashSet::new();
         let versions = self.frames.iter().filter(counts).map(|frame| frame.header.version);
-        versions.filter(|&version| seen.insert(version)).map(version).collect()
+        let versions = versions.filter(|&version| seen.insert(version));
+        let mut versions: Vec<String> = versions.map(version).collect();
+        if versions.is_empty() {
+            // Not even the first frame is complete.
+            versions.push(version(self.first.version));
+        }
+        versions
     }
 
     /// The numbers of the frames that hold a range of the data.
@@ -328,6 +334,9 @@ impl Summary {
         }
         if self.trailing > 0 {
             writeln!(out, "  {}", units::trailing(self.trailing))?;
+        }
+        if self.failure.is_some() {
+            writeln!(out, "  incomplete: only the frames before the missing part count")?;
         }
         match &self.layout {
             Some(layout) => self.write_tensors(out, layout),
