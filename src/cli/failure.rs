@@ -178,9 +178,9 @@ fn is_at_the_beginning(error: &DecodeError) -> bool {
     place.frame == Some(0) && place.chunk.is_none()
 }
 
-/// Writes a line to standard error, where names of files may be part of it.
+/// Writes a line to standard error, where names of files and tensors may be part of it.
 pub fn say(line: impl fmt::Display) {
-    write_line(units::name(&line.to_string()));
+    write_line(part(&line.to_string()));
 }
 
 /// That standard error may be closed is no reason to stop.

@@ -148,6 +148,9 @@ impl Source {
         if self.reader.is_compressed() {
             return Ok(self);
         }
+        if let Some(cut) = self.reader.cut() {
+            return Err(layout(&self.place, cut));
+        }
         let hint = match self.reader.list_problem() {
             Some(_) => "its metadata are those of another file: `zipnn repair` drops what is stale",
             None => "nothing to decompress here",

@@ -32,6 +32,9 @@ impl Inside {
     /// Reads the header, and what frames begin with.
     pub fn read(place: &Place) -> Result<Self, Failure> {
         let mut source = Source::open_partial(place)?;
+        if let (false, Some(cut)) = (source.reader().is_compressed(), source.reader().cut()) {
+            return Err(layout(place, cut));
+        }
         if !source.reader().is_compressed() {
             return Err(Failure::new(place, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
