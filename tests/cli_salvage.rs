@@ -332,6 +332,27 @@ fn a_cache_is_left_as_it_is() {
     assert_eq!(place.names(), names);
 }
 
+/// Bytes behind the last tensor are data as well, of which nothing says how long they are.
+#[test]
+fn bytes_behind_the_last_tensor_are_not_counted_twice() {
+    let (place, model, _) = compressed(&[]);
+    let source = [&model[..], &[7; 100_000]].concat();
+    place.write("t.safetensors", &source).succeeds(&["compress", "t.safetensors"]);
+    let file = place.read("t.safetensors.znn");
+    let all = frames(&file);
+    // Without the index, and without the bytes behind the last tensor.
+    for (cut, saved) in [(file.len() - 1, source.len()), (all[all.len() - 2].0.start, model.len())]
+    {
+        place.write("cut.safetensors.znn", &file[..cut]);
+        let message =
+            place.fails(1, &["decompress", "--no-verify", "--force", "cut.safetensors.znn"]);
+        assert!(place.read("cut.safetensors") == source[..saved]);
+        let is_all = saved == model.len();
+        assert!(message.contains(&format!("{saved} bytes saved")), "{message}");
+        assert_eq!(message.contains("up to the end of the last tensor"), is_all, "{message}");
+    }
+}
+
 /// If only the index is missing, all of the data is saved; that the file is not whole is said.
 #[test]
 fn a_cut_in_the_index_loses_no_data() {

@@ -194,12 +194,19 @@ impl Salvage {
     ) -> Failure {
         let layout = header.layout();
         let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
-        let total = self.total.or_else(|| layout.as_ref().map(data_header::end_of));
+        let total = self.total.or_else(|| {
+            // Bytes that belong to no tensor may follow the last one.
+            layout.as_ref().map(data_header::end_of).filter(|&end| end >= self.written)
+        });
         let lost = if self.wrong > 0 { "lost or wrong" } else { "lost" };
         let message = match (destination, self.is_empty()) {
             (_, true) => "nothing of it can be saved: no chunk is whole".to_owned(),
             (Some(destination), false) if total == Some(self.saved) => {
-                format!("all {} bytes saved in {destination}, but the end is missing", self.saved)
+                let upto = self.total.map_or(" up to the end of the last tensor", |_| "");
+                format!(
+                    "all {} bytes saved in {destination}{upto}, but the end is missing",
+                    self.saved
+                )
             }
             (Some(destination), false) => {
                 format!("{} saved in {destination}; the rest is {lost}", Saved(self.saved, total))
@@ -237,7 +244,8 @@ impl Salvage {
         if lines.is_empty()
             && let Some(error) = self.end
         {
-            lines.push(format!("{error}; lost: nothing but the end of the file, behind the data"));
+            let data = self.total.map_or("the last tensor", |_| "the data");
+            lines.push(format!("{error}; lost: nothing but the end of the file, behind {data}"));
         }
         lines
     }
