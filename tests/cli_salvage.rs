@@ -233,6 +233,32 @@ fn damaged_frames_leave_the_others_in_their_places() {
     }
 }
 
+/// Without an index, only the tensors show where the frames behind damage belong.
+#[test]
+fn bytes_behind_the_last_tensor_move_nothing() {
+    let (place, model, _) = compressed(&[]);
+    let source = [&model[..], &[7; 1000]].concat();
+    place.write("t", &source).succeeds(&["compress", "--plain", "t"]);
+    let file = place.read("t.znn");
+    let frames = frames(&file);
+    assert!(frames.len() > 3);
+    for (stored, lost) in &frames[1..] {
+        let mut damaged = file.clone();
+        damaged[stored.start] ^= 0x5a;
+        place.write("damaged.znn", &damaged);
+        place.fails(1, &["decompress", "--no-verify", "--force", "damaged.znn"]);
+        let mut expected = source.clone();
+        expected[lost.clone()].fill(0);
+        let saved = place.read("damaged");
+        assert!(saved == expected || saved == source[..lost.start], "{lost:?}");
+    }
+    let mut damaged = file.clone();
+    damaged[frames[1].0.start] ^= 0x5a;
+    place.write("damaged.znn", &damaged);
+    place.fails(1, &["decompress", "--no-verify", "--force", "damaged.znn"]);
+    assert!(place.read("damaged")[frames[1].1.end..] == source[frames[1].1.end..]);
+}
+
 /// Damage to a raw plane decodes to something. It is kept, and said.
 #[test]
 fn chunks_with_wrong_checksums_are_kept() {

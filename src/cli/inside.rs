@@ -318,6 +318,11 @@ pub fn layout(place: &Place, error: &LayoutError) -> Failure {
         E::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => {
             (true, "the file ends within its header: fetch or copy it once more")
         }
+        E::InvalidHeader { .. } | E::InvalidTensor { .. } => (
+            false,
+            "if it loaded before, it is damaged: fetch or copy it once more; if not, save it anew with \
+             the tool that made it; `zipnn compress` without --inside-safetensors takes it as it is",
+        ),
         _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
     };
     match is_tensors {
