@@ -19,7 +19,7 @@ const NAME: &str = "model.znn.safetensors";
 /// A tensor of several chunks, one that is stored as it is, and a small one that is compressed.
 fn source() -> Vec<u8> {
     let weights = |count: usize| -> Vec<u8> {
-        (0..count).flat_map(|i| [(i * 31 >> 3) as u8, 0x3c + (i % 3) as u8]).collect()
+        (0..count).flat_map(|i| [((i * 31) >> 3) as u8, 0x3c + (i % 3) as u8]).collect()
     };
     let bytes = (0..5000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     file_of(&[
