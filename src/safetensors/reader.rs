@@ -850,22 +850,13 @@ impl<R: Read + Seek> TensorReader<R> {
         if !self.is_ours() || has_frames || self.problem.is_some() {
             return;
         }
-        if self.list == ListState::There && self.as_source().is_some() && self.has_all_checksums() {
+        if self.list == ListState::There && self.as_source().is_some() {
             return;
         }
         let is_there = self.layout.metadata().contains_key(SOURCE_HEADER);
         let key = if is_there { SOURCE_HEADER } else { CHECKSUMS };
         self.problem = Some(TensorError::ForeignSource { key });
         self.list = ListState::Stale;
-    }
-
-    /// Returns whether a file without compressed tensors lacks the checksum of none of them, as far as
-    /// it has checksums that can be read.
-    fn has_all_checksums(&self) -> bool {
-        let text = self.layout.metadata().get(CHECKSUMS);
-        let Some(Ok(checksums)) = text.map(|text| Checksums::parse(text)) else { return true };
-        let tensors = self.tensors.iter().map(|tensor| (&*tensor.name, true));
-        checksums.of(tensors).iter().all(Option::is_some)
     }
 
     /// Reads the checksums, if they are to be verified and belong to this file.

@@ -39,13 +39,11 @@ impl Inside {
             return Err(Failure::new(place, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
         }
-        let file_len = source.metadata().map(std::fs::Metadata::len);
         let reader = source.reader();
         let restored = reader.restored().map_err(|error| source.failure(error))?;
         let reader = source.reader();
         let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
-        let end = reader.tensors().iter().map(|tensor| tensor.stored.end).max();
         // Bytes of the source that belong to no tensor are left out.
         let mut numbers = restored.tensors;
         numbers.sort_unstable();
@@ -57,7 +55,7 @@ impl Inside {
             ),
             cut: reader.cut().cloned(),
             original,
-            compressed: file_len.or(end).unwrap_or_else(|| reader.layout().data_start()),
+            compressed: reader.file_len(),
             is_ours: reader.is_ours(),
             is_list_lost: reader.is_list_lost(),
             list_problem: reader.list_problem().map(|problem| problem.to_string()),
