@@ -233,6 +233,32 @@ fn damaged_frames_leave_the_others_in_their_places() {
     }
 }
 
+/// Without an index, only the tensors show where the frames behind damage belong.
+#[test]
+fn bytes_behind_the_last_tensor_move_nothing() {
+    let (place, model, _) = compressed(&[]);
+    let source = [&model[..], &[7; 1000]].concat();
+    place.write("t", &source).succeeds(&["compress", "--plain", "t"]);
+    let file = place.read("t.znn");
+    let frames = frames(&file);
+    assert!(frames.len() > 3);
+    for (stored, lost) in &frames[1..] {
+        let mut damaged = file.clone();
+        damaged[stored.start] ^= 0x5a;
+        place.write("damaged.znn", &damaged);
+        place.fails(1, &["decompress", "--no-verify", "--force", "damaged.znn"]);
+        let mut expected = source.clone();
+        expected[lost.clone()].fill(0);
+        let saved = place.read("damaged");
+        assert!(saved == expected || saved == source[..lost.start], "{lost:?}");
+    }
+    let mut damaged = file.clone();
+    damaged[frames[1].0.start] ^= 0x5a;
+    place.write("damaged.znn", &damaged);
+    place.fails(1, &["decompress", "--no-verify", "--force", "damaged.znn"]);
+    assert!(place.read("damaged")[frames[1].1.end..] == source[frames[1].1.end..]);
+}
+
 /// Damage to a raw plane decodes to something. It is kept, and said.
 #[test]
 fn chunks_with_wrong_checksums_are_kept() {
@@ -330,6 +356,27 @@ fn a_cache_is_left_as_it_is() {
     let message = place.fails(1, &[&["decompress", "--no-verify"], &hub[..]].concat());
     assert!(message.contains("nothing has been written"), "{message}");
     assert_eq!(place.names(), names);
+}
+
+/// Bytes behind the last tensor are data as well, of which nothing says how long they are.
+#[test]
+fn bytes_behind_the_last_tensor_are_not_counted_twice() {
+    let (place, model, _) = compressed(&[]);
+    let source = [&model[..], &[7; 100_000]].concat();
+    place.write("t.safetensors", &source).succeeds(&["compress", "t.safetensors"]);
+    let file = place.read("t.safetensors.znn");
+    let all = frames(&file);
+    // Without the index, and without the bytes behind the last tensor.
+    for (cut, saved) in [(file.len() - 1, source.len()), (all[all.len() - 2].0.start, model.len())]
+    {
+        place.write("cut.safetensors.znn", &file[..cut]);
+        let message =
+            place.fails(1, &["decompress", "--no-verify", "--force", "cut.safetensors.znn"]);
+        assert!(place.read("cut.safetensors") == source[..saved]);
+        let is_all = saved == model.len();
+        assert!(message.contains(&format!("{saved} bytes saved")), "{message}");
+        assert_eq!(message.contains("up to the end of the last tensor"), is_all, "{message}");
+    }
 }
 
 /// If only the index is missing, all of the data is saved; that the file is not whole is said.

@@ -134,6 +134,8 @@ fn a_wrong_base_is_refused_before_anything_is_written() {
     place.remove("tuned");
     let message = place.fails(1, &["decompress", "tuned.znn", "--delta", "wrong", "-o", "-"]);
     assert!(message.contains("base is not the one") && message.contains("--delta"), "{message}");
+    let message = place.fails(1, &["verify", "tuned.znn", "--delta", "wrong"]);
+    assert!(message.contains("base is not the one") && !message.contains("damaged"), "{message}");
     assert!(place.run(&["decompress", "tuned.znn", "--delta", "wrong", "-o", "-"]).stdout == b"");
     place.succeeds(&["decompress", "tuned.znn", "--delta", "base"]);
     assert!(place.read("tuned") == tuned);

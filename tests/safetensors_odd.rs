@@ -402,6 +402,51 @@ fn an_empty_list_is_no_list() {
     assert!(place.read("s") == small);
 }
 
+/// An empty list beside the other metadata of our own writer.
+#[test]
+fn an_empty_list_hides_no_frames() {
+    let place = Place::new();
+    let mut metadata = metadata_of(&model());
+    metadata[LIST] = json!("{}");
+    let file = compress(&model(), true);
+    let layout = parse(&file);
+    let at = layout.data_start();
+    let entries: Vec<String> = layout
+        .tensors()
+        .iter()
+        .map(|tensor| {
+            let shape: Vec<usize> = tensor.shape.iter().map(|&dim| dim as usize).collect();
+            let range = tensor.range.start - at..tensor.range.end - at;
+            entry(&tensor.name, &tensor.dtype, &shape, range.start as usize, range.end as usize)
+        })
+        .collect();
+    let lost = with_metadata(&metadata, &entries, &file[at as usize..]);
+    place.write("lost.znn.safetensors", &lost);
+    assert!(place.succeeds(&["verify", "lost.znn.safetensors"]).contains("list of compressed"));
+    for (name, (_, _, bytes)) in tensors(&model()) {
+        let output = place.run(&["cat", "lost.znn.safetensors", &name]);
+        assert!(output.stdout == bytes, "{name}");
+    }
+    place.succeeds(&["decompress", "lost.znn.safetensors"]);
+    assert!(place.read("lost.safetensors") == model());
+}
+
+/// A tensor that a tool has added has no checksum.
+#[test]
+fn added_tensors_are_no_damage_alone() {
+    let place = Place::new();
+    let file = compress(&model(), true);
+    let layout = parse(&file);
+    let at = layout.data_start() as usize;
+    let len = file.len() - at;
+    let json = String::from_utf8(file[8..at].to_vec()).unwrap();
+    let members = json.trim_end().strip_suffix('}').unwrap();
+    let json = format!("{members},{}}}", entry("new", "F32", &[2], len, len + 8));
+    place.write("m.znn.safetensors", &tensors::file(&json, &[&file[at..], &[0; 8]].concat()));
+    let message = place.fails(1, &["cat", "m.znn.safetensors", "new"]);
+    assert!(message.contains("zipnn repair"), "{message}");
+}
+
 /// A compressed file of which a tool has kept the frames, and dropped or renamed tensors.
 #[test]
 fn lists_that_are_partly_right() {

@@ -240,7 +240,8 @@ pub struct Info {
     pub files: Vec<PathBuf>,
     /// One JSON object for each file, a line each. A ratio is null where there is no data, and
     /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded.
-    /// `dtypes` has the names of `compress --dtype`; `tensors` lists the tensors of .safetensors data
+    /// `dtypes` has the names of `compress --dtype`; `tensors` lists the tensors of .safetensors data.
+    /// `complete` is false if the file was cut off or is damaged, and the exit status is 1
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

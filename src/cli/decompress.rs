@@ -1,8 +1,6 @@
 //! `zipnn decompress`.
 
-use std::fs::Metadata;
-
-use super::args::{Decompress, Files};
+use super::args::Decompress;
 use super::beginning;
 use super::data_header::DataHeader;
 use super::decode::{self, Checks, Decoding, Totals};
@@ -64,7 +62,13 @@ pub fn decompress(
             if !salvage.is_whole() {
                 drop(progress);
                 let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
-                return Err(keep(output, metadata.as_ref(), files, failure, salvage.is_empty()));
+                return Err(transfer::keep(
+                    output,
+                    metadata.as_ref(),
+                    files,
+                    failure,
+                    salvage.is_empty(),
+                ));
             }
             totals
         }
@@ -84,33 +88,6 @@ pub fn decompress(
     let warning =
         trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
     Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
-}
-
-/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
-/// part never replaces its source.
-fn keep(
-    output: Output,
-    metadata: Option<&Metadata>,
-    files: &Files,
-    failure: impl Fn(Option<&Place>) -> Failure,
-    is_empty: bool,
-) -> Failure {
-    if files.rm || files.many.hub.is_some() {
-        return failure(None).hint(
-            "only a complete result replaces its source: to save this part, decompress the file \
-             without --rm or --hub",
-        );
-    }
-    if is_empty {
-        return failure(None).hint("fetch or copy the file once more");
-    }
-    let destination = output.place().clone();
-    match output.finish_partial(metadata) {
-        Ok(()) => {
-            failure(Some(&destination)).hint("fetch or copy the file once more to get the rest")
-        }
-        Err(failure) => failure,
-    }
 }
 
 /// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be

@@ -22,6 +22,7 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
+    Base,
     Usage,
     BrokenPipe,
 }
@@ -56,6 +57,16 @@ impl Failure {
     pub fn unverified(self, source: impl fmt::Display) -> Self {
         self.because(source, "is kept, as its result cannot be trusted")
             .hint("try again; if it goes on, the disk or the memory of this machine is failing")
+    }
+
+    /// Blames the base that was given, not the file.
+    pub fn of_base(self) -> Self {
+        Self { kind: Kind::Base, ..self }
+    }
+
+    /// Returns whether the base that was given is to blame, not the file.
+    pub fn is_of_base(&self) -> bool {
+        self.kind == Kind::Base
     }
 
     /// Adds lines that say more.
@@ -123,12 +134,14 @@ impl Failure {
                 "the file is not complete: fetch or copy it once more, or save what is left with \
                  zipnn decompress --no-verify",
             ),
-            E::ChecksumMismatch | E::CorruptStream | E::InvalidCodeLengths | E::InvalidIndex => {
-                failure.hint(
-                    "the file is damaged: fetch or copy it once more, or save what is left with \
+            E::ChecksumMismatch
+            | E::ChecksumMissing
+            | E::CorruptStream
+            | E::InvalidCodeLengths
+            | E::InvalidIndex => failure.hint(
+                "the file is damaged: fetch or copy it once more, or save what is left with \
                      zipnn decompress --no-verify",
-                )
-            }
+            ),
             E::BaseRequired => failure.hint("name that file with --delta"),
             E::BaseLength { .. } | E::BaseTooShort { .. } | E::BaseTooLong { .. } => {
                 failure.hint("name the file that it was made against with --delta")
@@ -154,7 +167,7 @@ impl Failure {
     pub fn report(&self) -> u8 {
         let status = match self.kind {
             Kind::BrokenPipe => return Self::BROKEN_PIPE,
-            Kind::File => 1,
+            Kind::File | Kind::Base => 1,
             Kind::Usage => 2,
         };
         write_line(self);
@@ -168,9 +181,9 @@ fn is_at_the_beginning(error: &DecodeError) -> bool {
     place.frame == Some(0) && place.chunk.is_none()
 }
 
-/// Writes a line to standard error, where names of files may be part of it.
+/// Writes a line to standard error, where names of files and tensors may be part of it.
 pub fn say(line: impl fmt::Display) {
-    write_line(units::name(&line.to_string()));
+    write_line(part(&line.to_string()));
 }
 
 /// Writes a line to standard error, and ignores that it may be closed.

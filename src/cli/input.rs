@@ -234,7 +234,8 @@ impl Base {
         if found == expected {
             return Ok(());
         }
-        Err(Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).hint(format_args!(
+        let failure = Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).of_base();
+        Err(failure.hint(format_args!(
             "{} is not it; name the file against which the difference was made with --delta",
             self.input.place()
         )))
@@ -283,6 +284,7 @@ impl Base {
 
     fn wrong_len(&self, subject: &Place, how: &str) -> Failure {
         Failure::new(subject, format_args!("the base {} {how}", self.input.place()))
+            .of_base()
             .hint("a difference needs a base of exactly the same length: name another with --delta")
     }
 }

@@ -10,6 +10,7 @@ use zipnn::{Limits, Options};
 use super::args::{Files, Verify};
 use super::comparison::Comparison;
 use super::failure::{Failure, say};
+use super::inside_salvage;
 use super::names::{self, Direction, Form};
 use super::output::Output;
 use super::place::Place;
@@ -124,12 +125,26 @@ pub fn decompress(place: &Place, files: &Files, verify: bool) -> Result<(), Fail
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source =
-        Source::open(place, Limits { verify, ..Limits::default() })?.require_compressed()?;
+    let source = match verify {
+        true => Source::open(place, Limits::default())?,
+        false => Source::open_damaged(place)?,
+    };
+    let mut source = source.require_compressed()?;
     let mut output = Output::create(&destination, files.force)?;
     let mut progress = Progress::new(place.to_string(), Some(source.file_len()), files.quiet);
-    let decoded_len =
-        source.restore(files.threads.count(), &mut progress, |decoded| output.write(decoded))?;
+    let write = |decoded: &[u8]| output.write(decoded);
+    let decoded_len = if verify {
+        source.restore(files.threads.count(), &mut progress, write)?
+    } else {
+        let saved = inside_salvage::run(&mut source, &mut progress, write)?;
+        if !saved.is_whole() {
+            drop(progress);
+            let failure = |destination: Option<&Place>| saved.failure(place, destination);
+            let is_empty = saved.is_empty();
+            return Err(transfer::keep(output, source.metadata(), files, failure, is_empty));
+        }
+        saved.len()
+    };
     let (written, elapsed) = (output.len(), progress.elapsed());
     let (read, original) = (source.file_len(), decoded_len);
     let moved = Moved { read, written, original, elapsed, warning: None };
@@ -193,13 +208,16 @@ pub fn verify(place: &Place, arguments: &Verify) -> Result<(), Failure> {
         return Err(Failure::usage(place, "holds compressed tensors, and no difference")
             .hint("leave out --delta"));
     }
-    let mut source = Source::open(place, Limits::default())?.require_list()?;
+    let failure = |failure: Failure| failure.details(inside_salvage::damage(place));
+    let mut source = Source::open(place, Limits::default()).map_err(failure)?.require_list()?;
     // A stale list comes with the header of another source.
     source.verify &= source.reader.list_problem().is_none();
     let mut progress = Progress::new(place.to_string(), Some(source.file_len()), arguments.quiet);
-    let decoded_len = source.restore(arguments.threads.count(), &mut progress, |_| Ok(()))?;
-    source.check_stored()?;
+    let decoded_len = source
+        .restore(arguments.threads.count(), &mut progress, |_| Ok(()))
+        .and_then(|decoded_len| source.check_stored().map(|()| decoded_len));
     drop(progress);
+    let decoded_len = decoded_len.map_err(failure)?;
     if arguments.quiet {
         return Ok(());
     }

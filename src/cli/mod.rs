@@ -18,6 +18,7 @@ mod index_file;
 mod info;
 mod input;
 mod inside;
+mod inside_salvage;
 mod interrupt;
 mod json_strings;
 mod kind;

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use zipnn::Limits;
-use zipnn::safetensors::{Layout, Tensor};
+use zipnn::safetensors::{Layout, LayoutError, Tensor};
 
 use super::failure::Failure;
 use super::place::Place;
@@ -21,7 +20,7 @@ pub struct Restored {
 impl Restored {
     /// Opens a file, of which only the header and what frames begin with is read.
     pub fn open(place: &Place) -> Result<Self, Failure> {
-        let source = Source::open(place, Limits::default())?.require_list()?;
+        let source = Source::open_partial(place)?.require_list()?;
         let restored = source.reader.restored().map_err(|error| source.failure(error))?;
         let layout =
             Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
@@ -31,17 +30,30 @@ impl Restored {
 
     /// All tensors, in the order of their bytes.
     pub fn list(&mut self) -> Vec<Listed> {
-        let stored = self.source.reader.tensors();
+        let reader = &self.source.reader;
+        let stored = reader.tensors();
         let tensors = self.layout.tensors().iter().zip(&self.order);
         let listed = tensors.map(|(tensor, &number)| Listed {
             name: tensor.name.clone(),
             dtype: tensor.dtype.clone(),
             shape: tensor.shape.clone(),
             len: tensor.len(),
-            is_complete: true,
+            is_complete: reader.is_complete(number),
             stored_len: stored[number].stored.end - stored[number].stored.start,
         });
         listed.collect()
+    }
+
+    /// Returns why the file is incomplete; `None` if it has all bytes of its tensors.
+    pub fn cut(&mut self) -> Option<&LayoutError> {
+        self.source.reader.cut()
+    }
+
+    /// Returns whether the file has all bytes of the tensor of this name.
+    pub fn is_complete(&mut self, name: &str) -> bool {
+        let mut tensors = self.layout.tensors().iter().zip(&self.order);
+        let found = tensors.find(|(tensor, _)| tensor.name == name);
+        found.is_none_or(|(_, &number)| self.source.reader.is_complete(number))
     }
 
     /// The tensor of this name.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use zipnn::safetensors::{Layout, Tensor};
 use zipnn::{Directory, HEADER_LEN, Header, Limits};
 
 use super::data_header;
@@ -22,7 +23,7 @@ const PART: usize = 1 << 20;
 pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     let mut archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
-    let data_len = data_header::end_of(archive.layout().ok()?);
+    let layout = archive.layout().ok()?.clone();
     let mut file = tensors::open_file(source).ok()?;
     let file_len = file.seek(SeekFrom::End(0)).ok()?;
     let mut directory = Directory::new();
@@ -32,12 +33,44 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     }
     let start = directory.file_len();
     let (found, behind) = find(&mut file, start, file_len).ok()??;
-    let decoded_behind =
-        behind.iter().try_fold(0_u64, |sum, header| sum.checked_add(header.decoded_len))?;
-    let lost = data_len.checked_sub(directory.decoded_len())?.checked_sub(decoded_behind)?;
+    let lost = start_of(&behind, &directory, &layout)?.checked_sub(directory.decoded_len())?;
     directory.push(found - start, lost)?;
     behind.iter().try_for_each(|header| directory.push(header.frame_len, header.decoded_len))?;
     Some(directory)
+}
+
+/// Returns where in the data the frames behind the damage begin: so that they end where the last
+/// tensor does, or that frames of bytes behind the last tensor follow it.
+fn start_of(behind: &[Header], before: &Directory, layout: &Layout) -> Option<u64> {
+    let end = data_header::end_of(layout);
+    let mut starts = vec![end];
+    for header in behind {
+        let next = starts.last().and_then(|start| start.checked_sub(header.decoded_len));
+        let Some(next) = next else { break };
+        starts.push(next);
+    }
+    let follows_tensors =
+        before.entries().iter().all(|entry| begins_frame(layout, entry.decoded_range().end));
+    if !follows_tensors {
+        // The last tensor may be followed by more, of which nothing says how long it is.
+        return starts.get(behind.len()).copied();
+    }
+    // The first `count` frames hold what is left of the tensors.
+    let is_possible = |&count: &usize| {
+        let mut breaks = starts[..count].iter().map(|start| starts[count] + (end - start));
+        starts[count] >= before.decoded_len() && breaks.all(|at| begins_frame(layout, at))
+    };
+    (1..starts.len()).rev().find(is_possible).map(|count| starts[count])
+}
+
+/// Returns whether a frame may begin here in a file whose frames follow its tensors.
+fn begins_frame(layout: &Layout, at: u64) -> bool {
+    /// Long tensors are divided into frames of a multiple of this many bytes.
+    const STEP: u64 = 1 << 18;
+    at == layout.data_start()
+        || layout.tensors().iter().any(|Tensor { range, .. }| {
+            at == range.end || range.contains(&at) && (at - range.start).is_multiple_of(STEP)
+        })
 }
 
 /// Searches for frames that follow one another up to the end of the file. Returns where the first

@@ -169,6 +169,11 @@ impl Salvage {
         self.end = Some(error);
     }
 
+    /// Returns how many bytes have been written, zeros for lost ones included.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Returns whether nothing is lost.
     pub fn is_whole(&self) -> bool {
         self.lost.is_empty() && self.end.is_none()
@@ -189,12 +194,19 @@ impl Salvage {
     ) -> Failure {
         let layout = header.layout();
         let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
-        let total = self.total.or_else(|| layout.as_ref().map(data_header::end_of));
+        let total = self.total.or_else(|| {
+            // Bytes that belong to no tensor may follow the last one.
+            layout.as_ref().map(data_header::end_of).filter(|&end| end >= self.written)
+        });
         let lost = if self.wrong > 0 { "lost or wrong" } else { "lost" };
         let message = match (destination, self.is_empty()) {
             (_, true) => "nothing of it can be saved: no chunk is whole".to_owned(),
             (Some(destination), false) if total == Some(self.saved) => {
-                format!("all {} bytes saved in {destination}, but the end is missing", self.saved)
+                let upto = self.total.map_or(" up to the end of the last tensor", |_| "");
+                format!(
+                    "all {} bytes saved in {destination}{upto}, but the end is missing",
+                    self.saved
+                )
             }
             (Some(destination), false) => {
                 format!("{} saved in {destination}; the rest is {lost}", Saved(self.saved, total))
@@ -203,7 +215,18 @@ impl Salvage {
                 format!("{} could be saved; nothing has been written", Saved(self.saved, total))
             }
         };
-        Failure::new(source, message).details(self.details(total, tensors))
+        let mut details = self.details(total, tensors);
+        if self.written > self.saved + self.wrong {
+            details.push("in the result, lost bytes are zeros up to where it ends".to_owned());
+        }
+        Failure::new(source, message).details(details)
+    }
+
+    /// Returns lines about the lost ranges, as [`Self::failure`] has them.
+    pub fn damage(&self, header: &DataHeader) -> Vec<String> {
+        let layout = header.layout();
+        let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
+        self.details(self.total, tensors)
     }
 
     /// Returns lines about the lost ranges. All that is lost after the last written byte is one
@@ -222,10 +245,8 @@ impl Salvage {
         if lines.is_empty()
             && let Some(error) = self.end
         {
-            lines.push(format!("{error}; lost: nothing but the end of the file, behind the data"));
-        }
-        if self.written > self.saved + self.wrong {
-            lines.push("in the result, lost bytes are zeros up to where it ends".to_owned());
+            let data = self.total.map_or("the last tensor", |_| "the data");
+            lines.push(format!("{error}; lost: nothing but the end of the file, behind {data}"));
         }
         lines
     }

@@ -3,8 +3,8 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 
-use zipnn::Limits;
-use zipnn::safetensors::{LayoutError, TensorError, TensorReader};
+use zipnn::safetensors::{Layout, LayoutError, TensorError, TensorReader};
+use zipnn::{DecodeErrorKind, Limits};
 
 use super::beginning;
 use super::failure::Failure;
@@ -31,6 +31,34 @@ pub struct Source {
 impl Source {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
     pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
+        Self::open_with(place, |file| TensorReader::open(file, limits), limits.verify)
+    }
+
+    /// Opens a file whose end may be missing.
+    pub fn open_partial(place: &Place) -> Result<Self, Failure> {
+        let limits = Limits::default();
+        Self::open_with(place, |file| TensorReader::open_partial(file, limits), true)
+    }
+
+    /// Opens a file that may be damaged, to save what is left of it.
+    pub fn open_damaged(place: &Place) -> Result<Self, Failure> {
+        let limits = Limits::default();
+        let unverified = Limits { verify: false, ..limits };
+        let open = |file: File| match TensorReader::open_partial(file.try_clone()?, limits) {
+            // The checksums themselves are damaged.
+            Err(TensorError::InvalidMetadata { .. }) => {
+                TensorReader::open_partial(file, unverified)
+            }
+            opened => opened,
+        };
+        Self::open_with(place, open, false)
+    }
+
+    fn open_with(
+        place: &Place,
+        open: impl FnOnce(File) -> Result<TensorReader<File>, TensorError>,
+        verify: bool,
+    ) -> Result<Self, Failure> {
         if beginning::is_znn(place) {
             return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
                 .hint("`zipnn decompress` it first"));
@@ -43,8 +71,7 @@ impl Source {
             _ => spool(input).map_err(failure)?,
         };
         let file_len = file.metadata().map_err(failure)?.len();
-        let verify = limits.verify;
-        let reader = TensorReader::open(file, limits).map_err(|error| reading(place, error))?;
+        let reader = open(file).map_err(|error| reading(place, error))?;
         Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
     }
 
@@ -72,6 +99,9 @@ impl Source {
     pub fn require_compressed(self) -> Result<Self, Failure> {
         if self.reader.is_compressed() {
             return Ok(self);
+        }
+        if let Some(cut) = self.reader.cut() {
+            return Err(layout(&self.place, cut));
         }
         let hint = match self.reader.list_problem() {
             Some(_) => "its metadata are those of another file: `zipnn repair` drops what is stale",
@@ -196,7 +226,15 @@ fn reading(place: &Place, error: TensorError) -> Failure {
     match error {
         E::Io(error) => Failure::reading(place, error),
         E::Decode { ref name, error } => {
-            Failure::decoding(format_args!("{place}: tensor {name:?}"), error)
+            let failure = Failure::decoding(format_args!("{place}: tensor {name:?}"), error);
+            match error.kind() {
+                DecodeErrorKind::ChecksumMissing => failure.hint(
+                    "a tool has changed the file since it was compressed, and `zipnn repair` drops \
+                     what is stale; or the file is damaged: fetch or copy it once more, or save what \
+                     is left with zipnn decompress --no-verify",
+                ),
+                _ => failure,
+            }
         }
         E::Layout(error) => layout(place, &error),
         E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
@@ -222,7 +260,19 @@ pub fn layout(place: &Place, error: &LayoutError) -> Failure {
             "readers disagree on such a file: save it anew with the tool that made it; \
              `zipnn compress` without --inside-safetensors takes it as it is",
         ),
-        E::MissingData { .. } => (true, "the file is not complete: fetch or copy it once more"),
+        E::MissingData { .. } => (
+            true,
+            "the file is not complete: fetch or copy it once more; if tensors are compressed in it, \
+             zipnn ls lists which are complete, and zipnn decompress --no-verify saves what is left",
+        ),
+        E::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => {
+            (true, "the file ends within its header: fetch or copy it once more")
+        }
+        E::InvalidHeader { .. } | E::InvalidTensor { .. } => (
+            false,
+            "if it loaded before, it is damaged: fetch or copy it once more; if not, save it anew with \
+             the tool that made it; `zipnn compress` without --inside-safetensors takes it as it is",
+        ),
         _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
     };
     match is_tensors {

@@ -63,24 +63,36 @@ impl Tensors {
     }
 
     /// Returns a warning for a file that was cut off, or whose end is damaged.
-    pub fn warning(&self) -> Option<String> {
-        let Kind::Archive(archive) = &self.kind else { return None };
-        let error = archive.cut()?;
+    pub fn warning(&mut self) -> Option<String> {
+        let error = match &mut self.kind {
+            Kind::Archive(archive) => archive.cut()?.to_string(),
+            Kind::Inside(restored) => restored.cut()?.to_string(),
+        };
         Some(format!("zipnn: {}: warning: the file is not whole: {error}", self.source))
     }
 
     /// Returns an error if the file lacks any of these bytes of a tensor.
-    pub fn check_available(&self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
-        let Kind::Archive(archive) = &self.kind else { return Ok(()) };
-        let (Some(error), false) = (archive.cut(), is_available(&**archive, range)) else {
-            return Ok(());
+    pub fn check_available(&mut self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
+        let message = match &mut self.kind {
+            Kind::Archive(archive) => {
+                let (Some(error), false) = (archive.cut(), is_available(&**archive, range)) else {
+                    return Ok(());
+                };
+                let missing = range.end - archive.available_len().clamp(range.start, range.end);
+                format!(
+                    "the file is not whole, and {missing} of the {} bytes of tensor {name:?} are \
+                     missing: {error}",
+                    range.end - range.start
+                )
+            }
+            Kind::Inside(restored) => {
+                if restored.is_complete(name) {
+                    return Ok(());
+                }
+                let error = restored.cut().map(LayoutError::to_string).unwrap_or_default();
+                format!("the file is not whole, and the end of tensor {name:?} is missing: {error}")
+            }
         };
-        let missing = range.end - archive.available_len().clamp(range.start, range.end);
-        let message = format!(
-            "the file is not whole, and {missing} of the {} bytes of tensor {name:?} are missing: \
-             {error}",
-            range.end - range.start
-        );
         Err(Failure::new(&self.source, message).hint(
             "fetch or copy the file once more; zipnn ls lists which tensors are complete, and \
              zipnn decompress --no-verify saves what is left",

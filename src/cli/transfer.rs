@@ -119,3 +119,34 @@ pub fn finish(
             .hint(format_args!("{destination} has been written and is sound"))
     })
 }
+
+/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
+/// part never replaces its source.
+pub fn keep(
+    output: Output,
+    metadata: Option<&Metadata>,
+    files: &Files,
+    failure: impl Fn(Option<&Place>) -> Failure,
+    is_empty: bool,
+) -> Failure {
+    if files.rm || files.many.hub.is_some() {
+        return failure(None).hint(
+            "only a complete result replaces its source: to save this part, decompress the file \
+             without --rm or --hub",
+        );
+    }
+    if is_empty {
+        return failure(None).hint("fetch or copy the file once more");
+    }
+    let destination = output.place().clone();
+    match output.finish_partial(metadata) {
+        Ok(()) => failure(Some(&destination)).hint(match files.delta {
+            None => "fetch or copy the file once more to get the rest",
+            Some(_) => {
+                "fetch or copy the file once more to get the rest, and make sure that --delta names \
+                 the file that it was made against"
+            }
+        }),
+        Err(failure) => failure,
+    }
+}

@@ -32,7 +32,10 @@ pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
             header.push(decoded);
             Ok(())
         })
-        .map_err(|failure| failure.details(tensors::damage(source, arguments.delta.as_deref())))?;
+        .map_err(|failure| match failure.is_of_base() {
+            true => failure,
+            false => failure.details(tensors::damage(source, arguments.delta.as_deref())),
+        })?;
     drop(progress);
     if arguments.quiet {
         return Ok(());

@@ -105,9 +105,9 @@ impl<'a> Way<'a> {
             }
             Self::Decompress(arguments) if beginning::is_safetensors(&source) => {
                 let verify = !arguments.no_verify;
-                if !self.files().quiet {
-                    let limits = Limits { verify, ..Limits::default() };
-                    inside::warn_of_rotated(&mut Source::open(&source, limits)?)?;
+                // Of a damaged file, the tensors may not be readable.
+                if !self.files().quiet && verify {
+                    inside::warn_of_rotated(&mut Source::open(&source, Limits::default())?)?;
                 }
                 let moved = transfer_inside(&source, &destination, files, |files| {
                     inside::decompress(&source, files, verify)

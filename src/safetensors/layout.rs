@@ -172,6 +172,9 @@ impl fmt::Display for LayoutError {
             Self::Truncated { needed, have } => {
                 write!(f, "the header is truncated: {needed} bytes needed, {have} there")
             }
+            Self::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => {
+                write!(f, "the file ends before its header of {len} bytes does")
+            }
             Self::HeaderTooLong { len } => write!(f, "a header of {len} bytes is too long"),
             Self::InvalidHeader { reason } => write!(f, "the header is malformed: {reason}"),
             Self::InvalidTensor { name } => {

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TensorError;
 use super::layout::{Layout, Tensor};
+use super::stored::StoredTensor;
 use crate::dtype::DType;
+use crate::limits::Limits;
 
 /// The metadata that holds the list.
 pub(super) const LIST: &str = "znn_compressed_vectors";
@@ -170,6 +172,23 @@ impl Listed {
         let size = self.dtype.size() as u64;
         let len = self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension));
         len.is_none_or(|len| tensor.len() < len)
+    }
+
+    /// Returns the tensor as the list describes it, without a look at its frame; as it is stored if
+    /// that many bytes cannot come from its frame.
+    pub(super) fn stand_in(&self, tensor: &Tensor, limits: &Limits) -> StoredTensor {
+        let plain = StoredTensor::plain(tensor);
+        let size = self.dtype.size() as u64;
+        let len = self.shape.iter().try_fold(size, |len, &dimension| len.checked_mul(dimension));
+        let is_possible = |&len: &u64| limits.check(len, tensor.len(), 0).is_ok();
+        let Some(decoded_len) = len.filter(is_possible) else { return plain };
+        StoredTensor {
+            dtype: self.dtype.safetensors_name().into(),
+            shape: self.shape.clone(),
+            decoded_len,
+            is_compressed: true,
+            ..plain
+        }
     }
 }
 

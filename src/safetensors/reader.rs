@@ -15,7 +15,7 @@ use super::list::{self, CHECKSUMS, Checksums, Doubt, LIST, ListState, Listed, SO
 use super::ranges::{read_exact_at, read_in_parts};
 use super::restored::{Restored, Stored};
 use super::section::Section;
-use super::stored::{StoredTensor, is_damaged_frame, read_frame_prefix};
+use super::stored::{StoredTensor, is_damaged_frame, read_cut_frame_prefix, read_frame_prefix};
 use crate::annex::Annex;
 use crate::checksum::{self, Hasher};
 use crate::chunk::DecodeScratch;
@@ -72,6 +72,10 @@ pub struct TensorReader<R> {
     space: Space,
     /// The tensor of which parts were read last.
     opened: Option<Opened>,
+    /// Why the file is incomplete.
+    cut: Option<LayoutError>,
+    /// Bytes of the file, which are fewer than its tensors need if it is incomplete.
+    file_len: u64,
 }
 
 /// A tensor that is ready for parts of it to be read.
@@ -91,10 +95,34 @@ impl<R: Read + Seek> TensorReader<R> {
     /// `Io`; `Layout` if it is no `.safetensors` file; `InvalidMetadata` if its checksums are
     /// malformed. A list of compressed tensors that does not fit the file is no error:
     /// [`Self::list_problem`] reports it.
-    pub fn open(mut source: R, limits: Limits) -> Result<Self, TensorError> {
+    pub fn open(source: R, limits: Limits) -> Result<Self, TensorError> {
+        Self::open_with(source, limits, false)
+    }
+
+    /// Opens a file whose end may be missing, such as an interrupted download.
+    ///
+    /// [`Self::cut`] then returns why, and [`Self::is_complete`] which tensors can be read. What the
+    /// list says of a compressed tensor stands for its frame where the beginning of that is missing
+    /// or damaged.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], but for `MissingData`.
+    pub fn open_partial(source: R, limits: Limits) -> Result<Self, TensorError> {
+        Self::open_with(source, limits, true)
+    }
+
+    fn open_with(mut source: R, limits: Limits, is_partial: bool) -> Result<Self, TensorError> {
         let file_len = source.seek(SeekFrom::End(0))?;
         source.rewind()?;
-        let (layout, header) = read_layout(&mut source, file_len)?;
+        let (layout, header, cut) = match read_layout(&mut source, file_len) {
+            Err(TensorError::Layout(cut @ LayoutError::MissingData { .. })) if is_partial => {
+                source.rewind()?;
+                let (_, header) = read_layout(&mut source, u64::MAX)?;
+                (Layout::parse_header(&header)?, header, Some(cut))
+            }
+            read => read.map(|(layout, header)| (layout, header, None))?,
+        };
         let mut reader = Self {
             source,
             checksums: None,
@@ -109,11 +137,35 @@ impl<R: Read + Seek> TensorReader<R> {
             stored: Vec::new(),
             space: Space::default(),
             opened: None,
+            cut,
+            file_len,
         };
-        reader.find_tensors()?;
+        reader.find_tensors(is_partial)?;
         reader.check_leftovers();
         reader.read_checksums()?;
         Ok(reader)
+    }
+
+    /// Returns why the file is incomplete; `None` if it has all bytes of its tensors.
+    ///
+    /// Always `None` unless the file was opened with [`Self::open_partial`].
+    pub fn cut(&self) -> Option<&LayoutError> {
+        self.cut.as_ref()
+    }
+
+    /// Returns whether the file has all bytes of a tensor.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tensor of this number.
+    pub fn is_complete(&self, tensor: usize) -> bool {
+        let stored = &self.tensors[tensor].stored;
+        stored.is_empty() || stored.end <= self.file_len
+    }
+
+    /// Returns the length of the file in bytes.
+    pub fn file_len(&self) -> u64 {
+        self.file_len
     }
 
     /// Returns all tensors, compressed or not, in the order in which they are stored. In a file
@@ -266,6 +318,33 @@ impl<R: Read + Seek> TensorReader<R> {
         let frame = self.opened.as_ref().and_then(|opened| opened.frame.as_ref());
         let checked = frame.map_or(Ok(()), |frame| frame.check_payload(&mut self.source));
         checked.map_err(|fault| self.failure(tensor, fault))
+    }
+
+    /// Decodes a part of a tensor as [`Self::read_part`] does, and verifies nothing. Saves what is
+    /// left of a tensor that is damaged or incomplete.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_part`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::read_part`].
+    pub fn read_part_unverified(
+        &mut self,
+        tensor: usize,
+        offset: u64,
+        dst: &mut [u8],
+    ) -> Result<(), TensorError> {
+        let verify = core::mem::replace(&mut self.limits.verify, false);
+        let checksums = self.checksums.take();
+        // It may have been opened with its checksums, and is not to be left open without them.
+        self.opened = None;
+        let read = self.read_part_with(tensor, offset, dst, decode_in_order);
+        self.opened = None;
+        self.checksums = checksums;
+        self.limits.verify = verify;
+        read
     }
 
     fn read_part_with(
@@ -492,16 +571,18 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 
     /// Detects which tensors are compressed, and whether the list of them fits.
-    fn find_tensors(&mut self) -> Result<(), TensorError> {
+    fn find_tensors(&mut self, is_partial: bool) -> Result<(), TensorError> {
         let text = self.layout.metadata().get(LIST);
         let list = text.map(|text| list::parse(text)).transpose().unwrap_or_else(|error| {
             self.problem = Some(error);
             None
         });
-        // Other tools write an empty list where they compress nothing.
-        let list = list.filter(|list| !list.is_empty() || self.is_ours());
+        // An empty list is no list: other tools write one where they compress nothing, and so may a tool
+        // that saves compressed tensors. Our own writer leaves one where nothing is worth compressing.
+        let is_empty = list.as_ref().is_some_and(BTreeMap::is_empty) && self.is_ours();
+        let list = list.filter(|list| !list.is_empty());
         let is_listed = match list {
-            Some(list) => self.find_listed(&list)?,
+            Some(list) => self.find_listed(&list, is_partial)?,
             None => false,
         };
         if !is_listed {
@@ -512,6 +593,7 @@ impl<R: Read + Seek> TensorReader<R> {
             (true, _) => ListState::There,
             (false, Some(_)) => ListState::Stale,
             (false, None) if has_frames => ListState::Lost,
+            (false, None) if is_empty => ListState::There,
             (false, None) => ListState::NotNeeded,
         };
         Ok(())
@@ -519,7 +601,11 @@ impl<R: Read + Seek> TensorReader<R> {
 
     /// Finds the tensors of a file with a list. Returns `false` if the list belongs to another
     /// file: it names a missing tensor, or one that is stored uncompressed.
-    fn find_listed(&mut self, list: &BTreeMap<String, Listed>) -> Result<bool, TensorError> {
+    fn find_listed(
+        &mut self,
+        list: &BTreeMap<String, Listed>,
+        is_partial: bool,
+    ) -> Result<bool, TensorError> {
         let mut found = Vec::new();
         let mut doubts = BTreeMap::new();
         let mut problem = None;
@@ -532,6 +618,11 @@ impl<R: Read + Seek> TensorReader<R> {
                 continue;
             };
             seen += 1;
+            if tensor.range.end > self.file_len {
+                let frame = read_cut_frame_prefix(&mut self.source, tensor)?;
+                found.push(frame.unwrap_or_else(|| listed.stand_in(tensor, &self.limits)));
+                continue;
+            }
             match read_frame_prefix(&mut self.source, tensor)? {
                 Some((dtype, stored)) => {
                     if dtype != listed.dtype || stored.shape != listed.shape {
@@ -540,8 +631,15 @@ impl<R: Read + Seek> TensorReader<R> {
                     found.push(stored);
                     continue;
                 }
-                None if is_damaged_frame(&mut self.source, tensor)? => {
+                // In a cut file, missing bytes in between can be why a row of bytes is no frame.
+                None if is_damaged_frame(&mut self.source, tensor)?
+                    || self.cut.is_some() && tensor.is_row_of_bytes() =>
+                {
                     doubts.insert(found.len(), Doubt::Damaged);
+                    if is_partial {
+                        found.push(listed.stand_in(tensor, &self.limits));
+                        continue;
+                    }
                 }
                 // Tensors are only compressed if that makes them smaller.
                 None if !listed.is_longer_than(tensor) => {
@@ -578,10 +676,10 @@ impl<R: Read + Seek> TensorReader<R> {
         pieces
             .map(|(tensor, is_gap)| match is_gap {
                 true => Ok(StoredTensor { is_gap, ..StoredTensor::plain(tensor) }),
-                false => match read_frame_prefix(&mut self.source, tensor)? {
-                    Some((_, stored)) => Ok(stored),
-                    None => Ok(StoredTensor::plain(tensor)),
-                },
+                false => {
+                    let stored = read_cut_frame_prefix(&mut self.source, tensor)?;
+                    Ok(stored.unwrap_or_else(|| StoredTensor::plain(tensor)))
+                }
             })
             .collect()
     }

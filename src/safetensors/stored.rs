@@ -1,7 +1,7 @@
 //! A tensor as a file stores it, and detecting whether it is compressed.
 
 use core::ops::Range;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::string::String;
 use std::vec::Vec;
 
@@ -100,6 +100,19 @@ pub(super) fn read_frame_prefix(
         ..StoredTensor::plain(tensor)
     };
     Ok(Some((header.dtype, stored)))
+}
+
+/// Returns what [`read_frame_prefix`] returns for a tensor whose end may be missing; `None` if too
+/// little of it is there.
+pub(super) fn read_cut_frame_prefix(
+    source: &mut (impl Read + Seek),
+    tensor: &Tensor,
+) -> Result<Option<StoredTensor>, TensorError> {
+    match read_frame_prefix(source, tensor) {
+        Ok(frame) => Ok(frame.map(|(_, stored)| stored)),
+        Err(TensorError::Io(error)) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns whether a tensor that is no frame looks like the remains of one.

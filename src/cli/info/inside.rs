@@ -3,19 +3,21 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zipnn::Limits;
-use zipnn::safetensors::StoredTensor;
+use zipnn::safetensors::{LayoutError, StoredTensor};
 
 use super::tensors::{TensorInfo, write_lines};
 use crate::cli::failure::Failure;
 use crate::cli::place::Place;
-use crate::cli::tensor_source::Source;
+use crate::cli::tensor_source::{Source, layout};
 use crate::cli::types::Types;
 use crate::cli::units;
 
 /// Describes a file.
 pub struct Inside {
-    tensors: Vec<StoredTensor>,
+    /// The tensors, each with whether the file has all of its bytes.
+    tensors: Vec<(StoredTensor, bool)>,
+    /// Why the file is incomplete.
+    cut: Option<LayoutError>,
     dtypes: Types,
     original: u64,
     compressed: u64,
@@ -29,28 +31,30 @@ pub struct Inside {
 impl Inside {
     /// Reads the header, and what frames begin with.
     pub fn read(place: &Place) -> Result<Self, Failure> {
-        let source = Source::open(place, Limits::default())?;
-        if !source.reader.is_compressed() {
+        let source = Source::open_partial(place)?;
+        let reader = &source.reader;
+        if let (false, Some(cut)) = (reader.is_compressed(), reader.cut()) {
+            return Err(layout(place, cut));
+        }
+        if !reader.is_compressed() {
             return Err(Failure::new(place, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
         }
-        let file_len = source.metadata().map(std::fs::Metadata::len);
-        let restored = source.reader.restored().map_err(|error| source.failure(error))?;
-        let reader = &source.reader;
+        let restored = reader.restored().map_err(|error| source.failure(error))?;
         let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
-        let end = reader.tensors().iter().map(|tensor| tensor.stored.end).max();
         // Bytes of the source that belong to no tensor are left out.
         let mut numbers = restored.tensors;
         numbers.sort_unstable();
-        let tensors: Vec<StoredTensor> =
-            numbers.into_iter().map(|number| reader.tensors()[number].clone()).collect();
+        let tensor = |number: usize| (reader.tensors()[number].clone(), reader.is_complete(number));
+        let tensors: Vec<(StoredTensor, bool)> = numbers.into_iter().map(tensor).collect();
         Ok(Self {
             dtypes: Types::of_tensors(
-                tensors.iter().map(|tensor| (tensor.dtype(), tensor.decoded_len)),
+                tensors.iter().map(|(tensor, _)| (tensor.dtype(), tensor.decoded_len)),
             ),
+            cut: reader.cut().cloned(),
             original,
-            compressed: file_len.or(end).unwrap_or_else(|| reader.layout().data_start()),
+            compressed: reader.file_len(),
             is_ours: reader.is_ours(),
             is_list_lost: reader.is_list_lost(),
             list_problem: reader.list_problem().map(|problem| problem.to_string()),
@@ -59,8 +63,13 @@ impl Inside {
         })
     }
 
+    /// Returns a failure if the file is incomplete.
+    pub fn check(&self, place: &Place) -> Result<(), Failure> {
+        self.cut.as_ref().map_or(Ok(()), |cut| Err(layout(place, cut)))
+    }
+
     fn compressed_count(&self) -> usize {
-        self.tensors.iter().filter(|tensor| tensor.is_compressed).count()
+        self.tensors.iter().filter(|(tensor, _)| tensor.is_compressed).count()
     }
 
     /// Writes a JSON object.
@@ -69,6 +78,7 @@ impl Inside {
         let head = json!({
             "file": place.exact(),
             "inside_safetensors": true,
+            "complete": self.cut.is_none(),
             "dtypes": self.dtypes.names(),
             "original_bytes": self.original,
             "compressed_bytes": self.compressed,
@@ -81,9 +91,10 @@ impl Inside {
             "list_lost": self.is_list_lost,
             "list_problem": self.list_problem,
         });
-        let tensor = |tensor: &StoredTensor| {
+        let tensor = |(tensor, is_complete): &(StoredTensor, bool)| {
             let mut entry: Value = tensor_info(tensor).json();
             entry["compressed"] = tensor.is_compressed.into();
+            entry["complete"] = (*is_complete).into();
             entry
         };
         units::write_json(out, &head, &mut [("tensors", &mut self.tensors.iter().map(tensor))])
@@ -114,9 +125,10 @@ impl Inside {
         if let Some(problem) = &self.list_problem {
             writeln!(out, "  {problem}: see `zipnn repair`")?;
         }
-        write_lines(out, &self.tensors, |tensor| {
+        write_lines(out, &self.tensors, |(tensor, is_complete)| {
             let how = if tensor.is_compressed { "compressed" } else { "stored as it is" };
-            (tensor_info(tensor), how.to_owned())
+            let more = if *is_complete { "" } else { ", incomplete" };
+            (tensor_info(tensor), format!("{how}{more}"))
         })
     }
 }

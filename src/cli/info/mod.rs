@@ -29,8 +29,11 @@ const LISTED: usize = 16;
 /// Writes what one of the files holds.
 pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
+    // Why not everything can be shown.
+    let mut checked = Ok(());
     if super::beginning::is_safetensors(source) {
         let inside = Inside::read(source)?;
+        checked = inside.check(source);
         match arguments.json {
             true => inside.write_json(&mut out, source),
             false => inside.write_text(&mut out, source),
@@ -38,11 +41,13 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     } else {
         match Opened::new(Input::open(source)?, Limits::default())? {
             Opened::Frames(frames) => {
-                let summary = Summary::read(*frames, source)?;
-                match arguments.json {
+                let mut summary = Summary::read(*frames, source)?;
+                let written = match arguments.json {
                     true => summary.write_json(&mut out, source),
                     false => summary.write_text(&mut out, source),
-                }
+                };
+                checked = summary.failure.take().map_or(Ok(()), Err);
+                written
             }
             Opened::Whole(bytes) => {
                 let summary = legacy::summary(&bytes, &Limits::default())
@@ -57,7 +62,8 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
         }
     }
     .and_then(|()| out.flush())
-    .map_err(|error| Failure::writing("-", error))
+    .map_err(|error| Failure::writing("-", error))?;
+    checked
 }
 
 /// How many planes of chunks are stored in which way.
@@ -163,6 +169,8 @@ struct Summary {
     methods: Methods,
     /// Bytes behind the only frame.
     trailing: u64,
+    /// Why the frames behind these cannot be shown: the file was cut off, or is damaged.
+    failure: Option<Failure>,
 }
 
 impl Summary {
@@ -176,8 +184,17 @@ impl Summary {
             layout: layout_of(place),
             methods: Methods::default(),
             trailing: 0,
+            failure: None,
         };
-        while let Some(frame) = source.next()? {
+        loop {
+            let frame = match source.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(failure) => {
+                    summary.failure = Some(failure);
+                    break;
+                }
+            };
             let index = frame.index.get();
             let mut methods = Methods::default();
             for (method, count) in index.method_counts() {
@@ -229,7 +246,13 @@ impl Summary {
         let counts = |frame: &&FrameInfo| frame.header.decoded_len > 0 || is_empty;
         let mut seen = HashSet::new();
         let versions = self.frames.iter().filter(counts).map(|frame| frame.header.version);
-        versions.filter(|&version| seen.insert(version)).map(version).collect()
+        let versions = versions.filter(|&version| seen.insert(version));
+        let mut versions: Vec<String> = versions.map(version).collect();
+        if versions.is_empty() {
+            // Not even the first frame is complete.
+            versions.push(version(self.first.version));
+        }
+        versions
     }
 
     /// Returns the numbers of the frames that hold a range of the data.
@@ -262,6 +285,7 @@ impl Summary {
         let mut head = json!({
             "file": source.exact(),
             "inside_safetensors": false,
+            "complete": self.failure.is_none(),
             "streaming": self.first.streaming,
             "delta": self.first.delta != Delta::None,
             "form": form_name(self.first.form),
@@ -308,6 +332,9 @@ impl Summary {
         }
         if self.trailing > 0 {
             writeln!(out, "  {}", units::trailing(self.trailing))?;
+        }
+        if self.failure.is_some() {
+            writeln!(out, "  incomplete: only the frames before the missing part count")?;
         }
         match &self.layout {
             Some(layout) => self.write_tensors(out, layout),
