@@ -18,9 +18,21 @@ use tensors::*;
 /// What README.md promises, in KiB.
 const PROMISED: u64 = 50 << 10;
 
-/// Runs the program to its end and returns the most memory that it had, in KiB.
+/// Runs the program to its end and returns the most memory that it had, in KiB. A process that ended
+/// unseen, as a short one may on a busy machine, is run again; `--force` lets it.
 #[track_caller]
 fn peak(place: &Place, arguments: &[&str]) -> u64 {
+    const RUNS: usize = 50;
+    let mut peaks = (0..RUNS).map(|_| seen_peak(place, arguments));
+    let peak = peaks.find(|&peak| peak > 1000);
+    let peak = peak.unwrap_or_else(|| panic!("{arguments:?}: has not been seen"));
+    println!("{peak:7} KiB: {}", arguments.join(" "));
+    peak
+}
+
+/// Runs the program to its end and returns the most memory that it was seen to have, in KiB.
+#[track_caller]
+fn seen_peak(place: &Place, arguments: &[&str]) -> u64 {
     let mut command = place.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
@@ -38,8 +50,6 @@ fn peak(place: &Place, arguments: &[&str]) -> u64 {
     };
     let output = child.wait_with_output().unwrap();
     assert!(exit.success(), "{arguments:?}: {}", text(&output.stderr));
-    assert!(peak > 1000, "{arguments:?}: {peak} KiB have been seen");
-    println!("{peak:7} KiB: {}", arguments.join(" "));
     peak
 }
 
