@@ -34,7 +34,7 @@ pub fn may_begin_json(byte: u8) -> bool {
 fn peek(source: &Place) -> Option<[u8; PEEK_LEN]> {
     let mut first = [0; PEEK_LEN];
     match source {
-        // Something else than a file cannot be looked into without taking what is there.
+        // Reading from anything but a regular file would consume its bytes.
         Place::Path(path) => {
             let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
             let mut file = if is_file { File::open(path).ok()? } else { return None };

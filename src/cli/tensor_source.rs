@@ -104,7 +104,7 @@ impl Source {
             return Err(layout(&self.place, cut));
         }
         let hint = match self.reader.list_problem() {
-            Some(_) => "its metadata are those of another file: `zipnn repair` drops what is stale",
+            Some(_) => "its metadata belong to another file: `zipnn repair` drops what is stale",
             None => "nothing to decompress here",
         };
         Err(Failure::new(&self.place, "no tensor in it is compressed").hint(hint))

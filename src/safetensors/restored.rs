@@ -113,8 +113,8 @@ impl Stored<'_> {
         Some(with_len(&json))
     }
 
-    /// Returns a new header for the tensors, and their order in it: that of the format's own
-    /// writers, without bytes that belong to no tensor.
+    /// Returns a new header for the tensors, without bytes that belong to no tensor. Tensors are in
+    /// the order that the writers of the safetensors library use.
     pub(super) fn made_anew(&self) -> Result<Restored, TensorError> {
         let is_tensor = |&number: &usize| !self.tensors[number].is_gap;
         let mut order: Vec<usize> = (0..self.tensors.len()).filter(is_tensor).collect();

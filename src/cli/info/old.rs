@@ -1,4 +1,4 @@
-//! `zipnn info` for files of old layouts, which say little without being decoded.
+//! `zipnn info` for files of old layouts, whose headers describe little of what they hold.
 
 use std::fmt::Write as _;
 
