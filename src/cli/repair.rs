@@ -44,7 +44,7 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
         return Ok(if report.is_damaged() { TO_DO } else { DONE });
     };
     if report.is_damaged() || destination != place {
-        write(&mut source, &report, &destination, arguments)?;
+        write(source, &report, &destination, arguments)?;
     }
     show(&|out| report.show_repairs(out, &place))?;
     Ok(DONE)
@@ -261,7 +261,7 @@ fn write_table<'a>(
 }
 
 fn write(
-    source: &mut Source,
+    mut source: Source,
     report: &Report,
     destination: &Place,
     arguments: &Repair,
@@ -279,6 +279,8 @@ fn write(
             },
         )
     })?;
+    // Windows does not replace a file that is open.
+    drop(source);
     Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())
 }
