@@ -3,18 +3,20 @@
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 
+use zipnn::safetensors::Layout;
+
 use super::place::Place;
 
 /// The first bytes of a file that is compressed as a whole.
 pub const MAGIC: [u8; 2] = *b"ZN";
-/// Bytes before a header's JSON, and with its first.
-const LENGTH_LEN: usize = 8;
-const PEEK_LEN: usize = LENGTH_LEN + 1;
+/// Length of the first bytes of a `.safetensors` file that distinguish it: the length of its header,
+/// and the first byte of the header's JSON.
+pub const PEEK_LEN: usize = Layout::PREFIX_LEN as usize + 1;
 
 /// Returns whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for
 /// the length of a header, its first bytes are a number that no file has bytes for.
 pub fn is_safetensors(source: &Place) -> bool {
-    const LONGEST: u64 = zipnn::safetensors::Layout::MAX_HEADER_LEN;
+    const LONGEST: u64 = Layout::MAX_HEADER_LEN;
     let Some(first) = peek(source) else { return false };
     let [len @ .., json] = first;
     u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)

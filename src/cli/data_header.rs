@@ -15,7 +15,7 @@ pub fn end_of(layout: &Layout) -> u64 {
 pub struct DataHeader(Vec<u8>);
 
 impl DataHeader {
-    const LENGTH_LEN: usize = 8;
+    const LENGTH_LEN: usize = Layout::PREFIX_LEN as usize;
 
     /// Takes the next bytes of the data, and keeps the part that belongs to the header.
     pub fn push(&mut self, bytes: &[u8]) {

@@ -40,8 +40,7 @@ pub fn run(way: Way<'_>, root: &Path, selection: &Selection) -> u8 {
 fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failure> {
     let files = way.files();
     if files.delta.is_some() {
-        return Err(Failure::usage(root.display(), "is a directory, and --delta is for one file")
-            .hint("name the file that goes with the base"));
+        return Err(names::base_for_directory(root));
     }
     if files.output.as_deref().is_some_and(|output| !output.is_dir()) {
         return Err(Failure::usage(root.display(), "is a directory, and --output names none")

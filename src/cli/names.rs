@@ -201,13 +201,16 @@ pub fn not_removable(path: &Path) -> Failure {
     Failure::usage(path.display(), what).hint("leave out --rm, or name the file itself")
 }
 
+/// Explains that `--delta` does not take a directory.
+pub fn base_for_directory(directory: &Path) -> Failure {
+    Failure::usage(directory.display(), "is a directory, and --delta is for one file")
+        .hint("name the file that goes with the base")
+}
+
 /// Refuses a base for a whole directory.
 pub fn check_base(files: &[PathBuf], base: Option<&Path>) -> Result<(), Failure> {
     match files.iter().find(|file| base.is_some() && file.is_dir()) {
-        Some(directory) => {
-            Err(Failure::usage(directory.display(), "is a directory, and --delta is for one file")
-                .hint("name the file that goes with the base"))
-        }
+        Some(directory) => Err(base_for_directory(directory)),
         None => Ok(()),
     }
 }

@@ -244,8 +244,8 @@ pub fn sync_file(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Replaces the contents of a small file, or of what it is a link to. The owner and the permissions
-/// are those of `like`.
+/// Replaces the contents of a small file, or of what it is a link to, and gives it the owner and the
+/// permissions of `like`.
 pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Failure> {
     let write = || {
         let Target::File(path) = Target::of(&Place::Path(path.to_owned()))? else {

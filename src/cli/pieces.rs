@@ -11,7 +11,7 @@ use zipnn::{
 };
 
 use super::args::Choice;
-use super::beginning::may_begin_json;
+use super::beginning::{PEEK_LEN, may_begin_json};
 use super::input::Input;
 
 /// What is known of a piece.
@@ -70,7 +70,7 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Layout>> {
             Err(_) => break None,
         };
         // Before a pipe is read as far as a number in it says, there is a look at what follows.
-        let missing = needed.max(PREFIX_LEN) - bytes.len() as u64;
+        let missing = needed.max(PEEK_LEN as u64) - bytes.len() as u64;
         if input.read_up_to(missing, &mut bytes)? < missing {
             break None;
         }
@@ -83,12 +83,8 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Layout>> {
     Ok(layout)
 }
 
-/// Bytes of a `.safetensors` file that are enough to tell it from others: the length of its header,
-/// and the first byte of that.
-const PREFIX_LEN: u64 = 9;
-
 fn may_begin_header(bytes: &[u8]) -> bool {
-    bytes.get(PREFIX_LEN as usize - 1).is_none_or(|&first| may_begin_json(first))
+    bytes.get(PEEK_LEN - 1).is_none_or(|&first| may_begin_json(first))
 }
 
 /// The frames that a piece becomes, and their layouts. Where there is a part of a base that goes

@@ -92,10 +92,8 @@ impl Salvage {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.fill(write)?;
-        write(bytes)?;
+        self.put(bytes, write)?;
         self.saved += bytes.len() as u64;
-        self.written += bytes.len() as u64;
         Ok(())
     }
 
@@ -106,11 +104,21 @@ impl Salvage {
         error: DecodeError,
         write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.fill(write)?;
-        let range = self.written..self.written + bytes.len() as u64;
+        self.put(bytes, write)?;
+        let range = self.written - bytes.len() as u64..self.written;
         self.record(Lost { error, range, is_wrong: true });
-        write(bytes)?;
         self.wrong += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes the next bytes, behind zeros for what is lost before them.
+    fn put(
+        &mut self,
+        bytes: &[u8],
+        write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.fill(write)?;
+        write(bytes)?;
         self.written += bytes.len() as u64;
         Ok(())
     }
@@ -185,7 +193,7 @@ impl Salvage {
     }
 
     /// Returns the message for a file of which a part is lost. `destination` holds the other part,
-    /// if that has been written; `header` is that of the data.
+    /// if it has been written; `header` is the header of the data.
     pub fn failure(
         &self,
         source: &Place,

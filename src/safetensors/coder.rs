@@ -11,6 +11,7 @@ use crate::error::EncodeError;
 use crate::frame::parts::{FramePart, FrameParts};
 use crate::frame::write::{Envelope, Geometry, compress_frame};
 use crate::frame::{Form, FrameIndex};
+use crate::memory;
 use crate::options::Options;
 
 /// Tensors up to this length are compressed in memory, and longer ones in parts of about it.
@@ -126,12 +127,8 @@ pub(super) fn frame_len(
     Ok(frame.frame_len())
 }
 
-/// Makes `frame` at least `len` bytes long.
+/// Makes `frame` at least `len` bytes long, whatever it holds.
 pub(super) fn reserve(frame: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
-    let more = len.saturating_sub(frame.len());
-    frame
-        .try_reserve_exact(more)
-        .map_err(|_| EncodeError::OutOfMemory { requested: len as u64 })?;
-    frame.resize(len.max(frame.len()), 0);
-    Ok(())
+    let requested = len as u64;
+    memory::at_least(frame, requested).map(drop).map_err(|_| EncodeError::OutOfMemory { requested })
 }

@@ -258,8 +258,8 @@ pub(super) const METADATA: &str = "__metadata__";
 impl Layout {
     /// Longest header that the format allows, in bytes.
     pub const MAX_HEADER_LEN: u64 = 100_000_000;
-    /// Bytes of the number that says how long the header is.
-    pub(super) const PREFIX_LEN: u64 = 8;
+    /// Length of the number with which a file begins, in bytes: the length of the header's JSON.
+    pub const PREFIX_LEN: u64 = 8;
 
     /// Reads the header from `bytes`, with which a file of `file_len` bytes begins, and checks it
     /// against that length. On `Truncated`, read as much as is needed and try again: two attempts
