@@ -14,7 +14,7 @@ type=${2:-bf16}
 sizes=("${@:3}")
 [ ${#sizes[@]} -gt 0 ] || sizes=(100 1000)
 
-cargo build --release --features cli --quiet
+cargo build --release --package zipnn-cli --quiet
 zipnn=${CARGO_TARGET_DIR:-target}/release/zipnn
 work=$(mktemp -d "${CARGO_TARGET_DIR:-target}/end_to_end.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -12,7 +12,7 @@ type=${2:-bf16}
 sizes=("${@:3}")
 [ ${#sizes[@]} -gt 0 ] || sizes=(1 10 100 1000)
 
-cargo build --release --features cli --quiet
+cargo build --release --package zipnn-cli --quiet
 zipnn=${CARGO_TARGET_DIR:-target}/release/zipnn
 plain=$(mktemp "${CARGO_TARGET_DIR:-target}/linearity.XXXXXX")
 trap 'rm -f "$plain"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether the Hugging Face Hub's own library accepts a cache in which `zipnn --hub` has been.
 
-    cargo build --release --features cli
+    cargo build --release --package zipnn-cli
     python tests/hub_cache.py target/release/zipnn
 
 Needs a Python with `huggingface_hub`; with `zipnn` as well, the original reads what is in the cache.

@@ -47,7 +47,7 @@ run_linux() { # NAME, TARGET, the command that runs its programs
             export "$variable=$runner"
             cargo_for test "$target" std,panic_abort,panic_unwind,proc_macro,test target/targets \
                 --locked --no-default-features --features std,simd,legacy --lib \
-                --test golden_read --test golden_write --test round_trip --test corruption
+                --package zipnn --test golden --test lib
         )
     else
         build_for "$target" std,panic_abort "$folder" --release --locked --quiet

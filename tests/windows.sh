@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests of the program as a Windows program under Wine.
 #
-#     tests/windows.sh                       # every test of the program
-#     tests/windows.sh --test cli names      # arguments of `cargo test`
+#     tests/windows.sh                   # every test of the program
+#     tests/windows.sh files::names      # arguments of `cargo test`
 #
 # Needs Wine, MinGW and the standard library of the target: apt-get install wine64
 # gcc-mingw-w64-x86-64; rustup target add x86_64-pc-windows-gnu
@@ -43,9 +43,4 @@ add_process_prng "$WINEPREFIX/drive_c/windows/system32"
 
 variable=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_RUNNER
 export "$variable=$wine"
-if [[ $# == 0 ]]; then
-    for test in tests/cli*.rs tests/safetensors_cli.rs; do
-        set -- "$@" --test "$(basename "$test" .rs)"
-    done
-fi
-cargo test --locked --target "$target" --target-dir target/windows --features cli "$@"
+cargo test --locked --target "$target" --target-dir target/windows --package zipnn-cli "$@"

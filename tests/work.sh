@@ -5,14 +5,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 most=1000
-program=$(cargo test --release --locked --no-default-features --features std,simd --test work --no-run \
+program=$(cargo test --release --locked --no-default-features --features std,simd --package zipnn --test lib --no-run \
     2>&1 |
     sed -n 's/.*Executable.*(\(.*\))/\1/p')
 
 count() { # KIND, TIMES: instructions, and bytes
     local output
     output=$(KIND=$1 TIMES=$2 valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" \
-        --ignored --exact decodes_as_often_as_told --nocapture --test-threads=1 2>&1)
+        --ignored --exact work::decodes_as_often_as_told --nocapture --test-threads=1 2>&1)
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p; s/^bytes \([0-9]*\)/\1/p' <<<"$output"
 }
 

@@ -1,5 +1,4 @@
 //! Data to test with, the same in every run.
-#![allow(dead_code, reason = "no test needs all of it")]
 
 use zipnn::DType;
 

@@ -1,13 +1,11 @@
 //! The golden files: what they are, and what they decode to.
-#![allow(dead_code, reason = "no test needs all of it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use serde_json::Value;
 
-#[path = "skipped.rs"]
-mod skipped;
+use crate::common::skipped;
 
 /// A case of a manifest.
 pub struct Case {
@@ -82,7 +80,7 @@ fn say_skipped(folder: &Path) {
 
 /// The cases of the spread in this repository, and of the whole collection where it lies beside it.
 pub fn cases() -> Vec<Case> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate::common::root();
     let mut cases = Vec::new();
     for folder in ["tests/data/golden", "../shared/format/golden"].map(|path| root.join(path)) {
         let Ok(manifest) = std::fs::read(folder.join("manifest.json")) else {

@@ -1,9 +1,9 @@
 //! Files of tensors, made by hand and read.
-#![allow(dead_code, reason = "no test needs all of it")]
+#![allow(dead_code, reason = "no program of tests uses everything")]
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zipnn::safetensors::{Layout, TensorError, TensorReader, TensorWriter};
 use zipnn::{Limits, Options};
@@ -120,7 +120,7 @@ pub fn noise(len: usize, mut seed: u64) -> Vec<u8> {
 /// Returns the folders of golden files: one in this repository, and a larger one beside it if it
 /// exists.
 pub fn golden_folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = crate::common::root();
     let folders = ["tests/data/golden", "../shared/format/golden"];
     folders.map(|path| root.join(path)).into_iter().filter(|folder| folder.is_dir()).collect()
 }

@@ -1,0 +1,59 @@
+//! `zipnn cat`.
+
+use crate::args::Cat;
+use crate::content::npy;
+use crate::content::tensors::Tensors;
+use crate::fs::endpoint::Place;
+use crate::fs::output::Output;
+use crate::fs::target;
+use crate::job::commit;
+use crate::report::failure::{Failure, say};
+
+/// Bytes that are decoded at a time.
+const PART: u64 = 4 << 20;
+
+/// Writes a tensor, or some of its rows.
+pub fn run(arguments: &Cat) -> Result<(), Failure> {
+    let source = Place::new(&arguments.file);
+    let destination = arguments.output.as_deref().map_or(Place::Standard, Place::new);
+    let base = arguments.delta.as_deref().map(Place::new);
+    for needed in [Some(&source), base.as_ref()].into_iter().flatten() {
+        if target::is_source(needed, &destination) {
+            return Err(commit::would_be_read_and_written(&destination));
+        }
+    }
+    let metadata = source.path().and_then(|path| path.metadata().ok());
+    let mut tensors = Tensors::open(&source, arguments.delta.as_deref())?;
+    let tensor = tensors.tensor(&arguments.tensor)?;
+    let mut shape = tensor.shape.clone();
+    let mut range = tensor.range.clone();
+    if let Some(rows) = &arguments.rows {
+        range = tensor.rows(rows.clone()).map_err(|error| {
+            Failure::usage(&source, format_args!("tensor {:?}: {error}", tensor.name))
+                .hint(format_args!("its type is {:?}, its shape {:?}", tensor.dtype, tensor.shape))
+        })?;
+        shape[0] = rows.end - rows.start;
+    }
+    tensors.check_available(&tensor.name, &range)?;
+    let header = match arguments.npy {
+        true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
+            Failure::new(&source, format_args!("NumPy has no elements of type {}", tensor.dtype))
+                .hint("leave out --npy to get the bytes as they are")
+        })?,
+        false => Vec::new(),
+    };
+    let mut output = Output::create(&destination, arguments.force)?;
+    output.write(&header)?;
+    let mut part = vec![0; PART.min(range.end - range.start) as usize];
+    while !range.is_empty() {
+        let len = PART.min(range.end - range.start) as usize;
+        tensors.read_into(range.start, &mut part[..len])?;
+        output.write(&part[..len])?;
+        range.start += len as u64;
+    }
+    output.finish(metadata.as_ref())?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! `zipnn info` for files in which tensors are compressed one by one.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+use zipnn::safetensors::{LayoutError, StoredTensor};
+
+use crate::commands::info::tensors::{TensorInfo, write_lines};
+use crate::content::tensor_source::{Source, layout};
+use crate::content::types::Types;
+use crate::fs::endpoint::Place;
+use crate::report::failure::Failure;
+use crate::report::units;
+
+/// Describes a file.
+pub struct Inside {
+    /// The tensors, each with whether the file has all of its bytes.
+    tensors: Vec<(StoredTensor, bool)>,
+    /// Why the file is incomplete.
+    cut: Option<LayoutError>,
+    dtypes: Types,
+    original: u64,
+    compressed: u64,
+    is_ours: bool,
+    is_list_lost: bool,
+    /// Why the list of compressed tensors does not match the file.
+    list_problem: Option<String>,
+    has_checksums: bool,
+}
+
+impl Inside {
+    /// Reads the header, and what frames begin with.
+    pub fn read(place: &Place) -> Result<Self, Failure> {
+        let source = Source::open_partial(place)?;
+        let reader = &source.reader;
+        if let (false, Some(cut)) = (reader.is_compressed(), reader.cut()) {
+            return Err(layout(place, cut));
+        }
+        if !reader.is_compressed() {
+            return Err(Failure::new(place, "no tensor in it is compressed")
+                .hint("info shows compressed files: this is a plain .safetensors file"));
+        }
+        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
+        let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
+        // Bytes of the source that belong to no tensor are left out.
+        let mut numbers = restored.tensors;
+        numbers.sort_unstable();
+        let tensor = |number: usize| (reader.tensors()[number].clone(), reader.is_complete(number));
+        let tensors: Vec<(StoredTensor, bool)> = numbers.into_iter().map(tensor).collect();
+        Ok(Self {
+            dtypes: Types::of_tensors(
+                tensors.iter().map(|(tensor, _)| (tensor.dtype(), tensor.decoded_len)),
+            ),
+            cut: reader.cut().cloned(),
+            original,
+            compressed: reader.file_len(),
+            is_ours: reader.is_ours(),
+            is_list_lost: reader.is_list_lost(),
+            list_problem: reader.list_problem().map(|problem| problem.to_string()),
+            has_checksums: reader.has_checksums(),
+            tensors,
+        })
+    }
+
+    /// Returns a failure if the file is incomplete.
+    pub fn check(&self, place: &Place) -> Result<(), Failure> {
+        self.cut.as_ref().map_or(Ok(()), |cut| Err(layout(place, cut)))
+    }
+
+    fn compressed_count(&self) -> usize {
+        self.tensors.iter().filter(|(tensor, _)| tensor.is_compressed).count()
+    }
+
+    /// Writes a JSON object.
+    pub fn write_json(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        let compressed = self.compressed_count();
+        let head = json!({
+            "file": place.exact(),
+            "inside_safetensors": true,
+            "complete": self.cut.is_none(),
+            "dtypes": self.dtypes.names(),
+            "original_bytes": self.original,
+            "compressed_bytes": self.compressed,
+            "ratio": units::ratio(self.compressed, self.original),
+            "tensor_count": self.tensors.len(),
+            "compressed_tensors": compressed,
+            "plain_tensors": self.tensors.len() - compressed,
+            "checksums": self.has_checksums,
+            "by_the_original": !self.is_ours,
+            "list_lost": self.is_list_lost,
+            "list_problem": self.list_problem,
+        });
+        let tensor = |(tensor, is_complete): &(StoredTensor, bool)| {
+            let mut entry: Value = tensor_info(tensor).json();
+            entry["compressed"] = tensor.is_compressed.into();
+            entry["complete"] = (*is_complete).into();
+            entry
+        };
+        units::write_json(out, &head, &mut [("tensors", &mut self.tensors.iter().map(tensor))])
+    }
+
+    /// Writes lines for people.
+    pub fn write_text(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+        let writer = if self.is_ours { "this program" } else { "the original ZipNN" };
+        writeln!(out, "{place}: tensors compressed inside a safetensors file, by {writer}")?;
+        writeln!(
+            out,
+            "  {} -> {} bytes ({}){}",
+            self.original,
+            self.compressed,
+            units::percent(self.compressed, self.original),
+            self.dtypes.text(", ", ""),
+        )?;
+        let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
+        let (compressed, all) =
+            (self.compressed_count(), units::count(self.tensors.len() as u64, "tensor"));
+        writeln!(out, "  {compressed} of {all} compressed, {checksums}")?;
+        if self.is_list_lost {
+            writeln!(
+                out,
+                "  the list of compressed tensors is lost: `zipnn repair` makes a new one"
+            )?;
+        }
+        if let Some(problem) = &self.list_problem {
+            writeln!(out, "  {problem}: see `zipnn repair`")?;
+        }
+        write_lines(out, &self.tensors, |(tensor, is_complete)| {
+            let how = if tensor.is_compressed { "compressed" } else { "stored as it is" };
+            let more = if *is_complete { "" } else { ", incomplete" };
+            (tensor_info(tensor), format!("{how}{more}"))
+        })
+    }
+}
+
+fn tensor_info(tensor: &StoredTensor) -> TensorInfo<'_> {
+    TensorInfo {
+        name: &tensor.name,
+        dtype: &tensor.dtype,
+        shape: &tensor.shape,
+        original: tensor.decoded_len,
+        compressed: tensor.stored.end - tensor.stored.start,
+    }
+}

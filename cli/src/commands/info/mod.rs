@@ -1,0 +1,408 @@
+//! `zipnn info`.
+
+mod inside;
+mod old;
+mod tensors;
+
+use std::collections::HashSet;
+use std::io::{self, BufWriter, Write};
+use std::ops::Range;
+
+use serde_json::{Value, json};
+use zipnn::safetensors::{Layout, Tensor};
+use zipnn::{Delta, Directory, Form, FrameLayout, Header, Limits, Method, legacy};
+
+use crate::args::Info;
+use crate::commands::info::inside::Inside;
+use crate::commands::info::tensors::TensorInfo;
+use crate::content::tensors::open_archive;
+use crate::content::types::{self, Types};
+use crate::fs::endpoint::Place;
+use crate::fs::input::Input;
+use crate::job::frames::{Frames, Opened};
+use crate::report::failure::Failure;
+use crate::report::{table, units};
+
+/// Frames that are listed one by one for people.
+const LISTED: usize = 16;
+
+/// Writes what one of the files holds.
+pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    // Why not everything can be shown.
+    let mut checked = Ok(());
+    if crate::content::beginning::is_safetensors(source) {
+        let inside = Inside::read(source)?;
+        checked = inside.check(source);
+        match arguments.json {
+            true => inside.write_json(&mut out, source),
+            false => inside.write_text(&mut out, source),
+        }
+    } else {
+        match Opened::new(Input::open(source)?, Limits::default())? {
+            Opened::Frames(frames) => {
+                let mut summary = Summary::read(*frames, source)?;
+                let written = match arguments.json {
+                    true => summary.write_json(&mut out, source),
+                    false => summary.write_text(&mut out, source),
+                };
+                checked = summary.failure.take().map_or(Ok(()), Err);
+                written
+            }
+            Opened::Whole(bytes) => {
+                let summary = legacy::summary(&bytes, &Limits::default())
+                    .map_err(|error| Failure::decoding(source, error))?;
+                match arguments.json {
+                    true => {
+                        units::write_json(&mut out, &old::json(source, &summary, &bytes), &mut [])
+                    }
+                    false => write!(out, "{}", old::text(source, &summary, &bytes)),
+                }
+            }
+        }
+    }
+    .and_then(|()| out.flush())
+    .map_err(|error| Failure::writing("-", error))?;
+    checked
+}
+
+/// How many planes of chunks are stored in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Methods {
+    raw: u64,
+    repeat: u64,
+    huffman: u64,
+    zstd: u64,
+}
+
+impl Methods {
+    fn add(&mut self, other: Self) {
+        self.raw += other.raw;
+        self.repeat += other.repeat;
+        self.huffman += other.huffman;
+        self.zstd += other.zstd;
+    }
+
+    fn json(self) -> Value {
+        json!({
+            "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "zstd": self.zstd,
+        })
+    }
+}
+
+impl std::fmt::Display for Methods {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} raw, {} repeat, {} huffman", self.raw, self.repeat, self.huffman)?;
+        if self.zstd > 0 {
+            write!(f, ", {} zstd", self.zstd)?;
+        }
+        Ok(())
+    }
+}
+
+/// Describes a frame.
+struct FrameInfo {
+    header: Header,
+    /// What its elements are called, where it has any.
+    dtype: Option<&'static str>,
+    shape: Option<Vec<u64>>,
+    methods: Methods,
+}
+
+impl FrameInfo {
+    fn json(&self) -> Value {
+        let mut frame = json!({
+            "version": version(self.header.version),
+            "dtype": self.dtype,
+            "form": form_name(self.header.form),
+            "planes": self.header.layout().planes(),
+            "rotated": self.header.layout().is_rotated(),
+            "chunk_bytes": self.header.chunk_len(),
+            "chunks": self.header.chunk_count(),
+            "original_bytes": self.header.decoded_len,
+            "compressed_bytes": self.header.frame_len,
+            "ratio": units::ratio(self.header.frame_len, self.header.decoded_len),
+            "methods": self.methods.json(),
+        });
+        if let Some(shape) = &self.shape {
+            frame["shape"] = json!(shape);
+        }
+        frame
+    }
+
+    /// Returns a line for people.
+    fn text(&self) -> String {
+        let header = &self.header;
+        let lens = format!(
+            "{} -> {} bytes ({})",
+            header.decoded_len,
+            header.frame_len,
+            units::percent(header.frame_len, header.decoded_len),
+        );
+        let Some(dtype) = self.dtype else { return format!("no data, {lens}") };
+        let chunk_len = units::bytes(header.chunk_len());
+        let chunks = units::count(header.chunk_count(), "chunk");
+        let mut text = format!("{dtype}, {chunks} of {chunk_len}, {lens}, {}", self.methods);
+        match (header.layout() == FrameLayout::of(header.dtype), header.layout().is_rotated()) {
+            (true, _) => {}
+            (false, true) => text += ", rotated",
+            (false, false) if dtype == types::BYTES => {
+                text += &format!(", in {} planes", header.layout().planes());
+            }
+            (false, false) => text += ", not rotated",
+        }
+        if let Some(shape) = &self.shape {
+            text += &format!(", shape {}", units::clip(&format!("{shape:?}"), table::SHAPE));
+        }
+        text
+    }
+}
+
+/// Describes a file.
+struct Summary {
+    first: Header,
+    frames: Vec<FrameInfo>,
+    /// Where the frames are.
+    directory: Directory,
+    /// Where the tensors are in the data, if it has any.
+    layout: Option<Layout>,
+    methods: Methods,
+    /// Bytes behind the only frame.
+    trailing: u64,
+    /// Why the frames behind these cannot be shown: the file was cut off, or is damaged.
+    failure: Option<Failure>,
+}
+
+impl Summary {
+    /// Reads headers and indexes, and passes over what lies between but for the header of a file of
+    /// tensors.
+    fn read(mut source: Frames, place: &Place) -> Result<Self, Failure> {
+        let mut summary = Self {
+            first: *source.first(),
+            frames: Vec::new(),
+            directory: Directory::new(),
+            layout: layout_of(place),
+            methods: Methods::default(),
+            trailing: 0,
+            failure: None,
+        };
+        loop {
+            let frame = match source.next() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(failure) => {
+                    summary.failure = Some(failure);
+                    break;
+                }
+            };
+            let index = frame.index.get();
+            let mut methods = Methods::default();
+            for (method, count) in index.method_counts() {
+                match method {
+                    Method::Raw => methods.raw += count,
+                    Method::Repeat => methods.repeat += count,
+                    Method::Zstd => methods.zstd += count,
+                    _ => methods.huffman += count,
+                }
+            }
+            let header = *index.header();
+            let offset = summary.directory.decoded_len();
+            let dtype = types::of_frame(&header, summary.layout.as_ref(), offset);
+            summary.directory.push(header.frame_len, header.decoded_len);
+            summary.methods.add(methods);
+            let shape = index.shape().map(|shape| shape.iter().collect());
+            summary.frames.push(FrameInfo { header, dtype, shape, methods });
+        }
+        summary.trailing = source.trailing_len();
+        Ok(summary)
+    }
+
+    fn original(&self) -> u64 {
+        self.directory.decoded_len()
+    }
+
+    fn compressed(&self) -> u64 {
+        self.directory.file_len()
+    }
+
+    fn tensors(&self) -> &[Tensor] {
+        self.layout.as_ref().map(Layout::tensors).unwrap_or_default()
+    }
+
+    /// Returns the types of all tensors with data, each once; the types of frames in other files.
+    fn dtypes(&self) -> Types {
+        if let Some(layout) = &self.layout {
+            let tensors = layout.tensors().iter();
+            return Types::of_tensors(tensors.map(|tensor| (tensor.dtype(), tensor.len())));
+        }
+        let mut dtypes = Types::default();
+        self.frames.iter().filter_map(|frame| frame.dtype).for_each(|dtype| dtypes.add(dtype));
+        dtypes
+    }
+
+    /// Returns the versions of all frames with data, each once; of all frames if none has data.
+    fn versions(&self) -> Vec<String> {
+        let is_empty = self.original() == 0;
+        let counts = |frame: &&FrameInfo| frame.header.decoded_len > 0 || is_empty;
+        let mut seen = HashSet::new();
+        let versions = self.frames.iter().filter(counts).map(|frame| frame.header.version);
+        let versions = versions.filter(|&version| seen.insert(version));
+        let mut versions: Vec<String> = versions.map(version).collect();
+        if versions.is_empty() {
+            // Not even the first frame is complete.
+            versions.push(version(self.first.version));
+        }
+        versions
+    }
+
+    /// Returns the numbers of the frames that hold a range of the data.
+    fn frames_of(&self, range: &Range<u64>) -> Range<usize> {
+        let entries = self.directory.entries();
+        let start = entries.partition_point(|entry| entry.decoded_range().end <= range.start);
+        let end = entries.partition_point(|entry| entry.decoded_range().start < range.end);
+        if range.is_empty() { start..start } else { start..end.max(start) }
+    }
+
+    fn tensor_info<'s>(&self, tensor: &'s Tensor) -> TensorInfo<'s> {
+        TensorInfo {
+            name: &tensor.name,
+            dtype: &tensor.dtype,
+            shape: &tensor.shape,
+            original: tensor.len(),
+            compressed: self.directory.stored_len(tensor.range.clone()),
+        }
+    }
+
+    fn tensor_json(&self, tensor: &Tensor) -> Value {
+        let frames = self.frames_of(&tensor.range);
+        let mut entry = self.tensor_info(tensor).json();
+        entry["first_frame"] = (!frames.is_empty()).then_some(frames.start).into();
+        entry["frame_count"] = frames.len().into();
+        entry
+    }
+
+    fn write_json(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+        let mut head = json!({
+            "file": source.exact(),
+            "inside_safetensors": false,
+            "complete": self.failure.is_none(),
+            "streaming": self.first.streaming,
+            "delta": self.first.delta != Delta::None,
+            "form": form_name(self.first.form),
+            "dtypes": self.dtypes().names(),
+            "versions": self.versions(),
+            "original_bytes": self.original(),
+            "compressed_bytes": self.compressed(),
+            "ratio": units::ratio(self.compressed(), self.original()),
+            "methods": self.methods.json(),
+            "extended": self.methods.zstd > 0,
+            "trailing_bytes": self.trailing,
+            "frame_count": self.frames.len(),
+        });
+        let frames = &mut self.frames.iter().map(FrameInfo::json);
+        if self.layout.is_none() {
+            return units::write_json(out, &head, &mut [("frames", frames)]);
+        }
+        head["tensor_count"] = self.tensors().len().into();
+        let tensors = &mut self.tensors().iter().map(|tensor| self.tensor_json(tensor));
+        units::write_json(out, &head, &mut [("frames", frames), ("tensors", tensors)])
+    }
+
+    fn write_text(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+        write!(out, "{source}: ZipNN {}", units::list(self.versions().iter()))?;
+        if self.first.delta != Delta::None {
+            write!(out, ", a difference to a base")?;
+        }
+        write!(
+            out,
+            "\n  {} -> {} bytes ({}), ",
+            self.original(),
+            self.compressed(),
+            units::percent(self.compressed(), self.original()),
+        )?;
+        let form = match self.first.form {
+            Form::Bytes => String::new(),
+            form => format!("{} form, ", form_name(form)),
+        };
+        let frames = if self.first.streaming { "streaming" } else { "one frame" };
+        writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
+        writeln!(out, "  planes of chunks: {}", self.methods)?;
+        if self.methods.zstd > 0 {
+            writeln!(out, "  extended: the original ZipNN does not read this file")?;
+        }
+        if self.trailing > 0 {
+            writeln!(out, "  {}", units::trailing(self.trailing))?;
+        }
+        if self.failure.is_some() {
+            writeln!(out, "  incomplete: only the frames before the missing part count")?;
+        }
+        match &self.layout {
+            Some(layout) => self.write_tensors(out, layout),
+            None => self.write_frames(out),
+        }
+    }
+
+    /// Writes which frames hold the header, and which each tensor.
+    fn write_tensors(&self, out: &mut impl Write, layout: &Layout) -> io::Result<()> {
+        let header = 0..layout.data_start();
+        let stored_len = self.directory.stored_len(header.clone());
+        let frames = self.frames_text(&header);
+        writeln!(out, "  header: {} -> {stored_len} bytes, {frames}", header.end)?;
+        tensors::write_lines(out, layout.tensors(), |tensor| {
+            (self.tensor_info(tensor), self.frames_text(&tensor.range))
+        })
+    }
+
+    /// Returns which frames hold a range of the data, and how they are stored.
+    fn frames_text(&self, range: &Range<u64>) -> String {
+        let numbers = self.frames_of(range);
+        let (Some(first), Some(last)) = (
+            self.directory.entries().get(numbers.start),
+            self.directory.entries().get(numbers.end.saturating_sub(1)),
+        ) else {
+            return "no frame".to_owned();
+        };
+        let mut methods = Methods::default();
+        self.frames[numbers.clone()].iter().for_each(|frame| methods.add(frame.methods));
+        let is_shared =
+            first.decoded_range().start < range.start || last.decoded_range().end > range.end;
+        match (numbers.len(), is_shared) {
+            (0, _) => "no frame".to_owned(),
+            (1, true) => format!("in frame {} with others", numbers.start),
+            (1, false) => format!("frame {}: {methods}", numbers.start),
+            (_, true) => {
+                format!("in frames {} to {} with others", numbers.start, numbers.end - 1)
+            }
+            (_, false) => format!("frames {} to {}: {methods}", numbers.start, numbers.end - 1),
+        }
+    }
+
+    fn write_frames(&self, out: &mut impl Write) -> io::Result<()> {
+        for (number, frame) in self.frames.iter().enumerate().take(LISTED) {
+            writeln!(out, "  frame {number}: {}", frame.text())?;
+        }
+        match self.frames.len().saturating_sub(LISTED) as u64 {
+            0 => Ok(()),
+            more => writeln!(out, "  and {}, which --json lists", units::count(more, "more frame")),
+        }
+    }
+}
+
+/// Returns where the tensors are in what a file decodes to, where that can be found out: not in
+/// pipes, differences and old layouts, and not where the beginning of the data is damaged.
+fn layout_of(place: &Place) -> Option<Layout> {
+    place.path().filter(|path| path.is_file())?;
+    open_archive(place, None).ok()?.layout().ok().cloned()
+}
+
+fn version([major, minor, tiny]: [u8; 3]) -> String {
+    format!("{major}.{minor}.{tiny}")
+}
+
+fn form_name(form: Form) -> &'static str {
+    match form {
+        Form::Bytes => "bytes",
+        Form::Torch => "torch",
+        Form::Numpy => "numpy",
+    }
+}

@@ -1,0 +1,55 @@
+//! `zipnn info` for files of old layouts, whose headers describe little of what they hold.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use zipnn::legacy;
+
+use crate::commands::info::version;
+use crate::fs::endpoint::Place;
+use crate::job::frames;
+use crate::report::units;
+
+/// Returns a JSON object.
+pub fn json(source: &Place, old: &legacy::Summary, file: &[u8]) -> Value {
+    let trailing = frames::old_trailing_len(file);
+    let compressed = file.len() as u64 - trailing;
+    json!({
+        "file": source.exact(),
+        "old_layout": true,
+        "delta": old.delta,
+        "dtypes": [old.dtype],
+        "versions": [version(old.version)],
+        "original_bytes": old.decoded_len,
+        "lost_bytes": old.lost,
+        "compressed_bytes": compressed,
+        "ratio": units::ratio(compressed, old.decoded_len),
+        "methods": old.methods,
+        "trailing_bytes": trailing,
+        "frame_count": old.frames,
+    })
+}
+
+/// Returns lines for people.
+pub fn text(source: &Place, old: &legacy::Summary, file: &[u8]) -> String {
+    let trailing = frames::old_trailing_len(file);
+    let compressed = file.len() as u64 - trailing;
+    let mut text = format!(
+        "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {}\n",
+        version(old.version),
+        if old.delta { ", a difference to a base" } else { "" },
+        old.decoded_len,
+        units::percent(compressed, old.decoded_len),
+        old.dtype,
+        units::count(old.frames, "frame"),
+    );
+    let _ = writeln!(text, "  stored as {}", old.methods.join(" and "));
+    if trailing > 0 {
+        let _ = writeln!(text, "  {}", units::trailing(trailing));
+    }
+    if old.lost > 0 {
+        let _ =
+            writeln!(text, "  lost when the file was written: {}", units::count(old.lost, "byte"));
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! `zipnn ls`.
+
+use std::io::{self, BufWriter, Write};
+
+use serde_json::{Value, json};
+
+use crate::args::Ls;
+use crate::content::tensors::{Listed, Tensors};
+use crate::fs::endpoint::Place;
+use crate::report::failure::{Failure, say};
+use crate::report::table::{self, Column};
+use crate::report::units;
+
+/// Lists the tensors of one of the files.
+pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
+    let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
+    let listed = tensors.list()?;
+    if let Some(warning) = tensors.warning() {
+        say(warning);
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.json {
+        true => write_json(&mut out, source, &listed),
+        false => write_table(&mut out, source, &listed),
+    }
+    .and_then(|()| out.flush())
+    .map_err(|error| Failure::writing("-", error))
+}
+
+fn write_json(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
+    let is_complete = tensors.iter().all(|tensor| tensor.is_complete);
+    let head = json!({ "file": source.exact(), "complete": is_complete });
+    units::write_json(out, &head, &mut [("tensors", &mut tensors.iter().map(tensor_json))])
+}
+
+fn tensor_json(tensor: &Listed) -> Value {
+    json!({
+        "name": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": tensor.shape,
+        "bytes": tensor.len,
+        "compressed_bytes": tensor.stored_len,
+        "ratio": units::ratio(tensor.stored_len, tensor.len),
+        "complete": tensor.is_complete,
+    })
+}
+
+/// Writes the tensors in columns, and their sums.
+fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
+    const COLUMNS: [Column; 6] = [
+        Column::text(units::NAME),
+        Column::text(table::TYPE),
+        Column::text(table::SHAPE),
+        Column::number(),
+        Column::number(),
+        Column::number(),
+    ];
+    let head = ["tensor", "type", "shape", "bytes", "compressed", ""].map(String::from);
+    let row = |tensor: &Listed| {
+        [
+            units::name(&tensor.name),
+            units::name(&tensor.dtype),
+            format!("{:?}", tensor.shape),
+            tensor.len.to_string(),
+            tensor.stored_len.to_string(),
+            match tensor.is_complete {
+                true => units::percent(tensor.stored_len, tensor.len),
+                false => "incomplete".to_owned(),
+            },
+        ]
+    };
+    let sum = |of: fn(&Listed) -> u64| {
+        tensors.iter().map(of).fold(0_u64, |sum, len| sum.saturating_add(len))
+    };
+    let (len, stored_len) = (sum(|tensor| tensor.len), sum(|tensor| tensor.stored_len));
+    let total = [
+        units::count(tensors.len() as u64, "tensor"),
+        String::new(),
+        String::new(),
+        len.to_string(),
+        stored_len.to_string(),
+        units::percent(stored_len, len),
+    ];
+    writeln!(out, "{source}")?;
+    let rows = std::iter::once(head).chain(tensors.iter().map(row)).chain([total]);
+    table::write(out, &COLUMNS, "  ", rows)
+}

@@ -1,0 +1,80 @@
+//! A file in which tensors are compressed, seen as the file that it decompresses to.
+
+use std::io;
+
+use zipnn::safetensors::{Layout, LayoutError, Tensor};
+
+use crate::content::tensor_source::Source;
+use crate::content::tensors::Listed;
+use crate::fs::endpoint::Place;
+use crate::report::failure::Failure;
+
+/// Where everything would be in the decompressed file.
+pub struct Restored {
+    source: Source,
+    layout: Layout,
+    /// Which of the source's tensors each of the layout's is.
+    order: Vec<usize>,
+}
+
+impl Restored {
+    /// Opens a file, of which only the header and what frames begin with is read.
+    pub fn open(place: &Place) -> Result<Self, Failure> {
+        let source = Source::open_partial(place)?.require_list()?;
+        let restored = source.reader.restored().map_err(|error| source.failure(error))?;
+        let layout =
+            Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
+        let order = restored.tensors;
+        Ok(Self { source, layout, order })
+    }
+
+    /// All tensors, in the order of their bytes.
+    pub fn list(&mut self) -> Vec<Listed> {
+        let reader = &self.source.reader;
+        let stored = reader.tensors();
+        let tensors = self.layout.tensors().iter().zip(&self.order);
+        let listed = tensors.map(|(tensor, &number)| Listed {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype.clone(),
+            shape: tensor.shape.clone(),
+            len: tensor.len(),
+            is_complete: reader.is_complete(number),
+            stored_len: stored[number].stored.end - stored[number].stored.start,
+        });
+        listed.collect()
+    }
+
+    /// Returns why the file is incomplete; `None` if it has all bytes of its tensors.
+    pub fn cut(&mut self) -> Option<&LayoutError> {
+        self.source.reader.cut()
+    }
+
+    /// Returns whether the file has all bytes of the tensor of this name.
+    pub fn is_complete(&mut self, name: &str) -> bool {
+        let mut tensors = self.layout.tensors().iter().zip(&self.order);
+        let found = tensors.find(|(tensor, _)| tensor.name == name);
+        found.is_none_or(|(_, &number)| self.source.reader.is_complete(number))
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Result<Tensor, Failure> {
+        self.layout.tensor(name).cloned().ok_or_else(|| {
+            Failure::new(self.source.place(), format_args!("has no tensor {name:?}"))
+                .hint("zipnn ls lists the tensors that there are")
+        })
+    }
+
+    /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in the file on.
+    pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
+        let tensors = self.layout.tensors();
+        let behind = tensors.partition_point(|tensor| tensor.range.start <= offset);
+        // Tensors without bytes can stand anywhere, also within others.
+        let is_here = |tensor: &Tensor| tensor.range.contains(&offset);
+        let Some(number) = tensors[..behind].iter().rposition(is_here) else {
+            return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
+        };
+        let offset = offset - tensors[number].range.start;
+        let read = self.source.reader.read_part(self.order[number], offset, dst);
+        read.map_err(|error| self.source.failure(error))
+    }
+}

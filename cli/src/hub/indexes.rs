@@ -1,0 +1,204 @@
+//! Files of a cached model that name others, and must follow when those are renamed: indexes of
+//! shards, and the library's own listings of revisions.
+//!
+//! An index is a blob like others, and its name stands for its contents: a rewritten one is another
+//! blob, `HASH.znn.json`. What it came from can be told from it, so that this is not kept.
+//!
+//! A listing says which files a revision has on the Hub. The library takes a revision for
+//! incomplete when one of them is missing, and fetches it again: therefore listings have the names
+//! that the files have here.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::fs::names::{Direction, Form};
+use crate::fs::output;
+use crate::fs::temp;
+use crate::hub::layout::{Link, Repository};
+use crate::report::failure::Failure;
+use crate::set::index_file;
+
+/// What rewritten blobs end in.
+const REWRITTEN: &str = ".znn.json";
+
+/// Reads every index and listing of a repository. Returns the failures: renaming files would leave
+/// those stale.
+pub fn check_all(repository: &Repository) -> Vec<Failure> {
+    let contents = repository.scan();
+    let files = contents.files.into_iter().map(|file| file.path);
+    let linked = contents.links.into_values().filter_map(|links| {
+        links.into_iter().map(|link| link.path).find(|path| index_file::is_index(path))
+    });
+    let indexes = files.chain(linked).filter(|path| index_file::is_index(path));
+    let listings = repository.listings().into_iter().map(|(listing, _)| listing);
+    indexes.chain(listings).filter_map(|path| index_file::check(&path).err()).collect()
+}
+
+/// Lets everything in a repository name files as they are called. Returns what went wrong.
+pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure> {
+    let contents = repository.scan();
+    let mut results = Vec::new();
+    for file in contents.files.iter().filter(|file| index_file::is_index(&file.path)) {
+        let path = &file.path;
+        results.push(index_file::rewrite_file(path, path, direction, Form::Whole, false));
+    }
+    for (blob, links) in &contents.links {
+        if links.iter().any(|link| index_file::is_index(&link.path)) {
+            let index = Index { repository, blob, links };
+            results.push(index.rewrite(direction));
+        }
+    }
+    for (listing, tree) in repository.listings() {
+        results.push(rewrite_listing(&listing, &tree, direction));
+    }
+    results.into_iter().filter_map(Result::err).collect()
+}
+
+/// The blob of an index, and what leads to it.
+struct Index<'a> {
+    repository: &'a Repository,
+    blob: &'a OsStr,
+    links: &'a [Link],
+}
+
+impl Index<'_> {
+    fn rewrite(&self, direction: Direction) -> Result<(), Failure> {
+        match (self.original(), direction) {
+            (None, Direction::Compress) => self.replace_by_rewritten(),
+            (Some(original), Direction::Compress) => {
+                self.rewrite_in_place(direction)?;
+                self.remove_original(&original)
+            }
+            (Some(original), Direction::Decompress) => self.restore(&original),
+            (None, Direction::Decompress) => {
+                // The original's scripts rewrite blobs themselves.
+                self.rewrite_in_place(direction)?;
+                self.remove_if_unused(&rewritten_name(self.blob))
+            }
+        }
+    }
+
+    /// The name of the blob from which this one was made, if it was.
+    fn original(&self) -> Option<OsString> {
+        self.blob.to_str()?.strip_suffix(REWRITTEN).map(OsString::from)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.repository.blob(self.blob)
+    }
+
+    /// Lets all links lead to a rewritten blob.
+    fn replace_by_rewritten(&self) -> Result<(), Failure> {
+        let Some(text) = self.rewritten(Direction::Compress)? else { return Ok(()) };
+        let name = rewritten_name(self.blob);
+        write_like(&self.repository.blob(&name), &text, &self.path())?;
+        self.redirect_to(&name)?;
+        let rewritten = Index { blob: &name, ..*self };
+        rewritten.remove_original(self.blob)
+    }
+
+    /// Lets all links lead to the blob from which this one was made, unless some of the shards are
+    /// still called as it says.
+    fn restore(&self, original: &OsStr) -> Result<(), Failure> {
+        self.rewrite_in_place(Direction::Decompress)?;
+        let text = index_file::read(&self.path())?;
+        let left = index_file::rewrite(&text, Direction::Decompress, |old, _| self.has(old));
+        if left.map_err(|error| index_file::not_an_index(&self.path(), error))?.is_some() {
+            return Ok(());
+        }
+        let path = self.repository.blob(original);
+        if !path.exists() {
+            write_like(&path, &text, &self.path())?;
+        }
+        self.redirect_to(original)?;
+        self.remove_if_unused(self.blob)
+    }
+
+    fn rewrite_in_place(&self, direction: Direction) -> Result<(), Failure> {
+        match self.rewritten(direction)? {
+            Some(text) => write_like(&self.path(), &text, &self.path()),
+            None => Ok(()),
+        }
+    }
+
+    /// What it is to say. One blob speaks for several trees: a name changes when no tree has the
+    /// file under its old name alone.
+    fn rewritten(&self, direction: Direction) -> Result<Option<String>, Failure> {
+        let path = self.path();
+        let is_so = |old: &str, new: &str| {
+            self.has(new) && !self.trees().any(|tree| exists(tree, old) && !exists(tree, new))
+        };
+        index_file::rewrite(&index_file::read(&path)?, direction, is_so)
+            .map_err(|error| index_file::not_an_index(&path, error))
+    }
+
+    /// Whether there is such a file beside one of the links.
+    fn has(&self, name: &str) -> bool {
+        self.trees().any(|tree| exists(tree, name))
+    }
+
+    fn trees(&self) -> impl Iterator<Item = &Path> {
+        self.links.iter().filter_map(|link| link.path.parent())
+    }
+
+    fn redirect_to(&self, blob: &OsStr) -> Result<(), Failure> {
+        for link in self.links {
+            temp::redirect(&link.path, &link.target.with_file_name(blob))
+                .map_err(|error| Failure::writing(link.path.display(), error))?;
+            output::sync_directory_of(&link.path);
+        }
+        Ok(())
+    }
+
+    /// Removes the blob from which this one was made, if it can be told from this one.
+    fn remove_original(&self, original: &OsStr) -> Result<(), Failure> {
+        let path = self.repository.blob(original);
+        let Ok(expected) = fs::read_to_string(&path) else { return Ok(()) };
+        let text = index_file::read(&self.path())?;
+        let undone = index_file::rewrite(&text, Direction::Decompress, |_, _| true);
+        if undone.is_ok_and(|undone| undone.as_ref() == Some(&expected)) {
+            self.remove_if_unused(original)?;
+        }
+        Ok(())
+    }
+
+    /// Removes another blob if it is there and no link leads to it.
+    fn remove_if_unused(&self, blob: &OsStr) -> Result<(), Failure> {
+        let path = self.repository.blob(blob);
+        if !path.exists() || self.repository.scan().links.contains_key(blob) {
+            return Ok(());
+        }
+        fs::remove_file(&path).map_err(|error| {
+            Failure::new(path.display(), format_args!("cannot be removed: {error}"))
+        })
+    }
+}
+
+fn exists(tree: &Path, name: &str) -> bool {
+    tree.join(name).exists()
+}
+
+fn rewritten_name(blob: &OsStr) -> OsString {
+    let mut name = blob.to_owned();
+    name.push(REWRITTEN);
+    name
+}
+
+/// Writes a blob with the permissions of another.
+fn write_like(path: &Path, text: &str, like: &Path) -> Result<(), Failure> {
+    let like = fs::metadata(like).map_err(|error| Failure::reading(like.display(), error))?;
+    output::replace(path, text.as_bytes(), &like)
+}
+
+fn rewrite_listing(path: &Path, tree: &Path, direction: Direction) -> Result<(), Failure> {
+    const FILES: &str = "files";
+    let is_so = |old: &str, new: &str| exists(tree, new) && !exists(tree, old);
+    let rewritten = index_file::rewrite_where(&index_file::read(path)?, direction, is_so, |name| {
+        name.is_key && name.path == [FILES]
+    });
+    match rewritten.map_err(|error| index_file::not_an_index(path, error))? {
+        Some(text) => write_like(path, &text, path),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,251 @@
+//! How the cache of the Hugging Face Hub is laid out.
+//!
+//! Of a model, `models--ORG--NAME/blobs` holds the files, each under the name of its contents, and
+//! `snapshots/REVISION` the tree of a revision: links that lead to blobs, `../../blobs/…`. Revisions
+//! share blobs. Where there are no links (on Windows, or in copies), the files are in the tree.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::fs::temp;
+use crate::fs::tree::Found;
+use crate::report::failure::Failure;
+
+const BLOBS: &str = "blobs";
+const SNAPSHOTS: &str = "snapshots";
+/// Where the library lists the files of revisions, those included that it did not fetch.
+const LISTINGS: &str = "trees";
+/// Where the library notes that the Hub does not have a file.
+const ABSENT: &str = ".no_exist";
+
+/// What is cached of a model.
+#[derive(Debug)]
+pub struct Repository {
+    root: PathBuf,
+    /// Where the library has its locks on blobs.
+    locks: PathBuf,
+}
+
+/// An entry of a revision's tree that leads to a blob.
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub path: PathBuf,
+    /// What is written in it.
+    pub target: PathBuf,
+}
+
+/// What is in a repository.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The links that lead to each blob.
+    pub links: BTreeMap<OsString, Vec<Link>>,
+    /// Files that are in the tree themselves.
+    pub files: Vec<Found>,
+}
+
+impl Repository {
+    /// Looks a model up in the cache: the one that is named, or that the environment names.
+    pub fn find(model: &str, cache: Option<&Path>) -> Result<Self, Failure> {
+        if !is_model(model) {
+            return Err(Failure::usage(model, "is no model of the Hub")
+                .hint("name it as the Hub does: --hub ORG/NAME"));
+        }
+        let cache = cache.map(Path::to_owned).or_else(default_cache).ok_or_else(|| {
+            Failure::usage("--hub", "nobody knows where the cache is").hint("name it with --cache")
+        })?;
+        let name = format!("models--{}", model.replace('/', "--"));
+        let root = cache.join(&name);
+        if !root.join(SNAPSHOTS).is_dir() {
+            return Err(Failure::new(
+                root.display(),
+                "is not there: the model is not in this cache",
+            )
+            .hint("name another cache with --cache, or with HF_HUB_CACHE or HF_HOME"));
+        }
+        Ok(Self { root, locks: cache.join(".locks").join(name) })
+    }
+
+    /// Keeps other runs out as long as the result is kept.
+    pub fn lock(&self) -> Result<Option<File>, Failure> {
+        // Where directories cannot be opened or locked, each file is safe all the same.
+        let Ok(directory) = File::open(&self.root) else { return Ok(None) };
+        match directory.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(self.root.display(), "another run is at work on this model")
+                    .hint("wait until it is done"))
+            }
+            _ => Ok(Some(directory)),
+        }
+    }
+
+    /// Takes the library's own lock on a blob, which it has while it fetches the blob or links it,
+    /// if it ever had one.
+    pub fn lock_blob(&self, blob: &OsStr) -> Result<Option<File>, Failure> {
+        let mut name = blob.to_owned();
+        name.push(".lock");
+        let Ok(file) = File::options().append(true).open(self.locks.join(name)) else {
+            return Ok(None);
+        };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(self.blob(blob).display(), "is being fetched at this moment")
+                    .hint("try again when that is done"))
+            }
+            _ => Ok(Some(file)),
+        }
+    }
+
+    /// Where a blob is.
+    pub fn blob(&self, name: &OsStr) -> PathBuf {
+        self.root.join(BLOBS).join(name)
+    }
+
+    /// What a link at `path` has in it, for a blob of this name.
+    pub fn target(&self, path: &Path, blob: &OsStr) -> PathBuf {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        let mut target = PathBuf::new();
+        for _ in relative.components().skip(1) {
+            target.push("..");
+        }
+        target.join(BLOBS).join(blob)
+    }
+
+    /// Looks at everything.
+    pub fn scan(&self) -> Contents {
+        let mut contents = Contents::default();
+        let blobs = self.root.join(BLOBS).canonicalize().ok();
+        let snapshots = self.root.join(SNAPSHOTS);
+        for entry in WalkDir::new(&snapshots).min_depth(2).sort_by_file_name().into_iter().flatten()
+        {
+            let path = entry.path();
+            if temp::is_unfinished(entry.file_name()) {
+                continue;
+            }
+            if entry.file_type().is_file() {
+                let relative = tree_path(&snapshots, path);
+                let len = entry.metadata().map_or(0, |metadata| metadata.len());
+                contents.files.push(Found { path: path.to_owned(), relative, len });
+            } else if let (true, Ok(target)) = (entry.path_is_symlink(), fs::read_link(path)) {
+                let link = Link { path: path.to_owned(), target };
+                // Others lead out of the repository, to what is not ours.
+                if let Some(blob) = link.blob_in(blobs.as_deref()) {
+                    contents.links.entry(blob).or_default().push(link);
+                }
+            }
+        }
+        contents
+    }
+
+    /// The path of an entry from its revision on.
+    pub fn path_in_tree(&self, path: &Path) -> PathBuf {
+        tree_path(&self.root.join(SNAPSHOTS), path)
+    }
+
+    /// The listings of files, each with the tree that it is about.
+    pub fn listings(&self) -> Vec<(PathBuf, PathBuf)> {
+        let Ok(entries) = fs::read_dir(self.root.join(SNAPSHOTS)) else { return Vec::new() };
+        let with_listing = entries.flatten().filter_map(|entry| {
+            let mut name = entry.file_name();
+            name.push(".json");
+            let listing = self.root.join(LISTINGS).join(name);
+            listing.is_file().then(|| (listing, entry.path()))
+        });
+        with_listing.collect()
+    }
+
+    /// Takes back that the Hub does not have a file, as there is one now.
+    pub fn forget_absence(&self, path: &Path) {
+        if let Ok(relative) = path.strip_prefix(self.root.join(SNAPSHOTS)) {
+            let _ = fs::remove_file(self.root.join(ABSENT).join(relative));
+        }
+    }
+
+    /// Removes what killed runs have left. Nobody else may be at work.
+    pub fn remove_abandoned(&self) {
+        temp::remove_abandoned(&self.root.join(BLOBS));
+        temp::remove_abandoned(&self.root.join(LISTINGS));
+        for entry in WalkDir::new(self.root.join(SNAPSHOTS)).into_iter().flatten() {
+            if entry.file_type().is_dir() {
+                temp::remove_abandoned(entry.path());
+            } else if entry.path_is_symlink() && temp::is_unfinished(entry.file_name()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Link {
+    /// The blob to which it leads, if it is one of these.
+    fn blob_in(&self, blobs: Option<&Path>) -> Option<OsString> {
+        let target = self.path.parent()?.join(&self.target);
+        let directory = target.parent()?.canonicalize().ok()?;
+        (Some(directory.as_path()) == blobs).then(|| target.file_name().map(OsStr::to_owned))?
+    }
+}
+
+/// The path of an entry of a tree from its revision on.
+fn tree_path(snapshots: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix(snapshots).unwrap_or(path).components().skip(1).collect()
+}
+
+/// Whether this is how the Hub names models.
+fn is_model(model: &str) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && !name.contains("--")
+            && !name.starts_with('.')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    model.split('/').count() <= 2 && model.split('/').all(is_name)
+}
+
+/// Where the library keeps its cache.
+fn default_cache() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(expand_home);
+    variable("HF_HUB_CACHE")
+        .or_else(|| variable("HUGGINGFACE_HUB_CACHE"))
+        .or_else(|| Some(variable("HF_HOME")?.join("hub")))
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("huggingface/hub")))
+        .or_else(|| Some(env::home_dir()?.join(".cache/huggingface/hub")))
+}
+
+/// A `~` in variables is taken for the home directory, as the library does.
+fn expand_home(path: OsString) -> PathBuf {
+    let path = PathBuf::from(path);
+    match (path.strip_prefix("~"), env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_models() {
+        for name in ["org/name", "gpt2", "a-b/C_d.e-1"] {
+            assert!(is_model(name), "{name}");
+        }
+        for name in ["", "/", "a/", "a/b/c", "..", "../x", "a/..", "a--b", "a b", "a\\b", "/etc"] {
+            assert!(!is_model(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn targets_are_relative_to_links() {
+        let repository = Repository { root: "/c/models--a--b".into(), locks: PathBuf::new() };
+        for (path, target) in [
+            ("snapshots/r/model.bin", "../../blobs/x"),
+            ("snapshots/r/unet/model.bin", "../../../blobs/x"),
+        ] {
+            let path = Path::new("/c/models--a--b").join(path);
+            assert_eq!(repository.target(&path, OsStr::new("x")), Path::new(target));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Many files at a time: large ones on many threads each, small ones side by side.
+
+use std::io::{self, Write};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+use crate::fs::names::Direction;
+use crate::job::commit::Moved;
+use crate::report::failure::{Failure, say};
+use crate::report::progress::Whole;
+use crate::report::units;
+
+/// Bytes of a file for which a thread is worth being started: two frames. It bounds memory, too: of
+/// files below this, hardly more is kept than they have; of larger ones, what the threads need.
+const BYTES_A_THREAD: u64 = 8 << 20;
+
+/// What has become of one of the files.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It has been done.
+    Moved(Moved),
+    /// It had been done before.
+    Ready,
+}
+
+/// What is to be done with one of the files.
+pub struct Task<'a> {
+    /// Length of the source in bytes.
+    pub len: u64,
+    /// Does it, with so many threads that code.
+    pub run: Box<dyn FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a>,
+}
+
+/// What has become of all of them.
+#[derive(Debug, Default)]
+pub struct Report {
+    done: u64,
+    ready: u64,
+    read: u64,
+    written: u64,
+    original: u64,
+    /// What the user should know all the same.
+    pub warnings: Vec<String>,
+    /// What went wrong.
+    pub failures: Vec<Failure>,
+}
+
+/// Does all tasks, with `threads` that code at a time.
+pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
+    let count = tasks.len();
+    let mut numbered: Vec<_> = tasks.into_iter().enumerate().collect();
+    // What takes longest comes first, and small files fill the gaps at the end.
+    numbered.sort_by_key(|(_, task)| std::cmp::Reverse(task.len));
+    let queue = Mutex::new(numbered.into_iter());
+    let budget = Budget::new(threads);
+    let outcomes = Mutex::new(Vec::with_capacity(count));
+    let work = || {
+        loop {
+            // Who comes next waits in front of the queue, so that a large file gets its turn.
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some((number, task)) = queue.next() else { return };
+            let share = budget.take(share_of(task.len, threads));
+            drop(queue);
+            let outcome = (task.run)(share.threads);
+            drop(share);
+            if matches!(outcome, Ok(Outcome::Ready)) {
+                whole.skip(task.len);
+            }
+            let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push((number, outcome));
+            whole.set_label(format!("{} of {count} files", outcomes.len()));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads.min(count) {
+            scope.spawn(work);
+        }
+    });
+    whole.clear();
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(number, _)| *number);
+    let mut report = Report::default();
+    for (_, outcome) in outcomes {
+        report.add(outcome);
+    }
+    report
+}
+
+/// Threads for a file of this length.
+fn share_of(len: u64, threads: usize) -> usize {
+    usize::try_from(len / BYTES_A_THREAD).unwrap_or(threads).clamp(1, threads)
+}
+
+/// Threads that nobody uses at the moment.
+struct Budget {
+    free: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Budget {
+    fn new(threads: usize) -> Self {
+        Self { free: Mutex::new(threads), changed: Condvar::new() }
+    }
+
+    /// Waits until there are so many, and takes them.
+    fn take(&self, threads: usize) -> Share<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self
+            .changed
+            .wait_while(free, |free| *free < threads)
+            .unwrap_or_else(PoisonError::into_inner);
+        *free -= threads;
+        Share { budget: self, threads }
+    }
+}
+
+/// Threads for one file, which come back when it is done, however that ends.
+struct Share<'a> {
+    budget: &'a Budget,
+    threads: usize,
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        *self.budget.free.lock().unwrap_or_else(PoisonError::into_inner) += self.threads;
+        self.budget.changed.notify_all();
+    }
+}
+
+impl Report {
+    fn add(&mut self, outcome: Result<Outcome, Failure>) {
+        match outcome {
+            Ok(Outcome::Ready) => self.ready += 1,
+            Ok(Outcome::Moved(moved)) => {
+                self.done += 1;
+                self.read += moved.read;
+                self.written += moved.written;
+                self.original += moved.original;
+                self.warnings.extend(moved.warning);
+            }
+            Err(failure) => self.failures.push(failure),
+        }
+    }
+
+    /// Adds what has become of other files.
+    pub fn extend(&mut self, other: Self) {
+        self.done += other.done;
+        self.ready += other.ready;
+        self.read += other.read;
+        self.written += other.written;
+        self.original += other.original;
+        self.warnings.extend(other.warnings);
+        self.failures.extend(other.failures);
+    }
+
+    /// A line about all files, for people.
+    pub fn summary(&self, subject: &str, direction: Direction, whole: &Whole) -> String {
+        let participle = match direction {
+            Direction::Compress => "compressed",
+            Direction::Decompress => "decompressed",
+        };
+        let mut summary = format!("{subject}: {} {participle}", units::count(self.done, "file"));
+        if self.ready > 0 {
+            summary += &format!(", {} done before", self.ready);
+        }
+        if !self.failures.is_empty() {
+            summary += &format!(", {} failed", self.failures.len());
+        }
+        if self.done > 0 {
+            summary += &format!(
+                "; {} -> {} ({}), {}",
+                units::bytes(self.read),
+                units::bytes(self.written),
+                units::percent(self.written, self.read),
+                units::rate(self.original, whole.elapsed()),
+            );
+        }
+        summary
+    }
+
+    /// Says what went wrong, then the summary, and returns the exit status: of several, the worst.
+    pub fn tell(&self, summary: &str, quiet: bool) -> Result<u8, Failure> {
+        for warning in self.warnings.iter().filter(|_| !quiet) {
+            say(warning);
+        }
+        let status = self.failures.iter().map(Failure::report).max().unwrap_or_default();
+        if !quiet {
+            writeln!(io::stdout(), "{summary}").map_err(|error| Failure::writing("-", error))?;
+        }
+        Ok(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn threads_for_a_file() {
+        assert_eq!(share_of(0, 4), 1);
+        assert_eq!(share_of(2 * BYTES_A_THREAD - 1, 4), 1);
+        assert_eq!(share_of(3 * BYTES_A_THREAD, 4), 3);
+        assert_eq!(share_of(u64::MAX, 4), 4);
+        assert_eq!(share_of(u64::MAX, 1), 1);
+    }
+
+    #[test]
+    fn no_more_threads_than_asked_for() {
+        let (busy, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (busy, most) = (&busy, &most);
+        let tasks = (0..60).map(|number| Task {
+            len: number % 7 * BYTES_A_THREAD,
+            run: Box::new(move |threads| {
+                let now = busy.fetch_add(threads, Ordering::SeqCst) + threads;
+                most.fetch_max(now, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(1));
+                busy.fetch_sub(threads, Ordering::SeqCst);
+                match number {
+                    40 | 20 => Err(Failure::new(number, "")),
+                    _ => Ok(Outcome::Ready),
+                }
+            }),
+        });
+        let whole = Whole::new(String::new(), 0, true);
+        let report = run(tasks.collect(), 4, &whole);
+        assert_eq!(most.load(Ordering::SeqCst), 4);
+        assert_eq!(report.ready, 58);
+        let failures: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(failures, ["zipnn: 20: ", "zipnn: 40: "], "in the order of the tasks");
+    }
+}

@@ -1,0 +1,195 @@
+//! Reading, coding and writing at the same time, in bounded memory and in order.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::report::failure::Failure;
+
+/// Jobs beside the ones that the workers hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spare {
+    /// One that is read, one that is written, and one that waits.
+    Three,
+    /// None that waits, for jobs that take much memory.
+    Two,
+}
+
+/// What goes from the workers to the writer: the number of a job, and what became of it.
+type Done<Job> = (u64, Result<Job, Failure>);
+
+/// Fills jobs with `read` on one thread, does them with `work` on `threads` others, each with a
+/// state of its own, and hands them to `write` here, in the order in which they were filled.
+///
+/// There are only as many jobs as keep everybody busy. They are used again and again, so that
+/// their memory is allocated once. `read` returns `false` when there is no more to do. Of
+/// several failures the one counts that belongs to the earliest job, whatever the number of
+/// threads. After one, the threads are not waited for: one may sit in front of a pipe.
+pub fn run<Job, State>(
+    threads: usize,
+    spare: Spare,
+    mut read: impl FnMut(&mut Job) -> Result<bool, Failure> + Send + 'static,
+    work: impl Fn(&mut Job, &mut State) -> Result<(), Failure> + Send + Clone + 'static,
+    mut write: impl FnMut(&mut Job) -> Result<(), Failure>,
+) -> Result<(), Failure>
+where
+    Job: Default + Send + 'static,
+    State: Default + 'static,
+{
+    let (free, to_fill) = mpsc::channel();
+    let (filled, to_do) = mpsc::channel();
+    let (done, to_write) = mpsc::channel();
+    let spare = match spare {
+        Spare::Three => 3,
+        Spare::Two => 2,
+    };
+    for _ in 0..threads + spare {
+        let _ = free.send(Job::default());
+    }
+    let to_do = Arc::new(Mutex::new(to_do));
+    let mut handles = Vec::with_capacity(threads + 1);
+    for _ in 0..threads {
+        let (work, to_do, done) = (work.clone(), Arc::clone(&to_do), done.clone());
+        handles.push(spawn(move || run_worker(work, &to_do, &done))?);
+    }
+    // Only the workers keep it, so that the reader notices when they are gone.
+    drop(to_do);
+    handles.push(spawn(move || run_reader(&mut read, &to_fill, &filled, &done))?);
+    write_in_order(&to_write, &free, &mut write)?;
+    for handle in handles {
+        if let Err(panic) = handle.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    Ok(())
+}
+
+fn spawn(body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Failure> {
+    thread::Builder::new().spawn(body).map_err(|error| {
+        Failure::new("threads", format_args!("cannot be started: {error}"))
+            .hint("ask for fewer with --threads")
+    })
+}
+
+fn run_reader<Job>(
+    read: &mut impl FnMut(&mut Job) -> Result<bool, Failure>,
+    to_fill: &Receiver<Job>,
+    filled: &Sender<(u64, Job)>,
+    done: &Sender<Done<Job>>,
+) {
+    for number in 0.. {
+        let Ok(mut job) = to_fill.recv() else { return };
+        match read(&mut job) {
+            Ok(true) => {
+                if filled.send((number, job)).is_err() {
+                    return;
+                }
+            }
+            Ok(false) => return,
+            Err(failure) => {
+                let _ = done.send((number, Err(failure)));
+                return;
+            }
+        }
+    }
+}
+
+fn run_worker<Job, State: Default>(
+    work: impl Fn(&mut Job, &mut State) -> Result<(), Failure>,
+    to_do: &Mutex<Receiver<(u64, Job)>>,
+    done: &Sender<Done<Job>>,
+) {
+    let mut state = State::default();
+    loop {
+        // Whoever waits for a job does so with the lock; the others wait for the lock.
+        let next = to_do.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((number, mut job)) = next else { return };
+        let result = work(&mut job, &mut state).map(|()| job);
+        if done.send((number, result)).is_err() {
+            return;
+        }
+    }
+}
+
+fn write_in_order<Job>(
+    to_write: &Receiver<Done<Job>>,
+    free: &Sender<Job>,
+    write: &mut impl FnMut(&mut Job) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    for (number, result) in to_write {
+        early.insert(number, result);
+        while let Some(result) = early.remove(&next) {
+            let mut job = result?;
+            write(&mut job)?;
+            // The reader may have come to the end.
+            let _ = free.send(job);
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn order_is_kept_and_jobs_are_used_again() {
+        let mut count = 0;
+        let mut written = Vec::new();
+        run(
+            4,
+            Spare::Three,
+            move |job: &mut (u64, u64)| {
+                count += 1;
+                job.0 = count;
+                Ok(count <= 100)
+            },
+            |job, _: &mut ()| {
+                thread::sleep(Duration::from_micros(job.0 * 7 % 50));
+                job.1 = job.0 * 2;
+                Ok(())
+            },
+            |job| {
+                written.push(job.1);
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(written, (1..=100).map(|number| number * 2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_earliest_failure_counts() {
+        let mut count = 0;
+        let mut written = 0;
+        let failure = run(
+            3,
+            Spare::Two,
+            move |job: &mut u64| {
+                *job = count;
+                count += 1;
+                if count == 20 { Err(Failure::new("reader", "")) } else { Ok(true) }
+            },
+            |job, _: &mut ()| match *job {
+                10 => {
+                    thread::sleep(Duration::from_millis(20));
+                    Err(Failure::new("ten", ""))
+                }
+                12 => Err(Failure::new("twelve", "")),
+                _ => Ok(()),
+            },
+            |_| {
+                written += 1;
+                Ok(())
+            },
+        )
+        .unwrap_err();
+        assert!(failure.to_string().contains("ten"), "{failure}");
+        assert_eq!(written, 10);
+    }
+}

@@ -1,0 +1,6 @@
+//! Saving data from damaged files.
+
+pub mod command;
+pub mod inside_salvage;
+pub mod resync;
+pub mod salvage;

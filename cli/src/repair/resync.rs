@@ -1,0 +1,131 @@
+//! Finding the frames behind damaged headers in a file without a usable index.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use zipnn::safetensors::{Layout, Tensor};
+use zipnn::{Directory, HEADER_LEN, Header, Limits};
+
+use crate::content::data_header;
+use crate::content::tensors;
+use crate::fs::endpoint::Place;
+
+/// Bytes that are searched at a time.
+const PART: usize = 1 << 20;
+
+/// Returns the places of all frames of a file with damaged headers. What lies between the frames
+/// before the damage and those behind it counts as one frame.
+///
+/// Its decoded length is what the other frames lack of the data, whose length only the header of a
+/// `.safetensors` file says: for other data, there is no result.
+pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
+    let mut archive = tensors::open_archive(source, base).ok()?;
+    archive.cut()?;
+    let layout = archive.layout().ok()?.clone();
+    let mut file = tensors::open_file(source).ok()?;
+    let file_len = file.seek(SeekFrom::End(0)).ok()?;
+    let mut directory = Directory::new();
+    let before = archive.directory().entries().iter();
+    for entry in before.take_while(|entry| entry.range().end <= file_len) {
+        directory.push(entry.len, entry.decoded_len)?;
+    }
+    let start = directory.file_len();
+    let (found, behind) = find(&mut file, start, file_len).ok()??;
+    let lost = start_of(&behind, &directory, &layout)?.checked_sub(directory.decoded_len())?;
+    directory.push(found - start, lost)?;
+    behind.iter().try_for_each(|header| directory.push(header.frame_len, header.decoded_len))?;
+    Some(directory)
+}
+
+/// Returns where in the data the frames behind the damage begin: so that they end where the last
+/// tensor does, or that frames of bytes behind the last tensor follow it.
+fn start_of(behind: &[Header], before: &Directory, layout: &Layout) -> Option<u64> {
+    let end = data_header::end_of(layout);
+    let mut starts = vec![end];
+    for header in behind {
+        let next = starts.last().and_then(|start| start.checked_sub(header.decoded_len));
+        let Some(next) = next else { break };
+        starts.push(next);
+    }
+    let follows_tensors =
+        before.entries().iter().all(|entry| begins_frame(layout, entry.decoded_range().end));
+    if !follows_tensors {
+        // The last tensor may be followed by more, of which nothing says how long it is.
+        return starts.get(behind.len()).copied();
+    }
+    // The first `count` frames hold what is left of the tensors.
+    let is_possible = |&count: &usize| {
+        let mut breaks = starts[..count].iter().map(|start| starts[count] + (end - start));
+        starts[count] >= before.decoded_len() && breaks.all(|at| begins_frame(layout, at))
+    };
+    (1..starts.len()).rev().find(is_possible).map(|count| starts[count])
+}
+
+/// Returns whether a frame may begin here in a file whose frames follow its tensors.
+fn begins_frame(layout: &Layout, at: u64) -> bool {
+    /// Long tensors are divided into frames of a multiple of this many bytes.
+    const STEP: u64 = 1 << 18;
+    at == layout.data_start()
+        || layout.tensors().iter().any(|Tensor { range, .. }| {
+            at == range.end || range.contains(&at) && (at - range.start).is_multiple_of(STEP)
+        })
+}
+
+/// Searches for frames that follow one another up to the end of the file. Returns where the first
+/// of them begins, behind `start`, and the headers of all.
+fn find(
+    file: &mut BufReader<File>,
+    start: u64,
+    file_len: u64,
+) -> io::Result<Option<(u64, Vec<Header>)>> {
+    let mut refused = HashSet::new();
+    let mut part = Vec::new();
+    let mut at = start + 1;
+    while at < file_len {
+        part.clear();
+        file.seek(SeekFrom::Start(at))?;
+        file.take(PART as u64).read_to_end(&mut part)?;
+        for (offset, _) in part.windows(2).enumerate().filter(|(_, pair)| pair == b"ZN") {
+            let found = at + offset as u64;
+            if let Some(headers) = headers_from(file, found, file_len, &mut refused)? {
+                return Ok(Some((found, headers)));
+            }
+        }
+        // The last byte may be the first of a pair.
+        at += part.len().max(2) as u64 - 1;
+    }
+    Ok(None)
+}
+
+/// Reads the headers of the frames from `start` to the end of the file; `None` if there is anything
+/// else. A place that has been refused is not tried again, so that time grows with the file alone.
+fn headers_from(
+    file: &mut BufReader<File>,
+    start: u64,
+    file_len: u64,
+    refused: &mut HashSet<u64>,
+) -> io::Result<Option<Vec<Header>>> {
+    let mut headers = Vec::new();
+    let mut at = start;
+    while at < file_len {
+        let mut bytes = Vec::new();
+        let header = match refused.insert(at) {
+            true => {
+                file.seek(SeekFrom::Start(at))?;
+                file.take(HEADER_LEN as u64).read_to_end(&mut bytes)?;
+                Header::parse_following(&bytes).ok()
+            }
+            false => None,
+        };
+        let is_possible = |header: &Header| {
+            let is_inside = header.frame_len <= file_len - at;
+            is_inside && Limits::default().check(header.decoded_len, header.frame_len, 0).is_ok()
+        };
+        let Some(header) = header.filter(is_possible) else { return Ok(None) };
+        at += header.frame_len;
+        headers.push(header);
+    }
+    Ok(Some(headers))
+}

@@ -1,0 +1,6 @@
+//! What the program reports: failures, progress, tables and numbers.
+
+pub mod failure;
+pub mod progress;
+pub mod table;
+pub mod units;

@@ -1,0 +1,4 @@
+//! Files that belong together.
+
+pub mod index_file;
+pub mod shards;

@@ -1,0 +1,187 @@
+//! Indexes that follow when the shards of a model get other names.
+//!
+//! All indexes are found and checked before anything is done: one that cannot be read would
+//! name files that are no longer there.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::commands::direction::Way;
+use crate::fs::endpoint::Place;
+use crate::fs::links;
+use crate::fs::names;
+use crate::fs::selection::Selection;
+use crate::fs::target::directory_of;
+use crate::fs::tree;
+use crate::report::failure::Failure;
+use crate::set::index_file;
+
+/// The indexes that a command rewrites once it has done its work.
+#[derive(Default)]
+pub struct Indexes(Vec<Index>);
+
+#[derive(PartialEq, Eq)]
+struct Index {
+    source: PathBuf,
+    /// The same, or a file beside the results.
+    destination: PathBuf,
+}
+
+impl Indexes {
+    /// Finds and checks the indexes in directories, and those that name a file of the command
+    /// line. Returns all that stands in the way.
+    pub fn find(way: Way<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
+        let mut search = Search { way, indexes: Vec::new(), checked: HashMap::new() };
+        let mut failures = Vec::new();
+        for input in &way.files().inputs {
+            if input.is_dir() {
+                failures.extend(search.add_all_in(input, selection));
+            } else {
+                failures.extend(search.add_beside(input).err());
+            }
+        }
+        if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
+    }
+
+    /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
+    /// failures.
+    pub fn rewrite(&self, way: Way<'_>, all_done: bool) -> Vec<Failure> {
+        let rewrite = |index: &Index| {
+            let Index { source, destination } = index;
+            // Where there are no results, there is nothing to name.
+            if !directory_of(destination).is_dir() {
+                return Ok(());
+            }
+            index_file::rewrite_file(source, destination, way.direction(), way.form(), all_done)
+        };
+        self.0.iter().filter_map(|index| rewrite(index).err()).collect()
+    }
+}
+
+/// The search for indexes.
+struct Search<'w> {
+    way: Way<'w>,
+    indexes: Vec<Index>,
+    /// The files that each index names, nothing for one that cannot be read.
+    checked: HashMap<PathBuf, HashSet<PathBuf>>,
+}
+
+impl Search<'_> {
+    /// Adds the indexes of a directory. Returns the failures.
+    fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
+        let output = self.way.files().output.as_deref();
+        let elsewhere = output.filter(|output| !links::is_same_file(root, output));
+        let results = elsewhere.and_then(|output| output.canonicalize().ok());
+        let is_result = |index: &Path| match (&results, index.canonicalize()) {
+            (Some(results), Ok(index)) => index.starts_with(results),
+            _ => false,
+        };
+        let found = tree::walk(root, selection).indexes;
+        let sources = found.into_iter().filter(|index| !is_result(&index.path));
+        let added = sources.map(|index| {
+            index_file::check(&index.path)?;
+            let destination = elsewhere.map(|output| output.join(&index.relative));
+            self.add(index.path, destination)
+        });
+        added.filter_map(Result::err).collect()
+    }
+
+    /// Adds the indexes beside a file that name it, and those one directory above, where names in
+    /// an index may have a directory in them.
+    fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
+        let (output, direction) = (self.way.files().output.as_deref(), self.way.direction());
+        let result = names::destination(&Place::new(input), output, direction, self.way.form());
+        // The command itself reports failures of the file.
+        let (true, Ok(Place::Path(result)), Some(name)) =
+            (input.is_file(), result, input.file_name())
+        else {
+            return Ok(());
+        };
+        let directory = input.parent().unwrap_or(Path::new(""));
+        for index in indexes_in(directory)? {
+            if self.names(&index)?.contains(Path::new(name)) {
+                check_name(input, &result, self.way)?;
+                let beside_result = index.file_name().map(|name| result.with_file_name(name));
+                self.add(index, beside_result)?;
+            }
+        }
+        let (Some(above), None) = (directory.parent(), output) else { return Ok(()) };
+        let name = Path::new(directory.file_name().unwrap_or_default()).join(name);
+        for index in indexes_in(above).unwrap_or_default() {
+            if self.names(&index).is_ok_and(|names| names.contains(&name)) {
+                self.add(index, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the files that an index names. An index that cannot be read is reported once.
+    fn names(&mut self, index: &Path) -> Result<&HashSet<PathBuf>, Failure> {
+        if !self.checked.contains_key(index) {
+            let names = index_file::check(index);
+            let normal = |name: &String| Path::new(name).components().filter(is_normal).collect();
+            let set = names.as_ref().map(|names| names.iter().map(normal).collect());
+            self.checked.insert(index.to_owned(), set.unwrap_or_default());
+            names?;
+        }
+        Ok(&self.checked[index])
+    }
+
+    /// Adds an index that is to be written to `destination`, or in place.
+    fn add(&mut self, source: PathBuf, destination: Option<PathBuf>) -> Result<(), Failure> {
+        let is_elsewhere = |destination: &PathBuf| !has_same_parent(&source, destination);
+        let destination = destination.filter(is_elsewhere);
+        if let Some(destination) = &destination {
+            if links::is_same_file(&source, destination) {
+                return Err(Failure::new(
+                    destination.display(),
+                    "leads to the index of the sources, which is to stay as it is",
+                )
+                .hint("remove that link, or leave out --rewrite-index"));
+            }
+            if !self.way.files().force {
+                index_file::check_destination(&source, destination, self.way.direction())?;
+            }
+        }
+        let destination = destination.unwrap_or_else(|| source.clone());
+        let index = Index { source, destination };
+        if !self.indexes.contains(&index) {
+            self.indexes.push(index);
+        }
+        Ok(())
+    }
+}
+
+fn is_normal(component: &Component<'_>) -> bool {
+    *component != Component::CurDir
+}
+
+fn has_same_parent(one: &Path, other: &Path) -> bool {
+    links::is_same_file(directory_of(one), directory_of(other))
+}
+
+/// Refuses a name of a result that the index would not have.
+fn check_name(source: &Path, result: &Path, way: Way<'_>) -> Result<(), Failure> {
+    let renamed = way.rename(source);
+    if renamed.is_ok_and(|renamed| renamed.file_name() == result.file_name()) {
+        return Ok(());
+    }
+    Err(Failure::usage(result.display(), "is not a name that the index would have for the result")
+        .hint("with --rewrite-index, --output takes a directory, or the name with or without .znn"))
+}
+
+/// Returns the indexes in a directory.
+fn indexes_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let directory = if directory == Path::new("") { Path::new(".") } else { directory };
+    let failure = |error| Failure::reading(directory.display(), error);
+    let mut indexes = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        if index_file::is_index(&path) && !path.is_dir() {
+            indexes.push(path);
+        }
+    }
+    indexes.sort();
+    Ok(indexes)
+}

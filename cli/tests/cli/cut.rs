@@ -1,0 +1,253 @@
+//! What the program reads and saves of files that were cut off or damaged, when the tensors inside
+//! them are compressed, and what `info` shows of any file that was cut off.
+
+use crate::program;
+use std::io::Cursor;
+
+use crate::tensor_files::*;
+use program::{Place, text};
+use serde_json::Value;
+use zipnn::Limits;
+use zipnn::safetensors::TensorReader;
+
+const NAME: &str = "model.znn.safetensors";
+
+/// A tensor of several chunks, one that is stored as it is, and a small one that is compressed.
+fn source() -> Vec<u8> {
+    let weights = |count: usize| -> Vec<u8> {
+        (0..count).flat_map(|i| [((i * 31) >> 3) as u8, 0x3c + (i % 3) as u8]).collect()
+    };
+    let bytes = (0..5000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    file_of(&[
+        ("long", "BF16", &[400, 1000], weights(400_000)),
+        ("plain", "U8", &[5000], bytes),
+        ("short", "BF16", &[10, 1000], weights(10_000)),
+    ])
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The lengths at which a file is cut: around the ends of all tensors, and within them.
+fn cuts(file: &[u8]) -> Vec<usize> {
+    let layout = parse(file);
+    let ends = layout.tensors().iter().flat_map(|tensor| {
+        let (start, end) = (tensor.range.start as usize, tensor.range.end as usize);
+        [start, start + 1, start + 40, start.midpoint(end), end - 1]
+    });
+    ends.collect()
+}
+
+#[test]
+fn whole_tensors_of_a_cut_file_are_read() {
+    let (source, place) = (source(), Place::new());
+    let file = compress(&source, true);
+    let (layout, all) = (parse(&file), tensors(&source));
+    for cut in cuts(&file) {
+        place.write(NAME, &file[..cut]);
+        let output = place.run(&["ls", "--json", NAME]);
+        assert!(output.status.success() && text(&output.stderr).contains("not whole"), "{cut}");
+        let listed = json(&text(&output.stdout));
+        assert_eq!(listed["complete"], false);
+        assert_eq!(listed["tensors"].as_array().unwrap().len(), all.len());
+        for tensor in listed["tensors"].as_array().unwrap() {
+            let name = tensor["name"].as_str().unwrap();
+            let (dtype, shape, bytes) = &all[name];
+            assert_eq!(
+                (&tensor["dtype"], &tensor["bytes"]),
+                (&dtype[..].into(), &bytes.len().into())
+            );
+            assert_eq!(tensor["shape"], serde_json::json!(shape));
+            let is_whole = layout.tensor(name).unwrap().range.end <= cut as u64;
+            assert_eq!(tensor["complete"], is_whole, "{name} of {cut} bytes");
+            let output = place.run(&["cat", NAME, name]);
+            assert_eq!(output.status.code(), Some(i32::from(!is_whole)), "{name} of {cut} bytes");
+            assert!(output.stdout == if is_whole { &bytes[..] } else { &[] });
+            assert_eq!(text(&output.stderr).contains("is missing"), !is_whole);
+        }
+    }
+}
+
+#[test]
+fn info_shows_what_is_left_of_a_cut_file() {
+    let (source, place) = (source(), Place::new());
+    let file = compress(&source, true);
+    for cut in cuts(&file) {
+        place.write(NAME, &file[..cut]);
+        let output = place.run(&["info", "--json", NAME]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("not complete"));
+        let shown = json(&text(&output.stdout));
+        assert_eq!((&shown["complete"], &shown["tensor_count"]), (&false.into(), &3.into()));
+        assert!(place.fails(1, &["info", NAME]).contains("incomplete"));
+    }
+    place.write("whole", &file);
+    assert_eq!(json(&place.succeeds(&["info", "--json", "whole"]))["complete"], true);
+
+    place.write("model.safetensors", &source).succeeds(&["compress", "model.safetensors"]);
+    let file = place.read("model.safetensors.znn");
+    let whole = json(&place.succeeds(&["info", "--json", "model.safetensors.znn"]));
+    assert_eq!(whole["complete"], true);
+    for cut in [file.len() - 1, file.len() / 2] {
+        place.write("cut.safetensors.znn", &file[..cut]);
+        let output = place.run(&["info", "--json", "cut.safetensors.znn"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("the file is not complete"));
+        let shown = json(&text(&output.stdout));
+        assert_eq!(shown["complete"], false);
+        assert_eq!(shown["tensors"].as_array().unwrap().len(), 3);
+        let count = shown["frame_count"].as_u64().unwrap();
+        assert!(count > 0 && count < whole["frame_count"].as_u64().unwrap() + 1);
+    }
+}
+
+/// Compares the part of a result that a message does not list as lost or wrong with the source.
+/// Returns how many bytes it lists.
+fn check_saved(message: &str, saved: &[u8], source: &[u8]) -> usize {
+    let mut is_sound = vec![true; source.len()];
+    for line in
+        message.lines().filter(|line| line.contains("; lost: ") || line.contains("; wrong: "))
+    {
+        let Some((_, range)) = line.split_once(": bytes ") else { continue };
+        let (start, end) = range.split_once(" to ").unwrap();
+        let end: String = end.chars().take_while(char::is_ascii_digit).collect();
+        is_sound[start.parse().unwrap()..end.parse().unwrap()].fill(false);
+    }
+    assert!(saved.len() <= source.len());
+    for (at, _) in is_sound.iter().enumerate().filter(|(_, is_sound)| **is_sound) {
+        assert_eq!(saved.get(at), Some(&source[at]), "byte {at}: {message}");
+    }
+    is_sound.iter().filter(|is_sound| !**is_sound).count()
+}
+
+#[test]
+fn what_is_left_of_a_cut_file_is_saved() {
+    let (source, place) = (source(), Place::new());
+    for file in [compress(&source, true), compress(&source, false)] {
+        let mut most_lost = usize::MAX;
+        for cut in cuts(&file) {
+            place.write(NAME, &file[..cut]);
+            let message = place.fails(1, &["verify", NAME]);
+            assert!(message.contains("; lost: "), "{message}");
+            let message = place.fails(1, &["decompress", "--no-verify", "-f", NAME, "-o", "saved"]);
+            let lost = check_saved(&message, &place.read("saved"), &source);
+            assert!(lost <= most_lost, "{cut}: {message}");
+            most_lost = lost;
+        }
+        assert!(most_lost < source.len() / 10);
+        place.write(NAME, &file);
+        place.succeeds(&["decompress", "--no-verify", "-f", NAME, "-o", "saved"]);
+        assert!(place.read("saved") == source);
+    }
+}
+
+#[test]
+fn what_is_left_of_a_damaged_file_is_saved() {
+    let (source, place) = (source(), Place::new());
+    let file = compress(&source, true);
+    for tensor in parse(&file).tensors() {
+        let (start, end) = (tensor.range.start as usize, tensor.range.end as usize);
+        for at in [start, start + 12, start + 40, start.midpoint(end), end - 20] {
+            let mut damaged = file.clone();
+            damaged[at] ^= 0x55;
+            place.write(NAME, &damaged);
+            let message = place.fails(1, &["verify", NAME]);
+            assert!(message.contains("tensor"), "{message}");
+            let output = place.run(&["decompress", "--no-verify", "-f", NAME, "-o", "saved"]);
+            let message = text(&output.stderr);
+            let lost = check_saved(&message, &place.read("saved"), &source);
+            assert!(lost <= tensors(&source)[&tensor.name].2.len(), "{message}");
+            assert_eq!(output.status.code(), Some(i32::from(lost > 0)), "{message}");
+            assert!(tensor.name != "plain" || lost == 5000, "{message}");
+        }
+    }
+}
+
+#[test]
+fn cut_files_without_compressed_tensors_are_said_to_be_cut() {
+    let (source, place) = (source(), Place::new());
+    place.write("model.safetensors", &source[..source.len() - 1]);
+    for arguments in [&["ls"][..], &["info"], &["verify"], &["decompress", "-o", "x"], &["repair"]]
+    {
+        let message = place.fails(1, &[arguments, &["model.safetensors"]].concat());
+        assert!(message.contains("the file is not complete"), "{message}");
+        assert!(!message.contains("damaged"), "{message}");
+    }
+    place.write("model.safetensors", &source[..20]);
+    let message = place.fails(1, &["verify", "model.safetensors"]);
+    assert!(message.contains("ends within its header") && !message.contains("damaged"));
+}
+
+/// The library, of which the program makes use.
+#[test]
+fn partial_readers_never_ask_for_what_is_missing() {
+    let source = source();
+    let file = compress(&source, true);
+    let all = tensors(&source);
+    for cut in (0..file.len()).step_by(9973).chain(cuts(&file)) {
+        let Ok(mut reader) =
+            TensorReader::open_partial(Cursor::new(&file[..cut]), Limits::default())
+        else {
+            assert!((cut as u64) < parse(&file).data_start());
+            continue;
+        };
+        assert!(reader.cut().is_some());
+        for number in 0..all.len() {
+            let (_, shape, bytes) = &all[&reader.tensors()[number].name];
+            assert_eq!(reader.tensors()[number].shape, *shape);
+            let mut decoded = Vec::new();
+            let read = reader.read(number, &mut decoded);
+            assert_eq!(read.is_ok(), reader.is_complete(number), "{cut}");
+            assert!(read.is_err() || decoded == *bytes);
+        }
+    }
+    let reader = TensorReader::open_partial(Cursor::new(&file), Limits::default()).unwrap();
+    assert!(reader.cut().is_none());
+}
+
+/// Cut and damaged at once, in the header as well as behind it: no panic, and no wrong byte where
+/// a read succeeds.
+#[test]
+fn partial_readers_take_any_damage() {
+    let source = file_of(&[
+        ("a", "BF16", &[30, 100], (0..6000).map(|i| [0, 0x3c][i % 2]).collect()),
+        ("b", "I8", &[100], (0..100).collect()),
+    ]);
+    let file = compress(&source, true);
+    let data_start = parse(&file).data_start() as usize;
+    let all = tensors(&source);
+    let mut random = 1_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    for round in 0..4000 {
+        let mut damaged = file[..file.len() - [0, next(file.len())][round % 2]].to_vec();
+        let start = if round % 3 == 0 { 0 } else { data_start.min(damaged.len()) };
+        if round % 4 < 3 && damaged.len() > start {
+            let at = start + next(damaged.len() - start);
+            damaged[at] ^= 1 << next(8);
+        }
+        let opened = TensorReader::open_partial(Cursor::new(&damaged[..]), Limits::default());
+        let Ok(mut reader) = opened else { continue };
+        let restored = reader.restored();
+        assert!(restored.is_err() || restored.unwrap().order.len() <= reader.tensors().len());
+        for number in 0..reader.tensors().len() {
+            let tensor = reader.tensors()[number].clone();
+            let len = (tensor.decoded_len as usize).min(1 << 16);
+            let from = next(len + 1);
+            let mut part = vec![0; len - from];
+            let _ = reader.read_part_unverified(number, from as u64, &mut part);
+            let read = reader.read_part(number, from as u64, &mut part);
+            assert!(read.is_err() || reader.is_complete(number));
+            let known = all.get(&tensor.name).filter(|(dtype, shape, _)| {
+                start > 0 && (dtype, shape) == (&tensor.dtype, &tensor.shape)
+            });
+            if let (Ok(()), Some((_, _, bytes))) = (read, known) {
+                assert!(part == bytes[from..len], "round {round}");
+            }
+            let _ = reader.verify_stored(number);
+        }
+    }
+}

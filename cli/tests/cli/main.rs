@@ -1,0 +1,24 @@
+//! The program, run as a process.
+
+#[path = "../../../tests/common/mod.rs"]
+mod common;
+mod program;
+#[path = "../../../tests/common/tensors.rs"]
+mod tensor_files;
+
+mod commands;
+mod cut;
+mod directories;
+mod evenness;
+#[cfg(target_os = "linux")]
+mod faults;
+#[cfg(unix)]
+mod files;
+mod inside;
+mod layouts;
+#[cfg(target_os = "linux")]
+mod memory;
+mod odd_safetensors;
+mod salvage;
+mod seals;
+mod tensors;

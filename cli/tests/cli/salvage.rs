@@ -1,0 +1,722 @@
+//! The program on files of which a part is missing or damaged: what is saved, what of it can be read,
+//! and what is said. And on the parts of a difference.
+
+use crate::common::{data, golden};
+use crate::program;
+use crate::tensor_files;
+use std::ops::Range;
+
+use program::{Place, text};
+use serde_json::Value;
+use zipnn::safetensors::Layout;
+use zipnn::{DType, DecodeErrorKind, Frames, Limits, Options};
+
+/// A `.safetensors` file: two tensors of over 4 MiB, and a small one at the end.
+fn model() -> Vec<u8> {
+    let part = data::weights(DType::BF16, 1 << 20, 1);
+    let weights = |len: usize| part.iter().copied().cycle().take(len).collect::<Vec<u8>>();
+    tensor_files::file_of(&[
+        ("first", "BF16", &[1_250_000, 2], weights(5_000_000)),
+        ("second", "BF16", &[1_250_000, 2], weights(5_000_000)),
+        ("third", "F32", &[1000], data::weights(DType::F32, 4000, 2)),
+    ])
+}
+
+/// Where the bytes of a tensor are in the model.
+fn range(model: &[u8], name: &str) -> Range<usize> {
+    let layout = Layout::parse(model, model.len() as u64).unwrap();
+    let range = layout.tensor(name).unwrap().range.clone();
+    range.start as usize..range.end as usize
+}
+
+/// Where each frame of a file begins and ends, and where its data does.
+fn frames(file: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
+    let (mut start, mut decoded) = (0, 0);
+    let frames = Frames::without_annexes(file).map(|frame| {
+        let frame = frame.unwrap();
+        let stored = start..start + frame.bytes().len();
+        let data = decoded..decoded + frame.decoded_len() as usize;
+        (start, decoded) = (stored.end, data.end);
+        (stored, data)
+    });
+    frames.collect()
+}
+
+/// A directory with the model, compressed with these options.
+fn compressed(options: &[&str]) -> (Place, Vec<u8>, Vec<u8>) {
+    let (place, model) = (Place::new(), model());
+    place.write("model.safetensors", &model);
+    place.succeeds(&[&["compress", "model.safetensors"], options].concat());
+    let file = place.read("model.safetensors.znn");
+    (place, model, file)
+}
+
+/// The chunk of this number in a frame, in the file: the last byte of what is stored of it.
+fn last_byte(file: &[u8], frame: usize, chunk: usize) -> usize {
+    let (stored, _) = frames(file)[frame].clone();
+    let parsed = zipnn::Frame::parse(&file[stored.clone()]).unwrap();
+    let range = parsed.index().chunk(chunk).unwrap().plane_ranges().last().unwrap();
+    stored.start + range.end as usize - 1
+}
+
+#[test]
+fn what_is_left_of_a_file_that_was_cut_off() {
+    let (place, model, file) = compressed(&[]);
+    let cut = file[..file.len() * 6 / 10].to_vec();
+    place.write("cut.znn", &cut);
+    let whole = frames(&file);
+    let whole = whole.iter().take_while(|(stored, _)| stored.end <= cut.len()).last().unwrap();
+    let expected = &model[..whole.1.end];
+    assert!(expected.len() > 4 << 20);
+
+    let message = place.fails(1, &["decompress", "--no-verify", "cut.znn", "-o", "saved"]);
+    assert!(place.read("saved") == expected);
+    let told = format!("{} of {} bytes saved in saved", expected.len(), model.len());
+    assert!(message.contains(&told) && message.contains("the rest is lost"), "{message}");
+    assert!(message.contains("frame 3") && message.contains("truncated"), "{message}");
+    let lost = format!("lost: bytes {} to {}, in ", expected.len(), model.len());
+    assert!(message.contains(&lost) && message.contains("third"), "{message}");
+    assert!(place.read("cut.znn") == cut);
+
+    place.fails(1, &["decompress", "--no-verify", "cut.znn"]);
+    assert!(place.read("cut") == expected);
+    let output = place.run(&["decompress", "--no-verify", "cut.znn", "-o", "-"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout == expected);
+    let output = place.run_with_input(&["decompress", "--no-verify", "-"], &cut);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout == expected);
+    assert!(text(&output.stderr).contains(&told[..20]), "{}", text(&output.stderr));
+    // Without the option, as ever, nothing is written.
+    let message = place.fails(1, &["decompress", "cut.znn", "-o", "strict"]);
+    assert!(message.contains("--no-verify"), "{message}");
+    assert!(!place.exists("strict"));
+}
+
+/// Wherever a file is cut off, what is saved is the beginning of the data, and no frame is left out
+/// that is whole.
+#[test]
+fn cuts_at_any_place() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, model, file) = compressed(options);
+        let frames = frames(&file);
+        let mut lens = vec![0, 1, 31, 32, 33, file.len() / 3, file.len() - 1, file.len() - 40];
+        lens.extend(frames.iter().flat_map(|(stored, _)| {
+            [stored.start, stored.start + 20, stored.end - 1, stored.start + stored.len() * 9 / 10]
+        }));
+        for len in lens {
+            place.write("cut.znn", &file[..len]);
+            let output = place.run(&["decompress", "--no-verify", "cut.znn"]);
+            let whole = frames.iter().take_while(|(stored, _)| stored.end <= len).last();
+            let whole = whole.map_or(0, |(_, data)| data.end);
+            let at_frame = frames.iter().any(|(stored, _)| stored.start == len && len > 0);
+            // Without an index, a cut between two frames shows in the data alone.
+            let is_failure = options.is_empty() || !at_frame;
+            let message = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(i32::from(is_failure)), "{len}");
+            let is_warned = at_frame && message.contains("before its last tensor");
+            assert!(is_failure || is_warned, "{len}: {message}");
+            if place.exists("cut") {
+                let saved = place.read("cut");
+                assert!(saved.len() >= whole && model.starts_with(&saved), "{len}");
+                place.remove("cut");
+            } else {
+                assert_eq!(whole, 0, "{len}: {}", text(&output.stderr));
+            }
+        }
+        assert_eq!(place.names(), ["cut.znn", "model.safetensors", "model.safetensors.znn"]);
+    }
+}
+
+/// A file of a single frame, as the original writes them, has its planes one behind the other. What
+/// is saved of it are the chunks of which all planes are there.
+#[test]
+fn whole_chunks_of_a_frame_are_saved() {
+    let data = data::weights(DType::BF16, 5_000_000, 4);
+    let file = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();
+    let cut = &file[..last_byte(&file, 0, 7)];
+    let expected = &data[..7 << 18];
+    let place = Place::new();
+    place.write("cut.znn", cut);
+    let message = place.fails(1, &["decompress", "--no-verify", "cut.znn"]);
+    assert!(message.contains("1835008 of 5000000 bytes"), "{message}");
+    assert!(message.contains("frame 0, chunk 7, plane 1"), "{message}");
+    assert!(place.read("cut") == expected);
+    let piped = place.run_with_input(&["decompress", "--no-verify", "-"], cut);
+    assert!(piped.stdout == expected);
+    // The upper plane is missing altogether.
+    place.write("cut.znn", &file[..file.len() / 2]);
+    let message = place.fails(1, &["decompress", "--no-verify", "cut.znn", "-o", "nothing"]);
+    assert!(message.contains("nothing of it can be saved"), "{message}");
+    assert!(!place.exists("nothing"));
+}
+
+#[test]
+fn damaged_chunks_leave_the_others_in_their_places() {
+    let (place, model, mut file) = compressed(&[]);
+    let second = frames(&file)[1].1.clone();
+    let at = last_byte(&file, 1, 3);
+    file[at] = 0;
+    place.write("damaged.znn", &file);
+    let lost = second.start + 3 * (1 << 18)..second.start + 4 * (1 << 18);
+    let mut expected = model.clone();
+    expected[lost.clone()].fill(0);
+    for threads in ["1", "4"] {
+        let arguments = ["decompress", "--no-verify", "--force", "--threads", threads];
+        let message = place.fails(1, &[&arguments[..], &["damaged.znn"]].concat());
+        assert!(place.read("damaged") == expected);
+        let told = format!("{} of {} bytes saved", model.len() - lost.len(), model.len());
+        assert!(message.contains(&told), "{message}");
+        assert!(message.contains("frame 1, chunk 3, plane 1: corrupt data"), "{message}");
+        let told = format!("lost: bytes {} to {}, in first\n", lost.start, lost.end);
+        assert!(message.contains(&told), "{message}");
+        assert!(message.contains("zeros"), "{message}");
+    }
+    let piped = place.run_with_input(&["decompress", "--no-verify", "-"], &file);
+    assert!(piped.status.code() == Some(1) && piped.stdout == expected);
+}
+
+/// Of a file that has its end, the result is as long as the data, so that loaders take it.
+#[test]
+fn damage_at_the_end_keeps_the_length() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, model, mut file) = compressed(options);
+        let frames = frames(&file);
+        let last = frames.iter().rposition(|(_, data)| !data.is_empty()).unwrap();
+        let at = last_byte(&file, last, 0);
+        file[at] = 0;
+        place.write("damaged.znn", &file);
+        let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+        let mut expected = model.clone();
+        expected[frames[last].1.clone()].fill(0);
+        assert!(place.read("damaged") == expected, "{message}");
+        assert!(message.contains(&format!("to {}, in third", model.len())), "{message}");
+    }
+}
+
+/// What is lost of a frame that cannot be read is as long as its header says, or the file's index.
+#[test]
+fn damaged_frames_leave_the_others_in_their_places() {
+    // Within the magic bytes, the lengths, and the index of the frame.
+    let sealed = [0, 18, 26, 30, 40].map(|at| (&[][..], at, true));
+    let plain = [0, 30, 40].map(|at| (&["--plain"][..], at, true));
+    let cut = (&["--plain"][..], 0, false);
+    for (options, in_frame, is_found) in sealed.into_iter().chain(plain).chain([cut]) {
+        let (place, model, mut file) = compressed(options);
+        let frames = frames(&file);
+        let (stored, lost) = frames[1].clone();
+        file[stored.start + in_frame] ^= 0x5a;
+        if !is_found {
+            file.truncate(frames.last().unwrap().0.end - 1);
+        }
+        place.write("damaged.znn", &file);
+        let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+        assert!(message.contains("frame 1"), "{message}");
+        let saved = place.read("damaged");
+        if is_found {
+            let mut expected = model.clone();
+            expected[lost.clone()].fill(0);
+            assert!(saved == expected, "{in_frame}");
+            let told = format!("lost: bytes {} to {}, in first\n", lost.start, lost.end);
+            assert!(message.contains(&told), "{message}");
+        } else {
+            assert!(saved == model[..lost.start], "{in_frame}");
+            let told = format!("lost: bytes {} to {}", lost.start, model.len());
+            assert!(message.contains(&told), "{message}");
+        }
+    }
+}
+
+/// Without an index, only the tensors show where the frames behind damage belong.
+#[test]
+fn bytes_behind_the_last_tensor_move_nothing() {
+    let (place, model, _) = compressed(&[]);
+    let source = [&model[..], &[7; 1000]].concat();
+    place.write("t", &source).succeeds(&["compress", "--plain", "t"]);
+    let file = place.read("t.znn");
+    let frames = frames(&file);
+    assert!(frames.len() > 3);
+    for (stored, lost) in &frames[1..] {
+        let mut damaged = file.clone();
+        damaged[stored.start] ^= 0x5a;
+        place.write("damaged.znn", &damaged);
+        place.fails(1, &["decompress", "--no-verify", "--force", "damaged.znn"]);
+        let mut expected = source.clone();
+        expected[lost.clone()].fill(0);
+        let saved = place.read("damaged");
+        assert!(saved == expected || saved == source[..lost.start], "{lost:?}");
+    }
+    let mut damaged = file.clone();
+    damaged[frames[1].0.start] ^= 0x5a;
+    place.write("damaged.znn", &damaged);
+    place.fails(1, &["decompress", "--no-verify", "--force", "damaged.znn"]);
+    assert!(place.read("damaged")[frames[1].1.end..] == source[frames[1].1.end..]);
+}
+
+/// Damage to a raw plane decodes to something. It is kept, and said.
+#[test]
+fn chunks_with_wrong_checksums_are_kept() {
+    let (place, model, mut file) = compressed(&[]);
+    let (stored, data) = frames(&file)[1].clone();
+    let frame = zipnn::Frame::parse(&file[stored.clone()]).unwrap();
+    let raw = frame.index().chunk(2).unwrap();
+    assert_eq!(raw.methods().next(), Some(zipnn::Method::Raw));
+    let at = stored.start + raw.plane_ranges().next().unwrap().start as usize;
+    file[at] ^= 1;
+    let wrong = data.start + 2 * (1 << 18)..data.start + 3 * (1 << 18);
+    place.write("damaged.znn", &file);
+    let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+    let told = format!("{} of {} bytes saved", model.len() - wrong.len(), model.len());
+    assert!(message.contains(&told) && message.contains("lost or wrong"), "{message}");
+    let told =
+        format!("checksum differs; wrong: bytes {} to {}, in first\n", wrong.start, wrong.end);
+    assert!(message.contains(&told) && !message.contains("zeros"), "{message}");
+    let saved = place.read("damaged");
+    let differing: Vec<_> = (0..model.len()).filter(|&at| saved[at] != model[at]).collect();
+    assert!(differing.len() == 1 && wrong.contains(&differing[0]), "{differing:?}");
+    place.fails(1, &["decompress", "--no-verify", "--rm", "damaged.znn", "-o", "x"]);
+    assert!(place.exists("damaged.znn") && !place.exists("x"));
+}
+
+/// A part of a download that never came: zeros over several frames.
+#[test]
+fn holes_over_several_frames() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, model, mut file) = compressed(options);
+        let frames = frames(&file);
+        assert!(frames.len() > 5);
+        let hole = frames[1].0.end - 1000..frames[3].0.start + 10;
+        file[hole].fill(0);
+        place.write("damaged.znn", &file);
+        let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+        let saved = place.read("damaged");
+        assert_eq!(saved.len(), model.len());
+        assert!(saved[frames[4].1.start..] == model[frames[4].1.start..], "{message}");
+        let chunk = 1 << 18;
+        let damaged = frames[1].1.end - chunk..frames[3].1.end;
+        assert!(saved[..damaged.start] == model[..damaged.start], "{message}");
+        assert!(saved[frames[2].1.start..damaged.end].iter().all(|&byte| byte == 0));
+        assert!(message.contains("in first, second"), "{message}");
+    }
+}
+
+#[test]
+fn much_damage_is_told_in_few_lines() {
+    let data = data::weights(DType::BF16, 400_000, 3);
+    let options = Options::new(DType::BF16).chunk_log2(10);
+    let mut file = zipnn::compress(&data, &options).unwrap();
+    let place = Place::new();
+    let ends: Vec<_> = (0..390).step_by(2).map(|chunk| last_byte(&file, 0, chunk)).collect();
+    ends.iter().for_each(|&end| file[end] = 0);
+    place.write("damaged.znn", &file);
+    let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
+    assert!(message.lines().count() < 30, "{message}");
+    assert!(message.contains("and 175 more"), "{message}");
+    let saved = place.read("damaged");
+    assert_eq!(saved.len(), data.len());
+    assert!(saved[1 << 10..2 << 10] == data[1 << 10..2 << 10]);
+    assert!(saved[..1 << 10].iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn a_source_is_never_removed_for_a_part_of_its_data() {
+    let (place, _, file) = compressed(&[]);
+    let cut = &file[..file.len() / 2];
+    place.write("cut.znn", cut);
+    let message = place.fails(1, &["decompress", "--no-verify", "--rm", "cut.znn"]);
+    assert!(message.contains("nothing has been written") && message.contains("--rm"), "{message}");
+    assert!(place.read("cut.znn") == cut);
+    assert!(!place.exists("cut"));
+    place.write("whole.znn", &file);
+    place.succeeds(&["decompress", "--no-verify", "--rm", "whole.znn"]);
+    assert!(!place.exists("whole.znn"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_is_left_as_it_is() {
+    let place = Place::new();
+    let name = "cache/models--org--name/snapshots/0123/model.safetensors";
+    place.write("cache/models--org--name/blobs/first", &model());
+    place.write("cache/models--org--name/refs/main", b"0123");
+    std::fs::create_dir_all(place.path(name).parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("../../blobs/first", place.path(name)).unwrap();
+    let hub = ["--hub", "org/name", "--cache", "cache"];
+    place.succeeds(&[&["compress"], &hub[..]].concat());
+    let blob = "cache/models--org--name/blobs/first.znn";
+    let file = place.read(blob);
+    place.write(blob, &file[..file.len() / 2]);
+    let names = place.names();
+    let message = place.fails(1, &[&["decompress", "--no-verify"], &hub[..]].concat());
+    assert!(message.contains("nothing has been written"), "{message}");
+    assert_eq!(place.names(), names);
+}
+
+/// Bytes behind the last tensor are data as well, of which nothing says how long they are.
+#[test]
+fn bytes_behind_the_last_tensor_are_not_counted_twice() {
+    let (place, model, _) = compressed(&[]);
+    let source = [&model[..], &[7; 100_000]].concat();
+    place.write("t.safetensors", &source).succeeds(&["compress", "t.safetensors"]);
+    let file = place.read("t.safetensors.znn");
+    let all = frames(&file);
+    // Without the index, and without the bytes behind the last tensor.
+    for (cut, saved) in [(file.len() - 1, source.len()), (all[all.len() - 2].0.start, model.len())]
+    {
+        place.write("cut.safetensors.znn", &file[..cut]);
+        let message =
+            place.fails(1, &["decompress", "--no-verify", "--force", "cut.safetensors.znn"]);
+        assert!(place.read("cut.safetensors") == source[..saved]);
+        let is_all = saved == model.len();
+        assert!(message.contains(&format!("{saved} bytes saved")), "{message}");
+        assert_eq!(message.contains("up to the end of the last tensor"), is_all, "{message}");
+    }
+}
+
+/// If only the index is missing, all of the data is saved; that the file is not whole is said.
+#[test]
+fn a_cut_in_the_index_loses_no_data() {
+    let (place, model, file) = compressed(&[]);
+    let last = frames(&file).last().unwrap().0.clone();
+    for len in [last.start, last.start + 10, last.start + 60, last.end - 1] {
+        place.write("cut.safetensors.znn", &file[..len]);
+        let saved = ["decompress", "--no-verify", "--force", "cut.safetensors.znn"];
+        let message = place.fails(1, &saved);
+        let told = format!("all {} bytes saved", model.len());
+        assert!(message.contains(&told), "{message}");
+        assert!(place.read("cut.safetensors") == model, "{len}");
+        let output = place.run(&["cat", "cut.safetensors.znn", "third"]);
+        assert!(output.status.success() && output.stdout == model[range(&model, "third")]);
+        assert!(text(&output.stderr).contains("warning"), "{}", text(&output.stderr));
+    }
+}
+
+/// The result has the permissions of its source. Its time is another one: whoever runs on the
+/// directory again is not told that it has been done.
+#[test]
+fn directories() {
+    let (place, model, file) = compressed(&[]);
+    let place = &place;
+    place.write("models/good.safetensors.znn", &file);
+    place.write("models/cut.safetensors.znn", &file[..file.len() / 2]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(place.path("models/cut.safetensors.znn"), private).unwrap();
+    }
+    let message = place.fails(1, &["decompress", "--no-verify", "models"]);
+    assert!(message.contains("1 file decompressed, 1 failed"), "{message}");
+    let saved = std::path::Path::new("models").join("cut.safetensors");
+    let expected = format!("bytes saved in {}", saved.display());
+    assert!(message.contains(&expected), "{message}");
+    assert!(place.read("models/good.safetensors") == model);
+    let saved = place.read("models/cut.safetensors");
+    assert!(saved.len() > 4 << 20 && model.starts_with(&saved));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let found = std::fs::metadata(place.path("models/cut.safetensors")).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    }
+    let message = place.fails(1, &["decompress", "--no-verify", "models"]);
+    assert!(message.contains("1 done before, 1 failed"), "{message}");
+    let message = place.fails(1, &["decompress", "--no-verify", "--rm", "models"]);
+    assert!(message.contains("1 failed"), "{message}");
+    assert!(place.exists("models/cut.safetensors.znn"));
+}
+
+#[test]
+fn files_of_old_layouts() {
+    let cases = golden::cases();
+    let old = cases.iter().filter(|case| !case.is_current() && case.base().is_none());
+    let place = Place::new();
+    let (mut saved, mut lost) = (0, 0);
+    for case in old.filter(|case| case.original_len() > 1000) {
+        let file = case.file();
+        place.write("cut.znn", &file[..file.len() * 9 / 10]);
+        let message = place.fails(1, &["decompress", "--no-verify", "--force", "cut.znn"]);
+        if place.exists("cut") {
+            saved += 1;
+            assert!(message.contains("bytes saved in cut; the rest is lost"), "{message}");
+            assert!(case.original().starts_with(&place.read("cut")), "{}", case.name());
+            place.remove("cut");
+        } else {
+            lost += 1;
+            assert!(message.contains("nothing of it can be saved"), "{}: {message}", case.name());
+        }
+    }
+    assert!(lost > 0, "{saved} saved, {lost} lost");
+}
+
+/// `--no-verify` says nothing of a file that is whole.
+#[test]
+fn whole_files_are_whole() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, model, file) = compressed(options);
+        place.succeeds(&["decompress", "--no-verify", "model.safetensors.znn", "-o", "saved"]);
+        assert!(place.read("saved") == model);
+        let piped = place.run_with_input(&["decompress", "--no-verify", "-"], &file);
+        assert!(piped.status.success() && piped.stdout == model && piped.stderr.is_empty());
+    }
+}
+
+/// The names of the tensors that `ls` lists as complete, and of all.
+fn listed(place: &Place, arguments: &[&str]) -> (Vec<String>, Vec<String>) {
+    let output = place.run(&[&["ls", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tensors = listed["tensors"].as_array().unwrap();
+    let names = |is_wanted: fn(&Value) -> bool| {
+        let wanted = tensors.iter().filter(|tensor| is_wanted(tensor));
+        wanted.map(|tensor| tensor["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let complete = names(|tensor| tensor["complete"] == true);
+    let all = names(|_| true);
+    assert_eq!(listed["complete"], complete.len() == all.len());
+    (complete, all)
+}
+
+#[test]
+fn tensors_that_are_whole_in_a_cut_file() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, model, file) = compressed(options);
+        let frames = frames(&file);
+        let second = range(&model, "second");
+        // Within the second tensor, and at the end of one of its frames.
+        let inner = frames.iter().find(|(_, data)| data.end > second.start + 1000).unwrap();
+        for len in [inner.0.end - 1, inner.0.end] {
+            assert!((second.start..second.end).contains(&inner.1.end));
+            let name = "cut.safetensors.znn";
+            place.write(name, &file[..len]);
+            let output = place.run(&["cat", name, "first"]);
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+            assert!(output.stdout == model[range(&model, "first")]);
+            let warning = text(&output.stderr);
+            assert!(warning.contains("warning: the file is not whole"), "{warning}");
+            for lost in ["second", "third"] {
+                let message = place.fails(1, &["cat", name, lost, "-o", "x"]);
+                assert!(message.contains("not whole") && message.contains(lost), "{message}");
+                assert!(
+                    message.contains("missing") && message.contains("--no-verify"),
+                    "{message}"
+                );
+                assert!(!place.exists("x"));
+            }
+            let all = ["first", "second", "third"].map(String::from).to_vec();
+            assert_eq!(listed(&place, &[name]), (vec!["first".to_owned()], all));
+            let output = place.run(&["ls", name]);
+            assert!(output.status.success() && text(&output.stderr).contains("not whole"));
+            let table = text(&output.stdout);
+            let marked = |name: &str| {
+                let line = table.lines().find(|line| line.contains(name)).unwrap();
+                line.contains("incomplete")
+            };
+            assert!(!marked("first") && marked("second") && marked("third"), "{table}");
+        }
+        // Rows that are there, of a tensor that is not.
+        let rows = ["cat", "cut.safetensors.znn", "second", "--rows", "0..10"];
+        let output = place.run(&rows);
+        assert!(
+            output.stdout == model[second.start..second.start + 40],
+            "{}",
+            text(&output.stderr)
+        );
+        assert_eq!(listed(&place, &["model.safetensors.znn"]).0.len(), 3);
+        place.succeeds(&["ls", "model.safetensors.znn"]);
+    }
+}
+
+/// A tensor whose checksums are damaged or missing is not passed for whole.
+#[test]
+fn tensors_of_a_cut_file_are_verified() {
+    let (place, _, file) = compressed(&[]);
+    let frames = frames(&file);
+    let mut cut = file[..frames[3].0.end - 1].to_vec();
+    cut[frames[1].0.start + frames[1].0.len() / 2] ^= 1;
+    place.write("cut.safetensors.znn", &cut);
+    let message = place.fails(1, &["cat", "cut.safetensors.znn", "first", "-o", "x"]);
+    assert!(message.contains("frame 1"), "{message}");
+    assert!(!place.exists("x"));
+}
+
+#[test]
+fn cuts_before_the_tensors() {
+    let (place, _, file) = compressed(&[]);
+    for (len, told) in [(0, "empty"), (20, "truncated"), (40, "truncated"), (100, "truncated")] {
+        place.write("cut.safetensors.znn", &file[..len]);
+        for command in [&["ls"][..], &["cat"]] {
+            let tensor = if command == ["cat"] { &["first"][..] } else { &[] };
+            let message = place.fails(1, &[command, &["cut.safetensors.znn"], tensor].concat());
+            assert!(message.contains(told), "{message}");
+            assert!(!message.contains("warning"), "{message}");
+        }
+    }
+}
+
+/// Without an index, a cut between two frames does not show in the frames.
+#[test]
+fn data_that_ends_before_its_last_tensor() {
+    let (place, model, file) = compressed(&["--plain"]);
+    let (stored, data) = frames(&file)[2].clone();
+    place.write("cut.safetensors.znn", &file[..stored.end]);
+    let told = format!("the data ends {} bytes before its last tensor", model.len() - data.end);
+    let verified = place.succeeds(&["verify", "cut.safetensors.znn"]);
+    assert!(verified.contains(&told), "{verified}");
+    let output = place.run(&["decompress", "cut.safetensors.znn"]);
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains(&told), "{}", text(&output.stderr));
+    assert!(place.read("cut.safetensors") == model[..data.end]);
+    // A file that is sealed holds what was compressed, whatever its header says.
+    place.write("short.safetensors", &model[..data.end]);
+    place.succeeds(&["compress", "short.safetensors"]);
+    let verified = place.succeeds(&["verify", "short.safetensors.znn"]);
+    assert!(!verified.contains("the data ends"), "{verified}");
+    place.succeeds(&["decompress", "--force", "short.safetensors.znn"]);
+    place.succeeds(&["decompress", "--force", "--no-verify", "short.safetensors.znn"]);
+}
+
+#[test]
+fn verify_lists_what_is_lost() {
+    let (place, model, file) = compressed(&[]);
+    let frames = frames(&file);
+    let mut cut = file[..frames[3].0.end - 1].to_vec();
+    place.write("cut.znn", &cut);
+    let message = place.fails(1, &["verify", "cut.znn"]);
+    let lost = format!("lost: bytes {} to {}, in second, third", frames[3].1.start, model.len());
+    assert!(message.contains("frame 3") && message.contains(&lost), "{message}");
+    // Damage before the cut is found, too.
+    let at = last_byte(&file, 1, 2);
+    cut[at] = 0;
+    place.write("cut.znn", &cut);
+    let message = place.fails(1, &["verify", "cut.znn"]);
+    assert!(message.contains("frame 1, chunk 2") && message.contains(&lost), "{message}");
+}
+
+/// A model and its base, one as a difference to the other.
+fn difference(options: &[&str]) -> (Place, Vec<u8>) {
+    let (place, base) = (Place::new(), model());
+    let mut tuned = base.clone();
+    let start = range(&base, "first").start;
+    tuned[start..].iter_mut().step_by(1000).for_each(|byte| *byte ^= 3);
+    place.write("base.safetensors", &base).write("tuned.safetensors", &tuned);
+    let compress = ["compress", "--delta", "base.safetensors", "tuned.safetensors"];
+    place.succeeds(&[&compress[..], options].concat());
+    (place, tuned)
+}
+
+const TUNED: &str = "tuned.safetensors.znn";
+const DELTA: [&str; 2] = ["--delta", "base.safetensors"];
+
+#[test]
+fn parts_of_a_difference() {
+    for options in [&[][..], &["--plain"]] {
+        let (place, tuned) = difference(options);
+        let all = ["first", "second", "third"].map(String::from).to_vec();
+        assert_eq!(listed(&place, &[&DELTA[..], &[TUNED]].concat()), (all.clone(), all.clone()));
+        for name in all {
+            let output = place.run(&[&["cat", TUNED, &name], &DELTA[..]].concat());
+            assert!(output.status.success() && output.stderr.is_empty());
+            assert!(output.stdout == tuned[range(&tuned, &name)], "{name}");
+        }
+        let rows = ["cat", TUNED, "second", "--rows", "900000..900001", "-o", "row"];
+        place.succeeds(&[&rows[..], &DELTA].concat());
+        let start = range(&tuned, "second").start + 4 * 900_000;
+        assert!(place.read("row") == tuned[start..start + 4]);
+        // What is to be done, the commands that say it can do.
+        for command in [&["ls", TUNED][..], &["cat", TUNED, "first"]] {
+            let message = place.fails(1, command);
+            assert!(message.contains("difference") && message.contains("--delta"), "{message}");
+        }
+        let message = place
+            .fails(2, &["cat", TUNED, "first", "-f", "-o", "base.safetensors", DELTA[0], DELTA[1]]);
+        assert!(message.contains("read and written at once"), "{message}");
+    }
+}
+
+#[test]
+fn the_base_of_parts_is_verified() {
+    let (place, tuned) = difference(&[]);
+    let mut wrong = place.read("base.safetensors");
+    let second = range(&tuned, "second");
+    wrong[second.start + 100] ^= 1;
+    place.write("wrong", &wrong).write("shorter", &wrong[1..]);
+    let cat = |name| ["cat", TUNED, name, "-o", "x", "--delta", "wrong"];
+    let message = place.fails(1, &cat("second"));
+    assert!(message.contains("checksum differs") && message.contains("wrong is not"), "{message}");
+    assert!(!place.exists("x"));
+    // Where the base is the same, there is nothing wrong with it.
+    place.succeeds(&cat("third"));
+    for command in [&["ls", TUNED][..], &["cat", TUNED, "first"]] {
+        let message = place.fails(1, &[command, &["--delta", "shorter"]].concat());
+        assert!(message.contains("bytes") && message.contains("--delta"), "{message}");
+        let message = place.fails(1, &[command, &["--delta", "missing"]].concat());
+        assert!(message.contains("missing"), "{message}");
+    }
+    place.succeeds(&["compress", "base.safetensors"]);
+    let message = place.fails(1, &["ls", "base.safetensors.znn", DELTA[0], DELTA[1]]);
+    assert!(message.contains("leave out --delta"), "{message}");
+    place.succeeds(&["compress", "--inside-safetensors", "base.safetensors"]);
+    let message = place.fails(1, &["ls", "base.znn.safetensors", DELTA[0], DELTA[1]]);
+    assert!(message.contains("leave out --delta"), "{message}");
+}
+
+#[test]
+fn verify_does_not_deny_the_checksums_of_a_difference() {
+    let (place, _) = difference(&[]);
+    let told = place.succeeds(&["verify", TUNED]);
+    assert!(told.contains("without the base") && told.contains("--delta BASE"), "{told}");
+    assert!(!told.contains("no checksums"), "{told}");
+    let told = place.succeeds(&[&["verify", TUNED], &DELTA[..]].concat());
+    assert!(told.contains("all checksums are right") && !told.contains("--delta"), "{told}");
+    let (place, _) = difference(&["--plain"]);
+    let told = place.succeeds(&["verify", TUNED]);
+    assert!(told.contains("no checksums") && !told.contains("--delta"), "{told}");
+}
+
+#[test]
+fn differences_that_are_cut_off_or_damaged() {
+    let (place, tuned) = difference(&[]);
+    let file = place.read(TUNED);
+    let frames = frames(&file);
+    // What is cut off are the checksums: all chunks are there, and none of them can be verified.
+    let saved = frames[3].1.end;
+    let name = "cut.safetensors.znn";
+    place.write(name, &file[..frames[3].0.end - 1]);
+    place.fails(1, &[&["decompress", "--no-verify", name], &DELTA[..]].concat());
+    assert!(place.read("cut.safetensors") == tuned[..saved]);
+    let output = place.run(&[&["cat", name, "first"], &DELTA[..]].concat());
+    assert!(output.status.success() && output.stdout == tuned[range(&tuned, "first")]);
+    assert!(text(&output.stderr).contains("not whole"));
+    place.fails(1, &[&["cat", name, "third", "-o", "x"], &DELTA[..]].concat());
+    let (complete, all) = listed(&place, &[&[name], &DELTA[..]].concat());
+    assert_eq!((complete.len(), all.len()), (1, 3));
+    let message = place.fails(1, &[&["verify", name], &DELTA[..]].concat());
+    assert!(message.contains("in second, third"), "{message}");
+
+    // A frame in the middle, of which the base is passed over.
+    let mut damaged = file.clone();
+    damaged[frames[1].0.start] ^= 1;
+    place.write("damaged.safetensors.znn", &damaged);
+    let decompress = ["decompress", "--no-verify", "damaged.safetensors.znn"];
+    place.fails(1, &[&decompress[..], &DELTA].concat());
+    let mut expected = tuned.clone();
+    expected[frames[1].1.clone()].fill(0);
+    assert!(place.read("damaged.safetensors") == expected);
+}
+
+/// The lengths in a file that was cut off are not trusted: no zeros are written for what never
+/// comes, and nothing is allocated.
+#[test]
+fn promises_are_not_trusted() {
+    let (place, model, file) = compressed(&["--plain"]);
+    let frames = frames(&file);
+    let mut cut = file[..frames[2].0.end - 1].to_vec();
+    // Decoded length, and length of the frame.
+    cut[frames[2].0.start + 16..][..16].fill(0x3f);
+    place.write("cut.znn", &cut);
+    let message = place.fails(1, &["decompress", "--no-verify", "cut.znn"]);
+    assert!(place.read("cut") == model[..frames[1].1.end], "{message}");
+    let error = zipnn::decompress(&cut, &Limits::default()).unwrap_err();
+    assert!(!matches!(error.kind(), DecodeErrorKind::OutOfMemory { .. }));
+}

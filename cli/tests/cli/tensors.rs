@@ -1,0 +1,149 @@
+//! The program on the tensors of a compressed file, and on files of which something is damaged.
+
+use crate::common::data;
+use crate::program;
+use program::Place;
+use serde_json::{Value, json};
+use zipnn::DType;
+
+/// A directory with `model.safetensors`: a matrix, a bias and ids; and what it is compressed to.
+fn place() -> (Place, Vec<u8>) {
+    let matrix = data::weights(DType::BF16, 2 * 300 * 1000, 1);
+    let bias = data::weights(DType::F32, 4 * 1000, 2);
+    let ids: Vec<u8> = (0..77_i64).flat_map(i64::to_le_bytes).collect();
+    let mut offset = 0;
+    let mut place = |name: &str, dtype: &str, shape: &[u64], bytes: &[u8]| {
+        let start = offset;
+        offset += bytes.len();
+        (name.to_owned(), json!({"dtype": dtype, "shape": shape, "data_offsets": [start, offset]}))
+    };
+    let header: serde_json::Map<String, Value> = [
+        place("matrix", "BF16", &[300, 1000], &matrix),
+        place("bias", "F32", &[1000], &bias),
+        place("ids", "I64", &[77], &ids),
+    ]
+    .into_iter()
+    .collect();
+    let header = serde_json::to_vec(&header).unwrap();
+    let file = [&(header.len() as u64).to_le_bytes()[..], &header, &matrix, &bias, &ids].concat();
+    let place = Place::new();
+    place.write("model.safetensors", &file).succeeds(&["compress", "model.safetensors"]);
+    (place, file)
+}
+
+/// The bytes of a tensor in the uncompressed file.
+fn tensor<'f>(file: &'f [u8], name: &str) -> &'f [u8] {
+    let layout = zipnn::safetensors::Layout::parse(file, file.len() as u64).unwrap();
+    let range = layout.tensor(name).unwrap().range.clone();
+    &file[range.start as usize..range.end as usize]
+}
+
+#[test]
+fn ls_lists_every_tensor() {
+    let (place, _) = place();
+    let table = place.succeeds(&["ls", "model.safetensors.znn"]);
+    assert!(table.contains("matrix") && table.contains("[300, 1000]"), "{table}");
+    assert!(table.contains("3 tensors"), "{table}");
+    let told = place.succeeds(&["ls", "--json", "model.safetensors.znn"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let matrix = told["tensors"].as_array().unwrap().iter().find(|t| t["name"] == "matrix");
+    let matrix = matrix.unwrap();
+    assert_eq!(matrix["dtype"], "BF16");
+    assert_eq!(matrix["shape"], json!([300, 1000]));
+    assert_eq!(matrix["bytes"], 600_000);
+    let compressed = matrix["compressed_bytes"].as_u64().unwrap();
+    assert!((300_000..500_000).contains(&compressed), "{compressed}");
+}
+
+#[test]
+fn cat_writes_one_tensor() {
+    let (place, file) = place();
+    for name in ["matrix", "bias", "ids"] {
+        let output = place.run(&["cat", "model.safetensors.znn", name]);
+        assert!(output.status.success());
+        assert!(output.stdout == tensor(&file, name), "{name}");
+        place.succeeds(&["cat", "model.safetensors.znn", name, "-o", "out", "-f"]);
+        assert!(place.read("out") == tensor(&file, name), "{name}");
+    }
+    place.succeeds(&["cat", "model.safetensors.znn", "matrix", "--rows", "7..9", "-o", "rows"]);
+    assert!(place.read("rows") == tensor(&file, "matrix")[14_000..18_000]);
+    place.succeeds(&["cat", "model.safetensors.znn", "bias", "--npy", "-o", "bias.npy"]);
+    let npy = place.read("bias.npy");
+    assert!(npy.starts_with(b"\x93NUMPY\x01\x00"));
+    assert!(npy.ends_with(tensor(&file, "bias")));
+    let header = String::from_utf8_lossy(&npy[10..128]);
+    assert!(header.contains("'descr': '<f4'") && header.contains("'shape': (1000,)"), "{header}");
+}
+
+#[test]
+fn cat_refuses_what_is_not_there() {
+    let (place, _) = place();
+    let message = place.fails(1, &["cat", "model.safetensors.znn", "missing"]);
+    assert!(message.contains("zipnn ls"), "{message}");
+    for rows in ["0..301", "5..4", "x", "1000..1001"] {
+        place.fails(2, &["cat", "model.safetensors.znn", "matrix", "--rows", rows]);
+    }
+    place.write("other", &[1; 1000]).succeeds(&["compress", "other"]);
+    assert!(place.fails(1, &["ls", "other.znn"]).contains("safetensors"));
+    place.write("out", b"precious");
+    place.fails(1, &["cat", "model.safetensors.znn", "ids", "-o", "out"]);
+    assert_eq!(place.read("out"), b"precious");
+}
+
+/// Lists need no checksums and no index: files of the original have neither.
+#[test]
+fn plain_files_have_tensors_too() {
+    let (place, file) = place();
+    place.succeeds(&["compress", "model.safetensors", "--plain", "--force"]);
+    assert!(place.succeeds(&["ls", "model.safetensors.znn"]).contains("3 tensors"));
+    let output = place.run(&["cat", "model.safetensors.znn", "ids"]);
+    assert!(output.stdout == tensor(&file, "ids"));
+    assert!(place.succeeds(&["verify", "model.safetensors.znn"]).contains("no checksums"));
+}
+
+#[test]
+fn verify_names_the_tensors_that_are_damaged() {
+    let (place, file) = place();
+    let verified = place.succeeds(&["verify", "model.safetensors.znn"]);
+    assert!(verified.contains("all checksums are right"), "{verified}");
+    let mut damaged = place.read("model.safetensors.znn");
+    let at = damaged.len() / 2;
+    damaged[at] ^= 1;
+    place.write("model.safetensors.znn", &damaged);
+    let message = place.fails(1, &["verify", "model.safetensors.znn"]);
+    assert!(message.contains("in matrix"), "{message}");
+    let output = place.run(&["cat", "model.safetensors.znn", "ids"]);
+    assert!(output.stdout == tensor(&file, "ids"), "damage elsewhere");
+    place.fails(1, &["cat", "model.safetensors.znn", "matrix", "-o", "matrix"]);
+    assert!(!place.path("matrix").exists());
+}
+
+#[test]
+fn a_wrong_base_is_refused_before_anything_is_written() {
+    let place = Place::new();
+    let base = data::weights(DType::BF16, 100_000, 1);
+    let mut tuned = base.clone();
+    tuned[77] ^= 1;
+    let mut wrong = base.clone();
+    wrong[99_999] ^= 1;
+    place.write("base", &base).write("tuned", &tuned).write("wrong", &wrong);
+    place.succeeds(&["compress", "tuned", "--delta", "base"]);
+    place.remove("tuned");
+    let message = place.fails(1, &["decompress", "tuned.znn", "--delta", "wrong", "-o", "-"]);
+    assert!(message.contains("base is not the one") && message.contains("--delta"), "{message}");
+    let message = place.fails(1, &["verify", "tuned.znn", "--delta", "wrong"]);
+    assert!(message.contains("base is not the one") && !message.contains("damaged"), "{message}");
+    assert!(place.run(&["decompress", "tuned.znn", "--delta", "wrong", "-o", "-"]).stdout == b"");
+    place.succeeds(&["decompress", "tuned.znn", "--delta", "base"]);
+    assert!(place.read("tuned") == tuned);
+}
+
+#[test]
+fn cat_never_writes_over_its_file() {
+    let (place, _) = place();
+    let file = "model.safetensors.znn";
+    let before = place.read(file);
+    let message = place.fails(2, &["cat", file, "matrix", "--force", "-o", file]);
+    assert!(message.contains("read and written at once"), "{message}");
+    assert!(place.read(file) == before);
+}

@@ -1,0 +1,80 @@
+//! With memory of the caller's that has been used before, neither direction allocates.
+
+use crate::common::data;
+use allocation_counter::measure;
+use zipnn::{DType, DecodeScratch, EncodeScratch, Frame, Options};
+
+const LENGTHS: [usize; 3] = [4 << 10, 64 << 10, 1 << 20];
+
+/// The second run of `run` allocates nothing.
+fn check(what: &str, mut run: impl FnMut()) {
+    run();
+    let counted = measure(run);
+    assert_eq!(counted.count_total, 0, "{what}: {counted:?}");
+}
+
+#[test]
+fn compressing() {
+    let mut scratch = EncodeScratch::new();
+    for dtype in DType::ALL {
+        for len in LENGTHS {
+            let data = data::weights(dtype, len, 1);
+            let options = Options::new(dtype).plain();
+            let mut dst = vec![0; zipnn::compress_bound(len, &options)];
+            check(&format!("{dtype:?}, {len} bytes"), || {
+                zipnn::compress_into(&data, &mut dst, &options, &mut scratch).unwrap();
+            });
+        }
+    }
+}
+
+#[test]
+fn decompressing() {
+    let mut scratch = DecodeScratch::new();
+    for dtype in DType::ALL {
+        for len in LENGTHS {
+            let data = data::weights(dtype, len, 2);
+            let file = zipnn::compress(&data, &Options::new(dtype).plain()).unwrap();
+            let mut dst = vec![0; len];
+            check(&format!("{dtype:?}, {len} bytes"), || {
+                zipnn::decompress_into(&file, &mut dst, &mut scratch).unwrap();
+            });
+            assert!(dst == data);
+        }
+    }
+}
+
+#[test]
+fn decompressing_frames() {
+    let mut scratch = DecodeScratch::new();
+    for dtype in DType::ALL {
+        for len in LENGTHS {
+            let data = data::weights(dtype, len, 3);
+            let file = zipnn::compress(&data, &Options::new(dtype).plain()).unwrap();
+            let mut dst = vec![0; len];
+            check(&format!("{dtype:?}, {len} bytes"), || {
+                let frame = Frame::parse(&file).unwrap();
+                let mut scratch = scratch.with_len(frame.scratch_len()).unwrap();
+                frame.decode_into(&mut dst, &mut scratch).unwrap();
+            });
+            assert!(dst == data);
+        }
+    }
+}
+
+#[test]
+fn decompressing_numbers() {
+    let numbers: Vec<half::bf16> = data::weights(DType::BF16, 1 << 20, 4)
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&bytes| half::bf16::from_le_bytes(bytes))
+        .collect();
+    let file = zipnn::compress_slice(&numbers, &Options::new(DType::BF16).plain()).unwrap();
+    let mut dst = vec![half::bf16::ZERO; numbers.len()];
+    let mut scratch = DecodeScratch::new();
+    check("bf16", || {
+        zipnn::decompress_slice_into(&file, &mut dst, &mut scratch).unwrap();
+    });
+    assert!(dst == numbers);
+}

@@ -1,0 +1,10 @@
+//! Properties of the repository: the module graph, the public names, the dependencies, the examples.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(target_os = "linux")]
+mod core_only;
+#[cfg(feature = "alloc")]
+mod format_example;
+mod no_c;
