@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Checks that every relative link and anchor in the tracked Markdown files resolves.
 
-    tests/links.py            # all Markdown files that Git tracks
-    tests/links.py FILE...    # these files
+    tests/links.py              # all Markdown files that Git tracks
+    tests/links.py FILE...      # these files
+    tests/links.py --package    # the Markdown files in the package of the library
 
 Prints each dead link as `FILE:LINE: TARGET: REASON`, and exits with status 1 if there is one.
-Links to other sites are not followed.
+Links to other sites are not followed. With `--package`, a link is also dead if its target is not in
+the package.
 """
 
 import re
@@ -66,8 +68,8 @@ def targets(path):
             yield number, definition[1]
 
 
-def problem(source, target):
-    """Returns why a link is dead, or `None`."""
+def problem(source, target, package):
+    """Returns why a link is dead, or `None`. `package` has the files of the package, if they matter."""
     if EXTERNAL.match(target):
         return None
     name, _, anchor = target.partition("#")
@@ -78,6 +80,8 @@ def problem(source, target):
         return "the target is outside the repository"
     if not path.exists():
         return "no such file"
+    if package is not None and path not in package:
+        return "the target is not in the package"
     if anchor and path.suffix == ".md" and unquote(anchor) not in anchors(path):
         return "no such heading"
     return None
@@ -90,13 +94,24 @@ def tracked():
     return [path for name in names.split("\0") if name and (path := ROOT / name).exists()]
 
 
+def packaged():
+    """Returns the files of the library's package."""
+    command = ["cargo", "package", "--list", "--allow-dirty", "--quiet", "--package", "zipnn"]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return {ROOT / name for name in names.splitlines()}
+
+
 def main(names):
-    files = [Path(name).resolve() for name in names] or tracked()
+    package = packaged() if names == ["--package"] else None
+    if package is not None:
+        files = sorted(path for path in package if path.suffix == ".md")
+    else:
+        files = [Path(name).resolve() for name in names] or tracked()
     links = dead = 0
     for path in files:
         for number, target in targets(path):
             links += 1
-            reason = problem(path, target)
+            reason = problem(path, target, package)
             if reason:
                 dead += 1
                 print(f"{path.relative_to(ROOT)}:{number}: {target}: {reason}")
