@@ -12,12 +12,9 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use zipnn::{
-    DType, Decoder, Encoder, Limits, Options, compress_bound, par_compress_into,
-    par_decompress_into,
-};
-
 use weights::{name, weights};
+use zipnn::parallel::{par_compress_into, par_decompress_into};
+use zipnn::{DType, Decoder, Encoder, Limits, Options, compress_bound};
 
 /// What a caller writes or reads at a time.
 const PART: usize = 64 << 10;

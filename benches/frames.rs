@@ -12,11 +12,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use zipnn::{
-    DType, DecodeScratch, EncodeScratch, Options, compress_bound, compress_into, decompress_into,
-};
-
 use weights::{name, weights_of};
+use zipnn::frame::{DecodeScratch, EncodeScratch};
+use zipnn::{DType, Options, compress_bound, compress_into, decompress_into};
 
 const FRAME: usize = 4 << 20;
 

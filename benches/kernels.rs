@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use zipnn::{DType, DecodeTable, Frame, Options, kernels};
-
 use weights::{name, weights_of};
+use zipnn::frame::{DecodeTable, Frame};
+use zipnn::{DType, Options, kernels};
 
 const DTYPES: [DType; 4] = [DType::BF16, DType::F32, DType::F16, DType::F8E4M3];
 

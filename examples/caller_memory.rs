@@ -6,7 +6,8 @@
 
 use std::error::Error;
 
-use zipnn::{DType, DecodeScratch, EncodeScratch, Frame, Options, compress_bound, compress_into};
+use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
+use zipnn::{DType, Options, compress_bound, compress_into};
 
 /// Bytes of a tensor.
 const LEN: usize = 1 << 20;

@@ -9,11 +9,13 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use half::{bf16, f16};
-use zipnn::safetensors::Layout;
-use zipnn::{DType, EncodeScratch, EncoderBuilder, FrameLayout, Options, compress_bound, estimate};
+use zipnn::frame::{EncodeScratch, PlaneLayout};
+use zipnn::io::EncoderBuilder;
+use zipnn::tensor::Metadata;
+use zipnn::{DType, Options, compress_bound, layout_search};
 
 /// The layout with which data of a kind is compressed if its file tells the type.
-type Case = (&'static str, FrameLayout, Vec<u8>);
+type Case = (&'static str, PlaneLayout, Vec<u8>);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args_os().nth(1).ok_or("name a .safetensors file of F32")?;
@@ -24,13 +26,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     for (name, declared, data) in cases(&weights) {
         print!("| {name} | {} ", data.len());
-        for layout in FrameLayout::ALL {
+        for layout in PlaneLayout::ALL {
             print!("| {} ", percent(zipnn::compress(&data, &options(layout))?.len(), &data));
         }
-        let chosen = estimate::layout(&data, None, declared);
+        let chosen = layout_search::layout(&data, None, declared);
         print!("| {} ", percent(zipnn::compress(&data, &options(chosen))?.len(), &data));
         print!("| {} ", percent(compress_unknown(&data)?.len(), &data));
-        let samples = shortest(|| assert_eq!(estimate::layout(&data, None, declared), chosen));
+        let samples = shortest(|| assert_eq!(layout_search::layout(&data, None, declared), chosen));
         let options = options(chosen);
         let mut scratch = EncodeScratch::new();
         let mut frame = vec![0; compress_bound(data.len(), &options)];
@@ -42,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn options(layout: FrameLayout) -> Options {
+fn options(layout: PlaneLayout) -> Options {
     Options::new(layout.dtype()).layout(layout).plain()
 }
 
@@ -69,7 +71,7 @@ fn compress_unknown(data: &[u8]) -> std::io::Result<Vec<u8>> {
 
 /// The largest tensor of the file, 4 MiB of it at most.
 fn read_weights(file: &[u8]) -> Result<Vec<f32>, Box<dyn std::error::Error>> {
-    let layout = Layout::parse(file, file.len() as u64)?;
+    let layout = Metadata::parse(file, file.len() as u64)?;
     let tensors = layout.tensors().iter().filter(|tensor| tensor.dtype() == Some(DType::F32));
     let tensor = tensors.max_by_key(|tensor| tensor.len()).ok_or("no tensor of F32")?;
     let bytes = &file[tensor.range.start as usize..tensor.range.end as usize];
@@ -94,7 +96,7 @@ fn cases(weights: &[f32]) -> Vec<Case> {
     let f32s = || each(weights, |weight, _| weight.to_le_bytes());
     let shifted = |by: usize| [vec![b'?'; by], f32s()].concat();
     let packed = |pair: &[f32]| nibble(pair[0]) | nibble(pair[1]) << 4;
-    use FrameLayout as L;
+    use PlaneLayout as L;
     vec![
         ("f32", L::FOUR_ROTATED, f32s()),
         ("bf16", L::TWO_ROTATED, each(weights, |weight, _| bf16::from_f32(weight).to_le_bytes())),

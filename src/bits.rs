@@ -96,7 +96,6 @@ impl<'a> ForwardReader<'a> {
 }
 
 /// Writes bits from the least significant one of the first byte upwards.
-#[cfg(feature = "alloc")]
 #[derive(Debug)]
 pub(crate) struct ForwardWriter<'a> {
     bytes: &'a mut [u8],
@@ -105,7 +104,6 @@ pub(crate) struct ForwardWriter<'a> {
     pending_bits: u32,
 }
 
-#[cfg(feature = "alloc")]
 impl<'a> ForwardWriter<'a> {
     pub(crate) fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, len: 0, pending: 0, pending_bits: 0 }

@@ -6,7 +6,7 @@ use crate::dtype::DType;
 
 /// Where in a file an error was found: as much of it as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct Location {
     /// Which frame of the file, from 0.
     pub frame: Option<u64>,
     /// Which chunk of the frame, from 0.
@@ -15,7 +15,7 @@ pub struct Place {
     pub plane: Option<u8>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts =
             [("frame", self.frame), ("chunk", self.chunk), ("plane", self.plane.map(u64::from))];
@@ -289,7 +289,7 @@ impl fmt::Display for DecodeErrorKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
     kind: DecodeErrorKind,
-    place: Place,
+    place: Location,
 }
 
 impl DecodeError {
@@ -299,12 +299,11 @@ impl DecodeError {
     }
 
     /// Where it was found.
-    pub const fn place(&self) -> Place {
+    pub const fn place(&self) -> Location {
         self.place
     }
 
     /// The same for an output of `have` bytes whose length was the limit.
-    #[cfg(feature = "alloc")]
     pub(crate) fn as_output_too_small(mut self, have: u64) -> Self {
         if let DecodeErrorKind::LimitExceeded { requested: needed, .. } = self.kind {
             self.kind = DecodeErrorKind::OutputTooSmall { needed, have };
@@ -336,13 +335,13 @@ impl DecodeError {
 
 impl From<DecodeErrorKind> for DecodeError {
     fn from(kind: DecodeErrorKind) -> Self {
-        Self { kind, place: Place::default() }
+        Self { kind, place: Location::default() }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place != Place::default() {
+        if self.place != Location::default() {
             write!(f, "{}: ", self.place)?;
         }
         self.kind.fmt(f)

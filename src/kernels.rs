@@ -6,13 +6,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::dtype::DType;
-use crate::histogram::{self, StreamCounts};
-use crate::huffman::encode::{Coding, Plan, Symbols, plan};
-use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
-use crate::huffman::weights::CodeLengths;
-use crate::huffman::{DecodeTable, STREAMS, SYMBOLS, SmallTable, decode, weights};
-use crate::layout::FrameLayout;
+use crate::entropy::histogram::{self, StreamCounts};
+use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::encode::{Coding, Plan, plan};
+use crate::entropy::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
+use crate::entropy::huffman::table::adaptive::DecodeTable;
+use crate::entropy::huffman::table::single::SmallTable;
+use crate::entropy::huffman::weights::CodeLengths;
+use crate::entropy::huffman::{decode, weights};
+use crate::entropy::{STREAMS, SYMBOLS};
 use crate::plane;
+use crate::plane_layout::PlaneLayout;
 
 /// Replaces symbols by the numbers of their pairs.
 pub fn pack(plane: &mut [u8], lowest: u8) {
@@ -114,7 +118,7 @@ pub fn build_table(coded: &[u8], table: &mut DecodeTable) -> bool {
 pub fn split(dtype: DType, chunk: &[u8], planes: &mut [u8]) {
     let mut parts = planes.chunks_mut((chunk.len() / dtype.size()).max(1));
     plane::split(
-        FrameLayout::of(dtype),
+        PlaneLayout::of(dtype),
         chunk,
         core::array::from_fn(|_| parts.next().unwrap_or_default()),
     );
@@ -124,7 +128,7 @@ pub fn split(dtype: DType, chunk: &[u8], planes: &mut [u8]) {
 pub fn merge(dtype: DType, planes: &[u8], chunk: &mut [u8]) {
     let mut parts = planes.chunks((chunk.len() / dtype.size()).max(1));
     plane::merge(
-        FrameLayout::of(dtype),
+        PlaneLayout::of(dtype),
         core::array::from_fn(|_| parts.next().unwrap_or_default()),
         chunk,
     );

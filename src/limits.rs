@@ -9,7 +9,7 @@ use crate::error::DecodeErrorKind;
 /// in. Lower [`decoded_bytes`](Self::decoded_bytes) when the input comes from a stranger.
 ///
 /// ```
-/// use zipnn::{DecodeErrorKind, DType, Limits, Options};
+/// use zipnn::{DType, DecodeErrorKind, Limits, Options};
 ///
 /// let file = zipnn::compress(&[0; 1 << 20], &Options::new(DType::BF16))?;
 /// let limits = Limits { decoded_bytes: 1 << 16, ..Limits::default() };
@@ -68,7 +68,6 @@ impl Limits {
     }
 
     /// Checks the bytes of a compressed frame that have to be kept in memory.
-    #[cfg(feature = "alloc")]
     pub(crate) fn check_memory(&self, requested: u64) -> Result<(), DecodeErrorKind> {
         let limit = self.frame_bytes;
         if requested > limit {

@@ -4,15 +4,20 @@ use alloc::vec::Vec;
 
 use bytemuck::allocation::try_zeroed_vec;
 
-use crate::annex::Annex;
-use crate::chunk::DecodeScratch;
+use crate::base::Delta;
+use crate::chunk::decode::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::frame::write::{Envelope, FramePosition, Geometry, compress_frame};
-use crate::frame::{Delta, Form, Frame, Frames};
+use crate::file::frames::Frames;
+use crate::frame::annex::Annex;
+use crate::frame::header::Form;
+use crate::frame::whole::Frame;
+use crate::frame::write::body::compress_frame;
+use crate::frame::write::envelope::{Envelope, FramePosition};
+use crate::frame::write::geometry::Geometry;
 use crate::limits::Limits;
-use crate::memory::{at_least, zeroed};
 use crate::options::Options;
+use crate::try_alloc::{at_least, zeroed};
 
 /// Compresses bytes into a file of one frame. `src` is never modified; its length need not be a
 /// multiple of the element size.
@@ -92,7 +97,10 @@ pub fn compress_into(
 /// it as truncated.
 ///
 /// ```
-/// use zipnn::{Delta, Directory, DType, EncodeScratch, FramePosition, Limits, Options};
+/// use zipnn::{DType, Limits, Options};
+/// use zipnn::delta::Delta;
+/// use zipnn::file::Directory;
+/// use zipnn::frame::{EncodeScratch, FramePosition};
 ///
 /// let options = Options::new(DType::BF16);
 /// let mut scratch = EncodeScratch::new();
@@ -101,7 +109,7 @@ pub fn compress_into(
 /// let mut position = FramePosition::FIRST;
 /// for part in [[1; 1000], [2; 1000]] {
 ///     let mut frame = vec![0; zipnn::compress_bound(part.len(), &options)];
-///     let len = zipnn::compress_frame_into(&part, &mut frame, &options, position, &mut scratch)?;
+///     let len = zipnn::frame::compress_frame_into(&part, &mut frame, &options, position, &mut scratch)?;
 ///     file.extend_from_slice(&frame[..len]);
 ///     directory.push(len as u64, part.len() as u64);
 ///     position = position.after(part.len() as u64);

@@ -1,11 +1,11 @@
 //! What a writer may choose.
 
-use crate::annex::BaseId;
-use crate::chunk::encode::Profile;
+use crate::base::{BaseId, Delta};
 use crate::dtype::DType;
 use crate::error::EncodeError;
-use crate::frame::{Delta, header};
-use crate::layout::FrameLayout;
+use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2};
+use crate::plane_layout::PlaneLayout;
+use crate::profile::Profile;
 
 /// Options that every compressing call takes.
 ///
@@ -33,7 +33,7 @@ use crate::layout::FrameLayout;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     pub(crate) dtype: DType,
-    pub(crate) layout: FrameLayout,
+    pub(crate) layout: PlaneLayout,
     pub(crate) chunk_log2: u8,
     pub(crate) threshold: f32,
     pub(crate) delta: Delta,
@@ -52,8 +52,8 @@ impl Options {
     pub const fn new(dtype: DType) -> Self {
         Self {
             dtype,
-            layout: FrameLayout::of(dtype),
-            chunk_log2: header::DEFAULT_CHUNK_LOG2,
+            layout: PlaneLayout::of(dtype),
+            chunk_log2: DEFAULT_CHUNK_LOG2,
             threshold: 0.95,
             delta: Delta::None,
             base: None,
@@ -65,7 +65,7 @@ impl Options {
 
     /// Returns the default options for bytes of any kind, in frames of one plane.
     pub const fn bytes() -> Self {
-        Self::new(FrameLayout::ONE.dtype())
+        Self::new(PlaneLayout::ONE.dtype())
     }
 
     /// Leaves out everything that the original does not write: checksums, the name of a base, and
@@ -77,7 +77,8 @@ impl Options {
     ///
     /// ```
     /// use std::io::Write;
-    /// use zipnn::{DType, Encoder, Frames, Options};
+    /// use zipnn::{DType, Encoder, Options};
+    /// use zipnn::file::Frames;
     ///
     /// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::BF16).plain())?;
     /// encoder.write_all(&[0; 1000])?;
@@ -102,20 +103,21 @@ impl Options {
 
     /// How frames are split into planes, where that is to differ from what goes with the type. The
     /// header names the type still if its elements are of that many planes, and otherwise
-    /// [one that is](FrameLayout::dtype): readers go by that and by whether bits are rotated.
+    /// [one that is](PlaneLayout::dtype): readers go by that and by whether bits are rotated.
     ///
     /// ```
-    /// use zipnn::{DType, FrameLayout, Limits, Options};
+    /// use zipnn::{DType, Limits, Options};
+    /// use zipnn::frame::PlaneLayout;
     ///
     /// let ids: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
     /// let bytes = Options::new(DType::F8E4M3);
-    /// let file = zipnn::compress(&ids, &bytes.layout(FrameLayout::FOUR))?;
+    /// let file = zipnn::compress(&ids, &bytes.layout(PlaneLayout::FOUR))?;
     /// assert!(file.len() < zipnn::compress(&ids, &bytes)?.len() * 3 / 4);
     /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, ids);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn layout(mut self, layout: FrameLayout) -> Self {
+    pub const fn layout(mut self, layout: PlaneLayout) -> Self {
         if self.dtype.size() != layout.planes() {
             self.dtype = layout.dtype();
         }
@@ -178,7 +180,7 @@ impl Options {
     }
 
     pub(crate) fn check(&self) -> Result<(), EncodeError> {
-        if !header::CHUNK_LOG2.contains(&self.chunk_log2) {
+        if !CHUNK_LOG2.contains(&self.chunk_log2) {
             return Err(EncodeError::InvalidChunkSize(self.chunk_log2));
         }
         if !(0.0..=1.0).contains(&self.threshold) {

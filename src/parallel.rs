@@ -6,18 +6,22 @@ use std::vec::Vec;
 use rayon::prelude::*;
 
 use crate::checksum::checksum;
-use crate::chunk::DecodeScratch;
-use crate::chunk::encode::{self, EncodeScratch, Stored};
+use crate::chunk::decode::DecodeScratch;
+use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::plane_encoder::Stored;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::frame::write::{Envelope, Geometry, Tables, finish, prepare};
-use crate::frame::{Frame, Frames};
+use crate::file::frames::Frames;
+use crate::frame::whole::Frame;
+use crate::frame::write::body::{Tables, finish, prepare};
+use crate::frame::write::envelope::Envelope;
+use crate::frame::write::geometry::Geometry;
 use crate::limits::Limits;
-use crate::memory::zeroed;
 #[cfg(feature = "legacy")]
 use crate::oneshot::decompress_into;
 use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed_for_frame};
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
+use crate::try_alloc::zeroed;
 
 /// [`compress`](crate::compress) on all threads of the pool.
 ///
@@ -83,7 +87,6 @@ pub(crate) fn par_checksums(src: &[u8], chunk_len: usize) -> Vec<u64> {
 }
 
 /// Returns the length of parts that keep all threads of the pool busy: `len`, or more for many.
-#[cfg(all(feature = "safetensors", feature = "std"))]
 pub(crate) fn part_len(len: usize) -> usize {
     /// Bytes for each thread, at least.
     const OF_THREAD: usize = 1 << 20;

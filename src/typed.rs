@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use bytemuck::allocation::try_zeroed_vec;
 use half::{bf16, f16};
 
-use crate::chunk::DecodeScratch;
+use crate::chunk::decode::DecodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
-use crate::frame::Frames;
+use crate::file::frames::Frames;
 use crate::limits::Limits;
 use crate::oneshot;
 use crate::options::Options;
@@ -46,8 +46,8 @@ impl Element for bf16 {
 /// use zipnn::{DType, Limits, Options};
 ///
 /// let weights: Vec<bf16> = (0..1000).map(|i| bf16::from_f32(i as f32 / 1000.0)).collect();
-/// let file = zipnn::compress_slice(&weights, &Options::new(DType::BF16))?;
-/// assert_eq!(zipnn::decompress_slice::<bf16>(&file, &Limits::default())?, weights);
+/// let file = zipnn::typed::compress_slice(&weights, &Options::new(DType::BF16))?;
+/// assert_eq!(zipnn::typed::decompress_slice::<bf16>(&file, &Limits::default())?, weights);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -84,11 +84,12 @@ pub fn decompress_slice<T: Element>(src: &[u8], limits: &Limits) -> Result<Vec<T
 /// returns how many there are.
 ///
 /// ```
-/// use zipnn::{DType, DecodeScratch, Options};
+/// use zipnn::{DType, Options};
+/// use zipnn::frame::DecodeScratch;
 ///
-/// let file = zipnn::compress_slice(&[1.5_f32; 1000], &Options::new(DType::F32))?;
+/// let file = zipnn::typed::compress_slice(&[1.5_f32; 1000], &Options::new(DType::F32))?;
 /// let mut weights = [0.0_f32; 1024];
-/// let len = zipnn::decompress_slice_into(&file, &mut weights, &mut DecodeScratch::new())?;
+/// let len = zipnn::typed::decompress_slice_into(&file, &mut weights, &mut DecodeScratch::new())?;
 /// assert_eq!(weights[..len], [1.5; 1000]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -221,13 +222,13 @@ mod tests {
     fn options_for_another_type_are_an_error() {
         let expected = EncodeError::WrongDType { expected: DType::F32, found: DType::BF16 };
         assert_eq!(compress_slice(&[1.0_f32], &Options::new(DType::BF16)), Err(expected));
-        let bytes = Options::new(DType::F32).layout(crate::FrameLayout::ONE);
+        let bytes = Options::new(DType::F32).layout(crate::plane_layout::PlaneLayout::ONE);
         assert!(compress_slice(&[1.0_f32], &bytes).is_err());
     }
 
     #[test]
     fn the_layout_in_the_options_counts() {
-        let layout = crate::FrameLayout::FOUR;
+        let layout = crate::plane_layout::PlaneLayout::FOUR;
         let file = compress_slice(&[1.0_f32], &Options::new(DType::F32).layout(layout)).unwrap();
         let frame = Frames::new(&file).next().unwrap().unwrap();
         assert_eq!(frame.index().header().layout(), layout);

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use zipnn::safetensors::Layout;
+use zipnn::tensor::Metadata;
 use zipnn::{Archive, Limits};
 
 /// Bytes of the file; once through is enough for a test.
@@ -23,8 +23,10 @@ const RUNS: usize = 51;
 /// Shape of what is read.
 const SHAPE: [u64; 2] = [384, 384];
 /// The model; the second where the first is not there.
-const MODELS: [&str; 2] =
-    ["../../shared/models/minilm-part.mixed.safetensors", "../tests/data/minilm-slice.bf16.safetensors"];
+const MODELS: [&str; 2] = [
+    "../../shared/models/minilm-part.mixed.safetensors",
+    "../tests/data/minilm-slice.bf16.safetensors",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let is_test = std::env::args().any(|argument| argument == "--test");
@@ -42,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Writes a file of at least `len` bytes, of as many copies of a model's tensors as that takes.
 fn repeat(model: &[u8], len: u64, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let layout = Layout::parse(model, model.len() as u64)?;
+    let layout = Metadata::parse(model, model.len() as u64)?;
     let data = &model[layout.data_start() as usize..];
     let copies = len.div_ceil(data.len() as u64);
     let mut header = Map::new();

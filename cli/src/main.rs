@@ -15,9 +15,8 @@ mod set;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use args::{Cli, Command};
+use clap::Parser;
 use commands::direction::Way;
 use commands::look::Look;
 use commands::{bench, cat, compress, decompress, directory, info, ls, verify};

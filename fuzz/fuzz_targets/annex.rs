@@ -7,7 +7,8 @@ use std::num::NonZero;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{Annex, EncoderBuilder, Footer};
+use zipnn::frame::{Annex, Footer};
+use zipnn::io::EncoderBuilder;
 use zipnn_fuzz::{AnyOptions, Data};
 
 #[derive(Debug, Arbitrary)]

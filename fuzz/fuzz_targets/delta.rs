@@ -5,7 +5,8 @@ use std::io::{Cursor, Read};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::delta::{self, DeltaDecoder};
+use zipnn::delta;
+use zipnn::delta::DeltaDecoder;
 use zipnn_fuzz::{AnyOptions, Data, LIMITS, Parts};
 
 #[derive(Debug, Arbitrary)]

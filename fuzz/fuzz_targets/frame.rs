@@ -4,7 +4,8 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{DType, DecodeScratch, Frame, HEADER_LEN};
+use zipnn::DType;
+use zipnn::frame::{DecodeScratch, Frame, HEADER_LEN};
 
 #[derive(Debug, Arbitrary)]
 struct Plane {

@@ -3,7 +3,8 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::kernels::{self, Counts};
+use zipnn::kernels;
+use zipnn::kernels::Counts;
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {

@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::safetensors::{TensorReader, examine};
+use zipnn::tensor::{TensorReader, examine};
 use zipnn_fuzz::LIMITS;
 
 fuzz_target!(|file: &[u8]| {

@@ -4,7 +4,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use zipnn::DType;
-use zipnn::kernels::{self, Counts};
+use zipnn::kernels;
+use zipnn::kernels::Counts;
 use zipnn_fuzz::Data;
 
 #[derive(Debug)]

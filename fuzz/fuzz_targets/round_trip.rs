@@ -6,7 +6,7 @@ use std::io::Write;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::EncodeScratch;
+use zipnn::frame::EncodeScratch;
 use zipnn_fuzz::{AnyEncoder, AnyOptions, Data};
 
 #[derive(Debug, Arbitrary)]

@@ -3,17 +3,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::safetensors::{Layout, Oddity, plan};
+use zipnn::tensor::{Metadata, Oddity, plan};
 
 fuzz_target!(|header: &[u8]| {
     let file_len = 8 + header.len() as u64 + 1000;
     let file = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 1000]].concat();
-    let _ = Layout::parse(header, file_len);
-    if let Ok(layout) = Layout::parse_header(&file) {
+    let _ = Metadata::parse(header, file_len);
+    if let Ok(layout) = Metadata::parse_header(&file) {
         let _ = (layout.main_dtype(), layout.oddities().count());
         let _ = plan(&layout, 1 << 20).take(100).count();
     }
-    let Ok(layout) = Layout::parse(&file, file_len) else { return };
+    let Ok(layout) = Metadata::parse(&file, file_len) else { return };
     let _ = layout.main_dtype();
     let is_shared = |oddity| matches!(oddity, Oddity::SharedBytes { .. });
     let mut covered: u64 = layout.gaps().map(|gap| gap.end - gap.start).sum();

@@ -3,7 +3,8 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{DType, Form, Frame, FrameIndex, Limits, Options};
+use zipnn::{DType, Limits, Options};
+use zipnn::frame::{Form, Frame, FrameIndex};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
@@ -16,7 +17,7 @@ fuzz_target!(|input: Input<'_>| {
     let form = if input.torch { Form::Torch } else { Form::Numpy };
     let options = Options::new(DType::F8E4M3);
     let mut frame = zipnn::compress_tensor(&[1, 2, 3], form, &[3], &options).unwrap();
-    frame.truncate(zipnn::HEADER_LEN);
+    frame.truncate(zipnn::frame::HEADER_LEN);
     frame.extend_from_slice(input.bytes);
     if let Ok(index) = FrameIndex::parse(&frame) {
         let shape = index.shape().expect("tensors have a shape");

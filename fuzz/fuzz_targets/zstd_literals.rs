@@ -8,8 +8,9 @@ mod zstd_literals;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::DecodeTable;
-use zipnn::kernels::{self, Counts};
+use zipnn::frame::DecodeTable;
+use zipnn::kernels;
+use zipnn::kernels::Counts;
 use zipnn_fuzz::Data;
 
 #[derive(Debug, Arbitrary)]

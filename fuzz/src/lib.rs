@@ -4,10 +4,11 @@
 use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
-use zipnn::{
-    Archive, Assembler, DType, DecodeError, DecodeScratch, Decoder, EncoderBuilder, Frames, Limits, Options,
-    Profile, Scratch, SmallTable,
-};
+use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
+use zipnn::file::Frames;
+use zipnn::frame::{DecodeScratch, Scratch, SmallTable};
+use zipnn::io::EncoderBuilder;
+use zipnn::push::PushDecoder;
 
 /// No input may make a target slow: what it promises is never believed beyond this.
 pub const LIMITS: Limits =
@@ -128,9 +129,9 @@ pub fn stream(file: &[u8], input: &[u8], output: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Pushes a file in parts through `Assembler`, in both ways.
+/// Pushes a file in parts through `PushDecoder`, in both ways.
 pub fn push(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     let mut decoded = Vec::new();
     let mut lengths = lengths.iter().cycle();
     let mut rest = file;
@@ -187,7 +188,7 @@ pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let streamed = stream(file, lengths, lengths).map_err(|error| ours(&error));
     if zipnn::legacy::is_legacy(file) {
         assert!(streamed.is_err(), "Decoder: reads an old layout");
-        assert!(push(file, lengths).is_err(), "Assembler: reads an old layout");
+        assert!(push(file, lengths).is_err(), "PushDecoder: reads an old layout");
         assert!(decode_small(file).is_err(), "Frames: reads an old layout");
         return decoded;
     }
@@ -197,7 +198,7 @@ pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
         _ => panic!("{:?}, but Decoder {:?}", decoded.err(), streamed.err()),
     }
     let pushed = push(file, lengths);
-    assert!(pushed.as_ref().ok() == decoded.as_ref().ok(), "Assembler: {:?}", pushed.err());
+    assert!(pushed.as_ref().ok() == decoded.as_ref().ok(), "PushDecoder: {:?}", pushed.err());
     if let Ok(decoded) = &decoded {
         for stale in [0, 0xff] {
             let again = decode_into(file, decoded.len(), stale);

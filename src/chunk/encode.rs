@@ -1,24 +1,12 @@
 //! Encoding a chunk.
 
-use super::plane_encoder::{PlaneEncoder, Tables};
+use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
-use super::{method, zstd};
-use crate::layout::FrameLayout;
+use crate::chunk::zstd;
+use crate::format::method;
 use crate::plane::{self, MAX_PLANES};
-
-/// For whom a file is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Profile {
-    /// For the original, too, which knows no method but raw and Huffman codes.
-    #[default]
-    Original,
-    /// For readers of this crate: a plane of a chunk may be a Zstandard frame, where that is smaller.
-    /// It is where much repeats: differences, sparse data, integers. The original refuses a frame
-    /// with such a plane; a frame without one it reads.
-    #[cfg(feature = "zstd")]
-    Extended,
-}
+use crate::plane_layout::PlaneLayout;
+use crate::profile::Profile;
 
 /// What an encoder needs besides input and output. Keep it from call to call: then only the first
 /// of them allocates.
@@ -45,18 +33,10 @@ impl EncodeScratch {
     }
 }
 
-/// How a plane came to be stored.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stored {
-    /// A code from [`method`].
-    pub(crate) method: u8,
-    pub(crate) len: usize,
-}
-
 /// Encodes a chunk. Each of `dst` has at least the length of its plane. A plane is coded if that
 /// takes less than `threshold` of its length.
 pub(crate) fn encode(
-    layout: FrameLayout,
+    layout: PlaneLayout,
     chunk: &[u8],
     threshold: f32,
     profile: Profile,

@@ -3,12 +3,21 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::encode::Stored;
-use super::method;
-use crate::histogram::{self, StreamCounts};
-use crate::huffman::encode::{Coding, Plan, Symbols, plan};
-use crate::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
-use crate::huffman::{MAX_WRITTEN_PLANE, STREAMS, SYMBOLS};
+use crate::entropy::histogram::{self, StreamCounts};
+use crate::entropy::huffman::MAX_WRITTEN_PLANE;
+use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::encode::{Coding, Plan, plan};
+use crate::entropy::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
+use crate::entropy::{STREAMS, SYMBOLS};
+use crate::format::method;
+
+/// How a plane came to be stored.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stored {
+    /// A code from [`method`].
+    pub(crate) method: u8,
+    pub(crate) len: usize,
+}
 
 /// Up to this threshold, what is noise or flat would not be coded anyway.
 const NOISE_THRESHOLD: f32 = 0.95;

@@ -1,46 +1,12 @@
 //! The 32 bytes that every frame begins with.
 
+use crate::base::Delta;
 use crate::dtype::DType;
 use crate::error::DecodeErrorKind;
-use crate::layout::FrameLayout;
-
-/// Bytes of a header.
-pub const HEADER_LEN: usize = 32;
-/// What every frame begins with.
-pub(crate) const MAGIC: [u8; 2] = *b"ZN";
-/// The release whose format is written.
-#[cfg(feature = "alloc")]
-const VERSION: [u8; 3] = [0, 5, 4];
-/// Set in the streaming byte; the rest of it is the logarithm of the frame size.
-const STREAMING: u8 = 128;
-/// Exponent of the default chunk size, 256 KiB.
-#[cfg(feature = "alloc")]
-pub(crate) const DEFAULT_CHUNK_LOG2: u8 = 18;
-/// Chunks of a single plane are never longer than this, whatever the header says.
-const MAX_SINGLE_PLANE_CHUNK: u64 = 128 * 1024;
-/// Exponents of the chunk sizes that readers accept. Rotation works on words of four bytes.
-pub(crate) const CHUNK_LOG2: core::ops::RangeInclusive<u8> = 2..=62;
-
-/// Offsets of the fields.
-mod at {
-    pub(super) const VERSION: usize = 2;
-    pub(super) const BYTE_GROUP: usize = 5;
-    pub(super) const ROTATION: usize = 6;
-    pub(super) const METHOD: usize = 7;
-    pub(super) const FORM: usize = 8;
-    pub(super) const DELTA: usize = 9;
-    pub(super) const STREAMING: usize = 13;
-    pub(super) const CHUNK_LOG2: usize = 14;
-    pub(super) const DTYPE: usize = 15;
-    pub(super) const DECODED_LEN: usize = 16;
-    pub(super) const FRAME_LEN: usize = 24;
-}
-
-/// What the original calls the grouping of bytes: a code that goes with the number of planes.
-mod byte_group {
-    pub(super) const UP_TO_TWO_PLANES: u8 = 10;
-    pub(super) const FOUR_PLANES: u8 = 220;
-}
+use crate::format::{
+    CHUNK_LOG2, HEADER_LEN, MAGIC, MAX_SINGLE_PLANE_CHUNK, STREAMING, VERSION, at, byte_group,
+};
+use crate::plane_layout::PlaneLayout;
 
 /// What kind of object was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +20,6 @@ pub enum Form {
 }
 
 impl Form {
-    #[cfg(feature = "alloc")]
     const fn code(self) -> u8 {
         match self {
             Self::Bytes => 1,
@@ -69,38 +34,6 @@ impl Form {
             2 => Some(Self::Torch),
             3 => Some(Self::Numpy),
             _ => None,
-        }
-    }
-}
-
-/// Whether a file holds data or a difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Delta {
-    /// The data itself.
-    #[default]
-    None,
-    /// The exclusive or with a base that was given as bytes.
-    Bytes,
-    /// The exclusive or with a base that was given as a file.
-    File,
-}
-
-impl Delta {
-    /// Itself, or a difference to bytes where it is none.
-    #[cfg(feature = "alloc")]
-    pub(crate) const fn or_bytes(self) -> Self {
-        match self {
-            Self::None => Self::Bytes,
-            Self::Bytes | Self::File => self,
-        }
-    }
-
-    #[cfg(feature = "alloc")]
-    const fn code(self) -> u8 {
-        match self {
-            Self::None => 0,
-            Self::Bytes => 1,
-            Self::File => 2,
         }
     }
 }
@@ -163,7 +96,6 @@ impl Header {
 
     /// Returns how many of two marks bytes have of a frame of `frame_len` bytes with a damaged
     /// header: what every frame begins with, and its length.
-    #[cfg(all(feature = "std", feature = "safetensors"))]
     pub(crate) fn marks(bytes: &[u8], frame_len: u64) -> usize {
         let len = bytes.get(at::FRAME_LEN..at::FRAME_LEN + size_of::<u64>());
         let has_len = len == Some(&frame_len.to_le_bytes());
@@ -233,9 +165,9 @@ impl Header {
     }
 
     /// How chunks are split into planes.
-    pub fn layout(&self) -> FrameLayout {
+    pub fn layout(&self) -> PlaneLayout {
         let planes = self.dtype.size();
-        FrameLayout { planes, rotated: self.rotated && planes > 1 }
+        PlaneLayout { planes, rotated: self.rotated && planes > 1 }
     }
 
     /// Decoded length of every chunk but the last.
@@ -249,7 +181,6 @@ impl Header {
     }
 
     /// The header as bytes, of the release whose format is written.
-    #[cfg(feature = "alloc")]
     pub(crate) fn to_bytes(self, frame_size_log2: u8) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
@@ -272,7 +203,6 @@ impl Header {
     }
 
     /// A header as the original writes it, for a frame of unknown length.
-    #[cfg(feature = "alloc")]
     pub(crate) fn new(dtype: DType, chunk_log2: u8, decoded_len: u64) -> Self {
         Self {
             version: VERSION,

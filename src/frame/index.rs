@@ -7,12 +7,12 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::header::{HEADER_LEN, Header};
-use super::shape::Shape;
-#[cfg(feature = "alloc")]
-use crate::annex::Annex;
-use crate::chunk::{Chunk, Method, Piece, SHORTEST_ZSTD_FRAME, method};
+use crate::chunk::decode::{Chunk, Method, Piece};
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::format::{HEADER_LEN, SHORTEST_ZSTD_FRAME, method};
+use crate::frame::annex::Annex;
+use crate::frame::header::Header;
+use crate::frame::shape::Shape;
 use crate::plane::MAX_PLANES;
 
 /// Whether planes that are Zstandard frames can be decoded.
@@ -115,7 +115,6 @@ impl<'a> FrameIndex<'a> {
         Self { checked, shape, methods, ends }
     }
 
-    #[cfg(feature = "alloc")]
     pub(crate) fn checked(&self) -> CheckedIndex {
         self.checked
     }
@@ -187,7 +186,6 @@ impl<'a> FrameIndex<'a> {
     /// Returns whether a streaming decoder needs no more than a chunk of the payload at a time: a
     /// single plane is stored in the order in which it is decoded, and nothing behind it has to be
     /// verified first.
-    #[cfg(feature = "alloc")]
     pub(crate) fn is_chunk_by_chunk(&self, verify: bool) -> bool {
         let header = self.header();
         header.dtype.size() == 1 && (self.content_len() == header.frame_len || !verify)
@@ -239,7 +237,8 @@ impl<'a> FrameIndex<'a> {
 /// payload as they need it.
 ///
 /// ```
-/// use zipnn::{DType, DecodeError, HEADER_LEN, Header, IndexBuf, Options};
+/// use zipnn::{DType, DecodeError, Options};
+/// use zipnn::frame::{HEADER_LEN, Header, IndexBuf};
 ///
 /// let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16))?;
 /// let header = Header::parse(&file[..HEADER_LEN]).map_err(DecodeError::from)?;
@@ -344,8 +343,7 @@ fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErrorKind> {
 }
 
 /// Bytes of the tables of `chunks` chunks.
-#[cfg(feature = "alloc")]
-pub(crate) fn tables_len(layout: crate::layout::FrameLayout, chunks: usize) -> usize {
+pub(crate) fn tables_len(layout: crate::plane_layout::PlaneLayout, chunks: usize) -> usize {
     (ENTRY_LEN as usize * layout.planes).saturating_mul(chunks)
 }
 

@@ -1,7 +1,8 @@
 //! The shape of a tensor or array, between header and index.
 
-use super::header::{Form, HEADER_LEN};
 use crate::error::DecodeErrorKind;
+use crate::format::HEADER_LEN;
+use crate::frame::header::Form;
 
 /// Dimensions of a tensor or array, outermost first.
 ///
@@ -35,7 +36,6 @@ impl<'a> Shape<'a> {
     }
 
     /// The shape between the header and the end of `prefix`, where it has been found before.
-    #[cfg(feature = "alloc")]
     pub(crate) fn from_checked(prefix: &'a [u8]) -> Option<Self> {
         let (&count, dimensions) = prefix.get(HEADER_LEN..)?.split_first()?;
         Some(Self { dimensions, count })
@@ -83,13 +83,11 @@ fn value_len(tag: u8) -> usize {
 }
 
 /// Bytes that `dimensions` take.
-#[cfg(feature = "alloc")]
 pub(crate) fn encoded_len(dimensions: &[u64]) -> usize {
     1 + dimensions.iter().map(|&dimension| 1 + usize::from(tag(dimension))).sum::<usize>()
 }
 
 /// Writes `dimensions`, at most 255, into `dst` of exactly their length.
-#[cfg(feature = "alloc")]
 pub(crate) fn write(dimensions: &[u64], dst: &mut [u8]) {
     let (count, mut rest) = dst.split_at_mut(1);
     count[0] = dimensions.len() as u8;
@@ -102,7 +100,6 @@ pub(crate) fn write(dimensions: &[u64], dst: &mut [u8]) {
     }
 }
 
-#[cfg(feature = "alloc")]
 fn tag(dimension: u64) -> u8 {
     match dimension {
         0..=0xff => 1,

@@ -7,7 +7,7 @@ use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use ruzstd::decoding::{FrameDecoder as ZstdFrame, StreamingDecoder as ZstdDecoder};
 
 use crate::error::DecodeErrorKind;
-use crate::memory::zeroed;
+use crate::try_alloc::zeroed;
 
 /// A general compressor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,15 +5,16 @@
 
 use std::boxed::Box;
 
-use super::cursor::Cursor;
-use super::output::Output;
-use super::pieces::Pieces;
-use crate::chunk::{DecodeScratch, Method};
+use crate::chunk::decode::{DecodeScratch, Method};
+use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::frame::{self, Header, Shape};
-use crate::huffman::DecodeTable;
-use crate::memory::zeroed;
-use crate::plane;
+use crate::frame::header::Header;
+use crate::frame::shape::Shape;
+use crate::legacy::cursor::Cursor;
+use crate::legacy::output::Output;
+use crate::legacy::pieces::Pieces;
+use crate::try_alloc::zeroed;
+use crate::{frame, plane};
 
 /// Planes of an element.
 const PLANES: usize = 2;

@@ -1,10 +1,11 @@
 //! Frames of the old layouts: where they begin and end, and what they hold.
 
-use super::blob::Codec;
-use super::cursor::Cursor;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::frame::header::MAGIC;
-use crate::frame::{Form, Header, Shape};
+use crate::format::MAGIC;
+use crate::frame::header::{Form, Header};
+use crate::frame::shape::Shape;
+use crate::legacy::blob::Codec;
+use crate::legacy::cursor::Cursor;
 
 /// Set in the streaming byte of a file of several frames.
 const STREAMING: u8 = 128;

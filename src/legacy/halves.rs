@@ -7,14 +7,14 @@
 use std::borrow::Cow;
 use std::boxed::Box;
 
-use super::frame::Frame;
-use super::output::Output;
-use super::pieces::Pieces;
+use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::huffman::DecodeTable;
-use crate::layout::FrameLayout;
-use crate::memory::zeroed;
+use crate::legacy::frame::Frame;
+use crate::legacy::output::Output;
+use crate::legacy::pieces::Pieces;
 use crate::plane;
+use crate::plane_layout::PlaneLayout;
+use crate::try_alloc::zeroed;
 
 /// Planes of an element.
 const PLANES: usize = 2;
@@ -61,7 +61,7 @@ pub(super) fn decode(
     }
     let [low, high] = &planes;
     let dst = output.grow(plane_len * PLANES as u64, frame_len)?;
-    plane::merge(FrameLayout { planes: PLANES, rotated }, [low, high, &[], &[]], dst);
+    plane::merge(PlaneLayout { planes: PLANES, rotated }, [low, high, &[], &[]], dst);
     output.lost = output.lost.saturating_add(len % PLANES as u64);
     Ok(())
 }

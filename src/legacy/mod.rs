@@ -19,140 +19,14 @@
 mod blob;
 mod chunks;
 mod cursor;
+mod file;
 mod frame;
 mod halves;
 mod output;
 mod pieces;
 mod planes;
-
-use std::vec::Vec;
-
-use self::frame::{Body, Frame, Frames};
-use self::output::Output;
-use crate::error::DecodeError;
-use crate::frame::header::{self, MAGIC};
-use crate::layout::FrameLayout;
-use crate::limits::Limits;
-use crate::memory::zeroed;
-use crate::plane::{self, MAX_PLANES};
-
-/// What a file of an old layout holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Summary {
-    /// The release that wrote the file.
-    pub version: [u8; 3],
-    /// Number of frames.
-    pub frames: u64,
-    /// Type of the elements of the first frame; `bytes` where the release knew no types.
-    pub dtype: &'static str,
-    /// How planes are stored: each method that occurs, once.
-    pub methods: Vec<&'static str>,
-    /// Whether the file holds a difference to a base.
-    pub delta: bool,
-    /// Bytes that the file decodes to.
-    pub decoded_len: u64,
-    /// Bytes of the original data that the file says it should hold, but that its writer left out.
-    pub lost: u64,
-}
-
-/// Whether a file has one of the old layouts, or would be misread as one of today's.
-pub fn is_legacy(src: &[u8]) -> bool {
-    src.starts_with(&MAGIC) && (header::is_legacy(src) || is_short(src))
-}
-
-/// Whether a file is in today's layout but for a byte that its writer left out.
-fn is_short(src: &[u8]) -> bool {
-    let may_be = matches!(src, [_, _, 0, 3, 0 | 1, ..]);
-    may_be
-        && Frames::new(src)
-            .map_while(Result::ok)
-            .any(|frame| matches!(frame.body, Body::Chunks(ref header) if header.is_short()))
-}
-
-/// Whether a file of an old layout holds a difference to a base.
-pub fn is_delta(src: &[u8]) -> bool {
-    frame::is_delta(src)
-}
-
-/// Decodes all frames of a file as they are: the difference, where it holds one.
-///
-/// # Errors
-///
-/// With the frame: whatever is wrong with the file.
-pub fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
-    let mut output = Output::new(limits);
-    for (number, frame) in (0..).zip(Frames::new(src)) {
-        decode_frame(&frame?, &mut output).map_err(|error| error.in_frame(number))?;
-    }
-    Ok(output.data)
-}
-
-/// Decodes the frames of a damaged file up to the first that cannot be decoded, and returns the
-/// error of that frame. Of a file that holds a difference, returns the difference.
-pub fn decode_partial(src: &[u8], limits: &Limits) -> (Vec<u8>, Option<DecodeError>) {
-    let mut output = Output::new(limits);
-    for (number, frame) in (0..).zip(Frames::new(src)) {
-        let len = output.data.len();
-        if let Err(error) = frame.and_then(|frame| decode_frame(&frame, &mut output)) {
-            output.data.truncate(len);
-            return (output.data, Some(error.in_frame(number)));
-        }
-    }
-    (output.data, None)
-}
-
-/// What a file of an old layout holds. Its headers do not tell lengths, so that all of it is
-/// decoded, one frame at a time.
-///
-/// # Errors
-///
-/// As [`decompress`](crate::decompress); `BadMagic` if the file has today's layout.
-pub fn summary(src: &[u8], limits: &Limits) -> Result<Summary, DecodeError> {
-    let mut output = Output::new(limits);
-    let mut frames = 0;
-    let mut first = None;
-    for frame in Frames::new(src) {
-        let frame = frame?;
-        decode_frame(&frame, &mut output).map_err(|error| error.in_frame(frames))?;
-        output.drop_data();
-        first.get_or_insert((frame.version, frame.dtype));
-        frames += 1;
-    }
-    let (version, dtype) = first.unwrap_or_default();
-    Ok(Summary {
-        version,
-        frames,
-        dtype,
-        delta: is_delta(src),
-        decoded_len: output.total(),
-        lost: output.lost,
-        methods: output.methods,
-    })
-}
-
-fn decode_frame(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), DecodeError> {
-    match frame.body {
-        Body::Blob => planes::decode_blob(frame, output),
-        Body::Planes { rotated } => planes::decode_elements(frame, rotated, output),
-        Body::Integers { width, rotated } => planes::decode_integers(frame, width, rotated, output),
-        Body::Halves { rotated } => halves::decode(frame, rotated, output),
-        Body::Chunks(ref header) => chunks::decode(header, frame.bytes, output),
-    }
-}
-
-/// Undoes the rotation of data that is not split in planes, by splitting and merging it.
-fn unrotate(planes: usize, data: &mut [u8]) -> Result<(), DecodeError> {
-    let mut layout = FrameLayout { planes, rotated: false };
-    let mut split: [Vec<u8>; MAX_PLANES] = Default::default();
-    for (index, plane) in split.iter_mut().enumerate().take(planes) {
-        *plane = zeroed(layout.plane_len(data.len() as u64, index))?;
-    }
-    plane::split(layout, data, split.each_mut().map(Vec::as_mut_slice));
-    layout.rotated = true;
-    plane::merge(layout, split.each_ref().map(Vec::as_slice), data);
-    Ok(())
-}
-
+mod rotation;
 #[cfg(test)]
 mod tests;
+
+pub use file::{Summary, decode, decode_partial, is_delta, is_legacy, summary};

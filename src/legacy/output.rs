@@ -2,8 +2,8 @@
 
 use std::vec::Vec;
 
-use super::unrotate;
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::legacy::rotation::unrotate;
 use crate::limits::Limits;
 
 /// The data of the frames so far, what was met on the way, and how much more there may be.

@@ -1,10 +1,10 @@
 //! A plane that was cut in pieces, each coded alone as in today's chunks.
 
-use super::output::Output;
-use crate::chunk::method;
+use crate::entropy::huffman::decode::{self, Coded};
+use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::DecodeErrorKind;
-use crate::huffman::DecodeTable;
-use crate::huffman::decode::{self, Coded};
+use crate::format::method;
+use crate::legacy::output::Output;
 
 /// A plane as it is stored.
 pub(super) struct Pieces<'a> {

@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 
-use super::frame::Frame;
-use super::output::Output;
-use super::unrotate;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::layout::FrameLayout;
+use crate::legacy::frame::Frame;
+use crate::legacy::output::Output;
+use crate::legacy::rotation::unrotate;
 use crate::plane::{self, MAX_PLANES};
+use crate::plane_layout::PlaneLayout;
 
 /// Decodes an input that was compressed as a whole.
 pub(super) fn decode_blob(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), DecodeError> {
@@ -31,7 +31,7 @@ pub(super) fn decode_elements(
     output: &mut Output<'_>,
 ) -> Result<(), DecodeError> {
     let planes = read_planes::<MAX_PLANES>(frame, output)?;
-    let layout = FrameLayout { planes: MAX_PLANES, rotated };
+    let layout = PlaneLayout { planes: MAX_PLANES, rotated };
     let len = planes.iter().fold(0_u64, |len, plane| len.saturating_add(plane.len() as u64));
     for (index, plane) in planes.iter().enumerate() {
         if plane.len() as u64 != layout.plane_len(len, index) {

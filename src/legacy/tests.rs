@@ -1,12 +1,14 @@
 //! Small files that releases of the original wrote, whole and damaged.
 
-use std::format;
-use std::vec;
 use std::vec::Vec;
+use std::{format, vec};
 
-use super::{Summary, summary};
+use crate::chunk::decode::DecodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::{DecodeScratch, Limits, decompress, decompress_into, delta};
+use crate::legacy::{Summary, summary};
+use crate::limits::Limits;
+use crate::oneshot::decompress_into;
+use crate::{decompress, delta};
 
 /// Release 0.1.1: 5,000 zeros.
 const FIRST_ZSTD: &str = "5a4e000101000200000000000000000001010101130000000000000013000000000000001300000000000000\

@@ -6,14 +6,14 @@
 
 pub(crate) mod scalar;
 #[cfg(all(feature = "simd", target_endian = "little"))]
-mod wide;
+pub(crate) mod wide;
 
-use crate::layout::FrameLayout;
-
-#[cfg(all(feature = "simd", target_endian = "little"))]
-use self::wide as kernels;
 #[cfg(not(all(feature = "simd", target_endian = "little")))]
 use scalar as kernels;
+
+#[cfg(all(feature = "simd", target_endian = "little"))]
+use crate::plane::wide as kernels;
+use crate::plane_layout::PlaneLayout;
 
 /// Most planes that an element is split in.
 pub(crate) const MAX_PLANES: usize = 4;
@@ -22,7 +22,7 @@ const WORD: usize = 4;
 
 /// Splits `chunk` into its planes, each of exactly its length.
 #[cfg(feature = "alloc")]
-pub(crate) fn split(layout: FrameLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
+pub(crate) fn split(layout: PlaneLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
     let [p0, p1, p2, p3] = planes;
     let words = chunk.len() / WORD * WORD;
     let (words, rest) = chunk.split_at(words);
@@ -62,7 +62,7 @@ pub(crate) fn split(layout: FrameLayout, chunk: &[u8], planes: [&mut [u8]; MAX_P
 }
 
 /// Merges planes, each of exactly its length, into `chunk`.
-pub(crate) fn merge(layout: FrameLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
+pub(crate) fn merge(layout: PlaneLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
     let [p0, p1, p2, p3] = planes;
     let words = chunk.len() / WORD * WORD;
     let (words, rest) = chunk.split_at_mut(words);
@@ -97,26 +97,27 @@ pub(crate) fn merge(layout: FrameLayout, planes: [&[u8]; MAX_PLANES], chunk: &mu
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
-    use super::*;
     use alloc::vec;
     use alloc::vec::Vec;
+
+    use super::*;
 
     /// Bytes without a pattern.
     fn bytes(len: usize) -> Vec<u8> {
         (0..len as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 23) as u8).collect()
     }
 
-    const LAYOUTS: [FrameLayout; 5] = [
-        FrameLayout { planes: 1, rotated: true },
-        FrameLayout { planes: 2, rotated: false },
-        FrameLayout { planes: 2, rotated: true },
-        FrameLayout { planes: 4, rotated: false },
-        FrameLayout { planes: 4, rotated: true },
+    const LAYOUTS: [PlaneLayout; 5] = [
+        PlaneLayout { planes: 1, rotated: true },
+        PlaneLayout { planes: 2, rotated: false },
+        PlaneLayout { planes: 2, rotated: true },
+        PlaneLayout { planes: 4, rotated: false },
+        PlaneLayout { planes: 4, rotated: true },
     ];
 
     /// The format's own words, element by element: rotate whole words of four bytes, then byte b of
     /// the chunk goes to plane b mod K.
-    fn split_as_specified(layout: FrameLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
+    fn split_as_specified(layout: PlaneLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut chunk = chunk.to_vec();
         for word in chunk.as_chunks_mut::<WORD>().0 {
             let value = u32::from_le_bytes(*word);
@@ -138,7 +139,7 @@ mod tests {
             .collect()
     }
 
-    fn split_into_vectors(layout: FrameLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
+    fn split_into_vectors(layout: PlaneLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut planes: Vec<Vec<u8>> = (0..layout.planes)
             .map(|plane| vec![0; layout.plane_len(chunk.len() as u64, plane) as usize])
             .collect();

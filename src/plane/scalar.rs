@@ -2,7 +2,6 @@
 //! all there is without the feature `simd`. The compiler vectorises most of them.
 
 /// bfloat16 with the exponent in the upper byte and the sign on top of the lower one.
-#[cfg(feature = "alloc")]
 fn rotate2(element: u16) -> u16 {
     (element << 1) & 0xff00 | (element >> 8) & 0x80 | element & 0x7f
 }
@@ -13,7 +12,6 @@ pub(crate) fn unrotate2(element: u16) -> u16 {
 }
 
 /// float32 with the exponent in the highest byte and the sign below it.
-#[cfg(feature = "alloc")]
 fn rotate4(element: u32) -> u32 {
     (element << 1) & 0xff00_0000 | (element >> 8) & 0x0080_0000 | element & 0x007f_ffff
 }
@@ -24,7 +22,6 @@ pub(crate) fn unrotate4(element: u32) -> u32 {
 }
 
 /// Splits any number of bytes, incomplete elements too, without rotation.
-#[cfg(feature = "alloc")]
 pub(crate) fn split<const K: usize>(chunk: &[u8], planes: &mut [&mut [u8]; K]) {
     for (index, &byte) in chunk.iter().enumerate() {
         planes[index % K][index / K] = byte;
@@ -38,7 +35,6 @@ pub(crate) fn merge<const K: usize>(planes: &[&[u8]; K], chunk: &mut [u8]) {
     }
 }
 
-#[cfg(feature = "alloc")]
 fn split2_with(words: &[u8], low: &mut [u8], high: &mut [u8], rotate: impl Fn(u16) -> u16) {
     let elements = words.as_chunks::<2>().0;
     for ((&element, low), high) in elements.iter().zip(low).zip(high) {
@@ -47,13 +43,11 @@ fn split2_with(words: &[u8], low: &mut [u8], high: &mut [u8], rotate: impl Fn(u1
 }
 
 /// Splits elements of two bytes.
-#[cfg(feature = "alloc")]
 pub(crate) fn split2(words: &[u8], low: &mut [u8], high: &mut [u8]) {
     split2_with(words, low, high, |element| element);
 }
 
 /// Rotates and splits elements of two bytes.
-#[cfg(feature = "alloc")]
 pub(crate) fn split2_rotated(words: &[u8], low: &mut [u8], high: &mut [u8]) {
     split2_with(words, low, high, rotate2);
 }
@@ -75,7 +69,6 @@ pub(crate) fn merge2_rotated(low: &[u8], high: &[u8], words: &mut [u8]) {
     merge2_with(low, high, words, unrotate2);
 }
 
-#[cfg(feature = "alloc")]
 fn split4_with(words: &[u8], planes: [&mut [u8]; 4], rotate: impl Fn(u32) -> u32) {
     let [p0, p1, p2, p3] = planes;
     let elements = words.as_chunks::<4>().0;
@@ -85,13 +78,11 @@ fn split4_with(words: &[u8], planes: [&mut [u8]; 4], rotate: impl Fn(u32) -> u32
 }
 
 /// Splits elements of four bytes.
-#[cfg(feature = "alloc")]
 pub(crate) fn split4(words: &[u8], planes: [&mut [u8]; 4]) {
     split4_with(words, planes, |element| element);
 }
 
 /// Rotates and splits elements of four bytes.
-#[cfg(feature = "alloc")]
 pub(crate) fn split4_rotated(words: &[u8], planes: [&mut [u8]; 4]) {
     split4_with(words, planes, rotate4);
 }

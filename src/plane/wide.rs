@@ -4,10 +4,9 @@
 //! Rotation is done on planes and not on elements: with the sign in bit 7 of the highest byte and
 //! the exponent's lowest bit in bit 7 of the one below, it exchanges single bits of two planes.
 
-use super::scalar;
-#[cfg(feature = "alloc")]
-use wide::i16x8;
-use wide::{u8x16, u16x8};
+use wide::{i16x8, u8x16, u16x8};
+
+use crate::plane::scalar;
 
 /// Bytes of a vector.
 const LANES: usize = 16;
@@ -17,7 +16,6 @@ fn load(bytes: &[u8; LANES]) -> u8x16 {
 }
 
 /// The lower and the upper bytes of the 16-bit lanes of two vectors.
-#[cfg(feature = "alloc")]
 #[inline(always)]
 fn deinterleave(first: u8x16, second: u8x16) -> (u8x16, u8x16) {
     let [first, second]: [u16x8; 2] = [bytemuck::cast(first), bytemuck::cast(second)];
@@ -35,7 +33,6 @@ fn interleave(low: u8x16, high: u8x16) -> (u8x16, u8x16) {
 }
 
 /// The two highest planes after rotation, lower one first.
-#[cfg(feature = "alloc")]
 #[inline(always)]
 fn rotate(below: u8x16, highest: u8x16) -> (u8x16, u8x16) {
     let sign = u8x16::splat(0x80);
@@ -54,7 +51,6 @@ fn unrotate(below: u8x16, highest: u8x16) -> (u8x16, u8x16) {
     ((below & mantissa) | (carry & sign), (half & mantissa) | (below & sign))
 }
 
-#[cfg(feature = "alloc")]
 #[inline(always)]
 fn split2_with(
     words: &[u8],
@@ -76,12 +72,10 @@ fn split2_with(
     rest(words_rest, low_rest, high_rest);
 }
 
-#[cfg(feature = "alloc")]
 pub(crate) fn split2(words: &[u8], low: &mut [u8], high: &mut [u8]) {
     split2_with(words, low, high, |low, high| (low, high), scalar::split2);
 }
 
-#[cfg(feature = "alloc")]
 pub(crate) fn split2_rotated(words: &[u8], low: &mut [u8], high: &mut [u8]) {
     split2_with(words, low, high, rotate, scalar::split2_rotated);
 }
@@ -113,7 +107,6 @@ pub(crate) fn merge2_rotated(low: &[u8], high: &[u8], words: &mut [u8]) {
     merge2_with(low, high, words, unrotate, scalar::merge2_rotated);
 }
 
-#[cfg(feature = "alloc")]
 #[inline(always)]
 fn split4_with(
     words: &[u8],
@@ -139,12 +132,10 @@ fn split4_with(
     rest(words_rest, [r0, r1, r2, r3]);
 }
 
-#[cfg(feature = "alloc")]
 pub(crate) fn split4(words: &[u8], planes: [&mut [u8]; 4]) {
     split4_with(words, planes, |below, highest| (below, highest), scalar::split4);
 }
 
-#[cfg(feature = "alloc")]
 pub(crate) fn split4_rotated(words: &[u8], planes: [&mut [u8]; 4]) {
     split4_with(words, planes, rotate, scalar::split4_rotated);
 }

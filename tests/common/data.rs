@@ -1,4 +1,5 @@
 //! Data to test with, the same in every run.
+#![allow(dead_code, reason = "no program of tests uses everything")]
 
 use zipnn::DType;
 

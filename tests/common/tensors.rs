@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use zipnn::safetensors::{Layout, TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::{Metadata, TensorError, TensorReader, TensorWriter};
 use zipnn::{Limits, Options};
 
 /// Type, shape and bytes of each tensor.
@@ -34,8 +34,8 @@ pub fn file_of(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
     file(&format!("{{{}}}", entries.join(",")), &data)
 }
 
-pub fn parse(file: &[u8]) -> Layout {
-    Layout::parse(file, file.len() as u64).unwrap()
+pub fn parse(file: &[u8]) -> Metadata {
+    Metadata::parse(file, file.len() as u64).unwrap()
 }
 
 /// Everything in a file of plain tensors.

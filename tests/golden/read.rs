@@ -1,15 +1,16 @@
 //! Files that releases of the original wrote, and files that use every freedom of the format,
 //! decode to the right bytes, whichever way they are read. Old layouts are read or refused.
 
-use crate::common::golden;
 use std::io::{Cursor, Read};
 
 use golden::Case;
-use zipnn::delta::{self, DeltaDecoder};
-use zipnn::{
-    Archive, ArchiveError, Assembler, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Frame,
-    Frames, Limits,
-};
+use zipnn::delta::DeltaDecoder;
+use zipnn::file::Frames;
+use zipnn::frame::{DecodeScratch, Frame};
+use zipnn::push::PushDecoder;
+use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Decoder, Limits, delta};
+
+use crate::common::golden;
 
 /// The cases of today's layout or those of old ones.
 fn cases(current: bool) -> Vec<Case> {
@@ -64,7 +65,7 @@ fn all_readers_agree() {
         assert!(dst[..len] == original, "{name}: decompress_into");
         #[cfg(feature = "rayon")]
         {
-            let decoded = zipnn::par_decompress(&file, &Limits::default()).unwrap();
+            let decoded = zipnn::parallel::par_decompress(&file, &Limits::default()).unwrap();
             assert!(decoded == original, "{name}: par_decompress");
         }
         let decoder = Decoder::new(&file[..], Limits::default()).unwrap();
@@ -154,7 +155,7 @@ fn read_in_every_way(file: &[u8]) -> Vec<(&'static str, Result<(), DecodeError>)
     };
     let stream = || Decoder::new(file, limits).and_then(|mut it| it.read_to_end(&mut Vec::new()));
     let push = || {
-        let mut assembler = Assembler::new(limits);
+        let mut assembler = PushDecoder::new(limits);
         let mut rest = file;
         while !rest.is_empty() {
             rest = &rest[assembler.push(rest)?..];
@@ -169,7 +170,7 @@ fn read_in_every_way(file: &[u8]) -> Vec<(&'static str, Result<(), DecodeError>)
     vec![
         ("Frames", Frames::new(file).try_for_each(|frame| frame.map(drop))),
         ("Decoder", stream().map(drop).map_err(ours)),
-        ("Assembler", push()),
+        ("PushDecoder", push()),
         ("Archive", archive.map(drop)),
     ]
 }

@@ -1,14 +1,16 @@
 //! What we make of the data that releases of the original compressed, with their parameters, is
 //! never larger than what they made of it, and its headers are theirs.
 
-use crate::common::golden;
 use std::io::Write;
 
 use golden::Case;
-use zipnn::{
-    Delta, EncoderBuilder, Form, Frame, FrameIndex, Frames, HEADER_LEN, Header, Limits, Options,
-    delta,
-};
+use zipnn::delta::Delta;
+use zipnn::file::Frames;
+use zipnn::frame::{Form, Frame, FrameIndex, HEADER_LEN, Header};
+use zipnn::io::EncoderBuilder;
+use zipnn::{Limits, Options, delta};
+
+use crate::common::golden;
 
 /// Parts of a header that need not be those of the original: its release, its name for the method,
 /// the length of the frame.

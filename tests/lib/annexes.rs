@@ -1,14 +1,16 @@
 //! Checksums, index, seal and base: no bit of a sealed file can change, and no frame get lost,
 //! without an error, and no wrong byte is ever handed out.
 
-use crate::common::data;
 use std::io::{Cursor, Read, Write};
 
-use zipnn::delta::{self, DeltaDecoder};
-use zipnn::{
-    Archive, ArchiveError, BaseId, DType, DecodeErrorKind, Decoder, Delta, Directory,
-    EncodeScratch, EncoderBuilder, FramePosition, Frames, Limits, Options, Seeker,
-};
+use zipnn::delta::{BaseId, Delta, DeltaDecoder};
+use zipnn::file::{Directory, Frames};
+use zipnn::frame::{EncodeScratch, FramePosition};
+use zipnn::io::EncoderBuilder;
+use zipnn::seek::Seeker;
+use zipnn::{Archive, ArchiveError, DType, DecodeErrorKind, Decoder, Limits, Options, delta};
+
+use crate::common::data;
 
 const LEN: usize = 700;
 const FRAME_LEN: usize = 300;
@@ -154,7 +156,8 @@ fn file_of(parts: &[(&[u8], Options)], lie: impl Fn(&mut Vec<(u64, u64)>)) -> Ve
     for (part, options) in parts {
         let mut frame = vec![0; zipnn::compress_bound(part.len(), options)];
         let scratch = &mut EncodeScratch::new();
-        let len = zipnn::compress_frame_into(part, &mut frame, options, position, scratch).unwrap();
+        let len = zipnn::frame::compress_frame_into(part, &mut frame, options, position, scratch)
+            .unwrap();
         file.extend_from_slice(&frame[..len]);
         lens.push((len as u64, part.len() as u64));
         position = position.after(part.len() as u64);

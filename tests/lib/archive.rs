@@ -1,16 +1,16 @@
 //! Parts of files: any range, any tensor, with as few bytes read as that takes.
 
-use crate::common::{data, golden};
 use std::cell::Cell;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
 
 use data::Random;
-use half::bf16;
-use zipnn::{
-    Archive, ArchiveError, DType, DecodeErrorKind, DecodeScratch, EncoderBuilder, Limits, Options,
-    Seeker,
-};
+use zipnn::frame::DecodeScratch;
+use zipnn::io::EncoderBuilder;
+use zipnn::seek::Seeker;
+use zipnn::{Archive, ArchiveError, DType, DecodeErrorKind, Limits, Options};
+
+use crate::common::{data, golden};
 
 /// Counts the bytes that are read.
 struct Counting<S>(S, Rc<Cell<u64>>);
@@ -186,6 +186,8 @@ fn bombs_meet_the_limits() {
 
 #[cfg(feature = "safetensors")]
 mod tensors {
+    use half::bf16;
+
     use super::*;
 
     /// A file of two tensors: `a` of 100 × 8 bfloat16, `b` of 3 i64.
@@ -258,7 +260,7 @@ mod tensors {
         let archive = Archive::open(Cursor::new(&plain), Limits::default()).unwrap();
         let cut = &plain[..archive.directory().entries()[2].range().end as usize];
         let mut archive = Archive::open(Cursor::new(cut), Limits::default()).unwrap();
-        assert!(matches!(archive.tensors(), Err(ArchiveError::Layout(_))));
+        assert!(matches!(archive.tensors(), Err(ArchiveError::Metadata(_))));
         let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
         assert_eq!(archive.cut(), None);
         assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
@@ -282,7 +284,7 @@ mod tensors {
         assert!(archive.read_tensor_into("b", &mut [0; 23]).is_err());
         let other = encode(&[7; 1000], Options::new(DType::F32).plain());
         let mut archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
-        assert!(matches!(archive.tensors().unwrap_err(), ArchiveError::Layout(_)));
+        assert!(matches!(archive.tensors().unwrap_err(), ArchiveError::Metadata(_)));
     }
 }
 
@@ -298,7 +300,7 @@ fn all_damage_is_told() {
     let last = archive.directory().entries()[3];
     let mut damaged = sound.clone();
     damaged[second.range().end as usize - 20] ^= 1;
-    let frame = zipnn::Frame::parse(&sound[last.offset as usize..]).unwrap();
+    let frame = zipnn::frame::Frame::parse(&sound[last.offset as usize..]).unwrap();
     let chunk = frame.index().chunk(1).unwrap().plane_ranges().next().unwrap();
     damaged[(last.offset + chunk.start) as usize] ^= 1;
     let mut archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
@@ -432,7 +434,7 @@ fn chunks_of_a_frame_that_was_cut_off() {
     let options = Options::new(DType::BF16).plain().chunk_log2(10);
     for (checksums, expected) in [(false, 5 * 1024), (true, 0)] {
         let file = zipnn::compress(&data, &options.checksums(checksums)).unwrap();
-        let frame = zipnn::Frame::parse(&file).unwrap();
+        let frame = zipnn::frame::Frame::parse(&file).unwrap();
         let end = frame.index().chunk(5).unwrap().plane_ranges().last().unwrap().end - 1;
         let cut = &file[..end as usize];
         let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();

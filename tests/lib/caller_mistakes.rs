@@ -2,10 +2,9 @@
 
 use std::io::{Read, Write};
 
-use zipnn::{
-    DType, DecodeErrorKind, DecodeScratch, DecodeTable, Decoder, EncodeError, EncodeScratch,
-    Encoder, EncoderBuilder, Form, Frame, Limits, Options, Scratch, delta,
-};
+use zipnn::frame::{DecodeScratch, DecodeTable, EncodeScratch, Form, Frame, Scratch};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, DecodeErrorKind, Decoder, EncodeError, Encoder, Limits, Options, delta};
 
 const OPTIONS: Options = Options::new(DType::BF16).plain().chunk_log2(12);
 

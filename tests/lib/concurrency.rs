@@ -1,7 +1,6 @@
 //! Many threads at once, a pool of a single thread, and callers that are within a pool already:
 //! nothing waits for itself, and every result is the same.
 
-use crate::common::data;
 use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread;
@@ -9,7 +8,10 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use zipnn::{DType, Decoder, EncoderBuilder, Limits, Options};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, Decoder, Limits, Options};
+
+use crate::common::data;
 
 /// Long enough for the slowest machine; whatever takes longer waits for itself.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -37,8 +39,8 @@ fn options() -> Options {
 
 /// Compresses and decompresses in parallel.
 fn there_and_back(data: &[u8]) -> Vec<u8> {
-    let file = zipnn::par_compress(data, &options()).unwrap();
-    assert!(zipnn::par_decompress(&file, &Limits::default()).unwrap() == data);
+    let file = zipnn::parallel::par_compress(data, &options()).unwrap();
+    assert!(zipnn::parallel::par_decompress(&file, &Limits::default()).unwrap() == data);
     file
 }
 
@@ -74,7 +76,10 @@ fn within_scopes_and_joins_of_one_thread() {
             for _ in 0..4 {
                 scope.spawn(|_| {
                     let (first, second) = rayon::join(|| there_and_back(&data), || data.clone());
-                    assert!(zipnn::par_decompress(&first, &Limits::default()).unwrap() == second);
+                    assert!(
+                        zipnn::parallel::par_decompress(&first, &Limits::default()).unwrap()
+                            == second
+                    );
                 });
             }
         });
@@ -113,7 +118,10 @@ fn errors_leave_the_pool_as_it_was() {
         for at in (200..file.len()).step_by(file.len() / 50) {
             let mut damaged = file.clone();
             damaged[at] ^= 0x40;
-            assert!(pool.install(|| zipnn::par_decompress(&damaged, &Limits::default())).is_err());
+            assert!(
+                pool.install(|| zipnn::parallel::par_decompress(&damaged, &Limits::default()))
+                    .is_err()
+            );
         }
         pool.install(|| there_and_back(&data));
     });

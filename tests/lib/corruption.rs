@@ -8,14 +8,15 @@
 //! cargo test --release --all-features --test corruption -- --ignored --nocapture
 //! ```
 
-use crate::common::data;
 use std::io::{Read, Write};
 
 use allocation_counter::measure;
-use zipnn::{
-    DType, DecodeError, DecodeErrorKind, DecodeScratch, Decoder, Encoder, EncoderBuilder, Form,
-    FramePosition, Frames, Limits, Options, Scratch, SmallTable, delta,
-};
+use zipnn::file::Frames;
+use zipnn::frame::{DecodeScratch, Form, FramePosition, Scratch, SmallTable};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Encoder, Limits, Options, delta};
+
+use crate::common::data;
 
 /// No damaged file may make this test slow: what it promises is never believed beyond this.
 const LIMITS: Limits =
@@ -164,7 +165,7 @@ fn decode(name: &str, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
 #[cfg(feature = "rayon")]
 fn check_parallel(name: &str, file: &[u8]) {
     let decoded = zipnn::decompress(file, &LIMITS);
-    let parallel = zipnn::par_decompress(file, &LIMITS);
+    let parallel = zipnn::parallel::par_decompress(file, &LIMITS);
     assert_eq!(parallel.is_ok(), decoded.is_ok(), "{name}: in parallel");
     if let (Ok(parallel), Ok(decoded)) = (&parallel, &decoded) {
         assert!(parallel == decoded, "{name}: other data in parallel");
@@ -178,7 +179,7 @@ fn check_parallel_into(name: &str, file: &[u8]) {
     for dst_len in [4096, 600] {
         let (mut decoded, mut parallel) = (vec![0; dst_len], vec![0; dst_len]);
         let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new());
-        let parallel_len = zipnn::par_decompress_into(file, &mut parallel);
+        let parallel_len = zipnn::parallel::par_decompress_into(file, &mut parallel);
         assert_eq!(parallel_len.ok(), len.ok(), "{name}: in parallel into {dst_len} bytes");
         if let Ok(len) = len {
             assert!(parallel[..len] == decoded[..len], "{name}: other data in parallel");
@@ -324,7 +325,7 @@ fn methods_that_are_not_known_are_named() {
     let data = data::weights(DType::BF16, 1 << 14, 5);
     let file = zipnn::compress(&data, &Options::new(DType::BF16).plain().chunk_log2(12)).unwrap();
     // Of four chunks: the method of the third one's exponents.
-    let method_at = zipnn::HEADER_LEN + 4 + 2;
+    let method_at = zipnn::frame::HEADER_LEN + 4 + 2;
     for method in 2..=u8::MAX {
         let mut damaged = file.clone();
         damaged[method_at] = method;
@@ -344,9 +345,10 @@ fn methods_that_are_not_known_are_named() {
 fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
     let small = Options::new(DType::BF16).plain();
     let mut frame = vec![0; zipnn::compress_bound(2, &small)];
-    let scratch = &mut zipnn::EncodeScratch::new();
-    zipnn::compress_frame_into(&[0; 2], &mut frame, &small, FramePosition::FIRST, scratch).unwrap();
-    frame.truncate(zipnn::HEADER_LEN);
+    let scratch = &mut zipnn::frame::EncodeScratch::new();
+    zipnn::frame::compress_frame_into(&[0; 2], &mut frame, &small, FramePosition::FIRST, scratch)
+        .unwrap();
+    frame.truncate(zipnn::frame::HEADER_LEN);
     frame[14] = 62;
     let chunks = decoded_len.div_ceil(1 << 62);
     frame.extend((0..2 * chunks).map(|_| 1));
@@ -374,7 +376,7 @@ fn lengths_that_no_number_holds_do_not_fit() {
     assert!(is_expected, "{error}");
     #[cfg(feature = "rayon")]
     {
-        let error = zipnn::par_decompress_into(&file, &mut dst).unwrap_err();
+        let error = zipnn::parallel::par_decompress_into(&file, &mut dst).unwrap_err();
         let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
         assert!(is_expected, "in parallel: {error}");
     }

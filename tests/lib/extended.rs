@@ -1,7 +1,6 @@
 //! The extended profile: planes that are Zstandard frames come out as they went in, are what an
 //! independent decoder takes them for, and cannot do harm when they are damaged or made up.
 
-use crate::common::data;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,10 +8,12 @@ use allocation_counter::measure;
 use data::Random;
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::encoding::CompressionLevel;
-use zipnn::{
-    DType, DecodeError, DecodeErrorKind, DecodeScratch, DecodeTable, Decoder, EncodeScratch,
-    EncoderBuilder, Frame, Frames, HEADER_LEN, Limits, Method, Options, Profile, Scratch, delta,
-};
+use zipnn::file::Frames;
+use zipnn::frame::{DecodeScratch, DecodeTable, EncodeScratch, Frame, HEADER_LEN, Method, Scratch};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options, Profile, delta};
+
+use crate::common::data;
 
 /// Data in which much repeats, each kind in its way.
 fn repetitive(dtype: DType, len: usize, seed: u64) -> Vec<(&'static str, Vec<u8>)> {
@@ -119,8 +120,11 @@ fn threads_do_not_change_the_file() {
     for (kind, data) in repetitive(DType::BF16, 3_000_001, 2) {
         let options = extended(DType::BF16).checksums(true);
         let file = zipnn::compress(&data, &options).unwrap();
-        assert!(zipnn::par_compress(&data, &options).unwrap() == file, "{kind}");
-        assert!(zipnn::par_decompress(&file, &Limits::default()).unwrap() == data, "{kind}");
+        assert!(zipnn::parallel::par_compress(&data, &options).unwrap() == file, "{kind}");
+        assert!(
+            zipnn::parallel::par_decompress(&file, &Limits::default()).unwrap() == data,
+            "{kind}"
+        );
     }
 }
 

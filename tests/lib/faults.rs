@@ -1,11 +1,13 @@
 //! Inner readers and writers that deliver a byte at a time, are interrupted, or have nothing just
 //! now: the first two are gone through, the third is an error and never an end.
 
-use crate::common::data;
 use std::io::{self, Cursor, Read, Write};
 
 use zipnn::delta::DeltaDecoder;
-use zipnn::{DType, Decoder, EncoderBuilder, Limits, Options};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, Decoder, Limits, Options};
+
+use crate::common::data;
 
 /// Passes on one byte at every other call; at the others it is interrupted.
 struct Trickle<T> {

@@ -1,23 +1,23 @@
 //! Frames follow what is in a file: plans cover every byte once and in order, samples find layouts
 //! and where elements begin, and they never cost more than they are allowed to.
 
-use crate::common::{data, skipped};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use data::{Random, noise, weights};
-use zipnn::estimate::{self, Segment};
-use zipnn::safetensors::{Layout, plan};
-use zipnn::{
-    DType, EncodeScratch, EncoderBuilder, FrameLayout, Header, Limits, Options, compress_bound,
-    delta,
-};
+use zipnn::frame::{EncodeScratch, Header, PlaneLayout};
+use zipnn::io::EncoderBuilder;
+use zipnn::layout_search::Segment;
+use zipnn::tensor::{Metadata, plan};
+use zipnn::{DType, Limits, Options, compress_bound, delta, layout_search};
 
-fn options(layout: FrameLayout) -> Options {
+use crate::common::{data, skipped};
+
+fn options(layout: PlaneLayout) -> Options {
     Options::new(layout.dtype()).plain().layout(layout)
 }
 
-fn size(data: &[u8], layout: FrameLayout) -> usize {
+fn size(data: &[u8], layout: PlaneLayout) -> usize {
     let file = zipnn::compress(data, &options(layout)).unwrap();
     assert!(zipnn::decompress(&file, &Limits::default()).unwrap() == data);
     file.len()
@@ -55,7 +55,7 @@ const TYPES: [(&str, usize); 8] = [
 #[test]
 fn layouts_other_than_that_of_the_type_come_back() {
     for dtype in DType::ALL {
-        for layout in FrameLayout::ALL {
+        for layout in PlaneLayout::ALL {
             for len in [0, 1, 3, 4096, 300_003] {
                 let data = weights(dtype, len, 1);
                 let file =
@@ -82,8 +82,8 @@ fn plans_cover_files_of_any_tensors() {
             })
             .collect();
         let file = safetensors(&tensors);
-        let layout = Layout::parse(&file, file.len() as u64).unwrap();
-        assert_eq!(Layout::parse_header(&file), Ok(layout.clone()));
+        let layout = Metadata::parse(&file, file.len() as u64).unwrap();
+        assert_eq!(Metadata::parse_header(&file), Ok(layout.clone()));
         let frame_len = [1, 8, 1000, 4096, 1 << 20, 4 << 20][random.below(6)];
         let mut end = 0;
         for part in plan(&layout, frame_len) {
@@ -102,7 +102,7 @@ fn plans_cover_files_of_any_tensors() {
                 }
                 // Where a frame begins before such a tensor, nothing large is in front of it.
                 if part.range.contains(&tensor.range.start) {
-                    let planes = part.layout.map_or(1, FrameLayout::planes) as u64;
+                    let planes = part.layout.map_or(1, PlaneLayout::planes) as u64;
                     assert_eq!((tensor.range.start - part.range.start) % planes, 0);
                 }
             }
@@ -123,7 +123,7 @@ fn a_plan_of_more_than_there_can_be_is_not_collected() {
     let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
     // Bits of so many elements are more than a number can say; the type need not be known.
     let unknown = String::from_utf8(file).unwrap().replace("F8_E4M3", "UNKNOWN");
-    let layout = Layout::parse_header(unknown.as_bytes()).unwrap();
+    let layout = Metadata::parse_header(unknown.as_bytes()).unwrap();
     let parts: Vec<_> = plan(&layout, 4 << 20).take(1000).collect();
     assert_eq!(parts.len(), 1000);
 }
@@ -141,55 +141,55 @@ fn tensors_that_are_small_share_frames_and_large_ones_do_not() {
         ("BF16", 2, vec![0; 5 << 20]),
         ("BF16", 2, vec![0; 10]),
     ]);
-    let layout = Layout::parse(&file, file.len() as u64).unwrap();
+    let layout = Metadata::parse(&file, file.len() as u64).unwrap();
     let parts: Vec<_> = plan(&layout, 4 << 20).collect();
     let lens: Vec<_> = parts[1..].iter().map(|part| part.range.end - part.range.start).collect();
     assert_eq!(lens, [8, 5120, 200_008, 1 << 20, 4 << 20, 1 << 20, 10]);
-    assert_eq!(parts[3].layout, Some(FrameLayout::TWO_ROTATED));
+    assert_eq!(parts[3].layout, Some(PlaneLayout::TWO_ROTATED));
 }
 
 /// Data of many kinds, and the layout that its type would have.
-fn kinds() -> Vec<(&'static str, FrameLayout, Vec<u8>)> {
+fn kinds() -> Vec<(&'static str, PlaneLayout, Vec<u8>)> {
     const LEN: usize = 1 << 20;
     let mut random = Random(11);
     let mut kinds = Vec::new();
     for dtype in DType::ALL {
-        kinds.push((dtype.name(), FrameLayout::of(dtype), weights(dtype, LEN, 5)));
-        kinds.push(("declared as bytes", FrameLayout::ONE, weights(dtype, LEN, 6)));
+        kinds.push((dtype.name(), PlaneLayout::of(dtype), weights(dtype, LEN, 5)));
+        kinds.push(("declared as bytes", PlaneLayout::ONE, weights(dtype, LEN, 6)));
     }
     let f32s = weights(DType::F32, LEN, 7);
     let numbers = || f32s.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
     let f64s = numbers().zip(1..).flat_map(|(x, i)| (f64::from(x) / f64::from(i)).to_le_bytes());
-    kinds.push(("f64", FrameLayout::FOUR_ROTATED, f64s.collect()));
+    kinds.push(("f64", PlaneLayout::FOUR_ROTATED, f64s.collect()));
     let f64s = numbers().flat_map(|x| f64::from(x).to_le_bytes());
-    kinds.push(("f32 in f64", FrameLayout::FOUR_ROTATED, f64s.collect()));
+    kinds.push(("f32 in f64", PlaneLayout::FOUR_ROTATED, f64s.collect()));
     let halves = numbers().flat_map(|x| half::bf16::from_f32(x).to_f32().to_le_bytes());
-    kinds.push(("bf16 in f32", FrameLayout::FOUR_ROTATED, halves.collect()));
+    kinds.push(("bf16 in f32", PlaneLayout::FOUR_ROTATED, halves.collect()));
     let halves = numbers().flat_map(|x| half::f16::from_f32(x).to_f32().to_le_bytes());
-    kinds.push(("f16 in f32", FrameLayout::FOUR_ROTATED, halves.collect()));
-    kinds.push(("f32 as bf16", FrameLayout::TWO_ROTATED, f32s.clone()));
-    kinds.push(("bf16 as f32", FrameLayout::FOUR_ROTATED, weights(DType::BF16, LEN, 8)));
+    kinds.push(("f16 in f32", PlaneLayout::FOUR_ROTATED, halves.collect()));
+    kinds.push(("f32 as bf16", PlaneLayout::TWO_ROTATED, f32s.clone()));
+    kinds.push(("bf16 as f32", PlaneLayout::FOUR_ROTATED, weights(DType::BF16, LEN, 8)));
     let mut ids = |bound: usize| {
         let below = random.below(bound) + 1;
         random.below(below) as u64
     };
     let wide: Vec<u8> = (0..LEN / 8).flat_map(|_| ids(30_000).to_le_bytes()).collect();
-    kinds.push(("i64", FrameLayout::FOUR, wide.clone()));
-    kinds.push(("i64 as bytes", FrameLayout::ONE, wide));
+    kinds.push(("i64", PlaneLayout::FOUR, wide.clone()));
+    kinds.push(("i64 as bytes", PlaneLayout::ONE, wide));
     let bits: Vec<u8> = (0..LEN).map(|_| u8::from(ids(10) == 0)).collect();
-    kinds.push(("bool", FrameLayout::ONE, bits));
+    kinds.push(("bool", PlaneLayout::ONE, bits));
     // Zeros, with another value here and there: to samples, planes of them look constant.
     for chance in [100, 1000, 5000, 100_000] {
         let rare: Vec<u8> = (0..LEN).map(|_| u8::from(ids(chance) == 1)).collect();
-        for layout in FrameLayout::ALL {
+        for layout in PlaneLayout::ALL {
             kinds.push(("rarely anything", layout, rare.clone()));
         }
     }
-    kinds.push(("noise", FrameLayout::TWO_ROTATED, noise(LEN, 9)));
-    kinds.push(("zeros", FrameLayout::FOUR_ROTATED, vec![0; LEN]));
+    kinds.push(("noise", PlaneLayout::TWO_ROTATED, noise(LEN, 9)));
+    kinds.push(("zeros", PlaneLayout::FOUR_ROTATED, vec![0; LEN]));
     let half_zeros = [vec![0; LEN / 2], weights(DType::BF16, LEN / 2, 12)].concat();
-    kinds.push(("half zeros", FrameLayout::TWO_ROTATED, half_zeros));
-    kinds.push(("text", FrameLayout::ONE, include_bytes!("layouts.rs").repeat(30)));
+    kinds.push(("half zeros", PlaneLayout::TWO_ROTATED, half_zeros));
+    kinds.push(("text", PlaneLayout::ONE, include_bytes!("layouts.rs").repeat(30)));
     kinds
 }
 
@@ -198,14 +198,14 @@ fn samples_choose_well_and_never_badly() {
     for (name, declared, whole) in kinds() {
         for len in [whole.len(), 100_001, 20_000, 3000, 700, 100] {
             let data = &whole[..len.min(whole.len())];
-            let chosen = estimate::layout(data, None, declared);
+            let chosen = layout_search::layout(data, None, declared);
             let (found, by_type) = (size(data, chosen), size(data, declared));
             assert!(
                 found as f64 <= by_type as f64 * 1.0005,
                 "{name}, {len}: {declared:?} {by_type}, {chosen:?} {found}"
             );
             if len == whole.len() {
-                let best = FrameLayout::ALL.map(|layout| size(data, layout)).into_iter().min();
+                let best = PlaneLayout::ALL.map(|layout| size(data, layout)).into_iter().min();
                 let best = best.unwrap() as f64;
                 assert!(found as f64 <= best * 1.015 + 400.0, "{name}: {chosen:?} {found}, {best}");
             }
@@ -228,14 +228,14 @@ fn elements_that_begin_anywhere_are_found() {
     const LEN: usize = 3 << 20;
     for dtype in [DType::F32, DType::BF16] {
         let data = weights(dtype, LEN, 21);
-        let aligned = size(&data, FrameLayout::of(dtype));
+        let aligned = size(&data, PlaneLayout::of(dtype));
         for shift in 0..9 {
             let shifted = [&noise(shift, 1)[..], &data].concat();
             let found = estimated(&shifted).len();
             assert!(found < aligned + 700, "{dtype:?}, {shift}: {found}, {aligned}");
-            let segments = estimate::segments(&shifted, None);
+            let segments = layout_search::segments(&shifted, None);
             let last = segments.last().unwrap();
-            assert_eq!(last.layout, FrameLayout::of(dtype));
+            assert_eq!(last.layout, PlaneLayout::of(dtype));
             assert_eq!((last.range.start + 8 - shift) % dtype.size(), 0, "{shift}");
         }
     }
@@ -250,16 +250,16 @@ fn segments_follow_one_another_and_what_changes() {
         file.extend(noise(random.below(50), number));
         let dtype = [DType::F32, DType::BF16, DType::F8E4M3][random.below(3)];
         let data = weights(dtype, (300_000 + random.below(900_000)) / 4 * 4, number);
-        best += size(&data, FrameLayout::of(dtype));
+        best += size(&data, PlaneLayout::of(dtype));
         file.extend(data);
     }
     let found = estimated(&file).len();
-    let whole = FrameLayout::ALL.map(|layout| size(&file, layout)).into_iter().min().unwrap();
+    let whole = PlaneLayout::ALL.map(|layout| size(&file, layout)).into_iter().min().unwrap();
     assert!(found < whole, "{found}, {whole}");
     assert!(found < best * 102 / 100, "{found}, {best}");
     for len in [0, 1, 3, 200, 260, 261, 1000, 70_001, 263_000, file.len()] {
         let mut end = 0;
-        for Segment { range, .. } in estimate::segments(&file[..len], None) {
+        for Segment { range, .. } in layout_search::segments(&file[..len], None) {
             assert_eq!(range.start, end);
             assert!(len == 0 || range.end > end);
             end = range.end;
@@ -272,7 +272,7 @@ fn segments_follow_one_another_and_what_changes() {
 fn what_is_unknown_is_never_much_larger_than_bytes() {
     for (name, _, data) in kinds() {
         let found = estimated(&data).len();
-        let bytes = size(&data, FrameLayout::ONE);
+        let bytes = size(&data, PlaneLayout::ONE);
         // Checksums and index, and a frame of the first bytes, take a few hundred.
         assert!(found < bytes + bytes / 2000 + 800, "{name}: {found}, {bytes}");
     }
@@ -286,10 +286,10 @@ fn differences_are_judged_as_such() {
     for (byte, noise) in data.iter_mut().step_by(4).zip(noise(1 << 18, 2)) {
         *byte ^= noise;
     }
-    assert_eq!(estimate::layout(&data, None, FrameLayout::ONE), FrameLayout::ONE);
-    assert_eq!(estimate::layout(&data, Some(&base), FrameLayout::ONE), FrameLayout::FOUR);
-    let segments = estimate::segments(&data, Some(&base));
-    assert_eq!(segments, [Segment { range: 0..data.len(), layout: FrameLayout::FOUR }]);
+    assert_eq!(layout_search::layout(&data, None, PlaneLayout::ONE), PlaneLayout::ONE);
+    assert_eq!(layout_search::layout(&data, Some(&base), PlaneLayout::ONE), PlaneLayout::FOUR);
+    let segments = layout_search::segments(&data, Some(&base));
+    assert_eq!(segments, [Segment { range: 0..data.len(), layout: PlaneLayout::FOUR }]);
     let mut encoder = EncoderBuilder::new(Options::bytes().plain())
         .auto_layout(true)
         .build_delta(Vec::new(), std::io::Cursor::new(&base))
@@ -318,14 +318,14 @@ fn real_models() {
         // Nobody tells that it is a `.safetensors` file.
         let unknown = estimated(&file).len();
         assert!(unknown < original + original / 1000, "{name}: {unknown}, {original}");
-        let layout = Layout::parse(&file, file.len() as u64).unwrap();
+        let layout = Metadata::parse(&file, file.len() as u64).unwrap();
         let planned: usize = plan(&layout, 4 << 20)
             .flat_map(|part| {
                 let data = &file[part.range.start as usize..part.range.end as usize];
                 let segments = match part.layout {
-                    None => estimate::segments(data, None),
+                    None => layout_search::segments(data, None),
                     Some(declared) => {
-                        let layout = estimate::layout(data, None, declared);
+                        let layout = layout_search::layout(data, None, declared);
                         Vec::from([Segment { range: 0..data.len(), layout }])
                     }
                 };
@@ -359,9 +359,9 @@ fn samples_take_little_time() {
         let compress = shortest(|| {
             zipnn::compress_into(&data, &mut frame, &options, &mut scratch).unwrap();
         });
-        let declared = FrameLayout::of(dtype);
-        let known = shortest(|| assert_eq!(estimate::layout(&data, None, declared), declared));
-        let unknown = shortest(|| assert_eq!(estimate::segments(&data, None).len(), 1));
+        let declared = PlaneLayout::of(dtype);
+        let known = shortest(|| assert_eq!(layout_search::layout(&data, None, declared), declared));
+        let unknown = shortest(|| assert_eq!(layout_search::segments(&data, None).len(), 1));
         println!("{dtype:?}: compressing {compress:?}, samples {known:?}, unknown {unknown:?}");
         // Several times what it is, as machines are busy.
         assert!(known * 8 < compress && unknown * 5 < compress, "{dtype:?}");

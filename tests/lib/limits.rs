@@ -1,12 +1,14 @@
 //! A file makes a decoder allocate no more than its own bytes have earned, whatever it promises.
 
-use crate::common::{data, golden};
 use std::io::Read;
 
 use allocation_counter::measure;
-use zipnn::{
-    DType, DecodeErrorKind, DecodeScratch, Decoder, Form, FramePosition, Header, Limits, Options,
-};
+use zipnn::frame::{DecodeScratch, Form, FramePosition, Header};
+use zipnn::{DType, DecodeErrorKind, Decoder, Limits, Options};
+
+use crate::common::data;
+#[cfg(feature = "legacy")]
+use crate::common::golden;
 
 /// What every decoder takes whatever the input: tables, and the first block of a reader.
 const BASE: u64 = 256 << 10;
@@ -36,7 +38,7 @@ fn check_peak(name: &str, file: &[u8], limits: &Limits, bound: u64) {
     assert!(decompress <= bound, "{name}: decompress took {decompress} bytes, not {bound}");
     let streaming = peak(|| drop(read_all(file, *limits)));
     assert!(streaming <= bound, "{name}: Decoder took {streaming} bytes, not {bound}");
-    let numbers = peak(|| drop(zipnn::decompress_slice::<f32>(file, limits)));
+    let numbers = peak(|| drop(zipnn::typed::decompress_slice::<f32>(file, limits)));
     assert!(numbers <= bound, "{name}: decompress_slice took {numbers} bytes, not {bound}");
 }
 
@@ -147,7 +149,7 @@ fn every_limit_is_kept() {
 
 #[test]
 fn the_limit_counts_over_all_frames() {
-    let frame = zipnn::compress_frame_into;
+    let frame = zipnn::frame::compress_frame_into;
     let options = Options::new(DType::F32).plain();
     let mut file = Vec::new();
     for _ in 0..3 {
@@ -157,7 +159,7 @@ fn the_limit_counts_over_all_frames() {
             &mut dst,
             &options,
             FramePosition::FIRST,
-            &mut zipnn::EncodeScratch::new(),
+            &mut zipnn::frame::EncodeScratch::new(),
         )
         .unwrap();
         file.extend_from_slice(&dst[..len]);

@@ -1,8 +1,10 @@
 //! With memory of the caller's that has been used before, neither direction allocates.
 
-use crate::common::data;
 use allocation_counter::measure;
-use zipnn::{DType, DecodeScratch, EncodeScratch, Frame, Options};
+use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
+use zipnn::{DType, Options};
+
+use crate::common::data;
 
 const LENGTHS: [usize; 3] = [4 << 10, 64 << 10, 1 << 20];
 
@@ -70,11 +72,11 @@ fn decompressing_numbers() {
         .iter()
         .map(|&bytes| half::bf16::from_le_bytes(bytes))
         .collect();
-    let file = zipnn::compress_slice(&numbers, &Options::new(DType::BF16).plain()).unwrap();
+    let file = zipnn::typed::compress_slice(&numbers, &Options::new(DType::BF16).plain()).unwrap();
     let mut dst = vec![half::bf16::ZERO; numbers.len()];
     let mut scratch = DecodeScratch::new();
     check("bf16", || {
-        zipnn::decompress_slice_into(&file, &mut dst, &mut scratch).unwrap();
+        zipnn::typed::decompress_slice_into(&file, &mut dst, &mut scratch).unwrap();
     });
     assert!(dst == numbers);
 }

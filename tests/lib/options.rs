@@ -1,16 +1,20 @@
 //! Every option and every limit counts in every call that takes it, or is an error there.
 
-use crate::common::{data, golden};
-use crate::tensor_files;
 use std::io::{self, Cursor, Read, Write};
 
-use zipnn::delta::{self, DeltaDecoder, DeltaEncoder};
-use zipnn::safetensors::{TensorError, TensorReader, TensorWriter};
+use zipnn::delta::{BaseId, Delta, DeltaDecoder, DeltaEncoder};
+use zipnn::file::Frames;
+use zipnn::frame::{EncodeScratch, Form, Frame, FramePosition, PlaneLayout};
+use zipnn::io::EncoderBuilder;
+use zipnn::push::PushDecoder;
+use zipnn::tensor::{TensorError, TensorReader, TensorWriter};
 use zipnn::{
-    Archive, ArchiveError, Assembler, BaseId, DType, DecodeError, DecodeErrorKind, Decoder, Delta,
-    EncodeError, EncodeScratch, Encoder, EncoderBuilder, Form, Frame, FrameLayout, FramePosition,
-    Frames, Limits, Options,
+    Archive, ArchiveError, DType, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder,
+    Limits, Options, delta,
 };
+
+use crate::common::{data, golden};
+use crate::tensor_files;
 
 const LEN: usize = 400_000;
 
@@ -47,14 +51,16 @@ fn encode_all(data: &[u8], base: &[u8], options: &Options) -> Vec<Encoded> {
     vec![
         ("compress", zipnn::compress(data, options)),
         ("compress_tensor", zipnn::compress_tensor(data, Form::Torch, &shape, options)),
-        ("compress_slice", zipnn::compress_slice(&numbers, options)),
+        ("compress_slice", zipnn::typed::compress_slice(&numbers, options)),
         ("compress_into", into(&|dst| zipnn::compress_into(data, dst, options, &mut scratch()))),
         (
             "compress_frame_into",
-            into(&|dst| zipnn::compress_frame_into(data, dst, options, first, &mut scratch())),
+            into(&|dst| {
+                zipnn::frame::compress_frame_into(data, dst, options, first, &mut scratch())
+            }),
         ),
-        ("par_compress", zipnn::par_compress(data, options)),
-        ("par_compress_into", into(&|dst| zipnn::par_compress_into(data, dst, options))),
+        ("par_compress", zipnn::parallel::par_compress(data, options)),
+        ("par_compress_into", into(&|dst| zipnn::parallel::par_compress_into(data, dst, options))),
         ("delta::compress", delta::compress(data, base, options)),
         (
             "delta::compress_frame_into",
@@ -214,11 +220,12 @@ fn hand_made_files_are_those_of_an_encoder() {
         let options = Options::new(DType::BF16);
         let options = if plain { options.plain() } else { options };
         let mut file = Vec::new();
-        let mut directory = zipnn::Directory::new();
+        let mut directory = zipnn::file::Directory::new();
         let mut dst = vec![0; zipnn::compress_bound(data.len(), &options)];
         let scratch = &mut EncodeScratch::new();
         let first = FramePosition::FIRST;
-        let len = zipnn::compress_frame_into(&data, &mut dst, &options, first, scratch).unwrap();
+        let len =
+            zipnn::frame::compress_frame_into(&data, &mut dst, &options, first, scratch).unwrap();
         file.extend_from_slice(&dst[..len]);
         directory.push(len as u64, data.len() as u64).unwrap();
         if !plain {
@@ -261,7 +268,7 @@ fn options_that_exclude_each_other() {
             Err(EncodeError::LayoutGiven),
         ),
         (
-            EncoderBuilder::new(Options::bytes().layout(FrameLayout::TWO)).auto_layout(true),
+            EncoderBuilder::new(Options::bytes().layout(PlaneLayout::TWO)).auto_layout(true),
             Err(EncodeError::LayoutGiven),
         ),
         (EncoderBuilder::new(Options::new(DType::BF16)).auto_layout(false), Ok(())),
@@ -317,7 +324,7 @@ fn read_archive(file: &[u8], limits: Limits) -> Result<(), DecodeErrorKind> {
 }
 
 fn assemble(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
-    let mut assembler = Assembler::new(limits);
+    let mut assembler = PushDecoder::new(limits);
     let mut rest = file;
     while !rest.is_empty() {
         rest = &rest[assembler.push(rest)?..];
@@ -360,10 +367,10 @@ fn readings() -> Vec<Reading> {
             zipnn::decompress(file, &limits).map(drop).map_err(|error| error.kind())
         }),
         whole("par_decompress", |file, limits| {
-            zipnn::par_decompress(file, &limits).map(drop).map_err(|error| error.kind())
+            zipnn::parallel::par_decompress(file, &limits).map(drop).map_err(|error| error.kind())
         }),
         whole("decompress_slice", |file, limits| {
-            let decoded = zipnn::decompress_slice::<half::bf16>(file, &limits);
+            let decoded = zipnn::typed::decompress_slice::<half::bf16>(file, &limits);
             decoded.map(drop).map_err(|error| error.kind())
         }),
         whole("verify", |file, limits| {
@@ -374,7 +381,7 @@ fn readings() -> Vec<Reading> {
             let read = decoder.and_then(|mut decoder| decoder.read_to_end(&mut Vec::new()));
             read.map(drop).map_err(|error| kind(&error))
         }),
-        whole("Assembler", |file, limits| assemble(file, limits).map_err(|error| error.kind())),
+        whole("PushDecoder", |file, limits| assemble(file, limits).map_err(|error| error.kind())),
         whole("Archive", read_archive),
         of_difference("delta::decompress", |file, limits| {
             delta::decompress(file, &base(), &limits).map(drop).map_err(|error| error.kind())

@@ -1,11 +1,13 @@
-//! `Assembler` gives what `decompress` gives, however the file is cut into parts; and notices what is
+//! `PushDecoder` gives what `decompress` gives, however the file is cut into parts; and notices what is
 //! missing or damaged, without the input that comes after.
 
+use zipnn::delta::Delta;
+use zipnn::file::Directory;
+use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition};
+use zipnn::push::PushDecoder;
+use zipnn::{DType, DecodeError, DecodeErrorKind, Limits, Options};
+
 use crate::common::{data, golden};
-use zipnn::{
-    Assembler, DType, DecodeError, DecodeErrorKind, DecodeScratch, Delta, Directory, EncodeScratch,
-    FramePosition, Limits, Options,
-};
 
 /// No damaged file may make this test slow.
 const LIMITS: Limits =
@@ -13,7 +15,7 @@ const LIMITS: Limits =
 
 /// Pushes parts of these lengths, again and again, chunk by chunk.
 fn assemble(file: &[u8], lens: &[usize], limits: Limits) -> Result<Vec<u8>, DecodeError> {
-    let mut assembler = Assembler::new(limits);
+    let mut assembler = PushDecoder::new(limits);
     let mut decoded = Vec::new();
     let (mut rest, mut lens) = (file, lens.iter().cycle());
     while !rest.is_empty() {
@@ -32,7 +34,7 @@ fn assemble(file: &[u8], lens: &[usize], limits: Limits) -> Result<Vec<u8>, Deco
 
 /// Reads parts of at most these lengths right into the assembler's memory.
 fn assemble_in_place(file: &[u8], lens: &[usize]) -> Result<Vec<u8>, DecodeError> {
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     let mut decoded = Vec::new();
     let (mut rest, mut lens) = (file, lens.iter().cycle());
     while !rest.is_empty() {
@@ -67,7 +69,7 @@ fn frames_from(
         let data = data::weights(options.dtype(), len, len as u64);
         let mut frame = vec![0; zipnn::compress_bound(len, &options)];
         let frame_len =
-            zipnn::compress_frame_into(&data, &mut frame, &options, position, &mut scratch)
+            zipnn::frame::compress_frame_into(&data, &mut frame, &options, position, &mut scratch)
                 .unwrap();
         file.extend_from_slice(&frame[..frame_len]);
         ends.push(file.len());
@@ -182,7 +184,7 @@ fn errors_are_told_again() {
     let mut file = sealed(DType::BF16);
     let at = file.len() / 2;
     file[at] ^= 1;
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     let mut rest = &file[..];
     let error = loop {
         match assembler.push(rest) {
@@ -212,7 +214,7 @@ fn what_is_no_file_is_told_from_one_that_is_cut_short() {
 fn whole_frames_can_be_taken_instead_of_chunks() {
     let options = Options::new(DType::BF16).chunk_log2(9).checksums(true);
     let (file, _) = frames(options, &[700, 0, 1300]);
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     let (mut rest, mut decoded, mut stored) = (&file[..], Vec::new(), Vec::new());
     let mut scratch = DecodeScratch::new();
     while !rest.is_empty() {
@@ -238,7 +240,7 @@ fn frames_can_be_decoded_apart() {
     let options = Options::new(DType::F32).chunk_log2(9).checksums(true);
     let (file, ends) = frames(options, &[700, 0, 1300]);
     let decoded = zipnn::decompress(&file, &LIMITS).unwrap();
-    let mut assembler = Assembler::starting_at(2, LIMITS);
+    let mut assembler = PushDecoder::starting_at(2, LIMITS);
     assert_eq!(assembler.push(&file[ends[1]..]).unwrap(), file.len() - ends[1]);
     let mut found = Vec::new();
     while let Some(chunk) = assembler.next_chunk().unwrap() {
@@ -247,7 +249,7 @@ fn frames_can_be_decoded_apart() {
     assembler.end().unwrap();
     assert_eq!(found, decoded[700..]);
 
-    let mut assembler = Assembler::starting_at(2, LIMITS);
+    let mut assembler = PushDecoder::starting_at(2, LIMITS);
     let mut damaged = file[ends[1]..].to_vec();
     damaged[200] ^= 1;
     let error = assembler.push(&damaged).and_then(|_| assembler.next_chunk().map(|_| ()));
@@ -257,7 +259,7 @@ fn frames_can_be_decoded_apart() {
 #[test]
 fn the_number_of_the_first_frame_may_be_any() {
     let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16)).unwrap();
-    let mut assembler = Assembler::starting_at(u64::MAX, LIMITS);
+    let mut assembler = PushDecoder::starting_at(u64::MAX, LIMITS);
     assert_eq!(assembler.push(&file).unwrap(), file.len());
     assert_eq!(assembler.next_chunk().unwrap().unwrap(), [7; 1000]);
     assert!(assembler.next_chunk().unwrap().is_none());
@@ -287,7 +289,7 @@ fn reading_in_place_gives_the_same() {
         assert_eq!(assemble_in_place(&file, lens).unwrap(), expected);
     }
     // Less may be read than there is space for, and nothing.
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     for &byte in &file[..100] {
         assembler.space(50).unwrap()[0] = byte;
         assembler.advance(1).unwrap();
@@ -297,7 +299,7 @@ fn reading_in_place_gives_the_same() {
     assert!(assembler.frame().is_none());
     // Behind the only frame of a file nothing is wanted, and while one waits neither.
     let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).plain()).unwrap();
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     assert_eq!(assembler.push(&file).unwrap(), file.len());
     assert!(assembler.space(10).unwrap().is_empty());
     assembler.next_frame();
@@ -308,7 +310,7 @@ fn reading_in_place_gives_the_same() {
 #[test]
 #[should_panic(expected = "have been filled of")]
 fn more_than_the_space_cannot_be_taken() {
-    let mut assembler = Assembler::new(LIMITS);
+    let mut assembler = PushDecoder::new(LIMITS);
     let len = assembler.space(10).unwrap().len();
     let _ = assembler.advance(len + 1);
 }
@@ -320,7 +322,7 @@ fn memory_is_earned() {
     let promised = 1_u64 << 40;
     file[24..32].copy_from_slice(&promised.to_le_bytes());
     let counted = allocation_counter::measure(|| {
-        let mut assembler = Assembler::new(Limits::default());
+        let mut assembler = PushDecoder::new(Limits::default());
         assert_eq!(assembler.push(&file).unwrap(), file.len());
         assert!(assembler.frame().is_none());
     });

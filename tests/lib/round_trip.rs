@@ -1,15 +1,15 @@
 //! Whatever goes in comes out again, by every way in and every way out.
 
-use crate::common::data;
 use std::io::{Cursor, Read, Write};
 
 use data::Random;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 use zipnn::delta::DeltaDecoder;
-use zipnn::{
-    DType, DecodeScratch, Decoder, EncodeScratch, EncoderBuilder, Form, Frame, Limits, Options,
-    delta,
-};
+use zipnn::frame::{DecodeScratch, EncodeScratch, Form, Frame};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, Decoder, Limits, Options, delta};
+
+use crate::common::data;
 
 /// What is kept from call to call, so that every call meets what others have left behind.
 #[derive(Default)]
@@ -37,8 +37,8 @@ fn check_parallel(data: &[u8], options: &Options) {
     #[cfg(feature = "rayon")]
     {
         let file = zipnn::compress(data, options).unwrap();
-        assert!(zipnn::par_compress(data, options).unwrap() == file, "par_compress");
-        let decoded = zipnn::par_decompress(&file, &Limits::default()).unwrap();
+        assert!(zipnn::parallel::par_compress(data, options).unwrap() == file, "par_compress");
+        let decoded = zipnn::parallel::par_decompress(&file, &Limits::default()).unwrap();
         assert!(decoded == data, "par_decompress");
     }
     #[cfg(not(feature = "rayon"))]
@@ -334,8 +334,8 @@ fn threads_do_not_change_the_file() {
     for threads in [1, 2, 7] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            assert!(zipnn::par_compress(&data, &options).unwrap() == file);
-            assert!(zipnn::par_decompress(&file, &Limits::default()).unwrap() == data);
+            assert!(zipnn::parallel::par_compress(&data, &options).unwrap() == file);
+            assert!(zipnn::parallel::par_decompress(&file, &Limits::default()).unwrap() == data);
         });
     }
 }

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::rc::Rc;
 
-use zipnn::delta::DeltaDecoder;
-use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Delta, EncoderBuilder, Limits, Options};
+use zipnn::delta::{Delta, DeltaDecoder};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options};
 
 /// Data that compresses, but not to nothing.
 fn data(len: usize) -> Vec<u8> {
@@ -163,7 +164,7 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
     let limits = Limits::default();
     let of = |result: Result<(), DecodeError>| result.err().map(|error| error.kind());
     let assemble = || {
-        let mut assembler = zipnn::Assembler::new(limits);
+        let mut assembler = zipnn::push::PushDecoder::new(limits);
         let mut rest = file;
         while !rest.is_empty() {
             rest = &rest[assembler.push(rest)?..];
@@ -172,7 +173,7 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
         assembler.end()
     };
     let seek = || {
-        let mut seeker = zipnn::Seeker::new(file.len() as u64, limits);
+        let mut seeker = zipnn::seek::Seeker::new(file.len() as u64, limits);
         while let Some(range) = seeker.wanted() {
             seeker.feed(&file[range.start as usize..range.end as usize])?;
         }
@@ -188,21 +189,21 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
             error => panic!("{error}"),
         });
     let room = &mut [0; 10_000][..];
-    let scratch = &mut zipnn::DecodeScratch::new();
+    let scratch = &mut zipnn::frame::DecodeScratch::new();
     #[allow(unused_mut, reason = "threads are a feature")]
     let mut faults = vec![
         ("decompress", of(zipnn::decompress(file, &limits).map(drop))),
         ("decompress_into", of(zipnn::decompress_into(file, room, scratch).map(drop))),
         ("decoded_len", of(zipnn::decoded_len(file, &limits).map(drop))),
         ("verify", of(zipnn::verify(file, &limits).map(drop))),
-        ("Frames", of(zipnn::Frames::new(file).try_for_each(|frame| frame.map(drop)))),
+        ("Frames", of(zipnn::file::Frames::new(file).try_for_each(|frame| frame.map(drop)))),
         ("Decoder", stream().err().map(|error| kind(&error))),
-        ("Assembler", of(assemble())),
+        ("PushDecoder", of(assemble())),
         ("Seeker", of(seek())),
         ("Archive", of(archive.map(drop))),
     ];
     #[cfg(feature = "rayon")]
-    faults.push(("par_decompress", of(zipnn::par_decompress(file, &limits).map(drop))));
+    faults.push(("par_decompress", of(zipnn::parallel::par_decompress(file, &limits).map(drop))));
     faults
 }
 

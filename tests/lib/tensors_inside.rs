@@ -1,13 +1,15 @@
 //! Tensors compressed inside a safetensors file: the same bytes come back, the original's files are
 //! read, and no header or frame, however wrong, makes a reader panic or believe it.
 
-use crate::tensor_files;
 use std::io::Cursor;
 
-use crate::tensor_files::*;
 use serde_json::{Value, json};
-use zipnn::safetensors::{Layout, LayoutError, Tensor, TensorError, TensorReader, TensorWriter};
-use zipnn::{DecodeErrorKind, Form, Limits, Options};
+use zipnn::frame::Form;
+use zipnn::tensor::{Metadata, MetadataError, TensorError, TensorInfo, TensorReader, TensorWriter};
+use zipnn::{DecodeErrorKind, Limits, Options};
+
+use crate::tensor_files;
+use crate::tensor_files::*;
 
 const LIST: &str = "znn_compressed_vectors";
 
@@ -90,7 +92,8 @@ fn frames_are_what_the_library_decodes() {
     for checksums in [false, true] {
         let after = tensors(&compress(&source, checksums));
         for (name, (dtype, shape, frame)) in &after {
-            let Some(Ok(index)) = frame.starts_with(b"ZN").then(|| zipnn::Frame::parse(frame))
+            let Some(Ok(index)) =
+                frame.starts_with(b"ZN").then(|| zipnn::frame::Frame::parse(frame))
             else {
                 continue;
             };
@@ -204,7 +207,7 @@ fn files_of_the_original_are_read() {
                 &file[..parse(&file).data_start() as usize],
                 0
             ),
-            Err(TensorError::Layout(_) | TensorError::AlreadyCompressed { .. })
+            Err(TensorError::Metadata(_) | TensorError::AlreadyCompressed { .. })
         ));
     }
 }
@@ -403,14 +406,14 @@ fn headers_that_are_wrong() {
     ] {
         let error = with(&json);
         assert!(
-            matches!(error, TensorError::Layout(LayoutError::InvalidHeader { .. })),
+            matches!(error, TensorError::Metadata(MetadataError::InvalidHeader { .. })),
             "{}: {error}",
             &json[..json.len().min(100)]
         );
     }
     for (json, offset) in [(tensor("[4]", "[1,9]"), 1), (tensor("[5]", "[0,10]"), 2)] {
         let error = with(&json);
-        let TensorError::Layout(LayoutError::MissingData { name, needed, have }) = error else {
+        let TensorError::Metadata(MetadataError::MissingData { name, needed, have }) = error else {
             panic!("{json}: {error}")
         };
         assert_eq!((&*name, needed - have), ("w", offset));
@@ -424,14 +427,17 @@ fn headers_that_are_wrong() {
         tensor("[4611686018427387904,1]", "[0,8]"),
     ] {
         let error = with(&json);
-        let TensorError::Layout(LayoutError::InvalidTensor { .. }) = error else {
+        let TensorError::Metadata(MetadataError::InvalidTensor { .. }) = error else {
             panic!("{json}: {error}")
         };
     }
     let len = |len: u64| [&len.to_le_bytes()[..], b"{}"].concat();
     for len in [len(3), len(100_000_001), len(u64::MAX), len(1 << 63)] {
         let error = open(&len).map(drop).unwrap_err();
-        assert!(matches!(error, TensorError::Layout(LayoutError::HeaderTooLong { .. })), "{error}");
+        assert!(
+            matches!(error, TensorError::Metadata(MetadataError::HeaderTooLong { .. })),
+            "{error}"
+        );
     }
 }
 
@@ -586,7 +592,7 @@ fn writers_refuse_what_the_header_does_not_say() {
     let error = full.write(data, None).unwrap_err();
     assert!(matches!(error, TensorError::WrongTensor { expected: None, found: Some(3) }));
     let error = TensorWriter::new(Cursor::new(Vec::new()), header, 2).unwrap_err();
-    assert!(matches!(error, TensorError::Layout(LayoutError::MissingData { .. })));
+    assert!(matches!(error, TensorError::Metadata(MetadataError::MissingData { .. })));
 }
 
 /// A frame whose header promises more than the limits allow.
@@ -616,7 +622,7 @@ fn what_the_original_cannot_read_is_left_plain() {
 #[test]
 fn layouts_of_compressed_files_are_layouts() {
     let file = compress(&zoo(), true);
-    assert!(Layout::parse(&file, file.len() as u64).is_ok());
+    assert!(Metadata::parse(&file, file.len() as u64).is_ok());
 }
 
 /// A file with its tensors as they are.
@@ -677,7 +683,7 @@ fn small_tensors_are_compressed_only_where_that_pays() {
     }
 }
 
-fn options_of(tensor: &Tensor, checksums: bool, chunk_log2: u8) -> Option<Options> {
+fn options_of(tensor: &TensorInfo, checksums: bool, chunk_log2: u8) -> Option<Options> {
     let options = |dtype| Options::new(dtype).checksums(checksums).chunk_log2(chunk_log2);
     tensor.dtype().map(options)
 }

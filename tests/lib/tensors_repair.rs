@@ -1,11 +1,11 @@
 //! What the original has rotated is found and mended, and nothing else is: on its own damaged
 //! files, and on many small pieces of real weights in both states.
 
-use crate::common::skipped;
-
-use crate::tensor_files::*;
 use zipnn::DType;
-use zipnn::safetensors::{Diagnosis, Examination, Verdict, diagnose, examine, repair};
+use zipnn::tensor::{Diagnosis, Examination, Verdict, diagnose, examine, repair};
+
+use crate::common::skipped;
+use crate::tensor_files::*;
 
 /// What the original does to a tensor before it compresses it: in whole words of four bytes, the
 /// sign goes below the exponent.

@@ -3,8 +3,9 @@
 //! Times are not measured here but instructions, which `tests/work.sh` counts while this runs: the
 //! files that make the most work, each decoded as often as it is told.
 
-use crate::common::data;
 use zipnn::{DType, Limits, Options};
+
+use crate::common::data;
 
 /// A file that makes work, by its name.
 fn file(kind: &str) -> Vec<u8> {

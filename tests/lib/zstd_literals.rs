@@ -1,9 +1,11 @@
 //! Another Huffman coder reads what we write, and we read what it writes. The fuzz target of the
 //! same name tries more.
 
+use zipnn::frame::{DecodeTable, Frame, HEADER_LEN, Method, Scratch, SmallTable};
+use zipnn::{DType, Options};
+
 use crate::common::data;
 use crate::zstd_literal_coder as zstd_literals;
-use zipnn::{DType, DecodeTable, Frame, HEADER_LEN, Method, Options, Scratch, SmallTable};
 
 /// Planes with alphabets of every size and skew: descriptions of trees that are plain, coded with
 /// FSE, and have gaps.

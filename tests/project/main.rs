@@ -7,4 +7,5 @@ mod common;
 mod core_only;
 #[cfg(feature = "alloc")]
 mod format_example;
+mod module_graph;
 mod no_c;

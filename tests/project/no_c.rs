@@ -26,11 +26,21 @@ fn cargo(arguments: &[&str]) -> String {
 
 /// Names of all crates that the program consists of, and of those that their build scripts use.
 fn crates() -> BTreeSet<String> {
-    cargo(&["tree", "--package", "zipnn-cli", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .map(String::from)
-        .collect()
+    cargo(&[
+        "tree",
+        "--package",
+        "zipnn-cli",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ])
+    .lines()
+    .filter_map(|line| line.split_whitespace().next())
+    .map(String::from)
+    .collect()
 }
 
 fn host() -> String {

@@ -4,15 +4,15 @@
 //! where in the module's memory that is. Each is then copied once.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::Assembler;
+use zipnn::push::PushDecoder;
 
 use crate::failure::Failure;
 use crate::limits;
 
-/// An [`Assembler`].
+/// An [`PushDecoder`].
 #[wasm_bindgen]
 pub struct Decoder {
-    assembler: Assembler,
+    assembler: PushDecoder,
     space_at: usize,
     chunk_at: usize,
 }
@@ -31,8 +31,8 @@ impl Decoder {
     ) -> Self {
         let limits = limits(decoded_bytes, frame_bytes, verify);
         let assembler = match apart {
-            false => Assembler::new(limits),
-            true => Assembler::starting_at(frame_number as u64, limits),
+            false => PushDecoder::new(limits),
+            true => PushDecoder::starting_at(frame_number as u64, limits),
         };
         Self { assembler, space_at: 0, chunk_at: 0 }
     }

@@ -1,11 +1,12 @@
 //! Compressing, frame by frame.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::estimate::{self, Segment};
-use zipnn::safetensors::{Layout, LayoutError, Part, plan};
-use zipnn::{
-    DType, DecodeErrorKind, Delta, Directory, EncodeScratch, FrameLayout, FramePosition, Options,
-};
+use zipnn::delta::Delta;
+use zipnn::file::Directory;
+use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout};
+use zipnn::layout_search::Segment;
+use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
+use zipnn::{DType, DecodeErrorKind, Options, layout_search};
 
 use crate::failure::Failure;
 
@@ -32,7 +33,7 @@ enum Cutter {
     /// As its header will say if it is a safetensors file, of which so much is needed.
     Unplanned { needed: u64 },
     /// As its header says, and behind the last of these parts by samples.
-    Planned(Box<dyn Iterator<Item = Part>>, Option<Part>),
+    Planned(Box<dyn Iterator<Item = PlannedFrame>>, Option<PlannedFrame>),
 }
 
 #[wasm_bindgen]
@@ -105,8 +106,8 @@ impl Encoder {
 
     /// Reads the header, or finds that there is none.
     fn plan(&mut self, beginning: &[u8], is_all: bool) {
-        self.cutter = match Layout::parse_header(beginning) {
-            Err(LayoutError::Truncated { needed, .. }) if !is_all => Cutter::Unplanned { needed },
+        self.cutter = match Metadata::parse_header(beginning) {
+            Err(MetadataError::Truncated { needed, .. }) if !is_all => Cutter::Unplanned { needed },
             Ok(layout) => {
                 let mut parts = plan(&layout, FRAME_LEN as u64);
                 let first = parts.next();
@@ -125,11 +126,11 @@ impl Encoder {
         *part = parts.next();
         let segments = match declared {
             Some(declared) => {
-                let layout = estimate::layout(data, None, declared);
+                let layout = layout_search::layout(data, None, declared);
                 vec![Segment { range: 0..data.len(), layout }]
             }
-            None if data.is_empty() => vec![Segment { range: 0..0, layout: FrameLayout::ONE }],
-            None => estimate::segments(data, None),
+            None if data.is_empty() => vec![Segment { range: 0..0, layout: PlaneLayout::ONE }],
+            None => layout_search::segments(data, None),
         };
         for Segment { range, layout } in segments {
             self.write(&data[range], self.options.layout(layout))?;
@@ -144,7 +145,7 @@ impl Encoder {
         }
         let dst = &mut self.written[self.written_len..];
         let (position, scratch) = (self.position, &mut self.scratch);
-        let len = zipnn::compress_frame_into(data, dst, &options, position, scratch)
+        let len = zipnn::frame::compress_frame_into(data, dst, &options, position, scratch)
             .map_err(|error| Failure::new("EncodeFailed", error))?;
         self.position = position.after(data.len() as u64);
         self.written_len += len;

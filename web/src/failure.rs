@@ -1,14 +1,14 @@
 //! Errors, on their way to JavaScript.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::{DecodeError, DecodeErrorKind, Place};
+use zipnn::{DecodeError, DecodeErrorKind, Location};
 
 /// What has gone wrong: JavaScript makes a `ZipnnError` of it.
 #[wasm_bindgen]
 pub struct Failure {
     code: &'static str,
     message: String,
-    place: Place,
+    place: Location,
 }
 
 #[wasm_bindgen]
@@ -47,7 +47,7 @@ impl Failure {
 impl Failure {
     /// One without a place.
     pub(crate) fn new(code: &'static str, error: impl ToString) -> Self {
-        Self { code, message: error.to_string(), place: Place::default() }
+        Self { code, message: error.to_string(), place: Location::default() }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Which bytes of a safetensors file belong to which tensor.
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::safetensors::{self, LayoutError, Tensor};
+use zipnn::tensor;
+use zipnn::tensor::{MetadataError, TensorInfo};
 
 use crate::failure::Failure;
 
-/// A [`safetensors::Layout`], or how much of the file is needed to know it.
+/// A [`tensor::Metadata`], or how much of the file is needed to know it.
 #[wasm_bindgen]
 pub struct Layout {
-    layout: Option<safetensors::Layout>,
+    layout: Option<tensor::Metadata>,
     needed: u64,
 }
 
@@ -18,12 +19,12 @@ impl Layout {
     #[wasm_bindgen(constructor)]
     pub fn new(beginning: &[u8], file_len: Option<f64>) -> Result<Self, Failure> {
         let layout = match file_len {
-            Some(file_len) => safetensors::Layout::parse(beginning, file_len as u64),
-            None => safetensors::Layout::parse_header(beginning),
+            Some(file_len) => tensor::Metadata::parse(beginning, file_len as u64),
+            None => tensor::Metadata::parse_header(beginning),
         };
         match layout {
             Ok(layout) => Ok(Self { layout: Some(layout), needed: 0 }),
-            Err(LayoutError::Truncated { needed, .. }) => Ok(Self { layout: None, needed }),
+            Err(MetadataError::Truncated { needed, .. }) => Ok(Self { layout: None, needed }),
             Err(error) => Err(Failure::new("NotSafetensors", error)),
         }
     }
@@ -56,7 +57,7 @@ impl Layout {
         ranges.flat_map(|range| [range.start as f64, range.end as f64]).collect()
     }
 
-    fn tensors(&self) -> &[Tensor] {
-        self.layout.as_ref().map(safetensors::Layout::tensors).unwrap_or_default()
+    fn tensors(&self) -> &[TensorInfo] {
+        self.layout.as_ref().map(tensor::Metadata::tensors).unwrap_or_default()
     }
 }

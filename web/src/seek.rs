@@ -3,14 +3,17 @@
 use core::ops::Range;
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use zipnn::{DecodeErrorKind, DecodeScratch, Directory, DirectoryEntry, FramePart};
+use zipnn::DecodeErrorKind;
+use zipnn::file::{Directory, DirectoryEntry};
+use zipnn::frame::DecodeScratch;
+use zipnn::seek::FramePart;
 
 use crate::failure::Failure;
 use crate::limits;
 
-/// A [`zipnn::Seeker`].
+/// A [`zipnn::seek::Seeker`].
 #[wasm_bindgen]
-pub struct Seeker(zipnn::Seeker);
+pub struct Seeker(zipnn::seek::Seeker);
 
 /// A range of bytes as JavaScript gets it: where it begins and ends.
 fn range(range: Range<u64>) -> Box<[f64]> {
@@ -22,7 +25,7 @@ impl Seeker {
     /// One of a file of so many bytes.
     #[wasm_bindgen(constructor)]
     pub fn new(file_len: f64, decoded_bytes: f64, frame_bytes: f64, verify: bool) -> Self {
-        Self(zipnn::Seeker::new(file_len as u64, limits(decoded_bytes, frame_bytes, verify)))
+        Self(zipnn::seek::Seeker::new(file_len as u64, limits(decoded_bytes, frame_bytes, verify)))
     }
 
     /// Which bytes of the file it needs next; nothing when it knows all frames.

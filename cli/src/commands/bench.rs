@@ -9,11 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use zipnn::safetensors::Layout;
-use zipnn::{
-    DType, DecodeScratch, EncodeScratch, FramePosition, Header, Limits, Options, decompress,
-    decompress_into,
-};
+use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
+use zipnn::tensor::Metadata;
+use zipnn::{DType, Limits, Options, decompress, decompress_into};
 
 use crate::args::{self, Bench, Choice};
 use crate::content::types::{self, Types};
@@ -57,7 +55,7 @@ fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
         types.add(choice.name());
         return Some(types);
     }
-    let layout = Layout::parse_header(data).ok()?;
+    let layout = Metadata::parse_header(data).ok()?;
     let tensors = layout.tensors().iter().map(|tensor| (tensor.dtype(), tensor.len()));
     Some(Types::of_tensors(tensors))
 }

@@ -1,6 +1,9 @@
 //! `zipnn compress`.
 
-use zipnn::{DType, Delta, Directory, EncodeScratch, FramePosition, Options};
+use zipnn::delta::Delta;
+use zipnn::file::Directory;
+use zipnn::frame::{EncodeScratch, FramePosition};
+use zipnn::{DType, Options};
 
 use crate::args::{self, Compress, Files};
 use crate::fs::endpoint::Place;
@@ -9,10 +12,9 @@ use crate::fs::names::{self, Direction, Form};
 use crate::fs::output::Output;
 use crate::fs::snapshot::{self, Snapshot};
 use crate::job::commit::{self, Moved};
-use crate::job::decode;
 use crate::job::framing::{Coded, Knowledge, Pieces};
-use crate::job::inside;
 use crate::job::pipeline::{self, Spare};
+use crate::job::{decode, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 

@@ -9,8 +9,7 @@ use std::time::Instant;
 use zipnn::Limits;
 
 use crate::args::{Compress, Decompress, Files};
-use crate::commands::compress;
-use crate::commands::decompress;
+use crate::commands::{compress, decompress};
 use crate::content::beginning;
 use crate::content::tensor_source::Source;
 use crate::fs::endpoint::Place;
@@ -18,8 +17,7 @@ use crate::fs::names::{Direction, Form};
 use crate::fs::output;
 use crate::fs::selection::Purpose;
 use crate::job::commit::Moved;
-use crate::job::decode;
-use crate::job::inside;
+use crate::job::{decode, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::{Progress, Whole};
 

@@ -14,11 +14,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::commands::direction::{self, Manner, Way};
 use crate::fs::endpoint::Place;
-use crate::fs::names;
 use crate::fs::selection::Selection;
 use crate::fs::snapshot::Snapshot;
-use crate::fs::temp;
 use crate::fs::tree::{self, Found, Tree};
+use crate::fs::{names, temp};
 use crate::job::batch::{self, Outcome, Report, Task};
 use crate::report::failure::Failure;
 use crate::report::progress::Whole;

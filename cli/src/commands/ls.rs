@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Value, json};
 
 use crate::args::Ls;
-use crate::content::tensors::{Listed, Tensors};
+use crate::content::tensor_entry::TensorEntry;
+use crate::content::tensors::Tensors;
 use crate::fs::endpoint::Place;
 use crate::report::failure::{Failure, say};
 use crate::report::table::{self, Column};
@@ -27,13 +28,13 @@ pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
     .map_err(|error| Failure::writing("-", error))
 }
 
-fn write_json(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
+fn write_json(out: &mut impl Write, source: &Place, tensors: &[TensorEntry]) -> io::Result<()> {
     let is_complete = tensors.iter().all(|tensor| tensor.is_complete);
     let head = json!({ "file": source.exact(), "complete": is_complete });
     units::write_json(out, &head, &mut [("tensors", &mut tensors.iter().map(tensor_json))])
 }
 
-fn tensor_json(tensor: &Listed) -> Value {
+fn tensor_json(tensor: &TensorEntry) -> Value {
     json!({
         "name": tensor.name,
         "dtype": tensor.dtype,
@@ -46,7 +47,7 @@ fn tensor_json(tensor: &Listed) -> Value {
 }
 
 /// Writes the tensors in columns, and their sums.
-fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::Result<()> {
+fn write_table(out: &mut impl Write, source: &Place, tensors: &[TensorEntry]) -> io::Result<()> {
     const COLUMNS: [Column; 6] = [
         Column::text(units::NAME),
         Column::text(table::TYPE),
@@ -56,7 +57,7 @@ fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::
         Column::number(),
     ];
     let head = ["tensor", "type", "shape", "bytes", "compressed", ""].map(String::from);
-    let row = |tensor: &Listed| {
+    let row = |tensor: &TensorEntry| {
         [
             units::name(&tensor.name),
             units::name(&tensor.dtype),
@@ -69,7 +70,7 @@ fn write_table(out: &mut impl Write, source: &Place, tensors: &[Listed]) -> io::
             },
         ]
     };
-    let sum = |of: fn(&Listed) -> u64| {
+    let sum = |of: fn(&TensorEntry) -> u64| {
         tensors.iter().map(of).fold(0_u64, |sum, len| sum.saturating_add(len))
     };
     let (len, stored_len) = (sum(|tensor| tensor.len), sum(|tensor| tensor.stored_len));

@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 
 use crate::args::Verify;
-use crate::content::beginning;
 use crate::content::data_header::DataHeader;
-use crate::content::tensors;
+use crate::content::{beginning, tensors};
 use crate::fs::endpoint::Place;
 use crate::job::decode::{Checks, Decoding};
 use crate::job::inside;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 
-use zipnn::safetensors::Layout;
+use zipnn::tensor::Metadata;
 
 use crate::fs::endpoint::Place;
 
@@ -11,12 +11,12 @@ use crate::fs::endpoint::Place;
 pub const MAGIC: [u8; 2] = *b"ZN";
 /// Length of the first bytes of a `.safetensors` file that distinguish it: the length of its header,
 /// and the first byte of the header's JSON.
-pub const PEEK_LEN: usize = Layout::PREFIX_LEN as usize + 1;
+pub const PEEK_LEN: usize = Metadata::PREFIX_LEN as usize + 1;
 
 /// Returns whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for
 /// the length of a header, its first bytes are a number that no file has bytes for.
 pub fn is_safetensors(source: &Place) -> bool {
-    const LONGEST: u64 = Layout::MAX_HEADER_LEN;
+    const LONGEST: u64 = Metadata::MAX_HEADER_LEN;
     let Some(first) = peek(source) else { return false };
     let [len @ .., json] = first;
     u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)

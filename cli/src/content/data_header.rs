@@ -1,11 +1,11 @@
 //! The header of a `.safetensors` file, taken from its data while that is decoded.
 
-use zipnn::safetensors::Layout;
+use zipnn::tensor::Metadata;
 
 use crate::content::beginning::may_begin_json;
 
 /// Returns where the last tensor ends.
-pub fn end_of(layout: &Layout) -> u64 {
+pub fn end_of(layout: &Metadata) -> u64 {
     let ends = layout.tensors().iter().map(|tensor| tensor.range.end);
     ends.max().unwrap_or(layout.data_start())
 }
@@ -15,7 +15,7 @@ pub fn end_of(layout: &Layout) -> u64 {
 pub struct DataHeader(Vec<u8>);
 
 impl DataHeader {
-    const LENGTH_LEN: usize = Layout::PREFIX_LEN as usize;
+    const LENGTH_LEN: usize = Metadata::PREFIX_LEN as usize;
 
     /// Takes the next bytes of the data, and keeps the part that belongs to the header.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -36,7 +36,7 @@ impl DataHeader {
         let Some(len) = self.0.first_chunk().copied().map(u64::from_le_bytes) else {
             return Some(Self::LENGTH_LEN - self.0.len());
         };
-        let is_header = len <= Layout::MAX_HEADER_LEN
+        let is_header = len <= Metadata::MAX_HEADER_LEN
             && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| may_begin_json(byte));
         let len = usize::try_from(len).ok().filter(|_| is_header)?;
         Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
@@ -50,8 +50,8 @@ impl DataHeader {
     }
 
     /// Returns the layout of the data, once the whole header has been taken.
-    pub fn layout(&self) -> Option<Layout> {
-        Layout::parse_header(&self.0).ok()
+    pub fn layout(&self) -> Option<Metadata> {
+        Metadata::parse_header(&self.0).ok()
     }
 }
 

@@ -2,38 +2,38 @@
 
 use std::io;
 
-use zipnn::safetensors::{Layout, LayoutError, Tensor};
+use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
 
+use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensor_source::Source;
-use crate::content::tensors::Listed;
 use crate::fs::endpoint::Place;
 use crate::report::failure::Failure;
 
 /// Where everything would be in the decompressed file.
-pub struct Restored {
+pub struct InsideView {
     source: Source,
-    layout: Layout,
+    layout: Metadata,
     /// Which of the source's tensors each of the layout's is.
     order: Vec<usize>,
 }
 
-impl Restored {
+impl InsideView {
     /// Opens a file, of which only the header and what frames begin with is read.
     pub fn open(place: &Place) -> Result<Self, Failure> {
         let source = Source::open_partial(place)?.require_list()?;
         let restored = source.reader.restored().map_err(|error| source.failure(error))?;
-        let layout =
-            Layout::parse_header(&restored.header).map_err(|error| source.failure(error.into()))?;
+        let layout = Metadata::parse_header(&restored.header)
+            .map_err(|error| source.failure(error.into()))?;
         let order = restored.tensors;
         Ok(Self { source, layout, order })
     }
 
     /// All tensors, in the order of their bytes.
-    pub fn list(&mut self) -> Vec<Listed> {
+    pub fn list(&mut self) -> Vec<TensorEntry> {
         let reader = &self.source.reader;
         let stored = reader.tensors();
         let tensors = self.layout.tensors().iter().zip(&self.order);
-        let listed = tensors.map(|(tensor, &number)| Listed {
+        let listed = tensors.map(|(tensor, &number)| TensorEntry {
             name: tensor.name.clone(),
             dtype: tensor.dtype.clone(),
             shape: tensor.shape.clone(),
@@ -45,7 +45,7 @@ impl Restored {
     }
 
     /// Returns why the file is incomplete; `None` if it has all bytes of its tensors.
-    pub fn cut(&mut self) -> Option<&LayoutError> {
+    pub fn cut(&mut self) -> Option<&MetadataError> {
         self.source.reader.cut()
     }
 
@@ -57,7 +57,7 @@ impl Restored {
     }
 
     /// The tensor of this name.
-    pub fn tensor(&self, name: &str) -> Result<Tensor, Failure> {
+    pub fn tensor(&self, name: &str) -> Result<TensorInfo, Failure> {
         self.layout.tensor(name).cloned().ok_or_else(|| {
             Failure::new(self.source.place(), format_args!("has no tensor {name:?}"))
                 .hint("zipnn ls lists the tensors that there are")
@@ -69,7 +69,7 @@ impl Restored {
         let tensors = self.layout.tensors();
         let behind = tensors.partition_point(|tensor| tensor.range.start <= offset);
         // Tensors without bytes can stand anywhere, also within others.
-        let is_here = |tensor: &Tensor| tensor.range.contains(&offset);
+        let is_here = |tensor: &TensorInfo| tensor.range.contains(&offset);
         let Some(number) = tensors[..behind].iter().rposition(is_here) else {
             return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
         };

@@ -1,9 +1,9 @@
 //! A `.safetensors` file that is read, with tensors that may be compressed.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Write};
 
-use zipnn::safetensors::{Layout, LayoutError, TensorError, TensorReader};
+use zipnn::tensor::{Metadata, MetadataError, TensorError, TensorReader};
 use zipnn::{DecodeErrorKind, Limits};
 
 use crate::content::beginning;
@@ -21,7 +21,7 @@ const PART_LEN_OF_THREAD: u64 = 1 << 20;
 /// A file of tensors that is read, and whose data may be decoded on several threads.
 pub struct Source {
     place: Place,
-    metadata: Option<Metadata>,
+    metadata: Option<fs::Metadata>,
     file_len: u64,
     pub reader: TensorReader<File>,
     /// Whether what is restored must be the source to the byte, where that can be known.
@@ -86,7 +86,7 @@ impl Source {
     }
 
     /// Returns the permissions and times for the result.
-    pub fn metadata(&self) -> Option<&Metadata> {
+    pub fn metadata(&self) -> Option<&fs::Metadata> {
         self.metadata.as_ref()
     }
 
@@ -236,7 +236,7 @@ fn reading(place: &Place, error: TensorError) -> Failure {
                 _ => failure,
             }
         }
-        E::Layout(error) => layout(place, &error),
+        E::Metadata(error) => layout(place, &error),
         E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
             place, error,
         )
@@ -249,8 +249,8 @@ fn reading(place: &Place, error: TensorError) -> Failure {
 }
 
 /// Explains an error in the header of a file of tensors.
-pub fn layout(place: &Place, error: &LayoutError) -> Failure {
-    use LayoutError as E;
+pub fn layout(place: &Place, error: &MetadataError) -> Failure {
+    use MetadataError as E;
     let (is_tensors, hint) = match error {
         E::SharedBytes { .. } => {
             (true, "`zipnn compress` without --inside-safetensors takes such a file as it is")
@@ -265,7 +265,7 @@ pub fn layout(place: &Place, error: &LayoutError) -> Failure {
             "the file is not complete: fetch or copy it once more; if tensors are compressed in it, \
              zipnn ls lists which are complete, and zipnn decompress --no-verify saves what is left",
         ),
-        E::HeaderTooLong { len } if *len <= Layout::MAX_HEADER_LEN => {
+        E::HeaderTooLong { len } if *len <= Metadata::MAX_HEADER_LEN => {
             (true, "the file ends within its header: fetch or copy it once more")
         }
         E::InvalidHeader { .. } | E::InvalidTensor { .. } => (

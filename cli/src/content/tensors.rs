@@ -5,12 +5,14 @@ use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use zipnn::safetensors::{Layout, LayoutError, Tensor};
-use zipnn::{Archive, ArchiveError, Damage, DecodeError, DecodeErrorKind, Directory, Limits};
+use zipnn::file::Directory;
+use zipnn::io::Damage;
+use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
+use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
-use crate::content::beginning;
-use crate::content::data_header;
-use crate::content::inside_view::Restored;
+use crate::content::inside_view::InsideView;
+use crate::content::tensor_entry::TensorEntry;
+use crate::content::{beginning, data_header};
 use crate::fs::endpoint::Place;
 use crate::fs::input::Input;
 use crate::repair::salvage::{self, Lost};
@@ -27,21 +29,7 @@ enum Kind {
     /// The whole file is compressed.
     Archive(Box<dyn Parts>),
     /// The tensors in it are.
-    Inside(Box<Restored>),
-}
-
-/// What is told of a tensor.
-pub struct Listed {
-    pub name: String,
-    /// As the file calls it.
-    pub dtype: String,
-    pub shape: Vec<u64>,
-    /// Its bytes.
-    pub len: u64,
-    /// Bytes of the file that it takes; where it shares a frame with others, its share.
-    pub stored_len: u64,
-    /// Whether the file has all of its bytes.
-    pub is_complete: bool,
+    Inside(Box<InsideView>),
 }
 
 /// Returns whether an archive has all of these bytes.
@@ -53,7 +41,7 @@ impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the directory.
     pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
         let kind = match (beginning::is_safetensors(source), base) {
-            (true, None) => Kind::Inside(Box::new(Restored::open(source)?)),
+            (true, None) => Kind::Inside(Box::new(InsideView::open(source)?)),
             (true, Some(_)) => {
                 return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));
             }
@@ -89,7 +77,7 @@ impl Tensors {
                 if restored.is_complete(name) {
                     return Ok(());
                 }
-                let error = restored.cut().map(LayoutError::to_string).unwrap_or_default();
+                let error = restored.cut().map(MetadataError::to_string).unwrap_or_default();
                 format!("the file is not whole, and the end of tensor {name:?} is missing: {error}")
             }
         };
@@ -100,16 +88,16 @@ impl Tensors {
     }
 
     /// All tensors, in the order of their bytes.
-    pub fn list(&mut self) -> Result<Vec<Listed>, Failure> {
+    pub fn list(&mut self) -> Result<Vec<TensorEntry>, Failure> {
         let archive = match &mut self.kind {
             Kind::Archive(archive) => archive,
             Kind::Inside(restored) => return Ok(restored.list()),
         };
         let layout =
             archive.layout().map_err(|error| failure(&self.source, self.base.as_deref(), error))?;
-        let tensors: Vec<Tensor> = layout.tensors().to_vec();
+        let tensors: Vec<TensorInfo> = layout.tensors().to_vec();
         let directory = archive.directory();
-        let listed = tensors.into_iter().map(|tensor| Listed {
+        let listed = tensors.into_iter().map(|tensor| TensorEntry {
             len: tensor.len(),
             is_complete: is_available(&**archive, &tensor.range),
             stored_len: directory.stored_len(tensor.range),
@@ -121,7 +109,7 @@ impl Tensors {
     }
 
     /// The tensor of this name.
-    pub fn tensor(&mut self, name: &str) -> Result<Tensor, Failure> {
+    pub fn tensor(&mut self, name: &str) -> Result<TensorInfo, Failure> {
         match &mut self.kind {
             Kind::Archive(archive) => {
                 let tensor = archive.tensor(name).cloned();
@@ -145,8 +133,8 @@ impl Tensors {
 
 /// An [`Archive`], with a base or without one.
 pub trait Parts {
-    fn layout(&mut self) -> Result<&Layout, ArchiveError>;
-    fn tensor(&mut self, name: &str) -> Result<&Tensor, ArchiveError>;
+    fn layout(&mut self) -> Result<&Metadata, ArchiveError>;
+    fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError>;
     fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
     fn directory(&self) -> &Directory;
     fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError>;
@@ -155,11 +143,11 @@ pub trait Parts {
 }
 
 impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
-    fn layout(&mut self) -> Result<&Layout, ArchiveError> {
+    fn layout(&mut self) -> Result<&Metadata, ArchiveError> {
         self.tensors()
     }
 
-    fn tensor(&mut self, name: &str) -> Result<&Tensor, ArchiveError> {
+    fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError> {
         self.tensor(name)
     }
 
@@ -238,7 +226,7 @@ pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
         Lost { error, range: archive.available_len()..end, is_wrong: false }
     });
     let missing = missing.filter(|lost| !lost.range.is_empty());
-    let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
+    let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
     salvage::describe(damage.chain(missing), 0, tensors)
 }
 
@@ -259,20 +247,20 @@ fn failure(source: &Place, base: Option<&Path>, error: ArchiveError) -> Failure 
             }
         }
         (
-            ArchiveError::Layout(
-                error @ (LayoutError::InvalidTensor { .. }
-                | LayoutError::MissingData { .. }
-                | LayoutError::AmbiguousTensor { .. }),
+            ArchiveError::Metadata(
+                error @ (MetadataError::InvalidTensor { .. }
+                | MetadataError::MissingData { .. }
+                | MetadataError::AmbiguousTensor { .. }),
             ),
             None,
         ) => Failure::new(source, format_args!("its tensors cannot be found: {error}"))
             .hint("`zipnn decompress` restores the file as it was"),
-        (error @ ArchiveError::Layout(_), Some(base)) => {
+        (error @ ArchiveError::Metadata(_), Some(base)) => {
             Failure::new(source, error).hint(format_args!(
                 "only files of tensors have a list; or {base} is not the file that it was made against"
             ))
         }
-        (error @ ArchiveError::Layout(_), None) => Failure::new(source, error)
+        (error @ ArchiveError::Metadata(_), None) => Failure::new(source, error)
             .hint("only files of tensors have a list: zipnn info shows what is in any other"),
         (error @ ArchiveError::NoSuchTensor { .. }, _) => {
             Failure::new(source, error).hint("zipnn ls lists the tensors that there are")

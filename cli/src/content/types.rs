@@ -4,8 +4,9 @@
 //! plane, and the float of the same width for integers. So the header alone says little, and
 //! tensors around the frame count for more.
 
-use zipnn::safetensors::Layout;
-use zipnn::{DType, Form, Header};
+use zipnn::DType;
+use zipnn::frame::{Form, Header};
+use zipnn::tensor::Metadata;
 
 use crate::args::dtype_name;
 
@@ -18,7 +19,7 @@ fn of_tensor(dtype: Option<DType>) -> &'static str {
 
 /// Returns what the elements of a frame are called; `None` where it has no data. `layout` is that
 /// of the tensors in the file, and `offset` is where the data of the frame begins in it.
-pub fn of_frame(header: &Header, layout: Option<&Layout>, offset: u64) -> Option<&'static str> {
+pub fn of_frame(header: &Header, layout: Option<&Metadata>, offset: u64) -> Option<&'static str> {
     if header.decoded_len == 0 {
         return None;
     }
@@ -44,7 +45,7 @@ fn of_single_plane(header: &Header, declared: Option<Option<DType>>) -> &'static
 
 /// Returns the type of the tensor whose data is at this offset, if there is one and its type has a
 /// layout.
-fn declared_at(layout: &Layout, offset: u64) -> Option<DType> {
+fn declared_at(layout: &Metadata, offset: u64) -> Option<DType> {
     let tensors = layout.tensors();
     let number = tensors.partition_point(|tensor| tensor.range.end <= offset);
     tensors.get(number).filter(|tensor| tensor.range.contains(&offset))?.dtype()
@@ -86,8 +87,10 @@ impl Types {
 
 #[cfg(test)]
 mod tests {
+    use zipnn::Options;
+    use zipnn::frame::PlaneLayout;
+
     use super::*;
-    use zipnn::{FrameLayout, Options};
 
     fn header(options: &Options, shape: Option<&[u64]>) -> Header {
         let data = [1; 64];
@@ -108,8 +111,8 @@ mod tests {
             (Options::new(DType::F8E5M2), None, "f8e5m2"),
             (options, None, "bytes"),
             (options, Some(&[64][..]), "f8e4m3"),
-            (options.layout(FrameLayout::FOUR), None, "bytes"),
-            (options.layout(FrameLayout::TWO_ROTATED), None, "bf16"),
+            (options.layout(PlaneLayout::FOUR), None, "bytes"),
+            (options.layout(PlaneLayout::TWO_ROTATED), None, "bf16"),
         ] {
             assert_eq!(of_frame(&header(&options, shape), None, 0), Some(expected), "{options:?}");
         }
@@ -120,14 +123,14 @@ mod tests {
     #[test]
     fn tensors_prove_types() {
         for (dtype, frame, expected) in [
-            ("F8_E4M3", FrameLayout::ONE, "f8e4m3"),
-            ("F8_E5M2", FrameLayout::ONE, "f8e5m2"),
-            ("U8", FrameLayout::ONE, "bytes"),
-            ("BF16", FrameLayout::ONE, "bytes"),
-            ("I16", FrameLayout::TWO, "bytes"),
-            ("F16", FrameLayout::TWO, "f16"),
-            ("I64", FrameLayout::FOUR, "bytes"),
-            ("F8_E4M3", FrameLayout::TWO_ROTATED, "bf16"),
+            ("F8_E4M3", PlaneLayout::ONE, "f8e4m3"),
+            ("F8_E5M2", PlaneLayout::ONE, "f8e5m2"),
+            ("U8", PlaneLayout::ONE, "bytes"),
+            ("BF16", PlaneLayout::ONE, "bytes"),
+            ("I16", PlaneLayout::TWO, "bytes"),
+            ("F16", PlaneLayout::TWO, "f16"),
+            ("I64", PlaneLayout::FOUR, "bytes"),
+            ("F8_E4M3", PlaneLayout::TWO_ROTATED, "bf16"),
         ] {
             let json = format!(
                 r#"{{"a":{{"dtype":"{dtype}","shape":[0,1],"data_offsets":[0,0]}},"b":{{"dtype":"{dtype}","shape":[8],"data_offsets":[0,LEN]}}}}"#
@@ -140,7 +143,7 @@ mod tests {
             let json = json.replace("LEN", &bits.to_string());
             let mut file = (json.len() as u64).to_le_bytes().to_vec();
             file.extend_from_slice(json.as_bytes());
-            let layout = Layout::parse_header(&file).unwrap();
+            let layout = Metadata::parse_header(&file).unwrap();
             let header = header(&Options::new(DType::F8E4M3).layout(frame), None);
             let start = layout.data_start();
             assert_eq!(of_frame(&header, Some(&layout), start), Some(expected), "{dtype}");

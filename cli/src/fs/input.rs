@@ -4,7 +4,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use zipnn::{BaseId, DecodeErrorKind};
+use zipnn::DecodeErrorKind;
+use zipnn::delta::BaseId;
 
 use crate::fs::endpoint::Place;
 use crate::fs::snapshot::Snapshot;

@@ -8,12 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::fs::endpoint::Place;
-use crate::fs::links;
-use crate::fs::rights;
 use crate::fs::sparse::Sparse;
 use crate::fs::standard::{self, Stream};
 use crate::fs::target::{self, Target};
 use crate::fs::temp::{self, Unfinished};
+use crate::fs::{links, rights};
 use crate::report::failure::Failure;
 
 /// A result while it is written.
@@ -272,8 +271,9 @@ pub fn sync_directory_of(path: &Path) {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
 
     #[test]
     fn a_link_to_a_replaced_file_stays() {

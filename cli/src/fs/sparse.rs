@@ -64,8 +64,9 @@ impl Sparse {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
+
+    use super::*;
 
     /// Writes parts of the data, and returns the file and its contents.
     fn written(data: &[u8], part: usize) -> (tempfile::NamedTempFile, Vec<u8>) {

@@ -207,8 +207,9 @@ fn duplicate<T>(_stream: &T) -> io::Result<File> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::*;
     use std::os::unix::fs::symlink;
+
+    use super::*;
 
     #[test]
     fn chains_end_at_what_is_written() {

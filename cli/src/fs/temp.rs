@@ -10,8 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::fs::links;
-use crate::fs::target;
+use crate::fs::{links, target};
 
 /// Files that are not finished. Whoever holds the lock can be sure that none comes or goes.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());

@@ -13,8 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::fs::names::{Direction, Form};
-use crate::fs::output;
-use crate::fs::temp;
+use crate::fs::{output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::report::failure::Failure;
 use crate::set::index_file;

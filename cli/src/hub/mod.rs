@@ -12,6 +12,8 @@ mod pair;
 use std::fs;
 use std::path::Path;
 
+use layout::Repository;
+
 use crate::commands::direction::{Manner, Way};
 use crate::commands::directory;
 use crate::fs::names::Direction;
@@ -19,7 +21,6 @@ use crate::fs::selection::{Purpose, Selection};
 use crate::job::batch::{self, Outcome, Task};
 use crate::report::failure::Failure;
 use crate::set::index_file;
-use layout::Repository;
 
 /// Works on a cached model, and returns the exit status.
 pub fn run(way: Way<'_>, model: &str) -> u8 {

@@ -18,10 +18,8 @@ use std::sync::Arc;
 
 use crate::commands::direction::{self, Manner, Way};
 use crate::commands::directory;
-use crate::fs::links;
 use crate::fs::names::{self, Direction};
-use crate::fs::output;
-use crate::fs::temp;
+use crate::fs::{links, output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::job::batch::Outcome;
 use crate::report::failure::Failure;

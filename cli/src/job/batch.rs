@@ -193,9 +193,10 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn threads_for_a_file() {

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use crate::args::Files;
 use crate::fs::endpoint::Place;
-use crate::fs::links;
-use crate::fs::names;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
+use crate::fs::{links, names};
 use crate::report::failure::{Failure, say};
 use crate::report::units;
 

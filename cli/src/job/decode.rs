@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use zipnn::{DecodeError, DecodeErrorKind, DecodeScratch, Delta, Directory, Limits, delta, legacy};
+use zipnn::delta::Delta;
+use zipnn::file::Directory;
+use zipnn::frame::DecodeScratch;
+use zipnn::{DecodeError, DecodeErrorKind, Limits, delta, legacy};
 
 use crate::args::Files;
 use crate::content::data_header::DataHeader;

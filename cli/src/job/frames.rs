@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use zipnn::{
-    Annex, BaseId, Chunk, DecodeError, DecodeErrorKind, Delta, Directory, DirectoryEntry,
-    HEADER_LEN, Header, IndexBuf, Limits, PayloadCheck, Sequence, legacy,
-};
+use zipnn::delta::{BaseId, Delta};
+use zipnn::file::{Directory, DirectoryEntry, FileCheck};
+use zipnn::frame::{Annex, Chunk, HEADER_LEN, Header, IndexBuf, PayloadCheck};
+use zipnn::{DecodeError, DecodeErrorKind, Limits, legacy};
 
 use crate::fs::endpoint::Place;
 use crate::fs::input::Input;
@@ -27,7 +27,7 @@ pub struct Frames {
     end: u64,
     decoded_len: u64,
     /// What the frames so far say of the others.
-    sequence: Sequence,
+    sequence: FileCheck,
     /// Bytes behind the last frame of a file that says it has only one.
     trailing_len: u64,
     /// Content of the open frame, where it cannot be read piece by piece.
@@ -113,7 +113,7 @@ impl Opened {
             start: 0,
             end: 0,
             decoded_len: 0,
-            sequence: Sequence::default(),
+            sequence: FileCheck::default(),
             trailing_len: 0,
             content: None,
             directory: None,
@@ -580,7 +580,7 @@ impl Run {
         &self,
         decoded: &mut [u8],
         base: Option<&[u8]>,
-        scratch: &mut zipnn::DecodeScratch,
+        scratch: &mut zipnn::frame::DecodeScratch,
         mut fault: impl FnMut(Range<usize>, DecodeError) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         let mut stored = Vec::with_capacity(self.shifts.len());

@@ -3,12 +3,10 @@
 use std::io;
 use std::ops::Range;
 
-use zipnn::estimate::{self, Segment};
-use zipnn::safetensors::{Layout, LayoutError, Part, plan};
-use zipnn::{
-    EncodeError, EncodeScratch, FrameLayout, FramePosition, Options, compress_bound,
-    compress_frame_into, delta,
-};
+use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, compress_frame_into};
+use zipnn::layout_search::Segment;
+use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
+use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
 use crate::args::Choice;
 use crate::content::beginning::{PEEK_LEN, may_begin_json};
@@ -21,15 +19,15 @@ pub enum Knowledge {
     #[default]
     Nothing,
     /// Its type, which may not be the truth.
-    Declared(FrameLayout),
+    Declared(PlaneLayout),
     /// The user wants this type.
-    Forced(FrameLayout),
+    Forced(PlaneLayout),
 }
 
 /// The pieces of an input, one after another, without end: input that goes on when all that was
 /// known of has been read is cut as well.
 pub struct Pieces {
-    planned: Box<dyn Iterator<Item = Part> + Send>,
+    planned: Box<dyn Iterator<Item = PlannedFrame> + Send>,
     rest: Knowledge,
 }
 
@@ -37,21 +35,21 @@ impl Pieces {
     /// Looks at the beginning of the input, which is where it was afterwards. What looks like a
     /// `.safetensors` file and is none is data of which nothing is known.
     pub fn new(choice: Choice, input: &mut Input) -> io::Result<Self> {
-        let planned: Box<dyn Iterator<Item = Part> + Send> = match choice.dtype() {
+        let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
             None => match read_layout(input)? {
                 Some(layout) => Box::new(plan(&layout, Options::DEFAULT_FRAME_LEN as u64)),
                 None => Box::new(std::iter::empty()),
             },
             Some(_) => Box::new(std::iter::empty()),
         };
-        let forced = choice.dtype().map(FrameLayout::of);
+        let forced = choice.dtype().map(PlaneLayout::of);
         Ok(Self { planned, rest: forced.map_or(Knowledge::Nothing, Knowledge::Forced) })
     }
 
     /// Length of the next piece, if there is so much input, and what is known of it.
     pub fn next(&mut self) -> (u64, Knowledge) {
         match self.planned.next() {
-            Some(Part { range, layout }) => {
+            Some(PlannedFrame { range, layout }) => {
                 let knowledge = layout.map_or(Knowledge::Nothing, Knowledge::Declared);
                 (range.end - range.start, knowledge)
             }
@@ -61,12 +59,12 @@ impl Pieces {
 }
 
 /// Where the tensors are, if the input is a `.safetensors` file, whatever its name.
-fn read_layout(input: &mut Input) -> io::Result<Option<Layout>> {
+fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {
-        let needed = match Layout::parse_header(&bytes) {
+        let needed = match Metadata::parse_header(&bytes) {
             Ok(layout) => break Some(layout),
-            Err(LayoutError::Truncated { needed, .. }) if may_begin_header(&bytes) => needed,
+            Err(MetadataError::Truncated { needed, .. }) if may_begin_header(&bytes) => needed,
             Err(_) => break None,
         };
         // Before a pipe is read as far as a number in it says, there is a look at what follows.
@@ -92,8 +90,8 @@ fn may_begin_header(bytes: &[u8]) -> bool {
 pub fn segments(piece: &[u8], base: Option<&[u8]>, knowledge: Knowledge) -> Vec<Segment> {
     let whole = |layout| vec![Segment { range: 0..piece.len(), layout }];
     match knowledge {
-        Knowledge::Nothing => estimate::segments(piece, base),
-        Knowledge::Declared(layout) => whole(estimate::layout(piece, base, layout)),
+        Knowledge::Nothing => layout_search::segments(piece, base),
+        Knowledge::Declared(layout) => whole(layout_search::layout(piece, base, layout)),
         Knowledge::Forced(layout) => whole(layout),
     }
 }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use zipnn::safetensors::{self, Section, TensorError, TensorWriter, Verdict};
-use zipnn::{Limits, Options};
+use zipnn::tensor::{Section, TensorError, TensorWriter, Verdict};
+use zipnn::{Limits, Options, tensor};
 
 use crate::args::{Files, Verify};
 use crate::content::tensor_source::{self, Source};
@@ -26,7 +26,7 @@ const CHUNK_LEN: u64 = 256 << 10;
 fn writing(place: &Place, source: &Place, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(place, error),
-        TensorError::Layout(error) => tensor_source::layout(source, &error),
+        TensorError::Metadata(error) => tensor_source::layout(source, &error),
         TensorError::Source(error) => Failure::reading(source, error),
         error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
             .hint("compress it without --inside-safetensors, which leaves the header as it is"),
@@ -189,7 +189,7 @@ pub fn warn_of_rotated(source: &mut Source) -> Result<(), Failure> {
     if source.reader.is_ours() {
         return Ok(());
     }
-    let found = safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    let found = tensor::examine(&mut source.reader).map_err(|error| source.failure(error))?;
     let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
     if rotated > 0 {
         let place = source.place();

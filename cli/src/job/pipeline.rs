@@ -134,8 +134,9 @@ fn write_in_order<Job>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn order_is_kept_and_jobs_are_used_again() {

@@ -2,8 +2,8 @@
 
 use std::io::{self, StdoutLock, Write};
 
-use zipnn::Limits;
-use zipnn::safetensors::{self, Examination, Oddity, StoredTensor, TensorError, Verdict};
+use zipnn::tensor::{Examination, Oddity, StoredTensor, TensorError, Verdict};
+use zipnn::{Limits, tensor};
 
 use crate::args::Repair;
 use crate::content::tensor_source::Source;
@@ -29,8 +29,7 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     };
     check(&place, destination.as_ref(), arguments)?;
     let mut source = Source::open(&place, Limits::default())?;
-    let mut found =
-        safetensors::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    let mut found = tensor::examine(&mut source.reader).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader.tensors(), arguments)
         .map_err(|name| no_such_tensor(&place, name))?;
     let report = Report::new(&mut source, &found);
@@ -270,14 +269,12 @@ fn write(
     let place = source.place().clone();
     let metadata = source.metadata().cloned();
     output.fill(|file| {
-        safetensors::repair(&mut source.reader, &report.rotated, file).map_err(
-            |error| match error {
-                TensorError::Io(error) => Failure::writing(destination, error),
-                TensorError::NotAFrame { .. } => Failure::new(&place, error)
-                    .hint("the tensor is damaged: fetch or copy the file once more"),
-                error => source.failure(error),
-            },
-        )
+        tensor::repair(&mut source.reader, &report.rotated, file).map_err(|error| match error {
+            TensorError::Io(error) => Failure::writing(destination, error),
+            TensorError::NotAFrame { .. } => Failure::new(&place, error)
+                .hint("the tensor is damaged: fetch or copy the file once more"),
+            error => source.failure(error),
+        })
     })?;
     // Windows does not replace a file that is open.
     drop(source);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use zipnn::safetensors::TensorError;
+use zipnn::tensor::TensorError;
 use zipnn::{DecodeError, DecodeErrorKind};
 
 use crate::content::data_header::DataHeader;

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use zipnn::safetensors::{Layout, Tensor};
-use zipnn::{Directory, HEADER_LEN, Header, Limits};
+use zipnn::Limits;
+use zipnn::file::Directory;
+use zipnn::frame::{HEADER_LEN, Header};
+use zipnn::tensor::{Metadata, TensorInfo};
 
-use crate::content::data_header;
-use crate::content::tensors;
+use crate::content::{data_header, tensors};
 use crate::fs::endpoint::Place;
 
 /// Bytes that are searched at a time.
@@ -41,7 +42,7 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
 
 /// Returns where in the data the frames behind the damage begin: so that they end where the last
 /// tensor does, or that frames of bytes behind the last tensor follow it.
-fn start_of(behind: &[Header], before: &Directory, layout: &Layout) -> Option<u64> {
+fn start_of(behind: &[Header], before: &Directory, layout: &Metadata) -> Option<u64> {
     let end = data_header::end_of(layout);
     let mut starts = vec![end];
     for header in behind {
@@ -64,11 +65,11 @@ fn start_of(behind: &[Header], before: &Directory, layout: &Layout) -> Option<u6
 }
 
 /// Returns whether a frame may begin here in a file whose frames follow its tensors.
-fn begins_frame(layout: &Layout, at: u64) -> bool {
+fn begins_frame(layout: &Metadata, at: u64) -> bool {
     /// Long tensors are divided into frames of a multiple of this many bytes.
     const STEP: u64 = 1 << 18;
     at == layout.data_start()
-        || layout.tensors().iter().any(|Tensor { range, .. }| {
+        || layout.tensors().iter().any(|TensorInfo { range, .. }| {
             at == range.end || range.contains(&at) && (at - range.start).is_multiple_of(STEP)
         })
 }

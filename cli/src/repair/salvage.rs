@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use zipnn::DecodeError;
-use zipnn::safetensors::{Layout, Tensor};
+use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::content::data_header::{self, DataHeader};
 use crate::fs::endpoint::Place;
@@ -27,9 +27,10 @@ pub struct Lost {
 
 impl Lost {
     /// Returns a line that names the error, the range, and the tensors in it.
-    pub fn describe(&self, tensors: &[Tensor]) -> String {
+    pub fn describe(&self, tensors: &[TensorInfo]) -> String {
         let Range { start, end } = self.range;
-        let is_touched = |tensor: &&Tensor| tensor.range.start < end && start < tensor.range.end;
+        let is_touched =
+            |tensor: &&TensorInfo| tensor.range.start < end && start < tensor.range.end;
         let names = units::list(tensors.iter().filter(is_touched).map(|tensor| &tensor.name));
         let kind = if self.is_wrong { "wrong" } else { "lost" };
         let range = match end {
@@ -46,7 +47,7 @@ impl Lost {
 pub fn describe(
     mut lost: impl Iterator<Item = Lost>,
     more: u64,
-    tensors: &[Tensor],
+    tensors: &[TensorInfo],
 ) -> Vec<String> {
     let mut lines: Vec<String> =
         lost.by_ref().take(MOST_LINES).map(|lost| lost.describe(tensors)).collect();
@@ -201,7 +202,7 @@ impl Salvage {
         header: &DataHeader,
     ) -> Failure {
         let layout = header.layout();
-        let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
+        let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
         let total = self.total.or_else(|| {
             // Bytes that belong to no tensor may follow the last one.
             layout.as_ref().map(data_header::end_of).filter(|&end| end >= self.written)
@@ -233,13 +234,13 @@ impl Salvage {
     /// Returns lines about the lost ranges, as [`Self::failure`] has them.
     pub fn damage(&self, header: &DataHeader) -> Vec<String> {
         let layout = header.layout();
-        let tensors = layout.as_ref().map(Layout::tensors).unwrap_or_default();
+        let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
         self.details(self.total, tensors)
     }
 
     /// Returns lines about the lost ranges. All that is lost after the last written byte is one
     /// range.
-    fn details(&self, total: Option<u64>, tensors: &[Tensor]) -> Vec<String> {
+    fn details(&self, total: Option<u64>, tensors: &[TensorInfo]) -> Vec<String> {
         let is_inside = |lost: &&Lost| lost.range.start < self.written;
         let inside = self.lost.iter().filter(is_inside).cloned();
         let at_end = self.lost.iter().find(|lost| !is_inside(lost)).map(|lost| lost.error);
@@ -274,8 +275,9 @@ impl fmt::Display for Saved {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use zipnn::DecodeErrorKind;
+
+    use super::*;
 
     fn error(chunk: u64) -> DecodeError {
         DecodeError::from(DecodeErrorKind::CorruptStream).in_frame(0).in_chunk(chunk)

@@ -1,7 +1,6 @@
 //! Why a file could not be processed, in words for whoever typed the command.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use zipnn::{DecodeError, DecodeErrorKind, EncodeError};
 
@@ -126,7 +125,7 @@ impl Failure {
                 failure.hint("the file is empty")
             }
             E::Truncated { have, .. }
-                if is_at_the_beginning(&error) && have < zipnn::HEADER_LEN as u64 =>
+                if is_at_the_beginning(&error) && have < zipnn::frame::HEADER_LEN as u64 =>
             {
                 failure.hint("the file is not complete: fetch or copy it once more")
             }

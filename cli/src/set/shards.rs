@@ -9,11 +9,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::commands::direction::Way;
 use crate::fs::endpoint::Place;
-use crate::fs::links;
-use crate::fs::names;
 use crate::fs::selection::Selection;
 use crate::fs::target::directory_of;
-use crate::fs::tree;
+use crate::fs::{links, names, tree};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 

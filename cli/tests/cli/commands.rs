@@ -1,18 +1,18 @@
 //! The program as its users drive it.
 
-use crate::common::skipped;
-use crate::program;
-use crate::tensor_files;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::tensor_files::weights;
 use program::{Place, text};
 use serde_json::Value;
 use zipnn::{DType, Options};
+
+use crate::common::skipped;
+use crate::tensor_files::weights;
+use crate::{program, tensor_files};
 
 /// Types as the command line names them.
 const DTYPES: [&str; 6] = ["bf16", "f16", "f32", "f8e4m3", "f8e5m2", "bytes"];
@@ -449,7 +449,7 @@ fn truncated_files_leave_nothing_behind() {
     place.remove("whole.znn");
     place.remove("model");
     let single = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();
-    let ends: Vec<usize> = zipnn::Frames::new(&streaming)
+    let ends: Vec<usize> = zipnn::file::Frames::new(&streaming)
         .scan(0, |end, frame| {
             *end += frame.unwrap().bytes().len();
             Some(*end)
@@ -492,7 +492,7 @@ fn damage_is_found_by_verify() {
     assert!(place.succeeds(&["verify", "model.znn"]).contains("sound"));
     assert_eq!(place.succeeds(&["verify", "-q", "model.znn"]), "");
     let sound = place.read("model.znn");
-    let first = zipnn::Frames::new(&sound).next().unwrap().unwrap();
+    let first = zipnn::file::Frames::new(&sound).next().unwrap().unwrap();
     let content_len = first.index().content_len() as usize;
     let mut damaged = sound.clone();
     // The last byte of the last stream holds the mark of its end.
@@ -591,7 +591,8 @@ fn info_tells_what_is_there() {
     assert!(shown.contains("frame 1: f32"), "{shown}");
 
     let options = Options::new(DType::F16).plain();
-    let tensor = zipnn::compress_tensor(&[0; 24], zipnn::Form::Torch, &[3, 4], &options).unwrap();
+    let tensor =
+        zipnn::compress_tensor(&[0; 24], zipnn::frame::Form::Torch, &[3, 4], &options).unwrap();
     place.write("tensor.znn", &tensor);
     let told = info(&place, "tensor.znn");
     assert_eq!(told["form"], "torch");

@@ -1,14 +1,15 @@
 //! What the program reads and saves of files that were cut off or damaged, when the tensors inside
 //! them are compressed, and what `info` shows of any file that was cut off.
 
-use crate::program;
 use std::io::Cursor;
 
-use crate::tensor_files::*;
 use program::{Place, text};
 use serde_json::Value;
 use zipnn::Limits;
-use zipnn::safetensors::TensorReader;
+use zipnn::tensor::TensorReader;
+
+use crate::program;
+use crate::tensor_files::*;
 
 const NAME: &str = "model.znn.safetensors";
 

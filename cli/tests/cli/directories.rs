@@ -2,8 +2,6 @@
 //! taken and what is left, names, links and indexes; and that a run may be killed at any moment,
 //! so that the next one completes it.
 
-use crate::common::data;
-use crate::program;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,6 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 use program::{Place, text};
 use serde_json::{Value, json};
 use zipnn::DType;
+
+use crate::common::data;
+use crate::program;
 
 /// Everything in the directory: contents, targets of links, and permissions.
 fn tree(place: &Place) -> BTreeMap<String, Entry> {

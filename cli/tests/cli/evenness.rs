@@ -1,13 +1,14 @@
 //! What one command takes, all take; and what they write about it: tables and names from files,
 //! types, hints.
 
-use crate::common::data;
-use crate::program;
 use std::fs;
 
 use program::{Place, text};
 use serde_json::{Value, json};
 use zipnn::DType;
+
+use crate::common::data;
+use crate::program;
 
 /// A `.safetensors` file of these tensors: of each its name, its type, its shape and its bytes.
 fn safetensors(tensors: &[(&str, &str, &[u64], &[u8])]) -> Vec<u8> {
@@ -759,7 +760,7 @@ mod types {
             assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["dtypes"], expected);
             let frame = zipnn::compress_tensor(
                 &data,
-                zipnn::Form::Torch,
+                zipnn::frame::Form::Torch,
                 &[100_000],
                 &zipnn::Options::new(dtype),
             );

@@ -7,8 +7,6 @@
 //! FAULTS=1000 cargo test --release --all-features --test cli_faults -- --nocapture
 //! ```
 
-use crate::common::{data, skipped};
-use crate::program;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -21,6 +19,9 @@ use data::Random;
 use program::{Place, text};
 use tempfile::TempDir;
 use zipnn::{DType, Limits};
+
+use crate::common::{data, skipped};
+use crate::program;
 
 /// Bytes of the source: some frames.
 const LEN: usize = 12 << 20;

@@ -1,9 +1,6 @@
 //! What the program does to files other than those that it was asked to write: links, devices,
 //! descriptors, owners, terminals.
 
-use crate::common::{data, skipped};
-use crate::program;
-use crate::tensor_files;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -15,6 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use program::{Place, is_ignored, text};
 use zipnn::DType;
+
+use crate::common::{data, skipped};
+use crate::{program, tensor_files};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_zipnn");
 

@@ -1,10 +1,11 @@
 //! Compressing inside safetensors files, and repairing them, as users of the program do it.
 
-use crate::program;
 use std::fs;
 
-use crate::tensor_files::*;
 use program::{Place, text};
+
+use crate::program;
+use crate::tensor_files::*;
 
 fn model() -> Vec<u8> {
     include_bytes!("../../../tests/data/minilm-slice.bf16.safetensors").to_vec()

@@ -1,12 +1,13 @@
 //! What `zipnn compress` makes of files of tensors, from disk and from pipes: the same, whatever
 //! their headers say and however many threads there are.
 
-use crate::common::data;
-use crate::program;
-use crate::tensor_files::file;
 use data::{Random, noise, weights};
 use program::{Place, text};
 use zipnn::DType;
+
+use crate::common::data;
+use crate::program;
+use crate::tensor_files::file;
 
 /// Norms in between matrices, and a tensor of more than a frame.
 fn model() -> Vec<u8> {

@@ -1,14 +1,14 @@
 //! Peak memory of the program. It stays below what README.md promises, whatever the size of a file
 //! or of a tensor in it. Measured where the system reports it: on Linux.
 
-use crate::program;
-use std::fs;
 use std::process::Stdio;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
-use crate::tensor_files::*;
 use program::{Place, text};
+
+use crate::program;
+use crate::tensor_files::*;
 
 /// What README.md promises, in KiB.
 const PROMISED: u64 = 50 << 10;

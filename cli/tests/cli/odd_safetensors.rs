@@ -1,18 +1,19 @@
 //! Files of tensors that loaders read, though the reference library refuses them, and sound files
 //! with the metadata of another one: every command takes them, and no byte is lost.
 
-use crate::program;
-use crate::tensor_files;
 use std::io::Cursor;
 
-use crate::tensor_files::*;
 use program::{Place, text};
 use serde_json::{Value, json};
-use zipnn::safetensors::{
-    Layout, LayoutError, Oddity, RowsError, TensorError, TensorReader, TensorWriter, examine, plan,
-    repair,
+use zipnn::frame::Form;
+use zipnn::tensor::{
+    Metadata, MetadataError, Oddity, RowsError, TensorError, TensorReader, TensorWriter, examine,
+    plan, repair,
 };
-use zipnn::{Archive, ArchiveError, DType, Form, Limits, Options};
+use zipnn::{Archive, ArchiveError, DType, Limits, Options};
+
+use crate::tensor_files::*;
+use crate::{program, tensor_files};
 
 const LIST: &str = "znn_compressed_vectors";
 const INSIDE: &str = "--inside-safetensors";
@@ -89,7 +90,7 @@ fn oddities_are_reported() {
         assert!(parse(&file).oddities().eq(expected), "{name}");
     }
     // A layout without a length ends with its last tensor.
-    let header = Layout::parse_header(&file).unwrap();
+    let header = Metadata::parse_header(&file).unwrap();
     assert_eq!(header.oddities().count(), 2);
     assert!(parse(&file_of(&[("a", "U8", &[3], vec![1, 2, 3])])).oddities().next().is_none());
 }
@@ -132,7 +133,7 @@ fn odd_files_come_back_to_the_byte_from_inside() {
     for (name, source) in shared_files() {
         let (header, data) = source.split_at(parse(&source).data_start() as usize);
         let result = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64);
-        let Err(TensorError::Layout(LayoutError::SharedBytes { name: tensor })) = result else {
+        let Err(TensorError::Metadata(MetadataError::SharedBytes { name: tensor })) = result else {
             panic!("{name}")
         };
         assert_eq!(tensor, "b");
@@ -668,7 +669,7 @@ fn headers_with_many_odd_tensors() {
         format!(r#""{name}":{{"dtype":"I4_NEW","shape":[{half}],"data_offsets":[0,{half}]}}"#)
     };
     let names: Vec<String> = (0..8).map(|i| entry(&i.to_string())).collect();
-    let layout = Layout::parse_header(&file(&format!("{{{}}}", names.join(",")), &[])).unwrap();
+    let layout = Metadata::parse_header(&file(&format!("{{{}}}", names.join(",")), &[])).unwrap();
     assert_eq!(layout.main_dtype(), None);
     assert_eq!(plan(&layout, 1 << 60).count(), 5);
 }
@@ -714,7 +715,9 @@ fn tensors_anywhere() {
         let (header, rest) = source.split_at(layout.data_start() as usize);
         match TensorWriter::new(Cursor::new(Vec::new()), header, rest.len() as u64) {
             Ok(_) if !is_shared => assert!(restore(&compress(&source, true)) == (source, true)),
-            Err(TensorError::Layout(LayoutError::SharedBytes { .. })) if is_shared => shared += 1,
+            Err(TensorError::Metadata(MetadataError::SharedBytes { .. })) if is_shared => {
+                shared += 1
+            }
             other => panic!("{case}: {:?}", other.map(drop)),
         }
         apart += u32::from(!is_shared);

@@ -1,15 +1,16 @@
 //! The program on files of which a part is missing or damaged: what is saved, what of it can be read,
 //! and what is said. And on the parts of a difference.
 
-use crate::common::{data, golden};
-use crate::program;
-use crate::tensor_files;
 use std::ops::Range;
 
 use program::{Place, text};
 use serde_json::Value;
-use zipnn::safetensors::Layout;
-use zipnn::{DType, DecodeErrorKind, Frames, Limits, Options};
+use zipnn::file::Frames;
+use zipnn::tensor::Metadata;
+use zipnn::{DType, DecodeErrorKind, Limits, Options};
+
+use crate::common::{data, golden};
+use crate::{program, tensor_files};
 
 /// A `.safetensors` file: two tensors of over 4 MiB, and a small one at the end.
 fn model() -> Vec<u8> {
@@ -24,7 +25,7 @@ fn model() -> Vec<u8> {
 
 /// Where the bytes of a tensor are in the model.
 fn range(model: &[u8], name: &str) -> Range<usize> {
-    let layout = Layout::parse(model, model.len() as u64).unwrap();
+    let layout = Metadata::parse(model, model.len() as u64).unwrap();
     let range = layout.tensor(name).unwrap().range.clone();
     range.start as usize..range.end as usize
 }
@@ -54,7 +55,7 @@ fn compressed(options: &[&str]) -> (Place, Vec<u8>, Vec<u8>) {
 /// The chunk of this number in a frame, in the file: the last byte of what is stored of it.
 fn last_byte(file: &[u8], frame: usize, chunk: usize) -> usize {
     let (stored, _) = frames(file)[frame].clone();
-    let parsed = zipnn::Frame::parse(&file[stored.clone()]).unwrap();
+    let parsed = zipnn::frame::Frame::parse(&file[stored.clone()]).unwrap();
     let range = parsed.index().chunk(chunk).unwrap().plane_ranges().last().unwrap();
     stored.start + range.end as usize - 1
 }
@@ -258,9 +259,9 @@ fn bytes_behind_the_last_tensor_move_nothing() {
 fn chunks_with_wrong_checksums_are_kept() {
     let (place, model, mut file) = compressed(&[]);
     let (stored, data) = frames(&file)[1].clone();
-    let frame = zipnn::Frame::parse(&file[stored.clone()]).unwrap();
+    let frame = zipnn::frame::Frame::parse(&file[stored.clone()]).unwrap();
     let raw = frame.index().chunk(2).unwrap();
-    assert_eq!(raw.methods().next(), Some(zipnn::Method::Raw));
+    assert_eq!(raw.methods().next(), Some(zipnn::frame::Method::Raw));
     let at = stored.start + raw.plane_ranges().next().unwrap().start as usize;
     file[at] ^= 1;
     let wrong = data.start + 2 * (1 << 18)..data.start + 3 * (1 << 18);

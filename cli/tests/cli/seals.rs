@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use zipnn::{DType, Encoder, EncoderBuilder, Options};
+use zipnn::io::EncoderBuilder;
+use zipnn::{DType, Encoder, Options};
 
 use crate::program::{Place, text};
 

@@ -1,10 +1,11 @@
 //! The program on the tensors of a compressed file, and on files of which something is damaged.
 
-use crate::common::data;
-use crate::program;
 use program::Place;
 use serde_json::{Value, json};
 use zipnn::DType;
+
+use crate::common::data;
+use crate::program;
 
 /// A directory with `model.safetensors`: a matrix, a bias and ids; and what it is compressed to.
 fn place() -> (Place, Vec<u8>) {
@@ -33,7 +34,7 @@ fn place() -> (Place, Vec<u8>) {
 
 /// The bytes of a tensor in the uncompressed file.
 fn tensor<'f>(file: &'f [u8], name: &str) -> &'f [u8] {
-    let layout = zipnn::safetensors::Layout::parse(file, file.len() as u64).unwrap();
+    let layout = zipnn::tensor::Metadata::parse(file, file.len() as u64).unwrap();
     let range = layout.tensor(name).unwrap().range.clone();
     &file[range.start as usize..range.end as usize]
 }

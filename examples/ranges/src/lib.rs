@@ -4,8 +4,10 @@
 
 use std::ops::Range;
 
-use zipnn::safetensors::{Layout, LayoutError};
-use zipnn::{DecodeScratch, Limits, Seeker};
+use zipnn::Limits;
+use zipnn::frame::DecodeScratch;
+use zipnn::seek::Seeker;
+use zipnn::tensor::{Metadata, MetadataError};
 
 /// Whatever may go wrong in an example.
 pub type Error = Box<dyn std::error::Error>;
@@ -47,15 +49,15 @@ pub fn read(
 }
 
 /// Names, types and places of the tensors: the header of a `.safetensors` file says how long it is.
-pub fn layout(seeker: &Seeker, source: &mut impl Ranges) -> Result<Layout, Error> {
+pub fn layout(seeker: &Seeker, source: &mut impl Ranges) -> Result<Metadata, Error> {
     let directory = seeker.directory().ok_or("the file is not open")?;
     let data_len = directory.decoded_len();
     // Whatever is read of a frame, its first chunk is: so why not all of that.
     let first_len = directory.entries().first().map_or(0, |frame| frame.decoded_len.min(1 << 16));
     let mut beginning = read(seeker, source, 0..first_len)?;
     loop {
-        match Layout::parse(&beginning, data_len) {
-            Err(LayoutError::Truncated { needed, .. }) => {
+        match Metadata::parse(&beginning, data_len) {
+            Err(MetadataError::Truncated { needed, .. }) => {
                 beginning = read(seeker, source, 0..needed.min(data_len))?;
             }
             layout => return Ok(layout?),

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use zrip::DecompressContext;
 
-use super::frame;
+use crate::chunk::zstd::frame;
 use crate::error::DecodeErrorKind;
 
 /// What decoding needs besides input and output. Allocates when it is first used.

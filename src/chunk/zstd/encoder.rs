@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::frame::{self, block, descriptor};
-use super::runs::{self, Sequence};
-use super::sequences;
-use crate::histogram::{self, StreamCounts};
-use crate::huffman::encode::{Coding, plan};
-use crate::huffman::{MAX_WRITTEN_PLANE, STREAMS, SYMBOLS};
+use crate::chunk::zstd::frame::{self, block, descriptor};
+use crate::chunk::zstd::runs::{self, Sequence};
+use crate::chunk::zstd::sequences;
+use crate::entropy::histogram::{self, StreamCounts};
+use crate::entropy::huffman::MAX_WRITTEN_PLANE;
+use crate::entropy::huffman::encode::{Coding, plan};
+use crate::entropy::{STREAMS, SYMBOLS};
 
 /// What encoding needs besides input and output. Keep it from plane to plane.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Tables with which FSE codes sequences (RFC 8878, section 4.1).
 
-use super::bit_writer::BitWriter;
 use crate::bits::ForwardWriter;
-use crate::huffman::fse::{self, MIN_TABLE_LOG};
+use crate::chunk::zstd::bit_writer::BitWriter;
+use crate::entropy::fse::{self, MIN_TABLE_LOG};
 
 /// Codes that a table may know: those of lengths are fewer than 53, those of offsets than 32.
 pub(super) const CODES: usize = 64;

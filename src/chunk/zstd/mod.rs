@@ -4,13 +4,13 @@
 //! Decoding is left to `zrip`, which like this crate is without `unsafe`. What it is given has been
 //! checked by [`frame`], so that it is asked for no more than the plane.
 
-mod bit_writer;
-mod decoder;
-mod encoder;
-mod frame;
-mod fse;
-mod runs;
-mod sequences;
+pub(crate) mod bit_writer;
+pub(crate) mod decoder;
+pub(crate) mod encoder;
+pub(crate) mod frame;
+pub(crate) mod fse;
+pub(crate) mod runs;
+pub(crate) mod sequences;
 
 pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;

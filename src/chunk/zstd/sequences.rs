@@ -1,9 +1,9 @@
 //! The sequences of a block (RFC 8878, section 3.1.1.3.2): how many literals, then how many
 //! repeated bytes, from how far back; each as a code for FSE with further bits.
 
-use super::bit_writer::BitWriter;
-use super::fse::Table;
-use super::runs::Sequence;
+use crate::chunk::zstd::bit_writer::BitWriter;
+use crate::chunk::zstd::fse::Table;
+use crate::chunk::zstd::runs::Sequence;
 
 /// Largest tables, as powers of two.
 const LENGTH_TABLE_LOG: u32 = 9;

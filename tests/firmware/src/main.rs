@@ -11,12 +11,14 @@
 
 mod entry;
 
-use zipnn::{Chunk, DecodeError, DecodeErrorKind, Frame, Frames, Scratch};
+use zipnn::{DecodeError, DecodeErrorKind};
+use zipnn::file::Frames;
+use zipnn::frame::{Chunk, Frame, Scratch};
 
 #[cfg(feature = "fast")]
-type Table = zipnn::DecodeTable;
+type Table = zipnn::frame::DecodeTable;
 #[cfg(not(feature = "fast"))]
-type Table = zipnn::SmallTable;
+type Table = zipnn::frame::SmallTable;
 
 /// Most bytes of a chunk in [`FILES`].
 const CHUNK: usize = 4096;

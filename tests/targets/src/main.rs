@@ -9,10 +9,10 @@ mod data;
 
 use std::io::{Read, Write};
 
-use zipnn::{
-    DType, DecodeError, DecodeErrorKind, Decoder, EncoderBuilder, Frames, Limits, Options, Scratch,
-    SmallTable, delta,
-};
+use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options, delta};
+use zipnn::file::Frames;
+use zipnn::frame::{Scratch, SmallTable};
+use zipnn::io::EncoderBuilder;
 
 /// A golden file, and what it decodes to.
 struct Case {

@@ -6,10 +6,8 @@
 use std::error::Error;
 use std::time::Instant;
 
-use zipnn::{
-    DType, DecodeScratch, EncodeScratch, Frame, Options, Profile, compress, compress_bound,
-    compress_into, decompress_into,
-};
+use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
+use zipnn::{DType, Options, Profile, compress, compress_bound, compress_into, decompress_into};
 
 /// Runs of each kind, of which the fastest counts: the others were disturbed.
 const RUNS: usize = 9;

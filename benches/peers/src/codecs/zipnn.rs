@@ -1,6 +1,7 @@
 //! This repository's crate.
 
-use zipnn::{DType, DecodeScratch, EncodeScratch, Options};
+use zipnn::frame::{DecodeScratch, EncodeScratch};
+use zipnn::{DType, Options};
 
 use super::{Codec, Failure};
 

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zipnn::safetensors::{LayoutError, StoredTensor};
+use zipnn::tensor::{MetadataError, StoredTensor};
 
-use crate::commands::info::tensors::{TensorInfo, write_lines};
+use crate::commands::info::tensors::{TensorRow, write_lines};
 use crate::content::tensor_source::{Source, layout};
 use crate::content::types::Types;
 use crate::fs::endpoint::Place;
@@ -17,7 +17,7 @@ pub struct Inside {
     /// The tensors, each with whether the file has all of its bytes.
     tensors: Vec<(StoredTensor, bool)>,
     /// Why the file is incomplete.
-    cut: Option<LayoutError>,
+    cut: Option<MetadataError>,
     dtypes: Types,
     original: u64,
     compressed: u64,
@@ -133,8 +133,8 @@ impl Inside {
     }
 }
 
-fn tensor_info(tensor: &StoredTensor) -> TensorInfo<'_> {
-    TensorInfo {
+fn tensor_info(tensor: &StoredTensor) -> TensorRow<'_> {
+    TensorRow {
         name: &tensor.name,
         dtype: &tensor.dtype,
         shape: &tensor.shape,

@@ -9,12 +9,15 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 
 use serde_json::{Value, json};
-use zipnn::safetensors::{Layout, Tensor};
-use zipnn::{Delta, Directory, Form, FrameLayout, Header, Limits, Method, legacy};
+use zipnn::delta::Delta;
+use zipnn::file::Directory;
+use zipnn::frame::{Form, Header, Method, PlaneLayout};
+use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::{Limits, legacy};
 
 use crate::args::Info;
 use crate::commands::info::inside::Inside;
-use crate::commands::info::tensors::TensorInfo;
+use crate::commands::info::tensors::TensorRow;
 use crate::content::tensors::open_archive;
 use crate::content::types::{self, Types};
 use crate::fs::endpoint::Place;
@@ -143,7 +146,7 @@ impl FrameInfo {
         let chunk_len = units::bytes(header.chunk_len());
         let chunks = units::count(header.chunk_count(), "chunk");
         let mut text = format!("{dtype}, {chunks} of {chunk_len}, {lens}, {}", self.methods);
-        match (header.layout() == FrameLayout::of(header.dtype), header.layout().is_rotated()) {
+        match (header.layout() == PlaneLayout::of(header.dtype), header.layout().is_rotated()) {
             (true, _) => {}
             (false, true) => text += ", rotated",
             (false, false) if dtype == types::BYTES => {
@@ -165,7 +168,7 @@ struct Summary {
     /// Where the frames are.
     directory: Directory,
     /// Where the tensors are in the data, if it has any.
-    layout: Option<Layout>,
+    layout: Option<Metadata>,
     methods: Methods,
     /// Bytes behind the only frame.
     trailing: u64,
@@ -225,8 +228,8 @@ impl Summary {
         self.directory.file_len()
     }
 
-    fn tensors(&self) -> &[Tensor] {
-        self.layout.as_ref().map(Layout::tensors).unwrap_or_default()
+    fn tensors(&self) -> &[TensorInfo] {
+        self.layout.as_ref().map(Metadata::tensors).unwrap_or_default()
     }
 
     /// Returns the types of all tensors with data, each once; the types of frames in other files.
@@ -263,8 +266,8 @@ impl Summary {
         if range.is_empty() { start..start } else { start..end.max(start) }
     }
 
-    fn tensor_info<'s>(&self, tensor: &'s Tensor) -> TensorInfo<'s> {
-        TensorInfo {
+    fn tensor_info<'s>(&self, tensor: &'s TensorInfo) -> TensorRow<'s> {
+        TensorRow {
             name: &tensor.name,
             dtype: &tensor.dtype,
             shape: &tensor.shape,
@@ -273,7 +276,7 @@ impl Summary {
         }
     }
 
-    fn tensor_json(&self, tensor: &Tensor) -> Value {
+    fn tensor_json(&self, tensor: &TensorInfo) -> Value {
         let frames = self.frames_of(&tensor.range);
         let mut entry = self.tensor_info(tensor).json();
         entry["first_frame"] = (!frames.is_empty()).then_some(frames.start).into();
@@ -343,7 +346,7 @@ impl Summary {
     }
 
     /// Writes which frames hold the header, and which each tensor.
-    fn write_tensors(&self, out: &mut impl Write, layout: &Layout) -> io::Result<()> {
+    fn write_tensors(&self, out: &mut impl Write, layout: &Metadata) -> io::Result<()> {
         let header = 0..layout.data_start();
         let stored_len = self.directory.stored_len(header.clone());
         let frames = self.frames_text(&header);
@@ -390,7 +393,7 @@ impl Summary {
 
 /// Returns where the tensors are in what a file decodes to, where that can be found out: not in
 /// pipes, differences and old layouts, and not where the beginning of the data is damaged.
-fn layout_of(place: &Place) -> Option<Layout> {
+fn layout_of(place: &Place) -> Option<Metadata> {
     place.path().filter(|path| path.is_file())?;
     open_archive(place, None).ok()?.layout().ok().cloned()
 }

@@ -10,7 +10,7 @@ use crate::report::{table, units};
 const LISTED: usize = 16;
 
 /// Describes a tensor, compressed inside a safetensors file or in a `.znn` file.
-pub struct TensorInfo<'t> {
+pub struct TensorRow<'t> {
     pub name: &'t str,
     /// As the file calls it.
     pub dtype: &'t str,
@@ -19,7 +19,7 @@ pub struct TensorInfo<'t> {
     pub compressed: u64,
 }
 
-impl TensorInfo<'_> {
+impl TensorRow<'_> {
     /// Returns an entry of a list for programs; the caller adds what only its form has.
     pub fn json(&self) -> Value {
         json!({
@@ -51,7 +51,7 @@ impl TensorInfo<'_> {
 pub fn write_lines<'t, T>(
     out: &mut impl Write,
     tensors: &'t [T],
-    describe: impl Fn(&'t T) -> (TensorInfo<'t>, String),
+    describe: impl Fn(&'t T) -> (TensorRow<'t>, String),
 ) -> io::Result<()> {
     for (info, more) in tensors.iter().take(LISTED).map(describe) {
         writeln!(out, "{}", info.line(&more))?;

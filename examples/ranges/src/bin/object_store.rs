@@ -9,8 +9,10 @@ use futures::executor::block_on;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use zipnn::safetensors::{Layout, LayoutError};
-use zipnn::{DecodeScratch, Limits, Seeker};
+use zipnn::Limits;
+use zipnn::frame::DecodeScratch;
+use zipnn::seek::Seeker;
+use zipnn::tensor::{Metadata, MetadataError};
 use zipnn_ranges::Error;
 
 fn main() -> Result<(), Error> {
@@ -58,14 +60,14 @@ async fn read(
 }
 
 /// Names, types and places of the tensors.
-async fn layout(seeker: &Seeker, store: &impl ObjectStore, path: &Path) -> Result<Layout, Error> {
+async fn layout(seeker: &Seeker, store: &impl ObjectStore, path: &Path) -> Result<Metadata, Error> {
     let directory = seeker.directory().ok_or("the file is not open")?;
     let data_len = directory.decoded_len();
     let first_len = directory.entries().first().map_or(0, |frame| frame.decoded_len.min(1 << 16));
     let mut beginning = read(seeker, store, path, 0..first_len).await?;
     loop {
-        match Layout::parse(&beginning, data_len) {
-            Err(LayoutError::Truncated { needed, .. }) => {
+        match Metadata::parse(&beginning, data_len) {
+            Err(MetadataError::Truncated { needed, .. }) => {
                 beginning = read(seeker, store, path, 0..needed.min(data_len)).await?;
             }
             layout => return Ok(layout?),

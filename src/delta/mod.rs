@@ -1,0 +1,30 @@
+//! Differences to a base: what is compressed is the exclusive or of two inputs of equal length, a
+//! fine-tuned model and the model that it came from, say.
+//!
+//! With checksums, which are the default, the file names the base that it needs, and readers refuse
+//! any other. A [plain](Options::plain) file, and a file of the original, does not: with another
+//! base of the same length, what comes out is not the original data.
+//!
+//! ```
+//! use zipnn::{DType, Limits, Options, delta};
+//!
+//! let base = vec![0x3f; 10_000];
+//! let mut tuned = base.clone();
+//! tuned[1234] = 0x3e;
+//!
+//! let file = delta::compress(&tuned, &base, &Options::new(DType::BF16))?;
+//! assert!(file.len() < 1000);
+//! assert_eq!(delta::decompress(&file, &base, &Limits::default())?, tuned);
+//! assert!(delta::decompress(&file, &tuned, &Limits::default()).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(feature = "alloc")]
+mod oneshot;
+
+#[cfg(feature = "alloc")]
+pub use oneshot::{compress, compress_frame_into, decompress};
+
+pub use crate::base::{BaseId, Delta, apply};
+#[cfg(feature = "std")]
+pub use crate::io::{DeltaDecoder, DeltaEncoder};

@@ -1,0 +1,127 @@
+//! Whole differences in one call.
+
+use alloc::vec::Vec;
+
+use crate::base::{self, BaseId, Delta};
+use crate::chunk::decode::DecodeScratch;
+use crate::chunk::encode::EncodeScratch;
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+use crate::file::frames::Frames;
+use crate::frame::whole::stored;
+use crate::frame::write::body::compress_frame;
+use crate::frame::write::envelope::{Envelope, FramePosition};
+use crate::limits::Limits;
+use crate::oneshot;
+use crate::options::Options;
+
+/// Compresses the difference between `src` and `base` into a file of one frame. Where there are
+/// checksums, and the options do not name the base, the file names this one.
+///
+/// # Errors
+///
+/// `BaseLength` if the two are not of one length, `WrongBase` if the options name another base, and
+/// as [`compress`](crate::compress).
+pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
+    if src.len() != base.len() {
+        return Err(EncodeError::BaseLength {
+            expected: src.len() as u64,
+            found: base.len() as u64,
+        });
+    }
+    let mut options = options.delta(options.delta.or_bytes());
+    options.check()?;
+    let mut difference = src.to_vec();
+    base::apply(&mut difference, base);
+    if options.checksums || options.base.is_some() {
+        let id = BaseId::of(base);
+        if options.base.is_some_and(|named| named != id) {
+            return Err(EncodeError::WrongBase);
+        }
+        options = options.base(id);
+    }
+    let envelope = Envelope { plain: Some(src), ..Envelope::BYTES };
+    let mut dst = oneshot::zeroed_for_frame(src.len(), &options, &envelope)?;
+    let scratch = &mut EncodeScratch::new();
+    let len = compress_frame(&difference, &mut dst, &options, &envelope, scratch)?;
+    dst.truncate(len);
+    Ok(dst)
+}
+
+/// Compresses the difference between `src` and a part of a base into one of the frames of a
+/// streaming file, as [`compress_frame_into`](crate::compress_frame_into) does with data. `part`,
+/// which has the length of `src`, becomes the difference.
+///
+/// # Errors
+///
+/// `BaseLength` if the two are not of one length, and as
+/// [`compress_frame_into`](crate::compress_frame_into).
+pub fn compress_frame_into(
+    src: &[u8],
+    part: &mut [u8],
+    dst: &mut [u8],
+    options: &Options,
+    position: FramePosition,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let (expected, found) = (src.len() as u64, part.len() as u64);
+    if expected != found {
+        return Err(EncodeError::BaseLength { expected, found });
+    }
+    base::apply(part, src);
+    let envelope = Envelope::streaming(position, Some(src));
+    compress_frame(part, dst, &options.delta(options.delta.or_bytes()), &envelope, scratch)
+}
+
+/// Decompresses a file that holds the difference to `base`.
+///
+/// # Errors
+///
+/// `NotADelta` if it holds none, `BaseLength`, `WrongBase`, and whatever is wrong with the file.
+pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
+    if oneshot::file_delta(src)? == Delta::None {
+        return Err(DecodeErrorKind::NotADelta.into());
+    }
+    if let Some(decoded) = oneshot::decode_legacy(src, limits) {
+        let mut decoded = decoded?;
+        base::check_len(decoded.len() as u64, base.len() as u64)?;
+        base::apply(&mut decoded, base);
+        return Ok(decoded);
+    }
+    let expected = oneshot::decoded_len(src, limits)?;
+    base::check_len(expected, base.len() as u64)?;
+    let mut dst = crate::try_alloc::zeroed(expected)?;
+    decode_frames(src, base, &mut dst, limits)?;
+    Ok(dst)
+}
+
+/// Decodes all frames onto the base; `dst` and `base` have the length of the data.
+fn decode_frames(
+    src: &[u8],
+    mut base: &[u8],
+    mut dst: &mut [u8],
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    let whole = base;
+    let mut scratch = DecodeScratch::new();
+    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
+        let frame = frame?;
+        // Where another says so too, the base is not read once more: there may be many.
+        if number == 0
+            && let Some(expected) = frame.annex().base()
+        {
+            base::check(expected, BaseId::of(whole))?;
+        }
+        let mut scratch = scratch.with_len(frame.scratch_len())?;
+        for (chunk_number, chunk) in frame.index().chunks().enumerate() {
+            let len = chunk.len() as usize;
+            let (part, behind) = core::mem::take(&mut dst).split_at_mut(len);
+            let (base_part, base_behind) = base.split_at(len);
+            (dst, base) = (behind, base_behind);
+            let chunk = chunk.with_checksum(frame.annex().checksum(chunk_number));
+            chunk
+                .decode_delta(&stored(&chunk, frame.bytes()), base_part, part, &mut scratch)
+                .map_err(|error| error.in_chunk(chunk_number as u64).in_frame(number))?;
+        }
+    }
+    Ok(())
+}

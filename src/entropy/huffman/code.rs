@@ -1,0 +1,74 @@
+//! Canonical codes: which code each symbol has follows from the lengths alone.
+
+use crate::entropy::SYMBOLS;
+use crate::entropy::huffman::weights::CodeLengths;
+
+/// The symbols of a code in the order of their cells: longest codes first, ties by symbol.
+pub(crate) struct Order {
+    symbols: [u8; SYMBOLS],
+    len: usize,
+}
+
+impl Order {
+    pub(crate) fn new(code: &CodeLengths) -> Self {
+        const LENGTHS: usize = crate::entropy::huffman::MAX_READ_BITS as usize + 1;
+        let mut of_length = [0_u16; LENGTHS];
+        for &bits in &code.bits {
+            of_length[usize::from(bits)] += 1;
+        }
+        let mut next = [0_u16; LENGTHS];
+        let mut len = 0;
+        for bits in (1..LENGTHS).rev() {
+            next[bits] = len;
+            len += of_length[bits];
+        }
+        let mut symbols = [0; SYMBOLS];
+        for (symbol, &bits) in code.bits.iter().enumerate().filter(|&(_, &bits)| bits > 0) {
+            let next = &mut next[usize::from(bits)];
+            symbols[usize::from(*next)] = symbol as u8;
+            *next += 1;
+        }
+        Self { symbols, len: usize::from(len) }
+    }
+
+    pub(crate) fn symbols(&self) -> &[u8] {
+        &self.symbols[..self.len]
+    }
+}
+
+/// The code of a symbol, or of several behind each other: highest the bits, the one that is written
+/// last above the others, and lowest their number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Symbols(pub(crate) u64);
+
+impl Symbols {
+    /// The lowest `len` bits of `bits`, 1 to 22.
+    pub(crate) fn new(bits: u32, len: u32) -> Self {
+        Self(u64::from(bits) << (u64::BITS - len) | u64::from(len))
+    }
+
+    /// How many bits.
+    pub(crate) fn len(self) -> u32 {
+        self.0 as u32 % u64::BITS
+    }
+
+    /// Both codes, `next` to be written behind this one.
+    pub(crate) fn then(self, next: Self) -> Self {
+        let bits =
+            (self.0 - u64::from(self.len())) >> next.len() | (next.0 - u64::from(next.len()));
+        Self(bits | u64::from(self.len() + next.len()))
+    }
+}
+
+/// The code of each symbol.
+pub(crate) fn codes(code: &CodeLengths) -> [Symbols; SYMBOLS] {
+    let mut codes = [Symbols::default(); SYMBOLS];
+    let mut cell = 0;
+    for &symbol in Order::new(code).symbols() {
+        let len = u32::from(code.bits[usize::from(symbol)]);
+        let unused = code.longest - len;
+        codes[usize::from(symbol)] = Symbols::new(cell >> unused, len);
+        cell += 1 << unused;
+    }
+    codes
+}

@@ -1,0 +1,213 @@
+//! Code lengths from counts: Huffman's, and where those are too long, limited ones.
+
+use crate::entropy::SYMBOLS;
+use crate::entropy::huffman::MAX_WRITTEN_BITS;
+use crate::entropy::huffman::weights::CodeLengths;
+
+/// The symbols that occur, most frequent first, ties by symbol.
+pub(crate) struct Ranking {
+    symbols: [u8; SYMBOLS],
+    counts: [u32; SYMBOLS],
+    len: usize,
+}
+
+impl Ranking {
+    pub(crate) fn new(counts: &[u32; SYMBOLS]) -> Self {
+        let mut keys = [0_u64; SYMBOLS];
+        let mut len = 0;
+        for (symbol, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            keys[len] = u64::from(!count) << 8 | symbol as u64;
+            len += 1;
+        }
+        keys[..len].sort_unstable();
+        Self { symbols: keys.map(|key| key as u8), counts: keys.map(|key| !(key >> 8) as u32), len }
+    }
+
+    fn counts(&self) -> &[u32] {
+        &self.counts[..self.len]
+    }
+
+    /// Lengths by rank as lengths by symbol.
+    fn by_symbol(&self, ranked: &[u8; SYMBOLS]) -> CodeLengths {
+        let mut bits = [0; SYMBOLS];
+        for (&symbol, &length) in self.symbols[..self.len].iter().zip(ranked) {
+            bits[usize::from(symbol)] = length;
+        }
+        let longest = ranked[..self.len].iter().copied().max().unwrap_or_default();
+        CodeLengths { bits, longest: longest.into() }
+    }
+}
+
+/// The codes worth trying for a plane, at least two different symbols of which occur.
+pub(crate) struct Candidates {
+    /// What the original uses: Huffman's lengths or, where those are too long, its own limit.
+    pub(crate) original: CodeLengths,
+    /// The best lengths of at most 11 bits, where they differ.
+    pub(crate) optimal: Option<CodeLengths>,
+}
+
+/// Lengths for a plane of `plane_len` bytes, each by the way that suits it.
+pub(crate) fn candidates(ranking: &Ranking, plane_len: usize) -> Candidates {
+    let huffman = huffman(ranking.counts());
+    let limit = original_limit(ranking, plane_len);
+    let deepest = u32::from(huffman[ranking.len - 1]);
+    if deepest <= limit {
+        return Candidates { original: ranking.by_symbol(&huffman), optimal: None };
+    }
+    let mut limited = huffman;
+    limit_as_original(&mut limited[..ranking.len], ranking.counts(), limit);
+    let optimal =
+        if deepest <= MAX_WRITTEN_BITS { huffman } else { package_merge(ranking.counts()) };
+    Candidates {
+        original: ranking.by_symbol(&limited),
+        optimal: (optimal != limited).then(|| ranking.by_symbol(&optimal)),
+    }
+}
+
+/// The longest code that the original allows in a plane of this length.
+fn original_limit(ranking: &Ranking, plane_len: usize) -> u32 {
+    let highest = ranking.symbols[..ranking.len].iter().copied().max().unwrap_or_default();
+    let for_length = (plane_len - 1).ilog2().saturating_sub(1).min(MAX_WRITTEN_BITS);
+    let needed = (plane_len.ilog2() + 1).min(highest.checked_ilog2().unwrap_or_default() + 2);
+    for_length.max(needed).max(5)
+}
+
+/// Huffman's code lengths by rank, with two queues: leaves from the rarest on, and inner nodes in
+/// the order in which they are made. An inner node goes first where counts are equal, which keeps
+/// the longest code short.
+fn huffman(counts: &[u32]) -> [u8; SYMBOLS] {
+    let inner_count = counts.len() - 1;
+    let mut inner = [0_u32; SYMBOLS];
+    let mut parent_of_leaf = [0_u8; SYMBOLS];
+    let mut parent_of_inner = [0_u8; SYMBOLS];
+    let mut leaves = counts.len();
+    let mut front = 0;
+    for made in 0..inner_count {
+        let mut sum = 0;
+        for _ in 0..2 {
+            let take_leaf = leaves > 0 && (front == made || counts[leaves - 1] < inner[front]);
+            if take_leaf {
+                leaves -= 1;
+                parent_of_leaf[leaves] = made as u8;
+                sum += counts[leaves];
+            } else {
+                parent_of_inner[front] = made as u8;
+                sum += inner[front];
+                front += 1;
+            }
+        }
+        inner[made] = sum;
+    }
+    let mut depth = [0_u8; SYMBOLS];
+    for node in (0..inner_count.saturating_sub(1)).rev() {
+        depth[node] = depth[usize::from(parent_of_inner[node])] + 1;
+    }
+    let mut bits = [0; SYMBOLS];
+    for (bits, &parent) in bits.iter_mut().zip(&parent_of_leaf[..counts.len()]) {
+        *bits = depth[usize::from(parent)] + 1;
+    }
+    bits
+}
+
+/// Shortens codes of more than `limit` bits as `huff0` does: cut them all, then pay for the cells
+/// that this takes by lengthening the codes that cost least, one table of "last symbol of each
+/// length" at a time. Not optimal, but the optimal lengths may need a longer description.
+fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
+    const LENGTHS: usize = 14;
+    let deepest = u32::from(bits[bits.len() - 1]);
+    let mut debt = 0_i64;
+    for bits in bits.iter_mut().filter(|bits| u32::from(**bits) > limit) {
+        debt += (1 << (deepest - limit)) - (1 << (deepest - u32::from(*bits)));
+        *bits = limit as u8;
+    }
+    debt >>= deepest - limit;
+    let limit = limit as u8;
+    let Some(mut shorter) = bits.iter().rposition(|&bits| bits < limit) else { return };
+    // By how much shorter than the limit a code is -> the last symbol with such a code.
+    let mut last = [None; LENGTHS];
+    for (position, &bits) in bits[..=shorter].iter().enumerate() {
+        last[usize::from(limit - bits)] = Some(position);
+    }
+    while debt > 0 {
+        let mut by = debt.ilog2() as usize + 1;
+        while by > 1 {
+            if let Some(long) = last[by] {
+                let Some(short) = last[by - 1] else { break };
+                if counts[long] <= 2 * counts[short] {
+                    break;
+                }
+            }
+            by -= 1;
+        }
+        while by < LENGTHS - 1 && last[by].is_none() {
+            by += 1;
+        }
+        let Some(position) = last[by] else { return };
+        debt -= 1 << (by - 1);
+        last[by - 1].get_or_insert(position);
+        bits[position] += 1;
+        last[by] =
+            position.checked_sub(1).filter(|&before| usize::from(limit - bits[before]) == by);
+    }
+    while debt < 0 {
+        let position = match last[1] {
+            Some(position) => position + 1,
+            None => {
+                while bits[shorter] == limit {
+                    shorter -= 1;
+                }
+                shorter + 1
+            }
+        };
+        bits[position] -= 1;
+        last[1] = Some(position);
+        debt += 1;
+    }
+}
+
+/// The best code lengths of at most 11 bits, by rank (Larmore and Hirschberg, "A fast algorithm
+/// for optimal length-limited Huffman codes", J. ACM 37(3), 1990).
+///
+/// Every level merges the symbols with pairs of the level below, the cheapest first. Which of them
+/// the 2·(symbols − 1) cheapest of the top level are, down to the bottom, gives the lengths.
+fn package_merge(counts: &[u32]) -> [u8; SYMBOLS] {
+    const LEVELS: usize = MAX_WRITTEN_BITS as usize;
+    const ITEMS: usize = 2 * SYMBOLS;
+    /// Behind the last cost, so that no list needs to be asked for its end.
+    const END: u32 = u32::MAX;
+    let symbols = counts.len();
+    let mut symbol_costs = [END; SYMBOLS + 1];
+    for (cost, &count) in symbol_costs.iter_mut().zip(counts.iter().rev()) {
+        *cost = count;
+    }
+    let mut pair_costs = [END; SYMBOLS + 1];
+    let mut is_symbol = [[false; ITEMS]; LEVELS];
+    let mut pairs = 0;
+    for is_symbol in &mut is_symbol {
+        let mut merged = [0; ITEMS];
+        let (mut symbol, mut pair) = (0, 0);
+        let items = symbols + pairs;
+        for (merged, is_symbol) in merged[..items].iter_mut().zip(is_symbol) {
+            let (symbol_cost, pair_cost) = (symbol_costs[symbol], pair_costs[pair]);
+            *merged = symbol_cost.min(pair_cost);
+            *is_symbol = symbol_cost <= pair_cost;
+            symbol += usize::from(*is_symbol);
+            pair += usize::from(!*is_symbol);
+        }
+        pairs = items / 2;
+        for (cost, [first, second]) in pair_costs.iter_mut().zip(merged[..items].as_chunks().0) {
+            *cost = first + second;
+        }
+        pair_costs[pairs] = END;
+    }
+    let mut bits = [0; SYMBOLS];
+    let mut taken = 2 * (symbols - 1);
+    for is_symbol in is_symbol.iter().rev() {
+        let chosen = is_symbol[..taken].iter().filter(|&&is_symbol| is_symbol).count();
+        for bits in &mut bits[symbols - chosen..symbols] {
+            *bits += 1;
+        }
+        taken = 2 * (taken - chosen);
+    }
+    bits
+}

@@ -1,0 +1,99 @@
+//! Two symbols at a time: counting and coding planes whose symbols span at most 64 values, as the
+//! exponents of weights do.
+//!
+//! A pair is a number of 12 bits, so that a table over all pairs stays in the first-level cache,
+//! and every step is paid once for two symbols.
+
+use crate::entropy::histogram::StreamCounts;
+use crate::entropy::huffman::code::Symbols;
+use crate::entropy::{STREAMS, SYMBOLS};
+
+/// Values that the symbols may span.
+pub(crate) const SPAN: usize = 1 << SPAN_LOG;
+const SPAN_LOG: u32 = 6;
+/// Numbers that a pair can have.
+pub(crate) const PAIRS: usize = SPAN * SPAN;
+
+/// Planes of a multiple of so many symbols have whole pairs in every stream.
+pub(crate) const ALIGNMENT: usize = 2 * STREAMS;
+
+/// Replaces every two symbols by the number of their pair, little-endian. All symbols lie from
+/// `lowest` to less than [`SPAN`] above it.
+pub(crate) fn pack(plane: &mut [u8], lowest: u8) {
+    let lowest = u16::from_le_bytes([lowest; 2]);
+    for pair in plane.as_chunks_mut().0 {
+        let ranks = u16::from_le_bytes(*pair).wrapping_sub(lowest);
+        let first = ranks % SPAN as u16;
+        let second = ranks >> 8;
+        *pair = (first | second << SPAN_LOG).to_le_bytes();
+    }
+}
+
+/// Gets the symbols back from the numbers of their pairs.
+pub(crate) fn unpack(packed: &[u8], lowest: u8, plane: &mut [u8]) {
+    let lowest = u16::from_le_bytes([lowest; 2]);
+    for (to, pair) in plane.as_chunks_mut().0.iter_mut().zip(packed.as_chunks().0) {
+        let pair = u16::from_le_bytes(*pair);
+        let ranks = (pair % SPAN as u16) | (pair >> SPAN_LOG << 8);
+        *to = ranks.wrapping_add(lowest).to_le_bytes();
+    }
+}
+
+/// The number that a packed pair is.
+#[inline(always)]
+pub(crate) fn number(pair: [u8; 2]) -> usize {
+    usize::from(u16::from_le_bytes(pair)) % PAIRS
+}
+
+/// Counts of pairs in each stream. A stream has too few pairs for a count to overflow.
+pub(crate) type PairCounts = [[u16; PAIRS]; STREAMS];
+
+/// Counts the symbols of a packed plane, stream by stream.
+pub(crate) fn count(packed: &[u8], lowest: u8, pairs: &mut PairCounts, counts: &mut StreamCounts) {
+    *pairs = [[0; PAIRS]; STREAMS];
+    let mut streams = packed.chunks_exact(packed.len() / STREAMS);
+    let [s0, s1, s2, s3] =
+        core::array::from_fn(|_| streams.next().unwrap_or_default().as_chunks().0);
+    let [p0, p1, p2, p3] = &mut *pairs;
+    for (((&a, &b), &c), &d) in s0.iter().zip(s1).zip(s2).zip(s3) {
+        p0[number(a)] += 1;
+        p1[number(b)] += 1;
+        p2[number(c)] += 1;
+        p3[number(d)] += 1;
+    }
+    for (pairs, counts) in pairs.iter().zip(counts) {
+        count_symbols(pairs, usize::from(lowest), counts);
+    }
+}
+
+/// Adds the counts of pairs up to counts of symbols.
+fn count_symbols(pairs: &[u16; PAIRS], lowest: usize, counts: &mut [u32; SYMBOLS]) {
+    let mut firsts = [0_u16; SPAN];
+    let mut seconds = [0_u16; SPAN];
+    for (second, row) in seconds.iter_mut().zip(pairs.as_chunks::<SPAN>().0) {
+        for (first, count) in firsts.iter_mut().zip(row) {
+            *first += count;
+        }
+        *second = row.iter().sum();
+    }
+    *counts = [0; SYMBOLS];
+    let present = counts.iter_mut().skip(lowest);
+    for ((count, &first), &second) in present.zip(&firsts).zip(&seconds) {
+        *count = u32::from(first) + u32::from(second);
+    }
+}
+
+/// The codes of two symbols as one: the second symbol's below, as it is written first.
+pub(crate) type PairCodes = [Symbols; PAIRS];
+
+/// Fills in the pairs of the symbols from `lowest` on.
+pub(crate) fn join(codes: &[Symbols; SYMBOLS], lowest: u8, pairs: &mut PairCodes) {
+    let present = &codes[usize::from(lowest)..];
+    let highest = present.iter().rposition(|&code| code != Symbols::default()).unwrap_or_default();
+    let present = &present[..=highest.min(SPAN - 1)];
+    for (row, second) in pairs.as_chunks_mut::<SPAN>().0.iter_mut().zip(present) {
+        for (pair, first) in row.iter_mut().zip(present) {
+            *pair = second.then(*first);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The table for long codes: up to two symbols in a look-up of 13 bits.
+
+use crate::entropy::huffman::code::Order;
+use crate::entropy::huffman::table::look_up::{LookUp, SYMBOLS_SHIFT};
+use crate::entropy::huffman::weights::CodeLengths;
+
+/// Bits that a look-up sees: enough for two codes of common length, and for any one code.
+const BITS: u32 = 13;
+/// Entries that a look-up chooses from.
+const ENTRIES: usize = 1 << BITS;
+/// Where in an entry the number of symbols begins: four times two fit.
+const COUNT_SHIFT: u32 = 28;
+
+/// The entries, and for every width d below 13 bits a sub-table of 2^d second symbols, at index
+/// 2^d. A second symbol is an entry without the first, or zero where none fits: the two just add
+/// up.
+#[derive(Clone)]
+pub(crate) struct TwoTable {
+    entries: [u32; ENTRIES],
+    seconds: [u32; ENTRIES],
+}
+
+impl TwoTable {
+    pub(crate) const fn new() -> Self {
+        Self { entries: [0; ENTRIES], seconds: [0; ENTRIES] }
+    }
+
+    /// Fills the table for a code.
+    pub(crate) fn fill(&mut self, code: &CodeLengths, order: &Order) {
+        let mut filled_width = BITS;
+        let mut end = ENTRIES;
+        for &symbol in order.symbols().iter().rev() {
+            let bits = u32::from(code.bits[usize::from(symbol)]);
+            let width = BITS - bits;
+            if width < filled_width {
+                self.fill_seconds(width, code, order);
+                filled_width = width;
+            }
+            let start = end - (1 << width);
+            let first = u32::from(symbol) << SYMBOLS_SHIFT | step(bits);
+            let seconds = &self.seconds[1 << width..2 << width];
+            for (entry, second) in self.entries[start..end].iter_mut().zip(seconds) {
+                *entry = first + second;
+            }
+            end = start;
+        }
+    }
+
+    /// Fills the sub-table of second symbols in the last `width` bits.
+    fn fill_seconds(&mut self, width: u32, code: &CodeLengths, order: &Order) {
+        let seconds = &mut self.seconds[1 << width..2 << width];
+        let mut end = seconds.len();
+        for &symbol in order.symbols().iter().rev() {
+            let bits = u32::from(code.bits[usize::from(symbol)]);
+            if bits > width {
+                break;
+            }
+            let start = end - (1 << (width - bits));
+            seconds[start..end].fill(u32::from(symbol) << (SYMBOLS_SHIFT + 8) | step(bits));
+            end = start;
+        }
+        seconds[..end].fill(0);
+    }
+}
+
+/// The step over one symbol.
+fn step(bits: u32) -> u32 {
+    1 << COUNT_SHIFT | bits
+}
+
+impl LookUp for &TwoTable {
+    const BITS: u32 = BITS;
+    const COUNT_SHIFT: u32 = COUNT_SHIFT;
+
+    #[inline(always)]
+    fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u64 {
+        let entry = self.entries[container as usize % ENTRIES];
+        let symbols = (entry >> SYMBOLS_SHIFT) as u16;
+        window[at..at + 2].copy_from_slice(&symbols.to_le_bytes());
+        entry.into()
+    }
+}

@@ -1,0 +1,104 @@
+//! The description of a Huffman tree: weights of its symbols, plain or coded with FSE.
+//!
+//! A weight is the length of the longest code + 1 − the length of the symbol's code, 0 for a
+//! symbol that does not occur. The weight of the last symbol is not written; it completes the tree.
+
+use crate::entropy::huffman::{MAX_EXPLICIT_WEIGHT, MAX_READ_BITS};
+use crate::entropy::{SYMBOLS, fse};
+use crate::error::DecodeErrorKind;
+
+/// The first byte of a description is the size of the FSE-coded weights if less than this,
+/// otherwise it says how many plain weights follow.
+const DIRECT: u8 = 128;
+/// What is taken from the first byte to get the number of plain weights.
+const DIRECT_BIAS: usize = 127;
+
+/// A complete prefix code, by the lengths of its codes.
+pub(crate) struct CodeLengths {
+    /// Bits of each symbol's code; 0 if it does not occur.
+    pub(crate) bits: [u8; SYMBOLS],
+    /// Bits of the longest code.
+    pub(crate) longest: u32,
+}
+
+/// Reads a description from the beginning of `src` and returns the code and the description's size.
+pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> {
+    let invalid = DecodeErrorKind::InvalidCodeLengths;
+    let (&first, rest) = src.split_first().ok_or(invalid)?;
+    let mut weights = [0; SYMBOLS];
+    let explicit = &mut weights[..SYMBOLS - 1];
+    let (count, size) = if first >= DIRECT {
+        let count = usize::from(first) - DIRECT_BIAS;
+        let size = count.div_ceil(2);
+        let nibbles = rest.get(..size).ok_or(invalid)?;
+        for (pair, &byte) in explicit.chunks_mut(2).zip(nibbles) {
+            pair[0] = byte >> 4;
+            if let Some(second) = pair.get_mut(1) {
+                *second = byte & 15;
+            }
+        }
+        explicit[count..].fill(0);
+        (count, size)
+    } else {
+        let size = usize::from(first);
+        let count = fse::decode(rest.get(..size).ok_or(invalid)?, explicit).ok_or(invalid)?;
+        (count, size)
+    };
+    let code = complete(weights, count).ok_or(invalid)?;
+    Ok((code, 1 + size))
+}
+
+/// Adds the implied weight after `count` explicit ones and turns all into code lengths.
+fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
+    let cells = |weight: u8| if weight == 0 { 0 } else { 1_u32 << (weight - 1) };
+    let explicit = &weights[..count];
+    if explicit.iter().any(|&weight| weight > MAX_EXPLICIT_WEIGHT) {
+        return None;
+    }
+    let sum: u32 = explicit.iter().copied().map(cells).sum();
+    let longest = sum.checked_ilog2()? + 1;
+    let rest = (1 << longest) - sum;
+    if longest > MAX_READ_BITS || !rest.is_power_of_two() {
+        return None;
+    }
+    weights[count] = rest.ilog2() as u8 + 1;
+    let lightest = weights.iter().filter(|&&weight| weight == 1).count();
+    if lightest < 2 || lightest % 2 == 1 {
+        return None;
+    }
+    let bits = weights.map(|weight| if weight == 0 { 0 } else { longest as u8 + 1 - weight });
+    Some(CodeLengths { bits, longest })
+}
+
+/// Longest description: the size byte and 127 bytes of FSE, or 64 bytes of plain weights.
+pub(crate) const MAX_SIZE: usize = 1 + 127;
+
+/// Writes the shorter description of `code` and returns its size, or `None` if it has none
+/// (more than 128 plain weights that FSE cannot shorten).
+#[cfg(feature = "alloc")]
+pub(crate) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usize> {
+    let mut weights = [0; SYMBOLS];
+    for (weight, &bits) in weights.iter_mut().zip(&code.bits) {
+        *weight = if bits == 0 { 0 } else { code.longest as u8 + 1 - bits };
+    }
+    let last = weights.iter().rposition(|&weight| weight > 0)?;
+    let explicit = &weights[..last];
+    let direct = explicit.len().div_ceil(2);
+    let direct_fits = explicit.len() <= usize::from(u8::MAX) - DIRECT_BIAS;
+    let (first, rest) = dst.split_first_mut()?;
+    if let Some(size) = fse::encode(explicit, rest)
+        && size > 1
+        && (size < direct || !direct_fits)
+    {
+        *first = size as u8;
+        return Some(1 + size);
+    }
+    if !direct_fits || explicit.is_empty() {
+        return None;
+    }
+    *first = (explicit.len() + DIRECT_BIAS) as u8;
+    for (byte, pair) in rest.iter_mut().zip(explicit.chunks(2)) {
+        *byte = pair[0] << 4 | pair.get(1).copied().unwrap_or_default();
+    }
+    Some(1 + direct)
+}

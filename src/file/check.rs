@@ -1,0 +1,159 @@
+//! What ties the frames of a file together: the promise of a footer, the order of the frames, and
+//! the index at the end, which has to tell what the frames were.
+
+use crate::checksum;
+use crate::error::DecodeErrorKind;
+use crate::format::INDEX_ENTRY_LEN;
+use crate::frame::annex::{self, Annex};
+
+/// Checks the frames of a file as they are read from front to back. Takes no more memory for more
+/// frames. For those who read frames on their own: every decoder of this crate has done it.
+///
+/// Files that were joined end to end are parts of one file, each with a footer of its own; their
+/// numbers count from where the part begins.
+#[derive(Debug, Clone, Default)]
+pub struct FileCheck {
+    part: Part,
+    /// Whether any frame has been seen.
+    has_begun: bool,
+    /// Whether a part has made no promise.
+    is_unsealed: bool,
+}
+
+/// The frames so far of a part.
+#[derive(Debug, Clone, Default)]
+struct Part {
+    is_sealed: bool,
+    /// Whether its footer has been seen.
+    is_complete: bool,
+    /// Whether its frames have checksums, once there is one.
+    frame_checksums: Option<bool>,
+    /// Whether those that hold data have checksums of chunks, once there is one.
+    checksums: Option<bool>,
+    frames: u64,
+    stored_len: u64,
+    decoded_len: u64,
+    /// What the index has to hold, boiled down.
+    index: Chain,
+}
+
+/// A checksum of the entries of an index, which takes them one by one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Chain(u64);
+
+impl Chain {
+    fn push(&mut self, entry: &[u8; INDEX_ENTRY_LEN]) {
+        let mut link = [0; INDEX_ENTRY_LEN + size_of::<u64>()];
+        link[..INDEX_ENTRY_LEN].copy_from_slice(entry);
+        link[INDEX_ENTRY_LEN..].copy_from_slice(&self.0.to_le_bytes());
+        self.0 = checksum::checksum(&link);
+    }
+}
+
+/// An entry of an index as bytes.
+pub(crate) fn entry_bytes(numbers: [u64; 4]) -> [u8; INDEX_ENTRY_LEN] {
+    let mut bytes = [0; INDEX_ENTRY_LEN];
+    for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+        *bytes = number.to_le_bytes();
+    }
+    bytes
+}
+
+impl FileCheck {
+    /// The next frame of the file, of these lengths.
+    ///
+    /// # Errors
+    ///
+    /// `FooterMissing` if it begins a new part before the old one was complete; `FrameOutOfPlace`;
+    /// `ChecksumMissing`; `SealMissing`; `IndexMismatch` if it holds an index that does not fit the frames.
+    pub fn push(
+        &mut self,
+        frame_len: u64,
+        decoded_len: u64,
+        annex: &Annex<'_>,
+    ) -> Result<(), DecodeErrorKind> {
+        if !self.has_begun || annex.is_sealed() || self.part.is_complete {
+            self.end()?;
+            self.is_unsealed |= !annex.is_sealed();
+            self.part = Part { is_sealed: annex.is_sealed(), ..Part::default() };
+            self.has_begun = true;
+        }
+        self.part.push(frame_len, decoded_len, annex)
+    }
+
+    /// Returns whether the file is sealed, as far as its frames have been pushed: whether every
+    /// part of it has promised to end with an index. Only of a sealed file does [`Self::end`]
+    /// report that whole frames are missing at the end.
+    pub fn is_sealed(&self) -> bool {
+        self.has_begun && !self.is_unsealed
+    }
+
+    /// The end of the file.
+    ///
+    /// # Errors
+    ///
+    /// `FooterMissing` if the file has promised one.
+    pub fn end(&self) -> Result<(), DecodeErrorKind> {
+        if self.part.is_sealed && !self.part.is_complete {
+            return Err(DecodeErrorKind::FooterMissing);
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    fn push(
+        &mut self,
+        frame_len: u64,
+        decoded_len: u64,
+        annex: &Annex<'_>,
+    ) -> Result<(), DecodeErrorKind> {
+        self.check_kinds(decoded_len, annex)?;
+        if let Some(checksum) = annex.frame_checksum()
+            && checksum.decoded_offset != self.decoded_len
+        {
+            let (expected, found) = (self.decoded_len, checksum.decoded_offset);
+            return Err(DecodeErrorKind::FrameOutOfPlace { expected, found });
+        }
+        let start = self.stored_len;
+        self.index.push(&entry_bytes([start, frame_len, self.decoded_len, decoded_len]));
+        self.frames += 1;
+        self.stored_len = self.stored_len.saturating_add(frame_len);
+        self.decoded_len = self.decoded_len.saturating_add(decoded_len);
+        if let Some(footer) = annex.footer() {
+            if !self.is_sealed {
+                return Err(DecodeErrorKind::SealMissing);
+            }
+            let index = annex.index().ok_or(DecodeErrorKind::IndexMismatch)?;
+            let index_at = self.stored_len - index.from_end as u64;
+            let is_found = footer.last_frame == start && footer.index == index_at;
+            if !is_found || !self.is_index(index.body, footer.index_checksum) {
+                return Err(DecodeErrorKind::IndexMismatch);
+            }
+            self.is_complete = true;
+        }
+        Ok(())
+    }
+
+    /// A writer that seals its files treats all frames alike: one that lacks what the others have
+    /// has lost it.
+    fn check_kinds(&mut self, decoded_len: u64, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
+        if !self.is_sealed {
+            return Ok(());
+        }
+        let (of_frame, of_chunks) = (annex.frame_checksum().is_some(), annex.has_checksums());
+        let is_alike = *self.frame_checksums.get_or_insert(of_frame) == of_frame
+            && (decoded_len == 0 || *self.checksums.get_or_insert(of_chunks) == of_chunks);
+        if is_alike { Ok(()) } else { Err(DecodeErrorKind::ChecksumMissing) }
+    }
+
+    /// Whether an index tells of exactly the frames so far, and has this checksum.
+    fn is_index(&self, body: &[u8], expected: u64) -> bool {
+        let Some(entries) = annex::index_entries(body) else { return false };
+        let mut chain = Chain::default();
+        entries.iter().for_each(|entry| chain.push(entry));
+        entries.len() as u64 == self.frames
+            && chain == self.index
+            && checksum::matches(body, expected)
+    }
+}

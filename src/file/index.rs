@@ -1,0 +1,221 @@
+//! The frames of a file: where each is stored, and what it decodes to.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::base::Delta;
+use crate::checksum::checksum;
+use crate::dtype::DType;
+use crate::file::check::entry_bytes;
+use crate::format::{
+    DEFAULT_CHUNK_LOG2, FOOTER_LEN, FRAME_CHECKSUM_LEN, HEADER_LEN, INDEX_COUNT_LEN,
+    INDEX_ENTRY_LEN, RECORD_HEADER_LEN, kind,
+};
+use crate::frame::annex::{self, Annex};
+use crate::frame::header::Header;
+use crate::frame::write::annex::Records;
+
+/// A frame of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectoryEntry {
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// Bytes that it takes there.
+    pub len: u64,
+    /// Bytes that the frames before it decode to.
+    pub decoded_offset: u64,
+    /// Bytes that it decodes to.
+    pub decoded_len: u64,
+}
+
+impl DirectoryEntry {
+    /// Which bytes of the file it takes.
+    pub fn range(&self) -> Range<u64> {
+        self.offset..self.offset + self.len
+    }
+
+    /// Which bytes of the decoded data it holds.
+    pub fn decoded_range(&self) -> Range<u64> {
+        self.decoded_offset..self.decoded_offset + self.decoded_len
+    }
+}
+
+/// The frames of a file, in its order.
+///
+/// Whoever writes frames with [`compress_frame_into`](crate::compress_frame_into) collects their
+/// lengths here, and ends the file with the frame that [`Self::to_frame`] makes of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Directory {
+    entries: Vec<DirectoryEntry>,
+}
+
+impl Directory {
+    /// That of no file.
+    pub(crate) const EMPTY: &'static Self = &Self { entries: Vec::new() };
+
+    /// That of a file which has no frames yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a frame behind the others. `None`, and nothing is added, if the file would be longer
+    /// than a number can say.
+    pub fn push(&mut self, frame_len: u64, decoded_len: u64) -> Option<()> {
+        let (offset, decoded_offset) = (self.file_len(), self.decoded_len());
+        offset.checked_add(frame_len)?;
+        decoded_offset.checked_add(decoded_len)?;
+        self.entries.push(DirectoryEntry { offset, len: frame_len, decoded_offset, decoded_len });
+        Some(())
+    }
+
+    /// The frames.
+    pub fn entries(&self) -> &[DirectoryEntry] {
+        &self.entries
+    }
+
+    /// Bytes of the file.
+    pub fn file_len(&self) -> u64 {
+        self.entries.last().map_or(0, |last| last.range().end)
+    }
+
+    /// Bytes that it decodes to.
+    pub fn decoded_len(&self) -> u64 {
+        self.entries.last().map_or(0, |last| last.decoded_range().end)
+    }
+
+    /// The frames that hold any of these decoded bytes, with their numbers in the file.
+    pub fn covering(
+        &self,
+        range: Range<u64>,
+    ) -> impl Iterator<Item = (u64, DirectoryEntry)> + use<'_> {
+        let Range { start, end } = range;
+        let first = self.entries.partition_point(|entry| entry.decoded_range().end <= start);
+        (first as u64..)
+            .zip(self.entries[first..].iter().copied())
+            .take_while(move |(_, entry)| entry.decoded_offset < end)
+            .filter(move |(_, entry)| entry.decoded_len > 0 && start < end)
+    }
+
+    /// Bytes of the file that go with a range of the decoded data: of frames that hold other data,
+    /// too, their share.
+    pub fn stored_len(&self, range: Range<u64>) -> u64 {
+        let share = |(_, entry): (u64, DirectoryEntry)| {
+            let decoded = entry.decoded_range();
+            let part = range.end.min(decoded.end) - range.start.max(decoded.start);
+            let share = u128::from(entry.len) * u128::from(part) / u128::from(entry.decoded_len);
+            // No more than the frame's length, as the part is no more than the whole.
+            share as u64
+        };
+        self.covering(range.clone()).map(share).sum()
+    }
+
+    /// Returns the frame that ends a file with an index. It holds no data, but the index, in which
+    /// it is the last entry itself, and the footer. `delta` has to be as in the other frames.
+    pub fn to_frame(&self, delta: Delta) -> Vec<u8> {
+        let index_len = INDEX_COUNT_LEN + (self.entries.len() + 1) * INDEX_ENTRY_LEN;
+        let index_at = HEADER_LEN + Annex::MAGIC.len() + RECORD_HEADER_LEN;
+        let footer_at = index_at + index_len + RECORD_HEADER_LEN + FRAME_CHECKSUM_LEN;
+        let mut frame = alloc::vec![0; footer_at + FOOTER_LEN];
+        let frame_len = frame.len() as u64;
+        // Of the types that all releases read which read such frames.
+        let header = Header {
+            delta,
+            streaming: true,
+            frame_len,
+            ..Header::new(DType::F16, DEFAULT_CHUNK_LOG2, 0)
+        };
+        let (prefix, annex) = frame.split_at_mut(HEADER_LEN);
+        prefix.copy_from_slice(&header.to_bytes(0));
+        let (offset, decoded_offset) = (self.file_len(), self.decoded_len());
+        let last = DirectoryEntry { offset, len: frame_len, decoded_offset, decoded_len: 0 };
+        let mut index = Vec::with_capacity(index_len);
+        index.extend_from_slice(&(self.entries.len() as u64 + 1).to_le_bytes());
+        for entry in self.entries.iter().chain([&last]) {
+            let DirectoryEntry { offset, len, decoded_offset, decoded_len } = *entry;
+            index.extend_from_slice(&entry_bytes([offset, len, decoded_offset, decoded_len]));
+        }
+        let mut records = Records::new(annex);
+        records.begin(kind::INDEX, index_len);
+        records.bytes(&index);
+        records.frame_checksum(decoded_offset, prefix, checksum(&[]));
+        records.begin(kind::FOOTER, FOOTER_LEN - RECORD_HEADER_LEN);
+        records.number(offset);
+        records.number(offset + index_at as u64);
+        records.number(checksum(&index));
+        frame
+    }
+
+    /// Reads the body of an index, of a file of `file_len` bytes. `None` if it contradicts itself
+    /// or the file's length.
+    pub(crate) fn parse(body: &[u8], file_len: u64) -> Option<Self> {
+        let mut directory = Self::new();
+        let entries = annex::index_entries(body)?;
+        directory.entries.reserve_exact(entries.len());
+        for entry in entries {
+            let mut numbers = entry.as_chunks().0.iter().map(|&number| u64::from_le_bytes(number));
+            let mut next = || numbers.next().unwrap_or_default();
+            let (offset, len, decoded_offset, decoded_len) = (next(), next(), next(), next());
+            let is_next =
+                offset == directory.file_len() && decoded_offset == directory.decoded_len();
+            if !is_next || len < HEADER_LEN as u64 {
+                return None;
+            }
+            directory.push(len, decoded_len)?;
+        }
+        (directory.file_len() == file_len).then_some(directory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+    use crate::frame::annex::Annex;
+
+    fn three() -> Directory {
+        let mut directory = Directory::new();
+        for (len, decoded_len) in [(100, 150), (40, 0), (60, 61)] {
+            directory.push(len, decoded_len).unwrap();
+        }
+        directory
+    }
+
+    #[test]
+    fn a_range_is_covered_by_the_frames_that_hold_it() {
+        let numbers = |range| three().covering(range).map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!(numbers(0..1), [0]);
+        assert_eq!(numbers(149..151), [0, 2]);
+        assert_eq!(numbers(150..151), [2]);
+        assert_eq!(numbers(0..211), [0, 2]);
+        assert!(numbers(211..300).is_empty());
+        assert!(numbers(5..5).is_empty());
+        assert_eq!(three().stored_len(0..150), 100);
+        assert_eq!(three().stored_len(75..211), 110);
+    }
+
+    #[test]
+    fn the_last_frame_tells_of_all() {
+        let directory = three();
+        let frame = directory.to_frame(Delta::None);
+        let parsed = Frame::parse(&frame).unwrap();
+        assert_eq!(parsed.decoded_len(), 0);
+        let annex = Annex::parse(parsed.slack()).unwrap();
+        let file_len = 200 + frame.len() as u64;
+        let read = Directory::parse(annex.index().unwrap().body, file_len).unwrap();
+        assert_eq!(read.entries()[..3], *directory.entries());
+        assert_eq!(read.file_len(), file_len);
+        assert_eq!(Directory::parse(annex.index().unwrap().body, file_len - 1), None);
+        let footer = annex::Footer::parse(frame.last_chunk().unwrap()).unwrap();
+        assert_eq!(annex.footer(), Some(footer));
+        assert_eq!(footer.last_frame, 200);
+        assert!(frame[footer.index as usize - 200..].starts_with(annex.index().unwrap().body));
+    }
+
+    #[test]
+    fn lengths_that_no_file_has_are_refused() {
+        let mut directory = three();
+        assert_eq!(directory.push(u64::MAX, 0), None);
+        assert_eq!(directory.push(0, u64::MAX), None);
+        assert_eq!(directory, three());
+    }
+}

@@ -1,0 +1,78 @@
+//! Constants of the format, which `docs/FORMAT.md` specifies.
+
+use core::ops::RangeInclusive;
+
+/// Bytes of a header.
+pub const HEADER_LEN: usize = 32;
+/// What every frame begins with.
+pub(crate) const MAGIC: [u8; 2] = *b"ZN";
+/// The release whose format is written.
+pub(crate) const VERSION: [u8; 3] = [0, 5, 4];
+/// Set in the streaming byte; the rest of it is the logarithm of the frame size.
+pub(crate) const STREAMING: u8 = 128;
+/// Exponent of the default chunk size, 256 KiB.
+pub(crate) const DEFAULT_CHUNK_LOG2: u8 = 18;
+/// Chunks of a single plane are never longer than this, whatever the header says.
+pub(crate) const MAX_SINGLE_PLANE_CHUNK: u64 = 128 * 1024;
+/// Exponents of the chunk sizes that readers accept. Rotation works on words of four bytes.
+pub(crate) const CHUNK_LOG2: RangeInclusive<u8> = 2..=62;
+
+/// Offsets of the fields.
+pub(crate) mod at {
+    pub(crate) const VERSION: usize = 2;
+    pub(crate) const BYTE_GROUP: usize = 5;
+    pub(crate) const ROTATION: usize = 6;
+    pub(crate) const METHOD: usize = 7;
+    pub(crate) const FORM: usize = 8;
+    pub(crate) const DELTA: usize = 9;
+    pub(crate) const STREAMING: usize = 13;
+    pub(crate) const CHUNK_LOG2: usize = 14;
+    pub(crate) const DTYPE: usize = 15;
+    pub(crate) const DECODED_LEN: usize = 16;
+    pub(crate) const FRAME_LEN: usize = 24;
+}
+
+/// What the original calls the grouping of bytes: a code that goes with the number of planes.
+pub(crate) mod byte_group {
+    pub(crate) const UP_TO_TWO_PLANES: u8 = 10;
+    pub(crate) const FOUR_PLANES: u8 = 220;
+}
+
+/// Bytes in front of the body of a record: kind, three zeros, length.
+pub(crate) const RECORD_HEADER_LEN: usize = 8;
+/// Bytes of the body of a footer.
+pub(crate) const FOOTER_BODY_LEN: usize = 24;
+/// Bytes of a footer, which are the last of a file that has one.
+pub(crate) const FOOTER_LEN: usize = RECORD_HEADER_LEN + FOOTER_BODY_LEN;
+/// Bytes of an entry of the file's index.
+pub(crate) const INDEX_ENTRY_LEN: usize = 32;
+/// Bytes of the number of entries in front of them.
+pub(crate) const INDEX_COUNT_LEN: usize = 8;
+/// Bytes of the body of a frame checksum.
+pub(crate) const FRAME_CHECKSUM_LEN: usize = 32;
+
+/// Codes of the kinds of records.
+pub(crate) mod kind {
+    pub(crate) const CHECKSUMS: u8 = 1;
+    pub(crate) const INDEX: u8 = 2;
+    pub(crate) const FOOTER: u8 = 3;
+    pub(crate) const BASE: u8 = 4;
+    pub(crate) const SEALED: u8 = 5;
+    pub(crate) const FRAME_CHECKSUM: u8 = 6;
+    /// Zeros that align what follows the frame.
+    pub(crate) const PADDING: u8 = 7;
+}
+
+/// Codes of the methods in a frame's index.
+pub(crate) mod method {
+    /// The plane as it is.
+    pub(crate) const RAW: u8 = 0;
+    /// A plane coded by [`crate::entropy::huffman`], which includes one repeated byte.
+    pub(crate) const HUFFMAN: u8 = 1;
+    /// A plane that is a Zstandard frame: unknown to the original.
+    pub(crate) const ZSTD: u8 = 2;
+}
+
+/// Bytes of the shortest Zstandard frame: magic number, descriptor, content size or window, and the
+/// header of a block.
+pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;

@@ -1,0 +1,8 @@
+//! Writing frames.
+
+pub(crate) mod annex;
+pub(crate) mod body;
+pub(crate) mod envelope;
+pub(crate) mod geometry;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) mod parts;

@@ -1,0 +1,12 @@
+//! `Write` and `Read` adaptors for files of any size in bounded memory, and random access.
+
+pub(crate) mod archive;
+pub(crate) mod builder;
+pub(crate) mod decoder;
+pub(crate) mod encoder;
+pub(crate) mod read_base;
+
+pub use archive::{Archive, ArchiveError, Damage};
+pub use builder::EncoderBuilder;
+pub use decoder::{Decoder, DeltaDecoder};
+pub use encoder::{DeltaEncoder, Encoder};
