@@ -6,6 +6,7 @@
 // Modules hold items that only some features use. The build with all features detects dead code.
 #![cfg_attr(
     not(all(
+        feature = "dispatch",
         feature = "kernels",
         feature = "legacy",
         feature = "rayon",
@@ -51,6 +52,7 @@ mod plane;
 mod plane_layout;
 #[cfg(feature = "alloc")]
 mod profile;
+pub mod simd;
 #[cfg(feature = "safetensors")]
 pub mod tensor;
 #[cfg(feature = "alloc")]

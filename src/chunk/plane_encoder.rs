@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::count_avx512;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Symbols;
@@ -10,6 +12,7 @@ use crate::entropy::huffman::encode::{Coding, Plan, plan};
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+use crate::simd::Kernels;
 
 /// How a plane came to be stored.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +27,10 @@ const NOISE_THRESHOLD: f32 = 0.95;
 
 /// Below this length, tables of pairs cost more than they save.
 const SHORTEST_IN_PAIRS: usize = 16 * 1024;
+
+/// Below this length, the preparation of vectors costs more than they save.
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+const SHORTEST_IN_VECTORS: usize = 1024;
 
 /// The tables that a plane is analysed and coded with.
 pub(super) struct Tables {
@@ -74,6 +81,8 @@ enum Way {
     Symbols,
     /// Two symbols at a time, counted from this one on.
     Pairs(u8),
+    /// Symbol by symbol, in vectors: they span at most 64 values.
+    Narrow,
 }
 
 impl PlaneEncoder {
@@ -102,13 +111,14 @@ impl PlaneEncoder {
             return Stored { method: method::RAW, len: dst.len() };
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let way = Way::new(plane, threshold, self.was_coded);
+        let kernels = Kernels::new();
+        let way = Way::new(plane, threshold, self.was_coded, kernels);
         if let Way::Pairs(lowest) = way {
             self.make_room(dst);
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let coding = worthwhile(way.plan(plane, threshold, tables), dst.len(), threshold);
+        let coding = worthwhile(way.plan(plane, threshold, kernels, tables), dst.len(), threshold);
         match coding {
             Coding::Raw => self.store_raw(dst, way),
             Coding::Repeat(byte) => {
@@ -138,8 +148,8 @@ impl PlaneEncoder {
         let space = &self.space[..dst.len()];
         match way {
             Way::Pairs(lowest) => pairs::unpack(space, lowest, dst),
-            Way::Noise | Way::Symbols if self.was_coded => dst.copy_from_slice(space),
-            Way::Noise | Way::Symbols => {}
+            Way::Noise | Way::Symbols | Way::Narrow if self.was_coded => dst.copy_from_slice(space),
+            Way::Noise | Way::Symbols | Way::Narrow => {}
         }
         self.was_coded = false;
         Stored { method: method::RAW, len: dst.len() }
@@ -148,20 +158,33 @@ impl PlaneEncoder {
 
 impl Way {
     /// A narrow plane is never noise. So which is asked first makes no difference but to the time.
-    fn new(plane: &[u8], threshold: f32, was_coded: bool) -> Self {
+    fn new(plane: &[u8], threshold: f32, was_coded: bool, kernels: Kernels) -> Self {
         let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
         if !was_coded && is_noise() {
             return Self::Noise;
         }
-        match lowest_of_narrow(plane) {
-            Some(lowest) => Self::Pairs(lowest),
+        match Self::of_narrow(plane, kernels) {
+            Some(way) => way,
             None if was_coded && is_noise() => Self::Noise,
             None => Self::Symbols,
         }
     }
 
+    /// Returns how to analyse a plane whose symbols span few values, or none if they span more.
+    fn of_narrow(plane: &[u8], kernels: Kernels) -> Option<Self> {
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        if let Kernels::Avx512(token) = kernels {
+            let is_narrow = plane.len() >= SHORTEST_IN_VECTORS && {
+                let (lowest, highest) = count_avx512::range(token, plane);
+                usize::from(highest - lowest) < SPAN
+            };
+            return is_narrow.then_some(Self::Narrow);
+        }
+        lowest_of_narrow(plane).map(Self::Pairs)
+    }
+
     /// Decides how to store the plane, which has been packed if it goes in pairs.
-    fn plan(self, plane: &[u8], threshold: f32, tables: &mut Tables) -> Coding {
+    fn plan(self, plane: &[u8], threshold: f32, kernels: Kernels, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
             Self::Symbols => {
@@ -174,6 +197,7 @@ impl Way {
                 let (pairs, counts) = tables.pairs();
                 pairs::count(plane, lowest, &mut pairs.counts, counts);
             }
+            Self::Narrow => count_narrow(plane, kernels, &mut tables.counts),
         }
         plan(&tables.counts, plane.len())
     }
@@ -181,11 +205,20 @@ impl Way {
     /// Codes the plane as planned.
     fn store(self, plan: &Plan, plane: &[u8], dst: &mut [u8], tables: &mut Tables) {
         match self {
-            Self::Noise | Self::Symbols => plan.encode(plane, dst),
+            Self::Noise | Self::Symbols | Self::Narrow => plan.encode(plane, dst),
             Self::Pairs(lowest) => {
                 plan.encode_pairs(plane, lowest, &mut tables.pairs().0.codes, dst);
             }
         }
+    }
+}
+
+/// Counts a plane whose symbols span at most 64 values.
+fn count_narrow(plane: &[u8], kernels: Kernels, counts: &mut StreamCounts) {
+    match kernels {
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        Kernels::Avx512(token) => count_avx512::count(token, plane, counts),
+        _ => histogram::count(plane, counts),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Entropy coding: counts of symbols, Finite State Entropy, Huffman codes.
 
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+pub(crate) mod count_avx512;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;

@@ -4,8 +4,14 @@
 //! the exponent fills the highest plane. Rotation works on whole words of four bytes. The one to
 //! three bytes behind the last word keep their bits, even where they hold a whole `bfloat16`.
 //!
-//! The kernels in [`scalar`] are the reference, against which those in `wide` are tested.
+//! The kernels in [`scalar`] are the reference, against which all others are tested. `wide` holds
+//! those for the compiler's baseline, and a file each those for instructions detected at run time.
 
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod avx512;
+mod kernels;
 mod merge;
 pub(crate) mod scalar;
 mod split;
@@ -13,11 +19,7 @@ mod split;
 mod wide;
 
 pub(crate) use merge::merge;
-#[cfg(not(all(feature = "simd", target_endian = "little")))]
-use scalar as kernels;
 pub(crate) use split::split;
-#[cfg(all(feature = "simd", target_endian = "little"))]
-use wide as kernels;
 
 /// Most planes of a layout.
 pub(crate) const MAX_PLANES: usize = 4;
@@ -31,6 +33,7 @@ mod tests {
 
     use super::*;
     use crate::plane_layout::PlaneLayout;
+    use crate::simd::{Kernels, Level};
 
     /// Returns bytes without a pattern.
     fn bytes(len: usize) -> Vec<u8> {
@@ -97,55 +100,58 @@ mod tests {
     /// Compares every kernel with its scalar form, at lengths that leave every kind of rest.
     #[test]
     fn kernels_agree_with_the_scalar_kernels() {
-        type Split2 = fn(&[u8], &mut [u8], &mut [u8]);
-        type Merge2 = fn(&[u8], &[u8], &mut [u8]);
-        type Split4 = fn(&[u8], [&mut [u8]; 4]);
-        type Merge4 = fn([&[u8]; 4], &mut [u8]);
-        let splits2: [[Split2; 2]; 2] =
-            [[kernels::split2, scalar::split2], [kernels::split2_rotated, scalar::split2_rotated]];
-        let merges2: [[Merge2; 2]; 2] =
-            [[kernels::merge2, scalar::merge2], [kernels::merge2_rotated, scalar::merge2_rotated]];
-        let splits4: [[Split4; 2]; 2] =
-            [[kernels::split4, scalar::split4], [kernels::split4_rotated, scalar::split4_rotated]];
-        let merges4: [[Merge4; 2]; 2] =
-            [[kernels::merge4, scalar::merge4], [kernels::merge4_rotated, scalar::merge4_rotated]];
-        for elements in 0..=200 {
+        for (level, kernels) in Kernels::all() {
+            compare(level, kernels);
+        }
+    }
+
+    fn compare(level: Level, kernels: Kernels) {
+        type Split2 = fn(Kernels, &[u8], &mut [u8], &mut [u8]);
+        type Merge2 = fn(Kernels, &[u8], &[u8], &mut [u8]);
+        type Split4 = fn(Kernels, &[u8], [&mut [u8]; 4]);
+        type Merge4 = fn(Kernels, [&[u8]; 4], &mut [u8]);
+        let splits2: [Split2; 2] = [Kernels::split2, Kernels::split2_rotated];
+        let merges2: [Merge2; 2] = [Kernels::merge2, Kernels::merge2_rotated];
+        let splits4: [Split4; 2] = [Kernels::split4, Kernels::split4_rotated];
+        let merges4: [Merge4; 2] = [Kernels::merge4, Kernels::merge4_rotated];
+        let both = [kernels, Kernels::Scalar];
+        for elements in (0..=200).chain([511, 512]) {
             let words = bytes(elements * 4);
-            for pair in splits2 {
-                let [found, expected] = pair.map(|split| {
+            for split in splits2 {
+                let [found, expected] = both.map(|kernels| {
                     let mut planes = vec![0; words.len()];
                     let (low, high) = planes.split_at_mut(words.len() / 2);
-                    split(&words, low, high);
+                    split(kernels, &words, low, high);
                     planes
                 });
-                assert_eq!(found, expected, "{elements} words");
+                assert_eq!(found, expected, "{level}, {elements} words");
             }
-            for pair in merges2 {
+            for merge in merges2 {
                 let (low, high) = words.split_at(words.len() / 2);
-                let [found, expected] = pair.map(|merge| {
+                let [found, expected] = both.map(|kernels| {
                     let mut merged = vec![0; words.len()];
-                    merge(low, high, &mut merged);
+                    merge(kernels, low, high, &mut merged);
                     merged
                 });
-                assert_eq!(found, expected, "{elements} words");
+                assert_eq!(found, expected, "{level}, {elements} words");
             }
             let quarters: Vec<&[u8]> =
                 (0..4).map(|plane| &words[plane * elements..][..elements]).collect();
-            for pair in splits4 {
-                let [found, expected] = pair.map(|split| {
+            for split in splits4 {
+                let [found, expected] = both.map(|kernels| {
                     let mut planes = [(); 4].map(|()| vec![0; elements]);
-                    split(&words, planes.each_mut().map(Vec::as_mut_slice));
+                    split(kernels, &words, planes.each_mut().map(Vec::as_mut_slice));
                     planes
                 });
-                assert_eq!(found, expected, "{elements} words");
+                assert_eq!(found, expected, "{level}, {elements} words");
             }
-            for pair in merges4 {
-                let [found, expected] = pair.map(|merge| {
+            for merge in merges4 {
+                let [found, expected] = both.map(|kernels| {
                     let mut merged = vec![0; words.len()];
-                    merge(core::array::from_fn(|plane| quarters[plane]), &mut merged);
+                    merge(kernels, core::array::from_fn(|plane| quarters[plane]), &mut merged);
                     merged
                 });
-                assert_eq!(found, expected, "{elements} words");
+                assert_eq!(found, expected, "{level}, {elements} words");
             }
         }
     }

@@ -52,6 +52,12 @@ impl Symbols {
         self.0 as u32 % u64::BITS
     }
 
+    /// Returns the bits, the one that is written last above the others.
+    pub(crate) fn bits(self) -> u64 {
+        let len = self.len();
+        (self.0 - u64::from(len)).checked_shr(u64::BITS - len).unwrap_or_default()
+    }
+
     /// Both codes, `next` to be written behind this one.
     pub(crate) fn then(self, next: Self) -> Self {
         let bits =

@@ -1,13 +1,16 @@
 //! Coding a plane: first the decision how, with its exact size, then the bytes.
 
-use crate::bits;
 use crate::entropy::histogram::StreamCounts;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::huffman::avx512;
 use crate::entropy::huffman::code::Symbols;
 use crate::entropy::huffman::lengths::{self, Ranking};
 use crate::entropy::huffman::pairs::{self, PairCodes};
+use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE, code};
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::simd::Kernels;
 
 /// How to store a plane.
 #[expect(clippy::large_enum_variant, reason = "made once a plane, and the encoder never allocates")]
@@ -93,9 +96,18 @@ impl Plan {
 
     /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
+        self.encode_with(Kernels::new(), plane, dst);
+    }
+
+    /// Does the same as [`Self::encode`], and writes the same bytes, with kernels of a given level.
+    pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
         let codes = code::codes(&self.code);
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        if let Kernels::Avx512(token) = kernels {
+            return avx512::encode(token, plane, &codes, self.write_head(dst));
+        }
         let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];
         encode_streams::<1, RUN>(streams, self.write_head(dst), code);
     }
@@ -133,7 +145,7 @@ impl Plan {
         self.stream_sizes.map(|size| {
             let (stream, behind) = core::mem::take(&mut rest).split_at_mut(size);
             rest = behind;
-            StreamWriter { room: stream, pending: 0, pending_bits: 0 }
+            StreamWriter::new(stream)
         })
     }
 }
@@ -162,89 +174,7 @@ fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
             for run in rest.iter().rev() {
                 writer.write(run, code);
             }
-            write_one_by_one(head, code, writer).finish();
+            writer.write_one_by_one(head, code).finish();
         }
-    }
-}
-
-/// Codes units, last first, without expecting several to fit into a container.
-#[cold]
-#[inline(never)]
-fn write_one_by_one<'a, const UNIT: usize>(
-    units: &[[u8; UNIT]],
-    code: impl Fn([u8; UNIT]) -> Symbols,
-    mut writer: StreamWriter<'a>,
-) -> StreamWriter<'a> {
-    for &unit in units.iter().rev() {
-        writer.push(code(unit));
-        writer.flush();
-    }
-    writer
-}
-
-/// A stream while it is written. It has exactly the room that it takes.
-#[derive(Default)]
-struct StreamWriter<'a> {
-    /// Where finished bytes go.
-    room: &'a mut [u8],
-    /// Bits that are not in the output yet, the oldest lowest, the last one highest. What is below
-    /// them has no meaning.
-    pending: u64,
-    /// How many.
-    pending_bits: u8,
-}
-
-/// Bits that a container can hold beside what has no meaning: the length of the last code.
-const CONTAINER_BITS: u8 = 64 - 6;
-
-impl StreamWriter<'_> {
-    /// Appends a code. No more than [`CONTAINER_BITS`] may be pending when they are flushed.
-    #[inline(always)]
-    fn push(&mut self, code: Symbols) {
-        self.pending = self.pending >> code.len() | code.0;
-        self.pending_bits += code.0 as u8;
-    }
-
-    /// Moves the finished bytes to the output.
-    #[inline(always)]
-    fn flush(&mut self) {
-        let finished = (self.pending_bits / 8) as usize;
-        let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
-        let room = core::mem::take(&mut self.room);
-        // The room is passed instead of the writer, so that the writer can live in registers.
-        self.room = bits::store(room, bytes, finished).unwrap_or_default();
-        self.pending_bits %= 8;
-    }
-
-    /// Codes a run of units, last first: all at once if their codes fit into the container, which
-    /// is seen when they are in it.
-    #[inline(always)]
-    fn write<const UNIT: usize, const RUN: usize>(
-        &mut self,
-        run: &[[u8; UNIT]; RUN],
-        code: impl Fn([u8; UNIT]) -> Symbols,
-    ) {
-        let (mut pending, mut pending_bits) = (self.pending, u64::from(self.pending_bits));
-        for &unit in run.iter().rev() {
-            let code = code(unit);
-            pending = pending >> code.len() | code.0;
-            pending_bits = pending_bits.wrapping_add(code.0);
-        }
-        let pending_bits = pending_bits as u8;
-        if pending_bits <= CONTAINER_BITS {
-            (self.pending, self.pending_bits) = (pending, pending_bits);
-            self.flush();
-        } else {
-            // The writer is moved and not borrowed, so that it can live in registers elsewhere.
-            *self = write_one_by_one(run, code, core::mem::take(self));
-        }
-    }
-
-    /// Writes the end mark.
-    fn finish(mut self) {
-        self.push(Symbols::new(1, 1));
-        self.flush();
-        let unfinished = usize::from(self.pending_bits > 0);
-        debug_assert_eq!(unfinished, self.room.len(), "the size of a stream was foretold");
     }
 }

@@ -6,11 +6,14 @@
 //! * one byte: the plane repeats it;
 //! * the code lengths ([`weights`]), then four streams ([`encode`], [`decode`]).
 
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod avx512;
 pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod lengths;
 pub(crate) mod pairs;
+mod stream_writer;
 pub(crate) mod table;
 pub(crate) mod weights;
 
