@@ -182,7 +182,7 @@ pub(crate) enum Kernels {
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     Avx2(Avx2),
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-    Avx512(Avx512),
+    Avx512(Avx512, Avx2),
 }
 
 impl Kernels {
@@ -200,7 +200,7 @@ impl Kernels {
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Level::Avx2 => detected.as_avx2().map(Self::Avx2),
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-            Level::Avx512 => detected.as_avx512().map(Self::Avx512),
+            Level::Avx512 => Some(Self::Avx512(detected.as_avx512()?, detected.as_avx2()?)),
             #[cfg(all(feature = "simd", target_endian = "little"))]
             Level::Sse4_2 if cfg!(target_arch = "x86_64") => Some(Self::Portable),
             #[cfg(all(feature = "simd", target_endian = "little"))]

@@ -30,7 +30,7 @@ const SHORTEST_IN_PAIRS: usize = 16 * 1024;
 
 /// Below this length, the preparation of vectors costs more than they save.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-const SHORTEST_IN_VECTORS: usize = 1024;
+const SHORTEST_IN_VECTORS: usize = 4096;
 
 /// The tables that a plane is analysed and coded with.
 pub(super) struct Tables {
@@ -173,7 +173,7 @@ impl Way {
     /// Returns how to analyse a plane whose symbols span few values, or none if they span more.
     fn of_narrow(plane: &[u8], kernels: Kernels) -> Option<Self> {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        if let Kernels::Avx512(token) = kernels {
+        if let Kernels::Avx512(token, _) = kernels {
             let is_narrow = plane.len() >= SHORTEST_IN_VECTORS && {
                 let (lowest, highest) = count_avx512::range(token, plane);
                 usize::from(highest - lowest) < SPAN
@@ -188,7 +188,7 @@ impl Way {
         match self {
             Self::Noise => return Coding::Raw,
             Self::Symbols => {
-                histogram::count(plane, &mut tables.counts);
+                count(plane, false, kernels, &mut tables.counts);
                 if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
                     return Coding::Raw;
                 }
@@ -197,7 +197,7 @@ impl Way {
                 let (pairs, counts) = tables.pairs();
                 pairs::count(plane, lowest, &mut pairs.counts, counts);
             }
-            Self::Narrow => count_narrow(plane, kernels, &mut tables.counts),
+            Self::Narrow => count(plane, true, kernels, &mut tables.counts),
         }
         plan(&tables.counts, plane.len())
     }
@@ -213,11 +213,13 @@ impl Way {
     }
 }
 
-/// Counts a plane whose symbols span at most 64 values.
-fn count_narrow(plane: &[u8], kernels: Kernels, counts: &mut StreamCounts) {
+/// Counts a plane. `narrow` says that its symbols span at most 64 values.
+fn count(plane: &[u8], narrow: bool, kernels: Kernels, counts: &mut StreamCounts) {
     match kernels {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        Kernels::Avx512(token) => count_avx512::count(token, plane, counts),
+        Kernels::Avx512(token, _) if plane.len() >= SHORTEST_IN_VECTORS => {
+            count_avx512::count(token, plane, narrow, counts);
+        }
         _ => histogram::count(plane, counts),
     }
 }

@@ -1,4 +1,6 @@
 //! Kernels on vectors of 32 bytes, for AVX2, which moves bytes within halves of a vector.
+//!
+//! Elements of two bytes that are not rotated are missing: the portable kernels are faster.
 
 use core::arch::x86_64::*;
 
@@ -17,47 +19,38 @@ const QUARTERS: [u8; LANES] = [
     3, 7, 11, 15,
 ];
 
-macro_rules! split2 {
-    ($name:ident, $rotated:literal, $rest:path) => {
-        fearless_simd::kernel!(
-            #[inline(never)]
-            pub(crate) fn $name(token: Avx2, words: &[u8], low: &mut [u8], high: &mut [u8]) {
-                let byte = _mm256_set1_epi16(0xff);
-                let exponent = _mm256_set1_epi16(0xff00_u16 as i16);
-                let sign = _mm256_set1_epi16(0x80);
-                let mantissa = _mm256_set1_epi16(0x7f);
-                let rotate = |element: __m256i| {
-                    if !$rotated {
-                        return element;
-                    }
-                    let high = _mm256_and_si256(_mm256_slli_epi16::<1>(element), exponent);
-                    let carry = _mm256_and_si256(_mm256_srli_epi16::<8>(element), sign);
-                    let low = _mm256_and_si256(element, mantissa);
-                    _mm256_or_si256(_mm256_or_si256(high, carry), low)
-                };
-                // Packing works on halves: the quarters come out in the order 0, 2, 1, 3.
-                let store = |first: __m256i, second: __m256i, to: &mut [u8; LANES]| {
-                    let packed = _mm256_packus_epi16(first, second);
-                    let vector: u8x32<Avx2> =
-                        _mm256_permute4x64_epi64::<0b11_01_10_00>(packed).simd_into(token);
-                    vector.store_slice(to);
-                };
-                let (pairs, words_rest) = words.as_chunks::<{ 2 * LANES }>();
-                let (lows, low_rest) = low.as_chunks_mut::<LANES>();
-                let (highs, high_rest) = high.as_chunks_mut::<LANES>();
-                for ((pair, low), high) in pairs.iter().zip(lows).zip(highs) {
-                    let first = rotate(u8x32::from_slice(token, &pair[..LANES]).into());
-                    let second = rotate(u8x32::from_slice(token, &pair[LANES..]).into());
-                    store(_mm256_and_si256(first, byte), _mm256_and_si256(second, byte), low);
-                    store(_mm256_srli_epi16::<8>(first), _mm256_srli_epi16::<8>(second), high);
-                }
-                $rest(words_rest, low_rest, high_rest);
-            }
-        );
-    };
-}
-split2!(split2, false, scalar::split2);
-split2!(split2_rotated, true, scalar::split2_rotated);
+fearless_simd::kernel!(
+    #[inline(never)]
+    pub(crate) fn split2_rotated(token: Avx2, words: &[u8], low: &mut [u8], high: &mut [u8]) {
+        let byte = _mm256_set1_epi16(0xff);
+        let exponent = _mm256_set1_epi16(0xff00_u16 as i16);
+        let sign = _mm256_set1_epi16(0x80);
+        let mantissa = _mm256_set1_epi16(0x7f);
+        let rotate = |element: __m256i| {
+            let high = _mm256_and_si256(_mm256_slli_epi16::<1>(element), exponent);
+            let carry = _mm256_and_si256(_mm256_srli_epi16::<8>(element), sign);
+            let low = _mm256_and_si256(element, mantissa);
+            _mm256_or_si256(_mm256_or_si256(high, carry), low)
+        };
+        // Packing works on halves: the quarters come out in the order 0, 2, 1, 3.
+        let store = |first: __m256i, second: __m256i, to: &mut [u8; LANES]| {
+            let packed = _mm256_packus_epi16(first, second);
+            let vector: u8x32<Avx2> =
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(packed).simd_into(token);
+            vector.store_slice(to);
+        };
+        let (pairs, words_rest) = words.as_chunks::<{ 2 * LANES }>();
+        let (lows, low_rest) = low.as_chunks_mut::<LANES>();
+        let (highs, high_rest) = high.as_chunks_mut::<LANES>();
+        for ((pair, low), high) in pairs.iter().zip(lows).zip(highs) {
+            let first = rotate(u8x32::from_slice(token, &pair[..LANES]).into());
+            let second = rotate(u8x32::from_slice(token, &pair[LANES..]).into());
+            store(_mm256_and_si256(first, byte), _mm256_and_si256(second, byte), low);
+            store(_mm256_srli_epi16::<8>(first), _mm256_srli_epi16::<8>(second), high);
+        }
+        scalar::split2_rotated(words_rest, low_rest, high_rest);
+    }
+);
 
 /// Moves the sign of rotated elements back to the highest of two planes.
 macro_rules! unrotate {
@@ -72,34 +65,28 @@ macro_rules! unrotate {
     }};
 }
 
-macro_rules! merge2 {
-    ($name:ident, $rotated:literal, $rest:path) => {
-        fearless_simd::kernel!(
-            #[inline(never)]
-            pub(crate) fn $name(token: Avx2, low: &[u8], high: &[u8], words: &mut [u8]) {
-                let (pairs, words_rest) = words.as_chunks_mut::<{ 2 * LANES }>();
-                let (lows, low_rest) = low.as_chunks::<LANES>();
-                let (highs, high_rest) = high.as_chunks::<LANES>();
-                for ((pair, low), high) in pairs.iter_mut().zip(lows).zip(highs) {
-                    let low: __m256i = u8x32::from_slice(token, low).into();
-                    let high: __m256i = u8x32::from_slice(token, high).into();
-                    let (low, high) = if $rotated { unrotate!(low, high) } else { (low, high) };
-                    let lower = _mm256_unpacklo_epi8(low, high);
-                    let upper = _mm256_unpackhi_epi8(low, high);
-                    let first = _mm256_permute2x128_si256::<0x20>(lower, upper);
-                    let second = _mm256_permute2x128_si256::<0x31>(lower, upper);
-                    let first: u8x32<Avx2> = first.simd_into(token);
-                    let second: u8x32<Avx2> = second.simd_into(token);
-                    first.store_slice(&mut pair[..LANES]);
-                    second.store_slice(&mut pair[LANES..]);
-                }
-                $rest(low_rest, high_rest, words_rest);
-            }
-        );
-    };
-}
-merge2!(merge2, false, scalar::merge2);
-merge2!(merge2_rotated, true, scalar::merge2_rotated);
+fearless_simd::kernel!(
+    #[inline(never)]
+    pub(crate) fn merge2_rotated(token: Avx2, low: &[u8], high: &[u8], words: &mut [u8]) {
+        let (pairs, words_rest) = words.as_chunks_mut::<{ 2 * LANES }>();
+        let (lows, low_rest) = low.as_chunks::<LANES>();
+        let (highs, high_rest) = high.as_chunks::<LANES>();
+        for ((pair, low), high) in pairs.iter_mut().zip(lows).zip(highs) {
+            let low: __m256i = u8x32::from_slice(token, low).into();
+            let high: __m256i = u8x32::from_slice(token, high).into();
+            let (low, high) = unrotate!(low, high);
+            let lower = _mm256_unpacklo_epi8(low, high);
+            let upper = _mm256_unpackhi_epi8(low, high);
+            let first = _mm256_permute2x128_si256::<0x20>(lower, upper);
+            let second = _mm256_permute2x128_si256::<0x31>(lower, upper);
+            let first: u8x32<Avx2> = first.simd_into(token);
+            let second: u8x32<Avx2> = second.simd_into(token);
+            first.store_slice(&mut pair[..LANES]);
+            second.store_slice(&mut pair[LANES..]);
+        }
+        scalar::merge2_rotated(low_rest, high_rest, words_rest);
+    }
+);
 
 macro_rules! split4 {
     ($name:ident, $rotated:literal, $rest:path) => {

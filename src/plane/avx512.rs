@@ -1,4 +1,7 @@
 //! Kernels on vectors of 64 bytes, for AVX-512 with byte permutes.
+//!
+//! Only for splitting: merging is limited by the cache, and longer vectors that cross its lines make
+//! it slower.
 
 use core::arch::x86_64::*;
 
@@ -22,17 +25,6 @@ const fn every_second(first: usize) -> [u8; LANES] {
     indices
 }
 
-/// Returns the indices that take bytes of two vectors in turn, from `first` on.
-const fn in_turn(first: usize) -> [u8; LANES] {
-    let mut indices = [0; LANES];
-    let mut i = 0;
-    while i < LANES {
-        indices[i] = (i % 2 * LANES + first + i / 2) as u8;
-        i += 1;
-    }
-    indices
-}
-
 /// Returns the indices that gather byte *k* of all words in quarter *k*.
 const fn quarters_of_words() -> [u8; LANES] {
     let mut indices = [0; LANES];
@@ -44,23 +36,9 @@ const fn quarters_of_words() -> [u8; LANES] {
     indices
 }
 
-/// Returns the inverse of [`quarters_of_words`].
-const fn words_of_quarters() -> [u8; LANES] {
-    let mut indices = [0; LANES];
-    let mut i = 0;
-    while i < LANES {
-        indices[i] = (i % 4 * 16 + i / 4) as u8;
-        i += 1;
-    }
-    indices
-}
-
 const EVEN: [u8; LANES] = every_second(0);
 const ODD: [u8; LANES] = every_second(1);
-const FIRST_HALVES: [u8; LANES] = in_turn(0);
-const SECOND_HALVES: [u8; LANES] = in_turn(LANES / 2);
 const QUARTERS: [u8; LANES] = quarters_of_words();
-const WORDS: [u8; LANES] = words_of_quarters();
 
 /// Takes the bits of a mask from one vector, and the others from another.
 const SELECT: i32 = 0xca;
@@ -103,45 +81,6 @@ macro_rules! split2 {
 }
 split2!(split2, false, scalar::split2);
 split2!(split2_rotated, true, scalar::split2_rotated);
-
-macro_rules! merge2 {
-    ($name:ident, $rotated:literal, $rest:path) => {
-        fearless_simd::kernel!(
-            #[inline(never)]
-            pub(crate) fn $name(token: Avx512, low: &[u8], high: &[u8], words: &mut [u8]) {
-                let first_halves: __m512i = u8x64::from_slice(token, &FIRST_HALVES).into();
-                let second_halves: __m512i = u8x64::from_slice(token, &SECOND_HALVES).into();
-                let sign = _mm512_set1_epi16(0x8000_u16 as i16);
-                let exponent = _mm512_set1_epi16(0x7f80);
-                let unrotate = |element: __m512i| {
-                    if !$rotated {
-                        return element;
-                    }
-                    let shifted = _mm512_srli_epi16::<1>(element);
-                    let low = _mm512_ternarylogic_epi32::<SELECT>(exponent, shifted, element);
-                    let shifted = _mm512_slli_epi16::<8>(element);
-                    _mm512_ternarylogic_epi32::<SELECT>(sign, shifted, low)
-                };
-                let (pairs, words_rest) = words.as_chunks_mut::<{ 2 * LANES }>();
-                let (lows, low_rest) = low.as_chunks::<LANES>();
-                let (highs, high_rest) = high.as_chunks::<LANES>();
-                for ((pair, low), high) in pairs.iter_mut().zip(lows).zip(highs) {
-                    let low: __m512i = u8x64::from_slice(token, low).into();
-                    let high: __m512i = u8x64::from_slice(token, high).into();
-                    let first = unrotate(_mm512_permutex2var_epi8(low, first_halves, high));
-                    let second = unrotate(_mm512_permutex2var_epi8(low, second_halves, high));
-                    let first: u8x64<Avx512> = first.simd_into(token);
-                    let second: u8x64<Avx512> = second.simd_into(token);
-                    first.store_slice(&mut pair[..LANES]);
-                    second.store_slice(&mut pair[LANES..]);
-                }
-                $rest(low_rest, high_rest, words_rest);
-            }
-        );
-    };
-}
-merge2!(merge2, false, scalar::merge2);
-merge2!(merge2_rotated, true, scalar::merge2_rotated);
 
 macro_rules! split4 {
     ($name:ident, $rotated:literal, $rest:path) => {
@@ -191,50 +130,3 @@ macro_rules! split4 {
 }
 split4!(split4, false, scalar::split4);
 split4!(split4_rotated, true, scalar::split4_rotated);
-
-macro_rules! merge4 {
-    ($name:ident, $rotated:literal, $rest:path) => {
-        fearless_simd::kernel!(
-            #[inline(never)]
-            pub(crate) fn $name(token: Avx512, planes: [&[u8]; 4], words: &mut [u8]) {
-                let order: __m512i = u8x64::from_slice(token, &WORDS).into();
-                let sign = _mm512_set1_epi32(0x8000_0000_u32 as i32);
-                let exponent = _mm512_set1_epi32(0x7f80_0000);
-                let load =
-                    |bytes: &[u8; LANES]| -> __m512i { u8x64::from_slice(token, bytes).into() };
-                let store = |quarters: __m512i, to: &mut [u8]| {
-                    let word = _mm512_permutexvar_epi8(order, quarters);
-                    let unrotated = if $rotated {
-                        let shifted = _mm512_srli_epi32::<1>(word);
-                        let low = _mm512_ternarylogic_epi32::<SELECT>(exponent, shifted, word);
-                        let shifted = _mm512_slli_epi32::<8>(word);
-                        _mm512_ternarylogic_epi32::<SELECT>(sign, shifted, low)
-                    } else {
-                        word
-                    };
-                    let vector: u8x64<Avx512> = unrotated.simd_into(token);
-                    vector.store_slice(to);
-                };
-                let (quads, words_rest) = words.as_chunks_mut::<{ 4 * LANES }>();
-                let [(p0, r0), (p1, r1), (p2, r2), (p3, r3)] =
-                    planes.map(|plane| plane.as_chunks::<LANES>());
-                for ((((quad, p0), p1), p2), p3) in quads.iter_mut().zip(p0).zip(p1).zip(p2).zip(p3)
-                {
-                    let (p0, p1, p2, p3) = (load(p0), load(p1), load(p2), load(p3));
-                    let lower01 = _mm512_shuffle_i64x2::<0x44>(p0, p1);
-                    let lower23 = _mm512_shuffle_i64x2::<0x44>(p2, p3);
-                    let upper01 = _mm512_shuffle_i64x2::<0xee>(p0, p1);
-                    let upper23 = _mm512_shuffle_i64x2::<0xee>(p2, p3);
-                    let [q0, q1, q2, q3] = quad.as_chunks_mut::<LANES>().0 else { return };
-                    store(_mm512_shuffle_i64x2::<0x88>(lower01, lower23), q0);
-                    store(_mm512_shuffle_i64x2::<0xdd>(lower01, lower23), q1);
-                    store(_mm512_shuffle_i64x2::<0x88>(upper01, upper23), q2);
-                    store(_mm512_shuffle_i64x2::<0xdd>(upper01, upper23), q3);
-                }
-                $rest([r0, r1, r2, r3], words_rest);
-            }
-        );
-    };
-}
-merge4!(merge4, false, scalar::merge4);
-merge4!(merge4_rotated, true, scalar::merge4_rotated);

@@ -9,8 +9,23 @@ use crate::plane::scalar;
 use crate::plane::wide;
 use crate::simd::Kernels;
 
+/// Calls a kernel of a module, with the proof that the processor can run it.
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+macro_rules! call {
+    (wide, $avx2:ident, $avx512:expr, $name:ident, $($argument:ident),*) => {
+        wide::$name($($argument),*)
+    };
+    (avx2, $avx2:ident, $avx512:expr, $name:ident, $($argument:ident),*) => {
+        avx2::$name($avx2, $($argument),*)
+    };
+    (avx512, $avx2:ident, $avx512:expr, $name:ident, $($argument:ident),*) => {
+        avx512::$name($avx512, $($argument),*)
+    };
+}
+
+/// Defines methods, each with the modules of its fastest kernels for AVX2 and for AVX-512.
 macro_rules! kernels {
-    ($($name:ident($($argument:ident: $type:ty),*);)*) => {
+    ($($name:ident($($argument:ident: $type:ty),*), $avx2:ident, $avx512:ident;)*) => {
         impl Kernels {$(
             pub(crate) fn $name(self, $($argument: $type),*) {
                 match self {
@@ -18,9 +33,11 @@ macro_rules! kernels {
                     #[cfg(all(feature = "simd", target_endian = "little"))]
                     Self::Portable => wide::$name($($argument),*),
                     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-                    Self::Avx2(token) => avx2::$name(token, $($argument),*),
+                    Self::Avx2(_avx2) => call!($avx2, _avx2, (), $name, $($argument),*),
                     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-                    Self::Avx512(token) => avx512::$name(token, $($argument),*),
+                    Self::Avx512(_avx512, _avx2) => {
+                        call!($avx512, _avx2, _avx512, $name, $($argument),*);
+                    }
                 }
             }
         )*}
@@ -28,12 +45,12 @@ macro_rules! kernels {
 }
 
 kernels! {
-    split2(words: &[u8], low: &mut [u8], high: &mut [u8]);
-    split2_rotated(words: &[u8], low: &mut [u8], high: &mut [u8]);
-    split4(words: &[u8], planes: [&mut [u8]; 4]);
-    split4_rotated(words: &[u8], planes: [&mut [u8]; 4]);
-    merge2(low: &[u8], high: &[u8], words: &mut [u8]);
-    merge2_rotated(low: &[u8], high: &[u8], words: &mut [u8]);
-    merge4(planes: [&[u8]; 4], words: &mut [u8]);
-    merge4_rotated(planes: [&[u8]; 4], words: &mut [u8]);
+    split2(words: &[u8], low: &mut [u8], high: &mut [u8]), wide, avx512;
+    split2_rotated(words: &[u8], low: &mut [u8], high: &mut [u8]), avx2, avx512;
+    split4(words: &[u8], planes: [&mut [u8]; 4]), avx2, avx512;
+    split4_rotated(words: &[u8], planes: [&mut [u8]; 4]), avx2, avx512;
+    merge2(low: &[u8], high: &[u8], words: &mut [u8]), wide, wide;
+    merge2_rotated(low: &[u8], high: &[u8], words: &mut [u8]), avx2, avx2;
+    merge4(planes: [&[u8]; 4], words: &mut [u8]), avx2, avx2;
+    merge4_rotated(planes: [&[u8]; 4], words: &mut [u8]), avx2, avx2;
 }

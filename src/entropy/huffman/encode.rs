@@ -105,7 +105,9 @@ impl Plan {
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
         let codes = code::codes(&self.code);
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        if let Kernels::Avx512(token) = kernels {
+        if let Kernels::Avx512(token, _) = kernels
+            && plane.len() >= avx512::SHORTEST
+        {
             return avx512::encode(token, plane, &codes, self.write_head(dst));
         }
         let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];

@@ -12,15 +12,15 @@ pub(crate) struct StreamWriter<'a> {
     /// them are meaningless.
     pending: u64,
     /// How many.
-    pending_bits: u8,
+    pending_bits: u32,
 }
 
 /// Pending bits that fit beside meaningless ones: the length of the last code.
-const CONTAINER_BITS: u8 = 64 - 6;
+const CONTAINER_BITS: u32 = 64 - 6;
 
 /// Most bits that [`StreamWriter::write_bits`] accepts. Up to seven may be pending before.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-pub(crate) const MAX_UNIT_BITS: u8 = 64 - 7;
+pub(crate) const MAX_UNIT_BITS: u64 = 64 - 7;
 
 impl<'a> StreamWriter<'a> {
     /// Begins a stream that fills `room`.
@@ -38,7 +38,7 @@ impl<'a> StreamWriter<'a> {
     #[inline(always)]
     fn push(&mut self, code: Symbols) {
         self.pending = self.pending >> code.len() | code.0;
-        self.pending_bits += code.0 as u8;
+        self.pending_bits += code.len();
     }
 
     /// Moves the finished bytes to the output.
@@ -47,8 +47,15 @@ impl<'a> StreamWriter<'a> {
         let finished = (self.pending_bits / 8) as usize;
         let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
-        // The room is passed instead of the writer, so that the writer can live in registers.
-        self.room = bits::store(room, bytes, finished).unwrap_or_default();
+        // Only the rare case is left to another function, which takes the room instead of the writer,
+        // so that the writer can live in registers.
+        self.room = match room.first_chunk_mut() {
+            Some(window) => {
+                *window = bytes;
+                &mut room[finished..]
+            }
+            None => bits::store(room, bytes, finished).unwrap_or_default(),
+        };
         self.pending_bits %= 8;
     }
 
@@ -57,7 +64,7 @@ impl<'a> StreamWriter<'a> {
     #[inline(always)]
     pub(crate) fn write_bits(&mut self, bits: u64, len: u64) {
         self.pending = self.pending >> (len % 64) | bits;
-        self.pending_bits += len as u8;
+        self.pending_bits += len as u32;
         self.flush();
     }
 
@@ -76,7 +83,7 @@ impl<'a> StreamWriter<'a> {
             pending = pending >> code.len() | code.0;
             pending_bits = pending_bits.wrapping_add(code.0);
         }
-        let pending_bits = pending_bits as u8;
+        let pending_bits = u32::from(pending_bits as u8);
         if pending_bits <= CONTAINER_BITS {
             (self.pending, self.pending_bits) = (pending, pending_bits);
             self.flush();
