@@ -1,7 +1,6 @@
 //! Entropy coding: counts of symbols, Finite State Entropy, Huffman codes.
 
 pub(crate) mod fse;
-#[cfg(feature = "alloc")]
 pub(crate) mod histogram;
 pub(crate) mod huffman;
 

@@ -4,7 +4,6 @@
 //! Decoding is left to `zrip`, which like this crate is without `unsafe`. What it is given has been
 //! checked by [`frame`], so that it is asked for no more than the plane.
 
-pub(crate) mod bit_writer;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
 pub(crate) mod frame;

@@ -1,8 +1,8 @@
 //! The sequences of a block (RFC 8878, section 3.1.1.3.2): how many literals, then how many
 //! repeated bytes, from how far back; each as a code for FSE with further bits.
 
-use crate::chunk::zstd::bit_writer::BitWriter;
-use crate::chunk::zstd::fse::Table;
+use crate::bits::ForwardWriter;
+use crate::chunk::zstd::fse::{self, Table};
 use crate::chunk::zstd::runs::Sequence;
 
 /// Largest tables, as powers of two.
@@ -148,17 +148,17 @@ pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Op
     let mut tables = [const { Table::EMPTY }; 3];
     let mut modes = 0;
     for ((table, counts), log) in tables.iter_mut().zip(&counts).zip(logs) {
-        let (mode, len) = table.fill(counts, log, dst.get_mut(at..)?)?;
+        let (mode, len) = fse::fill(table, counts, log, dst.get_mut(at..)?)?;
         modes = modes << 2 | mode;
         at += len;
     }
     *dst.get_mut(modes_at)? = modes << 2;
 
     let [literals, offsets, repetitions] = &tables;
-    let mut bits = BitWriter::new(dst.get_mut(at..)?);
+    let mut bits = ForwardWriter::new(dst.get_mut(at..)?);
     let (last, others) = sequences.split_last()?;
     let offset = |index| if index == 0 { (first_code, first_bits) } else { (SAME_OFFSET, (0, 0)) };
-    let further = |sequence: &Sequence, bits: &mut BitWriter, offset_bits: Bits| {
+    let further = |sequence: &Sequence, bits: &mut ForwardWriter, offset_bits: Bits| {
         let (least, width) = LITERAL_CODES[usize::from(literal(sequence))];
         bits.push(sequence.literals - least, width);
         let (least, width) = REPETITION_CODES[usize::from(repetition(sequence))];

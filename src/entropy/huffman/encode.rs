@@ -1,5 +1,6 @@
 //! Coding a plane: first the decision how, with its exact size, then the bytes.
 
+use crate::bits;
 use crate::entropy::histogram::StreamCounts;
 use crate::entropy::huffman::code::Symbols;
 use crate::entropy::huffman::lengths::{self, Ranking};
@@ -210,13 +211,8 @@ impl StreamWriter<'_> {
         let finished = (self.pending_bits / 8) as usize;
         let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
-        self.room = match room.first_chunk_mut() {
-            Some(window) => {
-                *window = bytes;
-                &mut room[finished..]
-            }
-            None => write_end(room, bytes, finished),
-        };
+        // The room is passed instead of the writer, so that the writer can live in registers.
+        self.room = bits::store(room, bytes, finished).unwrap_or_default();
         self.pending_bits %= 8;
     }
 
@@ -251,14 +247,4 @@ impl StreamWriter<'_> {
         let unfinished = usize::from(self.pending_bits > 0);
         debug_assert_eq!(unfinished, self.room.len(), "the size of a stream was foretold");
     }
-}
-
-/// Writes what is pending where there is no room for all of it, and returns the room behind what is
-/// finished. The writer itself is not passed, so that it can live in registers.
-#[cold]
-fn write_end(room: &mut [u8], bytes: [u8; 8], finished: usize) -> &mut [u8] {
-    for (to, byte) in room.iter_mut().zip(bytes) {
-        *to = byte;
-    }
-    room.get_mut(finished..).unwrap_or_default()
 }

@@ -8,11 +8,8 @@
 
 pub(crate) mod code;
 pub(crate) mod decode;
-#[cfg(feature = "alloc")]
 pub(crate) mod encode;
-#[cfg(feature = "alloc")]
 pub(crate) mod lengths;
-#[cfg(feature = "alloc")]
 pub(crate) mod pairs;
 pub(crate) mod table;
 pub(crate) mod weights;
@@ -20,12 +17,10 @@ pub(crate) mod weights;
 /// Bytes of the jump table: the sizes of all streams but the last, two bytes each.
 pub(crate) const JUMP_TABLE: usize = 6;
 /// Longest code that a writer uses, in bits.
-#[cfg(feature = "alloc")]
 pub(crate) const MAX_WRITTEN_BITS: u32 = 11;
 /// Longest code that a reader accepts, in bits.
 pub(crate) const MAX_READ_BITS: u32 = 12;
 /// Largest weight that may stand in the description of a tree.
 pub(crate) const MAX_EXPLICIT_WEIGHT: u8 = 11;
 /// Longest plane that the original codes, in bytes. Longer ones it stores raw.
-#[cfg(feature = "alloc")]
 pub(crate) const MAX_WRITTEN_PLANE: usize = 128 * 1024;

@@ -13,6 +13,16 @@ const DIRECT: u8 = 128;
 /// What is taken from the first byte to get the number of plain weights.
 const DIRECT_BIAS: usize = 127;
 
+/// Upper bound of the weights, a power of two.
+const WEIGHTS: usize = 16;
+const _: () = assert!((MAX_READ_BITS as usize) < WEIGHTS);
+/// Up to this many weights, their FSE table has another size.
+const FEW_WEIGHTS: usize = 4;
+/// Size of the FSE table for few weights, as zstd chooses it, as a power of two.
+const FSE_TABLE_LOG_OF_FEW: u32 = fse::MIN_TABLE_LOG + 1;
+/// Size of the FSE table for more weights, as a power of two.
+const FSE_TABLE_LOG: u32 = fse::MIN_TABLE_LOG;
+
 /// A complete prefix code, by the lengths of its codes.
 pub(crate) struct CodeLengths {
     /// Bits of each symbol's code; 0 if it does not occur.
@@ -41,7 +51,7 @@ pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> 
         (count, size)
     } else {
         let size = usize::from(first);
-        let count = fse::decode(rest.get(..size).ok_or(invalid)?, explicit).ok_or(invalid)?;
+        let count = fse::read(rest.get(..size).ok_or(invalid)?, explicit).ok_or(invalid)?;
         (count, size)
     };
     let code = complete(weights, count).ok_or(invalid)?;
@@ -75,7 +85,6 @@ pub(crate) const MAX_SIZE: usize = 1 + 127;
 
 /// Writes the shorter description of `code` and returns its size, or `None` if it has none
 /// (more than 128 plain weights that FSE cannot shorten).
-#[cfg(feature = "alloc")]
 pub(crate) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usize> {
     let mut weights = [0; SYMBOLS];
     for (weight, &bits) in weights.iter_mut().zip(&code.bits) {
@@ -86,7 +95,8 @@ pub(crate) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usiz
     let direct = explicit.len().div_ceil(2);
     let direct_fits = explicit.len() <= usize::from(u8::MAX) - DIRECT_BIAS;
     let (first, rest) = dst.split_first_mut()?;
-    if let Some(size) = fse::encode(explicit, rest)
+    let table_log = if explicit.len() > FEW_WEIGHTS { FSE_TABLE_LOG } else { FSE_TABLE_LOG_OF_FEW };
+    if let Some(size) = fse::write::<WEIGHTS>(explicit, table_log, rest)
         && size > 1
         && (size < direct || !direct_fits)
     {
