@@ -17,10 +17,10 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 use clap::Parser;
-use commands::direction::Way;
+use commands::direction::Job;
 use commands::look::Look;
 use commands::{bench, cat, compress, decompress, directory, info, ls, verify};
-use fs::endpoint::Place;
+use fs::endpoint::Endpoint;
 use fs::selection::{Purpose, Selection};
 use fs::{names, streams, target, temp};
 use report::failure::{Failure, say};
@@ -36,10 +36,10 @@ fn main() -> ExitCode {
     }
     match &cli.command {
         Command::Compress(arguments) => {
-            for_each_or_model(Way::Compress(arguments), |file| compress::run(file, arguments))
+            for_each_or_model(Job::Compress(arguments), |file| compress::run(file, arguments))
         }
         Command::Decompress(arguments) => {
-            for_each_or_model(Way::Decompress(arguments), |file| decompress::run(file, arguments))
+            for_each_or_model(Job::Decompress(arguments), |file| decompress::run(file, arguments))
         }
         Command::Info(info) => {
             let participle = (!info.json).then_some("shown");
@@ -87,41 +87,41 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// Works on a cached model, or on files and whole directories, one after the other.
-fn for_each_or_model(way: Way<'_>, run: impl Fn(&Place) -> Result<(), Failure>) -> ExitCode {
-    let files = way.files();
+fn for_each_or_model(job: Job<'_>, run: impl Fn(&Endpoint) -> Result<(), Failure>) -> ExitCode {
+    let files = job.files();
     if let Some(model) = &files.many.hub {
-        return hub::run(way, model).into();
+        return hub::run(job, model).into();
     }
-    let status = names::check(files, way.direction())
-        .and_then(|()| Selection::new(way.purpose(), &files.many.patterns, files.many.hidden));
+    let status = names::check(files, job.direction())
+        .and_then(|()| Selection::new(job.purpose(), &files.many.patterns, files.many.hidden));
     match status {
-        Ok(selection) => for_each_with_indexes(way, &selection, run).into(),
+        Ok(selection) => for_each_with_indexes(job, &selection, run).into(),
         Err(failure) => failure.report().into(),
     }
 }
 
 /// Works on files and directories, and lets indexes follow.
 fn for_each_with_indexes(
-    way: Way<'_>,
+    job: Job<'_>,
     selection: &Selection,
-    run: impl Fn(&Place) -> Result<(), Failure>,
+    run: impl Fn(&Endpoint) -> Result<(), Failure>,
 ) -> u8 {
-    let files = way.files();
+    let files = job.files();
     let indexes = match files.many.rewrite_index {
-        true => match Indexes::find(way, selection) {
+        true => match Indexes::find(job, selection) {
             Ok(indexes) => indexes,
             Err(failures) => return report_all(failures),
         },
         false => Indexes::default(),
     };
-    let run = |input: &PathBuf| match Place::new(input) {
-        Place::Path(path) if path.is_dir() => directory::run(way, &path, selection),
-        place => status(run(&place)),
+    let run = |input: &PathBuf| match Endpoint::new(input) {
+        Endpoint::Path(path) if path.is_dir() => directory::run(job, &path, selection),
+        endpoint => status(run(&endpoint)),
     };
     // Carries on after a failure, and remembers the worst.
     let worst = files.inputs.iter().map(run).max().unwrap_or_default();
     worst
-        .max(report_all(indexes.rewrite(way, worst == 0)))
+        .max(report_all(indexes.rewrite(job, worst == 0)))
         .max(report_unmatched(selection, &files.inputs))
 }
 

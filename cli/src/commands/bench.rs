@@ -13,20 +13,20 @@ use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
 use zipnn::tensor::Metadata;
 use zipnn::{DType, Limits, Options, decompress, decompress_into};
 
-use crate::args::{self, Bench, Choice};
+use crate::args::{self, Bench, TypeChoice};
 use crate::content::types::{self, Types};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
-use crate::job::framing::{Coded, Knowledge, Pieces};
+use crate::job::framing::{Coded, Framing, Knowledge};
 use crate::report::failure::Failure;
 use crate::report::units;
 
 /// Measures, and tells the result.
 pub fn run(arguments: &Bench) -> Result<(), Failure> {
-    let source = Place::new(&arguments.file);
+    let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let mut pieces =
-        Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+        Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
@@ -49,8 +49,8 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
 }
 
 /// Returns the types from the command line or from the header of the file.
-fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
-    if choice != Choice::Auto {
+fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
+    if choice != TypeChoice::Auto {
         let mut types = Types::default();
         types.add(choice.name());
         return Some(types);
@@ -64,7 +64,7 @@ fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
 type Piece<'d> = (&'d [u8], Knowledge);
 
 /// The pieces of the data. A file without data has an empty one.
-fn cut<'d>(data: &'d [u8], pieces: &mut Pieces) -> Vec<Piece<'d>> {
+fn cut<'d>(data: &'d [u8], pieces: &mut Framing) -> Vec<Piece<'d>> {
     let mut cut = Vec::new();
     let mut rest = data;
     while !rest.is_empty() || cut.is_empty() {
@@ -244,7 +244,7 @@ impl Measured {
         .to_string()
     }
 
-    fn text(&self, source: &Place) -> String {
+    fn text(&self, source: &Endpoint) -> String {
         format!(
             "{source}: {}{}, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",

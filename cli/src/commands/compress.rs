@@ -6,40 +6,40 @@ use zipnn::frame::{EncodeScratch, FramePosition};
 use zipnn::{DType, Options};
 
 use crate::args::{self, Compress, Files};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::{Base, Input};
 use crate::fs::names::{self, Direction, Form};
 use crate::fs::output::Output;
 use crate::fs::snapshot::{self, Snapshot};
-use crate::job::commit::{self, Moved};
-use crate::job::framing::{Coded, Knowledge, Pieces};
+use crate::job::commit::{self, Stats};
+use crate::job::framing::{Coded, Framing, Knowledge};
 use crate::job::pipeline::{self, Spare};
 use crate::job::{decode, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
 /// Compresses one of the inputs.
-pub fn run(source: &Place, arguments: &Compress) -> Result<(), Failure> {
+pub fn run(source: &Endpoint, arguments: &Compress) -> Result<(), Failure> {
     let files = &arguments.files;
     if arguments.inside_safetensors {
         return inside::compress(source, files, !arguments.plain);
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Compress, Form::Whole)?;
-    let moved = compress(source, &destination, arguments, |len| {
+    let stats = compress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
-    commit::show(&commit::summary(source, &destination, &moved), files);
+    commit::show(&commit::summary(source, &destination, &stats), files);
     Ok(())
 }
 
 /// Compresses `source` to `destination`. `progress` is told the length of the source.
 pub fn compress(
-    source: &Place,
-    destination: &Place,
+    source: &Endpoint,
+    destination: &Endpoint,
     arguments: &Compress,
     progress: impl FnOnce(Option<u64>) -> Progress,
-) -> Result<Moved, Failure> {
+) -> Result<Stats, Failure> {
     let files = &arguments.files;
     commit::check(source, destination, files)?;
     let mut input = if files.force { Input::open_any(source)? } else { Input::open(source)? };
@@ -47,7 +47,7 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let pieces = Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+    let pieces = Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
     let profile = args::profile(arguments.extended);
@@ -80,7 +80,7 @@ pub fn compress(
     commit::finish(output, source, metadata.as_ref(), files, |result, source| {
         decode::compare(result, source, files).map(drop)
     })?;
-    Ok(Moved { read, written, original: read, elapsed, warning: None })
+    Ok(Stats { read, written, original: read, elapsed, warning: None })
 }
 
 /// A piece on its way through the pipeline.
@@ -108,14 +108,14 @@ struct Worker {
 /// Compresses the input, piece by piece, and tells of the frames.
 fn write_frames(
     mut input: Input,
-    mut pieces: Pieces,
+    mut pieces: Framing,
     mut base: Option<Base>,
     options: Options,
     files: &Files,
     output: &mut Output,
     progress: &mut Progress,
 ) -> Result<Directory, Failure> {
-    let subject = input.place().clone();
+    let subject = input.endpoint().clone();
     let mut directory = Directory::new();
     let mut position = FramePosition::FIRST;
     let spare = if base.is_some() { Spare::Two } else { Spare::Three };
@@ -127,9 +127,9 @@ fn write_frames(
         let len = input.read_up_to(len, &mut job.input).map_err(|error| input.failure(error))?;
         if let Some(base) = &mut base {
             if len == 0 {
-                base.finish(input.place())?;
+                base.finish(input.endpoint())?;
             }
-            base.read(len, job.base.get_or_insert_default(), input.place())?;
+            base.read(len, job.base.get_or_insert_default(), input.endpoint())?;
         }
         job.position = position;
         position = position.after(len);
@@ -160,5 +160,5 @@ fn write_frames(
 }
 
 fn too_long(output: &Output) -> Failure {
-    Failure::new(output.place(), "would be longer than any file can be")
+    Failure::new(output.endpoint(), "would be longer than any file can be")
 }

@@ -3,11 +3,11 @@
 use crate::args::Decompress;
 use crate::content::beginning;
 use crate::content::data_header::DataHeader;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::names::{self, Direction, Form};
 use crate::fs::output::Output;
 use crate::fs::snapshot;
-use crate::job::commit::{self, Moved};
+use crate::job::commit::{self, Stats};
 use crate::job::decode::{self, Checks, Decoding, Totals};
 use crate::job::inside;
 use crate::report::failure::{Failure, say};
@@ -15,30 +15,30 @@ use crate::report::progress::Progress;
 use crate::report::units;
 
 /// Decompresses one of the inputs.
-pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
+pub fn run(source: &Endpoint, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
     if beginning::is_safetensors(source) {
         return inside::decompress(source, files, !arguments.no_verify);
     }
     let destination =
         names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
-    let moved = decompress(source, &destination, arguments, |len| {
+    let stats = decompress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
-    if let (Some(warning), false) = (&moved.warning, files.quiet) {
+    if let (Some(warning), false) = (&stats.warning, files.quiet) {
         say(warning);
     }
-    commit::show(&commit::summary(source, &destination, &moved), files);
+    commit::show(&commit::summary(source, &destination, &stats), files);
     Ok(())
 }
 
 /// Decompresses `source` to `destination`. `progress` is told the length of the source.
 pub fn decompress(
-    source: &Place,
-    destination: &Place,
+    source: &Endpoint,
+    destination: &Endpoint,
     arguments: &Decompress,
     progress: impl FnOnce(Option<u64>) -> Progress,
-) -> Result<Moved, Failure> {
+) -> Result<Stats, Failure> {
     let files = &arguments.files;
     commit::check(source, destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
@@ -61,7 +61,7 @@ pub fn decompress(
                 decoding.salvage(threads, &mut progress, write).map_err(explain)?;
             if !salvage.is_whole() {
                 drop(progress);
-                let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
+                let failure = |saved: Option<&Endpoint>| salvage.failure(source, saved, &header);
                 return Err(commit::keep(
                     output,
                     metadata.as_ref(),
@@ -87,12 +87,12 @@ pub fn decompress(
     let shortage = totals.shortage(&header).map(units::shortage);
     let warning =
         trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
-    Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
+    Ok(Stats { read: totals.stored, written, original: totals.decoded, elapsed, warning })
 }
 
 /// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be
 /// nowhere else.
-pub fn check_all_decoded(totals: &Totals, source: &Place) -> Result<(), Failure> {
+pub fn check_all_decoded(totals: &Totals, source: &Endpoint) -> Result<(), Failure> {
     if totals.trailing == 0 {
         return Ok(());
     }

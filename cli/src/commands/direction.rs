@@ -11,26 +11,26 @@ use zipnn::Limits;
 use crate::args::{Compress, Decompress, Files};
 use crate::commands::{compress, decompress};
 use crate::content::beginning;
-use crate::content::tensor_source::Source;
-use crate::fs::endpoint::Place;
+use crate::content::tensor_source::TensorSource;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::names::{Direction, Form};
 use crate::fs::output;
 use crate::fs::selection::Purpose;
-use crate::job::commit::Moved;
+use crate::job::commit::Stats;
 use crate::job::{decode, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::{Progress, Whole};
 
 /// A command, with what was said about it.
 #[derive(Debug, Clone, Copy)]
-pub enum Way<'a> {
+pub enum Job<'a> {
     Compress(&'a Compress),
     Decompress(&'a Decompress),
 }
 
 /// What is done with one of many files.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct FileSettings {
     /// Threads that code.
     pub threads: usize,
     /// Whether to overwrite what is there.
@@ -39,7 +39,7 @@ pub struct Manner {
     pub rm: bool,
 }
 
-impl<'a> Way<'a> {
+impl<'a> Job<'a> {
     /// What both commands have in common.
     pub fn files(&self) -> &'a Files {
         match self {
@@ -83,13 +83,13 @@ impl<'a> Way<'a> {
         &self,
         source: &Path,
         destination: &Path,
-        manner: Manner,
+        settings: FileSettings,
         whole: &Arc<Whole>,
-    ) -> Result<Moved, Failure> {
-        let source = Place::Path(source.to_owned());
-        let destination = Place::Path(destination.to_owned());
+    ) -> Result<Stats, Failure> {
+        let source = Endpoint::Path(source.to_owned());
+        let destination = Endpoint::Path(destination.to_owned());
         let progress = |_| Progress::part_of(whole);
-        let files = self.files_of_one(manner);
+        let files = self.files_of_one(settings);
         match *self {
             Self::Compress(arguments) if arguments.inside_safetensors => {
                 transfer_inside(&source, &destination, files, |files| {
@@ -105,12 +105,12 @@ impl<'a> Way<'a> {
                 let verify = !arguments.no_verify;
                 // Of a damaged file, the tensors may not be readable.
                 if !self.files().quiet && verify {
-                    inside::warn_of_rotated(&mut Source::open(&source, Limits::default())?)?;
+                    inside::warn_of_rotated(&mut TensorSource::open(&source, Limits::default())?)?;
                 }
-                let moved = transfer_inside(&source, &destination, files, |files| {
+                let stats = transfer_inside(&source, &destination, files, |files| {
                     inside::decompress(&source, files, verify)
                 })?;
-                Ok(Moved { original: moved.written, ..moved })
+                Ok(Stats { original: stats.written, ..stats })
             }
             Self::Decompress(arguments) => {
                 let mut arguments = arguments.clone();
@@ -121,46 +121,53 @@ impl<'a> Way<'a> {
     }
 
     /// Makes sure that `result` is on the disk and is everything that there is in `source`.
-    pub fn confirm(&self, source: &Path, result: &Path, manner: Manner) -> Result<(), Failure> {
+    pub fn confirm(
+        &self,
+        source: &Path,
+        result: &Path,
+        settings: FileSettings,
+    ) -> Result<(), Failure> {
         output::sync_file(result)?;
-        let files = self.files_of_one(manner);
+        let files = self.files_of_one(settings);
         match self {
             Self::Compress(_) if self.is_inside() => inside::compare(result, source, &files),
             Self::Compress(_) => decode::compare(result, source, &files).map(drop),
-            Self::Decompress(_) if beginning::is_safetensors(&Place::Path(source.to_owned())) => {
+            Self::Decompress(_)
+                if beginning::is_safetensors(&Endpoint::Path(source.to_owned())) =>
+            {
                 inside::compare(source, result, &files)
             }
             Self::Decompress(_) => {
                 let totals = decode::compare(source, result, &files)?;
-                decompress::check_all_decoded(&totals, &Place::Path(source.to_owned()))
+                decompress::check_all_decoded(&totals, &Endpoint::Path(source.to_owned()))
             }
         }
     }
 
-    fn files_of_one(&self, manner: Manner) -> Files {
-        let files = self.files().of_one(manner.threads);
-        Files { rm: manner.rm, force: manner.force, ..files }
+    fn files_of_one(&self, settings: FileSettings) -> Files {
+        let files = self.files().of_one(settings.threads);
+        Files { rm: settings.rm, force: settings.force, ..files }
     }
 }
 
 /// Compresses or decompresses the tensors inside a file, one of many.
 fn transfer_inside(
-    source: &Place,
-    destination: &Place,
+    source: &Endpoint,
+    destination: &Endpoint,
     files: Files,
     run: impl FnOnce(&Files) -> Result<(), Failure>,
-) -> Result<Moved, Failure> {
+) -> Result<Stats, Failure> {
     let start = Instant::now();
     let read = length(source)?;
     let output = destination.path().map(Path::to_owned);
     run(&Files { output, quiet: true, ..files })?;
     let written = length(destination)?;
-    Ok(Moved { read, written, original: read, elapsed: start.elapsed(), warning: None })
+    Ok(Stats { read, written, original: read, elapsed: start.elapsed(), warning: None })
 }
 
-fn length(place: &Place) -> Result<u64, Failure> {
-    let metadata = fs::metadata(place.path().unwrap_or(Path::new("")));
-    metadata.map(|metadata| metadata.len()).map_err(|error| Failure::reading(place, error))
+fn length(endpoint: &Endpoint) -> Result<u64, Failure> {
+    let metadata = fs::metadata(endpoint.path().unwrap_or(Path::new("")));
+    metadata.map(|metadata| metadata.len()).map_err(|error| Failure::reading(endpoint, error))
 }
 
 /// Removes a file whose result has been confirmed.

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::args::Ls;
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensors::Tensors;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::{Failure, say};
 use crate::report::table::{self, Column};
 use crate::report::units;
 
 /// Lists the tensors of one of the files.
-pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
+pub fn run(source: &Endpoint, arguments: &Ls) -> Result<(), Failure> {
     let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
     let listed = tensors.list()?;
     if let Some(warning) = tensors.warning() {
@@ -28,7 +28,7 @@ pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
     .map_err(|error| Failure::writing("-", error))
 }
 
-fn write_json(out: &mut impl Write, source: &Place, tensors: &[TensorEntry]) -> io::Result<()> {
+fn write_json(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry]) -> io::Result<()> {
     let is_complete = tensors.iter().all(|tensor| tensor.is_complete);
     let head = json!({ "file": source.exact(), "complete": is_complete });
     units::write_json(out, &head, &mut [("tensors", &mut tensors.iter().map(tensor_json))])
@@ -47,7 +47,7 @@ fn tensor_json(tensor: &TensorEntry) -> Value {
 }
 
 /// Writes the tensors in columns, and their sums.
-fn write_table(out: &mut impl Write, source: &Place, tensors: &[TensorEntry]) -> io::Result<()> {
+fn write_table(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry]) -> io::Result<()> {
     const COLUMNS: [Column; 6] = [
         Column::text(units::NAME),
         Column::text(table::TYPE),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::args::Verify;
 use crate::content::data_header::DataHeader;
 use crate::content::{beginning, tensors};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::job::decode::{Checks, Decoding};
 use crate::job::inside;
 use crate::report::failure::Failure;
@@ -13,7 +13,7 @@ use crate::report::progress::Progress;
 use crate::report::units;
 
 /// Decodes one of the files.
-pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
+pub fn run(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
     if beginning::is_safetensors(source) {
         return inside::verify(source, arguments);
     }

@@ -13,33 +13,33 @@ use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 use crate::content::inside_view::InsideView;
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::{beginning, data_header};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::repair::salvage::{self, Lost};
 use crate::report::failure::Failure;
 
 /// A compressed file of tensors.
 pub struct Tensors {
-    source: Place,
+    source: Endpoint,
     base: Option<PathBuf>,
     kind: Kind,
 }
 
 enum Kind {
     /// The whole file is compressed.
-    Archive(Box<dyn Parts>),
+    Archive(Box<dyn AnyArchive>),
     /// The tensors in it are.
     Inside(Box<InsideView>),
 }
 
 /// Returns whether an archive has all of these bytes.
-fn is_available(archive: &dyn Parts, range: &Range<u64>) -> bool {
+fn is_available(archive: &dyn AnyArchive, range: &Range<u64>) -> bool {
     range.is_empty() || range.end <= archive.available_len()
 }
 
 impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the directory.
-    pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
+    pub fn open(source: &Endpoint, base: Option<&Path>) -> Result<Self, Failure> {
         let kind = match (beginning::is_safetensors(source), base) {
             (true, None) => Kind::Inside(Box::new(InsideView::open(source)?)),
             (true, Some(_)) => {
@@ -132,7 +132,7 @@ impl Tensors {
 }
 
 /// An [`Archive`], with a base or without one.
-pub trait Parts {
+pub trait AnyArchive {
     fn layout(&mut self) -> Result<&Metadata, ArchiveError>;
     fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError>;
     fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
@@ -142,7 +142,7 @@ pub trait Parts {
     fn available_len(&self) -> u64;
 }
 
-impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
+impl<B: Read + Seek> AnyArchive for Archive<BufReader<File>, B> {
     fn layout(&mut self) -> Result<&Metadata, ArchiveError> {
         self.tensors()
     }
@@ -173,39 +173,42 @@ impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
 }
 
 /// Opens a file whose end may be missing, with its base if it holds a difference.
-pub fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, Failure> {
+pub fn open_archive(
+    source: &Endpoint,
+    base: Option<&Path>,
+) -> Result<Box<dyn AnyArchive>, Failure> {
     let failure = |error| failure(source, base, error);
     let file = open_file(source)?;
     let limits = Limits::default();
     match base {
         None => Ok(Box::new(Archive::open_partial(file, limits).map_err(failure)?)),
         Some(path) => {
-            let base = open_file(&Place::Path(path.to_owned()))?;
+            let base = open_file(&Endpoint::Path(path.to_owned()))?;
             Ok(Box::new(Archive::open_partial_delta(file, base, limits).map_err(failure)?))
         }
     }
 }
 
 /// Opens a file for reading parts of it.
-pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
-    let failure = |error| Failure::reading(place, error);
+pub fn open_file(endpoint: &Endpoint) -> Result<BufReader<File>, Failure> {
+    let failure = |error| Failure::reading(endpoint, error);
     let is_pipe =
         |path: &Path| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
-    let Some(path) = place.path().filter(|path| !is_pipe(path)) else {
-        return Err(Failure::usage(place, "must be a file: pipes cannot be read in parts"));
+    let Some(path) = endpoint.path().filter(|path| !is_pipe(path)) else {
+        return Err(Failure::usage(endpoint, "must be a file: pipes cannot be read in parts"));
     };
-    Input::open(place)?;
+    Input::open(endpoint)?;
     Ok(BufReader::new(File::open(path).map_err(failure)?))
 }
 
 /// Returns the places of a file's frames, if the index or the headers of all frames are right.
-pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
+pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     let file = open_file(source).ok()?;
     let limits = Limits::default();
     match base {
         None => Archive::open(file, limits).ok().map(|archive| archive.directory().clone()),
         Some(path) => {
-            let base = open_file(&Place::Path(path.to_owned())).ok()?;
+            let base = open_file(&Endpoint::Path(path.to_owned())).ok()?;
             let archive = Archive::open_delta(file, base, limits).ok()?;
             Some(archive.directory().clone())
         }
@@ -215,7 +218,7 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
 /// Returns lines about all that is damaged or missing in a file, and which tensors are lost with
 /// it. There are none for pipes, old layouts, differences without their base, and files whose
 /// frames cannot be found.
-pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
+pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
@@ -230,7 +233,7 @@ pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     salvage::describe(damage.chain(missing), 0, tensors)
 }
 
-fn failure(source: &Place, base: Option<&Path>, error: ArchiveError) -> Failure {
+fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failure {
     let base = base.map(Path::display);
     match (error, base) {
         (ArchiveError::Io(error), _) => Failure::reading(source, error),

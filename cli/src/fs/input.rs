@@ -7,7 +7,7 @@ use std::path::Path;
 use zipnn::DecodeErrorKind;
 use zipnn::delta::BaseId;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::standard::Stream;
 use crate::report::failure::Failure;
@@ -17,7 +17,7 @@ const UNEARNED: u64 = 1 << 16;
 
 /// A file or pipe that is read from front to back, with jumps.
 pub struct Input {
-    place: Place,
+    endpoint: Endpoint,
     inner: Inner,
     at: u64,
     metadata: Option<Metadata>,
@@ -35,31 +35,33 @@ const POINTER_LEN: u64 = 1024;
 
 impl Input {
     /// Opens a place of the command line. A Git LFS pointer is an error.
-    pub fn open(place: &Place) -> Result<Self, Failure> {
-        Self::open_any(place)?.refuse_pointer()
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
+        Self::open_any(endpoint)?.refuse_pointer()
     }
 
     fn refuse_pointer(mut self) -> Result<Self, Failure> {
         match self.is_pointer().map_err(|error| self.failure(error))? {
-            true => Err(Failure::new(&self.place, "is a pointer of Git LFS, not the file itself")
-                .hint("fetch the file with `git lfs pull`")),
+            true => {
+                Err(Failure::new(&self.endpoint, "is a pointer of Git LFS, not the file itself")
+                    .hint("fetch the file with `git lfs pull`"))
+            }
             false => Ok(self),
         }
     }
 
     /// Opens a place of the command line, Git LFS pointers included.
-    pub fn open_any(place: &Place) -> Result<Self, Failure> {
-        match place {
-            Place::Standard => {
+    pub fn open_any(endpoint: &Endpoint) -> Result<Self, Failure> {
+        match endpoint {
+            Endpoint::Standard => {
                 Stream::Input.check()?;
                 Ok(Self {
-                    place: place.clone(),
+                    endpoint: endpoint.clone(),
                     inner: Inner::Pipe(Box::new(io::stdin())),
                     at: 0,
                     metadata: None,
                 })
             }
-            Place::Path(path) => Self::open_path(path),
+            Endpoint::Path(path) => Self::open_path(path),
         }
     }
 
@@ -70,7 +72,7 @@ impl Input {
         match &mut self.inner {
             Inner::File(_) if is_long => Ok(false),
             Inner::File(reader) => Ok(reader.fill_buf()?.starts_with(POINTER)),
-            Inner::Pipe(_) if self.place != Place::Standard => Ok(false),
+            Inner::Pipe(_) if self.endpoint != Endpoint::Standard => Ok(false),
             Inner::Pipe(_) => {
                 let mut bytes = Vec::new();
                 self.read_up_to(POINTER.len() as u64, &mut bytes)?;
@@ -102,12 +104,17 @@ impl Input {
         } else {
             Inner::Pipe(Box::new(file))
         };
-        Ok(Self { place: Place::Path(path.to_owned()), inner, at: 0, metadata: Some(metadata) })
+        Ok(Self {
+            endpoint: Endpoint::Path(path.to_owned()),
+            inner,
+            at: 0,
+            metadata: Some(metadata),
+        })
     }
 
     /// What it is called.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Its length, where that is known.
@@ -195,7 +202,7 @@ impl Input {
 
     /// An error of reading it, in words.
     pub fn failure(&self, error: io::Error) -> Failure {
-        Failure::reading(&self.place, error)
+        Failure::reading(&self.endpoint, error)
     }
 }
 
@@ -215,7 +222,7 @@ impl Base {
 
     /// Remembers the file as it was when it was opened. `None` for a pipe.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        Snapshot::new(&self.input.place, self.input.metadata())
+        Snapshot::new(&self.input.endpoint, self.input.metadata())
     }
 
     /// Which base it is. `None` for a pipe, which can be read only once.
@@ -230,7 +237,7 @@ impl Base {
 
     /// Refuses a base that is not the one that a file needs. That of a pipe shows only when data
     /// does not have its checksum.
-    pub fn check(&mut self, expected: BaseId, subject: &Place) -> Result<(), Failure> {
+    pub fn check(&mut self, expected: BaseId, subject: &Endpoint) -> Result<(), Failure> {
         let Some(found) = self.identify()? else { return Ok(()) };
         if found == expected {
             return Ok(());
@@ -238,12 +245,12 @@ impl Base {
         let failure = Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).of_base();
         Err(failure.hint(format_args!(
             "{} is not it; name the file against which the difference was made with --delta",
-            self.input.place()
+            self.input.endpoint()
         )))
     }
 
     /// Refuses a base that is known to have another length than the data.
-    pub fn check_len(&self, data: Option<u64>, subject: &Place) -> Result<(), Failure> {
+    pub fn check_len(&self, data: Option<u64>, subject: &Endpoint) -> Result<(), Failure> {
         match (self.input.len(), data) {
             (Some(base), Some(data)) if base != data => {
                 Err(self.wrong_len(subject, &format!("has {base} bytes, the data {data}")))
@@ -253,7 +260,12 @@ impl Base {
     }
 
     /// Reads the part of the base that goes with the next `len` bytes of the data.
-    pub fn read(&mut self, len: u64, part: &mut Vec<u8>, subject: &Place) -> Result<(), Failure> {
+    pub fn read(
+        &mut self,
+        len: u64,
+        part: &mut Vec<u8>,
+        subject: &Endpoint,
+    ) -> Result<(), Failure> {
         part.clear();
         let read = self.input.read_up_to(len, part).map_err(|error| self.input.failure(error))?;
         if read < len {
@@ -269,12 +281,12 @@ impl Base {
     }
 
     /// Returns the name of the file.
-    pub fn place(&self) -> &Place {
-        self.input.place()
+    pub fn endpoint(&self) -> &Endpoint {
+        self.input.endpoint()
     }
 
     /// Makes sure that it ends with the data.
-    pub fn finish(&mut self, subject: &Place) -> Result<(), Failure> {
+    pub fn finish(&mut self, subject: &Endpoint) -> Result<(), Failure> {
         let mut rest = Vec::new();
         match self.input.read_up_to(1, &mut rest) {
             Ok(0) => Ok(()),
@@ -283,8 +295,8 @@ impl Base {
         }
     }
 
-    fn wrong_len(&self, subject: &Place, how: &str) -> Failure {
-        Failure::new(subject, format_args!("the base {} {how}", self.input.place()))
+    fn wrong_len(&self, subject: &Endpoint, how: &str) -> Failure {
+        Failure::new(subject, format_args!("the base {} {how}", self.input.endpoint()))
             .of_base()
             .hint("a difference needs a base of exactly the same length: name another with --delta")
     }

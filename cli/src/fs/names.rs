@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::args::Files;
 use crate::content::kind::Kind;
-use crate::fs::endpoint::{DASH, Place};
+use crate::fs::endpoint::{DASH, Endpoint};
 use crate::fs::target;
 use crate::report::failure::Failure;
 
@@ -95,7 +95,7 @@ fn not_named(source: &Path, suffix: &str) -> Failure {
 /// Returns why there is no name for what `source` decompresses to: another name helps only where
 /// there is something to decompress.
 fn explain(failure: Failure, source: &Path) -> Failure {
-    match Kind::of(&Place::Path(source.to_owned())) {
+    match Kind::of(&Endpoint::Path(source.to_owned())) {
         Err(failure) => failure,
         Ok(Kind::Plain) => Failure::new(source.display(), "is not compressed")
             .hint("nothing to decompress here: only what `zipnn compress` has written can be"),
@@ -105,11 +105,11 @@ fn explain(failure: Failure, source: &Path) -> Failure {
 
 /// Where the result of `source` goes.
 pub fn destination(
-    source: &Place,
+    source: &Endpoint,
     output: Option<&Path>,
     direction: Direction,
     form: Form,
-) -> Result<Place, Failure> {
+) -> Result<Endpoint, Failure> {
     let rename = |source: &Path| {
         let renamed = match form {
             Form::Whole => direction.rename(source),
@@ -121,29 +121,30 @@ pub fn destination(
         }
     };
     match (source, output) {
-        (_, Some(output)) if output == Path::new(DASH) => Ok(Place::Standard),
-        (Place::Standard, None) => Ok(Place::Standard),
-        (Place::Path(source), None) if target::is_descriptor_or_device(source) => {
+        (_, Some(output)) if output == Path::new(DASH) => Ok(Endpoint::Standard),
+        (Endpoint::Standard, None) => Ok(Endpoint::Standard),
+        (Endpoint::Path(source), None) if target::is_descriptor_or_device(source) => {
             Err(Failure::usage(source.display(), "is no file, beside which a result could lie")
                 .hint("name the result with --output"))
         }
-        (Place::Path(source), None) => rename(source).map(Place::Path),
-        (Place::Path(source), Some(directory)) if directory.is_dir() => {
+        (Endpoint::Path(source), None) => rename(source).map(Endpoint::Path),
+        (Endpoint::Path(source), Some(directory)) if directory.is_dir() => {
             let result = rename(source)?;
-            Ok(Place::Path(directory.join(result.file_name().unwrap_or_default())))
+            Ok(Endpoint::Path(directory.join(result.file_name().unwrap_or_default())))
         }
-        (Place::Standard, Some(directory)) if directory.is_dir() => Err(Failure::usage(
+        (Endpoint::Standard, Some(directory)) if directory.is_dir() => Err(Failure::usage(
             directory.display(),
             "is a directory, and standard input has no name",
         )
         .hint("name a file with --output")),
-        (_, Some(output)) => Ok(Place::Path(output.to_owned())),
+        (_, Some(output)) => Ok(Endpoint::Path(output.to_owned())),
     }
 }
 
 /// Refuses what makes no sense for any file.
 pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
-    let reads_standard = files.inputs.iter().any(|input| Place::new(input) == Place::Standard);
+    let reads_standard =
+        files.inputs.iter().any(|input| Endpoint::new(input) == Endpoint::Standard);
     if let Some(output) = &files.output
         && files.inputs.len() > 1
         && !output.is_dir()

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use layout::Repository;
 
-use crate::commands::direction::{Manner, Way};
+use crate::commands::direction::{FileSettings, Job};
 use crate::commands::directory;
 use crate::fs::names::Direction;
 use crate::fs::selection::{Purpose, Selection};
@@ -23,16 +23,16 @@ use crate::report::failure::Failure;
 use crate::set::index_file;
 
 /// Works on a cached model, and returns the exit status.
-pub fn run(way: Way<'_>, model: &str) -> u8 {
-    match try_run(way, model) {
+pub fn run(job: Job<'_>, model: &str) -> u8 {
+    match try_run(job, model) {
         Ok(status) => status,
         Err(failure) => failure.report(),
     }
 }
 
-fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
-    let files = way.files();
-    let direction = way.direction();
+fn try_run(job: Job<'_>, model: &str) -> Result<u8, Failure> {
+    let files = job.files();
+    let direction = job.direction();
     let purpose = Purpose::Change(direction);
     let selection = Selection::new(purpose, &files.many.patterns, files.many.hidden)?;
     let repository = Repository::find(model, files.many.cache.as_deref())?;
@@ -60,12 +60,12 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
     let whole = directory::progress(&lens, files.quiet);
     let (repository, whole) = (&repository, &whole);
     let replacing =
-        pairs.iter().map(|pair| task(move |threads| pair.replace(way, repository, threads, whole)));
+        pairs.iter().map(|pair| task(move |threads| pair.replace(job, repository, threads, whole)));
     let moving = loose.iter().map(|file| {
         task(move |threads| {
-            let manner = Manner { threads, force: files.force, rm: true };
+            let settings = FileSettings { threads, force: files.force, rm: true };
             let destination = direction.rename(&file.path)?;
-            directory::one(way, &file.path, &destination, manner, whole)
+            directory::one(job, &file.path, &destination, settings, whole)
         })
     });
     let tasks = replacing.chain(moving).zip(lens).map(|(run, len)| Task { len, run });

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::fs::names::Direction;
-use crate::job::commit::Moved;
+use crate::job::commit::Stats;
 use crate::report::failure::{Failure, say};
 use crate::report::progress::Whole;
 use crate::report::units;
@@ -18,7 +18,7 @@ const BYTES_A_THREAD: u64 = 8 << 20;
 #[derive(Debug)]
 pub enum Outcome {
     /// It has been done.
-    Moved(Moved),
+    Stats(Stats),
     /// It had been done before.
     Ready,
 }
@@ -131,12 +131,12 @@ impl Report {
     fn add(&mut self, outcome: Result<Outcome, Failure>) {
         match outcome {
             Ok(Outcome::Ready) => self.ready += 1,
-            Ok(Outcome::Moved(moved)) => {
+            Ok(Outcome::Stats(stats)) => {
                 self.done += 1;
-                self.read += moved.read;
-                self.written += moved.written;
-                self.original += moved.original;
-                self.warnings.extend(moved.warning);
+                self.read += stats.read;
+                self.written += stats.written;
+                self.original += stats.original;
+                self.warnings.extend(stats.warning);
             }
             Err(failure) => self.failures.push(failure),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::args::Files;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
@@ -16,7 +16,7 @@ use crate::report::units;
 
 /// Refuses to write a file over one that is still needed, or to remove one without which the result
 /// is worth nothing.
-pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), Failure> {
+pub fn check(source: &Endpoint, destination: &Endpoint, files: &Files) -> Result<(), Failure> {
     if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
         && links::is_same_file(source, base)
     {
@@ -29,7 +29,7 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
     {
         return Err(cannot_be_verified(source));
     }
-    let base = files.delta.clone().map(Place::Path);
+    let base = files.delta.clone().map(Endpoint::Path);
     if [Some(source), base.as_ref()]
         .into_iter()
         .flatten()
@@ -46,14 +46,14 @@ fn cannot_be_verified(source: &Path) -> Failure {
 }
 
 /// Explains that a command would read the file that it writes.
-pub fn would_be_read_and_written(destination: &Place) -> Failure {
+pub fn would_be_read_and_written(destination: &Endpoint) -> Failure {
     Failure::usage(destination, "would be read and written at once")
         .hint("name another place with --output")
 }
 
 /// What has become of a file.
 #[derive(Debug)]
-pub struct Moved {
+pub struct Stats {
     /// Bytes read.
     pub read: u64,
     /// Bytes written.
@@ -67,13 +67,13 @@ pub struct Moved {
 }
 
 /// A line about a result, for people.
-pub fn summary(source: &Place, destination: &Place, moved: &Moved) -> String {
+pub fn summary(source: &Endpoint, destination: &Endpoint, stats: &Stats) -> String {
     format!(
         "{source} -> {destination}  {} -> {} ({}), {}",
-        units::bytes(moved.read),
-        units::bytes(moved.written),
-        units::percent(moved.written, moved.read),
-        units::rate(moved.original, moved.elapsed),
+        units::bytes(stats.read),
+        units::bytes(stats.written),
+        units::percent(stats.written, stats.read),
+        units::rate(stats.original, stats.elapsed),
     )
 }
 
@@ -89,7 +89,7 @@ pub fn show(summary: &str, files: &Files) {
 /// changed since `metadata` was read, when it was opened.
 pub fn finish(
     mut output: Output,
-    source: &Place,
+    source: &Endpoint,
     metadata: Option<&Metadata>,
     files: &Files,
     compare: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
@@ -109,7 +109,7 @@ pub fn finish(
         return Err(failure.unverified(source.display()));
     }
     snapshot.check()?;
-    let destination = output.place().clone();
+    let destination = output.endpoint().clone();
     output.finish(metadata)?;
     Output::sync_name(&destination);
     snapshot.check_removable()?;
@@ -125,7 +125,7 @@ pub fn keep(
     output: Output,
     metadata: Option<&Metadata>,
     files: &Files,
-    failure: impl Fn(Option<&Place>) -> Failure,
+    failure: impl Fn(Option<&Endpoint>) -> Failure,
     is_empty: bool,
 ) -> Failure {
     if files.rm || files.many.hub.is_some() {
@@ -137,7 +137,7 @@ pub fn keep(
     if is_empty {
         return failure(None).hint("fetch or copy the file once more");
     }
-    let destination = output.place().clone();
+    let destination = output.endpoint().clone();
     match output.finish_partial(metadata) {
         Ok(()) => failure(Some(&destination)).hint(match files.delta {
             None => "fetch or copy the file once more to get the rest",

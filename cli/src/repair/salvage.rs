@@ -7,7 +7,7 @@ use zipnn::DecodeError;
 use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::content::data_header::{self, DataHeader};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 use crate::report::units;
 
@@ -37,8 +37,8 @@ impl Lost {
             u64::MAX => format!("everything from byte {start} on"),
             _ => format!("bytes {start} to {end}"),
         };
-        let place = if names.is_empty() { names } else { format!(", in {names}") };
-        format!("{}; {kind}: {range}{place}", self.error)
+        let tensors = if names.is_empty() { names } else { format!(", in {names}") };
+        format!("{}; {kind}: {range}{tensors}", self.error)
     }
 }
 
@@ -197,8 +197,8 @@ impl Salvage {
     /// if it has been written; `header` is the header of the data.
     pub fn failure(
         &self,
-        source: &Place,
-        destination: Option<&Place>,
+        source: &Endpoint,
+        destination: Option<&Endpoint>,
         header: &DataHeader,
     ) -> Failure {
         let layout = header.layout();
@@ -284,8 +284,8 @@ mod tests {
     }
 
     fn message(salvage: &Salvage) -> String {
-        let place = Place::Standard;
-        salvage.failure(&place, Some(&place), &DataHeader::default()).to_string()
+        let endpoint = Endpoint::Standard;
+        salvage.failure(&endpoint, Some(&endpoint), &DataHeader::default()).to_string()
     }
 
     #[test]

@@ -176,8 +176,8 @@ impl Failure {
 
 /// Whether it was the header of the first frame in which something was wrong.
 fn is_at_the_beginning(error: &DecodeError) -> bool {
-    let place = error.place();
-    place.frame == Some(0) && place.chunk.is_none()
+    let location = error.place();
+    location.frame == Some(0) && location.chunk.is_none()
 }
 
 /// Writes a line to standard error, where names of files and tensors may be part of it.

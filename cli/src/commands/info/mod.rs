@@ -20,7 +20,7 @@ use crate::commands::info::inside::Inside;
 use crate::commands::info::tensors::TensorRow;
 use crate::content::tensors::open_archive;
 use crate::content::types::{self, Types};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::job::frames::{Frames, Opened};
 use crate::report::failure::Failure;
@@ -30,7 +30,7 @@ use crate::report::{table, units};
 const LISTED: usize = 16;
 
 /// Writes what one of the files holds.
-pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
+pub fn run(source: &Endpoint, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     // Why not everything can be shown.
     let mut checked = Ok(());
@@ -179,12 +179,12 @@ struct Summary {
 impl Summary {
     /// Reads headers and indexes, and passes over what lies between but for the header of a file of
     /// tensors.
-    fn read(mut source: Frames, place: &Place) -> Result<Self, Failure> {
+    fn read(mut source: Frames, endpoint: &Endpoint) -> Result<Self, Failure> {
         let mut summary = Self {
             first: *source.first(),
             frames: Vec::new(),
             directory: Directory::new(),
-            layout: layout_of(place),
+            layout: layout_of(endpoint),
             methods: Methods::default(),
             trailing: 0,
             failure: None,
@@ -284,7 +284,7 @@ impl Summary {
         entry
     }
 
-    fn write_json(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+    fn write_json(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         let mut head = json!({
             "file": source.exact(),
             "inside_safetensors": false,
@@ -311,7 +311,7 @@ impl Summary {
         units::write_json(out, &head, &mut [("frames", frames), ("tensors", tensors)])
     }
 
-    fn write_text(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+    fn write_text(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         write!(out, "{source}: ZipNN {}", units::list(self.versions().iter()))?;
         if self.first.delta != Delta::None {
             write!(out, ", a difference to a base")?;
@@ -393,9 +393,9 @@ impl Summary {
 
 /// Returns where the tensors are in what a file decodes to, where that can be found out: not in
 /// pipes, differences and old layouts, and not where the beginning of the data is damaged.
-fn layout_of(place: &Place) -> Option<Metadata> {
-    place.path().filter(|path| path.is_file())?;
-    open_archive(place, None).ok()?.layout().ok().cloned()
+fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
+    endpoint.path().filter(|path| path.is_file())?;
+    open_archive(endpoint, None).ok()?.layout().ok().cloned()
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {
