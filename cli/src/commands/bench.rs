@@ -18,11 +18,15 @@ use crate::content::types::{self, Types};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::job::framing::{Coded, Framing, Knowledge};
-use crate::report::failure::Failure;
+use crate::report::failure::{self, Failure};
 use crate::report::units;
 
-/// Measures, and tells the result.
-pub fn run(arguments: &Bench) -> Result<(), Failure> {
+/// Measures ratio and speed, prints them, and returns the exit status.
+pub fn run(arguments: &Bench) -> u8 {
+    failure::status(measure_file(arguments))
+}
+
+fn measure_file(arguments: &Bench) -> Result<(), Failure> {
     let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let mut pieces =
@@ -92,7 +96,7 @@ struct Measured {
 
 /// What a thread keeps from piece to piece, and from run to run.
 #[derive(Default)]
-struct Worker {
+struct BenchWorker {
     encode_scratch: EncodeScratch,
     decode_scratch: DecodeScratch,
     coded: Coded,
@@ -120,8 +124,8 @@ fn measure(
     runs: usize,
 ) -> Result<Measured, String> {
     let longest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or_default();
-    let new_worker = || Worker { decoded: vec![0; longest], ..Worker::default() };
-    let mut workers: Vec<Worker> = (0..threads).map(|_| new_worker()).collect();
+    let new_worker = || BenchWorker { decoded: vec![0; longest], ..BenchWorker::default() };
+    let mut workers: Vec<BenchWorker> = (0..threads).map(|_| new_worker()).collect();
     let fresh = |piece: &Piece<'_>| {
         let mut coded = Coded::default();
         compress(&mut coded, piece, options, &mut EncodeScratch::new())?;
@@ -172,12 +176,12 @@ fn measure(
 /// Does something to every item, each on the next worker that is free, and keeps the results until
 /// all are there.
 fn each<Item: Sync, Result: Send>(
-    workers: &mut [Worker],
+    workers: &mut [BenchWorker],
     items: &[Item],
-    call: impl Fn(&mut Worker, &Item) -> std::result::Result<Result, String> + Sync,
+    call: impl Fn(&mut BenchWorker, &Item) -> std::result::Result<Result, String> + Sync,
 ) -> std::result::Result<(), String> {
     let next = AtomicUsize::new(0);
-    let take = |worker: &mut Worker| {
+    let take = |worker: &mut BenchWorker| {
         let mut results = Vec::with_capacity(items.len());
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
             results.push(call(worker, item)?);

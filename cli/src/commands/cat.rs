@@ -7,13 +7,17 @@ use crate::fs::endpoint::Endpoint;
 use crate::fs::output::Output;
 use crate::fs::target;
 use crate::job::commit;
-use crate::report::failure::{Failure, say};
+use crate::report::failure::{self, Failure, say};
 
 /// Bytes that are decoded at a time.
 const PART: u64 = 4 << 20;
 
-/// Writes a tensor, or some of its rows.
-pub fn run(arguments: &Cat) -> Result<(), Failure> {
+/// Writes a tensor, or some of its rows, and returns the exit status.
+pub fn run(arguments: &Cat) -> u8 {
+    failure::status(write_tensor(arguments))
+}
+
+fn write_tensor(arguments: &Cat) -> Result<(), Failure> {
     let source = Endpoint::new(&arguments.file);
     let destination = arguments.output.as_deref().map_or(Endpoint::Standard, Endpoint::new);
     let base = arguments.delta.as_deref().map(Endpoint::new);

@@ -8,12 +8,24 @@ use crate::args::Ls;
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensors::Tensors;
 use crate::fs::endpoint::Endpoint;
+use crate::fs::selection::Purpose;
+use crate::job::check;
+use crate::job::read_only::ReadOnly;
 use crate::report::failure::{Failure, say};
 use crate::report::table::{self, Column};
 use crate::report::units;
 
-/// Lists the tensors of one of the files.
-pub fn run(source: &Endpoint, arguments: &Ls) -> Result<(), Failure> {
+/// Lists the tensors of all files, and returns the exit status.
+pub fn run(arguments: &Ls) -> u8 {
+    if let Err(failure) = check::check_base(&arguments.files, arguments.delta.as_deref()) {
+        return failure.report();
+    }
+    let participle = (!arguments.json).then_some("listed");
+    ReadOnly { purpose: Purpose::ReadTensors, search: &arguments.search, participle }
+        .for_each(&arguments.files, |source| list_file(source, arguments))
+}
+
+fn list_file(source: &Endpoint, arguments: &Ls) -> Result<(), Failure> {
     let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
     let listed = tensors.list()?;
     if let Some(warning) = tensors.warning() {

@@ -11,21 +11,21 @@ use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
 use crate::content::inside_view::InsideView;
+use crate::content::lost::{self, Lost};
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::{beginning, data_header};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
-use crate::repair::salvage::{self, Lost};
 use crate::report::failure::Failure;
 
 /// A compressed file of tensors.
 pub struct Tensors {
     source: Endpoint,
     base: Option<PathBuf>,
-    kind: Kind,
+    storage: Storage,
 }
 
-enum Kind {
+enum Storage {
     /// The whole file is compressed.
     Archive(Box<dyn AnyArchive>),
     /// The tensors in it are.
@@ -40,29 +40,29 @@ fn is_available(archive: &dyn AnyArchive, range: &Range<u64>) -> bool {
 impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the directory.
     pub fn open(source: &Endpoint, base: Option<&Path>) -> Result<Self, Failure> {
-        let kind = match (beginning::is_safetensors(source), base) {
-            (true, None) => Kind::Inside(Box::new(InsideView::open(source)?)),
+        let storage = match (beginning::is_safetensors(source), base) {
+            (true, None) => Storage::Inside(Box::new(InsideView::open(source)?)),
             (true, Some(_)) => {
                 return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));
             }
-            (false, base) => Kind::Archive(open_archive(source, base)?),
+            (false, base) => Storage::Archive(open_archive(source, base)?),
         };
-        Ok(Self { source: source.clone(), base: base.map(Path::to_owned), kind })
+        Ok(Self { source: source.clone(), base: base.map(Path::to_owned), storage })
     }
 
     /// Returns a warning for a file that was cut off, or whose end is damaged.
     pub fn warning(&mut self) -> Option<String> {
-        let error = match &mut self.kind {
-            Kind::Archive(archive) => archive.cut()?.to_string(),
-            Kind::Inside(restored) => restored.cut()?.to_string(),
+        let error = match &mut self.storage {
+            Storage::Archive(archive) => archive.cut()?.to_string(),
+            Storage::Inside(restored) => restored.cut()?.to_string(),
         };
         Some(format!("zipnn: {}: warning: the file is not whole: {error}", self.source))
     }
 
     /// Returns an error if the file lacks any of these bytes of a tensor.
     pub fn check_available(&mut self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
-        let message = match &mut self.kind {
-            Kind::Archive(archive) => {
+        let message = match &mut self.storage {
+            Storage::Archive(archive) => {
                 let (Some(error), false) = (archive.cut(), is_available(&**archive, range)) else {
                     return Ok(());
                 };
@@ -73,7 +73,7 @@ impl Tensors {
                     range.end - range.start
                 )
             }
-            Kind::Inside(restored) => {
+            Storage::Inside(restored) => {
                 if restored.is_complete(name) {
                     return Ok(());
                 }
@@ -89,9 +89,9 @@ impl Tensors {
 
     /// All tensors, in the order of their bytes.
     pub fn list(&mut self) -> Result<Vec<TensorEntry>, Failure> {
-        let archive = match &mut self.kind {
-            Kind::Archive(archive) => archive,
-            Kind::Inside(restored) => return Ok(restored.list()),
+        let archive = match &mut self.storage {
+            Storage::Archive(archive) => archive,
+            Storage::Inside(restored) => return Ok(restored.list()),
         };
         let layout =
             archive.layout().map_err(|error| failure(&self.source, self.base.as_deref(), error))?;
@@ -110,23 +110,23 @@ impl Tensors {
 
     /// The tensor of this name.
     pub fn tensor(&mut self, name: &str) -> Result<TensorInfo, Failure> {
-        match &mut self.kind {
-            Kind::Archive(archive) => {
+        match &mut self.storage {
+            Storage::Archive(archive) => {
                 let tensor = archive.tensor(name).cloned();
                 tensor.map_err(|error| failure(&self.source, self.base.as_deref(), error))
             }
-            Kind::Inside(restored) => restored.tensor(name),
+            Storage::Inside(restored) => restored.tensor(name),
         }
     }
 
     /// Decodes as many bytes of the data as `dst` holds, from `offset` on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
-        match &mut self.kind {
-            Kind::Archive(archive) => {
+        match &mut self.storage {
+            Storage::Archive(archive) => {
                 let read = archive.read_into(offset, dst);
                 read.map_err(|error| failure(&self.source, self.base.as_deref(), error))
             }
-            Kind::Inside(restored) => restored.read_into(offset, dst),
+            Storage::Inside(restored) => restored.read_into(offset, dst),
         }
     }
 }
@@ -230,7 +230,7 @@ pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
     });
     let missing = missing.filter(|lost| !lost.range.is_empty());
     let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
-    salvage::describe(damage.chain(missing), 0, tensors)
+    lost::describe(damage.chain(missing), 0, tensors)
 }
 
 fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failure {

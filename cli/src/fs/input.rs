@@ -18,12 +18,12 @@ const UNEARNED: u64 = 1 << 16;
 /// A file or pipe that is read from front to back, with jumps.
 pub struct Input {
     endpoint: Endpoint,
-    inner: Inner,
+    kind: InputKind,
     at: u64,
     metadata: Option<Metadata>,
 }
 
-enum Inner {
+enum InputKind {
     File(BufReader<File>),
     Pipe(Box<dyn Read + Send>),
 }
@@ -56,7 +56,7 @@ impl Input {
                 Stream::Input.check()?;
                 Ok(Self {
                     endpoint: endpoint.clone(),
-                    inner: Inner::Pipe(Box::new(io::stdin())),
+                    kind: InputKind::Pipe(Box::new(io::stdin())),
                     at: 0,
                     metadata: None,
                 })
@@ -69,11 +69,11 @@ impl Input {
     /// late.
     fn is_pointer(&mut self) -> io::Result<bool> {
         let is_long = self.len().is_some_and(|len| len >= POINTER_LEN);
-        match &mut self.inner {
-            Inner::File(_) if is_long => Ok(false),
-            Inner::File(reader) => Ok(reader.fill_buf()?.starts_with(POINTER)),
-            Inner::Pipe(_) if self.endpoint != Endpoint::Standard => Ok(false),
-            Inner::Pipe(_) => {
+        match &mut self.kind {
+            InputKind::File(_) if is_long => Ok(false),
+            InputKind::File(reader) => Ok(reader.fill_buf()?.starts_with(POINTER)),
+            InputKind::Pipe(_) if self.endpoint != Endpoint::Standard => Ok(false),
+            InputKind::Pipe(_) => {
                 let mut bytes = Vec::new();
                 self.read_up_to(POINTER.len() as u64, &mut bytes)?;
                 let mut is_pointer = bytes == POINTER;
@@ -99,14 +99,14 @@ impl Input {
         }
         // Files without a length may still have contents, under /proc for example.
         let is_seekable = metadata.is_file() && metadata.len() > 0;
-        let inner = if is_seekable {
-            Inner::File(BufReader::new(file))
+        let kind = if is_seekable {
+            InputKind::File(BufReader::new(file))
         } else {
-            Inner::Pipe(Box::new(file))
+            InputKind::Pipe(Box::new(file))
         };
         Ok(Self {
             endpoint: Endpoint::Path(path.to_owned()),
-            inner,
+            kind,
             at: 0,
             metadata: Some(metadata),
         })
@@ -119,9 +119,9 @@ impl Input {
 
     /// Its length, where that is known.
     pub fn len(&self) -> Option<u64> {
-        match self.inner {
-            Inner::File(_) => self.metadata.as_ref().map(Metadata::len),
-            Inner::Pipe(_) => None,
+        match self.kind {
+            InputKind::File(_) => self.metadata.as_ref().map(Metadata::len),
+            InputKind::Pipe(_) => None,
         }
     }
 
@@ -132,7 +132,7 @@ impl Input {
 
     /// Whether it can be read in any order.
     pub fn is_seekable(&self) -> bool {
-        matches!(self.inner, Inner::File(_))
+        matches!(self.kind, InputKind::File(_))
     }
 
     /// Where it stands.
@@ -144,9 +144,9 @@ impl Input {
     pub fn read_up_to(&mut self, len: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
         let left = self.len().map(|file_len| file_len.saturating_sub(self.at));
         bytes.reserve(len.min(left.unwrap_or(UNEARNED)) as usize);
-        let read = match &mut self.inner {
-            Inner::File(reader) => reader.take(len).read_to_end(bytes),
-            Inner::Pipe(reader) => reader.take(len).read_to_end(bytes),
+        let read = match &mut self.kind {
+            InputKind::File(reader) => reader.take(len).read_to_end(bytes),
+            InputKind::Pipe(reader) => reader.take(len).read_to_end(bytes),
         }? as u64;
         self.at += read;
         Ok(read)
@@ -156,13 +156,13 @@ impl Input {
     /// stand, which is less if it ends before that.
     pub fn go_to(&mut self, offset: u64) -> io::Result<u64> {
         let file_len = self.len().unwrap_or(u64::MAX);
-        match &mut self.inner {
-            Inner::File(reader) => {
+        match &mut self.kind {
+            InputKind::File(reader) => {
                 let offset = offset.min(file_len);
                 reader.seek_relative(offset.wrapping_sub(self.at).cast_signed())?;
                 self.at = offset;
             }
-            Inner::Pipe(reader) => {
+            InputKind::Pipe(reader) => {
                 let distance = offset.checked_sub(self.at).ok_or(io::ErrorKind::NotSeekable)?;
                 self.at += io::copy(&mut reader.take(distance), &mut io::sink())?;
             }
@@ -172,9 +172,9 @@ impl Input {
 
     /// How many bytes there are from here to the end. A pipe is at its end afterwards.
     pub fn count_rest(&mut self) -> io::Result<u64> {
-        match &mut self.inner {
-            Inner::File(_) => Ok(self.len().unwrap_or_default().saturating_sub(self.at)),
-            Inner::Pipe(reader) => {
+        match &mut self.kind {
+            InputKind::File(_) => Ok(self.len().unwrap_or_default().saturating_sub(self.at)),
+            InputKind::Pipe(reader) => {
                 let rest = io::copy(reader, &mut io::sink())?;
                 self.at += rest;
                 Ok(rest)
@@ -184,16 +184,16 @@ impl Input {
 
     /// Goes on with `bytes`, which are all that there is, in place of what it read before.
     pub fn hold(&mut self, bytes: Vec<u8>) {
-        self.inner = Inner::Pipe(Box::new(io::Cursor::new(bytes)));
+        self.kind = InputKind::Pipe(Box::new(io::Cursor::new(bytes)));
         self.at = 0;
     }
 
     /// Puts bytes that have been read from a pipe back in front of the rest.
     pub fn put_back(&mut self, bytes: Vec<u8>) {
         self.at -= bytes.len() as u64;
-        match &mut self.inner {
-            Inner::File(_) => unreachable!("files are read again instead"),
-            Inner::Pipe(reader) => {
+        match &mut self.kind {
+            InputKind::File(_) => unreachable!("files are read again instead"),
+            InputKind::Pipe(reader) => {
                 let rest = std::mem::replace(reader, Box::new(io::empty()));
                 *reader = Box::new(io::Cursor::new(bytes).chain(rest));
             }
@@ -227,7 +227,7 @@ impl Base {
 
     /// Which base it is. `None` for a pipe, which can be read only once.
     pub fn identify(&mut self) -> Result<Option<BaseId>, Failure> {
-        let Inner::File(reader) = &mut self.input.inner else { return Ok(None) };
+        let InputKind::File(reader) = &mut self.input.kind else { return Ok(None) };
         let at = self.input.at;
         let id = BaseId::read(&mut *reader)
             .and_then(|id| reader.seek(SeekFrom::Start(at)).map(|_| id))

@@ -18,7 +18,7 @@ use crate::report::failure::Failure;
 /// A result while it is written.
 pub struct Output {
     endpoint: Endpoint,
-    inner: Inner,
+    kind: OutputKind,
     replace: bool,
     len: u64,
 }
@@ -26,14 +26,14 @@ pub struct Output {
 /// Bytes that are copied at a time from a nameless file.
 const SPOOL_STEP: u64 = 1 << 20;
 
-enum Inner {
+enum OutputKind {
     /// Standard output, a device or a named pipe: nothing that could be replaced by a file.
     Stream(File),
     /// A file that has another name until it is finished.
     File { unfinished: Unfinished, path: PathBuf, sparse: Sparse },
 }
 
-impl Inner {
+impl OutputKind {
     fn open(endpoint: &Endpoint, force: bool) -> Result<Self, Failure> {
         let failure = |error| Failure::writing(endpoint, error);
         let path = match Target::of(endpoint).map_err(failure)? {
@@ -68,15 +68,15 @@ impl Output {
     /// Begins a result where the links of `place` lead. A file that exists is replaced, and data
     /// is written to a terminal, only if `force` is set.
     pub fn create(endpoint: &Endpoint, force: bool) -> Result<Self, Failure> {
-        let inner = Inner::open(endpoint, force)?;
-        if let Inner::Stream(file) = &inner
+        let kind = OutputKind::open(endpoint, force)?;
+        if let OutputKind::Stream(file) = &kind
             && file.is_terminal()
             && !force
         {
             return Err(Failure::usage(endpoint, "is a terminal, and the data is not text")
                 .hint("redirect standard output, or name a file with --output"));
         }
-        Ok(Self { endpoint: endpoint.clone(), inner, replace: force, len: 0 })
+        Ok(Self { endpoint: endpoint.clone(), kind, replace: force, len: 0 })
     }
 
     /// What it is, or will be, called.
@@ -91,17 +91,17 @@ impl Output {
 
     /// Where it can be read for now, if it is a file.
     pub fn unfinished_path(&self) -> Option<&Path> {
-        match &self.inner {
-            Inner::File { unfinished, .. } => Some(unfinished.path()),
-            Inner::Stream(_) => None,
+        match &self.kind {
+            OutputKind::File { unfinished, .. } => Some(unfinished.path()),
+            OutputKind::Stream(_) => None,
         }
     }
 
     /// Writes all of `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let result = match &mut self.inner {
-            Inner::Stream(file) => file.write_all(bytes),
-            Inner::File { unfinished, sparse, .. } => sparse.write(unfinished.file(), bytes),
+        let result = match &mut self.kind {
+            OutputKind::Stream(file) => file.write_all(bytes),
+            OutputKind::File { unfinished, sparse, .. } => sparse.write(unfinished.file(), bytes),
         };
         self.len += bytes.len() as u64;
         result.map_err(|error| self.failure(error))
@@ -113,7 +113,7 @@ impl Output {
         &mut self,
         fill: impl FnOnce(&mut File) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        if let Inner::File { unfinished, .. } = &mut self.inner {
+        if let OutputKind::File { unfinished, .. } = &mut self.kind {
             fill(unfinished.file())?;
             self.len = unfinished.file().metadata().map_or(0, |metadata| metadata.len());
             return Ok(());
@@ -134,11 +134,11 @@ impl Output {
 
     /// Waits until everything is on the disk, if it is a file.
     pub fn sync(&mut self) -> Result<(), Failure> {
-        let result = match &mut self.inner {
-            Inner::File { unfinished, sparse, .. } => {
+        let result = match &mut self.kind {
+            OutputKind::File { unfinished, sparse, .. } => {
                 sparse.settle(unfinished.file()).and_then(|()| unfinished.file().sync_all())
             }
-            Inner::Stream(_) => Ok(()),
+            OutputKind::Stream(_) => Ok(()),
         };
         result.map_err(|error| self.failure(error))
     }
@@ -154,7 +154,9 @@ impl Output {
     /// it gets the owner and permissions of the file that it replaces.
     pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let failure = |error| Failure::writing(&self.endpoint, error);
-        let Inner::File { mut unfinished, path, mut sparse } = self.inner else { return Ok(()) };
+        let OutputKind::File { mut unfinished, path, mut sparse } = self.kind else {
+            return Ok(());
+        };
         sparse.settle(unfinished.file()).map_err(failure)?;
         match source {
             Some(source) => pass_on(source, unfinished.file()),

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::fs::selection::Selection;
-use crate::fs::temp;
+use crate::fs::{names, temp};
 use crate::report::failure::Failure;
-use crate::set::index_file;
 
 /// A file that is to be worked on.
 #[derive(Debug, Clone)]
@@ -91,7 +90,7 @@ impl Tree {
             selection.note(relative);
             self.done += 1;
         }
-        if index_file::is_index(path) && (kind.is_file() || is_link) {
+        if names::is_index(path) && (kind.is_file() || is_link) {
             self.indexes.push(FoundFile {
                 path: path.to_owned(),
                 relative: relative.to_owned(),

@@ -16,14 +16,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::commands::direction::{self, FileSettings, Job};
-use crate::commands::directory;
 use crate::fs::names::{self, Direction};
 use crate::fs::{links, output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::job::batch::Outcome;
+use crate::job::{FileSettings, Job, commit, directory};
 use crate::report::failure::Failure;
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 
 /// A blob and its result.
 #[derive(Debug)]
@@ -41,9 +40,9 @@ impl Pair {
         job: Job<'_>,
         repository: &Repository,
         threads: usize,
-        whole: &Arc<Whole>,
+        total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
-        let outcome = self.make_result(job, repository, threads, whole)?;
+        let outcome = self.make_result(job, repository, threads, total)?;
         let _lock = repository.lock_blob(match job.direction() {
             Direction::Compress => &self.source,
             Direction::Decompress => &self.result,
@@ -54,7 +53,7 @@ impl Pair {
         // The library may have linked it meanwhile.
         if !repository.scan().links.contains_key(&self.source) {
             let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
-            direction::remove_source(&source, &result)?;
+            commit::remove_source(&source, result.display())?;
         }
         Ok(outcome)
     }
@@ -65,27 +64,27 @@ impl Pair {
         job: Job<'_>,
         repository: &Repository,
         threads: usize,
-        whole: &Arc<Whole>,
+        total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
         let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
         // An adopted blob has both names until there is something better to have the old one.
         let is_adopted = links::are_one_file(&source, &result);
         if is_adopted && job.direction() == Direction::Compress {
-            return Ok(Outcome::Ready);
+            return Ok(Outcome::UpToDate);
         }
         let force = job.files().force || is_adopted;
         let settings = FileSettings { threads, force, rm: false };
         if !force && fs::symlink_metadata(&result).is_ok() {
             job.confirm(&source, &result, settings)
                 .map_err(|failure| directory::other_result(&result, failure))?;
-            return Ok(Outcome::Ready);
+            return Ok(Outcome::UpToDate);
         }
-        let stats = job.transfer(&source, &result, settings, whole)?;
+        let stats = job.convert(&source, &result, settings, total)?;
         if let Err(failure) = job.confirm(&source, &result, settings) {
             let _ = fs::remove_file(&result);
             return Err(failure.unverified(source.display()));
         }
-        Ok(Outcome::Stats(stats))
+        Ok(Outcome::Done(stats))
     }
 
     /// Step 3 for one link.
@@ -101,7 +100,7 @@ impl Pair {
         created.map_err(|error| Failure::writing(path.display(), error))?;
         repository.forget_absence(&path);
         output::sync_directory_of(&path);
-        direction::remove_source(&link.path, &path)
+        commit::remove_source(&link.path, path.display())
     }
 }
 
@@ -126,7 +125,7 @@ pub fn plan(
             }
         }
         // A run was killed when it had switched the last link, and had not removed the source.
-        if let Ok(source) = reverse(direction).rename(path)
+        if let Ok(source) = direction.reverse().rename(path)
             && !is_linked(source.as_os_str())
             && repository.blob(source.as_os_str()).exists()
         {
@@ -138,13 +137,6 @@ pub fn plan(
 
 fn is_compressed(link: &Link) -> bool {
     names::is_compressed(&link.path)
-}
-
-fn reverse(direction: Direction) -> Direction {
-    match direction {
-        Direction::Compress => Direction::Decompress,
-        Direction::Decompress => Direction::Compress,
-    }
 }
 
 /// Gives compressed blobs the names that they have here. The original's scripts leave them under

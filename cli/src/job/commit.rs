@@ -1,5 +1,6 @@
 //! What compressing and decompressing have in common around the coding.
 
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
@@ -7,10 +8,11 @@ use std::time::Duration;
 
 use crate::args::Files;
 use crate::fs::endpoint::Endpoint;
+use crate::fs::links;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
-use crate::fs::{links, names};
+use crate::job::check;
 use crate::report::failure::{Failure, say};
 use crate::report::units;
 
@@ -102,7 +104,7 @@ pub fn finish(
     let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
         return Err(cannot_be_verified(source));
     };
-    let Some(snapshot) = snapshot else { return Err(names::not_removable(source)) };
+    let Some(snapshot) = snapshot else { return Err(check::not_removable(source)) };
     output.sync()?;
     if let Err(failure) = compare(&unfinished, source) {
         snapshot.check()?;
@@ -113,9 +115,14 @@ pub fn finish(
     output.finish(metadata)?;
     Output::sync_name(&destination);
     snapshot.check_removable()?;
+    remove_source(source, &destination)
+}
+
+/// Removes a source whose result has been verified.
+pub fn remove_source(source: &Path, result: impl fmt::Display) -> Result<(), Failure> {
     fs::remove_file(source).map_err(|error| {
         Failure::new(source.display(), format_args!("cannot be removed: {error}"))
-            .hint(format_args!("{destination} has been written and is sound"))
+            .hint(format_args!("its result {result} is complete and verified"))
     })
 }
 

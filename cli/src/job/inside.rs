@@ -10,10 +10,11 @@ use zipnn::{Limits, Options, tensor};
 use crate::args::{Files, Verify};
 use crate::content::tensor_source::{self, TensorSource};
 use crate::fs::endpoint::Endpoint;
-use crate::fs::names::{self, Direction, Form};
+use crate::fs::names::{Direction, Scope};
 use crate::fs::output::Output;
 use crate::job::commit::{self, Stats};
 use crate::job::comparison::Comparison;
+use crate::job::destination::destination;
 use crate::repair::inside_salvage;
 use crate::report::failure::{Failure, say};
 use crate::report::progress::Progress;
@@ -37,7 +38,7 @@ fn writing(endpoint: &Endpoint, source: &Endpoint, error: TensorError) -> Failur
 /// `zipnn compress --inside-safetensors`.
 pub fn compress(endpoint: &Endpoint, files: &Files, has_annexes: bool) -> Result<(), Failure> {
     let destination =
-        names::destination(endpoint, files.output.as_deref(), Direction::Compress, Form::Inside)?;
+        destination(endpoint, files.output.as_deref(), Direction::Compress, Scope::Tensors)?;
     commit::check(endpoint, &destination, files)?;
     let source = TensorSource::open(endpoint, Limits::default())?;
     if source.reader.is_compressed() {
@@ -119,7 +120,7 @@ fn check_growth(endpoint: &Endpoint, read: u64, written: u64, force: bool) -> Re
 /// `zipnn decompress` of a file in which tensors are compressed.
 pub fn decompress(endpoint: &Endpoint, files: &Files, verify: bool) -> Result<(), Failure> {
     let destination =
-        names::destination(endpoint, files.output.as_deref(), Direction::Decompress, Form::Inside)?;
+        destination(endpoint, files.output.as_deref(), Direction::Decompress, Scope::Tensors)?;
     commit::check(endpoint, &destination, files)?;
     if files.delta.is_some() {
         return Err(Failure::usage(endpoint, "holds compressed tensors, and no difference")

@@ -16,12 +16,12 @@ use crate::report::progress::Progress;
 const PART_LEN: u64 = 256 << 10;
 
 /// What has been saved, and what is lost.
-pub struct Saved {
+pub struct InsideSalvage {
     salvage: Salvage,
     header: DataHeader,
 }
 
-impl Saved {
+impl InsideSalvage {
     /// Returns whether nothing is lost.
     pub fn is_whole(&self) -> bool {
         self.salvage.is_whole()
@@ -48,7 +48,7 @@ pub fn run(
     source: &mut TensorSource,
     progress: &mut Progress,
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
-) -> Result<Saved, Failure> {
+) -> Result<InsideSalvage, Failure> {
     let reader = &source.reader;
     let restored = reader.restored().map_err(|error| source.failure(error))?;
     let lens = restored.order.iter().map(|&number| reader.tensors()[number].decoded_len);
@@ -70,7 +70,7 @@ pub fn run(
         salvage.end(DecodeErrorKind::Truncated { needed, have }.into());
     }
     salvage.finish(&mut write)?;
-    Ok(Saved { salvage, header })
+    Ok(InsideSalvage { salvage, header })
 }
 
 /// Returns lines about all that is damaged or missing in a file; none if it cannot be opened.

@@ -1,6 +1,5 @@
 //! Saving data from damaged files.
 
-pub mod command;
 pub mod inside_salvage;
 pub mod resync;
 pub mod salvage;

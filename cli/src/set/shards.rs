@@ -7,20 +7,20 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::commands::direction::Job;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::selection::Selection;
 use crate::fs::target::directory_of;
 use crate::fs::{links, names, tree};
+use crate::job::{Job, destination};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 
 /// The indexes that a command rewrites once it has done its work.
 #[derive(Default)]
-pub struct Indexes(Vec<Index>);
+pub struct Indexes(Vec<ShardIndex>);
 
 #[derive(PartialEq, Eq)]
-struct Index {
+struct ShardIndex {
     source: PathBuf,
     /// The same, or a file beside the results.
     destination: PathBuf,
@@ -45,13 +45,13 @@ impl Indexes {
     /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
     /// failures.
     pub fn rewrite(&self, job: Job<'_>, all_done: bool) -> Vec<Failure> {
-        let rewrite = |index: &Index| {
-            let Index { source, destination } = index;
+        let rewrite = |index: &ShardIndex| {
+            let ShardIndex { source, destination } = index;
             // Where there are no results, there is nothing to name.
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
-            index_file::rewrite_file(source, destination, job.direction(), job.form(), all_done)
+            index_file::rewrite_file(source, destination, job.direction(), job.scope(), all_done)
         };
         self.0.iter().filter_map(|index| rewrite(index).err()).collect()
     }
@@ -60,7 +60,7 @@ impl Indexes {
 /// The search for indexes.
 struct Search<'w> {
     job: Job<'w>,
-    indexes: Vec<Index>,
+    indexes: Vec<ShardIndex>,
     /// The files that each index names, nothing for one that cannot be read.
     checked: HashMap<PathBuf, HashSet<PathBuf>>,
 }
@@ -89,7 +89,8 @@ impl Search<'_> {
     /// an index may have a directory in them.
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
         let (output, direction) = (self.job.files().output.as_deref(), self.job.direction());
-        let result = names::destination(&Endpoint::new(input), output, direction, self.job.form());
+        let result =
+            destination::destination(&Endpoint::new(input), output, direction, self.job.scope());
         // The command itself reports failures of the file.
         let (true, Ok(Endpoint::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
@@ -143,7 +144,7 @@ impl Search<'_> {
             }
         }
         let destination = destination.unwrap_or_else(|| source.clone());
-        let index = Index { source, destination };
+        let index = ShardIndex { source, destination };
         if !self.indexes.contains(&index) {
             self.indexes.push(index);
         }
@@ -176,7 +177,7 @@ fn indexes_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut indexes = Vec::new();
     for entry in fs::read_dir(directory).map_err(failure)? {
         let path = entry.map_err(failure)?.path();
-        if index_file::is_index(&path) && !path.is_dir() {
+        if names::is_index(&path) && !path.is_dir() {
             indexes.push(path);
         }
     }

@@ -13,7 +13,7 @@ use crate::report::failure::Failure;
 use crate::report::units;
 
 /// Describes a file.
-pub struct Inside {
+pub struct InsideInfo {
     /// The tensors, each with whether the file has all of its bytes.
     tensors: Vec<(StoredTensor, bool)>,
     /// Why the file is incomplete.
@@ -28,7 +28,7 @@ pub struct Inside {
     has_checksums: bool,
 }
 
-impl Inside {
+impl InsideInfo {
     /// Reads the header, and what frames begin with.
     pub fn read(endpoint: &Endpoint) -> Result<Self, Failure> {
         let source = TensorSource::open_partial(endpoint)?;

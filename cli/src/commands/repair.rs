@@ -21,7 +21,11 @@ const DONE: u8 = 0;
 const TO_DO: u8 = 1;
 
 /// Examines a file, reports damage, and repairs it with `--write` or `--output`.
-pub fn run(arguments: &Repair) -> Result<u8, Failure> {
+pub fn run(arguments: &Repair) -> u8 {
+    examine_file(arguments).unwrap_or_else(|failure| failure.report())
+}
+
+fn examine_file(arguments: &Repair) -> Result<u8, Failure> {
     let endpoint = Endpoint::new(&arguments.file);
     let destination = match &arguments.output {
         Some(output) => Some(Endpoint::new(output)),
@@ -32,7 +36,7 @@ pub fn run(arguments: &Repair) -> Result<u8, Failure> {
     let mut found = tensor::examine(&mut source.reader).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader.tensors(), arguments)
         .map_err(|name| no_such_tensor(&endpoint, name))?;
-    let report = Report::new(&mut source, &found);
+    let report = Findings::new(&mut source, &found);
     let show = |text: &dyn Fn(&mut StdoutLock) -> io::Result<()>| match arguments.quiet {
         true => Ok(()),
         false => text(&mut io::stdout().lock()).map_err(|error| Failure::writing("-", error)),
@@ -99,7 +103,7 @@ fn no_such_tensor(endpoint: &Endpoint, name: &str) -> Failure {
 }
 
 /// What is to be done about a file.
-struct Report {
+struct Findings {
     rotated: Vec<usize>,
     judged: usize,
     unknown: usize,
@@ -118,7 +122,7 @@ struct Line {
     is_sound: bool,
 }
 
-impl Report {
+impl Findings {
     /// Most oddities that are listed.
     const MOST_ODDITIES: usize = 5;
 
@@ -266,7 +270,7 @@ fn write_table<'a>(
 
 fn write(
     mut source: TensorSource,
-    report: &Report,
+    report: &Findings,
     destination: &Endpoint,
     arguments: &Repair,
 ) -> Result<(), Failure> {

@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::commands::direction::{self, FileSettings, Job};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::selection::Selection;
 use crate::fs::snapshot::Snapshot;
+use crate::fs::temp;
 use crate::fs::tree::{self, FoundFile, Tree};
-use crate::fs::{names, temp};
-use crate::job::batch::{self, Outcome, Report, Task};
+use crate::job::batch::{self, BatchReport, Outcome, Task};
+use crate::job::{FileSettings, Job, check, commit};
 use crate::report::failure::Failure;
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 
 /// How far times of the same file may be apart where one is of whole seconds: some file systems
 /// count in pairs of them.
@@ -39,7 +39,7 @@ pub fn run(job: Job<'_>, root: &Path, selection: &Selection) -> u8 {
 fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failure> {
     let files = job.files();
     if files.delta.is_some() {
-        return Err(names::base_for_directory(root));
+        return Err(check::base_for_directory(root));
     }
     if files.output.as_deref().is_some_and(|output| !output.is_dir()) {
         return Err(Failure::usage(root.display(), "is a directory, and --output names none")
@@ -47,19 +47,19 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     }
     let Tree { files: found, links, done, failures, .. } = tree::walk(root, selection);
     let lens: Vec<u64> = found.iter().map(|file| file.len).collect();
-    let whole = progress(&lens, files.quiet);
+    let total = progress(&lens, files.quiet);
     let mut results = Results::default();
     let (first, second): (Vec<_>, Vec<_>) =
         found.iter().partition(|file| results.is_new(job, file));
-    let mut report = Report::default();
+    let mut report = BatchReport::default();
     // Where two become the same file, the second is compared with what the first became, and never
     // overwrites it.
     for (part, is_second) in [(first, false), (second, true)] {
         let tasks = part.into_iter().map(|file| {
             let destination = results.destination(job, file);
-            task(job, file, destination, is_second, &whole)
+            task(job, file, destination, is_second, &total)
         });
-        report.extend(batch::run(tasks.collect(), files.threads.count(), &whole));
+        report.extend(batch::run(tasks.collect(), files.threads.count(), &total));
     }
     report.failures.extend(failures);
     if links > 0 {
@@ -67,7 +67,7 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
         report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
     }
     let subject = Endpoint::Path(root.to_owned()).to_string();
-    let mut summary = report.summary(&subject, job.direction(), &whole);
+    let mut summary = report.summary(&subject, job.direction(), &total);
     if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
         summary += &format!("; {hint}");
     }
@@ -79,12 +79,12 @@ fn task<'a>(
     file: &'a FoundFile,
     destination: Result<PathBuf, Failure>,
     is_second: bool,
-    whole: &'a Arc<Whole>,
+    total: &'a Arc<TotalProgress>,
 ) -> Task<'a> {
     let files = job.files();
     let run = move |threads| {
         let settings = FileSettings { threads, force: files.force && !is_second, rm: files.rm };
-        let outcome = one(job, &file.path, &destination?, settings, whole);
+        let outcome = one(job, &file.path, &destination?, settings, total);
         match is_second {
             true => outcome.map_err(|failure| {
                 failure.hint("another file becomes it: name a different place with --output")
@@ -96,8 +96,8 @@ fn task<'a>(
 }
 
 /// Progress through files of these lengths.
-pub fn progress(lens: &[u64], quiet: bool) -> Arc<Whole> {
-    Whole::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
+pub fn progress(lens: &[u64], quiet: bool) -> Arc<TotalProgress> {
+    TotalProgress::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
 }
 
 /// Where results go.
@@ -137,12 +137,12 @@ pub fn one(
     source: &Path,
     destination: &Path,
     settings: FileSettings,
-    whole: &Arc<Whole>,
+    total: &Arc<TotalProgress>,
 ) -> Result<Outcome, Failure> {
     // A link that leads to nothing is as good as no result: the file is made where it leads.
     let there = fs::metadata(destination);
     if settings.force || there.is_err() {
-        return job.transfer(source, destination, settings, whole).map(Outcome::Stats);
+        return job.convert(source, destination, settings, total).map(Outcome::Done);
     }
     // A named pipe would wait for data when it is opened.
     if there.is_ok_and(|there| !there.is_file()) {
@@ -150,17 +150,17 @@ pub fn one(
             .hint("remove it, or name another place with --output"));
     }
     if !settings.rm && have_same_time(source, destination) {
-        return Ok(Outcome::Ready);
+        return Ok(Outcome::UpToDate);
     }
     let endpoint = Endpoint::Path(source.to_owned());
     let snapshot = Snapshot::new(&endpoint, fs::symlink_metadata(source).ok().as_ref());
     job.confirm(source, destination, settings)
         .map_err(|failure| other_result(destination, failure))?;
     if settings.rm {
-        snapshot.ok_or_else(|| names::not_removable(source))?.check_removable()?;
-        direction::remove_source(source, destination)?;
+        snapshot.ok_or_else(|| check::not_removable(source))?.check_removable()?;
+        commit::remove_source(source, destination.display())?;
     }
-    Ok(Outcome::Ready)
+    Ok(Outcome::UpToDate)
 }
 
 /// What is said of a file that is there and is not the result.
