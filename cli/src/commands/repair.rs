@@ -2,16 +2,19 @@
 
 use std::io::{self, StdoutLock, Write};
 
-use zipnn::tensor::{Examination, Oddity, StoredTensor, TensorError, Verdict};
-use zipnn::{Limits, tensor};
+use zipnn::Limits;
+use zipnn::tensor::{Oddity, StoredTensor, TensorError};
 
 use crate::args::Repair;
-use crate::content::tensor_source::TensorSource;
+use crate::content::tensor_source::{self, TensorSource};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
 use crate::job::commit;
+use crate::repair::diagnosis::Verdict;
+use crate::repair::examination::{Examination, examine};
+use crate::repair::rewrite::rewrite;
 use crate::report::failure::Failure;
 use crate::report::table::{self, Column};
 use crate::report::units;
@@ -33,7 +36,7 @@ fn examine_file(arguments: &Repair) -> Result<u8, Failure> {
     };
     check(&endpoint, destination.as_ref(), arguments)?;
     let mut source = TensorSource::open(&endpoint, Limits::default())?;
-    let mut found = tensor::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    let mut found = examine(&mut source.reader).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader.tensors(), arguments)
         .map_err(|name| no_such_tensor(&endpoint, name))?;
     let report = Findings::new(&mut source, &found);
@@ -269,24 +272,23 @@ fn write_table<'a>(
 }
 
 fn write(
-    mut source: TensorSource,
-    report: &Findings,
+    source: TensorSource,
+    findings: &Findings,
     destination: &Endpoint,
     arguments: &Repair,
 ) -> Result<(), Failure> {
     let mut output = Output::create(destination, arguments.force || arguments.write)?;
     let endpoint = source.endpoint().clone();
     let metadata = source.metadata().cloned();
+    // Rewriting closes the source: Windows does not replace an open file.
     output.fill(|file| {
-        tensor::repair(&mut source.reader, &report.rotated, file).map_err(|error| match error {
+        rewrite(source.reader, &findings.rotated, file).map_err(|error| match error {
             TensorError::Io(error) => Failure::writing(destination, error),
             TensorError::NotAFrame { .. } => Failure::new(&endpoint, error)
                 .hint("the tensor is damaged: fetch or copy the file once more"),
-            error => source.failure(error),
+            error => tensor_source::failure(&endpoint, error),
         })
     })?;
-    // Windows does not replace a file that is open.
-    drop(source);
     Snapshot::new(&endpoint, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())
 }

@@ -68,13 +68,13 @@ impl TensorSource {
         }
         let input = Input::open(endpoint)?;
         let metadata = input.metadata().cloned();
-        let failure = |error| Failure::reading(endpoint, error);
+        let unreadable = |error| Failure::reading(endpoint, error);
         let file = match endpoint.path() {
-            Some(path) if input.is_seekable() => File::open(path).map_err(failure)?,
-            _ => spool(input).map_err(failure)?,
+            Some(path) if input.is_seekable() => File::open(path).map_err(unreadable)?,
+            _ => spool(input).map_err(unreadable)?,
         };
-        let file_len = file.metadata().map_err(failure)?.len();
-        let reader = open(file).map_err(|error| reading(endpoint, error))?;
+        let file_len = file.metadata().map_err(unreadable)?.len();
+        let reader = open(file).map_err(|error| failure(endpoint, error))?;
         Ok(Self { endpoint: endpoint.clone(), metadata, file_len, reader, verify })
     }
 
@@ -95,7 +95,7 @@ impl TensorSource {
 
     /// Explains an error of reading it.
     pub fn failure(&self, error: TensorError) -> Failure {
-        reading(&self.endpoint, error)
+        failure(&self.endpoint, error)
     }
 
     /// Refuses a file in which nothing is to be decompressed.
@@ -224,7 +224,7 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
 }
 
 /// Explains an error of reading a file of tensors.
-fn reading(endpoint: &Endpoint, error: TensorError) -> Failure {
+pub fn failure(endpoint: &Endpoint, error: TensorError) -> Failure {
     use TensorError as E;
     match error {
         E::Io(error) => Failure::reading(endpoint, error),

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use zipnn::tensor::{Section, TensorError, TensorWriter, Verdict};
-use zipnn::{Limits, Options, tensor};
+use zipnn::tensor::{Section, TensorError, TensorWriter};
+use zipnn::{Limits, Options};
 
 use crate::args::{Files, Verify};
 use crate::content::tensor_source::{self, TensorSource};
@@ -15,6 +15,8 @@ use crate::fs::output::Output;
 use crate::job::commit::{self, Stats};
 use crate::job::comparison::Comparison;
 use crate::job::destination::destination;
+use crate::repair::diagnosis::Verdict;
+use crate::repair::examination::examine;
 use crate::repair::inside_salvage;
 use crate::report::failure::{Failure, say};
 use crate::report::progress::Progress;
@@ -190,7 +192,7 @@ pub fn warn_of_rotated(source: &mut TensorSource) -> Result<(), Failure> {
     if source.reader.is_ours() {
         return Ok(());
     }
-    let found = tensor::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    let found = examine(&mut source.reader).map_err(|error| source.failure(error))?;
     let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count();
     if rotated > 0 {
         let endpoint = source.endpoint();
