@@ -77,7 +77,7 @@ pub struct Compress {
     /// Type of the elements of all files. `auto` goes by the types of the tensors in .safetensors
     /// files, and by samples in others; `bytes` is for data of any other kind
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
-    pub dtype: Choice,
+    pub dtype: TypeChoice,
     /// Compress the tensors inside .safetensors files, each by its type: X.safetensors becomes
     /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor.
     /// Where the result would be larger than its source, it is written only with --force
@@ -360,7 +360,7 @@ pub struct Bench {
     pub file: PathBuf,
     /// Type of the elements
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
-    pub dtype: Choice,
+    pub dtype: TypeChoice,
     /// Write and verify checksums as well, as `compress` and `decompress` do
     #[arg(long)]
     pub checksums: bool,
@@ -380,7 +380,7 @@ pub struct Bench {
 
 /// Types as the command line names them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
+pub enum TypeChoice {
     /// Find out
     #[default]
     Auto,
@@ -398,7 +398,7 @@ pub enum Choice {
     Bytes,
 }
 
-impl Choice {
+impl TypeChoice {
     /// The type, unless it is to be found out.
     pub fn dtype(self) -> Option<DType> {
         match self {
@@ -412,7 +412,7 @@ impl Choice {
     }
 }
 
-impl Choice {
+impl TypeChoice {
     /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match (self, self.dtype()) {

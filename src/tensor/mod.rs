@@ -5,11 +5,9 @@
 //! compressed alike. In a `.znn.safetensors` file some tensors are replaced by frames: `U8`
 //! tensors, which the metadata lists. With the feature `std`, [`TensorWriter`] writes such files
 //! and [`TensorReader`] reads them, also those of the original, releases 0.5.1 to 0.5.4. Those
-//! releases store some tensors with wrong bits and forget some lists: [`examine`] reports such
-//! tensors, and [`repair`] writes the file as it should be.
+//! releases omit some lists: [`TensorReader::repaired_header`] adds them. They also store some
+//! tensors with rotated bits, which `zipnn repair` of the program detects and repairs.
 
-#[cfg(feature = "std")]
-pub(crate) mod diagnosis;
 #[cfg(feature = "std")]
 pub(crate) mod error;
 #[cfg(feature = "std")]
@@ -19,8 +17,6 @@ pub(crate) mod oddity;
 pub(crate) mod plan;
 #[cfg(feature = "std")]
 pub(crate) mod ranges;
-#[cfg(feature = "std")]
-pub(crate) mod repair;
 pub(crate) mod rows;
 #[cfg(feature = "std")]
 pub(crate) mod section;
@@ -28,16 +24,12 @@ pub(crate) mod section;
 pub(crate) mod write_header;
 
 #[cfg(feature = "std")]
-pub use diagnosis::{Diagnosis, Verdict, diagnose};
-#[cfg(feature = "std")]
 pub use error::TensorError;
 #[cfg(feature = "std")]
 pub use inside::{RestoredHeader, StoredTensor, TensorReader, TensorTarget, TensorWriter};
 pub use metadata::{Metadata, MetadataError, TensorInfo};
 pub use oddity::Oddity;
 pub use plan::{PlannedFrame, plan};
-#[cfg(feature = "std")]
-pub use repair::{Examination, examine, repair};
 pub use rows::RowsError;
 #[cfg(feature = "std")]
 pub use section::Section;

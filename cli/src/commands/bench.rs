@@ -13,20 +13,24 @@ use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
 use zipnn::tensor::Metadata;
 use zipnn::{DType, Limits, Options, decompress, decompress_into};
 
-use crate::args::{self, Bench, Choice};
+use crate::args::{self, Bench, TypeChoice};
 use crate::content::types::{self, Types};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
-use crate::job::framing::{Coded, Knowledge, Pieces};
-use crate::report::failure::Failure;
+use crate::job::framing::{Coded, Framing, Knowledge};
+use crate::report::failure::{self, Failure};
 use crate::report::units;
 
-/// Measures, and tells the result.
-pub fn run(arguments: &Bench) -> Result<(), Failure> {
-    let source = Place::new(&arguments.file);
+/// Measures ratio and speed, prints them, and returns the exit status.
+pub fn run(arguments: &Bench) -> u8 {
+    failure::status(measure_file(arguments))
+}
+
+fn measure_file(arguments: &Bench) -> Result<(), Failure> {
+    let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let mut pieces =
-        Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+        Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
@@ -49,8 +53,8 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
 }
 
 /// Returns the types from the command line or from the header of the file.
-fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
-    if choice != Choice::Auto {
+fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
+    if choice != TypeChoice::Auto {
         let mut types = Types::default();
         types.add(choice.name());
         return Some(types);
@@ -64,7 +68,7 @@ fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
 type Piece<'d> = (&'d [u8], Knowledge);
 
 /// The pieces of the data. A file without data has an empty one.
-fn cut<'d>(data: &'d [u8], pieces: &mut Pieces) -> Vec<Piece<'d>> {
+fn cut<'d>(data: &'d [u8], pieces: &mut Framing) -> Vec<Piece<'d>> {
     let mut cut = Vec::new();
     let mut rest = data;
     while !rest.is_empty() || cut.is_empty() {
@@ -92,7 +96,7 @@ struct Measured {
 
 /// What a thread keeps from piece to piece, and from run to run.
 #[derive(Default)]
-struct Worker {
+struct BenchWorker {
     encode_scratch: EncodeScratch,
     decode_scratch: DecodeScratch,
     coded: Coded,
@@ -120,8 +124,8 @@ fn measure(
     runs: usize,
 ) -> Result<Measured, String> {
     let longest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or_default();
-    let new_worker = || Worker { decoded: vec![0; longest], ..Worker::default() };
-    let mut workers: Vec<Worker> = (0..threads).map(|_| new_worker()).collect();
+    let new_worker = || BenchWorker { decoded: vec![0; longest], ..BenchWorker::default() };
+    let mut workers: Vec<BenchWorker> = (0..threads).map(|_| new_worker()).collect();
     let fresh = |piece: &Piece<'_>| {
         let mut coded = Coded::default();
         compress(&mut coded, piece, options, &mut EncodeScratch::new())?;
@@ -172,12 +176,12 @@ fn measure(
 /// Does something to every item, each on the next worker that is free, and keeps the results until
 /// all are there.
 fn each<Item: Sync, Result: Send>(
-    workers: &mut [Worker],
+    workers: &mut [BenchWorker],
     items: &[Item],
-    call: impl Fn(&mut Worker, &Item) -> std::result::Result<Result, String> + Sync,
+    call: impl Fn(&mut BenchWorker, &Item) -> std::result::Result<Result, String> + Sync,
 ) -> std::result::Result<(), String> {
     let next = AtomicUsize::new(0);
-    let take = |worker: &mut Worker| {
+    let take = |worker: &mut BenchWorker| {
         let mut results = Vec::with_capacity(items.len());
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
             results.push(call(worker, item)?);
@@ -244,7 +248,7 @@ impl Measured {
         .to_string()
     }
 
-    fn text(&self, source: &Place) -> String {
+    fn text(&self, source: &Endpoint) -> String {
         format!(
             "{source}: {}{}, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",

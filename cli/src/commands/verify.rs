@@ -5,15 +5,26 @@ use std::io::{self, Write};
 use crate::args::Verify;
 use crate::content::data_header::DataHeader;
 use crate::content::{beginning, tensors};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::selection::Purpose;
 use crate::job::decode::{Checks, Decoding};
-use crate::job::inside;
+use crate::job::read_only::ReadOnly;
+use crate::job::{check, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 use crate::report::units;
 
-/// Decodes one of the files.
-pub fn run(source: &Place, arguments: &Verify) -> Result<(), Failure> {
+/// Decodes all files, and returns the exit status.
+pub fn run(arguments: &Verify) -> u8 {
+    if let Err(failure) = check::check_base(&arguments.files, arguments.delta.as_deref()) {
+        return failure.report();
+    }
+    let participle = (!arguments.quiet).then_some("sound");
+    ReadOnly { purpose: Purpose::Read, search: &arguments.search, participle }
+        .for_each(&arguments.files, |source| verify_file(source, arguments))
+}
+
+fn verify_file(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
     if beginning::is_safetensors(source) {
         return inside::verify(source, arguments);
     }

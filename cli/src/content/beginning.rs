@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 
 use zipnn::tensor::Metadata;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 
 /// The first bytes of a file that is compressed as a whole.
 pub const MAGIC: [u8; 2] = *b"ZN";
@@ -15,7 +15,7 @@ pub const PEEK_LEN: usize = Metadata::PREFIX_LEN as usize + 1;
 
 /// Returns whether a file begins as a `.safetensors` file does. A `.znn` file never does: taken for
 /// the length of a header, its first bytes are a number that no file has bytes for.
-pub fn is_safetensors(source: &Place) -> bool {
+pub fn is_safetensors(source: &Endpoint) -> bool {
     const LONGEST: u64 = Metadata::MAX_HEADER_LEN;
     let Some(first) = peek(source) else { return false };
     let [len @ .., json] = first;
@@ -23,7 +23,7 @@ pub fn is_safetensors(source: &Place) -> bool {
 }
 
 /// Returns whether a file begins as a `.znn` file does. The length of a header can do so as well.
-pub fn is_znn(source: &Place) -> bool {
+pub fn is_znn(source: &Endpoint) -> bool {
     peek(source).is_some_and(|first| first.starts_with(&MAGIC)) && !is_safetensors(source)
 }
 
@@ -33,16 +33,16 @@ pub fn may_begin_json(byte: u8) -> bool {
 }
 
 /// Returns the first bytes of a file, without taking them from a pipe.
-fn peek(source: &Place) -> Option<[u8; PEEK_LEN]> {
+fn peek(source: &Endpoint) -> Option<[u8; PEEK_LEN]> {
     let mut first = [0; PEEK_LEN];
     match source {
         // Reading from anything but a regular file would consume its bytes.
-        Place::Path(path) => {
+        Endpoint::Path(path) => {
             let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
             let mut file = if is_file { File::open(path).ok()? } else { return None };
             file.read_exact(&mut first).ok()?;
         }
-        Place::Standard => {
+        Endpoint::Standard => {
             first = *io::stdin().lock().fill_buf().ok()?.first_chunk()?;
         }
     }

@@ -5,13 +5,13 @@ use std::io;
 use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
 
 use crate::content::tensor_entry::TensorEntry;
-use crate::content::tensor_source::Source;
-use crate::fs::endpoint::Place;
+use crate::content::tensor_source::TensorSource;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 
 /// Where everything would be in the decompressed file.
 pub struct InsideView {
-    source: Source,
+    source: TensorSource,
     layout: Metadata,
     /// Which of the source's tensors each of the layout's is.
     order: Vec<usize>,
@@ -19,8 +19,8 @@ pub struct InsideView {
 
 impl InsideView {
     /// Opens a file, of which only the header and what frames begin with is read.
-    pub fn open(place: &Place) -> Result<Self, Failure> {
-        let source = Source::open_partial(place)?.require_list()?;
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let source = TensorSource::open_partial(endpoint)?.require_list()?;
         let restored = source.reader.restored().map_err(|error| source.failure(error))?;
         let layout = Metadata::parse_header(&restored.header)
             .map_err(|error| source.failure(error.into()))?;
@@ -59,7 +59,7 @@ impl InsideView {
     /// The tensor of this name.
     pub fn tensor(&self, name: &str) -> Result<TensorInfo, Failure> {
         self.layout.tensor(name).cloned().ok_or_else(|| {
-            Failure::new(self.source.place(), format_args!("has no tensor {name:?}"))
+            Failure::new(self.source.endpoint(), format_args!("has no tensor {name:?}"))
                 .hint("zipnn ls lists the tensors that there are")
         })
     }
@@ -71,7 +71,10 @@ impl InsideView {
         // Tensors without bytes can stand anywhere, also within others.
         let is_here = |tensor: &TensorInfo| tensor.range.contains(&offset);
         let Some(number) = tensors[..behind].iter().rposition(is_here) else {
-            return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
+            return Err(Failure::reading(
+                self.source.endpoint(),
+                io::ErrorKind::UnexpectedEof.into(),
+            ));
         };
         let offset = offset - tensors[number].range.start;
         let read = self.source.reader.read_part(self.order[number], offset, dst);

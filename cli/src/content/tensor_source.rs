@@ -7,7 +7,7 @@ use zipnn::tensor::{Metadata, MetadataError, TensorError, TensorReader};
 use zipnn::{DecodeErrorKind, Limits};
 
 use crate::content::beginning;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
@@ -19,8 +19,8 @@ const CHUNK_LEN: u64 = 256 << 10;
 const PART_LEN_OF_THREAD: u64 = 1 << 20;
 
 /// A file of tensors that is read, and whose data may be decoded on several threads.
-pub struct Source {
-    place: Place,
+pub struct TensorSource {
+    endpoint: Endpoint,
     metadata: Option<fs::Metadata>,
     file_len: u64,
     pub reader: TensorReader<File>,
@@ -28,20 +28,20 @@ pub struct Source {
     pub verify: bool,
 }
 
-impl Source {
+impl TensorSource {
     /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
-    pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
-        Self::open_with(place, |file| TensorReader::open(file, limits), limits.verify)
+    pub fn open(endpoint: &Endpoint, limits: Limits) -> Result<Self, Failure> {
+        Self::open_with(endpoint, |file| TensorReader::open(file, limits), limits.verify)
     }
 
     /// Opens a file whose end may be missing.
-    pub fn open_partial(place: &Place) -> Result<Self, Failure> {
+    pub fn open_partial(endpoint: &Endpoint) -> Result<Self, Failure> {
         let limits = Limits::default();
-        Self::open_with(place, |file| TensorReader::open_partial(file, limits), true)
+        Self::open_with(endpoint, |file| TensorReader::open_partial(file, limits), true)
     }
 
     /// Opens a file that may be damaged, to save what is left of it.
-    pub fn open_damaged(place: &Place) -> Result<Self, Failure> {
+    pub fn open_damaged(endpoint: &Endpoint) -> Result<Self, Failure> {
         let limits = Limits::default();
         let unverified = Limits { verify: false, ..limits };
         let open = |file: File| match TensorReader::open_partial(file.try_clone()?, limits) {
@@ -51,28 +51,31 @@ impl Source {
             }
             opened => opened,
         };
-        Self::open_with(place, open, false)
+        Self::open_with(endpoint, open, false)
     }
 
     fn open_with(
-        place: &Place,
+        endpoint: &Endpoint,
         open: impl FnOnce(File) -> Result<TensorReader<File>, TensorError>,
         verify: bool,
     ) -> Result<Self, Failure> {
-        if beginning::is_znn(place) {
-            return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
-                .hint("`zipnn decompress` it first"));
+        if beginning::is_znn(endpoint) {
+            return Err(Failure::new(
+                endpoint,
+                "is compressed as a whole, and no .safetensors file",
+            )
+            .hint("`zipnn decompress` it first"));
         }
-        let input = Input::open(place)?;
+        let input = Input::open(endpoint)?;
         let metadata = input.metadata().cloned();
-        let failure = |error| Failure::reading(place, error);
-        let file = match place.path() {
-            Some(path) if input.is_seekable() => File::open(path).map_err(failure)?,
-            _ => spool(input).map_err(failure)?,
+        let unreadable = |error| Failure::reading(endpoint, error);
+        let file = match endpoint.path() {
+            Some(path) if input.is_seekable() => File::open(path).map_err(unreadable)?,
+            _ => spool(input).map_err(unreadable)?,
         };
-        let file_len = file.metadata().map_err(failure)?.len();
-        let reader = open(file).map_err(|error| reading(place, error))?;
-        Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
+        let file_len = file.metadata().map_err(unreadable)?.len();
+        let reader = open(file).map_err(|error| failure(endpoint, error))?;
+        Ok(Self { endpoint: endpoint.clone(), metadata, file_len, reader, verify })
     }
 
     /// Returns its length in bytes.
@@ -81,8 +84,8 @@ impl Source {
     }
 
     /// Returns its name.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Returns the permissions and times for the result.
@@ -92,7 +95,7 @@ impl Source {
 
     /// Explains an error of reading it.
     pub fn failure(&self, error: TensorError) -> Failure {
-        reading(&self.place, error)
+        failure(&self.endpoint, error)
     }
 
     /// Refuses a file in which nothing is to be decompressed.
@@ -101,13 +104,13 @@ impl Source {
             return Ok(self);
         }
         if let Some(cut) = self.reader.cut() {
-            return Err(layout(&self.place, cut));
+            return Err(layout(&self.endpoint, cut));
         }
         let hint = match self.reader.list_problem() {
             Some(_) => "its metadata belong to another file: `zipnn repair` drops what is stale",
             None => "nothing to decompress here",
         };
-        Err(Failure::new(&self.place, "no tensor in it is compressed").hint(hint))
+        Err(Failure::new(&self.endpoint, "no tensor in it is compressed").hint(hint))
     }
 
     /// Refuses a file without compressed tensors that does not list any either.
@@ -130,13 +133,13 @@ impl Source {
         if self.reader.is_ours() && !restored.is_exact && self.verify {
             if let Some(oddity) = self.reader.layout().oddities().next() {
                 let message = format!("has been changed since it was compressed: {oddity}");
-                return Err(Failure::new(&self.place, message).hint(
+                return Err(Failure::new(&self.endpoint, message).hint(
                     "fetch or copy it once more; with --no-verify, `zipnn decompress` restores the \
                      tensors under another header",
                 ));
             }
             return Err(Failure::new(
-                &self.place,
+                &self.endpoint,
                 "the header of its source, which it carries, does not belong to these tensors",
             )
             .hint(
@@ -221,12 +224,12 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
 }
 
 /// Explains an error of reading a file of tensors.
-fn reading(place: &Place, error: TensorError) -> Failure {
+pub fn failure(endpoint: &Endpoint, error: TensorError) -> Failure {
     use TensorError as E;
     match error {
-        E::Io(error) => Failure::reading(place, error),
+        E::Io(error) => Failure::reading(endpoint, error),
         E::Decode { ref name, error } => {
-            let failure = Failure::decoding(format_args!("{place}: tensor {name:?}"), error);
+            let failure = Failure::decoding(format_args!("{endpoint}: tensor {name:?}"), error);
             match error.kind() {
                 DecodeErrorKind::ChecksumMissing => failure.hint(
                     "a tool has changed the file since it was compressed, and `zipnn repair` drops \
@@ -236,20 +239,20 @@ fn reading(place: &Place, error: TensorError) -> Failure {
                 _ => failure,
             }
         }
-        E::Metadata(error) => layout(place, &error),
+        E::Metadata(error) => layout(endpoint, &error),
         E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
-            place, error,
+            endpoint, error,
         )
         .hint(
             "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
                  with the metadata of another file, and `zipnn repair` drops them",
         ),
-        error => Failure::new(place, error),
+        error => Failure::new(endpoint, error),
     }
 }
 
 /// Explains an error in the header of a file of tensors.
-pub fn layout(place: &Place, error: &MetadataError) -> Failure {
+pub fn layout(endpoint: &Endpoint, error: &MetadataError) -> Failure {
     use MetadataError as E;
     let (is_tensors, hint) = match error {
         E::SharedBytes { .. } => {
@@ -276,8 +279,8 @@ pub fn layout(place: &Place, error: &MetadataError) -> Failure {
         _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
     };
     match is_tensors {
-        true => Failure::new(place, error),
-        false => Failure::new(place, format_args!("is no .safetensors file: {error}")),
+        true => Failure::new(endpoint, error),
+        false => Failure::new(endpoint, format_args!("is no .safetensors file: {error}")),
     }
     .hint(hint)
 }

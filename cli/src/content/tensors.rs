@@ -11,58 +11,58 @@ use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
 use crate::content::inside_view::InsideView;
+use crate::content::lost::{self, Lost};
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::{beginning, data_header};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
-use crate::repair::salvage::{self, Lost};
 use crate::report::failure::Failure;
 
 /// A compressed file of tensors.
 pub struct Tensors {
-    source: Place,
+    source: Endpoint,
     base: Option<PathBuf>,
-    kind: Kind,
+    storage: Storage,
 }
 
-enum Kind {
+enum Storage {
     /// The whole file is compressed.
-    Archive(Box<dyn Parts>),
+    Archive(Box<dyn AnyArchive>),
     /// The tensors in it are.
     Inside(Box<InsideView>),
 }
 
 /// Returns whether an archive has all of these bytes.
-fn is_available(archive: &dyn Parts, range: &Range<u64>) -> bool {
+fn is_available(archive: &dyn AnyArchive, range: &Range<u64>) -> bool {
     range.is_empty() || range.end <= archive.available_len()
 }
 
 impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the directory.
-    pub fn open(source: &Place, base: Option<&Path>) -> Result<Self, Failure> {
-        let kind = match (beginning::is_safetensors(source), base) {
-            (true, None) => Kind::Inside(Box::new(InsideView::open(source)?)),
+    pub fn open(source: &Endpoint, base: Option<&Path>) -> Result<Self, Failure> {
+        let storage = match (beginning::is_safetensors(source), base) {
+            (true, None) => Storage::Inside(Box::new(InsideView::open(source)?)),
             (true, Some(_)) => {
                 return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));
             }
-            (false, base) => Kind::Archive(open_archive(source, base)?),
+            (false, base) => Storage::Archive(open_archive(source, base)?),
         };
-        Ok(Self { source: source.clone(), base: base.map(Path::to_owned), kind })
+        Ok(Self { source: source.clone(), base: base.map(Path::to_owned), storage })
     }
 
     /// Returns a warning for a file that was cut off, or whose end is damaged.
     pub fn warning(&mut self) -> Option<String> {
-        let error = match &mut self.kind {
-            Kind::Archive(archive) => archive.cut()?.to_string(),
-            Kind::Inside(restored) => restored.cut()?.to_string(),
+        let error = match &mut self.storage {
+            Storage::Archive(archive) => archive.cut()?.to_string(),
+            Storage::Inside(restored) => restored.cut()?.to_string(),
         };
         Some(format!("zipnn: {}: warning: the file is not whole: {error}", self.source))
     }
 
     /// Returns an error if the file lacks any of these bytes of a tensor.
     pub fn check_available(&mut self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
-        let message = match &mut self.kind {
-            Kind::Archive(archive) => {
+        let message = match &mut self.storage {
+            Storage::Archive(archive) => {
                 let (Some(error), false) = (archive.cut(), is_available(&**archive, range)) else {
                     return Ok(());
                 };
@@ -73,7 +73,7 @@ impl Tensors {
                     range.end - range.start
                 )
             }
-            Kind::Inside(restored) => {
+            Storage::Inside(restored) => {
                 if restored.is_complete(name) {
                     return Ok(());
                 }
@@ -89,9 +89,9 @@ impl Tensors {
 
     /// All tensors, in the order of their bytes.
     pub fn list(&mut self) -> Result<Vec<TensorEntry>, Failure> {
-        let archive = match &mut self.kind {
-            Kind::Archive(archive) => archive,
-            Kind::Inside(restored) => return Ok(restored.list()),
+        let archive = match &mut self.storage {
+            Storage::Archive(archive) => archive,
+            Storage::Inside(restored) => return Ok(restored.list()),
         };
         let layout =
             archive.layout().map_err(|error| failure(&self.source, self.base.as_deref(), error))?;
@@ -110,29 +110,29 @@ impl Tensors {
 
     /// The tensor of this name.
     pub fn tensor(&mut self, name: &str) -> Result<TensorInfo, Failure> {
-        match &mut self.kind {
-            Kind::Archive(archive) => {
+        match &mut self.storage {
+            Storage::Archive(archive) => {
                 let tensor = archive.tensor(name).cloned();
                 tensor.map_err(|error| failure(&self.source, self.base.as_deref(), error))
             }
-            Kind::Inside(restored) => restored.tensor(name),
+            Storage::Inside(restored) => restored.tensor(name),
         }
     }
 
     /// Decodes as many bytes of the data as `dst` holds, from `offset` on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
-        match &mut self.kind {
-            Kind::Archive(archive) => {
+        match &mut self.storage {
+            Storage::Archive(archive) => {
                 let read = archive.read_into(offset, dst);
                 read.map_err(|error| failure(&self.source, self.base.as_deref(), error))
             }
-            Kind::Inside(restored) => restored.read_into(offset, dst),
+            Storage::Inside(restored) => restored.read_into(offset, dst),
         }
     }
 }
 
 /// An [`Archive`], with a base or without one.
-pub trait Parts {
+pub trait AnyArchive {
     fn layout(&mut self) -> Result<&Metadata, ArchiveError>;
     fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError>;
     fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
@@ -142,7 +142,7 @@ pub trait Parts {
     fn available_len(&self) -> u64;
 }
 
-impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
+impl<B: Read + Seek> AnyArchive for Archive<BufReader<File>, B> {
     fn layout(&mut self) -> Result<&Metadata, ArchiveError> {
         self.tensors()
     }
@@ -173,39 +173,42 @@ impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
 }
 
 /// Opens a file whose end may be missing, with its base if it holds a difference.
-pub fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts>, Failure> {
+pub fn open_archive(
+    source: &Endpoint,
+    base: Option<&Path>,
+) -> Result<Box<dyn AnyArchive>, Failure> {
     let failure = |error| failure(source, base, error);
     let file = open_file(source)?;
     let limits = Limits::default();
     match base {
         None => Ok(Box::new(Archive::open_partial(file, limits).map_err(failure)?)),
         Some(path) => {
-            let base = open_file(&Place::Path(path.to_owned()))?;
+            let base = open_file(&Endpoint::Path(path.to_owned()))?;
             Ok(Box::new(Archive::open_partial_delta(file, base, limits).map_err(failure)?))
         }
     }
 }
 
 /// Opens a file for reading parts of it.
-pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
-    let failure = |error| Failure::reading(place, error);
+pub fn open_file(endpoint: &Endpoint) -> Result<BufReader<File>, Failure> {
+    let failure = |error| Failure::reading(endpoint, error);
     let is_pipe =
         |path: &Path| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
-    let Some(path) = place.path().filter(|path| !is_pipe(path)) else {
-        return Err(Failure::usage(place, "must be a file: pipes cannot be read in parts"));
+    let Some(path) = endpoint.path().filter(|path| !is_pipe(path)) else {
+        return Err(Failure::usage(endpoint, "must be a file: pipes cannot be read in parts"));
     };
-    Input::open(place)?;
+    Input::open(endpoint)?;
     Ok(BufReader::new(File::open(path).map_err(failure)?))
 }
 
 /// Returns the places of a file's frames, if the index or the headers of all frames are right.
-pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
+pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     let file = open_file(source).ok()?;
     let limits = Limits::default();
     match base {
         None => Archive::open(file, limits).ok().map(|archive| archive.directory().clone()),
         Some(path) => {
-            let base = open_file(&Place::Path(path.to_owned())).ok()?;
+            let base = open_file(&Endpoint::Path(path.to_owned())).ok()?;
             let archive = Archive::open_delta(file, base, limits).ok()?;
             Some(archive.directory().clone())
         }
@@ -215,7 +218,7 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
 /// Returns lines about all that is damaged or missing in a file, and which tensors are lost with
 /// it. There are none for pipes, old layouts, differences without their base, and files whose
 /// frames cannot be found.
-pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
+pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
@@ -227,10 +230,10 @@ pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     });
     let missing = missing.filter(|lost| !lost.range.is_empty());
     let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
-    salvage::describe(damage.chain(missing), 0, tensors)
+    lost::describe(damage.chain(missing), 0, tensors)
 }
 
-fn failure(source: &Place, base: Option<&Path>, error: ArchiveError) -> Failure {
+fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failure {
     let base = base.map(Path::display);
     match (error, base) {
         (ArchiveError::Io(error), _) => Failure::reading(source, error),

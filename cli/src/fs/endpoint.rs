@@ -11,14 +11,14 @@ pub const DASH: &str = "-";
 
 /// Something that can be read or written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Endpoint {
     /// Standard input, or standard output.
     Standard,
     /// A file.
     Path(PathBuf),
 }
 
-impl Place {
+impl Endpoint {
     /// Returns the place that a path on the command line names.
     pub fn new(path: &Path) -> Self {
         if path == Path::new(DASH) { Self::Standard } else { Self::Path(path.to_owned()) }
@@ -42,7 +42,7 @@ impl Place {
 }
 
 /// The name for people: what would control a terminal is escaped.
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&units::name(&self.exact()))
     }

@@ -10,7 +10,6 @@ pub mod selection;
 pub mod snapshot;
 pub mod sparse;
 pub mod standard;
-pub mod streams;
 pub mod target;
 pub mod temp;
 pub mod tree;

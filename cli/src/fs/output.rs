@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::sparse::Sparse;
 use crate::fs::standard::{self, Stream};
 use crate::fs::target::{self, Target};
@@ -17,8 +17,8 @@ use crate::report::failure::Failure;
 
 /// A result while it is written.
 pub struct Output {
-    place: Place,
-    inner: Inner,
+    endpoint: Endpoint,
+    kind: OutputKind,
     replace: bool,
     len: u64,
 }
@@ -26,23 +26,22 @@ pub struct Output {
 /// Bytes that are copied at a time from a nameless file.
 const SPOOL_STEP: u64 = 1 << 20;
 
-enum Inner {
+enum OutputKind {
     /// Standard output, a device or a named pipe: nothing that could be replaced by a file.
     Stream(File),
     /// A file that has another name until it is finished.
     File { unfinished: Unfinished, path: PathBuf, sparse: Sparse },
 }
 
-impl Inner {
-    fn open(place: &Place, force: bool) -> Result<Self, Failure> {
-        let failure = |error| Failure::writing(place, error);
-        let path = match Target::of(place).map_err(failure)? {
+impl OutputKind {
+    fn open(endpoint: &Endpoint, force: bool) -> Result<Self, Failure> {
+        let failure = |error| Failure::writing(endpoint, error);
+        let path = match Target::of(endpoint).map_err(failure)? {
             Target::Directory => {
-                return Err(
-                    Failure::new(place, "is a directory").hint("name another place with --output")
-                );
+                return Err(Failure::new(endpoint, "is a directory")
+                    .hint("name another place with --output"));
             }
-            Target::Closed => return Err(standard::closed_descriptor(place)),
+            Target::Closed => return Err(standard::closed_descriptor(endpoint)),
             Target::Standard => {
                 Stream::Output.check()?;
                 return target::standard_output().map(Self::Stream).map_err(failure);
@@ -51,11 +50,13 @@ impl Inner {
             Target::File(path) => path,
         };
         if ends_with_separator(&path) {
-            return Err(Failure::new(place, "is a directory that does not exist")
+            return Err(Failure::new(endpoint, "is a directory that does not exist")
                 .hint("make it, or name a file with --output"));
         }
         if !force && fs::symlink_metadata(&path).is_ok() {
-            return Err(Failure::new(place, "exists already").hint("use --force to overwrite it"));
+            return Err(
+                Failure::new(endpoint, "exists already").hint("use --force to overwrite it")
+            );
         }
         temp::remove_abandoned(target::directory_of(&path));
         let unfinished = Unfinished::create(&path).map_err(failure)?;
@@ -66,21 +67,21 @@ impl Inner {
 impl Output {
     /// Begins a result where the links of `place` lead. A file that exists is replaced, and data
     /// is written to a terminal, only if `force` is set.
-    pub fn create(place: &Place, force: bool) -> Result<Self, Failure> {
-        let inner = Inner::open(place, force)?;
-        if let Inner::Stream(file) = &inner
+    pub fn create(endpoint: &Endpoint, force: bool) -> Result<Self, Failure> {
+        let kind = OutputKind::open(endpoint, force)?;
+        if let OutputKind::Stream(file) = &kind
             && file.is_terminal()
             && !force
         {
-            return Err(Failure::usage(place, "is a terminal, and the data is not text")
+            return Err(Failure::usage(endpoint, "is a terminal, and the data is not text")
                 .hint("redirect standard output, or name a file with --output"));
         }
-        Ok(Self { place: place.clone(), inner, replace: force, len: 0 })
+        Ok(Self { endpoint: endpoint.clone(), kind, replace: force, len: 0 })
     }
 
     /// What it is, or will be, called.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Bytes written so far.
@@ -90,17 +91,17 @@ impl Output {
 
     /// Where it can be read for now, if it is a file.
     pub fn unfinished_path(&self) -> Option<&Path> {
-        match &self.inner {
-            Inner::File { unfinished, .. } => Some(unfinished.path()),
-            Inner::Stream(_) => None,
+        match &self.kind {
+            OutputKind::File { unfinished, .. } => Some(unfinished.path()),
+            OutputKind::Stream(_) => None,
         }
     }
 
     /// Writes all of `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let result = match &mut self.inner {
-            Inner::Stream(file) => file.write_all(bytes),
-            Inner::File { unfinished, sparse, .. } => sparse.write(unfinished.file(), bytes),
+        let result = match &mut self.kind {
+            OutputKind::Stream(file) => file.write_all(bytes),
+            OutputKind::File { unfinished, sparse, .. } => sparse.write(unfinished.file(), bytes),
         };
         self.len += bytes.len() as u64;
         result.map_err(|error| self.failure(error))
@@ -112,7 +113,7 @@ impl Output {
         &mut self,
         fill: impl FnOnce(&mut File) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        if let Inner::File { unfinished, .. } = &mut self.inner {
+        if let OutputKind::File { unfinished, .. } = &mut self.kind {
             fill(unfinished.file())?;
             self.len = unfinished.file().metadata().map_or(0, |metadata| metadata.len());
             return Ok(());
@@ -133,18 +134,18 @@ impl Output {
 
     /// Waits until everything is on the disk, if it is a file.
     pub fn sync(&mut self) -> Result<(), Failure> {
-        let result = match &mut self.inner {
-            Inner::File { unfinished, sparse, .. } => {
+        let result = match &mut self.kind {
+            OutputKind::File { unfinished, sparse, .. } => {
                 sparse.settle(unfinished.file()).and_then(|()| unfinished.file().sync_all())
             }
-            Inner::Stream(_) => Ok(()),
+            OutputKind::Stream(_) => Ok(()),
         };
         result.map_err(|error| self.failure(error))
     }
 
     /// Waits until the name of a finished file is on the disk, too.
-    pub fn sync_name(place: &Place) {
-        if let Ok(Target::File(path)) = Target::of(place) {
+    pub fn sync_name(endpoint: &Endpoint) {
+        if let Ok(Target::File(path)) = Target::of(endpoint) {
             sync_directory_of(&path);
         }
     }
@@ -152,8 +153,10 @@ impl Output {
     /// Gives the result its name, and the owner, permissions and times of its source. Without one,
     /// it gets the owner and permissions of the file that it replaces.
     pub fn finish(self, source: Option<&Metadata>) -> Result<(), Failure> {
-        let failure = |error| Failure::writing(&self.place, error);
-        let Inner::File { mut unfinished, path, mut sparse } = self.inner else { return Ok(()) };
+        let failure = |error| Failure::writing(&self.endpoint, error);
+        let OutputKind::File { mut unfinished, path, mut sparse } = self.kind else {
+            return Ok(());
+        };
         sparse.settle(unfinished.file()).map_err(failure)?;
         match source {
             Some(source) => pass_on(source, unfinished.file()),
@@ -163,24 +166,24 @@ impl Output {
                 Err(_) => set_usual_permissions(&mut unfinished),
             },
         }
-        claim(&self.place, &path, source)?;
+        claim(&self.endpoint, &path, source)?;
         unfinished.persist(&path, self.replace).map_err(failure)
     }
 
     /// Finishes a result that lacks a part of the data. It gets the permissions of its source, but
     /// the present time: with the time of the source, the next run would take it for complete.
     pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
-        let place = self.place.clone();
+        let endpoint = self.endpoint.clone();
         let is_file = self.unfinished_path().is_some();
         self.finish(source)?;
-        let Some(path) = place.path().filter(|_| is_file) else { return Ok(()) };
+        let Some(path) = endpoint.path().filter(|_| is_file) else { return Ok(()) };
         let file = OpenOptions::new().read(true).write(cfg!(windows)).open(path);
         file.and_then(|file| file.set_modified(SystemTime::now()))
-            .map_err(|error| Failure::writing(&place, error))
+            .map_err(|error| Failure::writing(&endpoint, error))
     }
 
     fn failure(&self, error: io::Error) -> Failure {
-        Failure::writing(&self.place, error)
+        Failure::writing(&self.endpoint, error)
     }
 }
 
@@ -200,7 +203,7 @@ type Written = HashMap<PathBuf, Option<(u64, u64)>>;
 
 /// Refuses to replace what this run has written: links may lead the results of two sources to one
 /// file, and the source of the first may have been removed since.
-fn claim(place: &Place, path: &Path, source: Option<&Metadata>) -> Result<(), Failure> {
+fn claim(endpoint: &Endpoint, path: &Path, source: Option<&Metadata>) -> Result<(), Failure> {
     static WRITTEN: Mutex<Option<Written>> = Mutex::new(None);
     let Ok(directory) = target::directory_of(path).canonicalize() else { return Ok(()) };
     let path = directory.join(path.file_name().unwrap_or_default());
@@ -208,7 +211,7 @@ fn claim(place: &Place, path: &Path, source: Option<&Metadata>) -> Result<(), Fa
     let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
     match written.get_or_insert_default().insert(path, source) {
         Some(other) if other != source => {
-            Err(Failure::new(place, "is where the result of another source has been written")
+            Err(Failure::new(endpoint, "is where the result of another source has been written")
                 .hint("name another place with --output"))
         }
         _ => Ok(()),
@@ -238,7 +241,7 @@ pub fn sync_file(path: &Path) -> Result<(), Failure> {
     match File::open(path).and_then(|file| file.sync_all()) {
         // There it takes a right to write, which is not asked for if all that is left is waiting.
         Err(error) if !cfg!(windows) => return Err(Failure::writing(path.display(), error)),
-        _ => Output::sync_name(&Place::Path(path.to_owned())),
+        _ => Output::sync_name(&Endpoint::Path(path.to_owned())),
     }
     Ok(())
 }
@@ -247,7 +250,7 @@ pub fn sync_file(path: &Path) -> Result<(), Failure> {
 /// permissions of `like`.
 pub fn replace(path: &Path, contents: &[u8], like: &Metadata) -> Result<(), Failure> {
     let write = || {
-        let Target::File(path) = Target::of(&Place::Path(path.to_owned()))? else {
+        let Target::File(path) = Target::of(&Endpoint::Path(path.to_owned()))? else {
             return Err(io::Error::other("it is not a file"));
         };
         let mut unfinished = Unfinished::create(&path)?;

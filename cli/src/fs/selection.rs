@@ -1,12 +1,12 @@
 //! Which files of a directory are meant.
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::fs::names::{self, Direction};
-use crate::report::failure::Failure;
+use crate::report::failure::{self, Failure};
 
 /// Files that usually are weights, and little else. Configurations, tokenizers and the like are
 /// small, and whoever reads them does not expect them to be compressed.
@@ -135,6 +135,15 @@ impl Selection {
                  directory on, as 'part/**/*.bin'",
             )
         })
+    }
+
+    /// Reports the patterns that match no file, if any of the inputs is a directory. Returns the exit
+    /// status.
+    pub fn report_unmatched(&self, inputs: &[PathBuf]) -> u8 {
+        match inputs.iter().any(|input| input.is_dir()) {
+            true => failure::report_all(self.unmatched()),
+            false => 0,
+        }
     }
 
     /// Returns why a directory has nothing to take, unless the user's patterns are the reason.

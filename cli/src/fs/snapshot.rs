@@ -3,7 +3,7 @@
 use std::fs::{self, Metadata};
 use std::path::PathBuf;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 use crate::report::failure::Failure;
 
@@ -16,9 +16,9 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Remembers a file. `None` for anything else: a pipe has no contents that could stay the same.
-    pub fn new(place: &Place, metadata: Option<&Metadata>) -> Option<Self> {
+    pub fn new(endpoint: &Endpoint, metadata: Option<&Metadata>) -> Option<Self> {
         let metadata = metadata.filter(|metadata| metadata.is_file())?;
-        Some(Self { path: place.path()?.to_owned(), metadata: metadata.clone() })
+        Some(Self { path: endpoint.path()?.to_owned(), metadata: metadata.clone() })
     }
 
     /// Returns an error if the path leads to other contents now. A file that has been removed
@@ -71,14 +71,14 @@ mod tests {
     fn changes_are_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let place = Place::Path(path.clone());
+        let endpoint = Endpoint::Path(path.clone());
         let write = |text: &str, seconds| {
             fs::write(&path, text).unwrap();
             let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         };
         write("one", 1);
-        let snapshot = Snapshot::new(&place, fs::metadata(&path).ok().as_ref()).unwrap();
+        let snapshot = Snapshot::new(&endpoint, fs::metadata(&path).ok().as_ref()).unwrap();
         snapshot.check().unwrap();
         snapshot.check_removable().unwrap();
         for (text, seconds) in [("two", 2), ("longer", 1)] {
@@ -90,7 +90,7 @@ mod tests {
         snapshot.check().unwrap();
         snapshot.check_removable().unwrap_err();
         let metadata = fs::metadata(directory.path()).unwrap();
-        assert!(Snapshot::new(&place, Some(&metadata)).is_none());
+        assert!(Snapshot::new(&endpoint, Some(&metadata)).is_none());
     }
 
     #[test]
@@ -100,14 +100,15 @@ mod tests {
         let [path, other] = ["file", "other"].map(|name| directory.path().join(name));
         fs::write(&path, "one").unwrap();
         let metadata = fs::metadata(&path).unwrap();
-        let snapshot = Snapshot::new(&Place::Path(path.clone()), Some(&metadata)).unwrap();
+        let snapshot = Snapshot::new(&Endpoint::Path(path.clone()), Some(&metadata)).unwrap();
         fs::write(&other, "two").unwrap();
         let file = fs::File::options().write(true).open(&other).unwrap();
         file.set_modified(metadata.modified().unwrap()).unwrap();
         fs::rename(&other, &path).unwrap();
         snapshot.check().unwrap_err();
         // A link that leads to the file that was read is not that file.
-        let linked = Snapshot::new(&Place::Path(path.clone()), fs::metadata(&path).ok().as_ref());
+        let linked =
+            Snapshot::new(&Endpoint::Path(path.clone()), fs::metadata(&path).ok().as_ref());
         fs::rename(&path, &other).unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
         linked.as_ref().unwrap().check().unwrap();

@@ -13,7 +13,7 @@
 //! This misses a stream that was closed in another way, for example by a shell that was replaced by
 //! this program at once. It is right where it finds one.
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 
 /// A stream that every program is started with.
@@ -38,8 +38,8 @@ impl Stream {
 }
 
 /// Explains that a path names a descriptor that was closed when the program was started.
-pub fn closed_descriptor(place: &Place) -> Failure {
-    Failure::new(place, "is a descriptor that is not open").hint("redirect it, or name a file")
+pub fn closed_descriptor(endpoint: &Endpoint) -> Failure {
+    Failure::new(endpoint, "is a descriptor that is not open").hint("redirect it, or name a file")
 }
 
 #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 
 /// Links that a chain may have; the limit of Linux.
@@ -30,10 +30,10 @@ pub enum Target {
 
 impl Target {
     /// Follows the links of an output.
-    pub fn of(place: &Place) -> io::Result<Self> {
-        match place {
-            Place::Standard => Ok(Self::Standard),
-            Place::Path(path) => Self::follow(path),
+    pub fn of(endpoint: &Endpoint) -> io::Result<Self> {
+        match endpoint {
+            Endpoint::Standard => Ok(Self::Standard),
+            Endpoint::Path(path) => Self::follow(path),
         }
     }
 
@@ -157,21 +157,21 @@ pub fn directory_of(path: &Path) -> &Path {
 }
 
 /// Returns whether writing to `destination` writes to the file that `source` reads.
-pub fn is_source(source: &Place, destination: &Place) -> bool {
+pub fn is_source(source: &Endpoint, destination: &Endpoint) -> bool {
     let Ok(target) = Target::of(destination) else { return false };
     let written = match &target {
         Target::Directory | Target::Closed => return false,
         // A result replaces a file under one of its names, and leaves the others alone.
         Target::File(path) => match source {
-            Place::Path(source) => return links::is_same_file(source, path),
-            Place::Standard => path.metadata(),
+            Endpoint::Path(source) => return links::is_same_file(source, path),
+            Endpoint::Standard => path.metadata(),
         },
         Target::Standard => standard_output().and_then(|file| file.metadata()),
         Target::Stream(path) => path.metadata(),
     };
     let read = match source {
-        Place::Standard => standard_input().and_then(|file| file.metadata()),
-        Place::Path(path) => path.metadata(),
+        Endpoint::Standard => standard_input().and_then(|file| file.metadata()),
+        Endpoint::Path(path) => path.metadata(),
     };
     let identity = |metadata: io::Result<Metadata>| {
         metadata.ok().filter(Metadata::is_file).and_then(|file| links::identity(&file))

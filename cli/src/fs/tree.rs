@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::fs::selection::Selection;
-use crate::fs::temp;
+use crate::fs::{names, temp};
 use crate::report::failure::Failure;
-use crate::set::index_file;
 
 /// A file that is to be worked on.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundFile {
     pub path: PathBuf,
     /// The path from the directory on.
     pub relative: PathBuf,
@@ -24,9 +23,9 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub struct Tree {
     /// Files that were selected.
-    pub files: Vec<Found>,
+    pub files: Vec<FoundFile>,
     /// Files that name the shards of a model, or links to such files.
-    pub indexes: Vec<Found>,
+    pub indexes: Vec<FoundFile>,
     /// Symbolic links that would have been selected, had they been files.
     pub links: usize,
     /// Files on which the command has been run before, by their names.
@@ -81,7 +80,7 @@ impl Tree {
             {
                 selection.note(relative);
                 let (path, relative) = (path.to_owned(), relative.to_owned());
-                self.files.push(Found { path, relative, len: file.len() });
+                self.files.push(FoundFile { path, relative, len: file.len() });
             } else if is_link {
                 self.failures.push(leads_nowhere(path));
             }
@@ -91,8 +90,8 @@ impl Tree {
             selection.note(relative);
             self.done += 1;
         }
-        if index_file::is_index(path) && (kind.is_file() || is_link) {
-            self.indexes.push(Found {
+        if names::is_index(path) && (kind.is_file() || is_link) {
+            self.indexes.push(FoundFile {
                 path: path.to_owned(),
                 relative: relative.to_owned(),
                 len: 0,

@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::fs::names::{Direction, Form};
+use crate::fs::names::{Direction, Scope, is_index};
 use crate::fs::{output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::report::failure::Failure;
@@ -26,10 +26,11 @@ const REWRITTEN: &str = ".znn.json";
 pub fn check_all(repository: &Repository) -> Vec<Failure> {
     let contents = repository.scan();
     let files = contents.files.into_iter().map(|file| file.path);
-    let linked = contents.links.into_values().filter_map(|links| {
-        links.into_iter().map(|link| link.path).find(|path| index_file::is_index(path))
-    });
-    let indexes = files.chain(linked).filter(|path| index_file::is_index(path));
+    let linked = contents
+        .links
+        .into_values()
+        .filter_map(|links| links.into_iter().map(|link| link.path).find(|path| is_index(path)));
+    let indexes = files.chain(linked).filter(|path| is_index(path));
     let listings = repository.listings().into_iter().map(|(listing, _)| listing);
     indexes.chain(listings).filter_map(|path| index_file::check(&path).err()).collect()
 }
@@ -38,13 +39,13 @@ pub fn check_all(repository: &Repository) -> Vec<Failure> {
 pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure> {
     let contents = repository.scan();
     let mut results = Vec::new();
-    for file in contents.files.iter().filter(|file| index_file::is_index(&file.path)) {
+    for file in contents.files.iter().filter(|file| is_index(&file.path)) {
         let path = &file.path;
-        results.push(index_file::rewrite_file(path, path, direction, Form::Whole, false));
+        results.push(index_file::rewrite_file(path, path, direction, Scope::File, false));
     }
     for (blob, links) in &contents.links {
-        if links.iter().any(|link| index_file::is_index(&link.path)) {
-            let index = Index { repository, blob, links };
+        if links.iter().any(|link| is_index(&link.path)) {
+            let index = IndexBlob { repository, blob, links };
             results.push(index.rewrite(direction));
         }
     }
@@ -55,13 +56,13 @@ pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure
 }
 
 /// The blob of an index, and what leads to it.
-struct Index<'a> {
+struct IndexBlob<'a> {
     repository: &'a Repository,
     blob: &'a OsStr,
     links: &'a [Link],
 }
 
-impl Index<'_> {
+impl IndexBlob<'_> {
     fn rewrite(&self, direction: Direction) -> Result<(), Failure> {
         match (self.original(), direction) {
             (None, Direction::Compress) => self.replace_by_rewritten(),
@@ -93,7 +94,7 @@ impl Index<'_> {
         let name = rewritten_name(self.blob);
         write_like(&self.repository.blob(&name), &text, &self.path())?;
         self.redirect_to(&name)?;
-        let rewritten = Index { blob: &name, ..*self };
+        let rewritten = IndexBlob { blob: &name, ..*self };
         rewritten.remove_original(self.blob)
     }
 

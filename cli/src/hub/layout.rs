@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::fs::temp;
-use crate::fs::tree::Found;
+use crate::fs::tree::FoundFile;
 use crate::report::failure::Failure;
 
 const BLOBS: &str = "blobs";
@@ -45,7 +45,7 @@ pub struct Contents {
     /// The links that lead to each blob.
     pub links: BTreeMap<OsString, Vec<Link>>,
     /// Files that are in the tree themselves.
-    pub files: Vec<Found>,
+    pub files: Vec<FoundFile>,
 }
 
 impl Repository {
@@ -129,7 +129,7 @@ impl Repository {
             if entry.file_type().is_file() {
                 let relative = tree_path(&snapshots, path);
                 let len = entry.metadata().map_or(0, |metadata| metadata.len());
-                contents.files.push(Found { path: path.to_owned(), relative, len });
+                contents.files.push(FoundFile { path: path.to_owned(), relative, len });
             } else if let (true, Ok(target)) = (entry.path_is_symlink(), fs::read_link(path)) {
                 let link = Link { path: path.to_owned(), target };
                 // Others lead out of the repository, to what is not ours.

@@ -16,14 +16,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::commands::direction::{self, Manner, Way};
-use crate::commands::directory;
 use crate::fs::names::{self, Direction};
 use crate::fs::{links, output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::job::batch::Outcome;
+use crate::job::{FileSettings, Job, commit, directory};
 use crate::report::failure::Failure;
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 
 /// A blob and its result.
 #[derive(Debug)]
@@ -38,23 +37,23 @@ impl Pair {
     /// Does what is left to do.
     pub fn replace(
         &self,
-        way: Way<'_>,
+        job: Job<'_>,
         repository: &Repository,
         threads: usize,
-        whole: &Arc<Whole>,
+        total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
-        let outcome = self.make_result(way, repository, threads, whole)?;
-        let _lock = repository.lock_blob(match way.direction() {
+        let outcome = self.make_result(job, repository, threads, total)?;
+        let _lock = repository.lock_blob(match job.direction() {
             Direction::Compress => &self.source,
             Direction::Decompress => &self.result,
         })?;
         for link in &self.links {
-            self.switch(link, way, repository)?;
+            self.switch(link, job, repository)?;
         }
         // The library may have linked it meanwhile.
         if !repository.scan().links.contains_key(&self.source) {
             let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
-            direction::remove_source(&source, &result)?;
+            commit::remove_source(&source, result.display())?;
         }
         Ok(outcome)
     }
@@ -62,46 +61,46 @@ impl Pair {
     /// Steps 1 and 2.
     fn make_result(
         &self,
-        way: Way<'_>,
+        job: Job<'_>,
         repository: &Repository,
         threads: usize,
-        whole: &Arc<Whole>,
+        total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
         let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
         // An adopted blob has both names until there is something better to have the old one.
         let is_adopted = links::are_one_file(&source, &result);
-        if is_adopted && way.direction() == Direction::Compress {
-            return Ok(Outcome::Ready);
+        if is_adopted && job.direction() == Direction::Compress {
+            return Ok(Outcome::UpToDate);
         }
-        let force = way.files().force || is_adopted;
-        let manner = Manner { threads, force, rm: false };
+        let force = job.files().force || is_adopted;
+        let settings = FileSettings { threads, force, rm: false };
         if !force && fs::symlink_metadata(&result).is_ok() {
-            way.confirm(&source, &result, manner)
+            job.confirm(&source, &result, settings)
                 .map_err(|failure| directory::other_result(&result, failure))?;
-            return Ok(Outcome::Ready);
+            return Ok(Outcome::UpToDate);
         }
-        let moved = way.transfer(&source, &result, manner, whole)?;
-        if let Err(failure) = way.confirm(&source, &result, manner) {
+        let stats = job.convert(&source, &result, settings, total)?;
+        if let Err(failure) = job.confirm(&source, &result, settings) {
             let _ = fs::remove_file(&result);
             return Err(failure.unverified(source.display()));
         }
-        Ok(Outcome::Moved(moved))
+        Ok(Outcome::Done(stats))
     }
 
     /// Step 3 for one link.
-    fn switch(&self, link: &Link, way: Way<'_>, repository: &Repository) -> Result<(), Failure> {
-        let path = way.direction().rename(&link.path)?;
+    fn switch(&self, link: &Link, job: Job<'_>, repository: &Repository) -> Result<(), Failure> {
+        let path = job.direction().rename(&link.path)?;
         let target = link.target.with_file_name(&self.result);
         let created = match links::create(&target, &path) {
             // One that was made before leads to the same place.
             Err(_) if fs::read_link(&path).is_ok_and(|there| there == target) => Ok(()),
-            Err(_) if way.files().force => temp::redirect(&path, &target),
+            Err(_) if job.files().force => temp::redirect(&path, &target),
             created => created,
         };
         created.map_err(|error| Failure::writing(path.display(), error))?;
         repository.forget_absence(&path);
         output::sync_directory_of(&path);
-        direction::remove_source(&link.path, &path)
+        commit::remove_source(&link.path, path.display())
     }
 }
 
@@ -126,7 +125,7 @@ pub fn plan(
             }
         }
         // A run was killed when it had switched the last link, and had not removed the source.
-        if let Ok(source) = reverse(direction).rename(path)
+        if let Ok(source) = direction.reverse().rename(path)
             && !is_linked(source.as_os_str())
             && repository.blob(source.as_os_str()).exists()
         {
@@ -138,13 +137,6 @@ pub fn plan(
 
 fn is_compressed(link: &Link) -> bool {
     names::is_compressed(&link.path)
-}
-
-fn reverse(direction: Direction) -> Direction {
-    match direction {
-        Direction::Compress => Direction::Decompress,
-        Direction::Decompress => Direction::Compress,
-    }
 }
 
 /// Gives compressed blobs the names that they have here. The original's scripts leave them under

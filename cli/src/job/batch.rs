@@ -5,9 +5,9 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::fs::names::Direction;
-use crate::job::commit::Moved;
+use crate::job::commit::Stats;
 use crate::report::failure::{Failure, say};
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 use crate::report::units;
 
 /// Bytes of a file for which a thread is worth being started: two frames. It bounds memory, too: of
@@ -18,9 +18,9 @@ const BYTES_A_THREAD: u64 = 8 << 20;
 #[derive(Debug)]
 pub enum Outcome {
     /// It has been done.
-    Moved(Moved),
+    Done(Stats),
     /// It had been done before.
-    Ready,
+    UpToDate,
 }
 
 /// What is to be done with one of the files.
@@ -33,7 +33,7 @@ pub struct Task<'a> {
 
 /// What has become of all of them.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct BatchReport {
     done: u64,
     ready: u64,
     read: u64,
@@ -46,7 +46,7 @@ pub struct Report {
 }
 
 /// Does all tasks, with `threads` that code at a time.
-pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
+pub fn run(tasks: Vec<Task<'_>>, threads: usize, total: &TotalProgress) -> BatchReport {
     let count = tasks.len();
     let mut numbered: Vec<_> = tasks.into_iter().enumerate().collect();
     // What takes longest comes first, and small files fill the gaps at the end.
@@ -63,12 +63,12 @@ pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
             drop(queue);
             let outcome = (task.run)(share.threads);
             drop(share);
-            if matches!(outcome, Ok(Outcome::Ready)) {
-                whole.skip(task.len);
+            if matches!(outcome, Ok(Outcome::UpToDate)) {
+                total.skip(task.len);
             }
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             outcomes.push((number, outcome));
-            whole.set_label(format!("{} of {count} files", outcomes.len()));
+            total.set_label(format!("{} of {count} files", outcomes.len()));
         }
     };
     thread::scope(|scope| {
@@ -76,10 +76,10 @@ pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
             scope.spawn(work);
         }
     });
-    whole.clear();
+    total.clear();
     let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by_key(|(number, _)| *number);
-    let mut report = Report::default();
+    let mut report = BatchReport::default();
     for (_, outcome) in outcomes {
         report.add(outcome);
     }
@@ -127,16 +127,16 @@ impl Drop for Share<'_> {
     }
 }
 
-impl Report {
+impl BatchReport {
     fn add(&mut self, outcome: Result<Outcome, Failure>) {
         match outcome {
-            Ok(Outcome::Ready) => self.ready += 1,
-            Ok(Outcome::Moved(moved)) => {
+            Ok(Outcome::UpToDate) => self.ready += 1,
+            Ok(Outcome::Done(stats)) => {
                 self.done += 1;
-                self.read += moved.read;
-                self.written += moved.written;
-                self.original += moved.original;
-                self.warnings.extend(moved.warning);
+                self.read += stats.read;
+                self.written += stats.written;
+                self.original += stats.original;
+                self.warnings.extend(stats.warning);
             }
             Err(failure) => self.failures.push(failure),
         }
@@ -154,7 +154,7 @@ impl Report {
     }
 
     /// A line about all files, for people.
-    pub fn summary(&self, subject: &str, direction: Direction, whole: &Whole) -> String {
+    pub fn summary(&self, subject: &str, direction: Direction, total: &TotalProgress) -> String {
         let participle = match direction {
             Direction::Compress => "compressed",
             Direction::Decompress => "decompressed",
@@ -172,7 +172,7 @@ impl Report {
                 units::bytes(self.read),
                 units::bytes(self.written),
                 units::percent(self.written, self.read),
-                units::rate(self.original, whole.elapsed()),
+                units::rate(self.original, total.elapsed()),
             );
         }
         summary
@@ -220,12 +220,12 @@ mod tests {
                 busy.fetch_sub(threads, Ordering::SeqCst);
                 match number {
                     40 | 20 => Err(Failure::new(number, "")),
-                    _ => Ok(Outcome::Ready),
+                    _ => Ok(Outcome::UpToDate),
                 }
             }),
         });
-        let whole = Whole::new(String::new(), 0, true);
-        let report = run(tasks.collect(), 4, &whole);
+        let total = TotalProgress::new(String::new(), 0, true);
+        let report = run(tasks.collect(), 4, &total);
         assert_eq!(most.load(Ordering::SeqCst), 4);
         assert_eq!(report.ready, 58);
         let failures: Vec<_> = report.failures.iter().map(ToString::to_string).collect();

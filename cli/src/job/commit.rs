@@ -1,22 +1,24 @@
 //! What compressing and decompressing have in common around the coding.
 
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::args::Files;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::links;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
-use crate::fs::{links, names};
+use crate::job::check;
 use crate::report::failure::{Failure, say};
 use crate::report::units;
 
 /// Refuses to write a file over one that is still needed, or to remove one without which the result
 /// is worth nothing.
-pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), Failure> {
+pub fn check(source: &Endpoint, destination: &Endpoint, files: &Files) -> Result<(), Failure> {
     if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
         && links::is_same_file(source, base)
     {
@@ -29,7 +31,7 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
     {
         return Err(cannot_be_verified(source));
     }
-    let base = files.delta.clone().map(Place::Path);
+    let base = files.delta.clone().map(Endpoint::Path);
     if [Some(source), base.as_ref()]
         .into_iter()
         .flatten()
@@ -46,14 +48,14 @@ fn cannot_be_verified(source: &Path) -> Failure {
 }
 
 /// Explains that a command would read the file that it writes.
-pub fn would_be_read_and_written(destination: &Place) -> Failure {
+pub fn would_be_read_and_written(destination: &Endpoint) -> Failure {
     Failure::usage(destination, "would be read and written at once")
         .hint("name another place with --output")
 }
 
 /// What has become of a file.
 #[derive(Debug)]
-pub struct Moved {
+pub struct Stats {
     /// Bytes read.
     pub read: u64,
     /// Bytes written.
@@ -67,13 +69,13 @@ pub struct Moved {
 }
 
 /// A line about a result, for people.
-pub fn summary(source: &Place, destination: &Place, moved: &Moved) -> String {
+pub fn summary(source: &Endpoint, destination: &Endpoint, stats: &Stats) -> String {
     format!(
         "{source} -> {destination}  {} -> {} ({}), {}",
-        units::bytes(moved.read),
-        units::bytes(moved.written),
-        units::percent(moved.written, moved.read),
-        units::rate(moved.original, moved.elapsed),
+        units::bytes(stats.read),
+        units::bytes(stats.written),
+        units::percent(stats.written, stats.read),
+        units::rate(stats.original, stats.elapsed),
     )
 }
 
@@ -89,7 +91,7 @@ pub fn show(summary: &str, files: &Files) {
 /// changed since `metadata` was read, when it was opened.
 pub fn finish(
     mut output: Output,
-    source: &Place,
+    source: &Endpoint,
     metadata: Option<&Metadata>,
     files: &Files,
     compare: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
@@ -102,20 +104,25 @@ pub fn finish(
     let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
         return Err(cannot_be_verified(source));
     };
-    let Some(snapshot) = snapshot else { return Err(names::not_removable(source)) };
+    let Some(snapshot) = snapshot else { return Err(check::not_removable(source)) };
     output.sync()?;
     if let Err(failure) = compare(&unfinished, source) {
         snapshot.check()?;
         return Err(failure.unverified(source.display()));
     }
     snapshot.check()?;
-    let destination = output.place().clone();
+    let destination = output.endpoint().clone();
     output.finish(metadata)?;
     Output::sync_name(&destination);
     snapshot.check_removable()?;
+    remove_source(source, &destination)
+}
+
+/// Removes a source whose result has been verified.
+pub fn remove_source(source: &Path, result: impl fmt::Display) -> Result<(), Failure> {
     fs::remove_file(source).map_err(|error| {
         Failure::new(source.display(), format_args!("cannot be removed: {error}"))
-            .hint(format_args!("{destination} has been written and is sound"))
+            .hint(format_args!("its result {result} is complete and verified"))
     })
 }
 
@@ -125,7 +132,7 @@ pub fn keep(
     output: Output,
     metadata: Option<&Metadata>,
     files: &Files,
-    failure: impl Fn(Option<&Place>) -> Failure,
+    failure: impl Fn(Option<&Endpoint>) -> Failure,
     is_empty: bool,
 ) -> Failure {
     if files.rm || files.many.hub.is_some() {
@@ -137,7 +144,7 @@ pub fn keep(
     if is_empty {
         return failure(None).hint("fetch or copy the file once more");
     }
-    let destination = output.place().clone();
+    let destination = output.endpoint().clone();
     match output.finish_partial(metadata) {
         Ok(()) => failure(Some(&destination)).hint(match files.delta {
             None => "fetch or copy the file once more to get the rest",

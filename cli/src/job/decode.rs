@@ -14,7 +14,7 @@ use zipnn::{DecodeError, DecodeErrorKind, Limits, delta, legacy};
 use crate::args::Files;
 use crate::content::data_header::DataHeader;
 use crate::content::tensors;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::{Base, Input};
 use crate::fs::snapshot::Snapshot;
 use crate::job::comparison::Comparison;
@@ -63,7 +63,7 @@ pub enum Checks {
 
 /// A compressed file that is about to be decoded.
 pub struct Decoding {
-    source: Place,
+    source: Endpoint,
     metadata: Option<Metadata>,
     opened: Opened,
     base: Option<Base>,
@@ -72,7 +72,7 @@ pub struct Decoding {
 
 impl Decoding {
     /// Opens a file, and the base if it holds a difference. Only its first header is read.
-    pub fn open(source: &Place, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
+    pub fn open(source: &Endpoint, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
         let input = Input::open(source)?;
         let metadata = input.metadata().cloned();
         let limits = Limits { verify: checks != Checks::None, ..Limits::default() };
@@ -134,7 +134,7 @@ impl Decoding {
     ) -> Result<(Totals, Salvage), Failure> {
         match self.opened {
             Opened::Frames(mut frames) => {
-                let base = self.base.as_ref().and_then(|base| base.place().path());
+                let base = self.base.as_ref().and_then(|base| base.endpoint().path());
                 let directory = tensors::directory(&self.source, base)
                     .or_else(|| resync::directory(&self.source, base));
                 let known_len = frames.known_decoded_len();
@@ -203,7 +203,7 @@ impl Decoding {
 }
 
 /// Turns a difference into the data, with the same part of the base.
-fn undo_difference(decoded: &mut [u8], base: &mut Base, subject: &Place) -> Result<(), Failure> {
+fn undo_difference(decoded: &mut [u8], base: &mut Base, subject: &Endpoint) -> Result<(), Failure> {
     let mut part = Vec::new();
     base.read(decoded.len() as u64, &mut part, subject)?;
     delta::apply(decoded, &part);
@@ -237,7 +237,7 @@ fn salvage_job(
     Ok(())
 }
 
-fn fail(source: &Place, kind: DecodeErrorKind) -> Failure {
+fn fail(source: &Endpoint, kind: DecodeErrorKind) -> Failure {
     Failure::decoding(source, kind.into())
 }
 
@@ -497,7 +497,7 @@ fn run_frames(
 /// Makes sure that a compressed file decodes to exactly the bytes of another file.
 pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<Totals, Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
-    let compressed = Place::Path(compressed.to_owned());
+    let compressed = Endpoint::Path(compressed.to_owned());
     let decoding =
         Decoding::open(&compressed, files.delta.as_deref(), Checks::Decoded)?.require_base()?;
     let mut progress = Progress::new("verifying".to_owned(), decoding.file_len(), files.quiet);

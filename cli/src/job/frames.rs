@@ -7,7 +7,7 @@ use zipnn::file::{Directory, DirectoryEntry, FileCheck};
 use zipnn::frame::{Annex, Chunk, HEADER_LEN, Header, IndexBuf, PayloadCheck};
 use zipnn::{DecodeError, DecodeErrorKind, Limits, legacy};
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::report::failure::Failure;
 
@@ -92,7 +92,10 @@ impl Opened {
                 return Ok(Self::Whole(read_rest(&mut input, header)?));
             }
             Err(kind) => {
-                return Err(Failure::decoding(input.place(), DecodeError::from(kind).in_frame(0)));
+                return Err(Failure::decoding(
+                    input.endpoint(),
+                    DecodeError::from(kind).in_frame(0),
+                ));
             }
             Ok(first) => first,
         };
@@ -187,8 +190,8 @@ impl Frames {
     }
 
     /// What the file is called.
-    pub fn place(&self) -> &Place {
-        self.input.place()
+    pub fn place(&self) -> &Endpoint {
+        self.input.endpoint()
     }
 
     /// Length of the file, where that is known.
@@ -227,7 +230,7 @@ impl Frames {
         match self.try_next() {
             Ok(frame) => Ok(frame),
             Err(Fault::Decode(error)) => {
-                Err(Failure::decoding(self.input.place(), error.in_frame(self.opened)))
+                Err(Failure::decoding(self.input.endpoint(), error.in_frame(self.opened)))
             }
             Err(Fault::Io(error)) => Err(self.input.failure(error)),
         }

@@ -8,7 +8,7 @@ use zipnn::layout_search::Segment;
 use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
-use crate::args::Choice;
+use crate::args::TypeChoice;
 use crate::content::beginning::{PEEK_LEN, may_begin_json};
 use crate::fs::input::Input;
 
@@ -26,15 +26,15 @@ pub enum Knowledge {
 
 /// The pieces of an input, one after another, without end: input that goes on when all that was
 /// known of has been read is cut as well.
-pub struct Pieces {
+pub struct Framing {
     planned: Box<dyn Iterator<Item = PlannedFrame> + Send>,
     rest: Knowledge,
 }
 
-impl Pieces {
+impl Framing {
     /// Looks at the beginning of the input, which is where it was afterwards. What looks like a
     /// `.safetensors` file and is none is data of which nothing is known.
-    pub fn new(choice: Choice, input: &mut Input) -> io::Result<Self> {
+    pub fn new(choice: TypeChoice, input: &mut Input) -> io::Result<Self> {
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
             None => match read_layout(input)? {
                 Some(layout) => Box::new(plan(&layout, Options::DEFAULT_FRAME_LEN as u64)),

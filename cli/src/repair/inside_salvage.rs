@@ -6,8 +6,8 @@ use zipnn::tensor::TensorError;
 use zipnn::{DecodeError, DecodeErrorKind};
 
 use crate::content::data_header::DataHeader;
-use crate::content::tensor_source::Source;
-use crate::fs::endpoint::Place;
+use crate::content::tensor_source::TensorSource;
+use crate::fs::endpoint::Endpoint;
 use crate::repair::salvage::Salvage;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
@@ -16,12 +16,12 @@ use crate::report::progress::Progress;
 const PART_LEN: u64 = 256 << 10;
 
 /// What has been saved, and what is lost.
-pub struct Saved {
+pub struct InsideSalvage {
     salvage: Salvage,
     header: DataHeader,
 }
 
-impl Saved {
+impl InsideSalvage {
     /// Returns whether nothing is lost.
     pub fn is_whole(&self) -> bool {
         self.salvage.is_whole()
@@ -38,17 +38,17 @@ impl Saved {
     }
 
     /// Returns the message for a file of which a part is lost, as [`Salvage::failure`].
-    pub fn failure(&self, source: &Place, destination: Option<&Place>) -> Failure {
+    pub fn failure(&self, source: &Endpoint, destination: Option<&Endpoint>) -> Failure {
         self.salvage.failure(source, destination, &self.header)
     }
 }
 
 /// Decodes what can be decoded, and writes zeros for lost ranges before the last byte that can.
 pub fn run(
-    source: &mut Source,
+    source: &mut TensorSource,
     progress: &mut Progress,
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
-) -> Result<Saved, Failure> {
+) -> Result<InsideSalvage, Failure> {
     let reader = &source.reader;
     let restored = reader.restored().map_err(|error| source.failure(error))?;
     let lens = restored.order.iter().map(|&number| reader.tensors()[number].decoded_len);
@@ -70,17 +70,17 @@ pub fn run(
         salvage.end(DecodeErrorKind::Truncated { needed, have }.into());
     }
     salvage.finish(&mut write)?;
-    Ok(Saved { salvage, header })
+    Ok(InsideSalvage { salvage, header })
 }
 
 /// Returns lines about all that is damaged or missing in a file; none if it cannot be opened.
-pub fn damage(place: &Place) -> Vec<String> {
+pub fn damage(endpoint: &Endpoint) -> Vec<String> {
     // Standard input is gone once it has been read.
-    let source = place.path().and_then(|_| Source::open_damaged(place).ok());
+    let source = endpoint.path().and_then(|_| TensorSource::open_damaged(endpoint).ok());
     let Some(mut source) = source.and_then(|source| source.require_compressed().ok()) else {
         return Vec::new();
     };
-    let mut progress = Progress::new(place.to_string(), None, true);
+    let mut progress = Progress::new(endpoint.to_string(), None, true);
     match run(&mut source, &mut progress, |_| Ok(())) {
         Ok(saved) => saved.salvage.damage(&saved.header),
         Err(_) => Vec::new(),
@@ -89,7 +89,7 @@ pub fn damage(place: &Place) -> Vec<String> {
 
 /// Saves a tensor, part by part.
 fn save_tensor(
-    source: &mut Source,
+    source: &mut TensorSource,
     number: usize,
     salvage: &mut Salvage,
     write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
@@ -144,7 +144,7 @@ fn save_tensor(
 
 /// Returns why a part of a tensor is damaged; `None` if nothing shows that it is. Fails if the rest
 /// cannot be saved either.
-fn fault_of(source: &Source, error: TensorError) -> Result<Option<DecodeError>, Failure> {
+fn fault_of(source: &TensorSource, error: TensorError) -> Result<Option<DecodeError>, Failure> {
     use DecodeErrorKind as E;
     match error {
         TensorError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

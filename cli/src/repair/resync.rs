@@ -11,7 +11,7 @@ use zipnn::frame::{HEADER_LEN, Header};
 use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::content::{data_header, tensors};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 
 /// Bytes that are searched at a time.
 const PART: usize = 1 << 20;
@@ -21,7 +21,7 @@ const PART: usize = 1 << 20;
 ///
 /// Its decoded length is what the other frames lack of the data, whose length only the header of a
 /// `.safetensors` file says: for other data, there is no result.
-pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
+pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     let mut archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
     let layout = archive.layout().ok()?.clone();

@@ -1,62 +1,14 @@
 //! Saving the readable part of a file that is damaged or was cut off, and reporting the lost part.
 
 use std::fmt;
-use std::ops::Range;
 
 use zipnn::DecodeError;
 use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::content::data_header::{self, DataHeader};
-use crate::fs::endpoint::Place;
+use crate::content::lost::{self, Lost};
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
-use crate::report::units;
-
-/// Most lost ranges in a message.
-const MOST_LINES: usize = 20;
-
-/// A range of the data that is lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
-    /// The first error in the range, with its frame and chunk.
-    pub error: DecodeError,
-    /// The decoded bytes. The end is `u64::MAX` if it is unknown.
-    pub range: Range<u64>,
-    /// Whether the bytes are decoded, and do not have their checksum.
-    pub is_wrong: bool,
-}
-
-impl Lost {
-    /// Returns a line that names the error, the range, and the tensors in it.
-    pub fn describe(&self, tensors: &[TensorInfo]) -> String {
-        let Range { start, end } = self.range;
-        let is_touched =
-            |tensor: &&TensorInfo| tensor.range.start < end && start < tensor.range.end;
-        let names = units::list(tensors.iter().filter(is_touched).map(|tensor| &tensor.name));
-        let kind = if self.is_wrong { "wrong" } else { "lost" };
-        let range = match end {
-            u64::MAX => format!("everything from byte {start} on"),
-            _ => format!("bytes {start} to {end}"),
-        };
-        let place = if names.is_empty() { names } else { format!(", in {names}") };
-        format!("{}; {kind}: {range}{place}", self.error)
-    }
-}
-
-/// Returns a line for each of the first ranges, and one with the number of the others. `more`
-/// ranges are not in `lost`, and counted as well.
-pub fn describe(
-    mut lost: impl Iterator<Item = Lost>,
-    more: u64,
-    tensors: &[TensorInfo],
-) -> Vec<String> {
-    let mut lines: Vec<String> =
-        lost.by_ref().take(MOST_LINES).map(|lost| lost.describe(tensors)).collect();
-    match lost.count() as u64 + more {
-        0 => {}
-        more => lines.push(format!("and {more} more")),
-    }
-    lines
-}
 
 /// Writes the data of a damaged file, with zeros for lost ranges, and records those ranges.
 #[derive(Debug, Default)]
@@ -163,7 +115,7 @@ impl Salvage {
 
     /// Adds a range to the list, or to the last range of the list.
     fn record(&mut self, lost: Lost) {
-        let has_room = self.lost.len() < MOST_LINES;
+        let has_room = self.lost.len() < lost::MAX_LINES;
         match self.lost.last_mut() {
             Some(last) if last.range.end == lost.range.start && last.is_wrong == lost.is_wrong => {
                 last.range.end = lost.range.end;
@@ -197,8 +149,8 @@ impl Salvage {
     /// if it has been written; `header` is the header of the data.
     pub fn failure(
         &self,
-        source: &Place,
-        destination: Option<&Place>,
+        source: &Endpoint,
+        destination: Option<&Endpoint>,
         header: &DataHeader,
     ) -> Failure {
         let layout = header.layout();
@@ -218,10 +170,16 @@ impl Salvage {
                 )
             }
             (Some(destination), false) => {
-                format!("{} saved in {destination}; the rest is {lost}", Saved(self.saved, total))
+                format!(
+                    "{} saved in {destination}; the rest is {lost}",
+                    SavedCount(self.saved, total)
+                )
             }
             (None, false) => {
-                format!("{} could be saved; nothing has been written", Saved(self.saved, total))
+                format!(
+                    "{} could be saved; nothing has been written",
+                    SavedCount(self.saved, total)
+                )
             }
         };
         let mut details = self.details(total, tensors);
@@ -250,7 +208,7 @@ impl Salvage {
             Lost { error, range, is_wrong: false }
         });
         let at_end = at_end.filter(|lost| !lost.range.is_empty());
-        let mut lines = describe(inside.chain(at_end), self.more, tensors);
+        let mut lines = lost::describe(inside.chain(at_end), self.more, tensors);
         if lines.is_empty()
             && let Some(error) = self.end
         {
@@ -262,9 +220,9 @@ impl Salvage {
 }
 
 /// The number of saved bytes, and of all bytes, if that is known.
-struct Saved(u64, Option<u64>);
+struct SavedCount(u64, Option<u64>);
 
-impl fmt::Display for Saved {
+impl fmt::Display for SavedCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             Some(total) => write!(f, "{} of {total} bytes", self.0),
@@ -284,8 +242,8 @@ mod tests {
     }
 
     fn message(salvage: &Salvage) -> String {
-        let place = Place::Standard;
-        salvage.failure(&place, Some(&place), &DataHeader::default()).to_string()
+        let endpoint = Endpoint::Standard;
+        salvage.failure(&endpoint, Some(&endpoint), &DataHeader::default()).to_string()
     }
 
     #[test]

@@ -20,27 +20,35 @@ pub struct Progress {
     start: Instant,
     bar: Option<ProgressBar>,
     /// What is shown instead, where this is only a part of it.
-    whole: Option<Arc<Whole>>,
+    total_progress: Option<Arc<TotalProgress>>,
 }
 
 impl Progress {
     /// Progress through `total` bytes, if that many are known.
     pub fn new(label: String, total: Option<u64>, quiet: bool) -> Self {
         let is_visible = !quiet && stderr().is_terminal();
-        Self { is_visible, label, total, done: 0, start: Instant::now(), bar: None, whole: None }
+        Self {
+            is_visible,
+            label,
+            total,
+            done: 0,
+            start: Instant::now(),
+            bar: None,
+            total_progress: None,
+        }
     }
 
     /// Progress through one of many files, which are shown together.
-    pub fn part_of(whole: &Arc<Whole>) -> Self {
+    pub fn part_of(total_progress: &Arc<TotalProgress>) -> Self {
         let mut progress = Self::new(String::new(), None, true);
-        progress.whole = Some(Arc::clone(whole));
+        progress.total_progress = Some(Arc::clone(total_progress));
         progress
     }
 
     /// So many more bytes are done.
     pub fn add(&mut self, bytes: u64) {
-        if let Some(whole) = &self.whole {
-            whole.progress().add(bytes);
+        if let Some(total_progress) = &self.total_progress {
+            total_progress.progress().add(bytes);
             return;
         }
         self.done += bytes;
@@ -73,9 +81,9 @@ impl Drop for Progress {
 
 /// Progress through many files, several of which are worked on at a time.
 #[derive(Debug)]
-pub struct Whole(Mutex<Progress>);
+pub struct TotalProgress(Mutex<Progress>);
 
-impl Whole {
+impl TotalProgress {
     /// Progress through `total` bytes.
     pub fn new(label: String, total: u64, quiet: bool) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Progress::new(label, Some(total), quiet))))

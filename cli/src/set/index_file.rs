@@ -9,24 +9,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::content::json_strings::{self, JsonString};
-use crate::fs::names::{Direction, Form, SUFFIX};
+use crate::fs::names::{Direction, SUFFIX, Scope};
 use crate::fs::output;
 use crate::report::failure::Failure;
 
-/// How the names of indexes end, in any case.
-const ENDING: &[u8] = b".index.json";
 /// The entry that maps tensors to files.
 const WEIGHT_MAP: &str = "weight_map";
 /// What files are called whose tensors are compressed one by one: `NAME.znn.safetensors`.
 const SAFETENSORS: &str = ".safetensors";
 /// What some editors put before the first character of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// Whether a file maps tensors to files, going by its name.
-pub fn is_index(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.len().checked_sub(ENDING.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(ENDING))
-}
 
 /// Lets the index at `source` name the files that are beside `destination`, and writes it there: the
 /// same place, or one beside results. `form` is what the results are.
@@ -37,12 +29,12 @@ pub fn rewrite_file(
     source: &Path,
     destination: &Path,
     direction: Direction,
-    form: Form,
+    scope: Scope,
     all_done: bool,
 ) -> Result<(), Failure> {
     let directory = destination.parent().unwrap_or(Path::new(""));
     let is_result =
-        |new: &str| form == Form::Whole || direction == Direction::Decompress || is_inside(new);
+        |new: &str| scope == Scope::File || direction == Direction::Decompress || is_inside(new);
     let text = read(source)?;
     let is_there = |name: &str| directory.join(name).is_file();
     let is_so =

@@ -7,20 +7,20 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::commands::direction::Way;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::selection::Selection;
 use crate::fs::target::directory_of;
 use crate::fs::{links, names, tree};
+use crate::job::{Job, destination};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 
 /// The indexes that a command rewrites once it has done its work.
 #[derive(Default)]
-pub struct Indexes(Vec<Index>);
+pub struct Indexes(Vec<ShardIndex>);
 
 #[derive(PartialEq, Eq)]
-struct Index {
+struct ShardIndex {
     source: PathBuf,
     /// The same, or a file beside the results.
     destination: PathBuf,
@@ -29,10 +29,10 @@ struct Index {
 impl Indexes {
     /// Finds and checks the indexes in directories, and those that name a file of the command
     /// line. Returns all that stands in the way.
-    pub fn find(way: Way<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
-        let mut search = Search { way, indexes: Vec::new(), checked: HashMap::new() };
+    pub fn find(job: Job<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
+        let mut search = Search { job, indexes: Vec::new(), checked: HashMap::new() };
         let mut failures = Vec::new();
-        for input in &way.files().inputs {
+        for input in &job.files().inputs {
             if input.is_dir() {
                 failures.extend(search.add_all_in(input, selection));
             } else {
@@ -44,14 +44,14 @@ impl Indexes {
 
     /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
     /// failures.
-    pub fn rewrite(&self, way: Way<'_>, all_done: bool) -> Vec<Failure> {
-        let rewrite = |index: &Index| {
-            let Index { source, destination } = index;
+    pub fn rewrite(&self, job: Job<'_>, all_done: bool) -> Vec<Failure> {
+        let rewrite = |index: &ShardIndex| {
+            let ShardIndex { source, destination } = index;
             // Where there are no results, there is nothing to name.
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
-            index_file::rewrite_file(source, destination, way.direction(), way.form(), all_done)
+            index_file::rewrite_file(source, destination, job.direction(), job.scope(), all_done)
         };
         self.0.iter().filter_map(|index| rewrite(index).err()).collect()
     }
@@ -59,8 +59,8 @@ impl Indexes {
 
 /// The search for indexes.
 struct Search<'w> {
-    way: Way<'w>,
-    indexes: Vec<Index>,
+    job: Job<'w>,
+    indexes: Vec<ShardIndex>,
     /// The files that each index names, nothing for one that cannot be read.
     checked: HashMap<PathBuf, HashSet<PathBuf>>,
 }
@@ -68,7 +68,7 @@ struct Search<'w> {
 impl Search<'_> {
     /// Adds the indexes of a directory. Returns the failures.
     fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
-        let output = self.way.files().output.as_deref();
+        let output = self.job.files().output.as_deref();
         let elsewhere = output.filter(|output| !links::is_same_file(root, output));
         let results = elsewhere.and_then(|output| output.canonicalize().ok());
         let is_result = |index: &Path| match (&results, index.canonicalize()) {
@@ -88,10 +88,11 @@ impl Search<'_> {
     /// Adds the indexes beside a file that name it, and those one directory above, where names in
     /// an index may have a directory in them.
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
-        let (output, direction) = (self.way.files().output.as_deref(), self.way.direction());
-        let result = names::destination(&Place::new(input), output, direction, self.way.form());
+        let (output, direction) = (self.job.files().output.as_deref(), self.job.direction());
+        let result =
+            destination::destination(&Endpoint::new(input), output, direction, self.job.scope());
         // The command itself reports failures of the file.
-        let (true, Ok(Place::Path(result)), Some(name)) =
+        let (true, Ok(Endpoint::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
         else {
             return Ok(());
@@ -99,7 +100,7 @@ impl Search<'_> {
         let directory = input.parent().unwrap_or(Path::new(""));
         for index in indexes_in(directory)? {
             if self.names(&index)?.contains(Path::new(name)) {
-                check_name(input, &result, self.way)?;
+                check_name(input, &result, self.job)?;
                 let beside_result = index.file_name().map(|name| result.with_file_name(name));
                 self.add(index, beside_result)?;
             }
@@ -138,12 +139,12 @@ impl Search<'_> {
                 )
                 .hint("remove that link, or leave out --rewrite-index"));
             }
-            if !self.way.files().force {
-                index_file::check_destination(&source, destination, self.way.direction())?;
+            if !self.job.files().force {
+                index_file::check_destination(&source, destination, self.job.direction())?;
             }
         }
         let destination = destination.unwrap_or_else(|| source.clone());
-        let index = Index { source, destination };
+        let index = ShardIndex { source, destination };
         if !self.indexes.contains(&index) {
             self.indexes.push(index);
         }
@@ -160,8 +161,8 @@ fn has_same_parent(one: &Path, other: &Path) -> bool {
 }
 
 /// Refuses a name of a result that the index would not have.
-fn check_name(source: &Path, result: &Path, way: Way<'_>) -> Result<(), Failure> {
-    let renamed = way.rename(source);
+fn check_name(source: &Path, result: &Path, job: Job<'_>) -> Result<(), Failure> {
+    let renamed = job.rename(source);
     if renamed.is_ok_and(|renamed| renamed.file_name() == result.file_name()) {
         return Ok(());
     }
@@ -176,7 +177,7 @@ fn indexes_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut indexes = Vec::new();
     for entry in fs::read_dir(directory).map_err(failure)? {
         let path = entry.map_err(failure)?.path();
-        if index_file::is_index(&path) && !path.is_dir() {
+        if names::is_index(&path) && !path.is_dir() {
             indexes.push(path);
         }
     }

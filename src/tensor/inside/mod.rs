@@ -4,6 +4,7 @@ pub(crate) mod coder;
 pub(crate) mod frame;
 pub(crate) mod list;
 pub(crate) mod reader;
+mod repaired_header;
 pub(crate) mod restored;
 pub(crate) mod result_header;
 pub(crate) mod stored;

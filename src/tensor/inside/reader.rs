@@ -197,13 +197,13 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// The data need not be damaged: tools that save tensors with the metadata of a compressed file
     /// leave such a list. If either the list or a tensor may be wrong, reading the tensor is an
-    /// error. [`repair`](crate::tensor::repair) writes the file without the list, or with a list that fits.
+    /// error. [`Self::repaired_header`] returns a header without the list, or with a list that fits.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
 
     /// Returns whether the list of compressed tensors, or the header of the source in the metadata,
-    /// belongs to another file, so that [`repair`](crate::tensor::repair) drops it.
+    /// belongs to another file, so that [`Self::repaired_header`] drops it.
     pub fn has_foreign_metadata(&self) -> bool {
         self.problem.is_some() || (self.is_ours() && self.as_stored().as_source().is_none())
     }

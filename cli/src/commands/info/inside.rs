@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use zipnn::tensor::{MetadataError, StoredTensor};
 
 use crate::commands::info::tensors::{TensorRow, write_lines};
-use crate::content::tensor_source::{Source, layout};
+use crate::content::tensor_source::{TensorSource, layout};
 use crate::content::types::Types;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 use crate::report::units;
 
 /// Describes a file.
-pub struct Inside {
+pub struct InsideInfo {
     /// The tensors, each with whether the file has all of its bytes.
     tensors: Vec<(StoredTensor, bool)>,
     /// Why the file is incomplete.
@@ -28,16 +28,16 @@ pub struct Inside {
     has_checksums: bool,
 }
 
-impl Inside {
+impl InsideInfo {
     /// Reads the header, and what frames begin with.
-    pub fn read(place: &Place) -> Result<Self, Failure> {
-        let source = Source::open_partial(place)?;
+    pub fn read(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let source = TensorSource::open_partial(endpoint)?;
         let reader = &source.reader;
         if let (false, Some(cut)) = (reader.is_compressed(), reader.cut()) {
-            return Err(layout(place, cut));
+            return Err(layout(endpoint, cut));
         }
         if !reader.is_compressed() {
-            return Err(Failure::new(place, "no tensor in it is compressed")
+            return Err(Failure::new(endpoint, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
         }
         let restored = reader.restored().map_err(|error| source.failure(error))?;
@@ -64,8 +64,8 @@ impl Inside {
     }
 
     /// Returns a failure if the file is incomplete.
-    pub fn check(&self, place: &Place) -> Result<(), Failure> {
-        self.cut.as_ref().map_or(Ok(()), |cut| Err(layout(place, cut)))
+    pub fn check(&self, endpoint: &Endpoint) -> Result<(), Failure> {
+        self.cut.as_ref().map_or(Ok(()), |cut| Err(layout(endpoint, cut)))
     }
 
     fn compressed_count(&self) -> usize {
@@ -73,10 +73,10 @@ impl Inside {
     }
 
     /// Writes a JSON object.
-    pub fn write_json(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+    pub fn write_json(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         let compressed = self.compressed_count();
         let head = json!({
-            "file": place.exact(),
+            "file": endpoint.exact(),
             "inside_safetensors": true,
             "complete": self.cut.is_none(),
             "dtypes": self.dtypes.names(),
@@ -101,9 +101,9 @@ impl Inside {
     }
 
     /// Writes lines for people.
-    pub fn write_text(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+    pub fn write_text(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         let writer = if self.is_ours { "this program" } else { "the original ZipNN" };
-        writeln!(out, "{place}: tensors compressed inside a safetensors file, by {writer}")?;
+        writeln!(out, "{endpoint}: tensors compressed inside a safetensors file, by {writer}")?;
         writeln!(
             out,
             "  {} -> {} bytes ({}){}",

@@ -16,26 +16,34 @@ use zipnn::tensor::{Metadata, TensorInfo};
 use zipnn::{Limits, legacy};
 
 use crate::args::Info;
-use crate::commands::info::inside::Inside;
+use crate::commands::info::inside::InsideInfo;
 use crate::commands::info::tensors::TensorRow;
 use crate::content::tensors::open_archive;
 use crate::content::types::{self, Types};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
+use crate::fs::selection::Purpose;
 use crate::job::frames::{Frames, Opened};
+use crate::job::read_only::ReadOnly;
 use crate::report::failure::Failure;
 use crate::report::{table, units};
 
 /// Frames that are listed one by one for people.
 const LISTED: usize = 16;
 
-/// Writes what one of the files holds.
-pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
+/// Describes all files, and returns the exit status.
+pub fn run(arguments: &Info) -> u8 {
+    let participle = (!arguments.json).then_some("shown");
+    ReadOnly { purpose: Purpose::Read, search: &arguments.search, participle }
+        .for_each(&arguments.files, |source| show_file(source, arguments))
+}
+
+fn show_file(source: &Endpoint, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     // Why not everything can be shown.
     let mut checked = Ok(());
     if crate::content::beginning::is_safetensors(source) {
-        let inside = Inside::read(source)?;
+        let inside = InsideInfo::read(source)?;
         checked = inside.check(source);
         match arguments.json {
             true => inside.write_json(&mut out, source),
@@ -44,7 +52,7 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     } else {
         match Opened::new(Input::open(source)?, Limits::default())? {
             Opened::Frames(frames) => {
-                let mut summary = Summary::read(*frames, source)?;
+                let mut summary = FileInfo::read(*frames, source)?;
                 let written = match arguments.json {
                     true => summary.write_json(&mut out, source),
                     false => summary.write_text(&mut out, source),
@@ -162,7 +170,7 @@ impl FrameInfo {
 }
 
 /// Describes a file.
-struct Summary {
+struct FileInfo {
     first: Header,
     frames: Vec<FrameInfo>,
     /// Where the frames are.
@@ -176,15 +184,15 @@ struct Summary {
     failure: Option<Failure>,
 }
 
-impl Summary {
+impl FileInfo {
     /// Reads headers and indexes, and passes over what lies between but for the header of a file of
     /// tensors.
-    fn read(mut source: Frames, place: &Place) -> Result<Self, Failure> {
+    fn read(mut source: Frames, endpoint: &Endpoint) -> Result<Self, Failure> {
         let mut summary = Self {
             first: *source.first(),
             frames: Vec::new(),
             directory: Directory::new(),
-            layout: layout_of(place),
+            layout: layout_of(endpoint),
             methods: Methods::default(),
             trailing: 0,
             failure: None,
@@ -284,7 +292,7 @@ impl Summary {
         entry
     }
 
-    fn write_json(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+    fn write_json(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         let mut head = json!({
             "file": source.exact(),
             "inside_safetensors": false,
@@ -311,7 +319,7 @@ impl Summary {
         units::write_json(out, &head, &mut [("frames", frames), ("tensors", tensors)])
     }
 
-    fn write_text(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+    fn write_text(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         write!(out, "{source}: ZipNN {}", units::list(self.versions().iter()))?;
         if self.first.delta != Delta::None {
             write!(out, ", a difference to a base")?;
@@ -393,9 +401,9 @@ impl Summary {
 
 /// Returns where the tensors are in what a file decodes to, where that can be found out: not in
 /// pipes, differences and old layouts, and not where the beginning of the data is damaged.
-fn layout_of(place: &Place) -> Option<Metadata> {
-    place.path().filter(|path| path.is_file())?;
-    open_archive(place, None).ok()?.layout().ok().cloned()
+fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
+    endpoint.path().filter(|path| path.is_file())?;
+    open_archive(endpoint, None).ok()?.layout().ok().cloned()
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {

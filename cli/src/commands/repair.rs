@@ -2,16 +2,19 @@
 
 use std::io::{self, StdoutLock, Write};
 
-use zipnn::tensor::{Examination, Oddity, StoredTensor, TensorError, Verdict};
-use zipnn::{Limits, tensor};
+use zipnn::Limits;
+use zipnn::tensor::{Oddity, StoredTensor, TensorError};
 
 use crate::args::Repair;
-use crate::content::tensor_source::Source;
-use crate::fs::endpoint::Place;
+use crate::content::tensor_source::{self, TensorSource};
+use crate::fs::endpoint::Endpoint;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
 use crate::job::commit;
+use crate::repair::diagnosis::Verdict;
+use crate::repair::examination::{Examination, examine};
+use crate::repair::rewrite::rewrite;
 use crate::report::failure::Failure;
 use crate::report::table::{self, Column};
 use crate::report::units;
@@ -21,44 +24,53 @@ const DONE: u8 = 0;
 const TO_DO: u8 = 1;
 
 /// Examines a file, reports damage, and repairs it with `--write` or `--output`.
-pub fn run(arguments: &Repair) -> Result<u8, Failure> {
-    let place = Place::new(&arguments.file);
+pub fn run(arguments: &Repair) -> u8 {
+    examine_file(arguments).unwrap_or_else(|failure| failure.report())
+}
+
+fn examine_file(arguments: &Repair) -> Result<u8, Failure> {
+    let endpoint = Endpoint::new(&arguments.file);
     let destination = match &arguments.output {
-        Some(output) => Some(Place::new(output)),
-        None => arguments.write.then(|| place.clone()),
+        Some(output) => Some(Endpoint::new(output)),
+        None => arguments.write.then(|| endpoint.clone()),
     };
-    check(&place, destination.as_ref(), arguments)?;
-    let mut source = Source::open(&place, Limits::default())?;
-    let mut found = tensor::examine(&mut source.reader).map_err(|error| source.failure(error))?;
+    check(&endpoint, destination.as_ref(), arguments)?;
+    let mut source = TensorSource::open(&endpoint, Limits::default())?;
+    let mut found = examine(&mut source.reader).map_err(|error| source.failure(error))?;
     override_verdicts(&mut found, source.reader.tensors(), arguments)
-        .map_err(|name| no_such_tensor(&place, name))?;
-    let report = Report::new(&mut source, &found);
+        .map_err(|name| no_such_tensor(&endpoint, name))?;
+    let report = Findings::new(&mut source, &found);
     let show = |text: &dyn Fn(&mut StdoutLock) -> io::Result<()>| match arguments.quiet {
         true => Ok(()),
         false => text(&mut io::stdout().lock()).map_err(|error| Failure::writing("-", error)),
     };
     show(&|out| report.show_table(out, arguments.all))?;
     let Some(destination) = destination else {
-        show(&|out| report.show_findings(out, &place))?;
+        show(&|out| report.show_findings(out, &endpoint))?;
         return Ok(if report.is_damaged() { TO_DO } else { DONE });
     };
-    if report.is_damaged() || destination != place {
+    if report.is_damaged() || destination != endpoint {
         write(source, &report, &destination, arguments)?;
     }
-    show(&|out| report.show_repairs(out, &place))?;
+    show(&|out| report.show_repairs(out, &endpoint))?;
     Ok(DONE)
 }
 
-fn check(place: &Place, destination: Option<&Place>, arguments: &Repair) -> Result<(), Failure> {
+fn check(
+    endpoint: &Endpoint,
+    destination: Option<&Endpoint>,
+    arguments: &Repair,
+) -> Result<(), Failure> {
     match destination {
-        Some(destination) if !arguments.write && target::is_source(place, destination) => {
+        Some(destination) if !arguments.write && target::is_source(endpoint, destination) => {
             Err(commit::would_be_read_and_written(destination)
                 .hint("use --write to replace it, or name another place with --output"))
         }
         _ if arguments.write
-            && matches!(Target::of(place), Ok(Target::Standard | Target::Stream(_))) =>
+            && matches!(Target::of(endpoint), Ok(Target::Standard | Target::Stream(_))) =>
         {
-            Err(Failure::usage(place, "cannot be replaced").hint("name the result with --output"))
+            Err(Failure::usage(endpoint, "cannot be replaced")
+                .hint("name the result with --output"))
         }
         Some(destination)
             if !arguments.quiet && matches!(Target::of(destination), Ok(Target::Standard)) =>
@@ -88,13 +100,13 @@ fn override_verdicts<'a>(
     Ok(())
 }
 
-fn no_such_tensor(place: &Place, name: &str) -> Failure {
-    Failure::usage(place, format_args!("has no tensor {name:?} that could be rotated"))
+fn no_such_tensor(endpoint: &Endpoint, name: &str) -> Failure {
+    Failure::usage(endpoint, format_args!("has no tensor {name:?} that could be rotated"))
         .hint("only bfloat16 and float32 tensors that are not compressed can be; --all lists them")
 }
 
 /// What is to be done about a file.
-struct Report {
+struct Findings {
     rotated: Vec<usize>,
     judged: usize,
     unknown: usize,
@@ -113,11 +125,11 @@ struct Line {
     is_sound: bool,
 }
 
-impl Report {
+impl Findings {
     /// Most oddities that are listed.
     const MOST_ODDITIES: usize = 5;
 
-    fn new(source: &mut Source, found: &[Examination]) -> Self {
+    fn new(source: &mut TensorSource, found: &[Examination]) -> Self {
         let reader = &mut source.reader;
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
         let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
@@ -156,15 +168,15 @@ impl Report {
     }
 
     /// Shows what was found in a file that stays as it is.
-    fn show_findings(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
-        self.show_oddities(out, place)?;
-        self.show_count(out, place, "are rotated")?;
+    fn show_findings(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
+        self.show_oddities(out, endpoint)?;
+        self.show_count(out, endpoint, "are rotated")?;
         if self.is_list_lost {
-            writeln!(out, "{place}: the list of its {} is lost", self.compressed_tensors())?;
+            writeln!(out, "{endpoint}: the list of its {} is lost", self.compressed_tensors())?;
         } else if let Some(stale) = &self.stale {
-            writeln!(out, "{place}: {stale}")?;
+            writeln!(out, "{endpoint}: {stale}")?;
         } else if self.compressed > 0 {
-            writeln!(out, "{place}: the list of its {} is complete", self.compressed_tensors())?;
+            writeln!(out, "{endpoint}: the list of its {} is complete", self.compressed_tensors())?;
         }
         if self.is_damaged() {
             writeln!(
@@ -176,32 +188,32 @@ impl Report {
     }
 
     /// Shows what was repaired.
-    fn show_repairs(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
-        self.show_oddities(out, place)?;
+    fn show_repairs(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
+        self.show_oddities(out, endpoint)?;
         if self.stale.is_some() {
-            writeln!(out, "{place}: stale metadata dropped")?;
+            writeln!(out, "{endpoint}: stale metadata dropped")?;
         }
         if self.compressed > 0 && (self.is_list_lost || self.stale.is_some()) {
-            writeln!(out, "{place}: list of {} written", self.compressed_tensors())?;
+            writeln!(out, "{endpoint}: list of {} written", self.compressed_tensors())?;
         }
-        self.show_count(out, place, "repaired")
+        self.show_count(out, endpoint, "repaired")
     }
 
-    fn show_count(&self, out: &mut impl Write, place: &Place, what: &str) -> io::Result<()> {
+    fn show_count(&self, out: &mut impl Write, endpoint: &Endpoint, what: &str) -> io::Result<()> {
         writeln!(
             out,
-            "{place}: {} of {} uncompressed bfloat16 and float32 tensors {what}, {} unclear",
+            "{endpoint}: {} of {} uncompressed bfloat16 and float32 tensors {what}, {} unclear",
             self.rotated.len(),
             self.judged,
             self.unknown
         )
     }
 
-    fn show_oddities(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+    fn show_oddities(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         if self.oddities.is_empty() {
             return Ok(());
         }
-        writeln!(out, "{place}: not all programs read this file, and `repair` leaves it so:")?;
+        writeln!(out, "{endpoint}: not all programs read this file, and `repair` leaves it so:")?;
         for oddity in self.oddities.iter().take(Self::MOST_ODDITIES) {
             writeln!(out, "  {oddity}")?;
         }
@@ -260,24 +272,23 @@ fn write_table<'a>(
 }
 
 fn write(
-    mut source: Source,
-    report: &Report,
-    destination: &Place,
+    source: TensorSource,
+    findings: &Findings,
+    destination: &Endpoint,
     arguments: &Repair,
 ) -> Result<(), Failure> {
     let mut output = Output::create(destination, arguments.force || arguments.write)?;
-    let place = source.place().clone();
+    let endpoint = source.endpoint().clone();
     let metadata = source.metadata().cloned();
+    // Rewriting closes the source: Windows does not replace an open file.
     output.fill(|file| {
-        tensor::repair(&mut source.reader, &report.rotated, file).map_err(|error| match error {
+        rewrite(source.reader, &findings.rotated, file).map_err(|error| match error {
             TensorError::Io(error) => Failure::writing(destination, error),
-            TensorError::NotAFrame { .. } => Failure::new(&place, error)
+            TensorError::NotAFrame { .. } => Failure::new(&endpoint, error)
                 .hint("the tensor is damaged: fetch or copy the file once more"),
-            error => source.failure(error),
+            error => tensor_source::failure(&endpoint, error),
         })
     })?;
-    // Windows does not replace a file that is open.
-    drop(source);
-    Snapshot::new(&place, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
+    Snapshot::new(&endpoint, metadata.as_ref()).iter().try_for_each(Snapshot::check)?;
     output.finish(metadata.as_ref())
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::slice;
 
 use crate::args::{Command, Compress, Decompress};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::standard::{self, Stream};
 use crate::fs::target::{self, Target};
 use crate::report::failure::Failure;
@@ -30,7 +30,7 @@ pub fn check(command: &Command) -> Result<(), Failure> {
     if matches!(command, Command::Info(_) | Command::Ls(_) | Command::Bench(_)) {
         Stream::Output.check()?;
     }
-    let inputs = || inputs.iter().chain(base).map(|input| Place::new(input));
+    let inputs = || inputs.iter().chain(base).map(|input| Endpoint::new(input));
     if let Some(input) = inputs().find(|input| matches!(Target::of(input), Ok(Target::Closed))) {
         return Err(standard::closed_descriptor(&input));
     }
@@ -43,11 +43,11 @@ pub fn check(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn is_terminal(input: &Place) -> bool {
+fn is_terminal(input: &Endpoint) -> bool {
     match input {
-        Place::Standard => io::stdin().is_terminal(),
+        Endpoint::Standard => io::stdin().is_terminal(),
         // Opening something else, such as a named pipe, may wait.
-        Place::Path(path) => {
+        Endpoint::Path(path) => {
             target::is_device(path) && File::open(path).is_ok_and(|file| file.is_terminal())
         }
     }

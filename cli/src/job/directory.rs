@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::commands::direction::{self, Manner, Way};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::selection::Selection;
 use crate::fs::snapshot::Snapshot;
-use crate::fs::tree::{self, Found, Tree};
-use crate::fs::{names, temp};
-use crate::job::batch::{self, Outcome, Report, Task};
+use crate::fs::temp;
+use crate::fs::tree::{self, FoundFile, Tree};
+use crate::job::batch::{self, BatchReport, Outcome, Task};
+use crate::job::{FileSettings, Job, check, commit};
 use crate::report::failure::Failure;
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 
 /// How far times of the same file may be apart where one is of whole seconds: some file systems
 /// count in pairs of them.
@@ -29,17 +29,17 @@ const COARSE: Duration = Duration::from_secs(2);
 const FINE: Duration = Duration::from_micros(1);
 
 /// Works on all selected files of a directory, and returns the exit status.
-pub fn run(way: Way<'_>, root: &Path, selection: &Selection) -> u8 {
-    match try_run(way, root, selection) {
+pub fn run(job: Job<'_>, root: &Path, selection: &Selection) -> u8 {
+    match try_run(job, root, selection) {
         Ok(status) => status,
         Err(failure) => failure.report(),
     }
 }
 
-fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failure> {
-    let files = way.files();
+fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failure> {
+    let files = job.files();
     if files.delta.is_some() {
-        return Err(names::base_for_directory(root));
+        return Err(check::base_for_directory(root));
     }
     if files.output.as_deref().is_some_and(|output| !output.is_dir()) {
         return Err(Failure::usage(root.display(), "is a directory, and --output names none")
@@ -47,27 +47,27 @@ fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     }
     let Tree { files: found, links, done, failures, .. } = tree::walk(root, selection);
     let lens: Vec<u64> = found.iter().map(|file| file.len).collect();
-    let whole = progress(&lens, files.quiet);
+    let total = progress(&lens, files.quiet);
     let mut results = Results::default();
     let (first, second): (Vec<_>, Vec<_>) =
-        found.iter().partition(|file| results.is_new(way, file));
-    let mut report = Report::default();
+        found.iter().partition(|file| results.is_new(job, file));
+    let mut report = BatchReport::default();
     // Where two become the same file, the second is compared with what the first became, and never
     // overwrites it.
     for (part, is_second) in [(first, false), (second, true)] {
         let tasks = part.into_iter().map(|file| {
-            let destination = results.place(way, file);
-            task(way, file, destination, is_second, &whole)
+            let destination = results.destination(job, file);
+            task(job, file, destination, is_second, &total)
         });
-        report.extend(batch::run(tasks.collect(), files.threads.count(), &whole));
+        report.extend(batch::run(tasks.collect(), files.threads.count(), &total));
     }
     report.failures.extend(failures);
     if links > 0 {
         let hint = "links are not followed; for a cache of the Hub there is --hub";
         report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
     }
-    let subject = Place::Path(root.to_owned()).to_string();
-    let mut summary = report.summary(&subject, way.direction(), &whole);
+    let subject = Endpoint::Path(root.to_owned()).to_string();
+    let mut summary = report.summary(&subject, job.direction(), &total);
     if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
         summary += &format!("; {hint}");
     }
@@ -75,16 +75,16 @@ fn try_run(way: Way<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
 }
 
 fn task<'a>(
-    way: Way<'a>,
-    file: &'a Found,
+    job: Job<'a>,
+    file: &'a FoundFile,
     destination: Result<PathBuf, Failure>,
     is_second: bool,
-    whole: &'a Arc<Whole>,
+    total: &'a Arc<TotalProgress>,
 ) -> Task<'a> {
-    let files = way.files();
+    let files = job.files();
     let run = move |threads| {
-        let manner = Manner { threads, force: files.force && !is_second, rm: files.rm };
-        let outcome = one(way, &file.path, &destination?, manner, whole);
+        let settings = FileSettings { threads, force: files.force && !is_second, rm: files.rm };
+        let outcome = one(job, &file.path, &destination?, settings, total);
         match is_second {
             true => outcome.map_err(|failure| {
                 failure.hint("another file becomes it: name a different place with --output")
@@ -96,8 +96,8 @@ fn task<'a>(
 }
 
 /// Progress through files of these lengths.
-pub fn progress(lens: &[u64], quiet: bool) -> Arc<Whole> {
-    Whole::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
+pub fn progress(lens: &[u64], quiet: bool) -> Arc<TotalProgress> {
+    TotalProgress::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
 }
 
 /// Where results go.
@@ -112,14 +112,14 @@ struct Results {
 impl Results {
     /// Returns whether no other file before this one becomes the same: `X.safetensors` comes both
     /// from `X.safetensors.znn` and from `X.znn.safetensors`.
-    fn is_new(&mut self, way: Way<'_>, file: &Found) -> bool {
-        way.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
+    fn is_new(&mut self, job: Job<'_>, file: &FoundFile) -> bool {
+        job.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
     }
 
     /// Where the result of a file goes: beside it, or to the same place in another directory.
-    fn place(&mut self, way: Way<'_>, file: &Found) -> Result<PathBuf, Failure> {
-        let Some(output) = &way.files().output else { return way.rename(&file.path) };
-        let destination = output.join(way.rename(&file.relative)?);
+    fn destination(&mut self, job: Job<'_>, file: &FoundFile) -> Result<PathBuf, Failure> {
+        let Some(output) = &job.files().output else { return job.rename(&file.path) };
+        let destination = output.join(job.rename(&file.relative)?);
         if let Some(parent) = destination.parent()
             && self.ready.insert(parent.to_owned())
         {
@@ -133,34 +133,34 @@ impl Results {
 
 /// Works on one file, unless its result is there.
 pub fn one(
-    way: Way<'_>,
+    job: Job<'_>,
     source: &Path,
     destination: &Path,
-    manner: Manner,
-    whole: &Arc<Whole>,
+    settings: FileSettings,
+    total: &Arc<TotalProgress>,
 ) -> Result<Outcome, Failure> {
     // A link that leads to nothing is as good as no result: the file is made where it leads.
     let there = fs::metadata(destination);
-    if manner.force || there.is_err() {
-        return way.transfer(source, destination, manner, whole).map(Outcome::Moved);
+    if settings.force || there.is_err() {
+        return job.convert(source, destination, settings, total).map(Outcome::Done);
     }
     // A named pipe would wait for data when it is opened.
     if there.is_ok_and(|there| !there.is_file()) {
         return Err(Failure::new(destination.display(), "exists already, and is not a file")
             .hint("remove it, or name another place with --output"));
     }
-    if !manner.rm && have_same_time(source, destination) {
-        return Ok(Outcome::Ready);
+    if !settings.rm && have_same_time(source, destination) {
+        return Ok(Outcome::UpToDate);
     }
-    let place = Place::Path(source.to_owned());
-    let snapshot = Snapshot::new(&place, fs::symlink_metadata(source).ok().as_ref());
-    way.confirm(source, destination, manner)
+    let endpoint = Endpoint::Path(source.to_owned());
+    let snapshot = Snapshot::new(&endpoint, fs::symlink_metadata(source).ok().as_ref());
+    job.confirm(source, destination, settings)
         .map_err(|failure| other_result(destination, failure))?;
-    if manner.rm {
-        snapshot.ok_or_else(|| names::not_removable(source))?.check_removable()?;
-        direction::remove_source(source, destination)?;
+    if settings.rm {
+        snapshot.ok_or_else(|| check::not_removable(source))?.check_removable()?;
+        commit::remove_source(source, destination.display())?;
     }
-    Ok(Outcome::Ready)
+    Ok(Outcome::UpToDate)
 }
 
 /// What is said of a file that is there and is not the result.

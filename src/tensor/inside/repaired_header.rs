@@ -1,0 +1,62 @@
+//! The header of a file whose list of compressed tensors is missing or wrong, with a right list.
+
+use std::io::{Read, Seek};
+use std::vec::Vec;
+
+use crate::tensor::error::TensorError;
+use crate::tensor::inside::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
+use crate::tensor::inside::reader::TensorReader;
+use crate::tensor::write_header::{self, ALIGNMENT, Entry};
+
+impl<R: Read + Seek> TensorReader<R> {
+    /// Returns the file's header, with its length before it, and with a list that matches the
+    /// compressed tensors.
+    ///
+    /// Followed by the file's data, it makes a file that the original reads. Metadata of another
+    /// file are left out, and checksums as well where the header is a new one. `changes_data` is
+    /// whether the data of uncompressed tensors will change, so that their checksums are wrong.
+    /// If nothing has to change, this is [`Self::header`].
+    ///
+    /// # Errors
+    ///
+    /// `NotAFrame` if a listed tensor is damaged, so that nothing else shows its type and shape;
+    /// `HeaderTooLong` if the list does not fit into the header.
+    pub fn repaired_header(&self, changes_data: bool) -> Result<Vec<u8>, TensorError> {
+        if let Some((tensor, doubt)) = self.doubts().find(|&(_, doubt)| doubt == Doubt::Damaged) {
+            return Err(doubt.error(&self.tensors()[tensor].name));
+        }
+        let is_wrong = self.is_list_lost() || self.has_foreign_metadata();
+        if is_wrong || (changes_data && self.is_ours()) {
+            return self.header_with_new_list();
+        }
+        Ok(self.header().to_vec())
+    }
+
+    fn header_with_new_list(&self) -> Result<Vec<u8>, TensorError> {
+        let layout = self.layout();
+        let mut metadata = layout.metadata().clone();
+        metadata.remove(CHECKSUMS);
+        if self.has_foreign_metadata() {
+            metadata.remove(LIST);
+            metadata.remove(SOURCE_HEADER);
+        }
+        let is_listed = metadata.contains_key(LIST);
+        let mut compressed = self.tensors().iter().filter(|tensor| tensor.is_compressed).peekable();
+        if is_listed || compressed.peek().is_some() {
+            let listed = compressed
+                .filter_map(|tensor| Some((&*tensor.name, tensor.dtype()?, &*tensor.shape)));
+            metadata.insert(LIST.into(), list::render(listed));
+            metadata.entry("format".into()).or_insert_with(|| "pt".into());
+        }
+        let data_start = layout.data_start();
+        let entries = layout.tensors().iter().map(|tensor| Entry {
+            name: &tensor.name,
+            dtype: &tensor.dtype,
+            shape: &tensor.shape,
+            data_offsets: [tensor.range.start - data_start, tensor.range.end - data_start],
+        });
+        let json = write_header::json(&metadata, entries);
+        let data_start = write_header::data_start(json.len() as u64, data_start % ALIGNMENT)?;
+        Ok(write_header::bytes(&json, data_start))
+    }
+}
