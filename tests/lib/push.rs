@@ -15,42 +15,42 @@ const LIMITS: Limits =
 
 /// Pushes parts of these lengths, again and again, chunk by chunk.
 fn assemble(file: &[u8], lens: &[usize], limits: Limits) -> Result<Vec<u8>, DecodeError> {
-    let mut assembler = PushDecoder::new(limits);
+    let mut decoder = PushDecoder::new(limits);
     let mut decoded = Vec::new();
     let (mut rest, mut lens) = (file, lens.iter().cycle());
     while !rest.is_empty() {
         let (mut part, behind) = rest.split_at(rest.len().min(*lens.next().unwrap()));
         rest = behind;
         while !part.is_empty() {
-            let taken = assembler.push(part)?;
+            let taken = decoder.push(part)?;
             part = &part[taken..];
-            while let Some(chunk) = assembler.next_chunk()? {
+            while let Some(chunk) = decoder.next_chunk()? {
                 decoded.extend_from_slice(chunk);
             }
         }
     }
-    assembler.end().map(|()| decoded)
+    decoder.finish().map(|()| decoded)
 }
 
-/// Reads parts of at most these lengths right into the assembler's memory.
+/// Reads parts of at most these lengths right into the decoder's memory.
 fn assemble_in_place(file: &[u8], lens: &[usize]) -> Result<Vec<u8>, DecodeError> {
-    let mut assembler = PushDecoder::new(LIMITS);
+    let mut decoder = PushDecoder::new(LIMITS);
     let mut decoded = Vec::new();
     let (mut rest, mut lens) = (file, lens.iter().cycle());
     while !rest.is_empty() {
-        let space = assembler.space(rest.len().min(*lens.next().unwrap()))?;
+        let space = decoder.buffer(rest.len().min(*lens.next().unwrap()))?;
         if space.is_empty() {
             break;
         }
         let (part, behind) = rest.split_at(space.len());
         space.copy_from_slice(part);
         rest = behind;
-        assembler.advance(part.len())?;
-        while let Some(chunk) = assembler.next_chunk()? {
+        decoder.advance(part.len())?;
+        while let Some(chunk) = decoder.next_chunk()? {
             decoded.extend_from_slice(chunk);
         }
     }
-    assembler.end().map(|()| decoded)
+    decoder.finish().map(|()| decoded)
 }
 
 /// A file of frames of such lengths, without an index, and where in it frames end.
@@ -184,21 +184,21 @@ fn errors_are_told_again() {
     let mut file = sealed(DType::BF16);
     let at = file.len() / 2;
     file[at] ^= 1;
-    let mut assembler = PushDecoder::new(LIMITS);
+    let mut decoder = PushDecoder::new(LIMITS);
     let mut rest = &file[..];
     let error = loop {
-        match assembler.push(rest) {
+        match decoder.push(rest) {
             Ok(taken) => rest = &rest[taken..],
             Err(error) => break error,
         }
-        match assembler.next_chunk() {
+        match decoder.next_chunk() {
             Ok(_) => {}
             Err(error) => break error,
         }
     };
-    assert_eq!(assembler.push(rest).unwrap_err(), error);
-    assert_eq!(assembler.next_chunk().unwrap_err(), error);
-    assert_eq!(assembler.end().unwrap_err(), error);
+    assert_eq!(decoder.push(rest).unwrap_err(), error);
+    assert_eq!(decoder.next_chunk().unwrap_err(), error);
+    assert_eq!(decoder.finish().unwrap_err(), error);
 }
 
 #[test]
@@ -214,23 +214,23 @@ fn what_is_no_file_is_told_from_one_that_is_cut_short() {
 fn whole_frames_can_be_taken_instead_of_chunks() {
     let options = Options::new(DType::BF16).chunk_log2(9).checksums(true);
     let (file, _) = frames(options, &[700, 0, 1300]);
-    let mut assembler = PushDecoder::new(LIMITS);
+    let mut decoder = PushDecoder::new(LIMITS);
     let (mut rest, mut decoded, mut stored) = (&file[..], Vec::new(), Vec::new());
     let mut scratch = DecodeScratch::new();
     while !rest.is_empty() {
-        rest = &rest[assembler.push(rest).unwrap()..];
-        let number = assembler.frame_number() as usize;
-        let Some(frame) = assembler.frame() else { continue };
+        rest = &rest[decoder.push(rest).unwrap()..];
+        let number = decoder.frame_number() as usize;
+        let Some(frame) = decoder.frame() else { continue };
         let mut part = vec![0; [700, 0, 1300][number]];
         let mut scratch = scratch.with_len(frame.scratch_len()).unwrap();
         frame.decode_into(&mut part, &mut scratch).unwrap();
         decoded.extend(part);
         stored.extend_from_slice(frame.bytes());
         assert_eq!(frame.annex().has_checksums(), frame.decoded_len() > 0);
-        assert_eq!(assembler.push(b"ZN").unwrap(), 0, "a frame waits");
-        assembler.next_frame();
+        assert_eq!(decoder.push(b"ZN").unwrap(), 0, "a frame waits");
+        decoder.skip_frame();
     }
-    assembler.end().unwrap();
+    decoder.finish().unwrap();
     assert_eq!(stored, file);
     assert_eq!(decoded, zipnn::decompress(&file, &LIMITS).unwrap());
 }
@@ -240,30 +240,30 @@ fn frames_can_be_decoded_apart() {
     let options = Options::new(DType::F32).chunk_log2(9).checksums(true);
     let (file, ends) = frames(options, &[700, 0, 1300]);
     let decoded = zipnn::decompress(&file, &LIMITS).unwrap();
-    let mut assembler = PushDecoder::starting_at(2, LIMITS);
-    assert_eq!(assembler.push(&file[ends[1]..]).unwrap(), file.len() - ends[1]);
+    let mut decoder = PushDecoder::starting_at(2, LIMITS);
+    assert_eq!(decoder.push(&file[ends[1]..]).unwrap(), file.len() - ends[1]);
     let mut found = Vec::new();
-    while let Some(chunk) = assembler.next_chunk().unwrap() {
+    while let Some(chunk) = decoder.next_chunk().unwrap() {
         found.extend_from_slice(chunk);
     }
-    assembler.end().unwrap();
+    decoder.finish().unwrap();
     assert_eq!(found, decoded[700..]);
 
-    let mut assembler = PushDecoder::starting_at(2, LIMITS);
+    let mut decoder = PushDecoder::starting_at(2, LIMITS);
     let mut damaged = file[ends[1]..].to_vec();
     damaged[200] ^= 1;
-    let error = assembler.push(&damaged).and_then(|_| assembler.next_chunk().map(|_| ()));
+    let error = decoder.push(&damaged).and_then(|_| decoder.next_chunk().map(|_| ()));
     assert_eq!(error.unwrap_err().place().frame, Some(2));
 }
 
 #[test]
 fn the_number_of_the_first_frame_may_be_any() {
     let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16)).unwrap();
-    let mut assembler = PushDecoder::starting_at(u64::MAX, LIMITS);
-    assert_eq!(assembler.push(&file).unwrap(), file.len());
-    assert_eq!(assembler.next_chunk().unwrap().unwrap(), [7; 1000]);
-    assert!(assembler.next_chunk().unwrap().is_none());
-    assembler.end().unwrap();
+    let mut decoder = PushDecoder::starting_at(u64::MAX, LIMITS);
+    assert_eq!(decoder.push(&file).unwrap(), file.len());
+    assert_eq!(decoder.next_chunk().unwrap().unwrap(), [7; 1000]);
+    assert!(decoder.next_chunk().unwrap().is_none());
+    decoder.finish().unwrap();
 }
 
 #[test]
@@ -289,30 +289,30 @@ fn reading_in_place_gives_the_same() {
         assert_eq!(assemble_in_place(&file, lens).unwrap(), expected);
     }
     // Less may be read than there is space for, and nothing.
-    let mut assembler = PushDecoder::new(LIMITS);
+    let mut decoder = PushDecoder::new(LIMITS);
     for &byte in &file[..100] {
-        assembler.space(50).unwrap()[0] = byte;
-        assembler.advance(1).unwrap();
-        assert!(!assembler.space(50).unwrap().is_empty());
-        assembler.advance(0).unwrap();
+        decoder.buffer(50).unwrap()[0] = byte;
+        decoder.advance(1).unwrap();
+        assert!(!decoder.buffer(50).unwrap().is_empty());
+        decoder.advance(0).unwrap();
     }
-    assert!(assembler.frame().is_none());
+    assert!(decoder.frame().is_none());
     // Behind the only frame of a file nothing is wanted, and while one waits neither.
     let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).plain()).unwrap();
-    let mut assembler = PushDecoder::new(LIMITS);
-    assert_eq!(assembler.push(&file).unwrap(), file.len());
-    assert!(assembler.space(10).unwrap().is_empty());
-    assembler.next_frame();
-    assert!(assembler.space(10).unwrap().is_empty());
-    assembler.end().unwrap();
+    let mut decoder = PushDecoder::new(LIMITS);
+    assert_eq!(decoder.push(&file).unwrap(), file.len());
+    assert!(decoder.buffer(10).unwrap().is_empty());
+    decoder.skip_frame();
+    assert!(decoder.buffer(10).unwrap().is_empty());
+    decoder.finish().unwrap();
 }
 
 #[test]
 #[should_panic(expected = "have been filled of")]
 fn more_than_the_space_cannot_be_taken() {
-    let mut assembler = PushDecoder::new(LIMITS);
-    let len = assembler.space(10).unwrap().len();
-    let _ = assembler.advance(len + 1);
+    let mut decoder = PushDecoder::new(LIMITS);
+    let len = decoder.buffer(10).unwrap().len();
+    let _ = decoder.advance(len + 1);
 }
 
 /// What a header promises takes no memory before it is there.
@@ -322,9 +322,9 @@ fn memory_is_earned() {
     let promised = 1_u64 << 40;
     file[24..32].copy_from_slice(&promised.to_le_bytes());
     let counted = allocation_counter::measure(|| {
-        let mut assembler = PushDecoder::new(Limits::default());
-        assert_eq!(assembler.push(&file).unwrap(), file.len());
-        assert!(assembler.frame().is_none());
+        let mut decoder = PushDecoder::new(Limits::default());
+        assert_eq!(decoder.push(&file).unwrap(), file.len());
+        assert!(decoder.frame().is_none());
     });
     // Most of it is the table that every decoder has.
     assert!(counted.bytes_max < 1 << 17, "{counted:?}");
