@@ -18,8 +18,9 @@ use crate::fs::endpoint::Place;
 use crate::fs::input::{Base, Input};
 use crate::fs::snapshot::Snapshot;
 use crate::job::comparison::Comparison;
-use crate::job::frames::{self, Frames, Next, OpenFrame, Opened, Run};
+use crate::job::frames::{Frames, Next, OpenFrame, Opened};
 use crate::job::pipeline::{self, Spare};
+use crate::job::run::Run;
 use crate::repair::resync;
 use crate::repair::salvage::Salvage;
 use crate::report::failure::Failure;
@@ -164,7 +165,7 @@ impl Decoding {
                 if let Some(error) = error {
                     salvage.end(error);
                 }
-                let trailing = frames::old_trailing_len(&file);
+                let trailing = legacy::trailing_len(&file);
                 let totals = Totals { stored, decoded: decoded_len, trailing, ..Totals::default() };
                 Ok((totals, salvage))
             }
@@ -194,7 +195,7 @@ impl Decoding {
                 Ok(Totals {
                     stored: file.len() as u64,
                     decoded: decoded.len() as u64,
-                    trailing: frames::old_trailing_len(&file),
+                    trailing: legacy::trailing_len(&file),
                     ..Totals::default()
                 })
             }
@@ -364,7 +365,7 @@ impl Cutter {
             return Ok(job.lost_before.is_some() || job.end.is_some());
         };
         let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
-        let end = end.min(frame.index.get().chunk_count());
+        let end = end.min(frame.index().chunk_count());
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
         if let Some(base) = &mut self.base {
             let part = job.base.get_or_insert_default();
@@ -378,20 +379,23 @@ impl Cutter {
         Ok(true)
     }
 
-    /// Checks what can be checked of a frame before it is decoded.
-    fn check(&mut self, frame: &mut OpenFrame) -> Result<(), Failure> {
-        if let (Some(expected), Some(base)) = (frame.base, &mut self.base) {
+    /// Checks a frame as far as possible before it is decoded.
+    fn check(&mut self, mut frame: OpenFrame) -> Result<OpenFrame, Failure> {
+        if let (Some(expected), Some(base)) = (frame.opened.base(), &mut self.base)
+            && self.checks != Checks::None
+        {
             base.check(expected, self.frames.place())?;
         }
         if self.frames.first().delta != Delta::None && self.base.is_none() {
             // They are of the data, and what is decoded is the difference.
-            self.unverified.fetch_add(frame.checksums.len() as u64, Ordering::Relaxed);
-            frame.checksums.clear();
+            let count = frame.opened.checksums().len() as u64;
+            self.unverified.fetch_add(count, Ordering::Relaxed);
+            frame.opened = frame.opened.without_checksums();
         }
         if self.checks == Checks::Stored {
-            self.frames.check_payload(frame)?;
+            self.frames.check_payload(&frame)?;
         }
-        Ok(())
+        Ok(frame)
     }
 
     /// Returns the open frame, or the next readable frame that holds any data. Records in the job
@@ -429,18 +433,18 @@ impl Cutter {
     /// Returns the open frame, unless all of its chunks have been read.
     fn unfinished_frame(&mut self) -> Option<OpenFrame> {
         let frame = self.frame.take()?;
-        (self.next_chunk < frame.index.get().chunk_count()).then_some(frame)
+        (self.next_chunk < frame.index().chunk_count()).then_some(frame)
     }
 
     /// Prepares a frame for reading; `None` if it holds no data.
-    fn begin(&mut self, mut frame: OpenFrame) -> Result<Option<OpenFrame>, Failure> {
+    fn begin(&mut self, frame: OpenFrame) -> Result<Option<OpenFrame>, Failure> {
         self.next_chunk = 0;
-        self.check(&mut frame)?;
-        let chunks = frame.index.get().chunk_count();
+        let frame = self.check(frame)?;
+        let chunks = frame.index().chunk_count();
         // A single plane is stored in the order in which it is decoded.
-        let is_sequential = frame.index.get().header().dtype.size() == 1;
+        let is_sequential = frame.index().header().dtype.size() == 1;
         if chunks > Run::chunk_count(&frame) && !is_sequential {
-            self.frames.keep_content(&frame)?;
+            self.frames.keep_payload(&frame)?;
         }
         Ok((chunks > 0).then_some(frame))
     }

@@ -8,3 +8,4 @@ pub mod frames;
 pub mod framing;
 pub mod inside;
 pub mod pipeline;
+pub mod run;

@@ -198,7 +198,7 @@ impl Summary {
                     break;
                 }
             };
-            let index = frame.index.get();
+            let index = frame.index();
             let mut methods = Methods::default();
             for (method, count) in index.method_counts() {
                 match method {
