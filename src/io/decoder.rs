@@ -12,7 +12,7 @@ use crate::file::walk::FrameWalk;
 use crate::format::HEADER_LEN;
 use crate::frame::header::Header;
 use crate::frame::index::FrameIndex;
-use crate::frame::open::{FrameOpener, OpenedFrame};
+use crate::frame::open::{FrameOpener, OpenOptions, OpenedFrame};
 use crate::io::read_base::read_base;
 use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
@@ -179,7 +179,7 @@ struct CurrentFrame {
 
 impl<R: Read, B: Read> Engine<R, B> {
     fn open(mut inner: R, base: Option<B>, limits: Limits) -> io::Result<Self> {
-        let mut walk = FrameWalk::new(limits).delta(base.is_some());
+        let mut walk = FrameWalk::new(OpenOptions::new(limits).delta(base.is_some()));
         let frame = CurrentFrame::open(&mut walk, &mut inner, limits.verify, Vec::new())
             .map_err(|error| in_frame(error, 0))?;
         Ok(Self {

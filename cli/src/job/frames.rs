@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use zipnn::delta::Delta;
 use zipnn::file::{Directory, DirectoryEntry, FrameWalk};
-use zipnn::frame::{FrameIndex, FrameOpener, HEADER_LEN, Header, Keep, OpenedFrame};
+use zipnn::frame::{FrameIndex, FrameOpener, HEADER_LEN, Header, Keep, OpenOptions, OpenedFrame};
 use zipnn::{DecodeError, DecodeErrorKind, Limits, legacy};
 
 use crate::fs::endpoint::Place;
@@ -105,14 +105,11 @@ impl OpenFrame {
 impl Frames {
     /// Returns the frames of a file, whose first header has been read and put back.
     fn new(input: Input, first: Header, limits: Limits) -> Self {
-        let walk = match limits.verify {
-            true => FrameWalk::new(limits),
-            false => FrameWalk::salvaging(limits),
-        };
         let keep = if input.is_seekable() { Keep::Index } else { Keep::Content };
+        let options = OpenOptions::new(limits).keep(keep);
         Self {
             input,
-            walk: walk.keep(keep),
+            walk: FrameWalk::new(if limits.verify { options } else { options.salvage() }),
             is_salvaging: !limits.verify,
             first,
             range: 0..0,
@@ -222,8 +219,8 @@ impl Frames {
         });
         opener.feed(&header)?;
         if let Some(header) = opener.header() {
-            self.range = self.frame_range(&header)?;
-            self.opening = Some(header);
+            self.range = self.frame_range(header)?;
+            self.opening = Some(*header);
         }
         while let Some(wanted) = opener.wanted() {
             if let Some(index) = opener.index() {
