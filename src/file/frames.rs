@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::error::DecodeError;
 use crate::file::walk::FrameWalk;
+use crate::frame::open::OpenOptions;
 use crate::frame::whole::Frame;
 use crate::limits::Limits;
 
@@ -40,7 +41,7 @@ impl<'a> Frames<'a> {
     /// Returns the frames of `file`, each of which must be within `limits`. They refuse the same
     /// files as a streaming decoder that keeps the content of a frame in memory.
     pub fn with_limits(file: &'a [u8], limits: Limits) -> Self {
-        Self { rest: file, walk: FrameWalk::new(limits), has_ended: false }
+        Self { rest: file, walk: FrameWalk::new(OpenOptions::new(limits)), has_ended: false }
     }
 
     pub(crate) fn with_verification(file: &'a [u8], verify: bool) -> Self {

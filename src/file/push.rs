@@ -10,7 +10,7 @@ use crate::format::HEADER_LEN;
 use crate::frame::Frame;
 use crate::frame::annex::Annex;
 use crate::frame::index::CheckedIndex;
-use crate::frame::open::{Keep, Prefix};
+use crate::frame::open::{Keep, OpenOptions, Prefix};
 use crate::frame::whole::stored;
 use crate::limits::Limits;
 use crate::try_alloc::{ReadBuf, at_least};
@@ -45,7 +45,6 @@ use crate::try_alloc::{ReadBuf, at_least};
 /// ```
 pub struct PushDecoder {
     walk: FrameWalk,
-    verifies: bool,
     /// The number of the current frame, which the walk has passed when the frame is complete.
     frame_number: u64,
     scratch: DecodeScratch,
@@ -90,21 +89,24 @@ impl PushDecoder {
     /// Returns a decoder for a file. Each frame, including its slack, must be within
     /// [`Limits::frame_bytes`].
     pub fn new(limits: Limits) -> Self {
-        Self::with_walk(FrameWalk::new(limits), limits.verify)
+        Self::with_walk(FrameWalk::new(Self::options(limits)))
     }
 
     /// Returns a decoder for frames from the middle of a file, beginning with frame `frame_number`.
     ///
     /// Each frame is verified by itself. The caller makes sure that they follow one another.
     pub fn starting_at(frame_number: u64, limits: Limits) -> Self {
-        Self::with_walk(FrameWalk::starting_at(frame_number, limits), limits.verify)
+        Self::with_walk(FrameWalk::starting_at(frame_number, Self::options(limits)))
     }
 
-    fn with_walk(walk: FrameWalk, verifies: bool) -> Self {
+    fn options(limits: Limits) -> OpenOptions {
+        OpenOptions::new(limits).keep(Keep::Frame).delta(false)
+    }
+
+    fn with_walk(walk: FrameWalk) -> Self {
         Self {
             frame_number: walk.number(),
-            walk: walk.keep(Keep::Frame).delta(false),
-            verifies,
+            walk,
             scratch: DecodeScratch::new(),
             stage: Stage::Prefix,
             bytes: ReadBuf::default(),
@@ -191,7 +193,7 @@ impl PushDecoder {
     pub fn frame(&self) -> Option<Frame<'_>> {
         let Stage::Complete { index, .. } = self.stage else { return None };
         let frame = Frame::from_checked(index, self.bytes.filled());
-        if !self.verifies {
+        if !self.walk.options().verifies() {
             return Some(frame);
         }
         // It has been parsed before, and is well-formed.

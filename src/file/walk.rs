@@ -4,10 +4,9 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::check::FileCheck;
 use crate::frame::annex::Annex;
 use crate::frame::header::Header;
+use crate::frame::open::OpenOptions;
 #[cfg(feature = "alloc")]
 use crate::frame::open::{FrameOpener, OpenedFrame};
-use crate::frame::open::{Keep, OpenOptions};
-use crate::limits::Limits;
 
 /// Follows the frames of a file from front to back, for readers that do their own input.
 ///
@@ -18,7 +17,7 @@ use crate::limits::Limits;
 /// ```
 /// use std::io::{Read, Write};
 /// use zipnn::file::FrameWalk;
-/// use zipnn::frame::{FrameOpener, HEADER_LEN};
+/// use zipnn::frame::{FrameOpener, OpenOptions};
 /// use zipnn::{DType, Encoder, Limits, Options};
 ///
 /// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::BF16))?;
@@ -26,7 +25,7 @@ use crate::limits::Limits;
 /// let file = encoder.finish()?;
 ///
 /// let mut rest = &file[..];
-/// let mut walk = FrameWalk::new(Limits::default());
+/// let mut walk = FrameWalk::new(OpenOptions::new(Limits::default()));
 /// let mut decoded_len = 0;
 /// while walk.continues() && !rest.is_empty() {
 ///     let mut opener = FrameOpener::new(walk.options());
@@ -87,42 +86,24 @@ impl Seal {
 }
 
 impl FrameWalk {
-    /// Returns a walk that begins with the first frame of a file. Nothing across frames is checked
-    /// but the limits unless [`Limits::verify`] is set.
-    pub fn new(limits: Limits) -> Self {
-        let check = if limits.verify { Check::File(FileCheck::default()) } else { Check::Nothing };
-        Self { check, ..Self::starting_at(0, limits) }
+    /// Returns a walk that begins with the first frame of a file, for which `options` are.
+    ///
+    /// What connects the frames is checked if [`Limits::verify`](crate::Limits) is set. With
+    /// [`OpenOptions::salvage`], the file may be damaged: [`Self::skip`] passes over frames that
+    /// cannot be opened.
+    pub fn new(options: OpenOptions) -> Self {
+        let check = match options {
+            _ if options.is_salvaging() => Check::Salvage(Seal::None),
+            _ if options.verifies() => Check::File(FileCheck::default()),
+            _ => Check::Nothing,
+        };
+        Self { check, ..Self::starting_at(0, options) }
     }
 
     /// Returns a walk that begins with frame `number` of a file. Each frame is verified by itself:
     /// the caller makes sure that they follow one another.
-    pub fn starting_at(number: u64, limits: Limits) -> Self {
-        Self {
-            options: OpenOptions::new(limits),
-            number,
-            decoded_len: 0,
-            continues: true,
-            check: Check::Nothing,
-        }
-    }
-
-    /// Returns a walk over a file that may be damaged, in which [`Self::skip`] passes over frames
-    /// that cannot be opened. A damaged annex is ignored, and so is [`Limits::verify`].
-    pub fn salvaging(limits: Limits) -> Self {
-        let walk = Self::starting_at(0, limits);
-        Self { options: walk.options.salvage(), check: Check::Salvage(Seal::None), ..walk }
-    }
-
-    /// Sets how much of a frame is held in memory.
-    #[must_use]
-    pub fn keep(self, keep: Keep) -> Self {
-        Self { options: self.options.keep(keep), ..self }
-    }
-
-    /// Sets whether the file must hold a difference, or must not.
-    #[must_use]
-    pub fn delta(self, expected: bool) -> Self {
-        Self { options: self.options.delta(expected), ..self }
+    pub fn starting_at(number: u64, options: OpenOptions) -> Self {
+        Self { options, number, decoded_len: 0, continues: true, check: Check::Nothing }
     }
 
     /// Returns the options to open the next frame with.
@@ -174,13 +155,11 @@ impl FrameWalk {
 
     #[cfg(feature = "alloc")]
     fn try_open(&mut self, opener: FrameOpener) -> Result<OpenedFrame, DecodeError> {
-        let annex = opener.annex()?;
+        let (index, annex) = opener.checked()?;
         if let Check::Salvage(seal) = &mut self.check {
             *seal = seal.after(Annex::parse(opener.slack()));
         }
-        if let Some(header) = opener.header() {
-            self.push(&header, &annex)?;
-        }
+        self.push(index.header(), &annex)?;
         opener.finish()
     }
 
@@ -222,5 +201,110 @@ impl FrameWalk {
             Check::Salvage(_) => Ok(()),
         };
         result.map_err(|kind| DecodeError::from(kind).in_frame(self.number))
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::base::Delta;
+    use crate::dtype::DType;
+    use crate::file::index::Directory;
+    use crate::frame::write::envelope::FramePosition;
+    use crate::limits::Limits;
+    use crate::options::Options;
+
+    /// Frames of 1000 bytes each, and a last one with the index.
+    fn frames(count: usize) -> Vec<Vec<u8>> {
+        let options = Options::new(DType::BF16).checksums(true);
+        let mut scratch = crate::chunk::encode::EncodeScratch::new();
+        let mut position = FramePosition::FIRST;
+        let mut directory = Directory::new();
+        let mut frames = Vec::new();
+        for number in 0..count {
+            let data = [number as u8; 1000];
+            let mut frame = alloc::vec![0; crate::oneshot::compress_bound(data.len(), &options)];
+            let len = crate::oneshot::compress_frame_into(
+                &data,
+                &mut frame,
+                &options,
+                position,
+                &mut scratch,
+            )
+            .unwrap();
+            frame.truncate(len);
+            directory.push(len as u64, data.len() as u64).unwrap();
+            frames.push(frame);
+            position = position.after(data.len() as u64);
+        }
+        frames.push(directory.to_frame(Delta::None));
+        frames
+    }
+
+    fn open(walk: &mut FrameWalk, frame: &[u8]) -> Result<OpenedFrame, DecodeError> {
+        let mut opener = FrameOpener::new(walk.options());
+        while let Some(range) = opener.wanted() {
+            let at = |offset: u64| frame.len().min(offset as usize);
+            opener.feed(&frame[at(range.start)..at(range.end)])?;
+        }
+        walk.open(opener)
+    }
+
+    #[test]
+    fn frames_are_counted_and_connected() {
+        let frames = frames(2);
+        let mut walk = FrameWalk::new(OpenOptions::new(Limits::default()));
+        for (number, frame) in (0..).zip(&frames) {
+            assert_eq!(walk.number(), number);
+            assert!(walk.continues());
+            open(&mut walk, frame).unwrap();
+        }
+        assert_eq!(walk.decoded_len(), 2000);
+        assert!(walk.is_sealed());
+        walk.end().unwrap();
+    }
+
+    #[test]
+    fn a_missing_or_misplaced_frame_is_reported() {
+        let frames = frames(3);
+        let mut walk = FrameWalk::new(OpenOptions::new(Limits::default()));
+        open(&mut walk, &frames[0]).unwrap();
+        let missing = DecodeError::from(DecodeErrorKind::FooterMissing).in_frame(1);
+        assert_eq!(walk.end().unwrap_err(), missing);
+        let error = open(&mut walk, &frames[2]).unwrap_err();
+        let kind = DecodeErrorKind::FrameOutOfPlace { expected: 1000, found: 2000 };
+        assert_eq!(error, DecodeError::from(kind).in_frame(1));
+        // From the middle of a file, nothing is known of the frames before.
+        let mut walk = FrameWalk::starting_at(2, OpenOptions::new(Limits::default()));
+        open(&mut walk, &frames[2]).unwrap();
+        walk.end().unwrap();
+    }
+
+    #[test]
+    fn the_limit_on_decoded_data_counts_all_frames() {
+        let frames = frames(2);
+        let limits = Limits { decoded_bytes: 1999, ..Limits::default() };
+        let mut walk = FrameWalk::new(OpenOptions::new(limits));
+        open(&mut walk, &frames[0]).unwrap();
+        let kind = DecodeErrorKind::LimitExceeded { requested: 2000, limit: 1999 };
+        assert_eq!(open(&mut walk, &frames[1]).unwrap_err().kind(), kind);
+    }
+
+    #[test]
+    fn lost_frames_of_a_salvaged_file_are_skipped() {
+        let frames = frames(3);
+        let mut walk = FrameWalk::new(OpenOptions::new(Limits::default()).salvage());
+        open(&mut walk, &frames[0]).unwrap();
+        walk.skip(1000).unwrap();
+        assert!(walk.is_sealed());
+        assert_eq!(walk.end().unwrap_err().kind(), DecodeErrorKind::FooterMissing);
+        for frame in &frames[2..] {
+            open(&mut walk, frame).unwrap();
+        }
+        assert_eq!(walk.decoded_len(), 3000);
+        walk.end().unwrap();
+        assert_eq!(walk.skip(u64::MAX), None);
     }
 }

@@ -15,8 +15,6 @@ pub use annex::{Annex, Footer};
 pub use header::{Form, Header};
 pub use index::FrameIndex;
 #[cfg(feature = "alloc")]
-pub use index::IndexBuf;
-#[cfg(feature = "alloc")]
 pub use open::{FrameOpener, OpenedFrame};
 pub use open::{Keep, OpenOptions};
 pub use shape::Shape;

@@ -188,9 +188,19 @@ impl OpenOptions {
         }
     }
 
+    /// Returns whether checksums are verified, and what connects the frames.
+    pub(crate) fn verifies(&self) -> bool {
+        self.annex == AnnexUse::Verify
+    }
+
     /// Returns whether the slack of the frame has to be read, because there may be an annex in it.
     pub(crate) fn reads_annex(&self, index: &FrameIndex<'_>) -> bool {
         self.annex != AnnexUse::Skip && index.content_len() < index.header().frame_len
+    }
+
+    /// Returns whether a damaged annex is ignored.
+    pub(crate) fn is_salvaging(&self) -> bool {
+        self.annex == AnnexUse::Salvage
     }
 
     /// Parses the annex in `slack` and checks it against the header, shape and index in `prefix`.
@@ -208,10 +218,7 @@ impl OpenOptions {
         }
         let annex = Annex::parse(slack)
             .and_then(|annex| annex.check_prefix(prefix, chunks).map(|()| annex));
-        match self.annex {
-            AnnexUse::Salvage => Ok(annex.unwrap_or_default()),
-            _ => annex,
-        }
+        if self.is_salvaging() { Ok(annex.unwrap_or_default()) } else { annex }
     }
 }
 
@@ -254,22 +261,14 @@ pub(crate) enum Prefix<'f> {
 #[derive(Clone)]
 pub struct FrameOpener {
     options: OpenOptions,
-    stage: Stage,
+    header: Option<Header>,
+    index: Option<CheckedIndex>,
+    /// Header, shape and index, as far as they have been read.
     prefix: Vec<u8>,
+    /// The slack, as far as it has been read.
     slack: Vec<u8>,
-}
-
-#[cfg(feature = "alloc")]
-#[derive(Debug, Clone, Copy)]
-enum Stage {
-    /// Reads the frame up to this length. The header is known once it has been read.
-    Prefix(Option<Header>, u64),
-    /// Reads as much of the slack as shows whether it holds an annex.
-    Magic(CheckedIndex),
-    /// Reads the rest of the slack.
-    Annex(CheckedIndex),
-    /// Needs nothing.
-    Complete(CheckedIndex),
+    /// Where in the frame the wanted bytes end.
+    needed: u64,
 }
 
 #[cfg(feature = "alloc")]
@@ -277,7 +276,7 @@ impl fmt::Debug for FrameOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrameOpener")
             .field("options", &self.options)
-            .field("header", &self.header())
+            .field("header", &self.header)
             .field("wanted", &self.wanted())
             .finish_non_exhaustive()
     }
@@ -287,26 +286,25 @@ impl fmt::Debug for FrameOpener {
 impl FrameOpener {
     /// Returns an opener for one frame.
     pub fn new(options: OpenOptions) -> Self {
-        let stage = Stage::Prefix(None, HEADER_LEN as u64);
-        Self { options, stage, prefix: Vec::new(), slack: Vec::new() }
+        Self {
+            options,
+            header: None,
+            index: None,
+            prefix: Vec::new(),
+            slack: Vec::new(),
+            needed: HEADER_LEN as u64,
+        }
     }
 
     /// Returns the range of bytes needed next, counted from where the frame begins; `None` once the
     /// frame can be opened. Ranges are never empty, and each begins at or after the end of the one
     /// before.
     pub fn wanted(&self) -> Option<Range<u64>> {
-        match &self.stage {
-            Stage::Prefix(_, needed) => Some(self.prefix.len() as u64..*needed),
-            Stage::Magic(index) => {
-                let slack = index.slack_range();
-                Some(slack.start..slack.end.min(slack.start + Annex::MAGIC.len() as u64))
-            }
-            Stage::Annex(index) => {
-                let slack = index.slack_range();
-                Some(slack.start + self.slack.len() as u64..slack.end)
-            }
-            Stage::Complete(_) => None,
-        }
+        let have = match &self.index {
+            None => self.prefix.len() as u64,
+            Some(index) => index.slack_range().start + self.slack.len() as u64,
+        };
+        (have < self.needed).then_some(have..self.needed)
     }
 
     /// Takes the bytes of [`Self::wanted`]. Fewer mean that the file ends there. Any beyond are
@@ -339,80 +337,62 @@ impl FrameOpener {
         read: impl FnOnce(&mut Vec<u8>, u64) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(wanted) = self.wanted() else { return Ok(()) };
-        let buffer = match self.stage {
-            Stage::Prefix(..) => &mut self.prefix,
-            _ => &mut self.slack,
-        };
+        let buffer = if self.index.is_none() { &mut self.prefix } else { &mut self.slack };
         let before = buffer.len();
-        let needed = wanted.end - wanted.start;
-        read(buffer, needed)?;
-        let have = buffer.len().saturating_sub(before) as u64;
-        if have >= needed {
-            buffer.truncate(before + needed as usize);
-            return Ok(self.advance()?);
+        let len = wanted.end - wanted.start;
+        read(buffer, len)?;
+        buffer.truncate(usize::try_from(len).map_or(usize::MAX, |len| before.saturating_add(len)));
+        match self.wanted() {
+            None => Ok(self.advance()?),
+            Some(missing) => Ok(self.end(missing)?),
         }
-        Ok(self.end(wanted.end, wanted.start + have)?)
     }
 
-    /// Moves to the next stage after the wanted bytes have arrived.
+    /// Finds out what is needed next, after the wanted bytes have arrived.
     fn advance(&mut self) -> Result<(), DecodeError> {
-        self.stage = match self.stage {
-            Stage::Prefix(..) => match self.options.prefix(&self.prefix)? {
-                Prefix::Needs(needed) => {
-                    Stage::Prefix(Some(self.options.header(&self.prefix)?), needed)
-                }
-                Prefix::Read(index) if self.options.reads_annex(&index) => {
-                    Stage::Magic(index.checked())
-                }
-                Prefix::Read(index) => Stage::Complete(index.checked()),
-            },
-            Stage::Magic(index) if self.slack == Annex::MAGIC => {
+        if let Some(index) = &self.index {
+            if self.slack == Annex::MAGIC {
                 let slack = index.slack_range();
                 self.options.limits.check_memory(slack.end - slack.start)?;
-                match slack.end - slack.start > self.slack.len() as u64 {
-                    true => Stage::Annex(index),
-                    false => Stage::Complete(index),
-                }
+                self.needed = slack.end;
             }
-            Stage::Magic(index) | Stage::Annex(index) | Stage::Complete(index) => {
-                Stage::Complete(index)
+            return Ok(());
+        }
+        self.header = Some(self.options.header(&self.prefix)?);
+        match self.options.prefix(&self.prefix)? {
+            Prefix::Needs(needed) => self.needed = needed,
+            Prefix::Read(index) => {
+                let magic_len =
+                    if self.options.reads_annex(&index) { Annex::MAGIC.len() } else { 0 };
+                let slack = index.checked().slack_range();
+                self.needed = slack.end.min(slack.start + magic_len as u64);
+                self.index = Some(index.checked());
             }
-        };
+        }
         Ok(())
     }
 
-    /// Handles the end of the file within the frame.
-    fn end(&mut self, needed: u64, have: u64) -> Result<(), DecodeError> {
-        match self.stage {
-            Stage::Prefix(..) => Err(self.options.truncated(&self.prefix, needed)),
-            Stage::Magic(index) | Stage::Annex(index)
-                if self.options.annex == AnnexUse::Salvage =>
-            {
-                self.stage = Stage::Complete(index);
-                Ok(())
-            }
-            _ => Err(DecodeErrorKind::Truncated { needed, have }.into()),
+    /// Handles the end of the file before these bytes.
+    fn end(&mut self, missing: Range<u64>) -> Result<(), DecodeError> {
+        let (needed, have) = (missing.end, missing.start);
+        if self.index.is_none() {
+            return Err(self.options.truncated(&self.prefix, needed));
         }
+        if !self.options.is_salvaging() {
+            return Err(DecodeErrorKind::Truncated { needed, have }.into());
+        }
+        self.needed = have;
+        Ok(())
     }
 
     /// Returns the header, once it has been read and its lengths are within the limits.
-    pub fn header(&self) -> Option<Header> {
-        match &self.stage {
-            Stage::Prefix(header, _) => *header,
-            Stage::Magic(index) | Stage::Annex(index) | Stage::Complete(index) => {
-                Some(*index.header())
-            }
-        }
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
     }
 
     /// Returns the index, once it has been read.
     pub fn index(&self) -> Option<FrameIndex<'_>> {
-        match &self.stage {
-            Stage::Prefix(..) => None,
-            Stage::Magic(index) | Stage::Annex(index) | Stage::Complete(index) => {
-                Some(index.with_bytes(&self.prefix))
-            }
-        }
+        self.index.map(|index| index.with_bytes(&self.prefix))
     }
 
     /// Returns the bytes of the slack that have been read.
@@ -420,17 +400,16 @@ impl FrameOpener {
         &self.slack
     }
 
-    /// Returns the annex, checked; an empty one where there is none.
-    pub(crate) fn annex(&self) -> Result<Annex<'_>, DecodeError> {
-        let chunks = self.complete()?.chunk_count();
-        Ok(self.options.annex(&self.prefix, chunks, &self.slack)?)
-    }
-
-    fn complete(&self) -> Result<CheckedIndex, DecodeError> {
-        match (self.stage, self.wanted()) {
-            (Stage::Complete(index), _) => Ok(index),
+    /// Returns the index and the annex, checked, once nothing is wanted. The annex is empty where
+    /// there is none.
+    pub(crate) fn checked(&self) -> Result<(CheckedIndex, Annex<'_>), DecodeError> {
+        match (self.index, self.wanted()) {
+            (Some(index), None) => {
+                let chunks = index.chunk_count();
+                Ok((index, self.options.annex(&self.prefix, chunks, &self.slack)?))
+            }
             (_, wanted) => {
-                let needed = wanted.map_or(0, |wanted| wanted.end);
+                let needed = wanted.map_or(self.needed, |wanted| wanted.end);
                 Err(self.options.truncated(&self.prefix, needed))
             }
         }
@@ -442,28 +421,13 @@ impl FrameOpener {
     ///
     /// `Truncated` while bytes are wanted; `InvalidAnnex`, `UnsupportedAnnex`, `ChecksumMismatch`.
     pub fn finish(self) -> Result<OpenedFrame, DecodeError> {
-        let facts = Facts::new(&self.annex()?);
-        Ok(OpenedFrame { index: self.complete()?.own(self.prefix), facts })
-    }
-}
-
-/// What the annex of a frame says about its chunks and its base.
-#[cfg(feature = "alloc")]
-#[derive(Debug, Clone)]
-struct Facts {
-    checksums: Vec<u64>,
-    base: Option<BaseId>,
-    payload_check: Option<PayloadCheck>,
-}
-
-#[cfg(feature = "alloc")]
-impl Facts {
-    fn new(annex: &Annex<'_>) -> Self {
-        Self {
+        let (index, annex) = self.checked()?;
+        Ok(OpenedFrame {
             checksums: annex.checksums().collect(),
             base: annex.base(),
             payload_check: annex.payload_check(),
-        }
+            index: index.own(self.prefix),
+        })
     }
 }
 
@@ -473,7 +437,9 @@ impl Facts {
 #[derive(Debug, Clone)]
 pub struct OpenedFrame {
     index: IndexBuf,
-    facts: Facts,
+    checksums: Vec<u64>,
+    base: Option<BaseId>,
+    payload_check: Option<PayloadCheck>,
 }
 
 #[cfg(feature = "alloc")]
@@ -494,7 +460,7 @@ impl OpenedFrame {
     /// The checksum is of the data. A chunk of a difference can be verified only by
     /// [`Chunk::decode_delta`]; see [`Self::without_checksums`].
     pub fn chunk(&self, number: usize) -> Option<Chunk> {
-        let checksum = self.facts.checksums.get(number).copied();
+        let checksum = self.checksums.get(number).copied();
         Some(self.index.get().chunk(number)?.with_checksum(checksum))
     }
 
@@ -505,24 +471,24 @@ impl OpenedFrame {
 
     /// Returns the checksums of the chunks' data, in order; none if the frame has none.
     pub fn checksums(&self) -> &[u64] {
-        &self.facts.checksums
+        &self.checksums
     }
 
     /// Removes the checksums of the chunks, to decode a difference without its base.
     #[must_use]
     pub fn without_checksums(mut self) -> Self {
-        self.facts.checksums.clear();
+        self.checksums.clear();
         self
     }
 
     /// Returns the base that a file with a difference needs. Only the first frame names it.
     pub fn base(&self) -> Option<BaseId> {
-        self.facts.base
+        self.base
     }
 
     /// Returns a check of the stored payload, if the frame has a checksum of it.
     pub fn payload_check(&self) -> Option<PayloadCheck> {
-        self.facts.payload_check.clone()
+        self.payload_check.clone()
     }
 }
 

@@ -182,10 +182,15 @@ impl Input {
         }
     }
 
-    /// Goes on with `bytes`, which are all that there is, in place of what it read before.
-    pub fn hold(&mut self, bytes: Vec<u8>) {
-        self.kind = InputKind::Pipe(Box::new(io::Cursor::new(bytes)));
-        self.at = 0;
+    /// Returns to the beginning, after `bytes` have been read from there.
+    pub fn rewind(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match self.is_seekable() {
+            true => self.go_to(0).map(drop),
+            false => {
+                self.put_back(bytes);
+                Ok(())
+            }
+        }
     }
 
     /// Puts bytes that have been read from a pipe back in front of the rest.

@@ -16,6 +16,7 @@ pub mod framing;
 pub mod inside;
 pub mod pipeline;
 pub mod read_only;
+pub mod run;
 
 use std::fs;
 use std::path::{Path, PathBuf};

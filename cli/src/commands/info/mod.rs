@@ -206,7 +206,7 @@ impl FileInfo {
                     break;
                 }
             };
-            let index = frame.index.get();
+            let index = frame.index();
             let mut methods = Methods::default();
             for (method, count) in index.method_counts() {
                 match method {

@@ -7,12 +7,11 @@ use zipnn::legacy;
 
 use crate::commands::info::version;
 use crate::fs::endpoint::Endpoint;
-use crate::job::frames;
 use crate::report::units;
 
 /// Returns a JSON object.
 pub fn json(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> Value {
-    let trailing = frames::old_trailing_len(file);
+    let trailing = legacy::trailing_len(file);
     let compressed = file.len() as u64 - trailing;
     json!({
         "file": source.exact(),
@@ -32,7 +31,7 @@ pub fn json(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> Value {
 
 /// Returns lines for people.
 pub fn text(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> String {
-    let trailing = frames::old_trailing_len(file);
+    let trailing = legacy::trailing_len(file);
     let compressed = file.len() as u64 - trailing;
     let mut text = format!(
         "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {}\n",
