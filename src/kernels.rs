@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use crate::dtype::DType;
 use crate::entropy::histogram::{self, StreamCounts};
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
-use crate::entropy::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
+use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts};
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
 use crate::entropy::huffman::weights::CodeLengths;
@@ -53,7 +53,7 @@ impl Counts {
     /// How a plane with these counts would be coded.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
-            Coding::Streams(plan) => Some(Code(plan, Box::new([Symbols::default(); PAIRS]))),
+            Coding::Streams(plan) => Some(Code(plan, Box::new([Codeword::default(); PAIRS]))),
             _ => None,
         }
     }
@@ -66,7 +66,7 @@ impl Default for Counts {
 }
 
 /// A Huffman code for a plane.
-pub struct Code(Plan, Box<PairCodes>);
+pub struct Code(Plan, Box<PairCodewords>);
 
 impl Code {
     pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
