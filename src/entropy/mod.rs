@@ -1,4 +1,4 @@
-//! Entropy coding: counts of symbols, Finite State Entropy, Huffman codes.
+//! Entropy coding: histograms, Finite State Entropy, Huffman codes.
 
 pub(crate) mod fse;
 pub(crate) mod histogram;
@@ -6,5 +6,5 @@ pub(crate) mod huffman;
 
 /// Number of byte values.
 pub(crate) const SYMBOLS: usize = 256;
-/// Number of streams that a plane is coded in.
+/// Number of streams of a plane.
 pub(crate) const STREAMS: usize = 4;

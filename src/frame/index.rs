@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use crate::chunk::decode::{Chunk, Method, Piece};
+use crate::chunk::decode::{Chunk, Method, PlaneEntry};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{HEADER_LEN, SHORTEST_ZSTD_FRAME, method};
 use crate::frame::annex::Annex;
@@ -214,16 +214,16 @@ impl<'a> FrameIndex<'a> {
     pub fn chunk(&self, chunk: usize) -> Option<Chunk> {
         (chunk < self.checked.chunks).then(|| {
             let layout = self.checked.header.layout();
-            let mut pieces: [Piece; MAX_PLANES] = Default::default();
-            for (plane, piece) in pieces[..layout.planes].iter_mut().enumerate() {
+            let mut planes: [PlaneEntry; MAX_PLANES] = Default::default();
+            for (plane, entry) in planes[..layout.planes].iter_mut().enumerate() {
                 let before = chunk.checked_sub(1).map_or(0, |before| self.end(plane, before));
                 let start = self.checked.plane_starts[plane];
-                *piece = Piece {
+                *entry = PlaneEntry {
                     method: self.methods[plane * self.checked.chunks + chunk],
                     range: start + before..start + self.end(plane, chunk),
                 };
             }
-            Chunk { layout, len: self.chunk_decoded_len(chunk), pieces, checksum: None }
+            Chunk { layout, len: self.chunk_decoded_len(chunk), planes, checksum: None }
         })
     }
 
