@@ -28,7 +28,7 @@ pub use crate::chunk::decode::{Chunk, Method, Scratch};
 #[cfg(feature = "alloc")]
 pub use crate::chunk::encode::EncodeScratch;
 pub use crate::entropy::huffman::table::{DecodeTable, SmallTable, Table};
-pub use crate::format::HEADER_LEN;
+pub use crate::format::{HEADER_LEN, MAGIC};
 #[cfg(feature = "alloc")]
 pub use crate::oneshot::compress_frame_into;
 pub use crate::plane_layout::PlaneLayout;

@@ -1,7 +1,7 @@
-//! `zipnn bench`: ratio and speed on a file of one's own.
+//! `zipnn bench`.
 //!
-//! The file is cut into pieces and frames, as `compress` cuts it, and every piece is coded in
-//! memory. Threads take whole pieces, one after the other.
+//! Cuts the file into pieces and frames as `compress` does, and compresses and decompresses every
+//! piece in memory. Threads take whole pieces, one after the other.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,8 +48,8 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
     if result.round_trip {
         return Ok(());
     }
-    Err(Failure::new(&source, "did not come back as it was")
-        .hint("please report this, with the file: nothing else may ever happen"))
+    Err(Failure::new(&source, "decompressing the result gave other data")
+        .hint("this is a bug: please report it with the file"))
 }
 
 /// Returns the types from the command line or from the header of the file.
@@ -64,10 +64,10 @@ fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
     Some(Types::of_tensors(tensors))
 }
 
-/// A part of the file, and what is known of it.
+/// A part of the file, and what is known about it.
 type Piece<'d> = (&'d [u8], Knowledge);
 
-/// The pieces of the data. A file without data has an empty one.
+/// Returns the pieces of the data; one empty piece for an empty file.
 fn cut<'d>(data: &'d [u8], pieces: &mut Framing) -> Vec<Piece<'d>> {
     let mut cut = Vec::new();
     let mut rest = data;
@@ -81,7 +81,7 @@ fn cut<'d>(data: &'d [u8], pieces: &mut Framing) -> Vec<Piece<'d>> {
     cut
 }
 
-/// Times of each kind of run; the median counts.
+/// The results: lengths, and the median time of each kind of run.
 struct Measured {
     dtypes: Types,
     threads: usize,
@@ -94,7 +94,7 @@ struct Measured {
     round_trip: bool,
 }
 
-/// What a thread keeps from piece to piece, and from run to run.
+/// Memory that a thread reuses for each piece and run.
 #[derive(Default)]
 struct BenchWorker {
     encode_scratch: EncodeScratch,
@@ -103,7 +103,7 @@ struct BenchWorker {
     decoded: Vec<u8>,
 }
 
-/// Compresses a piece as if its first frame were the first of a file, which has no index.
+/// Compresses a piece as if it were a whole file without an index.
 fn compress(
     coded: &mut Coded,
     &(piece, knowledge): &Piece<'_>,
@@ -116,7 +116,7 @@ fn compress(
         .map_err(|error| error.to_string())
 }
 
-/// Runs everything `runs` times, once it is warm.
+/// Measures each kind of run `runs` times, after warming up.
 fn measure(
     pieces: &[Piece<'_>],
     options: &Options,
@@ -153,7 +153,7 @@ fn measure(
                 .map_err(|error| error.to_string())
         })
     })?;
-    // What is allocated afresh is kept to the end of the run: no piece gets another's memory.
+    // Results are kept until the end of the run, so that no piece reuses the memory of another.
     let compress_fresh = median(runs, || each(&mut workers, pieces, |_, piece| fresh(piece)))?;
     let decompress_fresh = median(runs, || {
         each(&mut workers, &files, |_, file| {
@@ -173,8 +173,8 @@ fn measure(
     })
 }
 
-/// Does something to every item, each on the next worker that is free, and keeps the results until
-/// all are there.
+/// Calls a function for every item on the next free worker. Keeps the results until all are
+/// complete.
 fn each<Item: Sync, Result: Send>(
     workers: &mut [BenchWorker],
     items: &[Item],
@@ -205,10 +205,10 @@ fn each<Item: Sync, Result: Send>(
     })
 }
 
-/// How long to run before it counts: processors and caches take their time.
+/// Duration of runs that do not count, for processors and caches to warm up.
 const WARM_UP: Duration = Duration::from_millis(250);
 
-/// The median time of `runs` calls, after some that do not count.
+/// Returns the median time of `runs` calls, after some that do not count.
 fn median(runs: usize, mut call: impl FnMut() -> Result<(), String>) -> Result<Duration, String> {
     let start = Instant::now();
     call()?;
@@ -227,7 +227,7 @@ fn median(runs: usize, mut call: impl FnMut() -> Result<(), String>) -> Result<D
 }
 
 impl Measured {
-    /// Millions of bytes of original data in a second.
+    /// Returns the speed in millions of uncompressed bytes per second.
     fn speed(&self, time: Duration) -> f64 {
         self.original as f64 / 1e6 / time.as_secs_f64().max(1e-9)
     }
@@ -260,7 +260,7 @@ impl Measured {
             "",
             "compress",
             "decompress",
-            "memory used again",
+            "memory reused",
             self.speed(self.compress),
             self.speed(self.decompress),
             "memory freshly allocated",

@@ -58,7 +58,7 @@ fn tensor_json(tensor: &TensorEntry) -> Value {
     })
 }
 
-/// Writes the tensors in columns, and their sums.
+/// Writes a table of the tensors with their totals.
 fn write_table(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry]) -> io::Result<()> {
     const COLUMNS: [Column; 6] = [
         Column::text(units::NAME),

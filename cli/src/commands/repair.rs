@@ -19,11 +19,12 @@ use crate::report::failure::Failure;
 use crate::report::table::{self, Column};
 use crate::report::units;
 
-/// Exit statuses: there is nothing to do any more, or there is.
-const DONE: u8 = 0;
-const TO_DO: u8 = 1;
+/// Exit statuses: the file is sound or was repaired, or it needs repair.
+const SOUND: u8 = 0;
+const NEEDS_REPAIR: u8 = 1;
 
-/// Examines a file, reports damage, and repairs it with `--write` or `--output`.
+/// Examines a file, reports damage, and repairs it with `--write` or `--output`. Returns the exit
+/// status.
 pub fn run(arguments: &Repair) -> u8 {
     examine_file(arguments).unwrap_or_else(|failure| failure.report())
 }
@@ -47,13 +48,13 @@ fn examine_file(arguments: &Repair) -> Result<u8, Failure> {
     show(&|out| report.show_table(out, arguments.all))?;
     let Some(destination) = destination else {
         show(&|out| report.show_findings(out, &endpoint))?;
-        return Ok(if report.is_damaged() { TO_DO } else { DONE });
+        return Ok(if report.is_damaged() { NEEDS_REPAIR } else { SOUND });
     };
     if report.is_damaged() || destination != endpoint {
         write(source, &report, &destination, arguments)?;
     }
     show(&|out| report.show_repairs(out, &endpoint))?;
-    Ok(DONE)
+    Ok(SOUND)
 }
 
 fn check(
@@ -64,7 +65,7 @@ fn check(
     match destination {
         Some(destination) if !arguments.write && target::is_source(endpoint, destination) => {
             Err(commit::would_be_read_and_written(destination)
-                .hint("use --write to replace it, or name another place with --output"))
+                .hint("use --write to replace it, or name another file with --output"))
         }
         _ if arguments.write
             && matches!(Target::of(endpoint), Ok(Target::Standard | Target::Stream(_))) =>
@@ -76,24 +77,23 @@ fn check(
             if !arguments.quiet && matches!(Target::of(destination), Ok(Target::Standard)) =>
         {
             Err(Failure::usage(destination, "cannot take both the table and the file")
-                .hint("add --quiet"))
+                .hint("add --quiet, or name a file with --output"))
         }
         _ => Ok(()),
     }
 }
 
-/// Does as the user knows better. On an error, the name that no tensor has about which there could
-/// be a question.
+/// Applies `--rotated` and `--sound`. Returns a name as an error if no examined tensor has it.
 fn override_verdicts<'a>(
     found: &mut [Examination],
     tensors: &[StoredTensor],
     arguments: &'a Repair,
 ) -> Result<(), &'a str> {
-    let told = |names: &'a [String], verdict, rotated| {
+    let given = |names: &'a [String], verdict, rotated| {
         names.iter().map(move |name| (&**name, verdict, rotated))
     };
-    let rotated = told(&arguments.rotated, Verdict::Rotated, 1.0);
-    for (name, verdict, rotated) in rotated.chain(told(&arguments.sound, Verdict::Sound, 0.0)) {
+    let rotated = given(&arguments.rotated, Verdict::Rotated, 1.0);
+    for (name, verdict, rotated) in rotated.chain(given(&arguments.sound, Verdict::Sound, 0.0)) {
         let one = found.iter_mut().find(|one| tensors[one.tensor].name == name).ok_or(name)?;
         *one = Examination { verdict, rotated, by_neighbours: false, ..*one };
     }
@@ -101,20 +101,20 @@ fn override_verdicts<'a>(
 }
 
 fn no_such_tensor(endpoint: &Endpoint, name: &str) -> Failure {
-    Failure::usage(endpoint, format_args!("has no tensor {name:?} that could be rotated"))
-        .hint("only bfloat16 and float32 tensors that are not compressed can be; --all lists them")
+    Failure::usage(endpoint, format_args!("has no tensor {name:?} that may be rotated"))
+        .hint("name an uncompressed bfloat16 or float32 tensor: --all lists them")
 }
 
-/// What is to be done about a file.
+/// What is wrong with a file.
 struct Findings {
     rotated: Vec<usize>,
     judged: usize,
     unknown: usize,
     is_list_lost: bool,
-    /// Why the metadata belong to another file, if they do.
+    /// Why the metadata belong to another file; `None` if they do not.
     stale: Option<String>,
     compressed: usize,
-    /// What the reference library does not accept.
+    /// Properties that the reference library does not accept.
     oddities: Vec<Oddity>,
     lines: Vec<Line>,
 }
@@ -126,15 +126,15 @@ struct Line {
 }
 
 impl Findings {
-    /// Most oddities that are listed.
-    const MOST_ODDITIES: usize = 5;
+    /// Maximum number of oddities to list.
+    const MAX_ODDITIES: usize = 5;
 
     fn new(source: &mut TensorSource, found: &[Examination]) -> Self {
         let reader = &mut source.reader;
         let with = |verdict| found.iter().filter(move |one| one.verdict == verdict);
         let stale = reader.has_foreign_metadata().then(|| match reader.list_problem() {
             Some(problem) => problem.to_string(),
-            None => "the header of its source is stale: it does not belong to these tensors".into(),
+            None => "the stored header of its source is stale: it belongs to other tensors".into(),
         });
         Self {
             rotated: with(Verdict::Rotated).map(|one| one.tensor).collect(),
@@ -143,7 +143,7 @@ impl Findings {
             is_list_lost: reader.is_list_lost(),
             stale,
             compressed: reader.tensors().iter().filter(|tensor| tensor.is_compressed).count(),
-            oddities: reader.layout().oddities().take(Self::MOST_ODDITIES + 1).collect(),
+            oddities: reader.layout().oddities().take(Self::MAX_ODDITIES + 1).collect(),
             lines: found.iter().map(|one| Line::new(one, &reader.tensors()[one.tensor])).collect(),
         }
     }
@@ -167,12 +167,12 @@ impl Findings {
         writeln!(out)
     }
 
-    /// Shows what was found in a file that stays as it is.
+    /// Prints what is wrong with a file that stays unchanged.
     fn show_findings(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         self.show_oddities(out, endpoint)?;
         self.show_count(out, endpoint, "are rotated")?;
         if self.is_list_lost {
-            writeln!(out, "{endpoint}: the list of its {} is lost", self.compressed_tensors())?;
+            writeln!(out, "{endpoint}: the list of its {} is missing", self.compressed_tensors())?;
         } else if let Some(stale) = &self.stale {
             writeln!(out, "{endpoint}: {stale}")?;
         } else if self.compressed > 0 {
@@ -181,17 +181,17 @@ impl Findings {
         if self.is_damaged() {
             writeln!(
                 out,
-                "nothing has been changed: name a file for the repaired one with --output, or use --write"
+                "nothing was changed: use --output to write a repaired file, or --write to replace this one"
             )?;
         }
         Ok(())
     }
 
-    /// Shows what was repaired.
+    /// Prints what was repaired.
     fn show_repairs(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         self.show_oddities(out, endpoint)?;
         if self.stale.is_some() {
-            writeln!(out, "{endpoint}: stale metadata dropped")?;
+            writeln!(out, "{endpoint}: stale metadata removed")?;
         }
         if self.compressed > 0 && (self.is_list_lost || self.stale.is_some()) {
             writeln!(out, "{endpoint}: list of {} written", self.compressed_tensors())?;
@@ -213,11 +213,14 @@ impl Findings {
         if self.oddities.is_empty() {
             return Ok(());
         }
-        writeln!(out, "{endpoint}: not all programs read this file, and `repair` leaves it so:")?;
-        for oddity in self.oddities.iter().take(Self::MOST_ODDITIES) {
+        writeln!(
+            out,
+            "{endpoint}: some programs do not read this file, which `repair` does not change:"
+        )?;
+        for oddity in self.oddities.iter().take(Self::MAX_ODDITIES) {
             writeln!(out, "  {oddity}")?;
         }
-        if self.oddities.len() > Self::MOST_ODDITIES {
+        if self.oddities.len() > Self::MAX_ODDITIES {
             writeln!(out, "  and more")?;
         }
         Ok(())
@@ -231,11 +234,11 @@ impl Line {
             _ => one.rotated,
         };
         let certainty = certainty(likelihood);
-        let neighbours = if one.by_neighbours { ", going by the others in the file" } else { "" };
+        let neighbours = if one.by_neighbours { ", by the other tensors in the file" } else { "" };
         let verdict = match one.verdict {
             Verdict::Rotated => format!("rotated ({certainty}{neighbours})"),
             Verdict::Sound => format!("sound ({certainty}{neighbours})"),
-            Verdict::Unknown => format!("cannot tell (rotated: {certainty}{neighbours})"),
+            Verdict::Unknown => format!("unclear (rotated: {certainty}{neighbours})"),
         };
         let cells = [
             units::short_name(&tensor.name, units::NAME),
@@ -247,11 +250,11 @@ impl Line {
     }
 }
 
-/// How sure a verdict is. What weights look like is known only so well, whatever the numbers are.
+/// Formats the certainty of a verdict. The model of weights is not precise enough for more digits.
 fn certainty(probability: f64) -> String {
     match probability {
         0.9999.. => "over 99.99 %".to_owned(),
-        // Rounded down: no more than it is.
+        // Rounded down, so as not to overstate it.
         _ => format!("{:.2} %", (probability * 1e4).floor() / 100.0),
     }
 }

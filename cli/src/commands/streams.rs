@@ -11,8 +11,8 @@ use crate::fs::standard::{self, Stream};
 use crate::fs::target::{self, Target};
 use crate::report::failure::Failure;
 
-/// Returns an error if a command would wait for data from a terminal, would read a closed descriptor,
-/// or would write its text to a closed standard output.
+/// Returns an error if a command would wait for data from a terminal, read a closed descriptor, or
+/// write its text to a closed standard output.
 pub fn check(command: &Command) -> Result<(), Failure> {
     type Inputs<'a> = (&'a [PathBuf], Option<&'a PathBuf>, bool);
     let (inputs, base, force): Inputs<'_> = match command {
@@ -35,10 +35,8 @@ pub fn check(command: &Command) -> Result<(), Failure> {
         return Err(standard::closed_descriptor(&input));
     }
     match inputs().find(is_terminal) {
-        Some(input) if !force => {
-            Err(Failure::usage(input, "is a terminal, from which no data comes")
-                .hint("redirect standard input, or name a file"))
-        }
+        Some(input) if !force => Err(Failure::usage(input, "is a terminal, not a source of data")
+            .hint("redirect standard input, or name a file")),
         _ => Ok(()),
     }
 }
@@ -46,7 +44,7 @@ pub fn check(command: &Command) -> Result<(), Failure> {
 fn is_terminal(input: &Endpoint) -> bool {
     match input {
         Endpoint::Standard => io::stdin().is_terminal(),
-        // Opening something else, such as a named pipe, may wait.
+        // Opening another file, such as a named pipe, may block.
         Endpoint::Path(path) => {
             target::is_device(path) && File::open(path).is_ok_and(|file| file.is_terminal())
         }

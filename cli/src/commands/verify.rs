@@ -29,11 +29,8 @@ fn verify_file(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
         return inside::verify(source, arguments);
     }
     let decoding = Decoding::open(source, arguments.delta.as_deref(), Checks::Stored)?;
-    let note = if decoding.is_bare_difference() {
-        "; a difference, decoded without the base that it was made against"
-    } else {
-        ""
-    };
+    let note =
+        if decoding.is_bare_difference() { "; a difference, decoded without its base" } else { "" };
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), arguments.quiet);
     let threads = arguments.threads.count();
     let mut header = DataHeader::default();
@@ -63,12 +60,12 @@ fn verify_file(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
         (0, 0) if totals.decoded == 0 => "",
         (0, 0) => "; it decodes, but has no checksums",
         (0, _) => "; its checksums can be verified with --delta BASE",
-        _ => "; all checksums are right",
+        _ => "; all checksums match",
     };
     let seal = match totals.is_sealed {
         None => "",
         Some(true) => "; sealed",
-        Some(false) => "; not sealed: the loss of whole frames at its end cannot be detected",
+        Some(false) => "; not sealed: missing frames at its end cannot be detected",
     };
     writeln!(io::stdout(), "{source}: sound, {decoded}{checks}{seal}{note}{trailing}{shortage}")
         .map_err(|error| Failure::writing("-", error))

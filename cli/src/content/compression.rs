@@ -1,8 +1,9 @@
 //! Detecting how a file is compressed, by its contents.
 
 use zipnn::Limits;
+use zipnn::frame::MAGIC;
 
-use crate::content::beginning::{self, MAGIC};
+use crate::content::beginning;
 use crate::content::tensor_source::TensorSource;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;

@@ -1,4 +1,4 @@
-//! The tensors of a file, one by one.
+//! Reading single tensors of a compressed file.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -18,7 +18,7 @@ use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::report::failure::Failure;
 
-/// A compressed file of tensors.
+/// A compressed `.safetensors` file.
 pub struct Tensors {
     source: Endpoint,
     base: Option<PathBuf>,
@@ -26,19 +26,19 @@ pub struct Tensors {
 }
 
 enum Storage {
-    /// The whole file is compressed.
+    /// The file is compressed as a whole.
     Archive(Box<dyn AnyArchive>),
-    /// The tensors in it are.
+    /// The tensors inside the file are compressed.
     Inside(Box<InsideView>),
 }
 
-/// Returns whether an archive has all of these bytes.
+/// Returns whether an archive holds all bytes of a range.
 fn is_available(archive: &dyn AnyArchive, range: &Range<u64>) -> bool {
     range.is_empty() || range.end <= archive.available_len()
 }
 
 impl Tensors {
-    /// Opens a file, with its base if it holds a difference. Reads only the directory.
+    /// Opens a file, with its base if it holds a difference. Reads only the index.
     pub fn open(source: &Endpoint, base: Option<&Path>) -> Result<Self, Failure> {
         let storage = match (beginning::is_safetensors(source), base) {
             (true, None) => Storage::Inside(Box::new(InsideView::open(source)?)),
@@ -50,16 +50,16 @@ impl Tensors {
         Ok(Self { source: source.clone(), base: base.map(Path::to_owned), storage })
     }
 
-    /// Returns a warning for a file that was cut off, or whose end is damaged.
+    /// Returns a warning if the file was cut off, or its end is damaged.
     pub fn warning(&mut self) -> Option<String> {
         let error = match &mut self.storage {
             Storage::Archive(archive) => archive.cut()?.to_string(),
             Storage::Inside(restored) => restored.cut()?.to_string(),
         };
-        Some(format!("zipnn: {}: warning: the file is not whole: {error}", self.source))
+        Some(format!("zipnn: {}: warning: the file is not complete: {error}", self.source))
     }
 
-    /// Returns an error if the file lacks any of these bytes of a tensor.
+    /// Returns an error if the file lacks bytes of this range of a tensor.
     pub fn check_available(&mut self, name: &str, range: &Range<u64>) -> Result<(), Failure> {
         let message = match &mut self.storage {
             Storage::Archive(archive) => {
@@ -68,7 +68,7 @@ impl Tensors {
                 };
                 let missing = range.end - archive.available_len().clamp(range.start, range.end);
                 format!(
-                    "the file is not whole, and {missing} of the {} bytes of tensor {name:?} are \
+                    "the file is not complete, and {missing} of the {} bytes of tensor {name:?} are \
                      missing: {error}",
                     range.end - range.start
                 )
@@ -78,16 +78,18 @@ impl Tensors {
                     return Ok(());
                 }
                 let error = restored.cut().map(MetadataError::to_string).unwrap_or_default();
-                format!("the file is not whole, and the end of tensor {name:?} is missing: {error}")
+                format!(
+                    "the file is not complete, and the end of tensor {name:?} is missing: {error}"
+                )
             }
         };
         Err(Failure::new(&self.source, message).hint(
-            "fetch or copy the file once more; zipnn ls lists which tensors are complete, and \
-             zipnn decompress --no-verify saves what is left",
+            "fetch or copy the file once more; zipnn ls lists complete tensors, and \
+             zipnn decompress --no-verify recovers the rest",
         ))
     }
 
-    /// All tensors, in the order of their bytes.
+    /// Returns all tensors, in the order of their bytes.
     pub fn list(&mut self) -> Result<Vec<TensorEntry>, Failure> {
         let archive = match &mut self.storage {
             Storage::Archive(archive) => archive,
@@ -108,7 +110,7 @@ impl Tensors {
         Ok(listed.collect())
     }
 
-    /// The tensor of this name.
+    /// Returns the tensor with this name.
     pub fn tensor(&mut self, name: &str) -> Result<TensorInfo, Failure> {
         match &mut self.storage {
             Storage::Archive(archive) => {
@@ -119,7 +121,7 @@ impl Tensors {
         }
     }
 
-    /// Decodes as many bytes of the data as `dst` holds, from `offset` on.
+    /// Fills `dst` with decoded bytes from `offset` on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
         match &mut self.storage {
             Storage::Archive(archive) => {
@@ -131,7 +133,7 @@ impl Tensors {
     }
 }
 
-/// An [`Archive`], with a base or without one.
+/// An [`Archive`] with or without a base.
 pub trait AnyArchive {
     fn layout(&mut self) -> Result<&Metadata, ArchiveError>;
     fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError>;
@@ -189,7 +191,7 @@ pub fn open_archive(
     }
 }
 
-/// Opens a file for reading parts of it.
+/// Opens a file for reading in parts.
 pub fn open_file(endpoint: &Endpoint) -> Result<BufReader<File>, Failure> {
     let failure = |error| Failure::reading(endpoint, error);
     let is_pipe =
@@ -201,7 +203,7 @@ pub fn open_file(endpoint: &Endpoint) -> Result<BufReader<File>, Failure> {
     Ok(BufReader::new(File::open(path).map_err(failure)?))
 }
 
-/// Returns the places of a file's frames, if the index or the headers of all frames are right.
+/// Returns the directory of a file, if its index or the headers of all frames are valid.
 pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     let file = open_file(source).ok()?;
     let limits = Limits::default();
@@ -215,9 +217,8 @@ pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     }
 }
 
-/// Returns lines about all that is damaged or missing in a file, and which tensors are lost with
-/// it. There are none for pipes, old layouts, differences without their base, and files whose
-/// frames cannot be found.
+/// Returns lines about all damaged and missing ranges of a file, and the tensors in them. Returns no
+/// lines for pipes, old layouts, differences without a base, and files without a valid directory.
 pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
@@ -241,11 +242,11 @@ fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failu
             let failure = Failure::decoding(source, error);
             match (error.kind(), base) {
                 (DecodeErrorKind::BaseRequired, _) => failure.hint(
-                    "name that file with --delta: the list of tensors is a part of the difference",
+                    "name the base with --delta, which is needed to read the list of tensors",
                 ),
-                (DecodeErrorKind::ChecksumMismatch, Some(base)) => failure.hint(format_args!(
-                    "the file is damaged, or {base} is not the file that it was made against"
-                )),
+                (DecodeErrorKind::ChecksumMismatch, Some(base)) => {
+                    failure.hint(format_args!("the file is damaged, or {base} is not its base"))
+                }
                 _ => failure,
             }
         }
@@ -257,16 +258,13 @@ fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failu
             ),
             None,
         ) => Failure::new(source, format_args!("its tensors cannot be found: {error}"))
-            .hint("`zipnn decompress` restores the file as it was"),
-        (error @ ArchiveError::Metadata(_), Some(base)) => {
-            Failure::new(source, error).hint(format_args!(
-                "only files of tensors have a list; or {base} is not the file that it was made against"
-            ))
-        }
+            .hint("`zipnn decompress` restores the whole file"),
+        (error @ ArchiveError::Metadata(_), Some(base)) => Failure::new(source, error)
+            .hint(format_args!("the data is not a .safetensors file, or {base} is not its base")),
         (error @ ArchiveError::Metadata(_), None) => Failure::new(source, error)
-            .hint("only files of tensors have a list: zipnn info shows what is in any other"),
+            .hint("only .safetensors files list tensors: use zipnn info for other files"),
         (error @ ArchiveError::NoSuchTensor { .. }, _) => {
-            Failure::new(source, error).hint("zipnn ls lists the tensors that there are")
+            Failure::new(source, error).hint("zipnn ls lists all tensors of the file")
         }
         (error, _) => Failure::new(source, error),
     }

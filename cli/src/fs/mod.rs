@@ -1,4 +1,4 @@
-//! Files: inputs, outputs that appear whole or not at all, and the files of directories.
+//! Files: inputs, outputs that appear complete or not at all, and the files of directories.
 
 pub mod endpoint;
 pub mod input;

@@ -1,4 +1,4 @@
-//! Noticing that a file is written or replaced while it is read.
+//! Detecting that a file is changed or replaced while it is read.
 
 use std::fs::{self, Metadata};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 use crate::report::failure::Failure;
 
-/// A regular file as it was when it was opened.
+/// The state of a regular file when it was opened.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     path: PathBuf,
@@ -15,17 +15,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Remembers a file. `None` for anything else: a pipe has no contents that could stay the same.
+    /// Records the state of a regular file. Returns `None` for anything else.
     pub fn new(endpoint: &Endpoint, metadata: Option<&Metadata>) -> Option<Self> {
         let metadata = metadata.filter(|metadata| metadata.is_file())?;
         Some(Self { path: endpoint.path()?.to_owned(), metadata: metadata.clone() })
     }
 
-    /// Returns an error if the path leads to other contents now. A file that has been removed
-    /// meanwhile was read as it was.
+    /// Returns an error if the path names other contents now. A file that was removed meanwhile has
+    /// been read unchanged.
     pub fn check(&self) -> Result<(), Failure> {
         match fs::metadata(&self.path) {
-            Ok(now) if !self.is(&now) => Err(self.changed("nothing has been written")),
+            Ok(now) if !self.is(&now) => Err(self.changed("nothing was written")),
             _ => Ok(()),
         }
     }
@@ -34,22 +34,22 @@ impl Snapshot {
     pub fn check_removable(&self) -> Result<(), Failure> {
         match fs::symlink_metadata(&self.path) {
             Ok(now) if self.is(&now) => Ok(()),
-            _ => Err(self.changed("it has been kept")),
+            _ => Err(self.changed("the file is kept")),
         }
     }
 
     fn is(&self, now: &Metadata) -> bool {
         let then = &self.metadata;
-        // Files that the kernel makes up, under /proc for example, have new times at every look.
-        let is_made_up = then.len() == 0 && now.len() == 0;
+        // Virtual files, for example under /proc, have a new time at every access.
+        let is_virtual = then.len() == 0 && now.len() == 0;
         let same_contents =
-            then.len() == now.len() && (is_made_up || then.modified().ok() == now.modified().ok());
+            then.len() == now.len() && (is_virtual || then.modified().ok() == now.modified().ok());
         same_contents && now.is_file() && links::identity(then) == links::identity(now)
     }
 
     fn changed(&self, outcome: &str) -> Failure {
         Failure::new(self.path.display(), format_args!("changed while it was read; {outcome}"))
-            .hint("try again once no other program writes to it")
+            .hint("try again when no other program writes to it")
     }
 }
 
@@ -58,7 +58,7 @@ pub fn check_all(snapshots: &[Snapshot]) -> Result<(), Failure> {
     snapshots.iter().try_for_each(Snapshot::check)
 }
 
-/// Returns the reason for a failure: the change of a file that was read, if one has changed.
+/// Returns the reason for a failure: that a file changed while it was read, if one did.
 pub fn explain(snapshots: &[Snapshot], failure: Failure) -> Failure {
     check_all(snapshots).err().unwrap_or(failure)
 }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_noticed() {
+    fn detects_changed_contents() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let endpoint = Endpoint::Path(path.clone());
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn another_file_of_the_same_name_is_noticed() {
+    fn detects_another_file_of_the_same_name() {
         let directory = tempfile::tempdir().unwrap();
         let [path, other] = ["file", "other"].map(|name| directory.path().join(name));
         fs::write(&path, "one").unwrap();

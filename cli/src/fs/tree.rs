@@ -1,4 +1,4 @@
-//! The files of a directory and of all directories in it.
+//! Finding the files of a directory and of all directories in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,39 +9,40 @@ use crate::fs::selection::Selection;
 use crate::fs::{names, temp};
 use crate::report::failure::Failure;
 
-/// A file that is to be worked on.
+/// A file in a directory.
 #[derive(Debug, Clone)]
 pub struct FoundFile {
     pub path: PathBuf,
-    /// The path from the directory on.
+    /// The path relative to the directory.
     pub relative: PathBuf,
     /// Length in bytes.
     pub len: u64,
 }
 
-/// What is in a directory.
+/// The files of a directory.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Files that were selected.
+    /// Selected files.
     pub files: Vec<FoundFile>,
-    /// Files that name the shards of a model, or links to such files.
+    /// Index files of models, and links to them.
     pub indexes: Vec<FoundFile>,
-    /// Symbolic links that would have been selected, had they been files.
+    /// Number of symbolic links with selected names.
     pub links: usize,
-    /// Files on which the command has been run before, by their names.
+    /// Number of results of earlier runs, by their names.
     pub done: usize,
-    /// What could not be read.
+    /// Files and directories that could not be read.
     pub failures: Vec<Failure>,
 }
 
-/// Looks into a directory, and removes what killed runs left in it, unless files are only read.
-/// Links to directories are not followed; links to files only where files are only read, and to
-/// indexes, which name what lies beside the link.
+/// Lists a directory. Removes temporary files of killed processes, unless files are only read.
+///
+/// Does not follow links to directories. Follows links to files only if files are only read, and
+/// links to indexes, which name files beside the link.
 pub fn walk(root: &Path, selection: &Selection) -> Tree {
     let mut tree = Tree::default();
-    let is_meant =
+    let is_included =
         |entry: &DirEntry| entry.depth() == 0 || selection.takes_hidden() || !is_hidden(entry);
-    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_meant) {
+    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_included) {
         match entry {
             Ok(entry) => tree.add(entry, root, selection),
             Err(error) => {
@@ -82,11 +83,11 @@ impl Tree {
                 let (path, relative) = (path.to_owned(), relative.to_owned());
                 self.files.push(FoundFile { path, relative, len: file.len() });
             } else if is_link {
-                self.failures.push(leads_nowhere(path));
+                self.failures.push(dangling_link(path));
             }
             return;
         }
-        if selection.has_taken(relative) && kind.is_file() {
+        if selection.is_result(relative) && kind.is_file() {
             selection.note(relative);
             self.done += 1;
         }
@@ -100,9 +101,9 @@ impl Tree {
     }
 }
 
-fn leads_nowhere(path: &Path) -> Failure {
-    Failure::new(path.display(), "is a link that leads to no file")
-        .hint("fetch or copy the file that it led to once more")
+fn dangling_link(path: &Path) -> Failure {
+    Failure::new(path.display(), "is a link to a file that does not exist")
+        .hint("fetch or copy the target of the link once more")
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {

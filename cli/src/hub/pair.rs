@@ -1,15 +1,14 @@
-//! Replacing one blob by its result, step by step, so that at every moment each link leads to
-//! something that its name promises.
+//! Replacing a blob with its result in steps, so that each link leads to the right contents at every
+//! moment.
 //!
-//! 1. The result is made under a name of its own: `blobs/HASH.znn`, or `blobs/HASH` of it. The
-//!    library trusts names of blobs, so that compressed data never gets the name of what it came
-//!    from: otherwise a file fetched later would be linked to it.
-//! 2. The result is on the disk, and has been compared with the source.
-//! 3. For each link, one with the other name is made, and then the link is removed.
-//! 4. When no link leads to the source any more, it is removed.
+//! 1. The result gets its own name: compressing `blobs/HASH` writes `blobs/HASH.znn`, and
+//!    decompressing the reverse. The library trusts names of blobs, and would link files that it
+//!    fetches later to compressed data under the original name.
+//! 2. The result is written to the disk, and compared with the source.
+//! 3. For each link, a link with the new name is created, and the old link is removed.
+//! 4. When no link leads to the source any more, the source is removed.
 //!
-//! A run that was killed leaves the results of some of these steps. The next one finds them and goes
-//! on from there.
+//! After a killed run, the next run continues with the first step that is not done.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -29,12 +28,12 @@ use crate::report::progress::TotalProgress;
 pub struct Pair {
     pub source: OsString,
     pub result: OsString,
-    /// Links that are to lead to the result.
+    /// Links that will lead to the result.
     pub links: Vec<Link>,
 }
 
 impl Pair {
-    /// Does what is left to do.
+    /// Performs all steps that are not done.
     pub fn replace(
         &self,
         job: Job<'_>,
@@ -50,7 +49,7 @@ impl Pair {
         for link in &self.links {
             self.switch(link, job, repository)?;
         }
-        // The library may have linked it meanwhile.
+        // The library may have created a link meanwhile.
         if !repository.scan().links.contains_key(&self.source) {
             let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
             commit::remove_source(&source, result.display())?;
@@ -58,7 +57,7 @@ impl Pair {
         Ok(outcome)
     }
 
-    /// Steps 1 and 2.
+    /// Performs steps 1 and 2.
     fn make_result(
         &self,
         job: Job<'_>,
@@ -67,7 +66,7 @@ impl Pair {
         total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
         let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
-        // An adopted blob has both names until there is something better to have the old one.
+        // An adopted blob has both names until its result replaces the old one.
         let is_adopted = links::are_one_file(&source, &result);
         if is_adopted && job.direction() == Direction::Compress {
             return Ok(Outcome::UpToDate);
@@ -87,13 +86,13 @@ impl Pair {
         Ok(Outcome::Done(stats))
     }
 
-    /// Step 3 for one link.
+    /// Performs step 3 for one link.
     fn switch(&self, link: &Link, job: Job<'_>, repository: &Repository) -> Result<(), Failure> {
         let path = job.direction().rename(&link.path)?;
         let target = link.target.with_file_name(&self.result);
         let created = match links::create(&target, &path) {
-            // One that was made before leads to the same place.
-            Err(_) if fs::read_link(&path).is_ok_and(|there| there == target) => Ok(()),
+            // An earlier run created the same link.
+            Err(_) if fs::read_link(&path).is_ok_and(|existing| existing == target) => Ok(()),
             Err(_) if job.files().force => temp::redirect(&path, &target),
             created => created,
         };
@@ -104,7 +103,7 @@ impl Pair {
     }
 }
 
-/// What is to be done with blobs of a repository.
+/// Returns the blobs of a repository that have to be replaced.
 pub fn plan(
     direction: Direction,
     repository: &Repository,
@@ -116,7 +115,7 @@ pub fn plan(
     for (blob, links) in &contents.links {
         let path = Path::new(blob);
         if let Ok(result) = direction.rename(path)
-            // Some links have been switched, or the Hub itself has it compressed.
+            // Some links are switched already, or the file is compressed on the Hub.
             && (direction == Direction::Decompress || !links.iter().any(is_compressed))
         {
             let links: Vec<_> = links.iter().filter(|link| is_selected(link)).cloned().collect();
@@ -124,7 +123,7 @@ pub fn plan(
                 pairs.push(Pair { source: blob.clone(), result: result.into(), links });
             }
         }
-        // A run was killed when it had switched the last link, and had not removed the source.
+        // A run was killed between switching the last link and removing the source.
         if let Ok(source) = direction.reverse().rename(path)
             && !is_linked(source.as_os_str())
             && repository.blob(source.as_os_str()).exists()
@@ -139,10 +138,9 @@ fn is_compressed(link: &Link) -> bool {
     names::is_compressed(&link.path)
 }
 
-/// Gives compressed blobs the names that they have here. The original's scripts leave them under
-/// the name of what they were compressed from, with links that are absolute. Links of the library
-/// are relative: where one of them leads from a `.znn` name to a blob without, the Hub has the file
-/// so. Those blobs are returned.
+/// Renames blobs that the original's scripts compressed. They keep the names of the uncompressed
+/// blobs, with absolute links. Links of the library are relative: if a relative link with a `.znn`
+/// name leads to a blob without, the file is compressed on the Hub. Returns these links.
 pub fn adopt(repository: &Repository) -> Result<Vec<PathBuf>, Failure> {
     let mut compressed_on_the_hub = Vec::new();
     for (blob, links) in repository.scan().links {

@@ -1,4 +1,4 @@
-//! What compressing and decompressing have in common around the coding.
+//! Finishing a result: checking paths first, verifying, naming the result and removing the source.
 
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -16,8 +16,8 @@ use crate::job::check;
 use crate::report::failure::{Failure, say};
 use crate::report::units;
 
-/// Refuses to write a file over one that is still needed, or to remove one without which the result
-/// is worth nothing.
+/// Returns an error if writing `destination` would overwrite the source or the base, if the source is
+/// its own base, or if `--rm` could not verify the result.
 pub fn check(source: &Endpoint, destination: &Endpoint, files: &Files) -> Result<(), Failure> {
     if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
         && links::is_same_file(source, base)
@@ -43,32 +43,32 @@ pub fn check(source: &Endpoint, destination: &Endpoint, files: &Files) -> Result
 }
 
 fn cannot_be_verified(source: &Path) -> Failure {
-    Failure::new(source.display(), "is kept: what was written could not be verified")
-        .hint("--rm needs a file as its output")
+    Failure::new(source.display(), "is kept, because its result cannot be verified")
+        .hint("--rm needs a regular file as output")
 }
 
-/// Explains that a command would read the file that it writes.
+/// Returns the error for a command that would write the file that it reads.
 pub fn would_be_read_and_written(destination: &Endpoint) -> Failure {
-    Failure::usage(destination, "would be read and written at once")
-        .hint("name another place with --output")
+    Failure::usage(destination, "would be read and written at the same time")
+        .hint("name another file with --output")
 }
 
-/// What has become of a file.
+/// Statistics about a processed file.
 #[derive(Debug)]
 pub struct Stats {
-    /// Bytes read.
+    /// Number of bytes read.
     pub read: u64,
-    /// Bytes written.
+    /// Number of bytes written.
     pub written: u64,
-    /// Bytes of the uncompressed side.
+    /// Number of uncompressed bytes.
     pub original: u64,
-    /// How long it took.
+    /// Duration without verification.
     pub elapsed: Duration,
-    /// What the user should know of it all the same.
+    /// A line for the user about the processed file.
     pub warning: Option<String>,
 }
 
-/// A line about a result, for people.
+/// Returns a line about a result.
 pub fn summary(source: &Endpoint, destination: &Endpoint, stats: &Stats) -> String {
     format!(
         "{source} -> {destination}  {} -> {} ({}), {}",
@@ -79,16 +79,17 @@ pub fn summary(source: &Endpoint, destination: &Endpoint, stats: &Stats) -> Stri
     )
 }
 
-/// Says on a terminal what has been done.
+/// Prints a summary, if standard error is a terminal.
 pub fn show(summary: &str, files: &Files) {
     if !files.quiet && stderr().is_terminal() {
         say(summary);
     }
 }
 
-/// Gives a result its name, and removes the source if that was asked for: once the result is on
-/// the disk, and `compare(result, source)` has found nothing. Nothing is written if the source has
-/// changed since `metadata` was read, when it was opened.
+/// Gives a result its name. With `--rm`, first writes the result to the disk and verifies it with
+/// `compare(result, source)`, and then removes the source.
+///
+/// Writes nothing if the source changed since it was opened, when `metadata` was read.
 pub fn finish(
     mut output: Output,
     source: &Endpoint,
@@ -126,9 +127,9 @@ pub fn remove_source(source: &Path, result: impl fmt::Display) -> Result<(), Fai
     })
 }
 
-/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
-/// part never replaces its source.
-pub fn keep(
+/// Gives a partial result its name, and returns the failure that names the lost part. A partial
+/// result never replaces its source.
+pub fn keep_partial(
     output: Output,
     metadata: Option<&Metadata>,
     files: &Files,
@@ -137,8 +138,8 @@ pub fn keep(
 ) -> Failure {
     if files.rm || files.many.hub.is_some() {
         return failure(None).hint(
-            "only a complete result replaces its source: to save this part, decompress the file \
-             without --rm or --hub",
+            "only a complete result replaces its source: decompress the file without --rm or --hub \
+             to keep the recovered part",
         );
     }
     if is_empty {
@@ -149,8 +150,8 @@ pub fn keep(
         Ok(()) => failure(Some(&destination)).hint(match files.delta {
             None => "fetch or copy the file once more to get the rest",
             Some(_) => {
-                "fetch or copy the file once more to get the rest, and make sure that --delta names \
-                 the file that it was made against"
+                "fetch or copy the file once more to get the rest, and check that --delta names the \
+                 right base"
             }
         }),
         Err(failure) => failure,

@@ -67,21 +67,21 @@ pub fn compress(
     Ok(Stats { read, written, original: read, elapsed, warning: None })
 }
 
-/// A piece on its way through the pipeline.
+/// A piece in the pipeline.
 #[derive(Default)]
 struct PieceItem {
-    /// What has been read, until it is compressed. Its memory then goes to the worker, whose own
-    /// the frames are in.
+    /// The data of the piece. After compression, the worker keeps this memory, and the item the
+    /// worker's memory, which holds the frames.
     input: Vec<u8>,
     knowledge: Knowledge,
-    /// The part of the base that goes with it.
+    /// The matching part of the base.
     base: Option<Vec<u8>>,
-    /// Where its first frame stands.
+    /// The position of its first frame in the file.
     position: FramePosition,
     coded: Coded,
 }
 
-/// What a worker keeps from piece to piece.
+/// Memory that a worker reuses for each piece.
 #[derive(Default)]
 struct EncodeWorker {
     scratch: EncodeScratch,
@@ -89,7 +89,7 @@ struct EncodeWorker {
     memory: Vec<u8>,
 }
 
-/// Compresses the input, piece by piece, and tells of the frames.
+/// Compresses the input piece by piece, and returns the directory of its frames.
 fn write_frames(
     mut input: Input,
     mut pieces: Framing,
@@ -144,5 +144,5 @@ fn write_frames(
 }
 
 fn too_long(output: &Output) -> Failure {
-    Failure::new(output.endpoint(), "would be longer than any file can be")
+    Failure::new(output.endpoint(), "would be longer than a file can be")
 }

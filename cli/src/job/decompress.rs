@@ -41,7 +41,7 @@ pub fn decompress(
             if !salvage.is_whole() {
                 drop(progress);
                 let failure = |saved: Option<&Endpoint>| salvage.failure(source, saved, &header);
-                return Err(commit::keep(
+                return Err(commit::keep_partial(
                     output,
                     metadata.as_ref(),
                     files,
@@ -62,20 +62,20 @@ pub fn decompress(
         decode::compare(source, result, files).map(drop)
     })?;
     let trailing = (totals.trailing > 0)
-        .then(|| format!("{}, and have been left out", units::trailing(totals.trailing)));
+        .then(|| format!("{}, which are left out", units::trailing(totals.trailing)));
     let shortage = totals.shortage(&header).map(units::shortage);
     let warning =
         trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
     Ok(Stats { read: totals.stored, written, original: totals.decoded, elapsed, warning })
 }
 
-/// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be
-/// nowhere else.
+/// Returns an error if a part of a file was not decoded, so that `--rm` keeps it: those bytes may
+/// exist nowhere else.
 pub fn check_all_decoded(totals: &Totals, source: &Endpoint) -> Result<(), Failure> {
     if totals.trailing == 0 {
         return Ok(());
     }
-    let message = format!("{}; {source} is kept", units::trailing(totals.trailing));
+    let message = format!("{}; the file is kept", units::trailing(totals.trailing));
     Err(Failure::new(source, message)
-        .hint("nothing has been written; leave out --rm to decompress the frame alone"))
+        .hint("nothing was written: leave out --rm to decompress only the frame"))
 }

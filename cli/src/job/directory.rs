@@ -1,10 +1,10 @@
-//! `zipnn compress DIR` and `zipnn decompress DIR`.
+//! Compressing or decompressing all files of a directory.
 //!
-//! Every result is written under a name of its own, and gets its name when it is complete. With
-//! `--rm` its source goes once the result is on the disk and has been compared with it. So whenever
-//! a run is killed, each file is as it was, or done, or both are there; and the next run goes on:
-//! where both are there, it compares them instead of compressing once more. Without `--rm`,
-//! equal times are enough.
+//! Every result is written under a temporary name, and renamed when it is complete. With `--rm`, its
+//! source is removed after the result was written to the disk and compared with it. If a run is
+//! killed, there is for each file the source, the result, or both. The next run continues: where
+//! both exist, it compares them instead of compressing again. Without `--rm`, equal modification
+//! times are enough.
 
 use std::collections::HashSet;
 use std::fs;
@@ -22,13 +22,13 @@ use crate::job::{FileSettings, Job, check, commit};
 use crate::report::failure::Failure;
 use crate::report::progress::TotalProgress;
 
-/// How far times of the same file may be apart where one is of whole seconds: some file systems
-/// count in pairs of them.
+/// Maximum distance between the times of source and result if one is in whole seconds: some file
+/// systems store even seconds only.
 const COARSE: Duration = Duration::from_secs(2);
-/// The same, where both are finer: some count in steps of a few hundred nanoseconds.
+/// Maximum distance if both are finer: some file systems store steps of 100 nanoseconds.
 const FINE: Duration = Duration::from_micros(1);
 
-/// Works on all selected files of a directory, and returns the exit status.
+/// Processes all selected files of a directory, and returns the exit status.
 pub fn run(job: Job<'_>, root: &Path, selection: &Selection) -> u8 {
     match try_run(job, root, selection) {
         Ok(status) => status,
@@ -42,8 +42,8 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
         return Err(check::base_for_directory(root));
     }
     if files.output.as_deref().is_some_and(|output| !output.is_dir()) {
-        return Err(Failure::usage(root.display(), "is a directory, and --output names none")
-            .hint("for a directory, --output must name a directory that exists"));
+        return Err(Failure::usage(root.display(), "is a directory, but --output is not")
+            .hint("for a directory, --output must name an existing directory"));
     }
     let Tree { files: found, links, done, failures, .. } = tree::walk(root, selection);
     let lens: Vec<u64> = found.iter().map(|file| file.len).collect();
@@ -52,8 +52,8 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     let (first, second): (Vec<_>, Vec<_>) =
         found.iter().partition(|file| results.is_new(job, file));
     let mut report = BatchReport::default();
-    // Where two become the same file, the second is compared with what the first became, and never
-    // overwrites it.
+    // If two files have the same result, the second is compared with the result of the first, and
+    // never overwrites it.
     for (part, is_second) in [(first, false), (second, true)] {
         let tasks = part.into_iter().map(|file| {
             let destination = results.destination(job, file);
@@ -63,7 +63,7 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     }
     report.failures.extend(failures);
     if links > 0 {
-        let hint = "links are not followed; for a cache of the Hub there is --hub";
+        let hint = "links are not followed; use --hub for a model in the cache of the Hub";
         report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
     }
     let subject = Endpoint::Path(root.to_owned()).to_string();
@@ -71,7 +71,7 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
         summary += &format!("; {hint}");
     }
-    report.tell(&summary, files.quiet)
+    report.print(&summary, files.quiet)
 }
 
 fn task<'a>(
@@ -84,10 +84,11 @@ fn task<'a>(
     let files = job.files();
     let run = move |threads| {
         let settings = FileSettings { threads, force: files.force && !is_second, rm: files.rm };
-        let outcome = one(job, &file.path, &destination?, settings, total);
+        let outcome = process_file(job, &file.path, &destination?, settings, total);
         match is_second {
             true => outcome.map_err(|failure| {
-                failure.hint("another file becomes it: name a different place with --output")
+                failure
+                    .hint("another file has the same result: name another directory with --output")
             }),
             false => outcome,
         }
@@ -95,28 +96,28 @@ fn task<'a>(
     Task { len: file.len, run: Box::new(run) }
 }
 
-/// Progress through files of these lengths.
+/// Creates the progress display for files of these lengths.
 pub fn progress(lens: &[u64], quiet: bool) -> Arc<TotalProgress> {
     TotalProgress::new(format!("0 of {} files", lens.len()), lens.iter().sum(), quiet)
 }
 
-/// Where results go.
+/// Names and directories of results.
 #[derive(Default)]
 struct Results {
-    /// Directories that are there, and in which nothing is abandoned.
+    /// Directories that exist, without abandoned temporary files.
     ready: HashSet<PathBuf>,
-    /// Names that results have, from the directory on.
+    /// Names of results, relative to the directory.
     names: HashSet<PathBuf>,
 }
 
 impl Results {
-    /// Returns whether no other file before this one becomes the same: `X.safetensors` comes both
-    /// from `X.safetensors.znn` and from `X.znn.safetensors`.
+    /// Returns whether no earlier file has the same result: `X.safetensors` is the result of both
+    /// `X.safetensors.znn` and `X.znn.safetensors`.
     fn is_new(&mut self, job: Job<'_>, file: &FoundFile) -> bool {
         job.rename(&file.relative).is_ok_and(|name| self.names.insert(name))
     }
 
-    /// Where the result of a file goes: beside it, or to the same place in another directory.
+    /// Returns the path of a result: beside its source, or at the same relative path in `--output`.
     fn destination(&mut self, job: Job<'_>, file: &FoundFile) -> Result<PathBuf, Failure> {
         let Some(output) = &job.files().output else { return job.rename(&file.path) };
         let destination = output.join(job.rename(&file.relative)?);
@@ -131,23 +132,23 @@ impl Results {
     }
 }
 
-/// Works on one file, unless its result is there.
-pub fn one(
+/// Processes one file, unless its result exists.
+pub fn process_file(
     job: Job<'_>,
     source: &Path,
     destination: &Path,
     settings: FileSettings,
     total: &Arc<TotalProgress>,
 ) -> Result<Outcome, Failure> {
-    // A link that leads to nothing is as good as no result: the file is made where it leads.
-    let there = fs::metadata(destination);
-    if settings.force || there.is_err() {
+    // A dangling link counts as no result: the file is created at its target.
+    let existing = fs::metadata(destination);
+    if settings.force || existing.is_err() {
         return job.convert(source, destination, settings, total).map(Outcome::Done);
     }
     // A named pipe would wait for data when it is opened.
-    if there.is_ok_and(|there| !there.is_file()) {
-        return Err(Failure::new(destination.display(), "exists already, and is not a file")
-            .hint("remove it, or name another place with --output"));
+    if existing.is_ok_and(|existing| !existing.is_file()) {
+        return Err(Failure::new(destination.display(), "already exists, and is not a file")
+            .hint("remove it, or name another directory with --output"));
     }
     if !settings.rm && have_same_time(source, destination) {
         return Ok(Outcome::UpToDate);
@@ -163,15 +164,15 @@ pub fn one(
     Ok(Outcome::UpToDate)
 }
 
-/// What is said of a file that is there and is not the result.
+/// Returns the error for an existing file that is not the result.
 pub fn other_result(destination: &Path, failure: Failure) -> Failure {
     failure
-        .because(destination.display(), "exists already, and is not what it would become")
+        .because(destination.display(), "already exists, and is not the result of this file")
         .hint("use --force to overwrite it")
 }
 
-/// Whether one of the files has been made from the other, going by the time that was passed on. One
-/// that was changed at once after that must not pass for the same.
+/// Returns whether one file is the result of the other, by their modification times. The distance is
+/// short, so that a file that was changed right after that is noticed.
 fn have_same_time(one: &Path, other: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let is_whole = |time: SystemTime| {

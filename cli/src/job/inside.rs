@@ -1,4 +1,4 @@
-//! Compresses the tensors inside a `.safetensors` file, and restores and verifies such files.
+//! Compressing the tensors inside a `.safetensors` file, and decompressing and verifying such files.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,22 +22,20 @@ use crate::report::failure::{Failure, say};
 use crate::report::progress::Progress;
 use crate::report::units;
 
-/// Longest tensor for which no other thread is woken, in bytes: a chunk.
-const CHUNK_LEN: u64 = 256 << 10;
-
-/// Explains an error of writing a file of tensors.
+/// Returns the failure for an error of [`TensorWriter`].
 fn writing(endpoint: &Endpoint, source: &Endpoint, error: TensorError) -> Failure {
     match error {
         TensorError::Io(error) => Failure::writing(endpoint, error),
-        TensorError::Metadata(error) => tensor_source::layout(source, &error),
+        TensorError::Metadata(error) => tensor_source::header_failure(source, &error),
         TensorError::Source(error) => Failure::reading(source, error),
-        error @ TensorError::HeaderTooLong { .. } => Failure::new(source, error)
-            .hint("compress it without --inside-safetensors, which leaves the header as it is"),
+        error @ TensorError::HeaderTooLong { .. } => {
+            Failure::new(source, error).hint("compress it without --inside-safetensors")
+        }
         error => Failure::new(source, error),
     }
 }
 
-/// `zipnn compress --inside-safetensors`.
+/// Compresses the tensors inside a file.
 pub fn compress(endpoint: &Endpoint, files: &Files, has_annexes: bool) -> Result<(), Failure> {
     let destination =
         destination(endpoint, files.output.as_deref(), Direction::Compress, Scope::Tensors)?;
@@ -45,11 +43,15 @@ pub fn compress(endpoint: &Endpoint, files: &Files, has_annexes: bool) -> Result
     let source = TensorSource::open(endpoint, Limits::default())?;
     if source.reader.is_compressed() {
         let hint = match (source.reader.is_list_lost(), source.reader.list_problem()) {
-            (true, _) => "its list of compressed tensors is lost: `zipnn repair` makes a new one",
-            (_, Some(_)) => "its list of compressed tensors is stale: `zipnn repair` mends it",
-            (false, None) => "nothing to compress here",
+            (true, _) => {
+                "its list of compressed tensors is missing: `zipnn repair` writes a new one"
+            }
+            (_, Some(_)) => {
+                "its list of compressed tensors is stale: `zipnn repair` writes a new one"
+            }
+            (false, None) => "it needs no compression",
         };
-        return Err(Failure::new(endpoint, "holds compressed tensors already").hint(hint));
+        return Err(Failure::new(endpoint, "already holds compressed tensors").hint(hint));
     }
     let (metadata, read) = (source.metadata().cloned(), source.file_len());
     let mut output = Output::create(&destination, files.force)?;
@@ -58,8 +60,7 @@ pub fn compress(endpoint: &Endpoint, files: &Files, has_annexes: bool) -> Result
         let pool = tensor_source::pool(files.threads.count())?;
         let failure = |error| writing(&destination, endpoint, error);
         let (mut source, header) = source.reader.into_parts();
-        // What the reader knew of the tensors has been dropped before the writer needs memory for
-        // the same.
+        // Drops the reader's list of tensors before the writer allocates its own.
         let data_len = read.saturating_sub(header.len() as u64);
         let writer = TensorWriter::new(&mut *file, &header, data_len).map_err(failure)?;
         drop(header);
@@ -93,8 +94,8 @@ fn write_tensors(
         let len = range.end - range.start;
         let mut data = Section::new(source, range);
         match len {
-            // A chunk, for which no other thread is worth waking.
-            ..=CHUNK_LEN => writer.write_from(&mut data, options.as_ref())?,
+            // Waking another thread costs more than compressing one chunk.
+            ..=tensor_source::CHUNK_LEN => writer.write_from(&mut data, options.as_ref())?,
             _ => pool.install(|| writer.par_write_from(&mut data, options.as_ref()))?,
         }
         progress.add(len);
@@ -102,7 +103,7 @@ fn write_tensors(
     writer.finish().map(drop)
 }
 
-/// Refuses a result that is larger than its source; where the user insists, warns.
+/// Returns an error if a result is larger than its source; with `--force`, prints a warning.
 fn check_growth(endpoint: &Endpoint, read: u64, written: u64, force: bool) -> Result<(), Failure> {
     if written <= read {
         return Ok(());
@@ -110,22 +111,21 @@ fn check_growth(endpoint: &Endpoint, read: u64, written: u64, force: bool) -> Re
     let growth = format!(
         "compressing its tensors inside makes the file larger: {written} bytes instead of {read}"
     );
-    let advice = "compress it without --inside-safetensors to get a .znn file, which suits small \
-                  tensors better";
+    let advice = "compress it without --inside-safetensors: a .znn file suits small tensors better";
     if force {
         say(format_args!("zipnn: {endpoint}: warning: {growth}; {advice}"));
         return Ok(());
     }
-    Err(Failure::new(endpoint, growth).hint(format_args!("{advice}, or write it with --force")))
+    Err(Failure::new(endpoint, growth).hint(format_args!("{advice}; or write it with --force")))
 }
 
-/// `zipnn decompress` of a file in which tensors are compressed.
+/// Decompresses a file in which tensors are compressed.
 pub fn decompress(endpoint: &Endpoint, files: &Files, verify: bool) -> Result<(), Failure> {
     let destination =
         destination(endpoint, files.output.as_deref(), Direction::Decompress, Scope::Tensors)?;
     commit::check(endpoint, &destination, files)?;
     if files.delta.is_some() {
-        return Err(Failure::usage(endpoint, "holds compressed tensors, and no difference")
+        return Err(Failure::usage(endpoint, "holds compressed tensors, not a difference")
             .hint("leave out --delta"));
     }
     let source = match verify {
@@ -144,7 +144,7 @@ pub fn decompress(endpoint: &Endpoint, files: &Files, verify: bool) -> Result<()
             drop(progress);
             let failure = |destination: Option<&Endpoint>| saved.failure(endpoint, destination);
             let is_empty = saved.is_empty();
-            return Err(commit::keep(output, source.metadata(), files, failure, is_empty));
+            return Err(commit::keep_partial(output, source.metadata(), files, failure, is_empty));
         }
         saved.len()
     };
@@ -164,30 +164,30 @@ pub fn decompress(endpoint: &Endpoint, files: &Files, verify: bool) -> Result<()
     Ok(())
 }
 
-/// Says so if the list of compressed tensors does not fit the file.
+/// Warns if the list of compressed tensors does not match the file.
 fn warn_of_stale_list(source: &TensorSource) {
     if let Some(problem) = source.reader.list_problem() {
         let endpoint = source.endpoint();
         say(format_args!(
-            "zipnn: {endpoint}: warning: {problem}; all tensors that are frames were decompressed"
+            "zipnn: {endpoint}: warning: {problem}; every tensor that is a frame was decompressed"
         ));
     }
 }
 
-/// Says so if the result lacks bytes of the file that belong to no tensor.
+/// Warns if the result lacks bytes of the file that belong to no tensor.
 fn warn_of_gaps(source: &TensorSource) {
     let gaps = source.reader.tensors().iter().filter(|tensor| tensor.is_gap);
     let len: u64 = gaps.map(|gap| gap.decoded_len).sum();
     if len > 0 {
         let endpoint = source.endpoint();
         say(format_args!(
-            "zipnn: {endpoint}: warning: left out: {} outside of any tensor",
+            "zipnn: {endpoint}: warning: {} outside of all tensors left out",
             units::count(len, "byte")
         ));
     }
 }
 
-/// Says so if the original has stored some tensors wrong.
+/// Warns if the original stored some tensors with rotated bits.
 pub fn warn_of_rotated(source: &mut TensorSource) -> Result<(), Failure> {
     if source.reader.is_ours() {
         return Ok(());
@@ -197,7 +197,7 @@ pub fn warn_of_rotated(source: &mut TensorSource) -> Result<(), Failure> {
     if rotated > 0 {
         let endpoint = source.endpoint();
         say(format_args!(
-            "zipnn: {endpoint}: warning: it seems that the original has stored {} with \
+            "zipnn: {endpoint}: warning: the original seems to have stored {} with \
              rotated bits; `zipnn repair` lists and repairs them",
             units::count(rotated as u64, "tensor")
         ));
@@ -205,16 +205,16 @@ pub fn warn_of_rotated(source: &mut TensorSource) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `zipnn verify` of a file in which tensors are compressed.
+/// Verifies a file in which tensors are compressed, and prints the result.
 pub fn verify(endpoint: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
     if arguments.delta.is_some() {
-        return Err(Failure::usage(endpoint, "holds compressed tensors, and no difference")
+        return Err(Failure::usage(endpoint, "holds compressed tensors, not a difference")
             .hint("leave out --delta"));
     }
     let failure = |failure: Failure| failure.details(inside_salvage::damage(endpoint));
     let mut source =
         TensorSource::open(endpoint, Limits::default()).map_err(failure)?.require_list()?;
-    // A stale list comes with the header of another source.
+    // With a stale list, the stored header of the source is stale as well.
     source.verify &= source.reader.list_problem().is_none();
     let mut progress =
         Progress::new(endpoint.to_string(), Some(source.file_len()), arguments.quiet);
@@ -227,22 +227,24 @@ pub fn verify(endpoint: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
         return Ok(());
     }
     let note = match (source.reader.is_list_lost(), source.reader.list_problem()) {
-        (true, _) => "; its list of compressed tensors is lost, and `zipnn repair` makes a new one"
-            .to_owned(),
+        (true, _) => {
+            "; its list of compressed tensors is missing, and `zipnn repair` writes a new one"
+                .to_owned()
+        }
         (false, Some(problem)) => {
-            format!("; {problem}; `zipnn repair` drops what is stale")
+            format!("; {problem}; `zipnn repair` removes stale metadata")
         }
         (false, None) => String::new(),
     };
     let checks = match source.reader.has_checksums() {
-        true => "; all checksums are right",
+        true => "; all checksums match",
         false => "; it decodes, but has no checksums",
     };
     writeln!(io::stdout(), "{endpoint}: sound, {}{checks}{note}", units::bytes(decoded_len))
         .map_err(|error| Failure::writing("-", error))
 }
 
-/// Makes sure that a file of compressed tensors decodes to exactly the bytes of another file.
+/// Returns an error unless a file with compressed tensors decodes to exactly the bytes of `plain`.
 pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<(), Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
     let mut source = TensorSource::open(&Endpoint::Path(compressed.to_owned()), Limits::default())?;

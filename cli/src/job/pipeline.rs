@@ -1,4 +1,4 @@
-//! Reading, coding and writing at the same time, in bounded memory and in order.
+//! Reading, processing and writing items at the same time, in bounded memory and in order.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -7,25 +7,25 @@ use std::thread;
 
 use crate::report::failure::Failure;
 
-/// Jobs beside the ones that the workers hold.
+/// Number of items besides those that the workers process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spare {
-    /// One that is read, one that is written, and one that waits.
+    /// One that is being read, one that is being written, and one that waits.
     Three,
-    /// None that waits, for jobs that take much memory.
+    /// None that waits, for items that take much memory.
     Two,
 }
 
-/// What goes from the workers to the writer: the number of a job, and what became of it.
+/// A message from the workers to the writer: the number of an item, and its result.
 type Done<Item> = (u64, Result<Item, Failure>);
 
-/// Fills jobs with `read` on one thread, does them with `work` on `threads` others, each with a
-/// state of its own, and hands them to `write` here, in the order in which they were filled.
+/// Fills items with `read` on one thread, processes them with `work` on `threads` other threads, and
+/// passes them to `write` on this thread, in the order in which they were filled.
 ///
-/// There are only as many jobs as keep everybody busy. They are used again and again, so that
-/// their memory is allocated once. `read` returns `false` when there is no more to do. Of
-/// several failures the one counts that belongs to the earliest job, whatever the number of
-/// threads. After one, the threads are not waited for: one may sit in front of a pipe.
+/// Each worker has its own state. A fixed number of items is reused, so that their memory is
+/// allocated once. `read` returns `false` at the end of the input. If several items fail, returns
+/// the failure of the first of them, whatever the number of threads. After a failure, does not wait
+/// for the threads, because one may be blocked on a pipe.
 pub fn run<Item, State>(
     threads: usize,
     spare: Spare,
@@ -53,7 +53,7 @@ where
         let (work, to_do, done) = (work.clone(), Arc::clone(&to_do), done.clone());
         handles.push(spawn(move || run_worker(work, &to_do, &done))?);
     }
-    // Only the workers keep it, so that the reader notices when they are gone.
+    // The workers hold the only other reference, so that the reader notices when they end.
     drop(to_do);
     handles.push(spawn(move || run_reader(&mut read, &to_fill, &filled, &done))?);
     write_in_order(&to_write, &free, &mut write)?;
@@ -102,7 +102,7 @@ fn run_worker<Item, State: Default>(
 ) {
     let mut state = State::default();
     loop {
-        // Whoever waits for a job does so with the lock; the others wait for the lock.
+        // One worker waits for an item and holds the lock; the others wait for the lock.
         let next = to_do.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, mut item)) = next else { return };
         let result = work(&mut item, &mut state).map(|()| item);
@@ -124,7 +124,7 @@ fn write_in_order<Item>(
         while let Some(result) = early.remove(&next) {
             let mut item = result?;
             write(&mut item)?;
-            // The reader may have come to the end.
+            // The reader may have ended already.
             let _ = free.send(item);
             next += 1;
         }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_is_kept_and_jobs_are_used_again() {
+    fn writes_reused_items_in_order() {
         let mut count = 0;
         let mut written = Vec::new();
         run(
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_failure_counts() {
+    fn returns_the_failure_of_the_earliest_item() {
         let mut count = 0;
         let mut written = 0;
         let failure = run(

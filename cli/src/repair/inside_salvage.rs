@@ -1,9 +1,9 @@
-//! Saving what is left of a file in which tensors are compressed.
+//! Recovering the readable part of a file with compressed tensors.
 
 use std::io;
 
 use zipnn::tensor::TensorError;
-use zipnn::{DecodeError, DecodeErrorKind};
+use zipnn::{DecodeError, DecodeErrorKind, Options};
 
 use crate::content::data_header::DataHeader;
 use crate::content::tensor_source::TensorSource;
@@ -12,10 +12,10 @@ use crate::repair::salvage::Salvage;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
-/// Bytes that are decoded at a time, or lost together.
-const PART_LEN: u64 = 256 << 10;
+/// Number of bytes that are decoded, or lost, at a time.
+const PART_LEN: u64 = Options::DEFAULT_CHUNK_LEN as u64;
 
-/// What has been saved, and what is lost.
+/// The recovered and the lost ranges of a file.
 pub struct InsideSalvage {
     salvage: Salvage,
     header: DataHeader,
@@ -32,18 +32,18 @@ impl InsideSalvage {
         self.salvage.is_empty()
     }
 
-    /// Returns how many bytes have been written.
+    /// Returns the number of bytes that were written.
     pub fn len(&self) -> u64 {
         self.salvage.written()
     }
 
-    /// Returns the message for a file of which a part is lost, as [`Salvage::failure`].
+    /// Returns the failure for a file that lost data, as [`Salvage::failure`] does.
     pub fn failure(&self, source: &Endpoint, destination: Option<&Endpoint>) -> Failure {
         self.salvage.failure(source, destination, &self.header)
     }
 }
 
-/// Decodes what can be decoded, and writes zeros for lost ranges before the last byte that can.
+/// Decodes the readable parts of a file. Writes zeros for lost ranges before the last readable byte.
 pub fn run(
     source: &mut TensorSource,
     progress: &mut Progress,
@@ -73,9 +73,9 @@ pub fn run(
     Ok(InsideSalvage { salvage, header })
 }
 
-/// Returns lines about all that is damaged or missing in a file; none if it cannot be opened.
+/// Returns lines about all damaged and missing ranges of a file; no lines if it cannot be opened.
 pub fn damage(endpoint: &Endpoint) -> Vec<String> {
-    // Standard input is gone once it has been read.
+    // Standard input can be read only once.
     let source = endpoint.path().and_then(|_| TensorSource::open_damaged(endpoint).ok());
     let Some(mut source) = source.and_then(|source| source.require_compressed().ok()) else {
         return Vec::new();
@@ -87,7 +87,7 @@ pub fn damage(endpoint: &Endpoint) -> Vec<String> {
     }
 }
 
-/// Saves a tensor, part by part.
+/// Recovers a tensor in parts.
 fn save_tensor(
     source: &mut TensorSource,
     number: usize,
@@ -99,20 +99,21 @@ fn save_tensor(
     let (len, is_compressed) = (tensor.decoded_len, tensor.is_compressed);
     let (needed, have) = (tensor.stored.end, reader.file_len());
     let truncated = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
-    // Of a tensor that is stored as it is, the file has exactly these bytes.
-    let there = if is_compressed { len } else { len.min(have.saturating_sub(tensor.stored.start)) };
-    // Without its end, a tensor has no checksum.
+    // An uncompressed tensor has exactly these bytes in the file.
+    let available =
+        if is_compressed { len } else { len.min(have.saturating_sub(tensor.stored.start)) };
+    // The checksum of an incomplete tensor cannot match.
     let mut is_verified = reader.is_complete(number);
     let mut fault = None;
     let mut part = Vec::new();
     let mut at = 0;
-    while at < there {
-        part.resize(PART_LEN.min(there - at) as usize, 0);
+    while at < available {
+        part.resize(PART_LEN.min(available - at) as usize, 0);
         if is_verified {
             match source.reader.read_part(number, at, &mut part) {
                 Ok(()) => fault = None,
                 Err(error) => {
-                    // It has one checksum, which need not be compared again for each part.
+                    // An uncompressed tensor has one checksum, which is compared only once.
                     is_verified = is_compressed;
                     fault = Some(fault_of(source, error)?);
                 }
@@ -138,12 +139,12 @@ fn save_tensor(
         }
         at += part.len() as u64;
     }
-    salvage.lose(len - there, truncated);
+    salvage.lose(len - available, truncated);
     Ok(())
 }
 
-/// Returns why a part of a tensor is damaged; `None` if nothing shows that it is. Fails if the rest
-/// cannot be saved either.
+/// Returns why a part of a tensor is damaged; `None` if nothing shows that it is. Returns an error
+/// if the rest cannot be recovered either.
 fn fault_of(source: &TensorSource, error: TensorError) -> Result<Option<DecodeError>, Failure> {
     use DecodeErrorKind as E;
     match error {

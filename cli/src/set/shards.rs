@@ -1,7 +1,7 @@
-//! Indexes that follow when the shards of a model get other names.
+//! Updating indexes when the shards of a model are renamed.
 //!
-//! All indexes are found and checked before anything is done: one that cannot be read would
-//! name files that are no longer there.
+//! All indexes are found and checked before any file is processed: an index that cannot be read would
+//! name files that no longer exist.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -15,20 +15,20 @@ use crate::job::{Job, destination};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 
-/// The indexes that a command rewrites once it has done its work.
+/// The indexes that a command updates after processing files.
 #[derive(Default)]
 pub struct Indexes(Vec<ShardIndex>);
 
 #[derive(PartialEq, Eq)]
 struct ShardIndex {
     source: PathBuf,
-    /// The same, or a file beside the results.
+    /// The same path, or a path beside the results.
     destination: PathBuf,
 }
 
 impl Indexes {
-    /// Finds and checks the indexes in directories, and those that name a file of the command
-    /// line. Returns all that stands in the way.
+    /// Finds and checks the indexes in directories, and those that name an input. Returns all failures
+    /// if there are any.
     pub fn find(job: Job<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
         let mut search = Search { job, indexes: Vec::new(), checked: HashMap::new() };
         let mut failures = Vec::new();
@@ -42,12 +42,12 @@ impl Indexes {
         if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
     }
 
-    /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
-    /// failures.
+    /// Writes the new names into all indexes. `all_done` is whether all files were processed. Returns
+    /// the failures.
     pub fn rewrite(&self, job: Job<'_>, all_done: bool) -> Vec<Failure> {
         let rewrite = |index: &ShardIndex| {
             let ShardIndex { source, destination } = index;
-            // Where there are no results, there is nothing to name.
+            // Without the directory, there are no results to name.
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
@@ -61,7 +61,7 @@ impl Indexes {
 struct Search<'w> {
     job: Job<'w>,
     indexes: Vec<ShardIndex>,
-    /// The files that each index names, nothing for one that cannot be read.
+    /// The files that each index names; none for an index that cannot be read.
     checked: HashMap<PathBuf, HashSet<PathBuf>>,
 }
 
@@ -85,13 +85,13 @@ impl Search<'_> {
         added.filter_map(Result::err).collect()
     }
 
-    /// Adds the indexes beside a file that name it, and those one directory above, where names in
-    /// an index may have a directory in them.
+    /// Adds the indexes that name a file: those in its directory, and those in the parent directory,
+    /// whose names may contain a directory.
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
         let (output, direction) = (self.job.files().output.as_deref(), self.job.direction());
         let result =
             destination::destination(&Endpoint::new(input), output, direction, self.job.scope());
-        // The command itself reports failures of the file.
+        // Processing the file reports its failures.
         let (true, Ok(Endpoint::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
         else {
@@ -127,7 +127,7 @@ impl Search<'_> {
         Ok(&self.checked[index])
     }
 
-    /// Adds an index that is to be written to `destination`, or in place.
+    /// Adds an index that will be written to `destination`, or in place.
     fn add(&mut self, source: PathBuf, destination: Option<PathBuf>) -> Result<(), Failure> {
         let is_elsewhere = |destination: &PathBuf| !has_same_parent(&source, destination);
         let destination = destination.filter(is_elsewhere);
@@ -135,9 +135,9 @@ impl Search<'_> {
             if links::is_same_file(&source, destination) {
                 return Err(Failure::new(
                     destination.display(),
-                    "leads to the index of the sources, which is to stay as it is",
+                    "is a link to the index of the sources, which must not change",
                 )
-                .hint("remove that link, or leave out --rewrite-index"));
+                .hint("remove the link, or leave out --rewrite-index"));
             }
             if !self.job.files().force {
                 index_file::check_destination(&source, destination, self.job.direction())?;
@@ -160,14 +160,19 @@ fn has_same_parent(one: &Path, other: &Path) -> bool {
     links::is_same_file(directory_of(one), directory_of(other))
 }
 
-/// Refuses a name of a result that the index would not have.
+/// Returns an error if the index would not have the name of a result.
 fn check_name(source: &Path, result: &Path, job: Job<'_>) -> Result<(), Failure> {
     let renamed = job.rename(source);
     if renamed.is_ok_and(|renamed| renamed.file_name() == result.file_name()) {
         return Ok(());
     }
-    Err(Failure::usage(result.display(), "is not a name that the index would have for the result")
-        .hint("with --rewrite-index, --output takes a directory, or the name with or without .znn"))
+    Err(Failure::usage(
+        result.display(),
+        "is not the name that the index would have for the result",
+    )
+    .hint(
+        "with --rewrite-index, name a directory with --output, or the input with or without .znn",
+    ))
 }
 
 /// Returns the indexes in a directory.

@@ -44,7 +44,7 @@ fn whole_tensors_of_a_cut_file_are_read() {
     for cut in cuts(&file) {
         place.write(NAME, &file[..cut]);
         let output = place.run(&["ls", "--json", NAME]);
-        assert!(output.status.success() && text(&output.stderr).contains("not whole"), "{cut}");
+        assert!(output.status.success() && text(&output.stderr).contains("not complete"), "{cut}");
         let listed = json(&text(&output.stdout));
         assert_eq!(listed["complete"], false);
         assert_eq!(listed["tensors"].as_array().unwrap().len(), all.len());

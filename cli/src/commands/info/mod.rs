@@ -28,7 +28,7 @@ use crate::job::read_only::ReadOnly;
 use crate::report::failure::Failure;
 use crate::report::{table, units};
 
-/// Frames that are listed one by one for people.
+/// Maximum number of frames that are listed in text.
 const LISTED: usize = 16;
 
 /// Describes all files, and returns the exit status.
@@ -40,7 +40,6 @@ pub fn run(arguments: &Info) -> u8 {
 
 fn show_file(source: &Endpoint, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    // Why not everything can be shown.
     let mut checked = Ok(());
     if crate::content::beginning::is_safetensors(source) {
         let inside = InsideInfo::read(source)?;
@@ -77,7 +76,7 @@ fn show_file(source: &Endpoint, arguments: &Info) -> Result<(), Failure> {
     checked
 }
 
-/// How many planes of chunks are stored in which way.
+/// The number of planes of chunks stored with each method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Methods {
     raw: u64,
@@ -114,7 +113,7 @@ impl std::fmt::Display for Methods {
 /// Describes a frame.
 struct FrameInfo {
     header: Header,
-    /// What its elements are called, where it has any.
+    /// The name of its element type; `None` without data.
     dtype: Option<&'static str>,
     shape: Option<Vec<u64>>,
     methods: Methods,
@@ -141,7 +140,7 @@ impl FrameInfo {
         frame
     }
 
-    /// Returns a line for people.
+    /// Returns a line of text.
     fn text(&self) -> String {
         let header = &self.header;
         let lens = format!(
@@ -173,20 +172,19 @@ impl FrameInfo {
 struct FileInfo {
     first: Header,
     frames: Vec<FrameInfo>,
-    /// Where the frames are.
+    /// The directory of the frames.
     directory: Directory,
-    /// Where the tensors are in the data, if it has any.
+    /// The metadata of the tensors, if the data is a `.safetensors` file.
     layout: Option<Metadata>,
     methods: Methods,
-    /// Bytes behind the only frame.
+    /// Number of bytes after the only frame.
     trailing: u64,
-    /// Why the frames behind these cannot be shown: the file was cut off, or is damaged.
+    /// Why later frames cannot be described: the file was cut off, or is damaged.
     failure: Option<Failure>,
 }
 
 impl FileInfo {
-    /// Reads headers and indexes, and passes over what lies between but for the header of a file of
-    /// tensors.
+    /// Reads headers and indexes of all frames, and the header of a `.safetensors` file.
     fn read(mut source: Frames, endpoint: &Endpoint) -> Result<Self, Failure> {
         let mut summary = Self {
             first: *source.first(),
@@ -240,7 +238,7 @@ impl FileInfo {
         self.layout.as_ref().map(Metadata::tensors).unwrap_or_default()
     }
 
-    /// Returns the types of all tensors with data, each once; the types of frames in other files.
+    /// Returns the types of all tensors with data, each once; without tensors, the types of frames.
     fn dtypes(&self) -> Types {
         if let Some(layout) = &self.layout {
             let tensors = layout.tensors().iter();
@@ -260,7 +258,7 @@ impl FileInfo {
         let versions = versions.filter(|&version| seen.insert(version));
         let mut versions: Vec<String> = versions.map(version).collect();
         if versions.is_empty() {
-            // Not even the first frame is complete.
+            // Even the first frame is incomplete.
             versions.push(version(self.first.version));
         }
         versions
@@ -345,7 +343,7 @@ impl FileInfo {
             writeln!(out, "  {}", units::trailing(self.trailing))?;
         }
         if self.failure.is_some() {
-            writeln!(out, "  incomplete: only the frames before the missing part count")?;
+            writeln!(out, "  incomplete: only frames before the missing part are counted")?;
         }
         match &self.layout {
             Some(layout) => self.write_tensors(out, layout),
@@ -353,7 +351,7 @@ impl FileInfo {
         }
     }
 
-    /// Writes which frames hold the header, and which each tensor.
+    /// Writes which frames hold the header and each tensor.
     fn write_tensors(&self, out: &mut impl Write, layout: &Metadata) -> io::Result<()> {
         let header = 0..layout.data_start();
         let stored_len = self.directory.stored_len(header.clone());
@@ -364,7 +362,7 @@ impl FileInfo {
         })
     }
 
-    /// Returns which frames hold a range of the data, and how they are stored.
+    /// Returns which frames hold a range of the data, and their methods.
     fn frames_text(&self, range: &Range<u64>) -> String {
         let numbers = self.frames_of(range);
         let (Some(first), Some(last)) = (
@@ -399,8 +397,8 @@ impl FileInfo {
     }
 }
 
-/// Returns where the tensors are in what a file decodes to, where that can be found out: not in
-/// pipes, differences and old layouts, and not where the beginning of the data is damaged.
+/// Returns the metadata of the tensors in a compressed file; `None` for pipes, differences and old
+/// layouts, and if the beginning of the data is damaged.
 fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
     endpoint.path().filter(|path| path.is_file())?;
     open_archive(endpoint, None).ok()?.layout().ok().cloned()

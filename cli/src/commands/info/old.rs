@@ -1,4 +1,4 @@
-//! `zipnn info` for files of old layouts, whose headers describe little of what they hold.
+//! Describing files of old layouts.
 
 use std::fmt::Write as _;
 
@@ -29,7 +29,7 @@ pub fn json(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> Value {
     })
 }
 
-/// Returns lines for people.
+/// Returns lines of text.
 pub fn text(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> String {
     let trailing = legacy::trailing_len(file);
     let compressed = file.len() as u64 - trailing;
@@ -47,8 +47,11 @@ pub fn text(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> String {
         let _ = writeln!(text, "  {}", units::trailing(trailing));
     }
     if old.lost > 0 {
-        let _ =
-            writeln!(text, "  lost when the file was written: {}", units::count(old.lost, "byte"));
+        let _ = writeln!(
+            text,
+            "  not in the file, because its writer left them out: {}",
+            units::count(old.lost, "byte")
+        );
     }
     text
 }
