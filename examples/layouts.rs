@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use half::{bf16, f16};
 use zipnn::frame::{EncodeScratch, PlaneLayout};
 use zipnn::io::EncoderBuilder;
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{DType, Options, compress_bound, layout_search};
 
 /// The layout with which data of a kind is compressed if its file tells the type.

@@ -5,7 +5,8 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::tensor::{TensorReader, examine};
+use zipnn::tensor::examine;
+use zipnn::tensor::inside::TensorReader;
 use zipnn_fuzz::LIMITS;
 
 fuzz_target!(|file: &[u8]| {
@@ -21,6 +22,6 @@ fuzz_target!(|file: &[u8]| {
         let _ = reader.verify_stored(tensor);
         let _ = reader.read_stored(tensor, &mut decoded);
     }
-    let _ = reader.restored();
+    let _ = reader.restored_header();
     let _ = examine(&mut reader);
 });

@@ -8,13 +8,17 @@ use std::vec::Vec;
 use crate::dtype::DType;
 use crate::options::Options;
 use crate::tensor::diagnosis::{self, Diagnosis, Samples, Together, Verdict};
-use crate::tensor::error::TensorError;
+use crate::tensor::inside::checksums::CHECKSUMS;
 use crate::tensor::inside::coder::frame_len;
-use crate::tensor::inside::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
+use crate::tensor::inside::doubt::Doubt;
+use crate::tensor::inside::error::TensorError;
+use crate::tensor::inside::header_form::SOURCE_HEADER;
+use crate::tensor::inside::list::{self, LIST};
 use crate::tensor::inside::reader::TensorReader;
 use crate::tensor::inside::stored::StoredTensor;
-use crate::tensor::metadata::MetadataError;
-use crate::tensor::write_header::{self, ALIGNMENT, Entry};
+use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::safetensors::format::ALIGNMENT;
+use crate::tensor::safetensors::write::{self, Entry};
 
 /// What has been found out about a tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -163,13 +167,13 @@ pub fn repair<R: Read + Seek>(
         || (reader.is_ours() && !rotated.is_empty());
     let header = if is_other { header_with_list(reader)? } else { reader.header().to_vec() };
     dst.write_all(&header)?;
-    let mut at = reader.layout().data_start();
+    let mut at = reader.metadata().data_start();
     for (range, dtype) in rotated {
         copy(reader, at..range.start, dst, |_| ())?;
         copy(reader, range.clone(), dst, |data| diagnosis::undo_rotation(data, dtype))?;
         at = range.end;
     }
-    let end = reader.layout().file_len;
+    let end = reader.metadata().file_len();
     copy(reader, at..end, dst, |_| ())
 }
 
@@ -221,7 +225,7 @@ fn copy<R: Read + Seek>(
 /// The header of a file with the list of its compressed tensors, and without checksums that may not
 /// be true any more. Metadata that belong to another file are left out.
 fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>, TensorError> {
-    let layout = reader.layout();
+    let layout = reader.metadata();
     let mut metadata = layout.metadata().clone();
     metadata.remove(CHECKSUMS);
     if reader.has_foreign_metadata() {
@@ -243,7 +247,8 @@ fn header_with_list<R: Read + Seek>(reader: &TensorReader<R>) -> Result<Vec<u8>,
         shape: &tensor.shape,
         data_offsets: [tensor.range.start - data_start, tensor.range.end - data_start],
     });
-    let json = write_header::json(&metadata, entries);
-    let data_start = write_header::data_start(json.len() as u64, data_start % ALIGNMENT)?;
-    Ok(write_header::bytes(&json, data_start))
+    let json = write::json(&metadata, entries);
+    let data_start = write::data_start(json.len() as u64, data_start % ALIGNMENT)
+        .map_err(|len| TensorError::HeaderTooLong { len })?;
+    Ok(write::bytes(&json, data_start))
 }

@@ -5,7 +5,8 @@ use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{DType, DecodeErrorKind, Options, layout_search};
 
 use crate::failure::Failure;

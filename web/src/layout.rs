@@ -2,14 +2,15 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::tensor;
-use zipnn::tensor::{MetadataError, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::MetadataError;
 
 use crate::failure::Failure;
 
-/// A [`tensor::Metadata`], or how much of the file is needed to know it.
+/// A [`tensor::safetensors::Metadata`], or how much of the file is needed to know it.
 #[wasm_bindgen]
 pub struct Layout {
-    layout: Option<tensor::Metadata>,
+    layout: Option<tensor::safetensors::Metadata>,
     needed: u64,
 }
 
@@ -19,8 +20,8 @@ impl Layout {
     #[wasm_bindgen(constructor)]
     pub fn new(beginning: &[u8], file_len: Option<f64>) -> Result<Self, Failure> {
         let layout = match file_len {
-            Some(file_len) => tensor::Metadata::parse(beginning, file_len as u64),
-            None => tensor::Metadata::parse_header(beginning),
+            Some(file_len) => tensor::safetensors::Metadata::parse(beginning, file_len as u64),
+            None => tensor::safetensors::Metadata::parse_header(beginning),
         };
         match layout {
             Ok(layout) => Ok(Self { layout: Some(layout), needed: 0 }),
@@ -58,6 +59,6 @@ impl Layout {
     }
 
     fn tensors(&self) -> &[TensorInfo] {
-        self.layout.as_ref().map(tensor::Metadata::tensors).unwrap_or_default()
+        self.layout.as_ref().map(tensor::safetensors::Metadata::tensors).unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::fs::endpoint::Place;
 

@@ -1,6 +1,6 @@
 //! The header of a `.safetensors` file, taken from its data while that is decoded.
 
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::beginning::may_begin_json;
 

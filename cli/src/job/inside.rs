@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use zipnn::tensor::{Section, TensorError, TensorWriter, Verdict};
+use zipnn::tensor::Verdict;
+use zipnn::tensor::inside::{Section, TensorError, TensorWriter};
 use zipnn::{Limits, Options, tensor};
 
 use crate::args::{Files, Verify};

@@ -2,7 +2,9 @@
 
 use std::io::{self, StdoutLock, Write};
 
-use zipnn::tensor::{Examination, Oddity, StoredTensor, TensorError, Verdict};
+use zipnn::tensor::inside::{StoredTensor, TensorError};
+use zipnn::tensor::safetensors::Oddity;
+use zipnn::tensor::{Examination, Verdict};
 use zipnn::{Limits, tensor};
 
 use crate::args::Repair;
@@ -131,7 +133,7 @@ impl Report {
             is_list_lost: reader.is_list_lost(),
             stale,
             compressed: reader.tensors().iter().filter(|tensor| tensor.is_compressed).count(),
-            oddities: reader.layout().oddities().take(Self::MOST_ODDITIES + 1).collect(),
+            oddities: reader.metadata().oddities().take(Self::MOST_ODDITIES + 1).collect(),
             lines: found.iter().map(|one| Line::new(one, &reader.tensors()[one.tensor])).collect(),
         }
     }

@@ -8,7 +8,8 @@ use std::path::Path;
 use zipnn::Limits;
 use zipnn::file::Directory;
 use zipnn::frame::{HEADER_LEN, Header};
-use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::{data_header, tensors};
 use crate::fs::endpoint::Place;

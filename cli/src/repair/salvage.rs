@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use zipnn::DecodeError;
-use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::data_header::{self, DataHeader};
 use crate::fs::endpoint::Place;

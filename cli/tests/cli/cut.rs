@@ -6,7 +6,7 @@ use std::io::Cursor;
 use program::{Place, text};
 use serde_json::Value;
 use zipnn::Limits;
-use zipnn::tensor::TensorReader;
+use zipnn::tensor::inside::TensorReader;
 
 use crate::program;
 use crate::tensor_files::*;
@@ -232,7 +232,7 @@ fn partial_readers_take_any_damage() {
         }
         let opened = TensorReader::open_partial(Cursor::new(&damaged[..]), Limits::default());
         let Ok(mut reader) = opened else { continue };
-        let restored = reader.restored();
+        let restored = reader.restored_header();
         assert!(restored.is_err() || restored.unwrap().order.len() <= reader.tensors().len());
         for number in 0..reader.tensors().len() {
             let tensor = reader.tensors()[number].clone();

@@ -6,10 +6,9 @@ use std::io::Cursor;
 use program::{Place, text};
 use serde_json::{Value, json};
 use zipnn::frame::Form;
-use zipnn::tensor::{
-    Metadata, MetadataError, Oddity, RowsError, TensorError, TensorReader, TensorWriter, examine,
-    plan, repair,
-};
+use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::safetensors::{Metadata, MetadataError, Oddity};
+use zipnn::tensor::{RowsError, examine, plan, repair};
 use zipnn::{Archive, ArchiveError, DType, Limits, Options};
 
 use crate::tensor_files::*;

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zipnn::tensor::{MetadataError, StoredTensor};
+use zipnn::tensor::inside::StoredTensor;
+use zipnn::tensor::safetensors::MetadataError;
 
 use crate::commands::info::tensors::{TensorRow, write_lines};
 use crate::content::tensor_source::{Source, layout};
@@ -40,7 +41,7 @@ impl Inside {
             return Err(Failure::new(place, "no tensor in it is compressed")
                 .hint("info shows compressed files: this is a plain .safetensors file"));
         }
-        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let restored = reader.restored_header().map_err(|error| source.failure(error))?;
         let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
         // Bytes of the source that belong to no tensor are left out.
