@@ -31,7 +31,6 @@ const FRAMES = 125;
 const frames = repeated(await compress(source.subarray(0, 1000), { checksums: false, index: false }), 500);
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-const repositoryReadme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
 /** The policy that the README asks for, and nothing else. */
 const [policy] = /^script-src .*$/m.exec(readme);
 
@@ -342,7 +341,7 @@ describe('in a page', () => {
 
   test('what READMEs show runs as it is written', async () => {
     const page = await open('/readme/page.html');
-    const snippets = [...(repositoryReadme + readme).matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+    const snippets = [...readme.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
     assert.ok(snippets.length > 8, `${snippets.length} snippets`);
     for (const code of snippets) {
       await page.evaluate((code) => import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))), code)
