@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Archive, Limits};
 
 /// Bytes of the file; once through is enough for a test.

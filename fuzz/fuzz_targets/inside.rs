@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::tensor::TensorReader;
+use zipnn::tensor::inside::TensorReader;
 use zipnn_fuzz::LIMITS;
 
 fuzz_target!(init: zipnn_fuzz::ignore_checksums(), |file: &[u8]| {
@@ -21,6 +21,6 @@ fuzz_target!(init: zipnn_fuzz::ignore_checksums(), |file: &[u8]| {
         let _ = reader.verify_stored(tensor);
         let _ = reader.read_stored(tensor, &mut decoded);
     }
-    let _ = reader.restored();
+    let _ = reader.restored_header();
     let _ = reader.repaired_header(true);
 });

@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::tensor::{Metadata, Oddity, plan};
+use zipnn::tensor::plan;
+use zipnn::tensor::safetensors::{Metadata, Oddity};
 
 fuzz_target!(|header: &[u8]| {
     let file_len = 8 + header.len() as u64 + 1000;

@@ -108,3 +108,12 @@ fn tag(dimension: u64) -> u8 {
         _ => 8,
     }
 }
+
+/// Returns the length of a tensor with elements of `element_len` bits or bytes, or `None` on
+/// overflow. It is 0 if any dimension is 0.
+pub(crate) fn checked_len(shape: &[u64], element_len: u64) -> Option<u64> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    shape.iter().try_fold(element_len, |len, &dimension| len.checked_mul(dimension))
+}

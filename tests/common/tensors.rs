@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use zipnn::tensor::{Metadata, TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options};
 
 /// Type, shape and bytes of each tensor.
@@ -69,7 +70,7 @@ pub fn open(file: &[u8]) -> Result<TensorReader<Cursor<&[u8]>>, TensorError> {
 /// Decompresses the tensors inside a file: the file, and whether it is the source to the byte.
 pub fn try_restore(file: &[u8]) -> Result<(Vec<u8>, bool), TensorError> {
     let mut reader = open(file)?;
-    let restored = reader.restored()?;
+    let restored = reader.restored_header()?;
     let mut bytes = restored.header;
     let mut decoded = Vec::new();
     for number in restored.order {

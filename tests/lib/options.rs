@@ -7,7 +7,7 @@ use zipnn::file::Frames;
 use zipnn::frame::{EncodeScratch, Form, Frame, FramePosition, PlaneLayout};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
-use zipnn::tensor::{TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
 use zipnn::{
     Archive, ArchiveError, DType, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder,
     Limits, Options, delta,

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use zipnn::Limits;
-use zipnn::tensor::TensorReader;
+use zipnn::tensor::inside::TensorReader;
 
 use crate::tensor_files::*;
 
@@ -80,7 +80,7 @@ fn partial_readers_survive_any_damage_and_return_no_wrong_byte() {
         }
         let opened = TensorReader::open_partial(Cursor::new(&damaged[..]), Limits::default());
         let Ok(mut reader) = opened else { continue };
-        let restored = reader.restored();
+        let restored = reader.restored_header();
         assert!(restored.is_err() || restored.unwrap().order.len() <= reader.tensors().len());
         for number in 0..reader.tensors().len() {
             let tensor = reader.tensors()[number].clone();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{DType, Limits, Options, decompress, decompress_into};
 
 use crate::args::{self, Bench, TypeChoice};

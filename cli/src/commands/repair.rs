@@ -3,7 +3,8 @@
 use std::io::{self, StdoutLock, Write};
 
 use zipnn::Limits;
-use zipnn::tensor::{Oddity, StoredTensor, TensorError};
+use zipnn::tensor::inside::{StoredTensor, TensorError};
+use zipnn::tensor::safetensors::Oddity;
 
 use crate::args::Repair;
 use crate::content::tensor_source::{self, TensorSource};
@@ -143,7 +144,7 @@ impl Findings {
             is_list_lost: reader.is_list_lost(),
             stale,
             compressed: reader.tensors().iter().filter(|tensor| tensor.is_compressed).count(),
-            oddities: reader.layout().oddities().take(Self::MAX_ODDITIES + 1).collect(),
+            oddities: reader.metadata().oddities().take(Self::MAX_ODDITIES + 1).collect(),
             lines: found.iter().map(|one| Line::new(one, &reader.tensors()[one.tensor])).collect(),
         }
     }

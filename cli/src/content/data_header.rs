@@ -1,6 +1,6 @@
 //! Collecting the header of a `.safetensors` file while its data is decoded.
 
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::beginning::may_begin_json;
 

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensor_source::TensorSource;
@@ -21,7 +22,7 @@ impl InsideView {
     /// Opens a file. Reads only its header and the beginnings of frames.
     pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
         let source = TensorSource::open_partial(endpoint)?.require_list()?;
-        let restored = source.reader.restored().map_err(|error| source.failure(error))?;
+        let restored = source.reader.restored_header().map_err(|error| source.failure(error))?;
         let layout = Metadata::parse_header(&restored.header)
             .map_err(|error| source.failure(error.into()))?;
         let order = restored.tensors;

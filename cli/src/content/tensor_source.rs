@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 
-use zipnn::tensor::{Metadata, MetadataError, TensorError, TensorReader};
+use zipnn::tensor::inside::{TensorError, TensorReader};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::{DecodeErrorKind, Limits, Options};
 
 use crate::content::beginning;
@@ -131,9 +132,9 @@ impl TensorSource {
         mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<u64, Failure> {
         let pool = pool(threads)?;
-        let restored = self.reader.restored().map_err(|error| self.failure(error))?;
+        let restored = self.reader.restored_header().map_err(|error| self.failure(error))?;
         if self.reader.is_ours() && !restored.is_exact && self.verify {
-            if let Some(oddity) = self.reader.layout().oddities().next() {
+            if let Some(oddity) = self.reader.metadata().oddities().next() {
                 let message = format!("was changed after it was compressed: {oddity}");
                 return Err(Failure::new(&self.endpoint, message).hint(
                     "fetch or copy it once more; `zipnn decompress --no-verify` restores the tensors \

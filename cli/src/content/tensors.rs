@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use zipnn::file::Directory;
 use zipnn::io::Damage;
-use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
 use crate::content::inside_view::InsideView;

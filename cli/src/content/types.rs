@@ -5,7 +5,7 @@
 
 use zipnn::DType;
 use zipnn::frame::{Form, Header};
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::args::dtype_name;
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, compress_frame_into};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
 use crate::args::TypeChoice;
@@ -48,7 +49,7 @@ impl Framing {
     /// Returns the maximum length of the next piece, and what is known about it.
     pub fn next(&mut self) -> (u64, Knowledge) {
         match self.planned.next() {
-            Some(PlannedFrame { range, layout }) => {
+            Some(PlannedFrame { range, layout, .. }) => {
                 let knowledge = layout.map_or(Knowledge::Nothing, Knowledge::Declared);
                 (range.end - range.start, knowledge)
             }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use zipnn::tensor::{Section, TensorError, TensorWriter};
+use zipnn::tensor::inside::{Section, TensorError, TensorWriter};
 use zipnn::{Limits, Options};
 
 use crate::args::{Files, Verify};

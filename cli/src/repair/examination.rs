@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek};
 
 use zipnn::frame::{Form, HEADER_LEN};
-use zipnn::tensor::{StoredTensor, TensorError, TensorReader};
+use zipnn::tensor::inside::{StoredTensor, TensorError, TensorReader};
 use zipnn::{DType, Options};
 
 use crate::repair::diagnosis::{self, Diagnosis, JointDiagnosis, Verdict};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use zipnn::tensor::TensorError;
+use zipnn::tensor::inside::TensorError;
 use zipnn::{DecodeError, DecodeErrorKind, Options};
 
 use crate::content::data_header::DataHeader;
@@ -50,7 +50,7 @@ pub fn run(
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<InsideSalvage, Failure> {
     let reader = &source.reader;
-    let restored = reader.restored().map_err(|error| source.failure(error))?;
+    let restored = reader.restored_header().map_err(|error| source.failure(error))?;
     let lens = restored.order.iter().map(|&number| reader.tensors()[number].decoded_len);
     let total = lens.fold(restored.header.len() as u64, u64::saturating_add);
     let mut salvage = Salvage::new(Some(total));

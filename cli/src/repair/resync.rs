@@ -7,7 +7,8 @@ use std::path::Path;
 
 use zipnn::file::Directory;
 use zipnn::frame::{HEADER_LEN, Header, MAGIC};
-use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options};
 
 use crate::content::{data_header, tensors};

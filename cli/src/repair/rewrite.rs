@@ -5,7 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 
 use zipnn::DType;
-use zipnn::tensor::{MetadataError, Section, StoredTensor, TensorError, TensorReader};
+use zipnn::tensor::inside::{Section, StoredTensor, TensorError, TensorReader};
+use zipnn::tensor::safetensors::MetadataError;
 
 use crate::repair::examination::suspect;
 use crate::repair::rotation;
@@ -27,7 +28,7 @@ pub fn rewrite<R: Read + Seek>(
 ) -> Result<(), TensorError> {
     let header = reader.repaired_header(!rotated.is_empty())?;
     let rotated = rotated_ranges(reader.tensors(), rotated)?;
-    let (mut at, end) = (reader.layout().data_start(), reader.file_len());
+    let (mut at, end) = (reader.metadata().data_start(), reader.file_len());
     let (mut source, _) = reader.into_parts();
     dst.write_all(&header)?;
     for (range, dtype) in rotated {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use zipnn::Limits;
 use zipnn::frame::DecodeScratch;
 use zipnn::seek::Seeker;
-use zipnn::tensor::{Metadata, MetadataError};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 
 /// Whatever may go wrong in an example.
 pub type Error = Box<dyn std::error::Error>;

@@ -81,12 +81,7 @@ pub(super) fn check_shape(
     if envelope.form == Form::Bytes {
         return if envelope.shape.is_empty() { Ok(()) } else { Err(EncodeError::InvalidShape) };
     }
-    let elements = if envelope.shape.contains(&0) {
-        Some(0)
-    } else {
-        envelope.shape.iter().try_fold(1_u64, |elements, &dim| elements.checked_mul(dim))
-    };
-    let bytes = elements.and_then(|elements| elements.checked_mul(options.dtype.size() as u64));
+    let bytes = shape::checked_len(envelope.shape, options.dtype.size() as u64);
     if bytes != Some(len as u64) || envelope.shape.len() > usize::from(u8::MAX) {
         return Err(EncodeError::InvalidShape);
     }

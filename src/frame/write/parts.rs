@@ -33,7 +33,7 @@ pub(crate) struct FrameParts<'a> {
 }
 
 /// A part of a frame, compressed.
-pub(crate) struct FramePart<'p> {
+pub(crate) struct CompressedPart<'p> {
     /// The index and the bytes of the frame that has been made of the part alone.
     pub(crate) index: FrameIndex<'p>,
     pub(crate) bytes: &'p [u8],
@@ -73,7 +73,7 @@ impl<'a> FrameParts<'a> {
 
     /// Takes the next part, and returns its planes: for each, where in the frame it is to be
     /// stored, and its bytes.
-    pub(crate) fn add<'p>(&mut self, part: &FramePart<'p>) -> [(u64, &'p [u8]); MAX_PLANES] {
+    pub(crate) fn add<'p>(&mut self, part: &CompressedPart<'p>) -> [(u64, &'p [u8]); MAX_PLANES] {
         self.checksums.extend_from_slice(&part.checksums);
         let mut planes = [(0, &[][..]); MAX_PLANES];
         let mut at = self.geometry.payload_at;

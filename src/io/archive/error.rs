@@ -6,9 +6,9 @@ use std::string::String;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 #[cfg(feature = "safetensors")]
-use crate::tensor::metadata::MetadataError;
-#[cfg(feature = "safetensors")]
 use crate::tensor::rows::RowsError;
+#[cfg(feature = "safetensors")]
+use crate::tensor::safetensors::error::MetadataError;
 
 /// Why a part of an [`Archive`](crate::Archive) could not be had.
 #[derive(Debug)]

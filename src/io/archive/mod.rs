@@ -20,7 +20,7 @@ use crate::file::seek::Seeker;
 use crate::io::archive::source::{read_base_range, read_range};
 use crate::limits::Limits;
 #[cfg(feature = "safetensors")]
-use crate::tensor::metadata::Metadata;
+use crate::tensor::safetensors::metadata::Metadata;
 
 /// A compressed file in which any part can be read without decoding the rest; with the feature
 /// `safetensors`, tensor by tensor.

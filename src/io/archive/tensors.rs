@@ -9,8 +9,10 @@ use std::vec::Vec;
 use crate::error::DecodeErrorKind;
 use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
-use crate::tensor::metadata::{Metadata, MetadataError, TensorInfo};
+use crate::tensor::info::TensorInfo;
 use crate::tensor::rows::RowsError;
+use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::safetensors::metadata::Metadata;
 use crate::typed::{Element, swap_on_big_endian, zeroed_elements};
 
 impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {

@@ -3,10 +3,14 @@
 use std::io::{Read, Seek};
 use std::vec::Vec;
 
-use crate::tensor::error::TensorError;
-use crate::tensor::inside::list::{self, CHECKSUMS, Doubt, LIST, SOURCE_HEADER};
+use crate::tensor::inside::checksums::CHECKSUMS;
+use crate::tensor::inside::doubt::Doubt;
+use crate::tensor::inside::error::TensorError;
+use crate::tensor::inside::header_form::SOURCE_HEADER;
+use crate::tensor::inside::list::{self, LIST};
 use crate::tensor::inside::reader::TensorReader;
-use crate::tensor::write_header::{self, ALIGNMENT, Entry};
+use crate::tensor::safetensors::format::ALIGNMENT;
+use crate::tensor::safetensors::write::{self, Entry};
 
 impl<R: Read + Seek> TensorReader<R> {
     /// Returns the file's header, with its length before it, and with a list that matches the
@@ -33,7 +37,7 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 
     fn header_with_new_list(&self) -> Result<Vec<u8>, TensorError> {
-        let layout = self.layout();
+        let layout = self.metadata();
         let mut metadata = layout.metadata().clone();
         metadata.remove(CHECKSUMS);
         if self.has_foreign_metadata() {
@@ -55,8 +59,9 @@ impl<R: Read + Seek> TensorReader<R> {
             shape: &tensor.shape,
             data_offsets: [tensor.range.start - data_start, tensor.range.end - data_start],
         });
-        let json = write_header::json(&metadata, entries);
-        let data_start = write_header::data_start(json.len() as u64, data_start % ALIGNMENT)?;
-        Ok(write_header::bytes(&json, data_start))
+        let json = write::json(&metadata, entries);
+        let data_start = write::data_start(json.len() as u64, data_start % ALIGNMENT)
+            .map_err(|len| TensorError::HeaderTooLong { len })?;
+        Ok(write::bytes(&json, data_start))
     }
 }

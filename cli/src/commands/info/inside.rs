@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zipnn::tensor::{MetadataError, StoredTensor};
+use zipnn::tensor::inside::StoredTensor;
+use zipnn::tensor::safetensors::MetadataError;
 
 use crate::commands::info::tensors::{TensorRow, write_lines};
 use crate::content::tensor_source::{TensorSource, header_failure};
@@ -41,7 +42,7 @@ impl InsideInfo {
                 "info describes compressed files, and this is an uncompressed .safetensors file",
             ));
         }
-        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let restored = reader.restored_header().map_err(|error| source.failure(error))?;
         let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
         // Leaves out bytes of the source that belong to no tensor.

@@ -12,7 +12,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use zipnn::Limits;
 use zipnn::frame::DecodeScratch;
 use zipnn::seek::Seeker;
-use zipnn::tensor::{Metadata, MetadataError};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn_ranges::Error;
 
 fn main() -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Writing the header of a `.safetensors` file, as the format's own writers do.
+//! Writes the header of a `.safetensors` file as the safetensors library does.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,13 +7,9 @@ use std::vec::Vec;
 
 use serde::Serialize;
 
-use crate::tensor::error::TensorError;
-use crate::tensor::metadata::{METADATA, Metadata};
+use crate::tensor::safetensors::format::{ALIGNMENT, MAX_HEADER_LEN, METADATA, PREFIX_LEN};
 
-/// Tensors' data begins at a multiple of this many bytes.
-pub(crate) const ALIGNMENT: u64 = 8;
-
-/// A tensor as the header has it.
+/// Entry of a tensor.
 #[derive(Serialize)]
 pub(crate) struct Entry<'a> {
     #[serde(skip)]
@@ -23,14 +19,14 @@ pub(crate) struct Entry<'a> {
     pub(crate) data_offsets: [u64; 2],
 }
 
-/// A text of the metadata.
+/// Value in the metadata.
 pub(crate) enum Text<'a> {
     Plain(&'a str),
-    /// JSON without control characters, which is written when it is needed.
+    /// Writes JSON without control characters, which becomes the contents of a string.
     Json(&'a dyn Fn(&mut dyn Write) -> io::Result<()>),
 }
 
-/// Writes the header's JSON. Without metadata it has no member for that.
+/// Writes the header's JSON, without a member for the metadata if there are none.
 pub(crate) fn write<'a>(
     out: &mut dyn Write,
     metadata: &BTreeMap<&str, Text<'_>>,
@@ -60,7 +56,7 @@ pub(crate) fn write<'a>(
     out.write_all(b"}")
 }
 
-/// Writes the member of the header for a tensor.
+/// Writes the member of a tensor.
 pub(crate) fn write_entry(out: &mut dyn Write, entry: &Entry<'_>) -> io::Result<()> {
     serde_json::to_writer(&mut *out, entry.name)?;
     out.write_all(b":")?;
@@ -78,7 +74,7 @@ fn write_text(out: &mut dyn Write, text: &Text<'_>) -> io::Result<()> {
     }
 }
 
-/// Writes JSON as the contents of a JSON string.
+/// Escapes JSON as the contents of a JSON string.
 pub(crate) struct Escaped<'w>(pub(crate) &'w mut dyn Write);
 
 impl Write for Escaped<'_> {
@@ -100,7 +96,7 @@ impl Write for Escaped<'_> {
     }
 }
 
-/// Returns how many bytes something writes.
+/// Returns the number of bytes that `write` writes.
 pub(crate) fn len_of(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u64 {
     struct Counter(u64);
     impl Write for Counter {
@@ -119,7 +115,7 @@ pub(crate) fn len_of(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> u6
     counter.0
 }
 
-/// Returns the header's JSON. Without metadata it has no member for that.
+/// Returns the header's JSON, without a member for the metadata if there are none.
 pub(crate) fn json<'a>(
     metadata: &BTreeMap<String, String>,
     entries: impl Iterator<Item = Entry<'a>>,
@@ -131,29 +127,30 @@ pub(crate) fn json<'a>(
     String::from_utf8(json).unwrap_or_default()
 }
 
-/// Header and its length, filled up with blanks so that the data begins at `data_start`.
+/// Returns the header after its length, padded with blanks so that the data begins at `data_start`.
 pub(crate) fn bytes(json: &str, data_start: u64) -> Vec<u8> {
-    let len = data_start - Metadata::PREFIX_LEN;
+    let len = data_start - PREFIX_LEN;
     let mut bytes = len.to_le_bytes().to_vec();
     bytes.extend_from_slice(json.as_bytes());
     bytes.resize(data_start as usize, b' ');
     bytes
 }
 
-/// Where the data begins at the earliest behind `json_len` bytes, at `phase` behind a multiple of
-/// the alignment.
-pub(crate) fn data_start(json_len: u64, phase: u64) -> Result<u64, TensorError> {
-    let earliest = Metadata::PREFIX_LEN + json_len;
+/// Returns the least offset for the data after `json_len` bytes of JSON that lies `phase` bytes after
+/// a multiple of the alignment.
+///
+/// # Errors
+///
+/// Returns the length of the header if the format does not allow it.
+pub(crate) fn data_start(json_len: u64, phase: u64) -> Result<u64, u64> {
+    let earliest = PREFIX_LEN + json_len;
     let start = earliest + (phase + ALIGNMENT - earliest % ALIGNMENT) % ALIGNMENT;
-    let len = start - Metadata::PREFIX_LEN;
-    if len > Metadata::MAX_HEADER_LEN {
-        return Err(TensorError::HeaderTooLong { len });
-    }
-    Ok(start)
+    let len = start - PREFIX_LEN;
+    if len > MAX_HEADER_LEN { Err(len) } else { Ok(start) }
 }
 
-/// Where types stand in files that the format's own writers made: those come first that need the
-/// most alignment.
+/// Returns the rank of a type in the order in which the safetensors library writes tensors: types
+/// that need the largest alignment come first.
 pub(crate) fn rank(dtype: &str) -> usize {
     const ORDER: [&str; 22] = [
         "U64",
@@ -182,8 +179,8 @@ pub(crate) fn rank(dtype: &str) -> usize {
     ORDER.iter().position(|known| *known == dtype).unwrap_or_default()
 }
 
-/// The text of a header that has been read together with its length. As JSON, it is UTF-8.
+/// Returns the text of a header that follows its length. A parsed header is UTF-8, as JSON is.
 pub(crate) fn text(header: &[u8]) -> String {
-    let json = header.get(Metadata::PREFIX_LEN as usize..).unwrap_or_default();
+    let json = header.get(PREFIX_LEN as usize..).unwrap_or_default();
     String::from_utf8_lossy(json).into_owned()
 }

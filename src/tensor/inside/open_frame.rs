@@ -1,4 +1,4 @@
-//! A tensor's frame in a file, of which only the index is in memory.
+//! A frame in a file, of which only the index is in memory.
 
 use core::ops::Range;
 use std::io::{self, Read, Seek};
@@ -13,100 +13,90 @@ use crate::frame::annex::{Annex, PayloadCheck};
 use crate::frame::header::Header;
 use crate::frame::index::IndexBuf;
 use crate::limits::Limits;
+use crate::tensor::inside::ranges::{read_exact_at, read_in_parts};
 use crate::tensor::inside::stored::StoredTensor;
-use crate::tensor::ranges::{read_exact_at, read_in_parts};
 use crate::try_alloc::at_least;
 
-/// Bytes that are decoded or read at a time.
+/// Number of bytes to decode or read at a time.
 pub(crate) const PART_LEN: u64 = 4 << 20;
 
-/// Why part of a frame is not available.
+/// Reports why part of a frame could not be read, without the name of its tensor.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum FrameError {
     Io(io::Error),
     Decode(DecodeError),
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for FrameError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl<E: Into<DecodeError>> From<E> for Fault {
+impl<E: Into<DecodeError>> From<E> for FrameError {
     fn from(error: E) -> Self {
         Self::Decode(error.into())
     }
 }
 
-/// A frame whose index and annex have been read and checked.
+/// A frame with a checked index and annex.
 #[derive(Debug)]
 pub(crate) struct OpenFrame {
-    /// Where in the file it begins.
+    /// Offset in the file.
     start: u64,
     index: IndexBuf,
-    /// The checksums of its chunks, if it has any.
+    /// Checksums of the chunks; empty without any.
     checksums: Vec<u64>,
     payload_check: Option<PayloadCheck>,
 }
 
-/// What decoding needs, kept from call to call.
+/// Memory for decoding, kept from call to call.
 #[derive(Debug, Default)]
-pub(crate) struct Space {
+pub(crate) struct DecodeBuffers {
     pub(crate) scratch: DecodeScratch,
-    /// What is stored of some chunks, a piece for each plane, with its place in the frame.
+    /// Stored bytes of consecutive chunks: one piece for each plane with its offset in the frame.
     pieces: Vec<(u64, Vec<u8>)>,
-    /// A chunk of which only a part is needed.
+    /// Decoded chunk of which only a part is needed.
     chunk: Vec<u8>,
 }
 
-/// Chunks that are decoded whole, with their numbers and the memory for each.
-pub(crate) type Task<'d> = (u64, Chunk, &'d mut [u8]);
+/// A chunk that is decoded whole, with its number and output.
+pub(crate) type ChunkTask<'d> = (u64, Chunk, &'d mut [u8]);
 
-/// Decodes chunks from the pieces of their frame.
-pub(crate) type Decode =
-    fn(&[(u64, Vec<u8>)], Vec<Task<'_>>, &mut DecodeScratch) -> Result<(), DecodeError>;
+/// Function that decodes chunks from the pieces of their frame.
+pub(crate) type DecodeChunks =
+    fn(&[(u64, Vec<u8>)], Vec<ChunkTask<'_>>, &mut DecodeScratch) -> Result<(), DecodeError>;
 
-/// Decodes chunks on this thread.
+/// Decodes chunks on the calling thread.
 pub(crate) fn decode_in_order(
     pieces: &[(u64, Vec<u8>)],
-    tasks: Vec<Task<'_>>,
+    tasks: Vec<ChunkTask<'_>>,
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
-    tasks.into_iter().try_for_each(|(number, chunk, dst)| {
-        decode_chunk(&chunk, pieces, None, dst, scratch).map_err(|error| error.in_chunk(number))
-    })
+    tasks.into_iter().try_for_each(|task| decode_task(pieces, task, scratch))
 }
 
-/// Decodes chunks on all threads of the pool.
-#[cfg(feature = "rayon")]
-pub(crate) fn decode_on_pool(
+/// Decodes one chunk.
+pub(crate) fn decode_task(
     pieces: &[(u64, Vec<u8>)],
-    tasks: Vec<Task<'_>>,
-    _scratch: &mut DecodeScratch,
+    (number, chunk, dst): ChunkTask<'_>,
+    scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
-    use rayon::prelude::*;
-    let run_len = crate::parallel::run_len(tasks.len());
-    tasks.into_par_iter().with_min_len(run_len).try_for_each_init(
-        DecodeScratch::new,
-        |scratch, (number, chunk, dst)| {
-            decode_chunk(&chunk, pieces, None, dst, scratch).map_err(|error| error.in_chunk(number))
-        },
-    )
+    decode_chunk(&chunk, pieces, None, dst, scratch).map_err(|error| error.in_chunk(number))
 }
 
 impl OpenFrame {
-    /// Reads the index of a tensor's frame and, where that is to be verified, the annex. With
-    /// `has_checksums`, in a file whose writer gives checksums to everything, slack that is not what
-    /// the writer puts there is an error: damage must not make it look as if there were none.
+    /// Reads the index of a tensor's frame and, if the limits ask for verification, its annex.
+    ///
+    /// With `has_checksums`, the file's writer gave checksums to everything. Slack that it did not
+    /// write is an error then, so that damage cannot hide checksums.
     pub(crate) fn open(
         source: &mut (impl Read + Seek),
         tensor: &StoredTensor,
         limits: &Limits,
         has_checksums: bool,
-    ) -> Result<Self, Fault> {
-        let start = tensor.stored.start;
-        let stored_len = tensor.stored.end - start;
+    ) -> Result<Self, FrameError> {
+        let (start, stored_len) = (tensor.stored.start, tensor.stored_len());
         let mut bytes = Vec::new();
         read_exact_at(source, start, stored_len.min(HEADER_LEN as u64), &mut bytes)?;
         let header = Header::parse(&bytes)?;
@@ -119,7 +109,7 @@ impl OpenFrame {
         }
         let index = IndexBuf::read(header, bytes, |bytes, needed| {
             let have = bytes.len() as u64;
-            Ok::<_, Fault>(read_exact_at(source, start + have, needed - have, bytes)?)
+            Ok::<_, FrameError>(read_exact_at(source, start + have, needed - have, bytes)?)
         })?;
         let content_len = index.get().content_len();
         limits.check(header.decoded_len, content_len, 0)?;
@@ -138,54 +128,49 @@ impl OpenFrame {
         Ok(Self { start, index, checksums, payload_check })
     }
 
-    /// Decodes as many bytes of the tensor as `dst` holds, from `offset` on.
+    /// Fills `dst` with the bytes of the tensor from `offset` on.
     pub(crate) fn decode(
         &self,
         source: &mut (impl Read + Seek),
         offset: u64,
         dst: &mut [u8],
-        space: &mut Space,
-        decode: Decode,
-    ) -> Result<(), Fault> {
-        let index = self.index.get();
-        let chunk_len = index.header().chunk_len();
+        buffers: &mut DecodeBuffers,
+        decode: DecodeChunks,
+    ) -> Result<(), FrameError> {
+        let chunk_len = self.index.get().header().chunk_len();
         let run_len = (PART_LEN / chunk_len).max(1);
         let end = offset + dst.len() as u64;
         let mut rest = dst;
         let mut number = offset / chunk_len;
         while !rest.is_empty() {
             let numbers = number..end.div_ceil(chunk_len).min(number.saturating_add(run_len));
-            self.read_planes(source, numbers.clone(), &mut space.pieces)?;
+            self.read_planes(source, numbers.clone(), &mut buffers.pieces)?;
             let mut tasks = Vec::new();
             for number in numbers.clone() {
                 let chunk = self.chunk(number)?;
                 let start = number * chunk_len;
-                let from = offset.saturating_sub(start);
-                let to = chunk.len().min(end - start);
-                let (part, behind) = core::mem::take(&mut rest).split_at_mut((to - from) as usize);
+                let range = offset.saturating_sub(start)..chunk.len().min(end - start);
+                let len = (range.end - range.start) as usize;
+                let (part, behind) = core::mem::take(&mut rest).split_at_mut(len);
                 rest = behind;
-                if part.len() as u64 == chunk.len() {
-                    tasks.push((number, chunk, part));
-                    continue;
+                match part.len() as u64 == chunk.len() {
+                    true => tasks.push((number, chunk, part)),
+                    false => decode_partly((number, chunk, part), range, buffers)?,
                 }
-                let whole = at_least(&mut space.chunk, chunk.len())?;
-                decode_chunk(&chunk, &space.pieces, None, whole, &mut space.scratch)
-                    .map_err(|error| error.in_chunk(number))?;
-                part.copy_from_slice(&whole[from as usize..to as usize]);
             }
-            decode(&space.pieces, tasks, &mut space.scratch)?;
+            decode(&buffers.pieces, tasks, &mut buffers.scratch)?;
             number = numbers.end;
         }
         Ok(())
     }
 
-    /// Reads what is stored of consecutive chunks.
+    /// Reads the stored bytes of consecutive chunks.
     fn read_planes(
         &self,
         source: &mut (impl Read + Seek),
         numbers: Range<u64>,
         pieces: &mut Vec<(u64, Vec<u8>)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FrameError> {
         let (first, last) = (self.chunk(numbers.start)?, self.chunk(numbers.end - 1)?);
         pieces.resize_with(first.plane_count(), Default::default);
         let ranges = first.plane_ranges().zip(last.plane_ranges());
@@ -203,8 +188,8 @@ impl OpenFrame {
         Ok(chunk.with_checksum(self.checksums.get(number).copied()))
     }
 
-    /// Checks the payload as it is stored, where there is a checksum of that.
-    pub(crate) fn check_payload(&self, source: &mut (impl Read + Seek)) -> Result<(), Fault> {
+    /// Verifies the stored payload if the frame has a checksum of it.
+    pub(crate) fn check_payload(&self, source: &mut (impl Read + Seek)) -> Result<(), FrameError> {
         let Some(mut check) = self.payload_check.clone() else { return Ok(()) };
         let range = self.index.prefix_len()..self.index.get().content_len();
         read_in_parts(source, self.start + range.start..self.start + range.end, |part| {
@@ -215,8 +200,19 @@ impl OpenFrame {
     }
 }
 
-/// Reads the annex of a frame, whose slack is at this place. `None` if the slack holds anything
-/// else.
+/// Decodes a chunk and copies a range of it to the output.
+fn decode_partly(
+    (number, chunk, dst): ChunkTask<'_>,
+    range: Range<u64>,
+    buffers: &mut DecodeBuffers,
+) -> Result<(), FrameError> {
+    let whole = at_least(&mut buffers.chunk, chunk.len())?;
+    decode_task(&buffers.pieces, (number, chunk, &mut *whole), &mut buffers.scratch)?;
+    dst.copy_from_slice(&whole[range.start as usize..range.end as usize]);
+    Ok(())
+}
+
+/// Reads the annex of a frame from its slack. Returns `None` if the slack contains anything else.
 fn read_annex(source: &mut (impl Read + Seek), slack: Range<u64>) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let len = slack.end - slack.start;

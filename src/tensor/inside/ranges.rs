@@ -1,10 +1,10 @@
-//! Reading ranges of a file.
+//! Reads ranges of a file.
 
 use core::ops::Range;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::vec::Vec;
 
-/// Appends `len` bytes from a place in the file. Only a file that has changed ends before.
+/// Appends the `len` bytes at offset `at` to `bytes`.
 pub(crate) fn read_exact_at(
     source: &mut (impl Read + Seek),
     at: u64,
@@ -23,18 +23,17 @@ pub(crate) fn read_exact_at(
     Ok(())
 }
 
-/// Reads a range of a file, a part at a time: whole words of eight bytes but for the last.
+/// Passes a range of a file to `take` in parts, all but the last of whole eight-byte words.
 pub(crate) fn read_in_parts(
     source: &mut (impl Read + Seek),
     mut range: Range<u64>,
     mut take: impl FnMut(&mut [u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    /// Bytes that are read at a time.
-    const PART: u64 = 1 << 18;
+    const PART_LEN: u64 = 1 << 18;
     source.seek(SeekFrom::Start(range.start))?;
     let mut part = Vec::new();
     while !range.is_empty() {
-        let len = PART.min(range.end - range.start);
+        let len = PART_LEN.min(range.end - range.start);
         part.resize(len as usize, 0);
         source.read_exact(&mut part)?;
         take(&mut part)?;

@@ -1,5 +1,5 @@
-//! Headers of sources in one of the usual forms, which are described instead of copied where a copy
-//! would make the header of the result too long.
+//! Common forms of headers, which are described instead of copied where a copy would make the header
+//! of the result too long.
 
 use std::collections::BTreeMap;
 use std::format;
@@ -8,33 +8,37 @@ use std::string::String;
 use std::vec::Vec;
 
 use crate::checksum::checksum;
-use crate::tensor::metadata::METADATA;
-use crate::tensor::write_header::Entry;
+use crate::tensor::safetensors::format::{MAX_HEADER_LEN, METADATA};
+use crate::tensor::safetensors::write::Entry;
 
-/// What a description begins with, and no header does.
+/// Key in the metadata of the source's header, as text or as the description of its form.
+///
+/// The original ignores it.
+pub(crate) const SOURCE_HEADER: &str = "zipnn_source_header";
+/// Beginning of a description, which no header has.
 const SIGN: &str = "zipnn:";
-/// The key that the writer adds to metadata.
+/// Key that the writer adds to the metadata.
 const FORMAT: &str = "format";
 
-/// How a header is written: its tensors in the order of their data, behind the metadata, with no
-/// blanks but these.
+/// Form of a header that has the metadata first, then the tensors in the order of their data, and
+/// blanks only where the fields below state them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Usual {
-    /// Whether a blank follows each comma and colon, as Python's `json` has it.
+pub(crate) struct HeaderForm {
+    /// Whether a blank follows each comma and colon, as Python's `json` writes them.
     is_spaced: bool,
     has_metadata: bool,
-    /// Whether the metadata has the key `format` of its own.
+    /// Whether the source's metadata contains the key `format`.
     has_format: bool,
-    /// Blanks at the end.
+    /// Number of blanks at the end.
     blanks: usize,
-    /// The checksum of the whole text.
+    /// Checksum of the whole text.
     checksum: u64,
 }
 
-impl Usual {
-    /// Returns how `text` is written, if it is in one of the usual forms. `metadata` and `entries`
-    /// are what it says.
-    pub(crate) fn of<'a, E: Iterator<Item = Entry<'a>>>(
+impl HeaderForm {
+    /// Returns the form of `text`, a header with these metadata and entries, or `None` if it is not
+    /// a common one.
+    pub(crate) fn detect<'a, E: Iterator<Item = Entry<'a>>>(
         text: &str,
         metadata: &BTreeMap<String, String>,
         entries: impl Fn() -> E,
@@ -61,7 +65,7 @@ impl Usual {
         format!("{SIGN}{is_spaced},{has_metadata},{has_format},{blanks},{checksum:x}")
     }
 
-    /// Reads a description; `None` if the text is none.
+    /// Parses a description. Returns `None` for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut fields = text.strip_prefix(SIGN)?.split(',');
         let mut flag = || match fields.next()? {
@@ -76,8 +80,8 @@ impl Usual {
         (form.describe() == text).then_some(form)
     }
 
-    /// Returns the text of a header in this form, if it is the text that has been described.
-    pub(crate) fn text<'a>(
+    /// Returns a header in this form, or `None` if it differs from the header that was described.
+    pub(crate) fn render<'a>(
         &self,
         metadata: &BTreeMap<String, String>,
         entries: impl Iterator<Item = Entry<'a>>,
@@ -85,8 +89,8 @@ impl Usual {
         let mut text = Vec::new();
         self.write(&mut text, metadata, entries).ok()?;
         let len = text.len().checked_add(self.blanks)?;
-        // As long as any header may be: the number is only a promise.
-        if len as u64 > crate::tensor::Metadata::MAX_HEADER_LEN {
+        // The file may state any number of blanks.
+        if len as u64 > MAX_HEADER_LEN {
             return None;
         }
         text.resize(len, b' ');
@@ -100,37 +104,60 @@ impl Usual {
         metadata: &BTreeMap<String, String>,
         entries: impl Iterator<Item = Entry<'a>>,
     ) -> io::Result<()> {
-        let [comma, colon] = if self.is_spaced { [", ", ": "] } else { [",", ":"] };
         let mut separator = "{";
         if self.has_metadata {
-            write!(out, "{{\"{METADATA}\"{colon}{{")?;
-            let kept = metadata.iter().filter(|(key, _)| self.has_format || *key != FORMAT);
-            for (number, (key, text)) in kept.enumerate() {
-                out.write_all(if number > 0 { comma.as_bytes() } else { b"" })?;
-                serde_json::to_writer(&mut *out, key)?;
-                out.write_all(colon.as_bytes())?;
-                serde_json::to_writer(&mut *out, text)?;
-            }
-            out.write_all(b"}")?;
-            separator = comma;
-        }
-        for Entry { name, dtype, shape, data_offsets: [start, end] } in entries {
             out.write_all(separator.as_bytes())?;
-            serde_json::to_writer(&mut *out, name)?;
-            write!(out, "{colon}{{\"dtype\"{colon}")?;
-            serde_json::to_writer(&mut *out, dtype)?;
-            write!(out, "{comma}\"shape\"{colon}[")?;
-            for (number, dimension) in shape.iter().enumerate() {
-                write!(out, "{}{dimension}", if number > 0 { comma } else { "" })?;
-            }
-            write!(out, "]{comma}\"data_offsets\"{colon}[{start}{comma}{end}]}}")?;
-            separator = comma;
+            self.write_metadata(out, metadata)?;
+            separator = self.comma();
+        }
+        for entry in entries {
+            out.write_all(separator.as_bytes())?;
+            self.write_entry(out, &entry)?;
+            separator = self.comma();
         }
         out.write_all(if separator == "{" { b"{}" } else { b"}" })
     }
+
+    fn write_metadata(
+        &self,
+        out: &mut dyn Write,
+        metadata: &BTreeMap<String, String>,
+    ) -> io::Result<()> {
+        let colon = self.colon();
+        write!(out, "\"{METADATA}\"{colon}{{")?;
+        let kept = metadata.iter().filter(|(key, _)| self.has_format || *key != FORMAT);
+        for (number, (key, text)) in kept.enumerate() {
+            out.write_all(if number > 0 { self.comma().as_bytes() } else { b"" })?;
+            serde_json::to_writer(&mut *out, key)?;
+            out.write_all(colon.as_bytes())?;
+            serde_json::to_writer(&mut *out, text)?;
+        }
+        out.write_all(b"}")
+    }
+
+    fn write_entry(&self, out: &mut dyn Write, entry: &Entry<'_>) -> io::Result<()> {
+        let Entry { name, dtype, shape, data_offsets: [start, end] } = entry;
+        let (comma, colon) = (self.comma(), self.colon());
+        serde_json::to_writer(&mut *out, name)?;
+        write!(out, "{colon}{{\"dtype\"{colon}")?;
+        serde_json::to_writer(&mut *out, dtype)?;
+        write!(out, "{comma}\"shape\"{colon}[")?;
+        for (number, dimension) in shape.iter().enumerate() {
+            write!(out, "{}{dimension}", if number > 0 { comma } else { "" })?;
+        }
+        write!(out, "]{comma}\"data_offsets\"{colon}[{start}{comma}{end}]}}")
+    }
+
+    fn comma(&self) -> &'static str {
+        if self.is_spaced { ", " } else { "," }
+    }
+
+    fn colon(&self) -> &'static str {
+        if self.is_spaced { ": " } else { ":" }
+    }
 }
 
-/// The bytes that a writer is expected to write.
+/// Fails as soon as other bytes than the expected ones are written.
 struct Expected<'t>(&'t [u8]);
 
 impl Write for Expected<'_> {
@@ -154,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_forms_come_back() {
+    fn rendering_a_common_form_restores_the_text() {
         let tensors = r#""a\"":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[],"data_offsets":[12,14]}"#;
         let spaced = tensors.replace(':', ": ").replace(',', ", ");
         let metadata = |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).unwrap();
@@ -169,22 +196,22 @@ mod tests {
             (format!(r#"{{"__metadata__": {{}}, {spaced}}}"#), "{}"),
             (format!(r#"{{"__metadata__":{{"z":"1"}},{tensors}}} "#), r#"{"z":"1"}"#),
         ] {
-            let form = Usual::of(&text, &metadata(own), entries).expect(&text);
-            assert_eq!(Usual::parse(&form.describe()), Some(form));
-            // The writer adds a key.
+            let form = HeaderForm::detect(&text, &metadata(own), entries).expect(&text);
+            assert_eq!(HeaderForm::parse(&form.describe()), Some(form));
+            // The writer adds this key.
             let mut written = metadata(own);
             written.entry("format".into()).or_insert_with(|| "pt".into());
-            assert_eq!(form.text(&written, entries()).as_deref(), Some(&*text));
-            assert_eq!(form.text(&written, entries().take(1)), None);
+            assert_eq!(form.render(&written, entries()).as_deref(), Some(&*text));
+            assert_eq!(form.render(&written, entries().take(1)), None);
         }
         let unusual = format!(r#"{{{tensors},"__metadata__":{{}}}}"#);
         for text in [unusual, format!(" {{{tensors}}}"), format!("{{{tensors} }}")] {
-            assert_eq!(Usual::of(&text, &BTreeMap::new(), entries), None, "{text}");
+            assert_eq!(HeaderForm::detect(&text, &BTreeMap::new(), entries), None, "{text}");
         }
     }
 
     #[test]
-    fn other_texts_are_no_descriptions() {
+    fn malformed_descriptions_are_rejected() {
         for text in [
             "",
             "{}",
@@ -194,9 +221,9 @@ mod tests {
             "zipnn:0,0,0,01,1",
             "zipnn:0,0,0,0,1,",
         ] {
-            assert_eq!(Usual::parse(text), None, "{text}");
+            assert_eq!(HeaderForm::parse(text), None, "{text}");
         }
-        let promise = Usual::parse("zipnn:0,0,0,18446744073709551615,1").unwrap();
-        assert_eq!(promise.text(&BTreeMap::new(), entries()), None);
+        let promise = HeaderForm::parse("zipnn:0,0,0,18446744073709551615,1").unwrap();
+        assert_eq!(promise.render(&BTreeMap::new(), entries()), None);
     }
 }

@@ -1,9 +1,9 @@
-//! A range of a file as a file of its own.
+//! Reads a range of a file as a file of its own.
 
 use core::ops::Range;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// A range of a file, read as if it were a file of its own: a tensor's bytes, for example.
+/// Reader of a range of a file, such as the bytes of a tensor.
 #[derive(Debug)]
 pub struct Section<'s, R> {
     source: &'s mut R,
@@ -13,7 +13,7 @@ pub struct Section<'s, R> {
 }
 
 impl<'s, R> Section<'s, R> {
-    /// Returns this range of `source`.
+    /// Returns a reader of this range of `source`.
     pub fn new(source: &'s mut R, range: Range<u64>) -> Self {
         let len = range.end.saturating_sub(range.start);
         Self { source, start: range.start, len, at: 0 }
