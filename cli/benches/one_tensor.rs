@@ -73,7 +73,7 @@ fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let counts = Counts::default();
         let source = Counting { file: File::open(path)?, counts: &counts };
-        let mut archive = Archive::open(source, Limits::default())?;
+        let archive = Archive::open(source, Limits::default())?;
         let opened = start.elapsed();
         let tensors = archive.tensors()?.tensors();
         let later = &tensors[tensors.len() / 2..];

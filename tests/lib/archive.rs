@@ -1,12 +1,12 @@
 //! Parts of files: any range, any tensor, with as few bytes read as that takes.
 
 use std::cell::Cell;
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Write};
 use std::rc::Rc;
 
 use data::Random;
 use zipnn::frame::DecodeScratch;
-use zipnn::io::EncoderBuilder;
+use zipnn::io::{EncoderBuilder, ReadAt};
 use zipnn::seek::Seeker;
 use zipnn::{Archive, ArchiveError, DType, DecodeErrorKind, Limits, Options};
 
@@ -15,17 +15,15 @@ use crate::common::{data, golden};
 /// Counts the bytes that are read.
 struct Counting<S>(S, Rc<Cell<u64>>);
 
-impl<S: Read> Read for Counting<S> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let len = self.0.read(output)?;
+impl<S: ReadAt> ReadAt for Counting<S> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = self.0.read_at(buf, offset)?;
         self.1.set(self.1.get() + len as u64);
         Ok(len)
-    }
-}
-
-impl<S: Seek> Seek for Counting<S> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
     }
 }
 
@@ -70,7 +68,7 @@ fn every_range_of_every_form_of_file() {
             zipnn::compress(&data, &small.checksums(true)).unwrap(),
         ];
         for file in files {
-            let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+            let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
             assert_eq!(archive.decoded_len(), data.len() as u64);
             for range in ranges(data.len() as u64, &[512, 1700, 3400]) {
                 let expected = &data[range.start as usize..range.end as usize];
@@ -86,7 +84,7 @@ fn every_range_of_every_form_of_file() {
 fn files_of_the_original() {
     for case in golden::cases().iter().filter(|case| case.is_current() && case.base().is_none()) {
         let (file, original) = (case.file(), case.original());
-        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         let mut decoded = vec![0; original.len()];
         archive.read_into(0, &mut decoded).unwrap();
         assert!(decoded == original, "{}", case.name());
@@ -99,7 +97,7 @@ fn files_of_the_original() {
 #[test]
 fn ranges_beyond_the_data_are_refused() {
     let file = encode(&[1; 1000], Options::new(DType::F32).checksums(false));
-    let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
     for (offset, len) in [(1000, 1), (999, 2), (u64::MAX, 1), (0, 1001)] {
         let error = archive.read_into(offset, &mut vec![0; len]).unwrap_err();
         let ArchiveError::Decode(error) = error else { panic!("{error}") };
@@ -120,7 +118,7 @@ fn little_is_read() {
     ] {
         let count = Rc::new(Cell::new(0));
         let source = Counting(Cursor::new(&file), Rc::clone(&count));
-        let mut archive = Archive::open(source, Limits::default()).unwrap();
+        let archive = Archive::open(source, Limits::default()).unwrap();
         let opening = count.get();
         assert!(opening <= walked + (20 << 10), "{opening} bytes to open");
         let mut decoded = vec![0; 300_000];
@@ -206,7 +204,7 @@ mod tensors {
     #[test]
     fn tensors_and_rows() {
         let (file, numbers) = file();
-        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         let names: Vec<String> =
             archive.tensors().unwrap().tensors().iter().map(|t| t.name.clone()).collect();
         assert_eq!(names, ["a", "b"]);
@@ -214,9 +212,9 @@ mod tensors {
         assert_eq!(archive.read_rows::<bf16>("a", 99..100).unwrap(), numbers[792..]);
         assert_eq!(archive.read_rows::<bf16>("a", 3..3).unwrap(), []);
         let mut bytes = [0; 24];
-        archive.read_tensor_into("b", &mut bytes).unwrap();
+        archive.read_tensor_bytes_into("b", &mut bytes).unwrap();
         assert_eq!(bytes[8..16], 2_i64.to_le_bytes());
-        archive.read_rows_into("b", 2..3, &mut bytes[..8]).unwrap();
+        archive.read_rows_bytes_into("b", 2..3, &mut bytes[..8]).unwrap();
         assert_eq!(bytes[..8], 3_i64.to_le_bytes());
     }
 
@@ -231,19 +229,19 @@ mod tensors {
             Archive::open_partial(cut, Limits::default()).unwrap()
         };
         // The data has 1750 bytes or so, in frames of 500: the last holds all of `b`.
-        let mut archive = open(entries[3].range().end - 1);
+        let archive = open(entries[3].range().end - 1);
         assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
-        let error = archive.read_tensor_into("b", &mut [0; 24]).unwrap_err();
+        let error = archive.read_tensor_bytes_into("b", &mut [0; 24]).unwrap_err();
         assert!(matches!(kind(error), DecodeErrorKind::Truncated { .. }));
         assert!(archive.read_tensor::<bf16>("a").is_err());
         assert_eq!(archive.read_rows::<bf16>("a", 0..50).unwrap(), numbers[..400]);
         // All frames of data, and no index.
-        let mut archive = open(entries[3].range().end);
+        let archive = open(entries[3].range().end);
         assert_eq!(archive.cut().unwrap().kind(), DecodeErrorKind::FooterMissing);
         assert_eq!(archive.read_tensor::<bf16>("a").unwrap(), numbers);
-        archive.read_tensor_into("b", &mut [0; 24]).unwrap();
+        archive.read_tensor_bytes_into("b", &mut [0; 24]).unwrap();
         // Not even the header.
-        let mut archive = open(entries[0].range().end - 1);
+        let archive = open(entries[0].range().end - 1);
         assert!(matches!(kind(archive.tensors().unwrap_err()), DecodeErrorKind::Truncated { .. }));
     }
 
@@ -252,28 +250,28 @@ mod tensors {
     fn a_cut_between_frames_shows_in_the_tensors() {
         let (file, numbers) = file();
         let mut data = vec![0; 1800];
-        let mut whole = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let whole = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         data.truncate(whole.decoded_len() as usize);
         whole.read_into(0, &mut data).unwrap();
         let builder = EncoderBuilder::new(Options::new(DType::BF16).plain()).frame_len(500);
         let plain = encode_with(&data, builder);
         let archive = Archive::open(Cursor::new(&plain), Limits::default()).unwrap();
         let cut = &plain[..archive.directory().entries()[2].range().end as usize];
-        let mut archive = Archive::open(Cursor::new(cut), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(cut), Limits::default()).unwrap();
         assert!(matches!(archive.tensors(), Err(ArchiveError::Metadata(_))));
-        let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
+        let archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
         assert_eq!(archive.cut(), None);
         assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
         let (needed, have) = (data.len() as u64, 1500);
         assert_eq!(archive.cut().unwrap().kind(), DecodeErrorKind::Truncated { needed, have });
         assert_eq!(archive.read_rows::<bf16>("a", 0..50).unwrap(), numbers[..400]);
-        assert!(archive.read_tensor_into("b", &mut [0; 24]).is_err());
+        assert!(archive.read_tensor_bytes_into("b", &mut [0; 24]).is_err());
     }
 
     #[test]
     fn what_is_not_there() {
         let (file, _) = file();
-        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         let error = archive.read_tensor::<bf16>("c").unwrap_err();
         assert!(matches!(error, ArchiveError::NoSuchTensor { .. }), "{error}");
         let error = archive.read_tensor::<f32>("a").unwrap_err();
@@ -281,9 +279,9 @@ mod tensors {
         for rows in [0..101, 100..101, std::ops::Range { start: 2, end: 1 }] {
             assert!(archive.read_rows::<bf16>("a", rows).is_err());
         }
-        assert!(archive.read_tensor_into("b", &mut [0; 23]).is_err());
+        assert!(archive.read_tensor_bytes_into("b", &mut [0; 23]).is_err());
         let other = encode(&[7; 1000], Options::new(DType::F32).plain());
-        let mut archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
         assert!(matches!(archive.tensors().unwrap_err(), ArchiveError::Metadata(_)));
     }
 }
@@ -294,7 +292,7 @@ fn all_damage_is_told() {
     let data = data::weights(DType::BF16, 4000, 2);
     let options = Options::new(DType::BF16).chunk_log2(9);
     let sound = encode_with(&data, EncoderBuilder::new(options).frame_len(1100));
-    let mut archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
     assert_eq!(archive.damage().unwrap(), []);
     let second = archive.directory().entries()[1];
     let last = archive.directory().entries()[3];
@@ -303,7 +301,7 @@ fn all_damage_is_told() {
     let frame = zipnn::frame::Frame::parse(&sound[last.offset as usize..]).unwrap();
     let chunk = frame.index().chunk(1).unwrap().plane_ranges().next().unwrap();
     damaged[(last.offset + chunk.start) as usize] ^= 1;
-    let mut archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
     let damage = archive.damage().unwrap();
     let places: Vec<_> = damage.iter().map(|d| (d.error.place().frame, d.range.clone())).collect();
     let expected = [(Some(1), 1100..2200), (Some(3), 3300 + 512..4000)];
@@ -348,7 +346,7 @@ fn chunks_shorter_than_an_element() {
             let options = Options::new(dtype);
             let options = if sealed { options } else { options.plain() };
             let file = encode(&data, options);
-            let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+            let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
             let mut last = [0];
             archive.read_into(data.len() as u64 - 1, &mut last).unwrap();
             assert_eq!(last[0], data[data.len() - 1]);
@@ -368,7 +366,7 @@ fn much_damage_takes_no_longer() {
     }
     let count = Rc::new(Cell::new(0));
     let source = Counting(Cursor::new(&file), Rc::clone(&count));
-    let mut archive = Archive::open(source, Limits::default()).unwrap();
+    let archive = Archive::open(source, Limits::default()).unwrap();
     let damage = archive.damage().unwrap();
     assert!(damage.len() > 200, "{}", damage.len());
     assert!(count.get() < 3 * file.len() as u64, "{} of {}", count.get(), file.len());
@@ -401,7 +399,7 @@ fn files_that_are_cut_off() {
         for len in 0..file.len() {
             let cut = &file[..len];
             let opened = Archive::open_partial(Cursor::new(cut), Limits::default());
-            let Ok(mut archive) = opened else {
+            let Ok(archive) = opened else {
                 assert!(len < 32, "{len} of {}: {}", file.len(), opened.unwrap_err());
                 continue;
             };
@@ -437,7 +435,7 @@ fn chunks_of_a_frame_that_was_cut_off() {
         let frame = zipnn::frame::Frame::parse(&file).unwrap();
         let end = frame.index().chunk(5).unwrap().plane_ranges().last().unwrap().end - 1;
         let cut = &file[..end as usize];
-        let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
+        let archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
         assert_eq!(archive.available_len(), expected);
         let mut decoded = vec![0; expected as usize];
         archive.read_into(0, &mut decoded).unwrap();
@@ -460,14 +458,14 @@ fn a_file_that_was_cut_off_is_not_trusted() {
     // Decoded length and length of the frame.
     let mut lies = file[..second.range().end as usize - 1].to_vec();
     lies[second.offset as usize + 16..][..16].fill(0x3f);
-    let mut archive = Archive::open_partial(Cursor::new(&lies), Limits::default()).unwrap();
+    let archive = Archive::open_partial(Cursor::new(&lies), Limits::default()).unwrap();
     assert_eq!(archive.available_len(), 1000);
     archive.read_into(0, &mut [0; 1000]).unwrap();
     assert!(archive.read_into(0, &mut [0; 1001]).is_err());
 
     let bare = encode(&data[1000..2000], Options::new(DType::BF16).plain());
     let swapped = [&file[..second.offset as usize], &bare].concat();
-    let mut archive = Archive::open_partial(Cursor::new(&swapped), Limits::default()).unwrap();
+    let archive = Archive::open_partial(Cursor::new(&swapped), Limits::default()).unwrap();
     let error = archive.read_into(1000, &mut [0; 1000]).unwrap_err();
     assert_eq!(kind(error), DecodeErrorKind::ChecksumMissing);
 
@@ -499,7 +497,7 @@ fn changed_files_that_are_cut_off() {
                 }
             }
             let opened = Archive::open_partial(Cursor::new(&cut), Limits::default());
-            let Ok(mut archive) = opened else { continue };
+            let Ok(archive) = opened else { continue };
             let mut decoded = vec![0; archive.available_len() as usize];
             let result = archive.read_into(0, &mut decoded);
             assert_eq!(result.is_ok(), archive.damage().unwrap().is_empty());
@@ -553,7 +551,7 @@ fn every_range_of_a_difference() {
     let (base, tuned, files) = differences(5000);
     for file in &files {
         let open = || Archive::open_delta(Cursor::new(file), Cursor::new(&base), Limits::default());
-        let mut archive = open().unwrap();
+        let archive = open().unwrap();
         for range in ranges(5000, &[512, 1700, 3400]) {
             let expected = &tuned[range.start as usize..range.end as usize];
             let mut decoded = vec![0xaa; expected.len()];
@@ -575,7 +573,7 @@ fn a_difference_needs_its_base() {
         for opened in [Archive::open(file(), limits), Archive::open_partial(file(), limits)] {
             assert_eq!(kind(opened.unwrap_err()), DecodeErrorKind::BaseRequired);
         }
-        let mut archive = Archive::open_delta(file(), Cursor::new(&wrong), limits).unwrap();
+        let archive = Archive::open_delta(file(), Cursor::new(&wrong), limits).unwrap();
         let result = archive.read_into(1900, &mut [0; 200]).map_err(kind);
         let has_checksums = number < 3;
         assert_eq!(
@@ -606,7 +604,7 @@ fn a_difference_that_was_cut_off() {
         Archive::open_partial_delta(cut, base, Limits::default())
     };
     for len in (200..file.len()).step_by(13) {
-        let mut archive = open(len).unwrap();
+        let archive = open(len).unwrap();
         assert!(archive.cut().is_some());
         let mut decoded = vec![0; archive.available_len() as usize];
         archive.read_into(0, &mut decoded).unwrap();
@@ -627,7 +625,7 @@ fn little_is_read_of_a_difference() {
     let file = encoder.finish().unwrap();
     let count = Rc::new(Cell::new(0));
     let counted = Counting(Cursor::new(&base), Rc::clone(&count));
-    let mut archive = Archive::open_delta(Cursor::new(&file), counted, Limits::default()).unwrap();
+    let archive = Archive::open_delta(Cursor::new(&file), counted, Limits::default()).unwrap();
     let mut decoded = [0; 2];
     archive.read_into(7 << 20, &mut decoded).unwrap();
     assert_eq!(decoded, tuned[7 << 20..][..2]);

@@ -1,12 +1,11 @@
 //! The tensors of a file, one by one.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use zipnn::file::Directory;
-use zipnn::io::Damage;
+use zipnn::io::{Damage, ReadAt};
 use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
@@ -133,25 +132,25 @@ impl Tensors {
 
 /// An [`Archive`], with a base or without one.
 pub trait Parts {
-    fn layout(&mut self) -> Result<&Metadata, ArchiveError>;
-    fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError>;
-    fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
+    fn layout(&self) -> Result<&Metadata, ArchiveError>;
+    fn tensor(&self, name: &str) -> Result<&TensorInfo, ArchiveError>;
+    fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
     fn directory(&self) -> &Directory;
-    fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError>;
+    fn damage(&self) -> Result<Vec<Damage>, ArchiveError>;
     fn cut(&self) -> Option<DecodeError>;
     fn available_len(&self) -> u64;
 }
 
-impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
-    fn layout(&mut self) -> Result<&Metadata, ArchiveError> {
+impl<B: ReadAt> Parts for Archive<File, B> {
+    fn layout(&self) -> Result<&Metadata, ArchiveError> {
         self.tensors()
     }
 
-    fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError> {
+    fn tensor(&self, name: &str) -> Result<&TensorInfo, ArchiveError> {
         self.tensor(name)
     }
 
-    fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
+    fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         self.read_into(offset, dst)
     }
 
@@ -159,7 +158,7 @@ impl<B: Read + Seek> Parts for Archive<BufReader<File>, B> {
         self.directory()
     }
 
-    fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError> {
+    fn damage(&self) -> Result<Vec<Damage>, ArchiveError> {
         self.damage()
     }
 
@@ -187,7 +186,7 @@ pub fn open_archive(source: &Place, base: Option<&Path>) -> Result<Box<dyn Parts
 }
 
 /// Opens a file for reading parts of it.
-pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
+pub fn open_file(place: &Place) -> Result<File, Failure> {
     let failure = |error| Failure::reading(place, error);
     let is_pipe =
         |path: &Path| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
@@ -195,7 +194,7 @@ pub fn open_file(place: &Place) -> Result<BufReader<File>, Failure> {
         return Err(Failure::usage(place, "must be a file: pipes cannot be read in parts"));
     };
     Input::open(place)?;
-    Ok(BufReader::new(File::open(path).map_err(failure)?))
+    File::open(path).map_err(failure)
 }
 
 /// Returns the places of a file's frames, if the index or the headers of all frames are right.
@@ -219,8 +218,11 @@ pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
     let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
-    let damage =
-        damage.into_iter().map(|Damage { error, range }| Lost { error, range, is_wrong: false });
+    let damage = damage.into_iter().map(|Damage { error, range, .. }| Lost {
+        error,
+        range,
+        is_wrong: false,
+    });
     let missing = archive.cut().map(|error| {
         let end = layout.as_ref().map_or(u64::MAX, data_header::end_of);
         Lost { error, range: archive.available_len()..end, is_wrong: false }

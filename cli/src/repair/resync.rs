@@ -25,7 +25,7 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     let mut archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
     let layout = archive.layout().ok()?.clone();
-    let mut file = tensors::open_file(source).ok()?;
+    let mut file = BufReader::new(tensors::open_file(source).ok()?);
     let file_len = file.seek(SeekFrom::End(0)).ok()?;
     let mut directory = Directory::new();
     let before = archive.directory().entries().iter();
