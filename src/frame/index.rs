@@ -6,6 +6,7 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use crate::chunk::decode::{Chunk, Method, Piece};
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -50,7 +51,22 @@ impl CheckedIndex {
         &self.header
     }
 
-    /// The index again, from the same bytes that were checked, and any behind them.
+    /// Returns the number of chunks.
+    pub(crate) fn chunk_count(&self) -> usize {
+        self.chunks
+    }
+
+    /// Returns the range of the slack, counted from where the frame begins.
+    pub(crate) fn slack_range(&self) -> Range<u64> {
+        self.content_len..self.header.frame_len
+    }
+
+    /// Returns the index with its bytes, exactly the ones that were checked.
+    pub(crate) fn own(self, bytes: Vec<u8>) -> IndexBuf {
+        IndexBuf { checked: self, bytes }
+    }
+
+    /// Returns the index again, from the bytes that were checked and any behind them.
     pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
         let shape = Shape::from_checked(&bytes[..self.tables_at]);
         FrameIndex::from_checked(self, shape, bytes)
@@ -303,7 +319,12 @@ impl IndexBuf {
         Ok(Self { checked: index.checked(), bytes })
     }
 
-    /// The index.
+    /// Returns the frame's header.
+    pub fn header(&self) -> &Header {
+        &self.checked.header
+    }
+
+    /// Returns the index.
     pub fn get(&self) -> FrameIndex<'_> {
         self.checked.with_bytes(&self.bytes)
     }

@@ -3,6 +3,7 @@
 pub(crate) mod annex;
 pub(crate) mod header;
 pub(crate) mod index;
+pub(crate) mod open;
 pub(crate) mod shape;
 pub(crate) mod whole;
 #[cfg(feature = "alloc")]
@@ -15,6 +16,9 @@ pub use header::{Form, Header};
 pub use index::FrameIndex;
 #[cfg(feature = "alloc")]
 pub use index::IndexBuf;
+#[cfg(feature = "alloc")]
+pub use open::{FrameOpener, OpenedFrame};
+pub use open::{Keep, OpenOptions};
 pub use shape::Shape;
 pub use whole::Frame;
 #[cfg(feature = "alloc")]
