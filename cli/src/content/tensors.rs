@@ -215,7 +215,7 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
 /// it. There are none for pipes, old layouts, differences without their base, and files whose
 /// frames cannot be found.
 pub fn damage(source: &Place, base: Option<&Path>) -> Vec<String> {
-    let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
+    let Ok(archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
     let damage = damage.into_iter().map(|Damage { error, range, .. }| Lost {

@@ -22,7 +22,7 @@ const PART: usize = 1 << 20;
 /// Its decoded length is what the other frames lack of the data, whose length only the header of a
 /// `.safetensors` file says: for other data, there is no result.
 pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
-    let mut archive = tensors::open_archive(source, base).ok()?;
+    let archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
     let layout = archive.layout().ok()?.clone();
     let mut file = BufReader::new(tensors::open_file(source).ok()?);

@@ -9,11 +9,11 @@ use crate::chunk::decode::{Chunk, DecodeScratch};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::DirectoryEntry;
 use crate::file::seek::reads::{Reads, stored_in};
-use crate::file::seek::steps::more_of;
 use crate::format::HEADER_LEN;
 use crate::frame::annex::Annex;
 use crate::frame::header::Header;
-use crate::frame::index::{CheckedIndex, FrameIndex};
+use crate::frame::index::CheckedIndex;
+use crate::frame::open::{Keep, OpenOptions, Prefix};
 use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::at_least;
@@ -64,7 +64,7 @@ pub(super) struct Surroundings {
 struct Opened {
     /// The index, without its bytes: these are the first read.
     index: CheckedIndex,
-    /// Position of the annex in the frame, if it is to be verified.
+    /// Position in the frame of the slack, if there may be an annex to verify.
     slack: Option<Range<u64>>,
 }
 
@@ -201,51 +201,53 @@ impl<P: AsRef<[u8]>> FramePart<P> {
     /// read, requests the beginning once more, up to where the index ends.
     fn open(&mut self) -> Result<(), DecodeError> {
         let beginning = self.reads.first();
-        let header = self.parse_header(beginning)?;
-        let index = match FrameIndex::parse_behind(header, beginning) {
-            Ok(index) => index,
-            Err(error) => {
-                let needed = more_of(error, header.frame_len)?;
-                self.surroundings.limits.check_memory(needed)?;
+        if beginning.len() < HEADER_LEN {
+            // No frame is as short as the file's index says.
+            return Err(DecodeErrorKind::IndexMismatch.into());
+        }
+        let options = self.options();
+        let index = match options.prefix(beginning)? {
+            Prefix::Needs(needed) => {
                 self.reads = Reads::beginning(needed);
                 return Ok(());
             }
+            Prefix::Read(index) => index,
         };
-        let content_len = index.content_len();
-        let index = index.checked();
-        let Surroundings { limits, is_sealed, .. } = self.surroundings;
-        limits.check(header.decoded_len, content_len, self.entry.decoded_offset)?;
-        let slack = content_len..header.frame_len;
-        let slack = (limits.verify && !slack.is_empty()).then_some(slack);
-        if slack.is_none() && is_sealed {
+        self.check_delta(index.header())?;
+        let slack = index.content_len()..index.header().frame_len;
+        let slack = options.reads_annex(&index).then_some(slack);
+        if slack.is_none() && self.surroundings.is_sealed {
             return Err(DecodeErrorKind::ChecksumMissing.into());
         }
+        let index = index.checked();
         self.request_chunks(&index, slack.as_ref());
         let requested = self.reads.wanted().map(|range| range.end - range.start).sum();
-        limits.check_memory(requested)?;
+        self.surroundings.limits.check_memory(requested)?;
         self.opened = Some(Opened { index, slack });
         Ok(())
     }
 
-    fn parse_header(&self, beginning: &[u8]) -> Result<Header, DecodeErrorKind> {
-        if beginning.len() < HEADER_LEN {
-            // No frame is as short as the file's index says.
-            return Err(DecodeErrorKind::IndexMismatch);
+    /// Returns what the frame must be, according to the directory of the file.
+    fn options(&self) -> OpenOptions {
+        let Surroundings { limits, is_delta, .. } = self.surroundings;
+        let options = OpenOptions::new(limits)
+            .keep(Keep::Index)
+            .delta(is_delta)
+            .lengths(self.entry.len, self.entry.decoded_len);
+        match self.number {
+            0 => options,
+            _ => options.following(self.entry.decoded_offset),
         }
-        let header = match self.number {
-            0 => Header::parse(beginning)?,
-            _ => Header::parse_following(beginning)?,
-        };
-        if (header.frame_len, header.decoded_len) != (self.entry.len, self.entry.decoded_len) {
-            return Err(DecodeErrorKind::IndexMismatch);
-        }
+    }
+
+    /// Checks a frame behind the first, which alone says whether the file holds a difference, but
+    /// has not been read if the directory was given.
+    fn check_delta(&self, header: &Header) -> Result<(), DecodeErrorKind> {
         let Surroundings { is_delta, is_delta_checked, .. } = self.surroundings;
-        match (header.delta != Delta::None, is_delta) {
-            (true, false) if !is_delta_checked => Err(DecodeErrorKind::BaseRequired),
-            // In other frames than the first, the mark may be missing.
-            (false, true) if self.number == 0 => Err(DecodeErrorKind::NotADelta),
-            _ => Ok(header),
+        if header.delta != Delta::None && !is_delta && !is_delta_checked {
+            return Err(DecodeErrorKind::BaseRequired);
         }
+        Ok(())
     }
 
     /// Requests the stored planes of the chunks that hold the part, and the annex.
@@ -273,13 +275,10 @@ impl<P: AsRef<[u8]>> FramePart<P> {
     /// Verifies the annex, whose checksums the chunks are verified with.
     fn check_annex(&self) -> Result<(), DecodeError> {
         let Some(opened) = &self.opened else { return Ok(()) };
-        if opened.slack.is_none() {
-            return Ok(());
-        }
-        let annex = self.annex(opened)?;
         let index = opened.index.with_bytes(self.reads.first());
         let prefix = self.reads.get(0..index.prefix_len()).unwrap_or_default();
-        annex.check_prefix(prefix, index.chunk_count())?;
+        let slack = self.slack(opened);
+        let annex = self.options().annex(prefix, index.chunk_count(), slack)?;
         match annex.frame_checksum() {
             None if self.surroundings.is_sealed => Err(DecodeErrorKind::ChecksumMissing.into()),
             Some(checksum) if checksum.decoded_offset != self.entry.decoded_offset => {
@@ -293,10 +292,10 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         }
     }
 
-    /// Returns the annex of the frame; an empty one if there is none or it is not to be verified.
-    fn annex(&self, opened: &Opened) -> Result<Annex<'_>, DecodeErrorKind> {
+    /// Returns the slack of the frame, nothing if it is not to be read.
+    fn slack(&self, opened: &Opened) -> &[u8] {
         let slack = opened.slack.clone().and_then(|slack| self.reads.get(slack));
-        Annex::parse(slack.unwrap_or_default())
+        slack.unwrap_or_default()
     }
 
     /// Decodes the part into `dst`, which must have exactly its length.
@@ -397,7 +396,7 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         let out_of_range = DecodeError::from(DecodeErrorKind::OutOfRange);
         let opened =
             self.opened.as_ref().filter(|_| self.wanted().is_none()).ok_or(out_of_range)?;
-        let annex = self.annex(opened)?;
+        let annex = Annex::parse(self.slack(opened))?;
         let index = opened.index.with_bytes(self.reads.first());
         let chunk_len = index.header().chunk_len();
         let mut base = base;
