@@ -56,7 +56,7 @@ mod sealed {
     /// How elements are made of bytes.
     pub trait Sealed: Copy {
         /// A type of the same size of which all bytes are valid.
-        type Plain: Pod;
+        type Plain: Pod + core::fmt::Debug;
 
         /// Returns the elements with these bytes, in the same memory.
         fn from_plain(plain: Vec<Self::Plain>) -> Result<Vec<Self>, DecodeErrorKind>;
@@ -190,14 +190,58 @@ pub(crate) fn elements_from<T: Element, E: From<DecodeErrorKind>>(
     len: u64,
     fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
 ) -> Result<Vec<T>, E> {
-    let elements = usize::try_from(len / size_of::<T>() as u64).ok();
-    let mut plain: Vec<T::Plain> = elements
-        .and_then(|elements| try_zeroed_vec(elements).ok())
-        .ok_or(DecodeErrorKind::OutOfMemory { requested: len })?;
-    let bytes = bytemuck::cast_slice_mut(&mut plain);
-    fill(bytes)?;
-    swap_on_big_endian::<T>(bytes);
-    Ok(T::from_plain(plain)?)
+    let mut elements = ElementBuf::new(len)?;
+    fill(elements.as_bytes_mut())?;
+    Ok(elements.finish()?)
+}
+
+/// Memory for elements that is filled with their bytes.
+///
+/// For readers that fill it later, or from several places, such as asynchronous ones.
+///
+/// ```
+/// use zipnn::typed::ElementBuf;
+///
+/// let mut elements = ElementBuf::<u16>::new(4)?;
+/// elements.as_bytes_mut().copy_from_slice(&[1, 0, 2, 1]);
+/// assert_eq!(elements.finish()?, [1, 0x102]);
+/// # Ok::<(), zipnn::DecodeErrorKind>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ElementBuf<T: Element>(Vec<T::Plain>);
+
+impl<T: Element> ElementBuf<T> {
+    /// Returns memory for the elements in `len` bytes, filled with zeros.
+    ///
+    /// # Errors
+    ///
+    /// `PartialElement` if `len` is not a multiple of the element's size; `OutOfMemory`.
+    pub fn new(len: u64) -> Result<Self, DecodeErrorKind> {
+        let size = size_of::<T>() as u64;
+        if !len.is_multiple_of(size) {
+            return Err(DecodeErrorKind::PartialElement { len });
+        }
+        usize::try_from(len / size)
+            .ok()
+            .and_then(|elements| try_zeroed_vec(elements).ok())
+            .map(Self)
+            .ok_or(DecodeErrorKind::OutOfMemory { requested: len })
+    }
+
+    /// Returns the bytes of all elements, in little-endian order.
+    pub fn as_bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.0)
+    }
+
+    /// Returns the elements, in the same memory.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidBool` if a `bool` is neither 0 nor 1.
+    pub fn finish(mut self) -> Result<Vec<T>, DecodeErrorKind> {
+        swap_on_big_endian::<T>(self.as_bytes_mut());
+        T::from_plain(self.0)
+    }
 }
 
 fn decode<T: Element + Pod>(
