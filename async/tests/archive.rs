@@ -168,7 +168,7 @@ fn the_number_of_requests_is_bounded() {
 
 #[test]
 fn errors_of_the_source_are_returned() {
-    let data = weights(3_000_000);
+    let data = weights(20_000_000);
     let sound = file(&data, Options::new(DType::BF16));
     for is_short in [false, true] {
         for fails in 0..3 {
@@ -176,7 +176,7 @@ fn errors_of_the_source_are_returned() {
             let result = block_on(Archive::open(remote, Limits::default()));
             let error = match (fails, result) {
                 (0, result) => result.map(drop),
-                (_, archive) => read(&archive.unwrap(), 100..2_900_000).map(drop),
+                (_, archive) => read(&archive.unwrap(), 100..19_900_000).map(drop),
             };
             let Err(ArchiveError::Io(error)) = error else { panic!("{fails}: {error:?}") };
             let expected = match is_short {

@@ -268,6 +268,68 @@ mod tensors {
         assert!(archive.read_tensor_bytes_into("b", &mut [0; 24]).is_err());
     }
 
+    /// Every type of element is read as it was written.
+    #[test]
+    fn elements_of_every_type() {
+        let mut header = Vec::new();
+        let mut data = Vec::new();
+        let mut add = |name: &str, bytes: &[u8]| {
+            let (start, end) = (data.len(), data.len() + bytes.len());
+            header.push(format!(
+                r#""{name}":{{"dtype":"{name}","shape":[{}],"data_offsets":[{start},{end}]}}"#,
+                if name == "BOOL" || name.ends_with('8') {
+                    bytes.len()
+                } else {
+                    bytes.len() / (name[1..].parse::<usize>().unwrap() / 8)
+                }
+            ));
+            data.extend_from_slice(bytes);
+        };
+        add("U8", &[0, 200]);
+        add("I8", &[0, 200]);
+        add("U16", &0x1234_u16.to_le_bytes());
+        add("I16", &(-2_i16).to_le_bytes());
+        add("U32", &0x1234_5678_u32.to_le_bytes());
+        add("I32", &(-3_i32).to_le_bytes());
+        add("U64", &(1_u64 << 63).to_le_bytes());
+        add("I64", &(-4_i64).to_le_bytes());
+        add("F16", &half::f16::from_f32(0.5).to_le_bytes());
+        add("F32", &1.5_f32.to_le_bytes());
+        add("F64", &(-2.5_f64).to_le_bytes());
+        add("BOOL", &[1, 0, 1]);
+        let header = format!("{{{}}}", header.join(","));
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(header.as_bytes());
+        file.extend_from_slice(&data);
+        let compressed = zipnn::compress(&file, &Options::bytes()).unwrap();
+        let archive = Archive::open(&compressed, Limits::default()).unwrap();
+        assert_eq!(archive.read_tensor::<u8>("U8").unwrap(), [0, 200]);
+        assert_eq!(archive.read_tensor::<i8>("I8").unwrap(), [0, -56]);
+        assert_eq!(archive.read_tensor::<u16>("U16").unwrap(), [0x1234]);
+        assert_eq!(archive.read_tensor::<i16>("I16").unwrap(), [-2]);
+        assert_eq!(archive.read_tensor::<u32>("U32").unwrap(), [0x1234_5678]);
+        assert_eq!(archive.read_tensor::<i32>("I32").unwrap(), [-3]);
+        assert_eq!(archive.read_tensor::<u64>("U64").unwrap(), [1 << 63]);
+        assert_eq!(archive.read_tensor::<i64>("I64").unwrap(), [-4]);
+        assert_eq!(archive.read_tensor::<half::f16>("F16").unwrap(), [half::f16::from_f32(0.5)]);
+        assert_eq!(archive.read_tensor::<f32>("F32").unwrap(), [1.5]);
+        assert_eq!(archive.read_tensor::<f64>("F64").unwrap(), [-2.5]);
+        assert_eq!(archive.read_tensor::<bool>("BOOL").unwrap(), [true, false, true]);
+        assert_eq!(archive.tensor_names().unwrap().len(), 12);
+        for name in archive.tensor_names().unwrap() {
+            let bytes = archive.read_tensor_bytes(name).unwrap();
+            assert_eq!(archive.read_rows_bytes(name, 0..1).unwrap()[..1], bytes[..1]);
+        }
+
+        let at = file.len() - 1;
+        file[at] = 2;
+        let compressed = zipnn::compress(&file, &Options::bytes()).unwrap();
+        let archive = Archive::open(&compressed, Limits::default()).unwrap();
+        let error = archive.read_tensor::<bool>("BOOL").unwrap_err();
+        assert_eq!(kind(error), DecodeErrorKind::InvalidBool(2));
+        assert_eq!(archive.read_rows::<bool>("BOOL", 0..2).unwrap(), [true, false]);
+    }
+
     #[test]
     fn what_is_not_there() {
         let (file, _) = file();
@@ -522,6 +584,250 @@ fn a_damaged_header_in_the_middle() {
         assert_eq!(archive.available_len(), available);
         let found = archive.cut().map(|error| (error.kind(), error.place().frame));
         assert_eq!(found, (!index).then_some((DecodeErrorKind::BadMagic, Some(1))));
+    }
+}
+
+/// Threads share an archive, and each reads right bytes.
+#[test]
+fn eight_threads_at_once() {
+    let data = data::weights(DType::BF16, 3 << 20, 5);
+    let options = Options::new(DType::BF16).chunk_log2(14);
+    let encoded = encode_with(&data, EncoderBuilder::new(options).frame_len(1 << 18));
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&encoded).unwrap();
+    let in_memory: Box<dyn ReadAt + Sync> = Box::new(&encoded[..]);
+    let locked: Box<dyn ReadAt + Sync> = Box::new(std::sync::Mutex::new(Cursor::new(&encoded)));
+    let from_file: Box<dyn ReadAt + Sync> = Box::new(file);
+    for source in [in_memory, locked, from_file] {
+        let archive = Archive::open(source, Limits::default()).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (archive, data) = (&archive, &data);
+                scope.spawn(move || {
+                    let mut random = Random(thread);
+                    for _ in 0..50 {
+                        let start = random.below(data.len());
+                        let end = start + random.below((data.len() - start).min(500_000) + 1);
+                        let mut decoded = vec![0; end - start];
+                        archive.read_into(start as u64, &mut decoded).unwrap();
+                        assert!(decoded == data[start..end], "{start}..{end}");
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// Once an archive has its memory, reads allocate nothing, whatever the source.
+#[test]
+fn reads_do_not_allocate() {
+    for dtype in [DType::BF16, DType::F8E4M3] {
+        let data = data::weights(dtype, 3 << 20, 5);
+        let mut file = tempfile::tempfile().unwrap();
+        let builder = EncoderBuilder::new(Options::new(dtype));
+        let encoded = encode_with(&data, builder.frame_len(1 << 20));
+        file.write_all(&encoded).unwrap();
+        let sources: [Box<dyn ReadAt>; 2] = [Box::new(&encoded[..]), Box::new(file)];
+        for source in sources {
+            let archive = Archive::open(source, Limits::default()).unwrap();
+            let mut decoded = vec![0; 2 << 20];
+            let mut read = || {
+                // Whole frames, parts of chunks, and few bytes.
+                archive.read_into(100, &mut decoded).unwrap();
+                archive.read_into(2_000_000, &mut decoded[..300_001]).unwrap();
+                archive.read_into(1, &mut decoded[..1]).unwrap();
+            };
+            read();
+            let counted = allocation_counter::measure(read);
+            assert_eq!(counted.count_total, 0, "{dtype:?}: {counted:?}");
+        }
+    }
+}
+
+/// A source in memory that cannot be read except where it is.
+struct Borrowed<'f>(&'f [u8]);
+
+impl ReadAt for Borrowed<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        panic!("the bytes were copied")
+    }
+
+    fn slice(&self, range: std::ops::Range<u64>) -> Option<&[u8]> {
+        self.0.slice(range)
+    }
+}
+
+#[test]
+fn sources_in_memory_are_not_copied() {
+    let (base, tuned, files) = differences(5000);
+    for file in &files {
+        let (file, base) = (Borrowed(file), Borrowed(&base));
+        let archive = Archive::open_delta(file, base, Limits::default()).unwrap();
+        let mut decoded = vec![0; tuned.len()];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == tuned);
+        assert_eq!(archive.damage().unwrap(), []);
+    }
+}
+
+#[test]
+fn a_known_directory_opens_without_reading() {
+    let data = data::weights(DType::BF16, 5000, 11);
+    let options = Options::new(DType::BF16).chunk_log2(9);
+    let limits = Limits::default();
+    for builder in [EncoderBuilder::new(options), EncoderBuilder::new(options.plain())] {
+        let file = encode_with(&data, builder.frame_len(1700));
+        let opened = Archive::open(&file, limits).unwrap();
+        let directory = opened.directory().clone();
+        let count = Rc::new(Cell::new(0));
+        let source = Counting(&file[..], Rc::clone(&count));
+        let archive = Archive::with_directory(source, directory.clone(), limits).unwrap();
+        let source = Counting(&file[..], Rc::clone(&count));
+        let cloned = Archive::with_seeker(source, opened.seeker().clone()).unwrap();
+        assert_eq!(count.get(), 0);
+        for archive in [archive, cloned] {
+            let mut decoded = vec![0; 3000];
+            archive.read_into(1500, &mut decoded).unwrap();
+            assert!(decoded == data[1500..4500]);
+        }
+        // A directory of another file does not fit.
+        let other = encode_with(&data, builder.frame_len(1600));
+        let archive = Archive::with_directory(&other, directory, limits).unwrap();
+        let error = archive.read_into(0, &mut [0; 5000]).unwrap_err();
+        assert_eq!(kind(error), DecodeErrorKind::IndexMismatch);
+    }
+    let tight = Limits { decoded_bytes: 4999, ..limits };
+    let directory = Archive::open(&encode(&data, options), limits).unwrap().directory().clone();
+    let error = Archive::with_directory(&data, directory, tight).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::LimitExceeded { requested: 5000, limit: 4999 });
+}
+
+/// A directory says whether frames must have checksums.
+#[test]
+fn a_known_directory_keeps_the_seal() {
+    let data = data::weights(DType::BF16, 2000, 2);
+    let options = Options::new(DType::BF16);
+    let sealed = encode_with(&data, EncoderBuilder::new(options).frame_len(1000));
+    let directory = Archive::open(&sealed, Limits::default()).unwrap().directory().clone();
+    assert!(directory.is_sealed());
+    let second = directory.entries()[1];
+    // The annex of the second frame becomes slack without a meaning.
+    let frame = zipnn::frame::Frame::parse(&sealed[second.offset as usize..]).unwrap();
+    let annex = second.range().end as usize - frame.slack().len();
+    let mut stripped = sealed.clone();
+    stripped[annex] ^= 1;
+    let open = |directory| Archive::with_directory(&stripped, directory, Limits::default());
+    let error = open(directory.clone()).unwrap().read_into(1000, &mut [0; 1000]).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::ChecksumMissing);
+    let mut unsealed = directory;
+    unsealed.set_sealed(false);
+    open(unsealed).unwrap().read_into(1000, &mut [0; 1000]).unwrap();
+}
+
+#[test]
+fn a_known_directory_of_a_difference_needs_its_base() {
+    let (base, tuned, files) = differences(5000);
+    let limits = Limits::default();
+    for file in &files {
+        let opened = Archive::open_delta(file, &base, limits).unwrap();
+        let directory = opened.directory().clone();
+        let archive = Archive::with_directory(file, directory.clone(), limits).unwrap();
+        for offset in [0, 4000] {
+            let error = archive.read_into(offset, &mut [0; 100]).unwrap_err();
+            assert_eq!(kind(error), DecodeErrorKind::BaseRequired);
+        }
+        let seeker = Seeker::with_directory(directory, limits).unwrap();
+        let archive = Archive::with_seeker_delta(file, &base, seeker).unwrap();
+        let mut decoded = vec![0; 5000];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == tuned);
+        let error = Archive::with_seeker(file, archive.seeker().clone()).unwrap_err();
+        assert_eq!(kind(error), DecodeErrorKind::BaseRequired);
+    }
+    let plain = encode(&tuned, Options::new(DType::BF16));
+    let directory = Archive::open(&plain, limits).unwrap().directory().clone();
+    let seeker = Seeker::with_directory(directory, limits).unwrap();
+    let archive = Archive::with_seeker_delta(&plain, &base, seeker).unwrap();
+    let error = archive.read_into(0, &mut [0; 10]).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::NotADelta);
+}
+
+/// Any number of last bytes begins the search; what is missing is asked for.
+#[test]
+fn a_suffix_of_any_length() {
+    let data = data::weights(DType::BF16, 60_000, 11);
+    let options = Options::new(DType::BF16).chunk_log2(12);
+    let encode = |options| encode_with(&data, EncoderBuilder::new(options).frame_len(7000));
+    for file in [encode(options), encode(options.plain())] {
+        let expected = Archive::open(&file, Limits::default()).unwrap().directory().clone();
+        for len in [0, 1, 31, 32, 100, 1000, 16 << 10, file.len() - 1, file.len()] {
+            let mut seeker = Seeker::new(file.len() as u64, Limits::default());
+            seeker.feed_suffix(&file[file.len() - len..]).unwrap();
+            while let Some(range) = seeker.wanted() {
+                seeker.feed(&file[range.start as usize..range.end as usize]).unwrap();
+            }
+            assert_eq!(seeker.directory(), Some(&expected), "{len}");
+            seeker.feed_suffix(&file).unwrap();
+        }
+        let mut seeker = Seeker::new(file.len() as u64 - 1, Limits::default());
+        let error = seeker.feed_suffix(&file).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::InvalidLength);
+    }
+    // Short files, and ones of which nothing is left.
+    for file in [&b""[..], b"short"] {
+        let mut seeker = Seeker::new(file.len() as u64, Limits::default());
+        let fed = seeker.feed_suffix(file);
+        let fed = fed.and_then(|()| seeker.feed(file));
+        assert!(fed.is_err(), "{fed:?}");
+    }
+}
+
+/// A source that becomes shorter, or cannot be read, is an error of the right kind.
+#[test]
+fn errors_become_errors_of_input() {
+    struct Shrunk<'f>(&'f [u8], Cell<u64>);
+    impl ReadAt for Shrunk<'_> {
+        fn size(&self) -> io::Result<u64> {
+            Ok(self.1.get())
+        }
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.0[..self.1.get() as usize].read_at(buf, offset)
+        }
+    }
+    let file = encode(&[7; 100_000], Options::new(DType::F32).plain());
+    let archive =
+        Archive::open(Shrunk(&file, Cell::new(file.len() as u64)), Limits::default()).unwrap();
+    archive.get_ref().1.set(50);
+    let error = io::Error::from(archive.read_into(0, &mut [0; 100_000]).unwrap_err());
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    let error = error.downcast::<zipnn::DecodeError>().unwrap();
+    assert!(matches!(error.kind(), DecodeErrorKind::Truncated { have: 50, .. }), "{error}");
+
+    let inner = io::Error::from(error);
+    assert!(matches!(ArchiveError::from(inner), ArchiveError::Decode(found) if found == error));
+    let denied = ArchiveError::from(io::Error::from(io::ErrorKind::PermissionDenied));
+    let (message, error) = (denied.to_string(), io::Error::from(denied));
+    assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::PermissionDenied, message));
+}
+
+/// Each message says everything once, also where the sources of an error are printed behind it.
+#[test]
+fn messages_do_not_repeat_themselves() {
+    let open = |file: &[u8]| Archive::open(file, Limits::default()).map(drop).unwrap_err();
+    let errors = [open(b"no file"), io::Error::other(open(&[0; 100])).into()];
+    for error in errors {
+        let mut text = vec![error.to_string()];
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            text.push(inner.to_string());
+            source = inner.source();
+        }
+        text.dedup();
+        assert_eq!(text.len(), 1, "{text:?}");
     }
 }
 
