@@ -101,14 +101,7 @@ impl PlaneEncoder {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
         }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let way = Way::new(plane, threshold, self.was_coded);
-        if let Way::Pairs(lowest) = way {
-            self.make_room(dst);
-            pairs::pack(&mut self.space[..dst.len()], lowest);
-        }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let coding = worthwhile(way.plan(plane, threshold, tables), dst.len(), threshold);
+        let (way, coding) = self.plan(dst, threshold, tables);
         match coding {
             Coding::Raw => self.store_raw(dst, way),
             Coding::Repeat(byte) => {
@@ -123,6 +116,33 @@ impl PlaneEncoder {
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
         }
+    }
+
+    /// Returns the length that [`Self::encode`] would store the plane in.
+    pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
+        if dst.len() > MAX_WRITTEN_PLANE {
+            return dst.len();
+        }
+        let (_, coding) = self.plan(dst, threshold, tables);
+        self.was_coded = !matches!(coding, Coding::Raw);
+        match coding {
+            Coding::Raw => dst.len(),
+            Coding::Repeat(_) => 1,
+            Coding::Streams(plan) => plan.size(),
+        }
+    }
+
+    /// Decides how to store the plane, and packs it if it goes in pairs.
+    #[inline]
+    fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Way, Coding) {
+        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let way = Way::new(plane, threshold, self.was_coded);
+        if let Way::Pairs(lowest) = way {
+            self.make_room(dst);
+            pairs::pack(&mut self.space[..dst.len()], lowest);
+        }
+        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        (way, worthwhile(way.plan(plane, threshold, tables), dst.len(), threshold))
     }
 
     /// Brings the plane here, out of the way of its code.

@@ -17,6 +17,7 @@ use crate::frame::write::annex::Records;
 
 /// A frame of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DirectoryEntry {
     /// Where in the file it begins.
     pub offset: u64,

@@ -16,6 +16,7 @@ use crate::format::{
 
 /// Where the index of a file is: the last 32 bytes of a file that has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Footer {
     /// Where in the file the last frame begins.
     pub last_frame: u64,

@@ -82,6 +82,18 @@ fn value_len(tag: u8) -> usize {
     }
 }
 
+/// Returns the number of elements of a tensor with these dimensions; `None` if it exceeds 64 bits.
+pub(crate) fn element_count(dimensions: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut count = Some(1_u64);
+    for dimension in dimensions {
+        if dimension == 0 {
+            return Some(0);
+        }
+        count = count.and_then(|count| count.checked_mul(dimension));
+    }
+    count
+}
+
 /// Bytes that `dimensions` take.
 pub(crate) fn encoded_len(dimensions: &[u64]) -> usize {
     1 + dimensions.iter().map(|&dimension| 1 + usize::from(tag(dimension))).sum::<usize>()

@@ -11,6 +11,7 @@ use core::ops::Range;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::dtype::DType;
+use crate::frame::shape::element_count;
 
 /// Which bytes of a `.safetensors` file belong to which tensor.
 ///
@@ -92,11 +93,7 @@ impl TensorInfo {
     /// Whether shape and type fit the number of bytes, as far as the type is known.
     pub(crate) fn fits(&self) -> bool {
         let Some(bits) = self.element_bits() else { return true };
-        let elements = if self.shape.contains(&0) {
-            Some(0)
-        } else {
-            self.shape.iter().try_fold(1_u64, |elements, &dim| elements.checked_mul(dim))
-        };
+        let elements = element_count(self.shape.iter().copied());
         let needed = elements.and_then(|elements| elements.checked_mul(bits));
         needed.is_some() && needed == self.len().checked_mul(8)
     }
@@ -105,16 +102,6 @@ impl TensorInfo {
 impl DType {
     pub(crate) fn from_safetensors(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dtype| dtype.safetensors_name() == name)
-    }
-
-    pub(crate) const fn safetensors_name(self) -> &'static str {
-        match self {
-            Self::BF16 => "BF16",
-            Self::F16 => "F16",
-            Self::F32 => "F32",
-            Self::F8E4M3 => "F8_E4M3",
-            Self::F8E5M2 => "F8_E5M2",
-        }
     }
 }
 

@@ -345,7 +345,7 @@ fn listed_tensors_that_are_no_frames() {
             |error: &TensorError| matches!(error, TensorError::NotAFrame { name } if name == "w");
         assert!(is_no_frame(open(&file).unwrap().list_problem().unwrap()));
         assert!(is_no_frame(&try_restore(&file).unwrap_err()));
-        let limits = Limits { verify: false, ..Limits::default() };
+        let limits = Limits::default().verify(false);
         let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
         reader.read(0, &mut Vec::new()).unwrap();
     };
@@ -517,7 +517,7 @@ fn plain_tensors_have_checksums() {
         let TensorError::Decode { name, error } = error else { panic!("{error}") };
         assert_eq!(name, if at < start + 240 { "ids" } else { "b" });
         assert_eq!(error.kind(), DecodeErrorKind::ChecksumMismatch);
-        let limits = Limits { verify: false, ..Limits::default() };
+        let limits = Limits::default().verify(false);
         let mut reader = TensorReader::open(Cursor::new(&damaged), limits).unwrap();
         reader.read(0, &mut Vec::new()).unwrap();
     }
@@ -600,7 +600,7 @@ fn writers_refuse_what_the_header_does_not_say() {
 fn limits_hold_for_each_tensor() {
     let source = file_of(&[("zeros", "BF16", &[1 << 20], vec![0; 2 << 20])]);
     let file = compress(&source, false);
-    let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(1 << 20);
     let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
     let error = reader.read(0, &mut Vec::new()).unwrap_err();
     let TensorError::Decode { name, error } = error else { panic!("{error}") };
@@ -840,7 +840,7 @@ fn parts_are_verified() {
     assert!(is_damaged(0, 0, 5 << 20));
     assert!(!is_damaged(0, 5 << 20, 6));
     assert!(is_damaged(3, 0, 1), "a tensor with one checksum is verified before anything of it");
-    let limits = Limits { verify: false, ..Limits::default() };
+    let limits = Limits::default().verify(false);
     let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
     reader.read_part(0, 0, &mut vec![0; 5 << 20]).unwrap();
     reader.read_part(3, 0, &mut part).unwrap();
@@ -926,7 +926,7 @@ fn parts_and_wholes_agree() {
             for bit in start * 8..file.len() * 8 {
                 let mut damaged = file.clone();
                 damaged[bit / 8] ^= 1 << (bit % 8);
-                let limits = Limits { verify, ..Limits::default() };
+                let limits = Limits::default().verify(verify);
                 let Ok(mut reader) = TensorReader::open(Cursor::new(&damaged), limits) else {
                     continue;
                 };

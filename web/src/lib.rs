@@ -14,5 +14,5 @@ use zipnn::Limits;
 /// Limits from numbers of JavaScript: infinity becomes the greatest number.
 fn limits(decoded_bytes: f64, frame_bytes: f64, verify: bool) -> Limits {
     let (decoded_bytes, frame_bytes) = (decoded_bytes as u64, frame_bytes as u64);
-    Limits { decoded_bytes, frame_bytes, verify, ..Limits::default() }
+    Limits::default().decoded_bytes(decoded_bytes).frame_bytes(frame_bytes).verify(verify)
 }

@@ -43,7 +43,7 @@ impl Source {
     /// Opens a file that may be damaged, to save what is left of it.
     pub fn open_damaged(place: &Place) -> Result<Self, Failure> {
         let limits = Limits::default();
-        let unverified = Limits { verify: false, ..limits };
+        let unverified = limits.verify(false);
         let open = |file: File| match TensorReader::open_partial(file.try_clone()?, limits) {
             // The checksums themselves are damaged.
             Err(TensorError::InvalidMetadata { .. }) => {

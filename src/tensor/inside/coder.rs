@@ -77,7 +77,8 @@ impl Coder for Pool {
         envelope: &Envelope<'_>,
         _scratch: &mut EncodeScratch,
     ) -> Result<usize, EncodeError> {
-        crate::parallel::par_compress_frame(data, frame, options, envelope)
+        use crate::parallel::ScratchPool;
+        crate::parallel::par_compress_frame(data, frame, options, envelope, &ScratchPool::new())
     }
 
     fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64> {

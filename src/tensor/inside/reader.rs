@@ -260,7 +260,10 @@ impl<R: Read + Seek> TensorReader<R> {
         }
         let verify = self.limits.verify;
         self.read_with(tensor, decoded, |frame, dst, _| {
-            crate::parallel::decode_frames(frame.bytes(), dst, verify).map(drop)
+            use crate::parallel::{ScratchPool, decode_frames};
+            // The limits have been checked before.
+            let limits = Limits::new().expansion(u32::MAX).verify(verify);
+            decode_frames(frame.bytes(), dst, &limits, &ScratchPool::new()).map(drop)
         })
     }
 

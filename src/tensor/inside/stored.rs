@@ -8,7 +8,7 @@ use std::vec::Vec;
 use crate::dtype::DType;
 use crate::format::HEADER_LEN;
 use crate::frame::header::{Form, Header};
-use crate::frame::shape::Shape;
+use crate::frame::shape::{Shape, element_count};
 use crate::tensor::error::TensorError;
 use crate::tensor::metadata::TensorInfo;
 use crate::tensor::ranges::read_exact_at;
@@ -85,11 +85,7 @@ pub(crate) fn read_frame_prefix(
     read_exact_at(source, tensor.range.start + HEADER_LEN as u64, rest, &mut prefix)?;
     let Ok((Some(shape), _)) = Shape::parse(&prefix, header.form) else { return Ok(None) };
     let shape: Vec<u64> = shape.iter().collect();
-    let elements = if shape.contains(&0) {
-        Some(0)
-    } else {
-        shape.iter().try_fold(1_u64, |elements, &dimension| elements.checked_mul(dimension))
-    };
+    let elements = element_count(shape.iter().copied());
     let len = elements.and_then(|elements| elements.checked_mul(header.dtype.size() as u64));
     if len != Some(header.decoded_len) {
         return Ok(None);

@@ -181,7 +181,7 @@ impl<W: Write + Seek> TensorWriter<W> {
                 .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
             if costs.is_worth(data.len() as u64, len as u64) {
                 stored = &frame[..len];
-                compressed = Some(options.dtype);
+                compressed = options.dtype();
             }
         }
         self.dst.write_all(stored)?;
@@ -217,7 +217,7 @@ impl<W: Write + Seek> TensorWriter<W> {
         let options = options_for(&tensor, options, self.header.has_checksums)?;
         if let (Some(len), Some(options)) = (len, options) {
             if let Some(len) = self.write_frame(source, &tensor, (to, len), options, coder)? {
-                let compressed = Some(options.dtype);
+                let compressed = options.dtype();
                 self.written.push(Written { len, compressed, checksum: None });
                 return Ok(());
             }
@@ -413,7 +413,7 @@ fn check_options(
     has_checksums: bool,
 ) -> Result<(), EncodeError> {
     let found = options.dtype();
-    if found != expected {
+    if found != Some(expected) {
         return Err(EncodeError::WrongDType { expected, found });
     }
     if options.delta != Delta::None {
