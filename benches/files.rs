@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use weights::{name, weights};
-use zipnn::parallel::{par_compress_into, par_decompress_into};
+use zipnn::parallel::{ScratchPool, par_compress_into, par_decompress_into};
 use zipnn::{DType, Decoder, Encoder, Limits, Options, compress_bound};
 
 /// What a caller writes or reads at a time.
@@ -53,7 +53,7 @@ fn streams(criterion: &mut Criterion, data: &[u8], options: &Options) {
         encoder.finish().unwrap();
     };
     encode(&mut file);
-    let dtype = options.dtype();
+    let dtype = options.dtype().unwrap();
     case(criterion, "encoder", dtype, data.len(), || encode(&mut file));
     let mut part = vec![0; PART];
     case(criterion, "decoder", dtype, data.len(), || {
@@ -71,16 +71,16 @@ fn streams(criterion: &mut Criterion, data: &[u8], options: &Options) {
 
 /// All at once, on all threads.
 fn threads(criterion: &mut Criterion, data: &[u8], options: &Options) {
-    let dtype = options.dtype();
+    let (dtype, pool) = (options.dtype().unwrap(), ScratchPool::new());
     let mut packed = vec![0; compress_bound(data.len(), options)];
-    let len = par_compress_into(data, &mut packed, options).unwrap();
+    let len = par_compress_into(data, &mut packed, options, &pool).unwrap();
     let file = packed[..len].to_vec();
     case(criterion, "par_compress", dtype, data.len(), || {
-        par_compress_into(black_box(data), &mut packed, options).unwrap();
+        par_compress_into(black_box(data), &mut packed, options, &pool).unwrap();
     });
     let mut unpacked = vec![0; data.len()];
     case(criterion, "par_decompress", dtype, data.len(), || {
-        par_decompress_into(black_box(&file), &mut unpacked).unwrap();
+        par_decompress_into(black_box(&file), &mut unpacked, &Limits::default(), &pool).unwrap();
     });
     assert!(unpacked == data || unpacked.iter().all(|&byte| byte == 0));
 }

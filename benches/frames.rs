@@ -14,7 +14,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use weights::{name, weights_of};
 use zipnn::frame::{DecodeScratch, EncodeScratch};
-use zipnn::{DType, Options, compress_bound, compress_into, decompress_into};
+use zipnn::{DType, Limits, Options, compress_bound, compress_into, decompress_into};
 
 const FRAME: usize = 4 << 20;
 
@@ -61,7 +61,8 @@ fn measure(criterion: &mut Criterion, group: &str, case: &str, dtype: DType, len
         .throughput(Throughput::Bytes(len as u64))
         .bench_function(case, |bencher| {
             bencher.iter(|| {
-                decompress_into(black_box(&file), &mut unpacked, &mut scratch).unwrap();
+                decompress_into(black_box(&file), &mut unpacked, &Limits::default(), &mut scratch)
+                    .unwrap();
             });
         });
     // A filter on the command line may have left either out.

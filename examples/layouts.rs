@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use half::{bf16, f16};
 use zipnn::frame::{EncodeScratch, PlaneLayout};
-use zipnn::io::EncoderBuilder;
 use zipnn::tensor::safetensors::Metadata;
-use zipnn::{DType, Options, compress_bound, layout_search};
+use zipnn::{DType, Encoder, Options, compress_bound, layout_search};
 
 /// Name, layout for the declared type, and data.
 type Case = (&'static str, PlaneLayout, Vec<u8>);
@@ -66,8 +65,7 @@ fn shortest(mut call: impl FnMut()) -> Duration {
 }
 
 fn compress_unknown(data: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder =
-        EncoderBuilder::new(Options::bytes().plain()).auto_layout(true).build(Vec::new())?;
+    let mut encoder = Encoder::new(Vec::new(), Options::auto().plain())?;
     encoder.write_all(data)?;
     encoder.finish()
 }

@@ -1,4 +1,7 @@
-//! Slices of numbers instead of bytes, without a copy in between.
+//! Compresses and decompresses slices of numbers instead of bytes, without copying them.
+//!
+//! [`half::bf16`] and [`half::f16`] are the types of the crate [`half`], and [`Element`] requires
+//! [`bytemuck::Pod`]: both crates are public dependencies.
 
 use alloc::vec::Vec;
 
@@ -7,10 +10,12 @@ use bytemuck::allocation::try_zeroed_vec;
 use half::{bf16, f16};
 
 use crate::chunk::decode::DecodeScratch;
+use crate::chunk::encode::EncodeScratch;
 use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::file::frames::Frames;
 use crate::limits::Limits;
+use crate::older_file::OlderFile;
 use crate::oneshot;
 use crate::options::Options;
 use crate::plane_layout::PlaneLayout;
@@ -115,8 +120,7 @@ impl sealed::Sealed for bool {
     }
 }
 
-/// Compresses a slice of numbers, as [`compress`](crate::compress) does with bytes. The options
-/// have to be for the type of the numbers.
+/// Compresses the elements of a slice. [`compress`](crate::compress) is the same for bytes.
 ///
 /// ```
 /// use half::bf16;
@@ -130,59 +134,103 @@ impl sealed::Sealed for bool {
 ///
 /// # Errors
 ///
-/// `WrongDType` if the options are for another type, and as [`compress`](crate::compress).
+/// `WrongDType` if the options are not for the type of the elements, and the errors of
+/// [`compress`](crate::compress).
 pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8>, EncodeError> {
-    if let Some(expected) = T::DTYPE.filter(|&expected| expected != options.dtype) {
-        return Err(EncodeError::WrongDType { expected, found: options.dtype });
-    }
-    let bytes: &[u8] = bytemuck::cast_slice(src);
-    if cfg!(target_endian = "little") {
-        return oneshot::compress(bytes, options);
-    }
-    let mut swapped = bytes.to_vec();
-    swap_on_big_endian::<T>(&mut swapped);
-    oneshot::compress(&swapped, options)
+    check_options::<T>(options)?;
+    with_le_bytes(src, |bytes| oneshot::compress(bytes, options))
 }
 
-/// [`decompress`](crate::decompress) for numbers, straight into their memory.
+/// Compresses the elements of a slice into the beginning of `dst`, and returns the length of the
+/// file. [`compress_into`](crate::compress_into) is the same for bytes.
+///
+/// ```
+/// use zipnn::{DType, Limits, Options};
+/// use zipnn::frame::EncodeScratch;
+///
+/// let options = Options::new(DType::F32);
+/// let mut file = vec![0; zipnn::compress_bound(4000, &options)];
+/// let mut scratch = EncodeScratch::new();
+/// let len = zipnn::typed::compress_slice_into(&[1.5_f32; 1000], &mut file, &options, &mut scratch)?;
+/// let weights = zipnn::typed::decompress_slice::<f32>(&file[..len], &Limits::default())?;
+/// assert_eq!(weights, [1.5; 1000]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// `WrongDType` if a frame holds data of another type, `PartialElement` if the data ends within a
-/// number, and what is wrong with the file.
+/// `WrongDType` if the options are not for the type of the elements, and the errors of
+/// [`compress_into`](crate::compress_into).
+pub fn compress_slice_into<T: Element>(
+    src: &[T],
+    dst: &mut [u8],
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    check_options::<T>(options)?;
+    with_le_bytes(src, |bytes| oneshot::compress_into(bytes, dst, options, scratch))
+}
+
+fn check_options<T: Element>(options: &Options) -> Result<(), EncodeError> {
+    let found = options.dtype();
+    match T::DTYPE {
+        Some(expected) if found != Some(expected) => {
+            Err(EncodeError::WrongDType { expected, found })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Calls a function with the little-endian bytes of elements, which are copied only on big-endian
+/// machines.
+fn with_le_bytes<T: Element, R>(src: &[T], run: impl FnOnce(&[u8]) -> R) -> R {
+    if cfg!(target_endian = "little") {
+        return run(bytemuck::cast_slice(src));
+    }
+    let mut swapped = bytemuck::cast_slice(src).to_vec();
+    swap_on_big_endian::<T>(&mut swapped);
+    run(&swapped)
+}
+
+/// Decompresses a file into elements. [`decompress`](crate::decompress) is the same for bytes.
+///
+/// # Errors
+///
+/// `WrongDType` if a frame holds data of another type, `PartialElement` if the data ends within an
+/// element, and the errors of [`decompress`](crate::decompress).
 pub fn decompress_slice<T: Element>(src: &[u8], limits: &Limits) -> Result<Vec<T>, DecodeError> {
     check_dtype::<T>(src, limits)?;
     elements_from(oneshot::decoded_len(src, limits)?, |bytes| {
-        oneshot::refuse_delta(src)?;
-        oneshot::decode_frames(src, bytes, limits.verify, &mut DecodeScratch::new()).map(drop)
+        oneshot::decompress_into(src, bytes, limits, &mut DecodeScratch::new()).map(drop)
     })
 }
 
-/// [`decompress_into`](crate::decompress_into) for numbers: fills the beginning of `dst` and
-/// returns how many there are.
+/// Decompresses a file into the beginning of `dst`, and returns the number of elements.
+/// [`decompress_into`](crate::decompress_into) is the same for bytes.
 ///
 /// ```
-/// use zipnn::{DType, Options};
+/// use zipnn::{DType, Limits, Options};
 /// use zipnn::frame::DecodeScratch;
 ///
 /// let file = zipnn::typed::compress_slice(&[1.5_f32; 1000], &Options::new(DType::F32))?;
 /// let mut weights = [0.0_f32; 1024];
-/// let len = zipnn::typed::decompress_slice_into(&file, &mut weights, &mut DecodeScratch::new())?;
+/// let (limits, mut scratch) = (Limits::default(), DecodeScratch::new());
+/// let len = zipnn::typed::decompress_slice_into(&file, &mut weights, &limits, &mut scratch)?;
 /// assert_eq!(weights[..len], [1.5; 1000]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
-/// As [`decompress_slice`], and `OutputTooSmall`.
+/// The errors of [`decompress_slice`], and `OutputTooSmall`.
 pub fn decompress_slice_into<T: Element + Pod>(
     src: &[u8],
     dst: &mut [T],
+    limits: &Limits,
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
-    let limits = Limits::default();
-    check_dtype::<T>(src, &limits)?;
-    decode(src, dst, limits.verify, scratch)
+    check_dtype::<T>(src, limits)?;
+    decode(src, dst, limits, scratch)
 }
 
 /// Returns the elements in `len` bytes, which `fill` writes to where they stay.
@@ -193,6 +241,32 @@ pub(crate) fn elements_from<T: Element, E: From<DecodeErrorKind>>(
     let mut elements = ElementBuf::new(len)?;
     fill(elements.as_bytes_mut())?;
     Ok(elements.finish()?)
+}
+
+/// Decompresses a tensor or array, and returns its shape and its elements in C order.
+/// [`decompress_tensor`](crate::decompress_tensor) returns bytes.
+///
+/// ```
+/// use zipnn::frame::Form;
+/// use zipnn::{DType, Limits, Options};
+///
+/// let data = [1.0_f32, 2.0].map(f32::to_le_bytes).concat();
+/// let file = zipnn::compress_tensor(&data, Form::Numpy, &[2, 1], &Options::new(DType::F32))?;
+/// let (shape, elements) = zipnn::typed::decompress_tensor::<f32>(&file, &Limits::default())?;
+/// assert_eq!((&shape[..], &elements[..]), (&[2, 1][..], &[1.0, 2.0][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// `WrongDType` if the elements have another type, and the errors of
+/// [`decompress_tensor`](crate::decompress_tensor).
+pub fn decompress_tensor<T: Element>(
+    src: &[u8],
+    limits: &Limits,
+) -> Result<(Vec<u64>, Vec<T>), DecodeError> {
+    let (_, shape) = oneshot::tensor_shape(src, limits)?;
+    Ok((shape, decompress_slice(src, limits)?))
 }
 
 /// Memory for elements that is filled with their bytes.
@@ -247,21 +321,24 @@ impl<T: Element> ElementBuf<T> {
 fn decode<T: Element + Pod>(
     src: &[u8],
     dst: &mut [T],
-    verify: bool,
+    limits: &Limits,
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
-    oneshot::refuse_delta(src)?;
-    let bytes = oneshot::decode_frames(src, bytemuck::cast_slice_mut(dst), verify, scratch)?;
+    let bytes = oneshot::decompress_into(src, bytemuck::cast_slice_mut(dst), limits, scratch)?;
     let len = bytes / size_of::<T>();
     swap_on_big_endian::<T>(bytemuck::cast_slice_mut(&mut dst[..len]));
     Ok(len)
 }
 
-/// Checks that all data in the file is of the type `T`. Frames without data may be of any.
+/// Checks that all data in a file is of the type `T`. Frames without data may be of any type.
 fn check_dtype<T: Element>(src: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    #[cfg(feature = "legacy")]
-    if crate::legacy::is_legacy(src) {
-        return check_legacy_dtype::<T>(src, limits);
+    if let Some(older) = OlderFile::probe(src) {
+        let (len, found) = older.content(limits)?;
+        // Some older layouts know no types.
+        if let Some(found) = found.filter(|&found| T::DTYPE.is_some_and(|dtype| dtype != found)) {
+            return Err(DecodeErrorKind::WrongDType { found: found.code() }.into());
+        }
+        return check_whole::<T>(len);
     }
     let mut len = 0_u64;
     for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
@@ -273,17 +350,6 @@ fn check_dtype<T: Element>(src: &[u8], limits: &Limits) -> Result<(), DecodeErro
         len = len.saturating_add(frame.decoded_len());
     }
     check_whole::<T>(len)
-}
-
-/// The same for a file of an old layout, which may know no types.
-#[cfg(feature = "legacy")]
-fn check_legacy_dtype<T: Element>(src: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    let summary = crate::legacy::summary(src, limits)?;
-    let found = DType::ALL.into_iter().find(|dtype| dtype.name() == summary.dtype);
-    if let Some(found) = found.filter(|&found| T::DTYPE.is_some_and(|dtype| dtype != found)) {
-        return Err(DecodeErrorKind::WrongDType { found: found.code() }.into());
-    }
-    check_whole::<T>(summary.decoded_len)
 }
 
 fn check_whole<T>(len: u64) -> Result<(), DecodeError> {
@@ -318,7 +384,9 @@ mod tests {
         assert_eq!(bytemuck::cast_slice::<T, u8>(&decoded), bytemuck::cast_slice::<T, u8>(numbers));
 
         let mut dst = alloc::vec![T::zeroed(); numbers.len() + 3];
-        let len = decompress_slice_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap();
+        let len =
+            decompress_slice_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())
+                .unwrap();
         assert_eq!(len, numbers.len());
         assert_eq!(
             bytemuck::cast_slice::<T, u8>(&dst[..len]),
@@ -383,10 +451,19 @@ mod tests {
 
     #[test]
     fn options_for_another_type_are_an_error() {
-        let expected = EncodeError::WrongDType { expected: DType::F32, found: DType::BF16 };
-        assert_eq!(compress_slice(&[1.0_f32], &Options::new(DType::BF16)), Err(expected));
         let bytes = Options::new(DType::F32).layout(crate::plane_layout::PlaneLayout::ONE);
-        assert!(compress_slice(&[1.0_f32], &bytes).is_err());
+        for (options, found) in [
+            (Options::new(DType::BF16), Some(DType::BF16)),
+            (Options::bytes(), None),
+            (Options::auto(), None),
+            (bytes, None),
+        ] {
+            let expected = EncodeError::WrongDType { expected: DType::F32, found };
+            assert_eq!(compress_slice(&[1.0_f32], &options), Err(expected));
+            let scratch = &mut EncodeScratch::new();
+            let into = compress_slice_into(&[1.0_f32], &mut [0; 999], &options, scratch);
+            assert_eq!(into, Err(expected));
+        }
     }
 
     #[test]
@@ -405,7 +482,9 @@ mod tests {
         let error = decompress_slice::<bf16>(&file, &Limits::default()).unwrap_err();
         assert_eq!((error.kind(), error.place().frame), (expected, Some(0)));
         let mut dst = [bf16::ZERO; 200];
-        let error = decompress_slice_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap_err();
+        let error =
+            decompress_slice_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())
+                .unwrap_err();
         assert_eq!(error.kind(), expected);
     }
 
@@ -419,11 +498,12 @@ mod tests {
     #[test]
     fn limits_and_room_are_checked() {
         let file = compress_slice(&[1.0_f32; 100], &Options::new(DType::F32)).unwrap();
-        let limits = Limits { decoded_bytes: 399, ..Limits::default() };
+        let limits = Limits::default().decoded_bytes(399);
         let error = decompress_slice::<f32>(&file, &limits).unwrap_err();
         assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 400, limit: 399 });
+        let (limits, mut scratch) = (Limits::default(), DecodeScratch::new());
         let error =
-            decompress_slice_into(&file, &mut [0_f32; 99], &mut DecodeScratch::new()).unwrap_err();
+            decompress_slice_into(&file, &mut [0_f32; 99], &limits, &mut scratch).unwrap_err();
         assert_eq!(error.kind(), DecodeErrorKind::OutputTooSmall { needed: 400, have: 396 });
     }
 

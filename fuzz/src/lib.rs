@@ -12,7 +12,7 @@ use zipnn::push::PushDecoder;
 
 /// No input may make a target slow: what it promises is never believed beyond this.
 pub const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 18, expansion: 1 << 14, frame_bytes: 1 << 22, verify: true };
+    Limits::new().decoded_bytes(1 << 18).expansion(1 << 14).frame_bytes(1 << 22);
 
 /// Makes all checksums count as correct, so that altered files reach the decoder.
 pub fn ignore_checksums() {
@@ -181,7 +181,7 @@ pub fn decode_small(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
 /// Decodes into memory that is full of `stale` bytes.
 pub fn decode_into(file: &[u8], len: usize, stale: u8) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = vec![stale; len];
-    let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new())?;
+    let len = zipnn::decompress_into(file, &mut decoded, &LIMITS, &mut DecodeScratch::new())?;
     decoded.truncate(len);
     Ok(decoded)
 }

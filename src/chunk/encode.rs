@@ -1,5 +1,7 @@
 //! Encodes chunks.
 
+use alloc::vec::Vec;
+
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
 use crate::chunk::zstd;
@@ -14,11 +16,23 @@ use crate::profile::Profile;
 #[derive(Default)]
 pub struct EncodeScratch {
     planes: [PlaneEncoder; MAX_PLANES],
-    /// Checksums of the chunks of the current frame.
-    pub(crate) checksums: alloc::vec::Vec<u64>,
+    pub(crate) frame: FrameMemory,
     tables: Tables,
     #[cfg(feature = "zstd")]
     zstd: zstd::Encoder,
+}
+
+/// Memory of what writes frames, kept with that for their chunks.
+#[derive(Default)]
+pub(crate) struct FrameMemory {
+    /// Checksums of the chunks of a frame.
+    pub(crate) checksums: Vec<u64>,
+    /// Header, shape and index of a frame whose output grows.
+    pub(crate) prefix: Vec<u8>,
+    /// Coded planes that have to wait until their place in the output is known.
+    pub(crate) planes: [Vec<u8>; MAX_PLANES],
+    /// A frame for whose output it is not known yet whether it has room.
+    pub(crate) whole: Vec<u8>,
 }
 
 impl core::fmt::Debug for EncodeScratch {
@@ -53,11 +67,7 @@ pub(crate) fn encode(
         };
         *dst = &mut core::mem::take(dst)[..len];
     }
-    let mut places = scratch.planes.iter_mut().zip(&mut dst);
-    let targets = core::array::from_fn(|_| {
-        places.next().map(|(plane, dst)| plane.target(dst)).unwrap_or_default()
-    });
-    plane::split(layout, chunk, targets);
+    split_planes(layout, chunk, &mut dst, &mut scratch.planes);
     let mut stored = [Stored::default(); MAX_PLANES];
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
@@ -70,6 +80,49 @@ pub(crate) fn encode(
         };
     }
     stored
+}
+
+/// Returns the length that [`encode`] would store a chunk in. `space` has at least the length of
+/// the chunk.
+pub(crate) fn encoded_len(
+    layout: PlaneLayout,
+    chunk: &[u8],
+    threshold: f32,
+    profile: Profile,
+    mut space: &mut [u8],
+    scratch: &mut EncodeScratch,
+) -> usize {
+    let mut dst = <[&mut [u8]; MAX_PLANES]>::default();
+    for (plane, dst) in dst[..layout.planes].iter_mut().enumerate() {
+        let len = layout.plane_len(chunk.len() as u64, plane) as usize;
+        (*dst, space) = space.split_at_mut(len);
+    }
+    split_planes(layout, chunk, &mut dst, &mut scratch.planes);
+    let EncodeScratch { planes, tables, .. } = scratch;
+    let planes = planes.iter_mut().zip(dst).take(layout.planes);
+    planes
+        .map(|(plane, dst)| match profile {
+            Profile::Original => plane.encoded_len(dst, threshold, tables),
+            #[cfg(feature = "zstd")]
+            Profile::Extended => {
+                encode_extended(plane, dst, threshold, tables, &mut scratch.zstd).len
+            }
+        })
+        .sum()
+}
+
+/// Splits a chunk into planes: each to the memory of its encoder, or to its place in the output.
+fn split_planes(
+    layout: PlaneLayout,
+    chunk: &[u8],
+    dst: &mut [&mut [u8]; MAX_PLANES],
+    planes: &mut [PlaneEncoder; MAX_PLANES],
+) {
+    let mut places = planes.iter_mut().zip(dst);
+    let targets = core::array::from_fn(|_| {
+        places.next().map(|(plane, dst)| plane.target(dst)).unwrap_or_default()
+    });
+    plane::split(layout, chunk, targets);
 }
 
 /// Encodes a plane with the method that makes it smallest, a Zstandard frame included.

@@ -103,14 +103,7 @@ impl PlaneEncoder {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
         }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let analysis = Analysis::new(plane, threshold, self.was_coded);
-        if let Analysis::Pairs(lowest) = analysis {
-            self.make_room(dst);
-            pairs::pack(&mut self.space[..dst.len()], lowest);
-        }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let coding = worthwhile(analysis.plan(plane, threshold, tables), dst.len(), threshold);
+        let (analysis, coding) = self.plan(dst, threshold, tables);
         match coding {
             Coding::Raw => self.store_raw(dst, analysis),
             Coding::Repeat(byte) => {
@@ -127,7 +120,34 @@ impl PlaneEncoder {
         }
     }
 
-    /// Moves the plane from `dst` to `self.space` unless it is there.
+    /// Returns the length that [`Self::encode`] would store the plane in.
+    pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
+        if dst.len() > MAX_WRITTEN_PLANE {
+            return dst.len();
+        }
+        let (_, coding) = self.plan(dst, threshold, tables);
+        self.was_coded = !matches!(coding, Coding::Raw);
+        match coding {
+            Coding::Raw => dst.len(),
+            Coding::Repeat(_) => 1,
+            Coding::Streams(plan) => plan.size(),
+        }
+    }
+
+    /// Decides how to store the plane, and packs it if it goes in pairs.
+    #[inline]
+    fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
+        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let analysis = Analysis::new(plane, threshold, self.was_coded);
+        if let Analysis::Pairs(lowest) = analysis {
+            self.make_room(dst);
+            pairs::pack(&mut self.space[..dst.len()], lowest);
+        }
+        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        (analysis, worthwhile(analysis.plan(plane, threshold, tables), dst.len(), threshold))
+    }
+
+    /// Brings the plane here, out of the analysis of its code.
     fn make_room(&mut self, dst: &[u8]) {
         if !self.was_coded {
             self.space[..dst.len()].copy_from_slice(dst);

@@ -17,6 +17,7 @@ use crate::format::{
 /// The footer of a file, which says where the index of the file is. It is the last 32 bytes of a
 /// file with an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Footer {
     /// The offset of the last frame in the file.
     pub last_frame: u64,

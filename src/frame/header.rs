@@ -10,6 +10,7 @@ use crate::plane_layout::PlaneLayout;
 
 /// The kind of object that was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Form {
     /// Bytes without a shape.
     Bytes,
@@ -20,6 +21,15 @@ pub enum Form {
 }
 
 impl Form {
+    /// Returns the name of the form: `bytes`, `torch` or `numpy`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Torch => "torch",
+            Self::Numpy => "numpy",
+        }
+    }
+
     const fn code(self) -> u8 {
         match self {
             Self::Bytes => 1,
@@ -40,6 +50,7 @@ impl Form {
 
 /// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// The release of the original whose format the frame has.
     pub version: [u8; 3],

@@ -96,7 +96,8 @@ fn files_of_all_kinds_decode() {
         assert_eq!(read(&file).unwrap(), expected, "{file:?}");
         assert_eq!(describe(&file).decoded_len, expected.len() as u64);
         let mut dst = vec![1; expected.len() + 1];
-        let len = decompress_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap();
+        let len = decompress_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())
+            .unwrap();
         assert_eq!(dst[..len], expected);
     }
 }
@@ -140,7 +141,7 @@ fn frames_follow_each_other() {
     assert_eq!(read(&file).unwrap(), vec![0; 20_000], "frames that are not announced are ignored");
     file[13] = 128 + 14;
     assert_eq!(read(&file).unwrap(), vec![0; 40_000]);
-    let limits = Limits { decoded_bytes: 39_999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(39_999);
     assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
     file.pop();
     let error = read(&file).unwrap_err();
@@ -182,16 +183,17 @@ fn limits_hold() {
     for (file, decoded) in samples() {
         let file = hex(file);
         let most = decoded.len() as u64 - 1;
-        let limits = Limits { decoded_bytes: most, ..Limits::default() };
+        let limits = Limits::default().decoded_bytes(most);
         let kind_of_excess = kind(decompress(&file, &limits));
         assert!(
             matches!(kind_of_excess, DecodeErrorKind::LimitExceeded { limit, .. } if limit == most),
             "{kind_of_excess:?} for {file:?}"
         );
-        let limits = Limits { expansion: 0, ..Limits::default() };
+        let limits = Limits::default().expansion(0);
         assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
         let mut dst = vec![0; decoded.len() - 1];
-        let result = decompress_into(&file, &mut dst, &mut DecodeScratch::new());
+        let result =
+            decompress_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new());
         assert!(matches!(kind(result), DecodeErrorKind::OutputTooSmall { .. }));
     }
 }

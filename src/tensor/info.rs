@@ -79,14 +79,4 @@ impl DType {
     pub(crate) fn from_safetensors(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dtype| dtype.safetensors_name() == name)
     }
-
-    pub(crate) const fn safetensors_name(self) -> &'static str {
-        match self {
-            Self::BF16 => "BF16",
-            Self::F16 => "F16",
-            Self::F32 => "F32",
-            Self::F8E4M3 => "F8_E4M3",
-            Self::F8E5M2 => "F8_E5M2",
-        }
-    }
 }

@@ -61,7 +61,8 @@ fn all_readers_agree() {
         let (file, original) = (case.file(), case.original());
         let name = case.name();
         let mut dst = vec![0; original.len() + 1];
-        let len = zipnn::decompress_into(&file, &mut dst, &mut scratch).unwrap();
+        let len =
+            zipnn::decompress_into(&file, &mut dst, &Limits::default(), &mut scratch).unwrap();
         assert!(dst[..len] == original, "{name}: decompress_into");
         #[cfg(feature = "rayon")]
         {

@@ -162,7 +162,7 @@ fn differences_and_old_layouts_are_refused() {
 
 #[test]
 fn bombs_meet_the_limits() {
-    let limits = Limits { decoded_bytes: 999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(999);
     for options in [Options::new(DType::F32).plain(), Options::new(DType::F32).checksums(false)] {
         let file = encode(&[1; 1000], options);
         let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err()
@@ -175,7 +175,7 @@ fn bombs_meet_the_limits() {
     let options = Options::new(DType::F32).checksums(false);
     let file = encode_with(&[1; 4000], EncoderBuilder::new(options).frame_len(4));
     assert!(Archive::open(Cursor::new(&file), Limits::default()).is_ok());
-    let limits = Limits { frame_bytes: 1 << 14, ..Limits::default() };
+    let limits = Limits::default().frame_bytes(1 << 14);
     let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err() else {
         panic!()
     };
@@ -502,7 +502,7 @@ fn chunks_of_a_frame_that_was_cut_off() {
         let mut decoded = vec![0; expected as usize];
         archive.read_into(0, &mut decoded).unwrap();
         assert!(decoded == data[..expected as usize]);
-        let unverified = Limits { verify: false, ..Limits::default() };
+        let unverified = Limits::default().verify(false);
         let archive = Archive::open_partial(Cursor::new(cut), unverified).unwrap();
         assert_eq!(archive.available_len(), 5 * 1024);
     }
@@ -531,7 +531,7 @@ fn a_file_that_was_cut_off_is_not_trusted() {
     let error = archive.read_into(1000, &mut [0; 1000]).unwrap_err();
     assert_eq!(kind(error), DecodeErrorKind::ChecksumMissing);
 
-    let limits = Limits { decoded_bytes: 999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(999);
     let cut = &file[..second.range().end as usize - 1];
     let error = Archive::open_partial(Cursor::new(cut), limits).unwrap_err();
     assert_eq!(kind(error), DecodeErrorKind::LimitExceeded { requested: 1000, limit: 999 });
@@ -700,7 +700,7 @@ fn a_known_directory_opens_without_reading() {
         let error = archive.read_into(0, &mut [0; 5000]).unwrap_err();
         assert_eq!(kind(error), DecodeErrorKind::IndexMismatch);
     }
-    let tight = Limits { decoded_bytes: 4999, ..limits };
+    let tight = limits.decoded_bytes(4999);
     let directory = Archive::open(&encode(&data, options), limits).unwrap().directory().clone();
     let error = Archive::with_directory(&data, directory, tight).unwrap_err();
     assert_eq!(kind(error), DecodeErrorKind::LimitExceeded { requested: 5000, limit: 4999 });

@@ -19,8 +19,7 @@ use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Encoder, Limits, Optio
 use crate::common::data;
 
 /// No damaged file may make this test slow: what it promises is never believed beyond this.
-const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
+const LIMITS: Limits = Limits::new().decoded_bytes(1 << 20).expansion(1 << 14).frame_bytes(1 << 20);
 
 /// What a decoder may allocate besides output and planes, of which there are as many bytes as the
 /// limits allow, and the input: tables, and the first block of a reader.
@@ -178,8 +177,10 @@ fn check_parallel(name: &str, file: &[u8]) {
 fn check_parallel_into(name: &str, file: &[u8]) {
     for dst_len in [4096, 600] {
         let (mut decoded, mut parallel) = (vec![0; dst_len], vec![0; dst_len]);
-        let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new());
-        let parallel_len = zipnn::parallel::par_decompress_into(file, &mut parallel);
+        let (limits, pool) = (Limits::default(), zipnn::parallel::ScratchPool::new());
+        let len = zipnn::decompress_into(file, &mut decoded, &limits, &mut DecodeScratch::new());
+        let parallel_len =
+            zipnn::parallel::par_decompress_into(file, &mut parallel, &limits, &pool);
         assert_eq!(parallel_len.ok(), len.ok(), "{name}: in parallel into {dst_len} bytes");
         if let Ok(len) = len {
             assert!(parallel[..len] == decoded[..len], "{name}: other data in parallel");
@@ -365,18 +366,20 @@ fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
 #[test]
 fn lengths_that_no_number_holds_do_not_fit() {
     let mut dst = [0; 1024];
-    let decoded =
-        zipnn::decompress_into(&frame_of_repeats(500), &mut dst, &mut DecodeScratch::new());
+    let (limits, mut scratch) = (Limits::default(), DecodeScratch::new());
+    let decoded = zipnn::decompress_into(&frame_of_repeats(500), &mut dst, &limits, &mut scratch);
     assert_eq!(decoded, Ok(500));
 
     // Together they promise 2^64 + 498 bytes.
     let file = [i64::MAX as u64, i64::MAX as u64, 500].map(frame_of_repeats).concat();
-    let error = zipnn::decompress_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap_err();
+    let error = zipnn::decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap_err();
     let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
     assert!(is_expected, "{error}");
     #[cfg(feature = "rayon")]
     {
-        let error = zipnn::parallel::par_decompress_into(&file, &mut dst).unwrap_err();
+        let pool = zipnn::parallel::ScratchPool::new();
+        let error =
+            zipnn::parallel::par_decompress_into(&file, &mut dst, &limits, &pool).unwrap_err();
         let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
         assert!(is_expected, "in parallel: {error}");
     }

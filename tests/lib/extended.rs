@@ -100,7 +100,13 @@ fn whatever_goes_in_comes_out_again() {
                     zipnn::compress_into(&data, &mut dst, &options, &mut encode_scratch).unwrap();
                 assert!(dst[..count] == zipnn::compress(&data, &options).unwrap(), "{what}");
                 let mut back = vec![0; len];
-                zipnn::decompress_into(&dst[..count], &mut back, &mut decode_scratch).unwrap();
+                zipnn::decompress_into(
+                    &dst[..count],
+                    &mut back,
+                    &Limits::default(),
+                    &mut decode_scratch,
+                )
+                .unwrap();
                 assert!(back == data, "{what}");
 
                 let builder = EncoderBuilder::new(options).frame_len(len / 3 + 1);
@@ -311,7 +317,7 @@ fn every_truncation_is_an_error() {
 
 #[test]
 fn no_flipped_bit_makes_a_panic_or_data_of_another_length() {
-    let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(1 << 20);
     for file in samples() {
         let len = decode(&file, limits).unwrap().len();
         for bit in HEADER_LEN * 8..file.len() * 8 {
@@ -362,7 +368,7 @@ fn garbage_in_a_frame_makes_no_panic() {
             let file = file_with(&stored, plane.len());
             let mut dst = vec![0; plane.len()];
             let result = catch_unwind(AssertUnwindSafe(|| {
-                let _ = zipnn::decompress_into(&file, &mut dst, &mut scratch);
+                let _ = zipnn::decompress_into(&file, &mut dst, &Limits::default(), &mut scratch);
             }));
             assert!(result.is_ok(), "{stored:?}");
         }
@@ -411,10 +417,7 @@ fn limits_are_kept() {
     let data = repetitive(DType::BF16, 1 << 20, 10).swap_remove(1).1;
     let file = zipnn::compress(&data, &extended(DType::BF16)).unwrap();
     assert!(zstd_planes(&file) > 0);
-    for limits in [
-        Limits { decoded_bytes: (1 << 20) - 1, ..Limits::default() },
-        Limits { expansion: 2, ..Limits::default() },
-    ] {
+    for limits in [Limits::default().decoded_bytes((1 << 20) - 1), Limits::default().expansion(2)] {
         let error = decode(&file, limits).unwrap_err();
         assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }), "{error}");
     }
@@ -451,7 +454,13 @@ fn memory_is_used_again() {
                     zipnn::compress_into(&data, &mut file, &options, &mut encode_scratch).unwrap();
             });
             let decoding = measure(|| {
-                zipnn::decompress_into(&file[..len], &mut decoded, &mut decode_scratch).unwrap();
+                zipnn::decompress_into(
+                    &file[..len],
+                    &mut decoded,
+                    &Limits::default(),
+                    &mut decode_scratch,
+                )
+                .unwrap();
             });
             if round == 1 {
                 assert_eq!((encoding.count_total, decoding.count_total), (0, 0), "{kind}");

@@ -216,7 +216,7 @@ fn samples_choose_well_and_never_badly() {
 
 /// What the frames of a file take, written as an encoder that estimates does.
 fn estimated(data: &[u8]) -> Vec<u8> {
-    let builder = EncoderBuilder::new(Options::bytes()).auto_layout(true);
+    let builder = EncoderBuilder::new(Options::auto());
     let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let file = encoder.finish().unwrap();
@@ -291,8 +291,7 @@ fn differences_are_judged_as_such() {
     assert_eq!(layout_search::layout(&data, Some(&base), PlaneLayout::ONE), PlaneLayout::FOUR);
     let segments = layout_search::segments(&data, Some(&base));
     assert_eq!(segments, [Segment { range: 0..data.len(), layout: PlaneLayout::FOUR }]);
-    let mut encoder = EncoderBuilder::new(Options::bytes().plain())
-        .auto_layout(true)
+    let mut encoder = EncoderBuilder::new(Options::auto().plain())
         .build_delta(Vec::new(), std::io::Cursor::new(&base))
         .unwrap();
     encoder.write_all(&data).unwrap();

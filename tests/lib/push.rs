@@ -9,9 +9,8 @@ use zipnn::{DType, DecodeError, DecodeErrorKind, Limits, Options};
 
 use crate::common::{data, golden};
 
-/// Limits that keep damaged files from making the tests slow.
-const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 24, expansion: 1 << 15, frame_bytes: 1 << 24, verify: true };
+/// No damaged file may make this test slow.
+const LIMITS: Limits = Limits::new().decoded_bytes(1 << 24).expansion(1 << 15).frame_bytes(1 << 24);
 
 /// Decodes a file in parts of `lens`, repeated in turn.
 fn decode(file: &[u8], lens: &[usize], limits: Limits) -> Result<Vec<u8>, DecodeError> {
@@ -67,7 +66,7 @@ fn frames_from(
     let mut scratch = EncodeScratch::new();
     let (mut file, mut ends) = (Vec::new(), Vec::new());
     for &len in decoded_lens {
-        let data = data::weights(options.dtype(), len, len as u64);
+        let data = data::weights(options.dtype().unwrap(), len, len as u64);
         let mut frame = vec![0; zipnn::compress_bound(len, &options)];
         let frame_len =
             zipnn::frame::compress_frame_into(&data, &mut frame, &options, position, &mut scratch)
@@ -114,7 +113,7 @@ fn every_division_of_the_input_decodes_to_the_same_data() {
         let expected = zipnn::decompress(&file, &LIMITS).unwrap();
         for lens in [&[1][..], &[2], &[3, 7], &[31, 1, 32, 33], &[1000], &[usize::MAX]] {
             assert_eq!(decode(&file, lens, LIMITS).unwrap(), expected);
-            let blind = Limits { verify: false, ..LIMITS };
+            let blind = LIMITS.verify(false);
             assert_eq!(decode(&file, lens, blind).unwrap(), expected);
         }
         for cut in 1..file.len() {
@@ -275,11 +274,9 @@ fn the_first_frame_can_have_any_number() {
 fn limits_are_enforced() {
     let data = data::weights(DType::BF16, 5000, 1);
     let file = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();
-    for limits in [
-        Limits { decoded_bytes: 4999, ..LIMITS },
-        Limits { frame_bytes: file.len() as u64 - 1, ..LIMITS },
-        Limits { expansion: 1, ..LIMITS },
-    ] {
+    for limits in
+        [LIMITS.decoded_bytes(4999), LIMITS.frame_bytes(file.len() as u64 - 1), LIMITS.expansion(1)]
+    {
         let error = decode(&file, &[64], limits).unwrap_err();
         assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }), "{error}");
     }

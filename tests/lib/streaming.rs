@@ -193,7 +193,10 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
     #[allow(unused_mut, reason = "threads are a feature")]
     let mut faults = vec![
         ("decompress", of(zipnn::decompress(file, &limits).map(drop))),
-        ("decompress_into", of(zipnn::decompress_into(file, room, scratch).map(drop))),
+        (
+            "decompress_into",
+            of(zipnn::decompress_into(file, room, &Limits::default(), scratch).map(drop)),
+        ),
         ("decoded_len", of(zipnn::decoded_len(file, &limits).map(drop))),
         ("verify", of(zipnn::verify(file, &limits).map(drop))),
         ("Frames", of(zipnn::file::Frames::new(file).try_for_each(|frame| frame.map(drop)))),

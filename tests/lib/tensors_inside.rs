@@ -347,7 +347,7 @@ fn listed_tensors_that_are_not_frames_are_rejected() {
             |error: &TensorError| matches!(error, TensorError::NotAFrame { name } if name == "w");
         assert!(is_no_frame(open(&file).unwrap().list_problem().unwrap()));
         assert!(is_no_frame(&try_restore(&file).unwrap_err()));
-        let limits = Limits { verify: false, ..Limits::default() };
+        let limits = Limits::default().verify(false);
         let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
         reader.read(0, &mut Vec::new()).unwrap();
     };
@@ -518,7 +518,7 @@ fn checksums_of_uncompressed_tensors_are_verified() {
         let TensorError::Decode { name, error } = error else { panic!("{error}") };
         assert_eq!(name, if at < start + 240 { "ids" } else { "b" });
         assert_eq!(error.kind(), DecodeErrorKind::ChecksumMismatch);
-        let limits = Limits { verify: false, ..Limits::default() };
+        let limits = Limits::default().verify(false);
         let mut reader = TensorReader::open(Cursor::new(&damaged), limits).unwrap();
         reader.read(0, &mut Vec::new()).unwrap();
     }
@@ -599,7 +599,7 @@ fn writers_reject_tensors_that_differ_from_the_header() {
 fn tensors_beyond_the_limits_are_rejected() {
     let source = file_of(&[("zeros", "BF16", &[1 << 20], vec![0; 2 << 20])]);
     let file = compress(&source, false);
-    let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(1 << 20);
     let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
     let error = reader.read(0, &mut Vec::new()).unwrap_err();
     let TensorError::Decode { name, error } = error else { panic!("{error}") };
@@ -840,7 +840,7 @@ fn reads_of_parts_verify_the_chunks_that_they_need() {
     assert!(is_damaged(0, 0, 5 << 20));
     assert!(!is_damaged(0, 5 << 20, 6));
     assert!(is_damaged(3, 0, 1), "an uncompressed tensor is verified as a whole");
-    let limits = Limits { verify: false, ..Limits::default() };
+    let limits = Limits::default().verify(false);
     let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
     reader.read_part(0, 0, &mut vec![0; 5 << 20]).unwrap();
     reader.read_part(3, 0, &mut part).unwrap();
@@ -927,7 +927,7 @@ fn reads_of_parts_and_of_wholes_agree_on_damage() {
             for bit in start * 8..file.len() * 8 {
                 let mut damaged = file.clone();
                 damaged[bit / 8] ^= 1 << (bit % 8);
-                let limits = Limits { verify, ..Limits::default() };
+                let limits = Limits::default().verify(verify);
                 let Ok(mut reader) = TensorReader::open(Cursor::new(&damaged), limits) else {
                     continue;
                 };

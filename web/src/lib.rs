@@ -13,5 +13,5 @@ use zipnn::Limits;
 /// Converts limits from JavaScript. Infinity becomes the largest integer.
 fn limits(decoded_bytes: f64, frame_bytes: f64, verify: bool) -> Limits {
     let (decoded_bytes, frame_bytes) = (decoded_bytes as u64, frame_bytes as u64);
-    Limits { decoded_bytes, frame_bytes, verify, ..Limits::default() }
+    Limits::default().decoded_bytes(decoded_bytes).frame_bytes(frame_bytes).verify(verify)
 }

@@ -149,7 +149,8 @@ fn measure(
     })?;
     let decompress_time = median(runs, || {
         each(&mut workers, &files, |worker, file| {
-            decompress_into(file.bytes(), &mut worker.decoded, &mut worker.decode_scratch)
+            let (dst, limits) = (&mut worker.decoded, Limits::default());
+            decompress_into(file.bytes(), dst, &limits, &mut worker.decode_scratch)
                 .map_err(|error| error.to_string())
         })
     })?;

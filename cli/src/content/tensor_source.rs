@@ -46,7 +46,7 @@ impl TensorSource {
     /// Opens a file that may be damaged, to recover its readable part.
     pub fn open_damaged(endpoint: &Endpoint) -> Result<Self, Failure> {
         let limits = Limits::default();
-        let unverified = Limits { verify: false, ..limits };
+        let unverified = limits.verify(false);
         let open = |file: File| match TensorReader::open_partial(file.try_clone()?, limits) {
             // The list of checksums is damaged.
             Err(TensorError::InvalidMetadata { .. }) => {

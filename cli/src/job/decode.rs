@@ -76,7 +76,7 @@ impl Decoding {
     pub fn open(source: &Endpoint, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
         let input = Input::open(source)?;
         let metadata = input.metadata().cloned();
-        let limits = Limits { verify: checks != Checks::None, ..Limits::default() };
+        let limits = Limits::default().verify(checks != Checks::None);
         let opened = Opened::new(input, limits)?;
         let base = base.map(Base::open).transpose()?;
         let known_len = match &opened {

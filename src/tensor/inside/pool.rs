@@ -9,7 +9,7 @@ use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, EncodeError};
 use crate::frame::write::envelope::Envelope;
 use crate::options::Options;
-use crate::parallel;
+use crate::parallel::{self, ScratchPool};
 use crate::tensor::inside::coder::{Coder, PART_LEN};
 use crate::tensor::inside::open_frame::{ChunkTask, decode_task};
 
@@ -25,7 +25,7 @@ impl Coder for Pool {
         envelope: &Envelope<'_>,
         _scratch: &mut EncodeScratch,
     ) -> Result<usize, EncodeError> {
-        parallel::par_compress_frame(data, frame, options, envelope)
+        parallel::par_compress_frame(data, frame, options, envelope, &ScratchPool::new())
     }
 
     fn checksums(&self, data: &[u8], chunk_len: usize) -> Vec<u64> {

@@ -125,7 +125,7 @@ impl FrameInfo {
         let mut frame = json!({
             "version": version(self.header.version),
             "dtype": self.dtype,
-            "form": form_name(self.header.form),
+            "form": self.header.form.name(),
             "planes": self.header.layout().planes(),
             "rotated": self.header.layout().is_rotated(),
             "chunk_bytes": self.header.chunk_len(),
@@ -298,7 +298,7 @@ impl FileInfo {
             "complete": self.failure.is_none(),
             "streaming": self.first.streaming,
             "delta": self.first.delta != Delta::None,
-            "form": form_name(self.first.form),
+            "form": self.first.form.name(),
             "dtypes": self.dtypes().names(),
             "versions": self.versions(),
             "original_bytes": self.original(),
@@ -332,7 +332,7 @@ impl FileInfo {
         )?;
         let form = match self.first.form {
             Form::Bytes => String::new(),
-            form => format!("{} form, ", form_name(form)),
+            form => format!("{} form, ", form.name()),
         };
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
@@ -407,12 +407,4 @@ fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {
     format!("{major}.{minor}.{tiny}")
-}
-
-fn form_name(form: Form) -> &'static str {
-    match form {
-        Form::Bytes => "bytes",
-        Form::Torch => "torch",
-        Form::Numpy => "numpy",
-    }
 }

@@ -3,6 +3,8 @@
 use std::io::{Read, Seek};
 use std::vec::Vec;
 
+use crate::limits::Limits;
+use crate::parallel::{ScratchPool, decode_frames};
 use crate::tensor::inside::error::TensorError;
 use crate::tensor::inside::pool::decode_on_pool;
 use crate::tensor::inside::reader::TensorReader;
@@ -23,7 +25,9 @@ impl<R: Read + Seek> TensorReader<R> {
         }
         let verify = self.limits.verify;
         self.read_with(tensor, decoded, |frame, dst, _| {
-            crate::parallel::decode_frames(frame.bytes(), dst, verify).map(drop)
+            // The limits have been checked before.
+            let limits = Limits { verify, ..Limits::NONE };
+            decode_frames(frame.bytes(), dst, &limits, &ScratchPool::new()).map(drop)
         })
     }
 

@@ -30,7 +30,7 @@ fn check_options(
     has_checksums: bool,
 ) -> Result<(), EncodeError> {
     let found = options.dtype();
-    if found != expected {
+    if found != Some(expected) {
         return Err(EncodeError::WrongDType { expected, found });
     }
     if options.delta != Delta::None {

@@ -54,7 +54,7 @@ impl<W: TensorTarget> TensorWriter<W> {
         let options = options_for(&tensor, options, has_checksums)?;
         if let (Some(len), Some(options)) = (len, options) {
             if let Some(len) = self.write_frame(source, &tensor, (to, len), options, coder)? {
-                let compressed = Some(options.dtype);
+                let compressed = options.dtype();
                 self.written.push(Written { len, compressed, checksum: None });
                 return Ok(());
             }

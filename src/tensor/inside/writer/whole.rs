@@ -38,7 +38,7 @@ impl<W: Write + Seek> TensorWriter<W> {
                 .map_err(|error| TensorError::Encode { name: tensor.name.clone(), error })?;
             if costs.is_worth(data.len() as u64, len as u64) {
                 stored = &frame[..len];
-                compressed = Some(options.dtype);
+                compressed = options.dtype();
             }
         }
         self.dst.write_all(stored)?;
