@@ -1,7 +1,7 @@
 //! Every step of compressing and decompressing a chunk, alone.
 //!
 //! ```sh
-//! cargo bench --features kernels --bench kernels
+//! cargo bench --features __internal-kernels --bench kernels
 //! ```
 //!
 //! For each type, the first chunk of real weights. `split` and `merge` take all of it, the other

@@ -1,34 +1,38 @@
-//! Bit strings in bytes: written forwards, least significant bit first; read backwards from an
-//! end mark, as Huffman and FSE streams are, or forwards, as FSE's probability table is.
+//! Readers and writers of bit strings.
+//!
+//! Bits are written forwards, least significant first. Huffman and FSE streams are read backwards
+//! from an end mark; FSE's table descriptions are read forwards.
 
-/// Reads a backward bit string: the highest set bit of the last byte is the end mark, and the bits
-/// below it come out from high to low (RFC 8878, section 4.1).
+/// Reads a bit string backwards (RFC 8878, section 4.1).
+///
+/// The highest set bit of the last byte is the end mark. The bits below it follow from high to low.
 #[derive(Debug, Clone)]
 pub(crate) struct BackwardReader<'a> {
     bytes: &'a [u8],
-    /// Bits that have not been read.
+    /// Number of bits not read yet.
     left: usize,
 }
 
 impl<'a> BackwardReader<'a> {
-    /// `None` if there is no end mark.
+    /// Creates a reader; returns `None` if there is no end mark.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         let last = *bytes.last().filter(|&&last| last != 0)?;
         let left = bytes.len().checked_mul(8)? - last.leading_zeros() as usize - 1;
         Some(Self { bytes, left })
     }
 
-    /// A reader with `left` bits to go, below an end mark that was found before.
+    /// Creates a reader of the first `left` bits, below an end mark that was found before.
     pub(crate) fn with_bits_left(bytes: &'a [u8], left: usize) -> Self {
         debug_assert!(left <= bytes.len() * 8);
         Self { bytes, left }
     }
 
+    /// Returns the number of bits not read yet.
     pub(crate) fn bits_left(&self) -> usize {
         self.left
     }
 
-    /// The next `count` bits (1 to 16), zero-filled past the end, without using them up.
+    /// Returns the next `count` bits (1 to 16) without consuming them, zero-filled past the end.
     pub(crate) fn peek(&self, count: u32) -> usize {
         let wanted = count as usize;
         let (from, missing) = match self.left.checked_sub(wanted) {
@@ -46,13 +50,13 @@ impl<'a> BackwardReader<'a> {
         (above as usize & ((1 << kept) - 1)) << missing
     }
 
-    /// Uses up `count` bits; `None` if there are fewer.
+    /// Consumes `count` bits; returns `None` if there are fewer.
     pub(crate) fn skip(&mut self, count: u32) -> Option<()> {
         self.left = self.left.checked_sub(count as usize)?;
         Some(())
     }
 
-    /// The next `count` bits (0 to 16); `None` if there are fewer.
+    /// Reads the next `count` bits (0 to 16); returns `None` if there are fewer.
     pub(crate) fn read(&mut self, count: u32) -> Option<usize> {
         let value = if count == 0 { 0 } else { self.peek(count) };
         self.skip(count)?;
@@ -72,7 +76,7 @@ impl<'a> ForwardReader<'a> {
         Self { bytes, used: 0 }
     }
 
-    /// The next `count` bits (0 to 16), zero-filled past the end, without using them up.
+    /// Returns the next `count` bits (0 to 16) without consuming them, zero-filled past the end.
     pub(crate) fn peek(&self, count: u32) -> u32 {
         let mut window = [0; 4];
         for (to, &byte) in
@@ -83,13 +87,13 @@ impl<'a> ForwardReader<'a> {
         (u32::from_le_bytes(window) >> (self.used % 8)) & ((1 << count) - 1)
     }
 
-    /// Uses up `count` bits; `None` if there are fewer.
+    /// Consumes `count` bits; returns `None` if there are fewer.
     pub(crate) fn skip(&mut self, count: u32) -> Option<()> {
         let used = self.used + count as usize;
         (used <= self.bytes.len() * 8).then(|| self.used = used)
     }
 
-    /// The bytes that have been begun.
+    /// Returns the number of bytes consumed, a partly consumed byte included.
     pub(crate) fn bytes_used(&self) -> usize {
         self.used.div_ceil(8)
     }
@@ -98,41 +102,129 @@ impl<'a> ForwardReader<'a> {
 /// Writes bits from the least significant one of the first byte upwards.
 #[derive(Debug)]
 pub(crate) struct ForwardWriter<'a> {
-    bytes: &'a mut [u8],
-    len: usize,
+    /// Memory behind the finished bytes.
+    room: &'a mut [u8],
+    /// Length of all memory.
+    capacity: usize,
+    /// Bits behind the finished bytes, the oldest lowest.
     pending: u64,
     pending_bits: u32,
 }
 
 impl<'a> ForwardWriter<'a> {
-    pub(crate) fn new(bytes: &'a mut [u8]) -> Self {
-        Self { bytes, len: 0, pending: 0, pending_bits: 0 }
+    pub(crate) fn new(room: &'a mut [u8]) -> Self {
+        let capacity = room.len();
+        Self { room, capacity, pending: 0, pending_bits: 0 }
     }
 
-    /// Appends the low `count` bits (0 to 32) of `value`; `None` if there is no room.
-    pub(crate) fn write(&mut self, value: u32, count: u32) -> Option<()> {
-        let value = u64::from(value) & ((1 << count) - 1);
-        self.pending |= value << self.pending_bits;
+    /// Appends a number of `count` bits; at most 56 bits may be appended between two flushes.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, value: u32, count: u32) {
+        self.pending |= u64::from(value) << (self.pending_bits % u64::BITS);
         self.pending_bits += count;
-        while self.pending_bits >= 8 {
-            self.push_byte()?;
-        }
+    }
+
+    /// Appends a number of `count` bits (0 to 32) and flushes; returns `None` if there is no room.
+    pub(crate) fn write(&mut self, value: u32, count: u32) -> Option<()> {
+        self.push(value, count);
+        self.flush()
+    }
+
+    /// Moves finished bytes to the output; returns `None` if there is no room.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self) -> Option<()> {
+        let finished = self.pending_bits / 8;
+        let room = core::mem::take(&mut self.room);
+        self.room = store(room, self.pending.to_le_bytes(), finished as usize)?;
+        self.pending = self.pending.checked_shr(finished * 8).unwrap_or_default();
+        self.pending_bits %= 8;
         Some(())
     }
 
-    /// Pads with zeros to a whole byte and returns the number of bytes.
+    /// Pads with zeros to a whole byte and returns the number of bytes; `None` if there is no room.
     pub(crate) fn finish(mut self) -> Option<usize> {
-        if self.pending_bits > 0 {
-            self.push_byte()?;
+        self.pending_bits = self.pending_bits.next_multiple_of(8);
+        self.flush()?;
+        Some(self.capacity - self.room.len())
+    }
+}
+
+/// Writes the first `len` of `bytes` and returns the room behind them; `None` if they do not fit.
+///
+/// Writes the other bytes, too, as far as there is room, because that is faster. The caller
+/// overwrites or ignores them.
+#[inline(always)]
+pub(crate) fn store(room: &mut [u8], bytes: [u8; 8], len: usize) -> Option<&mut [u8]> {
+    match room.first_chunk_mut() {
+        Some(window) => {
+            *window = bytes;
+            Some(&mut room[len..])
         }
-        Some(self.len)
+        None => store_at_end(room, bytes, len),
+    }
+}
+
+#[cold]
+fn store_at_end(room: &mut [u8], bytes: [u8; 8], len: usize) -> Option<&mut [u8]> {
+    for (to, byte) in room.iter_mut().zip(bytes) {
+        *to = byte;
+    }
+    room.get_mut(len..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers with their widths in bits, 77 bits in all.
+    const NUMBERS: [(u32, u32); 6] =
+        [(5, 3), (0, 0), (0xffff, 16), (0x1234_5678, 32), (1, 9), (7, 17)];
+
+    #[test]
+    fn numbers_are_read_as_they_were_written() {
+        let mut bytes = [0xaa; 20];
+        let mut writer = ForwardWriter::new(&mut bytes);
+        for (value, count) in NUMBERS {
+            writer.write(value, count).unwrap();
+        }
+        assert_eq!(writer.finish(), Some(10));
+        let mut reader = ForwardReader::new(&bytes[..10]);
+        for (value, count) in NUMBERS.into_iter().filter(|&(_, count)| count <= 16) {
+            if value == 1 {
+                reader.skip(32).unwrap();
+            }
+            assert_eq!(reader.peek(count), value);
+            reader.skip(count).unwrap();
+        }
+        assert_eq!(reader.bytes_used(), 8);
     }
 
-    fn push_byte(&mut self) -> Option<()> {
-        *self.bytes.get_mut(self.len)? = self.pending as u8;
-        self.len += 1;
-        self.pending >>= 8;
-        self.pending_bits = self.pending_bits.saturating_sub(8);
-        Some(())
+    #[test]
+    fn backward_readers_return_the_last_number_first() {
+        let mut bytes = [0; 12];
+        let mut writer = ForwardWriter::new(&mut bytes);
+        for (value, count) in [(0x5a5, 11), (3, 2), (0, 0), (0x7ffe, 15), (1, 1)] {
+            writer.write(value, count).unwrap();
+        }
+        let len = writer.finish().unwrap();
+        let mut reader = BackwardReader::new(&bytes[..len]).unwrap();
+        assert_eq!(reader.bits_left(), 28);
+        assert_eq!([15, 0, 2].map(|count| reader.read(count)), [Some(0x7ffe), Some(0), Some(3)]);
+        assert_eq!(reader.peek(13), 0x5a5 << 2, "zeros follow the last bit");
+        assert_eq!(reader.read(12), None);
+        assert_eq!(reader.read(11), Some(0x5a5));
+        assert!(BackwardReader::new(&[1, 0]).is_none() && BackwardReader::new(&[]).is_none());
+    }
+
+    #[test]
+    fn writers_need_room_for_finished_bytes_only() {
+        for room in 0..20 {
+            let mut bytes = [0x55; 20];
+            let mut writer = ForwardWriter::new(&mut bytes[..room]);
+            let written = NUMBERS.iter().try_for_each(|&(value, count)| writer.write(value, count));
+            let len = written.and_then(|()| writer.finish());
+            assert_eq!(len, (room >= 10).then_some(10), "{room}");
+            assert_eq!(bytes[room..], [0x55; 20][room..]);
+        }
     }
 }

@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 /// Bytes of a header.
 pub const HEADER_LEN: usize = 32;
 /// What every frame begins with.
-pub(crate) const MAGIC: [u8; 2] = *b"ZN";
+pub const MAGIC: [u8; 2] = *b"ZN";
 /// The release whose format is written.
 pub(crate) const VERSION: [u8; 3] = [0, 5, 4];
 /// Set in the streaming byte; the rest of it is the logarithm of the frame size.

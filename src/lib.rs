@@ -6,7 +6,7 @@
 // Modules hold items that only some features use. The build with all features detects dead code.
 #![cfg_attr(
     not(all(
-        feature = "kernels",
+        feature = "__internal-fuzz",
         feature = "legacy",
         feature = "rayon",
         feature = "safetensors",
@@ -33,7 +33,7 @@ mod format;
 pub mod frame;
 #[cfg(feature = "std")]
 pub mod io;
-#[cfg(feature = "kernels")]
+#[cfg(feature = "__internal-kernels")]
 #[doc(hidden)]
 pub mod kernels;
 #[cfg(feature = "alloc")]

@@ -26,7 +26,7 @@ pub struct Limits {
     ///
     /// The original reaches 13,107: a chunk of 256 KiB in which each of two planes repeats one
     /// byte takes 20 bytes. Its releases before 0.3.5 come close to 32,768 with zeros: four bytes
-    /// of Zstandard for a block of 128 KiB.
+    /// of Zstandard for a block of 128 KiB. [`u32::MAX`] sets no bound.
     pub expansion: u32,
     /// Most bytes of one compressed frame that a streaming decoder may have to keep in memory.
     /// Functions that decode from memory refuse the same frames, so that all agree on a file.
@@ -43,6 +43,10 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// No limits, for frames that are in memory and decoded into memory of the caller.
+    pub(crate) const NONE: Self =
+        Self { decoded_bytes: u64::MAX, expansion: u32::MAX, frame_bytes: u64::MAX, verify: true };
+
     /// Checks a frame with `content_len` bytes of content that would decode to `decoded_len`, after
     /// `decoded_before` bytes of earlier frames. For those who read frames on their own: every
     /// decoder of this crate has done it.
@@ -60,7 +64,10 @@ impl Limits {
         if requested > self.decoded_bytes {
             return Err(DecodeErrorKind::LimitExceeded { requested, limit: self.decoded_bytes });
         }
-        let earned = content_len.saturating_mul(u64::from(self.expansion));
+        let earned = match self.expansion {
+            u32::MAX => u64::MAX,
+            expansion => content_len.saturating_mul(u64::from(expansion)),
+        };
         if decoded_len > earned {
             return Err(DecodeErrorKind::LimitExceeded { requested: decoded_len, limit: earned });
         }

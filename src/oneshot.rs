@@ -9,7 +9,6 @@ use crate::chunk::decode::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::file::frames::Frames;
-use crate::frame::annex::Annex;
 use crate::frame::header::Form;
 use crate::frame::whole::Frame;
 use crate::frame::write::body::compress_frame;
@@ -195,11 +194,11 @@ pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     let mut scratch = DecodeScratch::new();
     let mut decoded = Vec::new();
     let mut total = 0;
-    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
+    for (number, frame) in (0..).zip(Frames::with_limits(src, *limits)) {
         let frame = frame?;
-        verify_frame(&frame, is_delta, limits, total, &mut decoded, &mut scratch)
+        verify_frame(&frame, is_delta, &mut decoded, &mut scratch)
             .map_err(|error| error.in_frame(number))?;
-        total += frame.decoded_len();
+        total = u64::saturating_add(total, frame.decoded_len());
     }
     Ok(total)
 }
@@ -207,12 +206,9 @@ pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
 fn verify_frame(
     frame: &Frame<'_>,
     is_delta: bool,
-    limits: &Limits,
-    decoded_before: u64,
     decoded: &mut Vec<u8>,
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
-    check_frame(frame, limits, decoded_before)?;
     if let Some(mut check) = frame.annex().payload_check() {
         check.update(frame.payload());
         check.finish()?;
@@ -227,27 +223,6 @@ fn verify_frame(
         frame.decode_chunk(number, &mut decoded[..chunk.len() as usize], &mut scratch)?;
     }
     Ok(())
-}
-
-/// Checks a frame against the limits, as a streaming decoder would.
-fn check_frame(
-    frame: &Frame<'_>,
-    limits: &Limits,
-    decoded_before: u64,
-) -> Result<(), DecodeErrorKind> {
-    let index = frame.index();
-    limits.check(frame.decoded_len(), index.content_len(), decoded_before)?;
-    let kept = match index.is_chunk_by_chunk(limits.verify) {
-        true => index.prefix_len(),
-        false => index.content_len(),
-    };
-    limits.check_memory(kept)?;
-    match frame.slack() {
-        slack if limits.verify && slack.starts_with(&Annex::MAGIC) => {
-            limits.check_memory(slack.len() as u64)
-        }
-        _ => Ok(()),
-    }
 }
 
 pub(crate) fn decode_frames(
@@ -297,11 +272,8 @@ pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
         return Ok(crate::legacy::summary(src, limits)?.decoded_len);
     }
     let mut total = 0;
-    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
-        let frame = frame?;
-        check_frame(&frame, limits, total)
-            .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
-        total += frame.decoded_len();
+    for frame in Frames::with_limits(src, *limits) {
+        total = u64::saturating_add(total, frame?.decoded_len());
     }
     Ok(total)
 }

@@ -45,6 +45,9 @@ pub struct Options {
 }
 
 impl Options {
+    /// Default length of a chunk, in bytes of input.
+    pub const DEFAULT_CHUNK_LEN: usize = 1 << DEFAULT_CHUNK_LOG2;
+
     /// Default frame length of an [`Encoder`](crate::Encoder), in bytes of input.
     pub const DEFAULT_FRAME_LEN: usize = 4 << 20;
 

@@ -1,4 +1,4 @@
-//! Encoding a chunk.
+//! Encodes chunks.
 
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
@@ -8,12 +8,13 @@ use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::profile::Profile;
 
-/// What an encoder needs besides input and output. Keep it from call to call: then only the first
-/// of them allocates.
+/// The memory that encoding needs besides input and output.
+///
+/// Keep it from call to call: then only the first call allocates.
 #[derive(Default)]
 pub struct EncodeScratch {
     planes: [PlaneEncoder; MAX_PLANES],
-    /// Of the chunks of the frame that is being written.
+    /// Checksums of the chunks of the current frame.
     pub(crate) checksums: alloc::vec::Vec<u64>,
     tables: Tables,
     #[cfg(feature = "zstd")]
@@ -27,14 +28,16 @@ impl core::fmt::Debug for EncodeScratch {
 }
 
 impl EncodeScratch {
-    /// Scratch that has allocated nothing but a small table.
+    /// Creates scratch, which at first allocates only a small table.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
-/// Encodes a chunk. Each of `dst` has at least the length of its plane. A plane is coded if that
-/// takes less than `threshold` of its length.
+/// Encodes a chunk, each plane into its own part of `dst`.
+///
+/// Each of `dst` is at least as long as its plane. A plane is coded if the result is shorter than
+/// `threshold` times its length.
 pub(crate) fn encode(
     layout: PlaneLayout,
     chunk: &[u8],
@@ -69,7 +72,7 @@ pub(crate) fn encode(
     stored
 }
 
-/// Encodes a plane in the smallest way of all, a Zstandard frame included.
+/// Encodes a plane with the method that makes it smallest, a Zstandard frame included.
 #[cfg(feature = "zstd")]
 fn encode_extended(
     plane: &mut PlaneEncoder,
@@ -80,7 +83,7 @@ fn encode_extended(
 ) -> Stored {
     let most = (dst.len() as f64 * f64::from(threshold)) as usize;
     let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
-    // A Huffman code takes at least one bit.
+    // A Huffman code takes at least one bit per symbol.
     let is_smallest = frame.is_some_and(|frame| frame.len() <= dst.len() / 8);
     let stored = match is_smallest {
         true => Stored { method: method::RAW, len: dst.len() },

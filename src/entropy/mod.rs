@@ -1,11 +1,10 @@
-//! Entropy coding: counts of symbols, Finite State Entropy, Huffman codes.
+//! Entropy coding: histograms, Finite State Entropy, Huffman codes.
 
 pub(crate) mod fse;
-#[cfg(feature = "alloc")]
 pub(crate) mod histogram;
 pub(crate) mod huffman;
 
 /// Number of byte values.
 pub(crate) const SYMBOLS: usize = 256;
-/// Number of streams that a plane is coded in.
+/// Number of streams of a plane.
 pub(crate) const STREAMS: usize = 4;

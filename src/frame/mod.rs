@@ -3,6 +3,7 @@
 pub(crate) mod annex;
 pub(crate) mod header;
 pub(crate) mod index;
+pub(crate) mod open;
 pub(crate) mod shape;
 pub(crate) mod whole;
 #[cfg(feature = "alloc")]
@@ -14,7 +15,8 @@ pub use annex::{Annex, Footer};
 pub use header::{Form, Header};
 pub use index::FrameIndex;
 #[cfg(feature = "alloc")]
-pub use index::IndexBuf;
+pub use open::{FrameOpener, OpenedFrame};
+pub use open::{Keep, OpenOptions};
 pub use shape::Shape;
 pub use whole::Frame;
 #[cfg(feature = "alloc")]
@@ -26,7 +28,7 @@ pub use crate::chunk::decode::{Chunk, Method, Scratch};
 #[cfg(feature = "alloc")]
 pub use crate::chunk::encode::EncodeScratch;
 pub use crate::entropy::huffman::table::{DecodeTable, SmallTable, Table};
-pub use crate::format::HEADER_LEN;
+pub use crate::format::{HEADER_LEN, MAGIC};
 #[cfg(feature = "alloc")]
 pub use crate::oneshot::compress_frame_into;
 pub use crate::plane_layout::PlaneLayout;

@@ -3,8 +3,8 @@
 use std::vec::Vec;
 
 use crate::error::DecodeError;
-use crate::format::MAGIC;
-use crate::frame::header;
+use crate::format::{MAGIC, STREAMING, at};
+use crate::frame::header::{self, Header};
 use crate::legacy::frame::{self, Body, Frame, Frames};
 use crate::legacy::output::Output;
 use crate::legacy::{chunks, halves, planes};
@@ -33,6 +33,25 @@ pub struct Summary {
 /// Whether a file has one of the old layouts, or would be misread as one of today's.
 pub fn is_legacy(src: &[u8]) -> bool {
     src.starts_with(&MAGIC) && (header::is_legacy(src) || is_short(src))
+}
+
+/// Returns whether a file whose first header is in today's layout may still have an old one, which
+/// only [`is_legacy`] with the whole file shows: a later frame may lack a byte.
+pub fn may_be_legacy(first: &Header) -> bool {
+    first.streaming && matches!(first.version, [0, 3, 0 | 1])
+}
+
+/// Returns the number of bytes after the only frame of a file of an old layout. It is 0 for files
+/// of releases before 0.3.0, which do not give the length of their frames.
+pub fn trailing_len(file: &[u8]) -> u64 {
+    let frame_len = match file {
+        [_, _, 0, 3, ..] if file.get(at::STREAMING).is_some_and(|&byte| byte < STREAMING) => {
+            file.get(at::FRAME_LEN..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes)
+        }
+        _ => None,
+    };
+    let file_len = file.len() as u64;
+    file_len.saturating_sub(frame_len.unwrap_or(file_len))
 }
 
 /// Whether a file is in today's layout but for a byte that its writer left out.

@@ -29,4 +29,6 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Summary, decode, decode_partial, is_delta, is_legacy, summary};
+pub use file::{
+    Summary, decode, decode_partial, is_delta, is_legacy, may_be_legacy, summary, trailing_len,
+};

@@ -1,6 +1,6 @@
 //! A plane that was cut in pieces, each coded alone as in today's chunks.
 
-use crate::entropy::huffman::decode::{self, Coded};
+use crate::entropy::huffman::decode::{self, CodedPlane};
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::DecodeErrorKind;
 use crate::format::method;
@@ -52,21 +52,21 @@ fn decode_piece(
     output: &mut Output<'_>,
 ) -> Result<(), DecodeErrorKind> {
     let coded = match code {
-        method::RAW if stored.len() == piece.len() => Coded::Copy(stored),
+        method::RAW if stored.len() == piece.len() => CodedPlane::Copy(stored),
         method::RAW => return Err(DecodeErrorKind::InvalidIndex),
-        method::HUFFMAN => Coded::new(stored, piece.len() as u64)?,
+        method::HUFFMAN => CodedPlane::new(stored, piece.len() as u64)?,
         _ => return Err(DecodeErrorKind::UnsupportedMethod(code)),
     };
     match coded {
-        Coded::Copy(bytes) => {
+        CodedPlane::Copy(bytes) => {
             output.met("raw");
             piece.copy_from_slice(bytes);
         }
-        Coded::Repeat(byte) => {
+        CodedPlane::Repeat(byte) => {
             output.met("repeat");
             piece.fill(byte);
         }
-        Coded::Streams(bytes) => {
+        CodedPlane::Streams(bytes) => {
             output.met("huffman");
             decode::decode(bytes, piece, table)?;
         }

@@ -1,99 +1,28 @@
 //! Byte planes: plane *k* holds byte *k* of every element.
 //!
-//! Splitting optionally rotates each element first, which moves the sign below the exponent so
-//! that the exponent fills the highest plane. Rotation works on whole words of four bytes: the
-//! one to three bytes behind the last word keep their bits, even a lone bfloat16.
+//! [`split()`] optionally rotates each element first: that moves the sign below the exponent, so that
+//! the exponent fills the highest plane. Rotation works on whole words of four bytes. The one to
+//! three bytes behind the last word keep their bits, even where they hold a whole `bfloat16`.
+//!
+//! The kernels in [`scalar`] are the reference, against which those in `wide` are tested.
 
+mod merge;
 pub(crate) mod scalar;
+mod split;
 #[cfg(all(feature = "simd", target_endian = "little"))]
-pub(crate) mod wide;
+mod wide;
 
+pub(crate) use merge::merge;
 #[cfg(not(all(feature = "simd", target_endian = "little")))]
 use scalar as kernels;
-
+pub(crate) use split::split;
 #[cfg(all(feature = "simd", target_endian = "little"))]
-use crate::plane::wide as kernels;
-use crate::plane_layout::PlaneLayout;
+use wide as kernels;
 
-/// Most planes that an element is split in.
+/// Most planes of a layout.
 pub(crate) const MAX_PLANES: usize = 4;
-/// Rotation works on words of so many bytes.
+/// Bytes of a word, the unit of rotation.
 const WORD: usize = 4;
-
-/// Splits `chunk` into its planes, each of exactly its length.
-#[cfg(feature = "alloc")]
-pub(crate) fn split(layout: PlaneLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
-    let [p0, p1, p2, p3] = planes;
-    let words = chunk.len() / WORD * WORD;
-    let (words, rest) = chunk.split_at(words);
-    match (layout.planes, layout.rotated) {
-        (1, _) => p0.copy_from_slice(chunk),
-        (2, rotated) => {
-            let elements = words.len() / 2;
-            if rotated {
-                kernels::split2_rotated(words, &mut p0[..elements], &mut p1[..elements]);
-            } else {
-                kernels::split2(words, &mut p0[..elements], &mut p1[..elements]);
-            }
-            scalar::split(rest, &mut [&mut p0[elements..], &mut p1[elements..]]);
-        }
-        (_, rotated) => {
-            let elements = words.len() / 4;
-            let heads = [
-                &mut p0[..elements],
-                &mut p1[..elements],
-                &mut p2[..elements],
-                &mut p3[..elements],
-            ];
-            if rotated {
-                kernels::split4_rotated(words, heads);
-            } else {
-                kernels::split4(words, heads);
-            }
-            let tails = [
-                &mut p0[elements..],
-                &mut p1[elements..],
-                &mut p2[elements..],
-                &mut p3[elements..],
-            ];
-            scalar::split(rest, &mut { tails });
-        }
-    }
-}
-
-/// Merges planes, each of exactly its length, into `chunk`.
-pub(crate) fn merge(layout: PlaneLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
-    let [p0, p1, p2, p3] = planes;
-    let words = chunk.len() / WORD * WORD;
-    let (words, rest) = chunk.split_at_mut(words);
-    match (layout.planes, layout.rotated) {
-        (1, _) => chunk.copy_from_slice(p0),
-        (2, rotated) => {
-            let elements = words.len() / 2;
-            let (h0, t0) = p0.split_at(elements);
-            let (h1, t1) = p1.split_at(elements);
-            if rotated {
-                kernels::merge2_rotated(h0, h1, words);
-            } else {
-                kernels::merge2(h0, h1, words);
-            }
-            scalar::merge(&[t0, t1], rest);
-        }
-        (_, rotated) => {
-            let elements = words.len() / 4;
-            let (h0, t0) = p0.split_at(elements);
-            let (h1, t1) = p1.split_at(elements);
-            let (h2, t2) = p2.split_at(elements);
-            let (h3, t3) = p3.split_at(elements);
-            if rotated {
-                kernels::merge4_rotated([h0, h1, h2, h3], words);
-            } else {
-                kernels::merge4([h0, h1, h2, h3], words);
-            }
-            scalar::merge(&[t0, t1, t2, t3], rest);
-        }
-    }
-}
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
@@ -101,8 +30,9 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::plane_layout::PlaneLayout;
 
-    /// Bytes without a pattern.
+    /// Returns bytes without a pattern.
     fn bytes(len: usize) -> Vec<u8> {
         (0..len as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 23) as u8).collect()
     }
@@ -115,8 +45,7 @@ mod tests {
         PlaneLayout { planes: 4, rotated: true },
     ];
 
-    /// The format's own words, element by element: rotate whole words of four bytes, then byte b of
-    /// the chunk goes to plane b mod K.
+    /// Splits as the specification says: rotates whole words, then byte b goes to plane b mod K.
     fn split_as_specified(layout: PlaneLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut chunk = chunk.to_vec();
         for word in chunk.as_chunks_mut::<WORD>().0 {
@@ -165,9 +94,9 @@ mod tests {
         }
     }
 
-    /// Every kernel against the scalar one of the same name, on every length that leaves a rest.
+    /// Compares every kernel with its scalar form, at lengths that leave every kind of rest.
     #[test]
-    fn kernels_agree_with_the_scalar_ones() {
+    fn kernels_agree_with_the_scalar_kernels() {
         type Split2 = fn(&[u8], &mut [u8], &mut [u8]);
         type Merge2 = fn(&[u8], &[u8], &mut [u8]);
         type Split4 = fn(&[u8], [&mut [u8]; 4]);

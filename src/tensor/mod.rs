@@ -5,21 +5,13 @@
 //! - [`inside`] reads and writes `.znn.safetensors` files, in which each tensor is compressed on
 //!   its own. Needs the feature `std`.
 
-#[cfg(feature = "std")]
-pub(crate) mod diagnosis;
 pub(crate) mod info;
 #[cfg(feature = "std")]
 pub mod inside;
 pub(crate) mod plan;
-#[cfg(feature = "std")]
-pub(crate) mod repair;
 pub(crate) mod rows;
 pub mod safetensors;
 
-#[cfg(feature = "std")]
-pub use diagnosis::{Diagnosis, Verdict, diagnose};
 pub use info::TensorInfo;
 pub use plan::{PlannedFrame, plan};
-#[cfg(feature = "std")]
-pub use repair::{Examination, examine, repair};
 pub use rows::RowsError;

@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use serde_json::Value;
 
-use crate::common::skipped;
+use super::skipped;
 
 /// A case of a manifest.
 pub struct Case {
@@ -80,7 +80,7 @@ fn say_skipped(folder: &Path) {
 
 /// The cases of the spread in this repository, and of the whole collection where it lies beside it.
 pub fn cases() -> Vec<Case> {
-    let root = crate::common::root();
+    let root = super::root();
     let mut cases = Vec::new();
     for folder in ["tests/data/golden", "../shared/format/golden"].map(|path| root.join(path)) {
         let Ok(manifest) = std::fs::read(folder.join("manifest.json")) else {

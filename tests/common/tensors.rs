@@ -121,7 +121,7 @@ pub fn noise(len: usize, mut seed: u64) -> Vec<u8> {
 /// Returns the folders of golden files: one in this repository, and a larger one beside it if it
 /// exists.
 pub fn golden_folders() -> Vec<PathBuf> {
-    let root = crate::common::root();
+    let root = super::common::root();
     let folders = ["tests/data/golden", "../shared/format/golden"];
     folders.map(|path| root.join(path)).into_iter().filter(|folder| folder.is_dir()).collect()
 }

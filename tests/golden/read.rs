@@ -155,13 +155,13 @@ fn read_in_every_way(file: &[u8]) -> Vec<(&'static str, Result<(), DecodeError>)
     };
     let stream = || Decoder::new(file, limits).and_then(|mut it| it.read_to_end(&mut Vec::new()));
     let push = || {
-        let mut assembler = PushDecoder::new(limits);
+        let mut decoder = PushDecoder::new(limits);
         let mut rest = file;
         while !rest.is_empty() {
-            rest = &rest[assembler.push(rest)?..];
-            while assembler.next_chunk()?.is_some() {}
+            rest = &rest[decoder.push(rest)?..];
+            while decoder.next_chunk()?.is_some() {}
         }
-        assembler.end()
+        decoder.finish()
     };
     let archive = Archive::open(Cursor::new(file), limits).map_err(|error| match error {
         ArchiveError::Decode(error) => error,

@@ -25,9 +25,9 @@ mod push;
 mod round_trip;
 mod streaming;
 #[cfg(all(feature = "safetensors", feature = "std"))]
-mod tensors_inside;
+mod tensors_cut;
 #[cfg(all(feature = "safetensors", feature = "std"))]
-mod tensors_repair;
+mod tensors_inside;
 mod work;
 #[path = "../common/zstd_literals.rs"]
 mod zstd_literal_coder;

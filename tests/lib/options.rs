@@ -324,13 +324,13 @@ fn read_archive(file: &[u8], limits: Limits) -> Result<(), DecodeErrorKind> {
 }
 
 fn assemble(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
-    let mut assembler = PushDecoder::new(limits);
+    let mut decoder = PushDecoder::new(limits);
     let mut rest = file;
     while !rest.is_empty() {
-        rest = &rest[assembler.push(rest)?..];
-        while assembler.next_chunk()?.is_some() {}
+        rest = &rest[decoder.push(rest)?..];
+        while decoder.next_chunk()?.is_some() {}
     }
-    assembler.end()
+    decoder.finish()
 }
 
 type ReadTensor = fn(&mut TensorReader<Cursor<&[u8]>>, &mut Vec<u8>) -> Result<(), TensorError>;

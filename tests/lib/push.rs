@@ -29,7 +29,7 @@ fn decode(file: &[u8], lens: &[usize], limits: Limits) -> Result<Vec<u8>, Decode
             }
         }
     }
-    decoder.end().map(|()| decoded)
+    decoder.finish().map(|()| decoded)
 }
 
 /// Decodes a file in parts of at most `lens`, written directly into the decoder's memory.
@@ -38,7 +38,7 @@ fn decode_in_place(file: &[u8], lens: &[usize]) -> Result<Vec<u8>, DecodeError> 
     let mut decoded = Vec::new();
     let (mut rest, mut lens) = (file, lens.iter().cycle());
     while !rest.is_empty() {
-        let space = decoder.space(rest.len().min(*lens.next().unwrap()))?;
+        let space = decoder.buffer(rest.len().min(*lens.next().unwrap()))?;
         if space.is_empty() {
             break;
         }
@@ -50,7 +50,7 @@ fn decode_in_place(file: &[u8], lens: &[usize]) -> Result<Vec<u8>, DecodeError> 
             decoded.extend_from_slice(chunk);
         }
     }
-    decoder.end().map(|()| decoded)
+    decoder.finish().map(|()| decoded)
 }
 
 /// Returns a file of frames with these decoded lengths and without an index, and the end of each
@@ -199,7 +199,7 @@ fn an_error_repeats_on_every_further_call() {
     };
     assert_eq!(decoder.push(rest).unwrap_err(), error);
     assert_eq!(decoder.next_chunk().unwrap_err(), error);
-    assert_eq!(decoder.end().unwrap_err(), error);
+    assert_eq!(decoder.finish().unwrap_err(), error);
 }
 
 #[test]
@@ -233,9 +233,9 @@ fn frames_can_be_read_instead_of_chunks() {
             0,
             "no input is accepted before the frame is consumed"
         );
-        decoder.next_frame();
+        decoder.skip_frame();
     }
-    decoder.end().unwrap();
+    decoder.finish().unwrap();
     assert_eq!(stored, file);
     assert_eq!(decoded, zipnn::decompress(&file, &LIMITS).unwrap());
 }
@@ -251,7 +251,7 @@ fn decoding_can_start_at_any_frame() {
     while let Some(chunk) = decoder.next_chunk().unwrap() {
         found.extend_from_slice(chunk);
     }
-    decoder.end().unwrap();
+    decoder.finish().unwrap();
     assert_eq!(found, decoded[700..]);
 
     let mut decoder = PushDecoder::starting_at(2, LIMITS);
@@ -268,7 +268,7 @@ fn the_first_frame_can_have_any_number() {
     assert_eq!(decoder.push(&file).unwrap(), file.len());
     assert_eq!(decoder.next_chunk().unwrap().unwrap(), [7; 1000]);
     assert!(decoder.next_chunk().unwrap().is_none());
-    decoder.end().unwrap();
+    decoder.finish().unwrap();
 }
 
 #[test]
@@ -296,9 +296,9 @@ fn writing_into_the_decoder_returns_the_same_data() {
     // Callers can fill less than the whole space, or nothing of it.
     let mut decoder = PushDecoder::new(LIMITS);
     for &byte in &file[..100] {
-        decoder.space(50).unwrap()[0] = byte;
+        decoder.buffer(50).unwrap()[0] = byte;
         decoder.advance(1).unwrap();
-        assert!(!decoder.space(50).unwrap().is_empty());
+        assert!(!decoder.buffer(50).unwrap().is_empty());
         decoder.advance(0).unwrap();
     }
     assert!(decoder.frame().is_none());
@@ -306,17 +306,17 @@ fn writing_into_the_decoder_returns_the_same_data() {
     let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16).plain()).unwrap();
     let mut decoder = PushDecoder::new(LIMITS);
     assert_eq!(decoder.push(&file).unwrap(), file.len());
-    assert!(decoder.space(10).unwrap().is_empty());
-    decoder.next_frame();
-    assert!(decoder.space(10).unwrap().is_empty());
-    decoder.end().unwrap();
+    assert!(decoder.buffer(10).unwrap().is_empty());
+    decoder.skip_frame();
+    assert!(decoder.buffer(10).unwrap().is_empty());
+    decoder.finish().unwrap();
 }
 
 #[test]
 #[should_panic(expected = "have been filled of")]
 fn advancing_beyond_the_space_panics() {
     let mut decoder = PushDecoder::new(LIMITS);
-    let len = decoder.space(10).unwrap().len();
+    let len = decoder.buffer(10).unwrap().len();
     let _ = decoder.advance(len + 1);
 }
 

@@ -164,13 +164,13 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
     let limits = Limits::default();
     let of = |result: Result<(), DecodeError>| result.err().map(|error| error.kind());
     let assemble = || {
-        let mut assembler = zipnn::push::PushDecoder::new(limits);
+        let mut decoder = zipnn::push::PushDecoder::new(limits);
         let mut rest = file;
         while !rest.is_empty() {
-            rest = &rest[assembler.push(rest)?..];
-            while assembler.next_chunk()?.is_some() {}
+            rest = &rest[decoder.push(rest)?..];
+            while decoder.next_chunk()?.is_some() {}
         }
-        assembler.end()
+        decoder.finish()
     };
     let seek = || {
         let mut seeker = zipnn::seek::Seeker::new(file.len() as u64, limits);

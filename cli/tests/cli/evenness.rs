@@ -373,8 +373,8 @@ mod indexes {
     fn a_broken_index_stops_everything() {
         let utf16: Vec<u8> = index_text().encode_utf16().flat_map(u16::to_le_bytes).collect();
         for (broken, message) in [
-            (&b"{"[..], "is no index of files"),
-            (b"", "is no index of files"),
+            (&b"{"[..], "is not a valid index"),
+            (b"", "is not a valid index"),
             (&[&b"\xff\xfe"[..], &utf16].concat(), "not UTF-8"),
         ] {
             for arguments in [&["m"][..], &["m/model-00001-of-00002.safetensors"], &["other", "m"]]
@@ -458,7 +458,7 @@ mod indexes {
         place.write(&index_name, b"{");
         let before = place.names();
         let arguments = ["compress", "--hub", "org/name", "--cache", "hub"];
-        assert!(place.fails(1, &arguments).contains("is no index"));
+        assert!(place.fails(1, &arguments).contains("is not a valid index"));
         assert_eq!(place.names(), before);
         place.write(&index_name, format!("\u{feff}{}", index_text()).as_bytes());
         let typo = [&arguments[..], &["--match", "*.typo"]].concat();
@@ -538,7 +538,7 @@ mod directories {
         place.write("empty/notes.txt", b"text");
         for command in ["verify", "ls", "info"] {
             let message = place.fails(1, &[command, "empty"]);
-            assert!(message.contains("empty: has nothing to look at"), "{message}");
+            assert!(message.contains("empty: has no files to read"), "{message}");
             let message = place.fails(1, &[command, "d", "--match", "*.typo"]);
             assert!(message.contains("'*.typo'"), "{message}");
         }
@@ -555,7 +555,9 @@ mod directories {
         symlink("../blobs/x", place.path("snapshot/m.safetensors.znn")).unwrap();
         assert!(place.succeeds(&["verify", "snapshot"]).ends_with("snapshot: 1 file sound\n"));
         symlink("../blobs/gone", place.path("snapshot/n.safetensors.znn")).unwrap();
-        assert!(place.fails(1, &["verify", "snapshot"]).contains("leads to no file"));
+        assert!(
+            place.fails(1, &["verify", "snapshot"]).contains("link to a file that does not exist")
+        );
     }
 
     #[test]
@@ -586,7 +588,7 @@ mod directories {
         assert!(place.read(files[0]) == model(20_000, 1));
         place.write("e/c.bin", b"c");
         let said = place.succeeds(&["compress", "--inside-safetensors", "e"]);
-        assert!(said.contains("nothing in it ends in .safetensors"), "{said}");
+        assert!(said.contains("it holds no .safetensors files"), "{said}");
         place.fails(1, &["compress", "--inside-safetensors", "e", "--match", "*.bin"]);
     }
 
@@ -611,8 +613,11 @@ mod directories {
             assert_eq!(place.names(), inputs);
         }
         let said = place.fails(1, &["decompress", "d", "--rm", "--force"]);
-        assert!(said.contains("a.safetensors: exists already"), "{said}");
-        assert!(said.contains("another file becomes it") && !said.contains("--force"), "{said}");
+        assert!(said.contains("a.safetensors: already exists"), "{said}");
+        assert!(
+            said.contains("another file has the same result") && !said.contains("--force"),
+            "{said}"
+        );
         assert_eq!(place.names().len(), 2, "one of them is left: {:?}", place.names());
     }
 }
@@ -629,7 +634,7 @@ mod advice {
         for name in ["a.safetensors.znn", "a.znn.safetensors"] {
             for more in [&[][..], &["--inside-safetensors"]] {
                 let arguments = [&["compress", name][..], more].concat();
-                assert!(place.fails(1, &arguments).contains("compressed already"));
+                assert!(place.fails(1, &arguments).contains("already compressed"));
             }
         }
         assert_eq!(place.names(), before);

@@ -110,7 +110,7 @@ fn results_arrive_where_links_lead() {
     let compressed = place.read("m.safetensors.znn");
     for output in ["near", "disk/chain", "directory/chain", "directory/old"] {
         let message = place.fails(1, &["compress", "m.safetensors", "-o", output]);
-        assert!(message.contains("exists already"), "{message}");
+        assert!(message.contains("already exists"), "{message}");
         assert_eq!(place.read("disk/old"), b"old");
         place.succeeds(&["compress", "m.safetensors", "-f", "-o", output]);
         assert!(place.read("disk/old") == compressed, "{output}");
@@ -322,7 +322,7 @@ fn a_named_pipe_among_results_of_a_directory_is_reported() {
         let output = end(child);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
-        assert!(message.contains("exists already, and is not a file"), "{message}");
+        assert!(message.contains("already exists, and is not a file"), "{message}");
         if arguments.contains(&"decompress") {
             continue;
         }
@@ -342,12 +342,12 @@ fn a_directory_that_does_not_exist_is_no_output() {
     ] {
         let message = place.fails(1, arguments);
         assert!(message.contains("new/: is a directory that does not exist"), "{message}");
-        assert!(message.contains("make it, or name a file"), "{message}");
+        assert!(message.contains("create it, or name a file"), "{message}");
     }
     let long = format!("{}.bin", "n".repeat(251));
     place.write(&long, b"data");
     let message = place.fails(1, &["compress", &long]);
-    assert!(message.contains("name a shorter one with --output"), "{message}");
+    assert!(message.contains("choose a shorter name with --output"), "{message}");
     assert!(place.names().len() == 3);
 }
 

@@ -106,7 +106,7 @@ fn plain_files_have_tensors_too() {
 fn verify_names_the_tensors_that_are_damaged() {
     let (place, file) = place();
     let verified = place.succeeds(&["verify", "model.safetensors.znn"]);
-    assert!(verified.contains("all checksums are right"), "{verified}");
+    assert!(verified.contains("all checksums match"), "{verified}");
     let mut damaged = place.read("model.safetensors.znn");
     let at = damaged.len() / 2;
     damaged[at] ^= 1;
@@ -145,6 +145,6 @@ fn cat_never_writes_over_its_file() {
     let file = "model.safetensors.znn";
     let before = place.read(file);
     let message = place.fails(2, &["cat", file, "matrix", "--force", "-o", file]);
-    assert!(message.contains("read and written at once"), "{message}");
+    assert!(message.contains("read and written at the same time"), "{message}");
     assert!(place.read(file) == before);
 }

@@ -82,9 +82,9 @@ impl<'a> FrameParts<'a> {
         let mut tables = Tables::new(&mut self.prefix[self.geometry.tables_at..], &self.geometry);
         tables.filled = self.filled;
         for chunk in part.index.chunks() {
-            let stored = chunk.pieces.each_ref().map(|piece| Stored {
-                method: piece.method,
-                len: (piece.range.end - piece.range.start) as usize,
+            let stored = chunk.planes.each_ref().map(|entry| Stored {
+                method: entry.method,
+                len: (entry.range.end - entry.range.start) as usize,
             });
             tables.set(self.chunks, &stored);
             self.chunks += 1;

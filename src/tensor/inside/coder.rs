@@ -1,20 +1,16 @@
 //! Compresses tensors into frames, whole or in parts.
 
-use std::io;
 use std::vec::Vec;
 
 use crate::checksum::checksum;
 use crate::chunk::encode::EncodeScratch;
 use crate::error::EncodeError;
-use crate::frame::header::Form;
 use crate::frame::index::FrameIndex;
 use crate::frame::write::body::compress_frame;
 use crate::frame::write::envelope::Envelope;
 use crate::frame::write::geometry::Geometry;
 use crate::frame::write::parts::{CompressedPart, FrameParts};
 use crate::options::Options;
-use crate::tensor::inside::error::TensorError;
-use crate::tensor::inside::stored::StoredTensor;
 use crate::try_alloc;
 
 /// Length up to which tensors are compressed whole. Longer ones are compressed in parts of about this
@@ -78,33 +74,6 @@ pub(crate) fn compress_part<'d>(
     let checksums = frame.checksum_len().map(|len| coder.checksums(data, len));
     let index = FrameIndex::parse(dst).expect("a frame that was just written is valid");
     Ok(CompressedPart { index, bytes: dst, checksums: checksums.unwrap_or_default() })
-}
-
-/// Returns the length of the frame that a tensor would compress to.
-///
-/// `read` fills its argument with the next bytes of the tensor. All parts but the last are whole
-/// chunks.
-pub(crate) fn frame_len(
-    tensor: &StoredTensor,
-    options: &Options,
-    mut read: impl FnMut(&mut [u8]) -> io::Result<()>,
-) -> Result<u64, TensorError> {
-    let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
-    let envelope = Envelope { form: Form::Torch, shape: &tensor.shape, ..Envelope::BYTES };
-    let out_of_memory = EncodeError::OutOfMemory { requested: tensor.decoded_len };
-    let mut left = usize::try_from(tensor.decoded_len).map_err(|_| failure(out_of_memory))?;
-    let mut frame = FrameParts::new(left, options, &envelope).map_err(failure)?;
-    let part_len = frame.part_len(PART_LEN);
-    let (mut data, mut dst) = (Vec::new(), Vec::new());
-    let mut scratch = EncodeScratch::new();
-    while left > 0 {
-        data.resize(part_len.min(left), 0);
-        read(&mut data)?;
-        let part = compress_part(&frame, &data, &mut dst, &OneThread, &mut scratch);
-        frame.add(&part.map_err(failure)?);
-        left -= data.len();
-    }
-    Ok(frame.frame_len())
 }
 
 /// Extends `frame` to at least `len` bytes.

@@ -206,13 +206,13 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// The data need not be damaged: some tools save tensors with the metadata of a compressed file.
     /// Where a tensor may be damaged, reading it returns an error.
-    /// [`repair`](crate::tensor::repair) writes the file with a matching list or without one.
+    /// [`Self::repaired_header`] returns a header with a matching list or without one.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
 
     /// Returns whether the list of compressed tensors or the source's header in the metadata
-    /// belongs to another file, so that [`repair`](crate::tensor::repair) drops it.
+    /// belongs to another file, so that [`Self::repaired_header`] drops it.
     pub fn has_foreign_metadata(&self) -> bool {
         self.problem.is_some() || (self.is_ours() && self.compressed().source_header().is_none())
     }

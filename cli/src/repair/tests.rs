@@ -1,14 +1,30 @@
-//! What the original has rotated is found and mended, and nothing else is: on its own damaged
-//! files, and on many small pieces of real weights in both states.
+//! Detection and repair of rotated tensors: on files that the original damaged, and on many pieces of
+//! real weights in both states.
 
 use zipnn::DType;
-use zipnn::tensor::{Diagnosis, Examination, Verdict, diagnose, examine, repair};
 
-use crate::common::skipped;
-use crate::tensor_files::*;
+use crate::repair::diagnosis::{Diagnosis, Verdict, diagnose};
+use crate::repair::examination::{Examination, examine};
+use crate::repair::rewrite::rewrite;
+use crate::repair::samples::Samples;
 
-/// What the original does to a tensor before it compresses it: in whole words of four bytes, the
-/// sign goes below the exponent.
+#[path = "../../../tests/common/mod.rs"]
+mod common;
+#[path = "../../../tests/common/tensors.rs"]
+mod tensor_files;
+
+use common::skipped;
+use tensor_files::*;
+
+/// Judges a tensor by its data.
+pub fn diagnose_data(data: &[u8], dtype: DType) -> Diagnosis {
+    let mut samples = Samples::new(data.len() as u64, dtype);
+    samples.add(data);
+    diagnose(&samples.distinct(), dtype)
+}
+
+/// Rotates a tensor as the original does before it compresses it: in whole words of four bytes,
+/// moves the sign below the exponent.
 fn rotate(data: &[u8], dtype: DType) -> Vec<u8> {
     let mut data = data.to_vec();
     for word in data.as_chunks_mut::<4>().0 {
@@ -31,19 +47,19 @@ fn examine_file(file: &[u8]) -> Vec<(String, Examination)> {
     found.into_iter().map(|one| (reader.tensors()[one.tensor].name.clone(), one)).collect()
 }
 
-/// The file with all mended that is found to be rotated.
+/// Repairs all tensors of a file that are detected as rotated.
 fn repair_file(file: &[u8]) -> Vec<u8> {
     let mut reader = open(file).unwrap();
     let found = examine(&mut reader).unwrap();
     let rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated);
     let rotated: Vec<usize> = rotated.map(|one| one.tensor).collect();
     let mut repaired = Vec::new();
-    repair(&mut reader, &rotated, &mut repaired).unwrap();
+    rewrite(reader, &rotated, &mut repaired).unwrap();
     repaired
 }
 
 #[test]
-fn files_that_the_original_damaged_are_mended() {
+fn repairs_files_that_the_original_damaged() {
     let cases = golden("reference_damaged");
     assert!(cases.len() >= 2);
     for (case, file, original) in cases {
@@ -63,12 +79,12 @@ fn files_that_the_original_damaged_are_mended() {
         assert!(!reader.is_list_lost() && reader.is_compressed(), "{name}");
         assert_eq!(tensors(&restore(&repaired).0), tensors(&original), "{name}");
         assert_eq!(parse(&restore(&repaired).0).metadata()["format"], "pt", "{name}");
-        // What stays compressed is the same to the byte, and so is the header where it was right.
+        // Compressed tensors keep every byte, and so does a header that was right.
         let (before, after) = (tensors(&file), tensors(&repaired));
         for (tensor, bytes) in before {
             assert_eq!(after[&tensor] == bytes, !damaged.contains(&&*tensor), "{name}: {tensor}");
         }
-        assert!(repair_file(&repaired) == repaired, "{name}: nothing is left to be mended");
+        assert!(repair_file(&repaired) == repaired, "{name}: nothing is left to repair");
         assert!(
             examine_file(&repaired).iter().all(|(_, one)| one.verdict != Verdict::Rotated),
             "{name}"
@@ -77,7 +93,7 @@ fn files_that_the_original_damaged_are_mended() {
 }
 
 #[test]
-fn sound_files_of_the_original_are_left_alone() {
+fn leaves_sound_files_of_the_original_unchanged() {
     for (case, file, original) in golden("safetensors") {
         for file in [file, original] {
             let found = examine_file(&file);
@@ -87,10 +103,10 @@ fn sound_files_of_the_original_are_left_alone() {
     }
 }
 
-/// A file that the original's scripts have compressed and decompressed: plain, with some tensors
-/// rotated. Those of which nothing can be said are judged by the others.
+/// A file that the original's scripts have compressed and decompressed is uncompressed, with some
+/// tensors rotated.
 #[test]
-fn neighbours_help_in_plain_files() {
+fn judges_unclear_tensors_of_uncompressed_files_by_their_neighbours() {
     let small = |seed| bf16(weights(24, seed));
     let ones = bf16([1.0; 16]);
     let rotated = |data: &[u8]| rotate(data, DType::BF16);
@@ -118,7 +134,7 @@ fn neighbours_help_in_plain_files() {
     }
     assert!(repair_file(&damaged) == sound);
     assert!(repair_file(&sound) == sound);
-    // A sound tensor that the script would have rotated tells that it was not the script.
+    // A sound tensor that the script would have rotated shows that the script did not write it.
     let mixed = file_of(&[
         ("other", "BF16", &[24], small(3)),
         ("small", "BF16", &[24], rotated(&small(2))),
@@ -129,17 +145,17 @@ fn neighbours_help_in_plain_files() {
     assert_eq!(ones.1.verdict, Verdict::Unknown);
 }
 
-/// The figure of the documentation.
+/// The number that the documentation gives.
 #[test]
-fn a_small_weight_becomes_a_huge_one() {
+fn rotation_turns_a_small_weight_into_a_huge_one() {
     let rotated = rotate(&f32([0.02]), DType::F32);
     let read = f32::from_le_bytes(rotated.try_into().unwrap());
     assert!((5e34..6e34).contains(&read), "{read}");
 }
 
 #[test]
-fn what_is_no_weights_is_not_judged() {
-    let verdict = |data: &[u8], dtype| diagnose(data, dtype).verdict;
+fn never_reports_other_data_as_rotated() {
+    let verdict = |data: &[u8], dtype| diagnose_data(data, dtype).verdict;
     for dtype in [DType::BF16, DType::F32] {
         for seed in 0..50 {
             for len in [64, 400, 20_000] {
@@ -148,7 +164,7 @@ fn what_is_no_weights_is_not_judged() {
                 assert_ne!(verdict(&rotate(&data, dtype), dtype), Verdict::Rotated);
             }
         }
-        // Whole numbers under the name of a type, and values that mark what is to be left out.
+        // Integers under the name of a float type.
         let ids: Vec<u8> = (0..512_u32).flat_map(u32::to_le_bytes).collect();
         assert_ne!(verdict(&ids, dtype), Verdict::Rotated);
         let pairs: Vec<u8> = (0..512_u16).flat_map(u16::to_le_bytes).collect();
@@ -163,7 +179,7 @@ fn what_is_no_weights_is_not_judged() {
     assert_eq!(verdict(&halves, DType::F16), Verdict::Unknown);
 }
 
-/// How pieces of weights are judged.
+/// Counts the verdicts on pieces of weights.
 #[derive(Debug, Default, Clone, Copy)]
 struct Tally {
     pieces: usize,
@@ -181,9 +197,9 @@ impl Tally {
     }
 }
 
-/// Pieces of so many numbers of all bfloat16 and float32 tensors of a file, as they are and rotated.
+/// Judges pieces of all bfloat16 and float32 tensors of a file, as they are and rotated.
 fn judge_pieces(file: &[u8], numbers: usize, sound: &mut Tally, rotated: &mut Tally) {
-    /// At most so many of a tensor, spread over it.
+    /// Maximum number of pieces of a tensor, spread over it.
     const PIECES: usize = 400;
     for (dtype_name, _, data) in tensors(file).values() {
         let dtype = match &**dtype_name {
@@ -194,17 +210,18 @@ fn judge_pieces(file: &[u8], numbers: usize, sound: &mut Tally, rotated: &mut Ta
         let len = numbers * dtype.size();
         let step = (data.len() / len).div_ceil(PIECES).max(1);
         for piece in data.chunks_exact(len).step_by(step) {
-            sound.add(&diagnose(piece, dtype), Verdict::Sound);
-            rotated.add(&diagnose(&rotate(piece, dtype), dtype), Verdict::Rotated);
+            sound.add(&diagnose_data(piece, dtype), Verdict::Sound);
+            rotated.add(&diagnose_data(&rotate(piece, dtype), dtype), Verdict::Rotated);
         }
     }
 }
 
-/// Prints the rates: `cargo test --release --test safetensors_repair pieces -- --nocapture`.
+/// Prints the rates with `cargo test -p zipnn-cli pieces -- --nocapture`.
 #[test]
-fn pieces_of_real_weights() {
-    let root = crate::common::root();
-    let mut files = vec![include_bytes!("../data/minilm-slice.bf16.safetensors").to_vec()];
+fn judges_pieces_of_real_weights_without_errors() {
+    let root = common::root();
+    let mut files =
+        vec![include_bytes!("../../../tests/data/minilm-slice.bf16.safetensors").to_vec()];
     for name in ["f32", "bf16", "mixed", "tuned.bf16"] {
         let path = root.join(format!("../shared/models/minilm-part.{name}.safetensors"));
         match std::fs::read(&path) {
@@ -227,5 +244,30 @@ fn pieces_of_real_weights() {
             let part = if numbers <= 8 { 3 } else { 50 };
             assert!(tally.unknown <= tally.pieces / part, "{numbers}: {tally:?}");
         }
+    }
+}
+
+/// Tensors anywhere in a file, with gaps and shared bytes.
+#[test]
+fn rewriting_a_sound_file_changes_nothing() {
+    let mut random = 7_u64;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % bound
+    };
+    for case in 0..3000 {
+        let data = noise(below(60), case);
+        let entries: Vec<String> = (0..below(4))
+            .map(|number| {
+                let start = below(data.len() + 1);
+                let end = start + below(data.len() - start + 1);
+                entry(&format!("t{number}"), "U8", &[end - start], start, end)
+            })
+            .collect();
+        let padding = "\0 \0"[..below(4)].to_owned();
+        let source = file(&format!("{{{}}}{padding}", entries.join(",")), &data);
+        let mut rewritten = Vec::new();
+        rewrite(open(&source).unwrap(), &[], &mut rewritten).unwrap();
+        assert!(rewritten == source, "{case}");
     }
 }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::slice;
 
 use crate::args::{Command, Compress, Decompress};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::standard::{self, Stream};
 use crate::fs::target::{self, Target};
 use crate::report::failure::Failure;
 
-/// Returns an error if a command would wait for data from a terminal, would read a closed descriptor,
-/// or would write its text to a closed standard output.
+/// Returns an error if a command would wait for data from a terminal, read a closed descriptor, or
+/// write its text to a closed standard output.
 pub fn check(command: &Command) -> Result<(), Failure> {
     type Inputs<'a> = (&'a [PathBuf], Option<&'a PathBuf>, bool);
     let (inputs, base, force): Inputs<'_> = match command {
@@ -30,24 +30,22 @@ pub fn check(command: &Command) -> Result<(), Failure> {
     if matches!(command, Command::Info(_) | Command::Ls(_) | Command::Bench(_)) {
         Stream::Output.check()?;
     }
-    let inputs = || inputs.iter().chain(base).map(|input| Place::new(input));
+    let inputs = || inputs.iter().chain(base).map(|input| Endpoint::new(input));
     if let Some(input) = inputs().find(|input| matches!(Target::of(input), Ok(Target::Closed))) {
         return Err(standard::closed_descriptor(&input));
     }
     match inputs().find(is_terminal) {
-        Some(input) if !force => {
-            Err(Failure::usage(input, "is a terminal, from which no data comes")
-                .hint("redirect standard input, or name a file"))
-        }
+        Some(input) if !force => Err(Failure::usage(input, "is a terminal, not a source of data")
+            .hint("redirect standard input, or name a file")),
         _ => Ok(()),
     }
 }
 
-fn is_terminal(input: &Place) -> bool {
+fn is_terminal(input: &Endpoint) -> bool {
     match input {
-        Place::Standard => io::stdin().is_terminal(),
-        // Opening something else, such as a named pipe, may wait.
-        Place::Path(path) => {
+        Endpoint::Standard => io::stdin().is_terminal(),
+        // Opening another file, such as a named pipe, may block.
+        Endpoint::Path(path) => {
             target::is_device(path) && File::open(path).is_ok_and(|file| file.is_terminal())
         }
     }
