@@ -23,7 +23,7 @@ pub(crate) mod open_frame;
 pub(crate) mod pool;
 pub(crate) mod ranges;
 pub(crate) mod reader;
-mod repaired_header;
+pub(crate) mod repaired_header;
 pub(crate) mod restored_header;
 pub(crate) mod result_header;
 pub(crate) mod section;
