@@ -148,6 +148,8 @@ pub enum DecodeErrorKind {
         /// Bytes of decoded data.
         len: u64,
     },
+    /// A `bool` is stored as a byte that is neither 0 nor 1.
+    InvalidBool(u8),
 }
 
 impl DecodeErrorKind {
@@ -195,6 +197,7 @@ impl DecodeErrorKind {
             FooterMissing => "FooterMissing",
             WrongDType { .. } => "WrongDType",
             PartialElement { .. } => "PartialElement",
+            InvalidBool(_) => "InvalidBool",
         }
     }
 }
@@ -279,6 +282,7 @@ impl fmt::Display for DecodeErrorKind {
             PartialElement { len } => {
                 write!(f, "{len} bytes of data are not a whole number of elements")
             }
+            InvalidBool(byte) => write!(f, "a bool is stored as {byte}, which is neither 0 nor 1"),
         }
     }
 }

@@ -7,12 +7,13 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
+use zipnn::io::ReadAt;
 use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Archive, Limits};
 
@@ -73,7 +74,7 @@ fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let counts = Counts::default();
         let source = Counting { file: File::open(path)?, counts: &counts };
-        let mut archive = Archive::open(source, Limits::default())?;
+        let archive = Archive::open(source, Limits::default())?;
         let opened = start.elapsed();
         let tensors = archive.tensors()?.tensors();
         let later = &tensors[tensors.len() / 2..];
@@ -116,17 +117,15 @@ struct Counting<'c> {
     counts: &'c Counts,
 }
 
-impl Read for Counting<'_> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let len = self.file.read(output)?;
+impl ReadAt for Counting<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = self.file.read_at(buf, offset)?;
         self.counts.reads.set(self.counts.reads.get() + 1);
         self.counts.bytes.set(self.counts.bytes.get() + len as u64);
         Ok(len)
-    }
-}
-
-impl Seek for Counting<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
     }
 }

@@ -63,6 +63,8 @@ impl<'a, T: Table> Scratch<'a, T> {
 pub struct DecodeScratch {
     table: alloc::boxed::Box<DecodeTable>,
     planes: alloc::vec::Vec<u8>,
+    /// A decoded chunk of which a caller wants only a part.
+    pub(crate) chunk: alloc::vec::Vec<u8>,
     zstd: zstd::Decoder,
 }
 

@@ -70,7 +70,7 @@ fn streamed_fault(file: &[u8], data: &[u8]) -> Option<DecodeErrorKind> {
 
 fn archive_fault(file: &[u8], data: &[u8]) -> Option<DecodeErrorKind> {
     let read = || {
-        let mut archive = Archive::open(Cursor::new(file), Limits::default())?;
+        let archive = Archive::open(Cursor::new(file), Limits::default())?;
         let mut decoded = vec![0; data.len()];
         archive.read_into(0, &mut decoded)?;
         assert!(decoded == data, "wrong bytes without an error");
@@ -238,7 +238,7 @@ fn readers_ignore_annexes_without_verification() {
     let mut decoded = Vec::new();
     Decoder::new(&file[..], limits).unwrap().read_to_end(&mut decoded).unwrap();
     assert!(decoded == data);
-    let mut archive = Archive::open(Cursor::new(&file), limits).unwrap();
+    let archive = Archive::open(Cursor::new(&file), limits).unwrap();
     archive.read_into(0, &mut decoded).unwrap();
     assert!(decoded == data);
 }
@@ -341,5 +341,5 @@ fn a_seeker_rejects_input_of_the_wrong_length() {
     assert_eq!(wanted.end, file.len() as u64);
     let short = &file[wanted.start as usize..wanted.end as usize - 1];
     assert!(matches!(seeker.feed(short).unwrap_err().kind(), DecodeErrorKind::Truncated { .. }));
-    assert!(seeker.covering(0..1).is_err());
+    assert!(seeker.covering::<&[u8]>(0..1).is_err());
 }

@@ -314,7 +314,7 @@ fn base() -> Vec<u8> {
 
 fn read_archive(file: &[u8], limits: Limits) -> Result<(), DecodeErrorKind> {
     let read = |limits| {
-        let mut archive = Archive::open(Cursor::new(file), limits)?;
+        let archive = Archive::open(Cursor::new(file), limits)?;
         archive.read_into(0, &mut vec![0; LEN])
     };
     read(limits).map_err(|error| match error {

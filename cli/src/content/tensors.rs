@@ -1,12 +1,11 @@
 //! Reading single tensors of a compressed file.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use zipnn::file::Directory;
-use zipnn::io::Damage;
+use zipnn::io::{Damage, ReadAt};
 use zipnn::tensor::TensorInfo;
 use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
@@ -136,25 +135,25 @@ impl Tensors {
 
 /// An [`Archive`] with or without a base.
 pub trait AnyArchive {
-    fn layout(&mut self) -> Result<&Metadata, ArchiveError>;
-    fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError>;
-    fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
+    fn layout(&self) -> Result<&Metadata, ArchiveError>;
+    fn tensor(&self, name: &str) -> Result<&TensorInfo, ArchiveError>;
+    fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError>;
     fn directory(&self) -> &Directory;
-    fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError>;
+    fn damage(&self) -> Result<Vec<Damage>, ArchiveError>;
     fn cut(&self) -> Option<DecodeError>;
     fn available_len(&self) -> u64;
 }
 
-impl<B: Read + Seek> AnyArchive for Archive<BufReader<File>, B> {
-    fn layout(&mut self) -> Result<&Metadata, ArchiveError> {
+impl<B: ReadAt> AnyArchive for Archive<File, B> {
+    fn layout(&self) -> Result<&Metadata, ArchiveError> {
         self.tensors()
     }
 
-    fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError> {
+    fn tensor(&self, name: &str) -> Result<&TensorInfo, ArchiveError> {
         self.tensor(name)
     }
 
-    fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
+    fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         self.read_into(offset, dst)
     }
 
@@ -162,7 +161,7 @@ impl<B: Read + Seek> AnyArchive for Archive<BufReader<File>, B> {
         self.directory()
     }
 
-    fn damage(&mut self) -> Result<Vec<Damage>, ArchiveError> {
+    fn damage(&self) -> Result<Vec<Damage>, ArchiveError> {
         self.damage()
     }
 
@@ -192,8 +191,8 @@ pub fn open_archive(
     }
 }
 
-/// Opens a file for reading in parts.
-pub fn open_file(endpoint: &Endpoint) -> Result<BufReader<File>, Failure> {
+/// Opens a file for reading parts of it.
+pub fn open_file(endpoint: &Endpoint) -> Result<File, Failure> {
     let failure = |error| Failure::reading(endpoint, error);
     let is_pipe =
         |path: &Path| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
@@ -201,7 +200,7 @@ pub fn open_file(endpoint: &Endpoint) -> Result<BufReader<File>, Failure> {
         return Err(Failure::usage(endpoint, "must be a file: pipes cannot be read in parts"));
     };
     Input::open(endpoint)?;
-    Ok(BufReader::new(File::open(path).map_err(failure)?))
+    File::open(path).map_err(failure)
 }
 
 /// Returns the directory of a file, if its index or the headers of all frames are valid.
@@ -221,11 +220,14 @@ pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
 /// Returns lines about all damaged and missing ranges of a file, and the tensors in them. Returns no
 /// lines for pipes, old layouts, differences without a base, and files without a valid directory.
 pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
-    let Ok(mut archive) = open_archive(source, base) else { return Vec::new() };
+    let Ok(archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
-    let damage =
-        damage.into_iter().map(|Damage { error, range }| Lost { error, range, is_wrong: false });
+    let damage = damage.into_iter().map(|Damage { error, range, .. }| Lost {
+        error,
+        range,
+        is_wrong: false,
+    });
     let missing = archive.cut().map(|error| {
         let end = layout.as_ref().map_or(u64::MAX, data_header::end_of);
         Lost { error, range: archive.available_len()..end, is_wrong: false }

@@ -23,10 +23,10 @@ const PART_LEN: usize = 1 << 20;
 /// The decoded length of that frame is the rest of the data. Only the header of a `.safetensors` file
 /// gives the length of all data, so returns `None` for other data.
 pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
-    let mut archive = tensors::open_archive(source, base).ok()?;
+    let archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
     let layout = archive.layout().ok()?.clone();
-    let mut file = tensors::open_file(source).ok()?;
+    let mut file = BufReader::new(tensors::open_file(source).ok()?);
     let file_len = file.seek(SeekFrom::End(0)).ok()?;
     let mut directory = Directory::new();
     let before = archive.directory().entries().iter();

@@ -247,7 +247,7 @@ fn rows_archive() -> (Vec<u8>, Vec<u8>) {
 fn reads_rows_of_elements_below_a_byte() {
     let (source, data) = rows_archive();
     let compressed = zipnn::compress(&source, &Options::new(DType::F8E4M3)).unwrap();
-    let mut archive = Archive::open(Cursor::new(compressed), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(compressed), Limits::default()).unwrap();
     let place = Place::new();
     place.write("f.safetensors", &source).succeeds(&["compress", "f.safetensors"]);
     for (name, rows, bytes) in [
@@ -263,7 +263,7 @@ fn reads_rows_of_elements_below_a_byte() {
         let expected = &data[bytes];
         let text = format!("{}..{}", rows.start, rows.end);
         let mut found = vec![0; expected.len()];
-        let result = archive.read_rows_into(name, rows, &mut found);
+        let result = archive.read_rows_bytes_into(name, rows, &mut found);
         if name == "x" {
             assert!(matches!(
                 result,
@@ -279,7 +279,7 @@ fn reads_rows_of_elements_below_a_byte() {
     }
     for (name, rows, multiple) in [("v", 1..2, 2), ("v", 0..3, 2), ("m", 1..2, 2), ("s", 0..2, 4)] {
         let text = format!("{}..{}", rows.start, rows.end);
-        let error = archive.read_rows_into(name, rows, &mut []).unwrap_err();
+        let error = archive.read_rows_bytes_into(name, rows, &mut []).unwrap_err();
         let ArchiveError::Rows { name: tensor, error } = error else { panic!("{error}") };
         assert_eq!((&*tensor, error), (name, RowsError::PartialBytes { multiple }));
         let message =
