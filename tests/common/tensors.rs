@@ -35,6 +35,27 @@ pub fn file_of(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
     file(&format!("{{{}}}", entries.join(",")), &data)
 }
 
+/// Returns `count` files with up to three tensors anywhere in the data, with gaps and shared bytes.
+pub fn files_with_tensors_anywhere(count: u64) -> impl Iterator<Item = Vec<u8>> {
+    let mut random = 7_u64;
+    let mut below = move |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % bound
+    };
+    (0..count).map(move |case| {
+        let data = noise(below(60), case);
+        let entries: Vec<String> = (0..below(4))
+            .map(|number| {
+                let start = below(data.len() + 1);
+                let end = start + below(data.len() - start + 1);
+                entry(&format!("t{number}"), "U8", &[end - start], start, end)
+            })
+            .collect();
+        let padding = "\0 \0"[..below(4)].to_owned();
+        file(&format!("{{{}}}{padding}", entries.join(",")), &data)
+    })
+}
+
 pub fn parse(file: &[u8]) -> Metadata {
     Metadata::parse(file, file.len() as u64).unwrap()
 }

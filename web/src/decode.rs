@@ -12,7 +12,7 @@ use crate::limits;
 /// Wraps a [`PushDecoder`].
 #[wasm_bindgen]
 pub struct Decoder {
-    inner: PushDecoder,
+    decoder: PushDecoder,
     space_at: usize,
     chunk_at: usize,
 }
@@ -30,17 +30,17 @@ impl Decoder {
         frame_number: f64,
     ) -> Self {
         let limits = limits(decoded_bytes, frame_bytes, verify);
-        let inner = match apart {
+        let decoder = match apart {
             false => PushDecoder::new(limits),
             true => PushDecoder::starting_at(frame_number as u64, limits),
         };
-        Self { inner, space_at: 0, chunk_at: 0 }
+        Self { decoder, space_at: 0, chunk_at: 0 }
     }
 
     /// Allocates space for at most `length` further bytes of the file and returns its length: 0 while a
     /// frame is pending, and after the only frame of a file.
     pub fn space(&mut self, length: usize) -> Result<usize, Failure> {
-        let space = self.inner.buffer(length)?;
+        let space = self.decoder.buffer(length)?;
         self.space_at = space.as_ptr() as usize;
         Ok(space.len())
     }
@@ -53,13 +53,13 @@ impl Decoder {
 
     /// Accepts the first `length` bytes of the space as input.
     pub fn advance(&mut self, length: usize) -> Result<(), Failure> {
-        Ok(self.inner.advance(length)?)
+        Ok(self.decoder.advance(length)?)
     }
 
     /// Decodes the next chunk of the pending frame and returns its length, or 0 if none is left.
     #[wasm_bindgen(js_name = nextChunk)]
     pub fn next_chunk(&mut self) -> Result<usize, Failure> {
-        let chunk = self.inner.next_chunk()?.unwrap_or_default();
+        let chunk = self.decoder.next_chunk()?.unwrap_or_default();
         self.chunk_at = chunk.as_ptr() as usize;
         Ok(chunk.len())
     }
@@ -73,9 +73,9 @@ impl Decoder {
     /// Returns number, address, length, decoded length and type code of the pending frame, or `None`
     /// without one.
     pub fn frame(&self) -> Option<Box<[f64]>> {
-        let frame = self.inner.frame()?;
+        let frame = self.decoder.frame()?;
         let at = frame.bytes().as_ptr() as usize;
-        let number = self.inner.frame_number() as f64;
+        let number = self.decoder.frame_number() as f64;
         let (len, decoded_len) = (frame.bytes().len() as f64, frame.decoded_len() as f64);
         Some(Box::new([number, at as f64, len, decoded_len, frame.dtype().code().into()]))
     }
@@ -83,7 +83,7 @@ impl Decoder {
     /// Returns the decoded and the stored length of each chunk of the pending frame.
     #[wasm_bindgen(js_name = chunkLengths)]
     pub fn chunk_lengths(&self) -> Box<[f64]> {
-        let Some(frame) = self.inner.frame() else { return Box::default() };
+        let Some(frame) = self.decoder.frame() else { return Box::default() };
         let lengths = frame.index().chunks().flat_map(|chunk| {
             let stored: u64 = chunk.plane_ranges().map(|range| range.end - range.start).sum();
             [chunk.len() as f64, stored as f64]
@@ -94,11 +94,11 @@ impl Decoder {
     /// Drops the pending frame.
     #[wasm_bindgen(js_name = nextFrame)]
     pub fn next_frame(&mut self) {
-        self.inner.skip_frame();
+        self.decoder.skip_frame();
     }
 
     /// Returns an error if the file must not end here.
     pub fn end(&self) -> Result<(), Failure> {
-        Ok(self.inner.finish()?)
+        Ok(self.decoder.finish()?)
     }
 }

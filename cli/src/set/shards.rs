@@ -30,7 +30,7 @@ impl Indexes {
     /// Finds and checks the indexes in directories, and those that name an input. Returns all failures
     /// if there are any.
     pub fn find(job: Job<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
-        let mut search = Search { job, indexes: Vec::new(), checked: HashMap::new() };
+        let mut search = IndexSearch { job, indexes: Vec::new(), checked: HashMap::new() };
         let mut failures = Vec::new();
         for input in &job.files().inputs {
             if input.is_dir() {
@@ -57,15 +57,15 @@ impl Indexes {
     }
 }
 
-/// The search for indexes.
-struct Search<'w> {
+/// A search for the indexes that a job updates.
+struct IndexSearch<'w> {
     job: Job<'w>,
     indexes: Vec<ShardIndex>,
     /// The files that each index names; none for an index that cannot be read.
     checked: HashMap<PathBuf, HashSet<PathBuf>>,
 }
 
-impl Search<'_> {
+impl IndexSearch<'_> {
     /// Adds the indexes of a directory. Returns the failures.
     fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
         let output = self.job.files().output.as_deref();

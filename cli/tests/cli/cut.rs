@@ -1,5 +1,5 @@
-//! What the program reads and saves of files that were cut off or damaged, when the tensors inside
-//! them are compressed, and what `info` shows of any file that was cut off.
+//! Reading and recovering cut or damaged files with compressed tensors inside, and `info` about any
+//! file that was cut off.
 
 use program::{Place, text};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::tensor_files::*;
 
 const NAME: &str = "model.znn.safetensors";
 
-/// A tensor of several chunks, one that is stored as it is, and a small one that is compressed.
+/// Returns a file with a tensor of several chunks, an incompressible one and a small one.
 fn source() -> Vec<u8> {
     let weights = |count: usize| -> Vec<u8> {
         (0..count).flat_map(|i| [((i * 31) >> 3) as u8, 0x3c + (i % 3) as u8]).collect()
@@ -26,7 +26,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The lengths at which a file is cut: around the ends of all tensors, and within them.
+/// Returns lengths at which to cut a file: around the ends of all tensors, and within them.
 fn cuts(file: &[u8]) -> Vec<usize> {
     let layout = parse(file);
     let ends = layout.tensors().iter().flat_map(|tensor| {
@@ -37,7 +37,7 @@ fn cuts(file: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn whole_tensors_of_a_cut_file_are_read() {
+fn ls_and_cat_read_complete_tensors_of_a_cut_file() {
     let (source, place) = (source(), Place::new());
     let file = compress(&source, true);
     let (layout, all) = (parse(&file), tensors(&source));
@@ -67,7 +67,7 @@ fn whole_tensors_of_a_cut_file_are_read() {
 }
 
 #[test]
-fn info_shows_what_is_left_of_a_cut_file() {
+fn info_describes_the_rest_of_a_cut_file() {
     let (source, place) = (source(), Place::new());
     let file = compress(&source, true);
     for cut in cuts(&file) {
@@ -99,8 +99,8 @@ fn info_shows_what_is_left_of_a_cut_file() {
     }
 }
 
-/// Compares the part of a result that a message does not list as lost or wrong with the source.
-/// Returns how many bytes it lists.
+/// Compares a result with its source, except for ranges that the message lists as lost or wrong.
+/// Returns the number of bytes in these ranges.
 fn check_saved(message: &str, saved: &[u8], source: &[u8]) -> usize {
     let mut is_sound = vec![true; source.len()];
     for line in
@@ -119,7 +119,7 @@ fn check_saved(message: &str, saved: &[u8], source: &[u8]) -> usize {
 }
 
 #[test]
-fn what_is_left_of_a_cut_file_is_saved() {
+fn no_verify_recovers_the_rest_of_a_cut_file() {
     let (source, place) = (source(), Place::new());
     for file in [compress(&source, true), compress(&source, false)] {
         let mut most_lost = usize::MAX;
@@ -140,7 +140,7 @@ fn what_is_left_of_a_cut_file_is_saved() {
 }
 
 #[test]
-fn what_is_left_of_a_damaged_file_is_saved() {
+fn no_verify_recovers_the_rest_of_a_damaged_file() {
     let (source, place) = (source(), Place::new());
     let file = compress(&source, true);
     for tensor in parse(&file).tensors() {
@@ -162,7 +162,7 @@ fn what_is_left_of_a_damaged_file_is_saved() {
 }
 
 #[test]
-fn cut_files_without_compressed_tensors_are_said_to_be_cut() {
+fn reports_cut_files_without_compressed_tensors_as_incomplete() {
     let (source, place) = (source(), Place::new());
     place.write("model.safetensors", &source[..source.len() - 1]);
     for arguments in [&["ls"][..], &["info"], &["verify"], &["decompress", "-o", "x"], &["repair"]]

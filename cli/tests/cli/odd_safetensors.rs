@@ -1,5 +1,5 @@
-//! Files of tensors that loaders read, though the reference library refuses them, and sound files
-//! with the metadata of another one: every command takes them, and no byte is lost.
+//! Safetensors files that loaders read but the reference library refuses, and sound files with the
+//! metadata of another file: every command accepts them, and no byte is lost.
 
 use std::io::Cursor;
 
@@ -17,7 +17,7 @@ use crate::{program, tensor_files};
 const LIST: &str = "znn_compressed_vectors";
 const INSIDE: &str = "--inside-safetensors";
 
-/// Compresses inside a file, though that may make it larger.
+/// Compresses the tensors inside a file, even if that makes it larger.
 fn compress_inside(place: &Place, name: &str) {
     let output = place.run(&["compress", INSIDE, "--force", name]);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -72,7 +72,7 @@ fn shared_files() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn oddities_are_reported() {
+fn metadata_reports_oddities() {
     let file = with_gaps();
     let layout = parse(&file);
     let start = layout.data_start();
@@ -118,7 +118,7 @@ fn plans_cover_every_byte_once() {
 }
 
 #[test]
-fn odd_files_come_back_to_the_byte_from_inside() {
+fn restores_every_byte_of_odd_files_from_inside() {
     for (name, source) in odd_files() {
         for checksums in [false, true] {
             let compressed = compress(&source, checksums);
@@ -140,7 +140,7 @@ fn odd_files_come_back_to_the_byte_from_inside() {
 }
 
 #[test]
-fn every_command_takes_odd_files() {
+fn every_command_accepts_odd_files() {
     for (name, source) in odd_files() {
         let place = Place::new();
         place.write("m.safetensors", &source);
@@ -181,7 +181,7 @@ fn every_command_takes_odd_files() {
 }
 
 #[test]
-fn files_whose_tensors_share_bytes() {
+fn accepts_tensors_that_share_bytes() {
     for (name, source) in shared_files() {
         let place = Place::new();
         place.write("m.safetensors", &source);
@@ -208,7 +208,7 @@ fn files_whose_tensors_share_bytes() {
 }
 
 #[test]
-fn headers_that_readers_disagree_on_and_files_that_are_cut() {
+fn refuses_ambiguous_headers_and_cut_files() {
     let place = Place::new();
     let a = bf16(weights(3000, 1));
     let entries = [entry("a", "BF16", &[3000], 0, 6000), entry("a", "F16", &[3000], 0, 6000)];
@@ -244,7 +244,7 @@ fn rows_archive() -> (Vec<u8>, Vec<u8>) {
 }
 
 #[test]
-fn rows_of_elements_below_a_byte() {
+fn reads_rows_of_elements_below_a_byte() {
     let (source, data) = rows_archive();
     let compressed = zipnn::compress(&source, &Options::new(DType::F8E4M3)).unwrap();
     let archive = Archive::open(Cursor::new(compressed), Limits::default()).unwrap();
@@ -306,7 +306,7 @@ fn model() -> Vec<u8> {
     ])
 }
 
-/// Sound files whose tensors are plain, with metadata of others, and what the problem names.
+/// Returns sound files with the metadata of other files, and a word of the problem's message.
 fn stale_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let left = metadata_of(&model());
     let [w, tuned] = [bf16(weights(2000, 1)), bf16(weights(2000, 9))];
@@ -346,7 +346,7 @@ fn stale_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn stale_lists_are_no_damage() {
+fn does_not_report_stale_lists_as_damage() {
     for (name, source, subject) in stale_files() {
         let place = Place::new();
         place.write("m.safetensors", &source);
@@ -378,7 +378,7 @@ fn stale_lists_are_no_damage() {
 }
 
 #[test]
-fn an_empty_list_is_no_list() {
+fn ignores_an_empty_list() {
     let place = Place::new();
     let entries = [entry("w", "BF16", &[40, 50], 0, 4000)];
     let source = with_metadata(&json!({LIST: "{}"}), &entries, &bf16(weights(2000, 1)));
@@ -398,7 +398,7 @@ fn an_empty_list_is_no_list() {
 
 /// An empty list beside the other metadata of our own writer.
 #[test]
-fn an_empty_list_hides_no_frames() {
+fn finds_frames_despite_an_empty_list() {
     let place = Place::new();
     let mut metadata = metadata_of(&model());
     metadata[LIST] = json!("{}");
@@ -427,7 +427,7 @@ fn an_empty_list_hides_no_frames() {
 
 /// A tensor that a tool has added has no checksum.
 #[test]
-fn added_tensors_are_no_damage_alone() {
+fn does_not_report_added_tensors_as_damage() {
     let place = Place::new();
     let file = compress(&model(), true);
     let layout = parse(&file);
@@ -443,7 +443,7 @@ fn added_tensors_are_no_damage_alone() {
 
 /// A compressed file of which a tool has kept the frames, and dropped or renamed tensors.
 #[test]
-fn lists_that_are_partly_right() {
+fn handles_lists_that_are_partly_right() {
     let file = compress(&model(), true);
     let layout = parse(&file);
     let tensor = layout.tensor("w").unwrap();
@@ -487,9 +487,9 @@ fn lists_that_are_partly_right() {
     }
 }
 
-/// Where the list may be right and the tensor damaged, nothing passes for sound.
+/// Either the list belongs to another file, or the tensors are damaged.
 #[test]
-fn listed_bytes_that_are_no_frame_may_be_damaged() {
+fn reports_listed_tensors_that_are_not_frames() {
     let list = json!({LIST: r#"{"w":{"dtype":"bfloat16","shape":"[40, 50]"}}"#});
     let frame = zipnn::compress_tensor(
         &bf16(weights(2000, 1)),
@@ -531,7 +531,7 @@ fn listed_bytes_that_are_no_frame_may_be_damaged() {
 
 /// A tool has added a tensor to a compressed file and kept the metadata: the list is still right.
 #[test]
-fn a_stale_header_of_the_source_can_be_dropped() {
+fn repair_removes_a_stale_header_of_the_source() {
     let file = compress(&model(), true);
     let layout = parse(&file);
     let start = layout.data_start();
@@ -574,7 +574,7 @@ fn rotate(data: &[u8]) -> Vec<u8> {
 
 /// Files with gaps and shared bytes are repaired in place, and nothing else changes.
 #[test]
-fn rotated_tensors_in_odd_files() {
+fn repairs_rotated_tensors_in_odd_files() {
     let norm = bf16(weights(64, 5).map(|weight| weight + 1.0));
     let gap = noise(40, 1);
     let entries = [entry("a", "BF16", &[64], 8, 136), entry("b", "BF16", &[64], 8, 136)];
@@ -608,7 +608,7 @@ fn rotated_tensors_in_odd_files() {
 }
 
 #[test]
-fn repair_of_a_compressed_file_says_what_to_do_first() {
+fn repair_of_a_compressed_file_names_decompress() {
     let place = Place::new();
     place.write("m.safetensors", &model()).succeeds(&["compress", "m.safetensors"]);
     for arguments in [&["repair"][..], &["compress", INSIDE, "-o", "x"]] {
@@ -624,7 +624,7 @@ fn repair_of_a_compressed_file_says_what_to_do_first() {
 
 /// Headers that begin with blanks, which JSON allows.
 #[test]
-fn blanks_before_the_header() {
+fn accepts_white_space_before_the_header() {
     let place = Place::new();
     let list = json!({LIST: r#"{"w":{"dtype":"bfloat16","shape":"[40, 50]"}}"#});
     let file = compress(&model(), false);
@@ -642,7 +642,7 @@ fn blanks_before_the_header() {
 
 /// Offsets and lengths from a header never make a reader overflow, or take long.
 #[test]
-fn headers_with_many_odd_tensors() {
+fn handles_headers_with_many_odd_tensors() {
     let count = 20_000;
     let overlapping: Vec<String> =
         (0..count).map(|i| entry(&format!("t{i}"), "U8", &[count], i, i + count)).collect();
@@ -672,27 +672,12 @@ fn headers_with_many_odd_tensors() {
 
 /// Tensors anywhere in a file: every byte is in a tensor or a gap, and comes back.
 #[test]
-fn tensors_anywhere() {
-    let mut random = 7_u64;
-    let mut below = |bound: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (random >> 33) as usize % bound
-    };
+fn handles_tensors_anywhere_in_a_file() {
     let (mut shared, mut apart) = (0, 0);
-    for case in 0..3000 {
-        let data = noise(below(60), case);
-        let entries: Vec<String> = (0..below(4))
-            .map(|number| {
-                let start = below(data.len() + 1);
-                let end = start + below(data.len() - start + 1);
-                entry(&format!("t{number}"), "U8", &[end - start], start, end)
-            })
-            .collect();
-        let padding = "\0 \0"[..below(4)].to_owned();
-        let source = file(&format!("{{{}}}{padding}", entries.join(",")), &data);
+    for (case, source) in files_with_tensors_anywhere(3000).enumerate() {
         let layout = parse(&source);
         let is_shared = layout.oddities().any(|odd| matches!(odd, Oddity::SharedBytes { .. }));
-        let mut owners = vec![0; data.len()];
+        let mut owners = vec![0; source.len() - layout.data_start() as usize];
         let ranges = layout.tensors().iter().map(|tensor| tensor.range.clone());
         for byte in ranges.chain(layout.gaps()).flatten() {
             owners[(byte - layout.data_start()) as usize] += 1;

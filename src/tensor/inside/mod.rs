@@ -4,6 +4,9 @@
 //! are a frame, and a list in the metadata states its type and shape. [`TensorWriter`] writes such
 //! files and [`TensorReader`] reads them, including those of releases 0.5.1 to 0.5.4 of the
 //! original. `docs/SAFETENSORS.md` is a guide to these files, and `docs/FORMAT.md` specifies them.
+//!
+//! Those releases omit the list in some files: [`TensorReader::repaired_header`] adds it. They also
+//! store some tensors with rotated bits, which the program's `zipnn repair` detects and repairs.
 
 pub(crate) mod checksums;
 pub(crate) mod coder;

@@ -1,4 +1,4 @@
-//! The header of a file whose list of compressed tensors is missing or wrong, with a right list.
+//! Headers with a correct list of compressed tensors, for files where it is missing or wrong.
 
 use std::io::{Read, Seek};
 use std::vec::Vec;
@@ -13,18 +13,19 @@ use crate::tensor::safetensors::format::ALIGNMENT;
 use crate::tensor::safetensors::write::{self, Entry};
 
 impl<R: Read + Seek> TensorReader<R> {
-    /// Returns the file's header, with its length before it, and with a list that matches the
-    /// compressed tensors.
+    /// Returns the file's header, after its length, with a list that matches the compressed
+    /// tensors.
     ///
-    /// Followed by the file's data, it makes a file that the original reads. Metadata of another
-    /// file are left out, and checksums as well where the header is a new one. `changes_data` is
-    /// whether the data of uncompressed tensors will change, so that their checksums are wrong.
-    /// If nothing has to change, this is [`Self::header`].
+    /// This header and the file's data form a file that the original reads. If nothing has to
+    /// change, it is [`Self::header`]. Otherwise it contains no checksums, and no metadata of
+    /// another file. `changes_data` states that the caller changes the data of uncompressed tensors,
+    /// so that existing checksums do not match it.
     ///
     /// # Errors
     ///
-    /// `NotAFrame` if a listed tensor is damaged, so that nothing else shows its type and shape;
-    /// `HeaderTooLong` if the list does not fit into the header.
+    /// - `NotAFrame` if a tensor of the list is damaged, so that only the list shows its type and
+    ///   shape,
+    /// - `HeaderTooLong` if the list does not fit into the header.
     pub fn repaired_header(&self, changes_data: bool) -> Result<Vec<u8>, TensorError> {
         if let Some((tensor, doubt)) = self.doubts().find(|&(_, doubt)| doubt == Doubt::Damaged) {
             return Err(doubt.error(&self.tensors()[tensor].name));
@@ -37,8 +38,8 @@ impl<R: Read + Seek> TensorReader<R> {
     }
 
     fn header_with_new_list(&self) -> Result<Vec<u8>, TensorError> {
-        let layout = self.metadata();
-        let mut metadata = layout.metadata().clone();
+        let stored = self.metadata();
+        let mut metadata = stored.metadata().clone();
         metadata.remove(CHECKSUMS);
         if self.has_foreign_metadata() {
             metadata.remove(LIST);
@@ -52,8 +53,8 @@ impl<R: Read + Seek> TensorReader<R> {
             metadata.insert(LIST.into(), list::render(listed));
             metadata.entry("format".into()).or_insert_with(|| "pt".into());
         }
-        let data_start = layout.data_start();
-        let entries = layout.tensors().iter().map(|tensor| Entry {
+        let data_start = stored.data_start();
+        let entries = stored.tensors().iter().map(|tensor| Entry {
             name: &tensor.name,
             dtype: &tensor.dtype,
             shape: &tensor.shape,
