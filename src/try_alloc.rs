@@ -6,6 +6,15 @@ use bytemuck::allocation::try_zeroed_vec;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
+/// Reserves memory for `more` bytes, or returns an error with the number that was requested.
+pub(crate) fn reserve(
+    memory: &mut Vec<u8>,
+    more: usize,
+    requested: u64,
+) -> Result<(), DecodeErrorKind> {
+    memory.try_reserve(more).map_err(|_| DecodeErrorKind::OutOfMemory { requested })
+}
+
 /// Zeroed memory, or an error if there is none.
 pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
     usize::try_from(len)

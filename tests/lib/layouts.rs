@@ -302,7 +302,6 @@ fn differences_are_judged_as_such() {
 
 #[test]
 fn real_models() {
-    let models = crate::common::root().join("../shared/models");
     // What release 0.5.4 of the original makes of each, in one frame.
     for (name, original) in [
         ("minilm-part.bf16", 7_052_918),
@@ -312,9 +311,8 @@ fn real_models() {
         ("minilm-part.tuned.bf16", 7_053_032),
         ("wordllama-part.f16", 5_249_384),
     ] {
-        let Ok(file) = std::fs::read(models.join(format!("{name}.safetensors"))) else {
-            return skipped::skipped(models.display());
-        };
+        let Some(path) = skipped::shared(&format!("models/{name}.safetensors")) else { return };
+        let file = std::fs::read(path).unwrap();
         // Nobody tells that it is a `.safetensors` file.
         let unknown = estimated(&file).len();
         assert!(unknown < original + original / 1000, "{name}: {unknown}, {original}");

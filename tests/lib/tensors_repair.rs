@@ -203,14 +203,10 @@ fn judge_pieces(file: &[u8], numbers: usize, sound: &mut Tally, rotated: &mut Ta
 /// Prints the rates: `cargo test --release --test safetensors_repair pieces -- --nocapture`.
 #[test]
 fn pieces_of_real_weights() {
-    let root = crate::common::root();
     let mut files = vec![include_bytes!("../data/minilm-slice.bf16.safetensors").to_vec()];
     for name in ["f32", "bf16", "mixed", "tuned.bf16"] {
-        let path = root.join(format!("../shared/models/minilm-part.{name}.safetensors"));
-        match std::fs::read(&path) {
-            Ok(file) => files.push(file),
-            Err(_) => skipped::skipped(path.display()),
-        }
+        let path = skipped::shared(&format!("models/minilm-part.{name}.safetensors"));
+        files.extend(path.map(|path| std::fs::read(path).unwrap()));
     }
     for numbers in [4, 8, 16, 64, 256, 1024] {
         let (mut sound, mut rotated) = (Tally::default(), Tally::default());
