@@ -1,5 +1,5 @@
-//! Arbitrary bytes as a safetensors file in which tensors may be compressed: its list, its frames,
-//! and what the original may have done to it.
+//! Arbitrary bytes as a safetensors file with compressed tensors: its list, its frames, and damage
+//! that the original causes.
 #![no_main]
 
 use std::io::Cursor;
