@@ -1,5 +1,6 @@
-//! Compressing and decompressing one frame into memory that is used again, for every type: 4 MiB,
-//! as files are cut, and tensors of 1 KiB to 64 MiB.
+//! Compresses and decompresses one frame of every type, reusing memory.
+//!
+//! Measures the 4 MiB of a file's frames, and tensors of 1 KiB to 64 MiB.
 //!
 //! ```sh
 //! cargo bench --bench frames
@@ -36,7 +37,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Both directions for `len` bytes.
+/// Measures both directions for `len` bytes.
 fn measure(criterion: &mut Criterion, group: &str, case: &str, dtype: DType, len: usize) {
     let data = weights_of(dtype, len);
     // As the original writes frames: without checksums.
@@ -65,7 +66,7 @@ fn measure(criterion: &mut Criterion, group: &str, case: &str, dtype: DType, len
                     .unwrap();
             });
         });
-    // A filter on the command line may have left either out.
+    // A filter on the command line may exclude either.
     assert!(packed_len == 0 || packed[..packed_len] == file);
     assert!(unpacked == data || unpacked.iter().all(|&byte| byte == 0));
 }

@@ -6,6 +6,15 @@ use bytemuck::allocation::try_zeroed_vec;
 
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 
+/// Reserves capacity for `more` decoded bytes. `requested` is the number that the error names.
+pub(crate) fn reserve_decoded(
+    memory: &mut Vec<u8>,
+    more: usize,
+    requested: u64,
+) -> Result<(), DecodeErrorKind> {
+    memory.try_reserve(more).map_err(|_| DecodeErrorKind::OutOfMemory { requested })
+}
+
 /// Allocates zeroed memory.
 pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
     usize::try_from(len)

@@ -4,6 +4,9 @@
 
 mod args;
 mod commands;
+#[cfg(test)]
+#[path = "../../tests/common/mod.rs"]
+mod common;
 mod content;
 mod fs;
 mod hub;

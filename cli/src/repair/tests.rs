@@ -3,17 +3,15 @@
 
 use zipnn::DType;
 
+use crate::common::skipped;
 use crate::repair::diagnosis::{Diagnosis, Verdict, diagnose};
 use crate::repair::examination::{Examination, examine};
 use crate::repair::rewrite::rewrite;
 use crate::repair::samples::Samples;
 
-#[path = "../../../tests/common/mod.rs"]
-mod common;
 #[path = "../../../tests/common/tensors.rs"]
 mod tensor_files;
 
-use common::skipped;
 use tensor_files::*;
 
 /// Judges a tensor by its data.
@@ -219,15 +217,11 @@ fn judge_pieces(file: &[u8], numbers: usize, sound: &mut Tally, rotated: &mut Ta
 /// Prints the rates with `cargo test -p zipnn-cli pieces -- --nocapture`.
 #[test]
 fn judges_pieces_of_real_weights_without_errors() {
-    let root = common::root();
     let mut files =
         vec![include_bytes!("../../../tests/data/minilm-slice.bf16.safetensors").to_vec()];
     for name in ["f32", "bf16", "mixed", "tuned.bf16"] {
-        let path = root.join(format!("../shared/models/minilm-part.{name}.safetensors"));
-        match std::fs::read(&path) {
-            Ok(file) => files.push(file),
-            Err(_) => skipped::skipped(path.display()),
-        }
+        let path = skipped::shared(&format!("models/minilm-part.{name}.safetensors"));
+        files.extend(path.map(|path| std::fs::read(path).unwrap()));
     }
     for numbers in [4, 8, 16, 64, 256, 1024] {
         let (mut sound, mut rotated) = (Tally::default(), Tally::default());

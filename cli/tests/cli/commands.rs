@@ -10,7 +10,7 @@ use program::{Place, text};
 use serde_json::Value;
 use zipnn::{DType, Options};
 
-use crate::common::skipped;
+use crate::common::{golden, skipped};
 use crate::tensor_files::weights;
 use crate::{program, tensor_files};
 
@@ -957,17 +957,16 @@ fn memory_is_bounded_for_tiny_chunks() {
 
 /// Returns the folder of the golden files: the whole collection beside the repository, or the part in
 /// it. The part is enough on Windows, where each of the many processes takes long to start.
-fn golden() -> (PathBuf, Value) {
-    let root = crate::common::root();
-    let (all, spread) = (root.join("../shared/format/golden"), root.join("tests/data/golden"));
-    let folder = if cfg!(unix) && all.exists() { all } else { spread };
-    let manifest = fs::read(folder.join("manifest.json")).unwrap();
-    (folder, serde_json::from_slice(&manifest).unwrap())
+fn golden_files() -> (PathBuf, Value) {
+    let folders = golden::folders().take(if cfg!(unix) { 2 } else { 1 });
+    let folder = folders.last().unwrap();
+    let manifest = golden::manifest(&folder);
+    (folder, manifest)
 }
 
 #[test]
 fn decompresses_golden_files() {
-    let (folder, manifest) = golden();
+    let (folder, manifest) = golden_files();
     let place = Place::new();
     let path = |entry: &Value, key: &str| {
         folder.join(entry[key].as_str().unwrap()).to_str().unwrap().to_owned()
@@ -1007,8 +1006,8 @@ fn decompresses_golden_files() {
 
 #[test]
 fn restores_a_real_model() {
-    let model = crate::common::root().join("../shared/models/minilm-part.bf16.safetensors");
-    let Ok(data) = fs::read(&model) else { return skipped::skipped(model.display()) };
+    let Some(model) = skipped::shared("models/minilm-part.bf16.safetensors") else { return };
+    let data = fs::read(model).unwrap();
     let place = Place::new();
     place.write("model.safetensors", &data);
     place.succeeds(&["compress", "model.safetensors", "--rm"]);
