@@ -35,10 +35,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress files to IN.znn, or all weights in a directory
+    /// Compress files: IN becomes IN.znn
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress .znn and .znn.safetensors files, or all of them in a directory
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors becomes X.safetensors
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Describe the frames and tensors of compressed files, without decoding their data
@@ -359,7 +359,7 @@ pub struct Bench {
     /// Uncompressed file to measure with
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Element type
+    /// Element type of the file
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: TypeChoice,
     /// Write and verify checksums as well, as `compress` and `decompress` do

@@ -663,7 +663,7 @@ fn verifies_the_base_of_parts() {
 fn verify_mentions_unverified_checksums_of_a_difference() {
     let (place, _) = difference(&[]);
     let told = place.succeeds(&["verify", TUNED]);
-    assert!(told.contains("without the base") && told.contains("--delta BASE"), "{told}");
+    assert!(told.contains("without its base") && told.contains("--delta BASE"), "{told}");
     assert!(!told.contains("no checksums"), "{told}");
     let told = place.succeeds(&[&["verify", TUNED], &DELTA[..]].concat());
     assert!(told.contains("all checksums match") && !told.contains("--delta"), "{told}");
