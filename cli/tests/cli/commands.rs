@@ -957,8 +957,8 @@ fn memory_is_bounded_for_tiny_chunks() {
     assert!(peak < (2 * index + (48 << 20)) as u64, "{peak} bytes, for an index of {index}");
 }
 
-/// Returns the folder of the golden files: the whole collection beside the repository, or the part in
-/// it. The part is enough on Windows, where each of the many processes takes long to start.
+/// Returns the folder of the golden files: the whole collection beside the repository, or the part
+/// in it. The part is enough on Windows, where each of the many processes takes long to start.
 fn golden() -> (PathBuf, Value) {
     let root = crate::common::root();
     let (all, spread) = (root.join("../shared/format/golden"), root.join("tests/data/golden"));

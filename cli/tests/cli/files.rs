@@ -698,8 +698,8 @@ fn zeros_take_no_space_on_the_disk() {
 
 // Terminals.
 
-/// Runs a shell script on its own terminal, without input. Returns `None` if no program can create a
-/// terminal.
+/// Runs a shell script on its own terminal, without input. Returns `None` if no program can create
+/// a terminal.
 fn on_terminal(place: &Place, script: &str) -> Option<(Option<i32>, String)> {
     let child = Command::new("script")
         .args(["-qec", script, "/dev/null"])
