@@ -35,10 +35,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress files to IN.znn, or all weights in a directory
+    /// Compress files: IN becomes IN.znn
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress .znn and .znn.safetensors files, or all of them in a directory
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors becomes X.safetensors
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
     /// Describe the frames and tensors of compressed files, without decoding their data
@@ -57,8 +57,8 @@ pub enum Command {
     ///
     /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
     /// compress with their bits rotated, and may omit its list of compressed tensors. This command
-    /// detects rotated tensors by their values and reports them. It writes a repaired file only with
-    /// --output or --write.
+    /// detects rotated tensors by their values and reports them. It writes a repaired file only
+    /// with --output or --write.
     ///
     /// It also removes a list of compressed tensors that belongs to another file. Tools that save
     /// tensors with the metadata of a compressed file leave such lists.
@@ -172,9 +172,9 @@ pub struct Many {
     /// Include hidden files and directories. Links are never followed
     #[arg(help_heading = MANY, long)]
     pub hidden: bool,
-    /// Update the names of shards in the `*.index.json` files of a model: in directories, and beside
-    /// each file that an index names. With --output, the indexes are written beside the results. If
-    /// an index cannot be read, no file is processed
+    /// Update the names of shards in the `*.index.json` files of a model: in directories, and
+    /// beside each file that an index names. With --output, the indexes are written beside the
+    /// results. If an index cannot be read, no file is processed
     #[arg(help_heading = MANY, long)]
     pub rewrite_index: bool,
     /// Process a model in the cache of the Hugging Face Hub, given as ORG/NAME. Replaces its files
@@ -239,10 +239,10 @@ pub struct Info {
     /// such files is an error. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Print a JSON object for each file, on a line of its own. `ratio` is null if there is no data.
-    /// `trailing_bytes` counts bytes after the only frame of a file, which are not decoded. `dtypes`
-    /// holds names of `compress --dtype`, and `tensors` the tensors of .safetensors data. If a file
-    /// is incomplete or damaged, `complete` is false and the exit status is 1
+    /// Print a JSON object for each file, on a line of its own. `ratio` is null if there is no
+    /// data. `trailing_bytes` counts bytes after the only frame of a file, which are not decoded.
+    /// `dtypes` holds names of `compress --dtype`, and `tensors` the tensors of .safetensors data.
+    /// If a file is incomplete or damaged, `complete` is false and the exit status is 1
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -359,7 +359,7 @@ pub struct Bench {
     /// Uncompressed file to measure with
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Element type
+    /// Element type of the file
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: TypeChoice,
     /// Write and verify checksums as well, as `compress` and `decompress` do

@@ -28,6 +28,8 @@ mod streaming;
 mod tensors_cut;
 #[cfg(all(feature = "safetensors", feature = "std"))]
 mod tensors_inside;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+mod tensors_repair;
 mod work;
 #[path = "../common/zstd_literals.rs"]
 mod zstd_literal_coder;

@@ -1,5 +1,5 @@
-//! Replacing single strings of a JSON text, and leaving everything else as it is: order, white space
-//! and the escapes of other strings.
+//! Replacing single strings of a JSON text, and leaving everything else as it is: order, white
+//! space and the escapes of other strings.
 
 use std::ops::Range;
 
@@ -12,8 +12,8 @@ pub struct JsonString {
     pub span: Range<usize>,
     /// Whether it is the key of an entry.
     pub is_key: bool,
-    /// The keys that lead to the string, outermost first. The last key of a value is its own. An array
-    /// counts as an empty key.
+    /// The keys that lead to the string, outermost first. The last key of a value is its own. An
+    /// array counts as an empty key.
     pub path: Vec<String>,
 }
 

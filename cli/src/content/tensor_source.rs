@@ -13,7 +13,8 @@ use crate::fs::input::Input;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
-/// Maximum length in bytes of a tensor that is decoded at once. Longer tensors are decoded in parts.
+/// Maximum length in bytes of a tensor that is decoded at once. Longer tensors are decoded in
+/// parts.
 const PART_LEN: u64 = 4 << 20;
 /// Minimum length of a part for each thread.
 const PART_LEN_PER_THREAD: u64 = 1 << 20;
@@ -124,7 +125,8 @@ impl TensorSource {
         }
     }
 
-    /// Decodes the whole file, and passes its parts to `write` in order. Returns the decoded length.
+    /// Decodes the whole file, and passes its parts to `write` in order. Returns the decoded
+    /// length.
     pub fn restore(
         &mut self,
         threads: usize,
@@ -196,8 +198,8 @@ impl TensorSource {
         Ok(())
     }
 
-    /// Verifies the checksums of stored frames, if they have any. These also cover bits that no decoder
-    /// reads.
+    /// Verifies the checksums of stored frames, if they have any. These also cover bits that no
+    /// decoder reads.
     pub fn check_stored(&mut self) -> Result<(), Failure> {
         for number in 0..self.reader.tensors().len() {
             self.reader.verify_stored(number).map_err(|error| self.failure(error))?;

@@ -217,8 +217,9 @@ pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     }
 }
 
-/// Returns lines about all damaged and missing ranges of a file, and the tensors in them. Returns no
-/// lines for pipes, old layouts, differences without a base, and files without a valid directory.
+/// Returns lines about all damaged and missing ranges of a file, and the tensors in them. Returns
+/// no lines for pipes, old layouts, differences without a base, and files without a valid
+/// directory.
 pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
     let Ok(archive) = open_archive(source, base) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };

@@ -171,8 +171,8 @@ impl Output {
         unfinished.persist(&path, self.replace).map_err(failure)
     }
 
-    /// Gives a partial result its name, and the permissions of its source, but the current time: with
-    /// the time of its source, the next run would treat it as complete.
+    /// Gives a partial result its name, and the permissions of its source, but the current time:
+    /// with the time of its source, the next run would treat it as complete.
     pub fn finish_partial(self, source: Option<&Metadata>) -> Result<(), Failure> {
         let endpoint = self.endpoint.clone();
         let is_file = self.unfinished_path().is_some();

@@ -2,7 +2,8 @@
 
 use std::fs::{File, Metadata};
 
-/// Gives a private file the owner, group and permissions of its source, as far as the system allows.
+/// Gives a private file the owner, group and permissions of its source, as far as the system
+/// allows.
 ///
 /// Sets the permissions last, because they would apply to the wrong owner and group before. Leaves
 /// out setuid, setgid and sticky bits, which were granted to other contents.
@@ -26,8 +27,8 @@ pub fn pass_on(source: &Metadata, file: &File) {
     let _ = file.set_permissions(source.permissions());
 }
 
-/// Returns the permissions of a file whose group could not be set. Members of the source's group are
-/// now others, and must not get more permissions than before.
+/// Returns the permissions of a file whose group could not be set. Members of the source's group
+/// are now others, and must not get more permissions than before.
 #[cfg(unix)]
 fn without_group(mode: u32) -> u32 {
     const OWNER: u32 = 0o700;

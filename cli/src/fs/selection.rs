@@ -54,8 +54,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Creates the selection of the command line. Without patterns, uses the default patterns of the
-    /// purpose.
+    /// Creates the selection of the command line. Without patterns, uses the default patterns of
+    /// the purpose.
     pub fn new(purpose: Purpose, patterns: &[String], hidden: bool) -> Result<Self, Failure> {
         let given = patterns.iter().map(|pattern| (pattern.clone(), Cell::new(false))).collect();
         let patterns = match purpose {
@@ -135,8 +135,8 @@ impl Selection {
         })
     }
 
-    /// Reports the patterns that match no file, if any of the inputs is a directory. Returns the exit
-    /// status.
+    /// Reports the patterns that match no file, if any of the inputs is a directory. Returns the
+    /// exit status.
     pub fn report_unmatched(&self, inputs: &[PathBuf]) -> u8 {
         match inputs.iter().any(|input| input.is_dir()) {
             true => failure::report_all(self.unmatched()),
@@ -144,7 +144,8 @@ impl Selection {
         }
     }
 
-    /// Returns why a directory has no selected files; `None` if patterns of the command line decide.
+    /// Returns why a directory has no selected files; `None` if patterns of the command line
+    /// decide.
     pub fn hint(&self) -> Option<&'static str> {
         match self.purpose {
             _ if !self.given.is_empty() => None,

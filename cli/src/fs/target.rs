@@ -41,8 +41,8 @@ impl Target {
     fn follow(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..=MAX_LINKS {
-            // A descriptor looks like a link to a file, but replacing that file would not change the
-            // open descriptor.
+            // A descriptor looks like a link to a file, but replacing that file would not change
+            // the open descriptor.
             if let Some(descriptor) = Descriptor::named(&path) {
                 if descriptor.is_closed() {
                     return Ok(Self::Closed);
@@ -80,8 +80,9 @@ static INHERITED: OnceLock<HashSet<u32>> = OnceLock::new();
 
 /// Records which descriptors are open. Call this before opening any file.
 ///
-/// A file gets the lowest free number. If `/dev/fd/5` is closed at first, it would later name a file
-/// that this process has opened: for example the source, to which the result would be appended.
+/// A file gets the lowest free number. If `/dev/fd/5` is closed at first, it would later name a
+/// file that this process has opened: for example the source, to which the result would be
+/// appended.
 pub fn note_descriptors() {
     let Ok(entries) = fs::read_dir("/dev/fd") else { return };
     let numbers: Vec<u32> = entries

@@ -74,8 +74,8 @@ mod signals {
         std::process::exit(128 + signal);
     }
 
-    /// Returns whether the parent process ignored a signal for this process, as `nohup` does. If that
-    /// is unknown, only SIGHUP counts as ignored.
+    /// Returns whether the parent process ignored a signal for this process, as `nohup` does. If
+    /// that is unknown, only SIGHUP counts as ignored.
     fn is_ignored(signal: c_int) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status
@@ -154,8 +154,8 @@ pub fn remove_abandoned(_directory: &Path) {}
 /// Permissions of a file that only its owner can read.
 const PRIVATE: u32 = 0o600;
 
-/// Creates a file with a temporary name, and on Unix with these permissions, as far as the umask and
-/// the directory allow. The name is short, so that it is valid wherever the destination is.
+/// Creates a file with a temporary name, and on Unix with these permissions, as far as the umask
+/// and the directory allow. The name is short, so that it is valid wherever the destination is.
 fn create(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
@@ -211,8 +211,8 @@ impl Unfinished {
         self.0.as_ref().map_or(Path::new(""), NamedTempFile::path)
     }
 
-    /// Sets the default permissions of new files in this directory. Creates an empty file for a moment
-    /// to detect them.
+    /// Sets the default permissions of new files in this directory. Creates an empty file for a
+    /// moment to detect them.
     #[cfg(unix)]
     pub fn set_default_permissions(&mut self) -> io::Result<()> {
         const DEFAULT: u32 = 0o666;

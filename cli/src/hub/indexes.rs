@@ -4,8 +4,9 @@
 //! An index is a blob, whose name is the hash of its contents. So a changed index becomes another
 //! blob, `HASH.znn.json`. The original blob can be restored from it, and is removed.
 //!
-//! A listing names the files that a revision has on the Hub. If one is missing, the library treats the
-//! revision as incomplete and fetches it again. So listings get the names of the files in the cache.
+//! A listing names the files that a revision has on the Hub. If one is missing, the library treats
+//! the revision as incomplete and fetches it again. So listings get the names of the files in the
+//! cache.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -120,8 +121,8 @@ impl IndexBlob<'_> {
         }
     }
 
-    /// Returns the updated text. Several trees share the blob: a name changes only if no tree has the
-    /// file under just its old name.
+    /// Returns the updated text. Several trees share the blob: a name changes only if no tree has
+    /// the file under just its old name.
     fn rewritten(&self, direction: Direction) -> Result<Option<String>, Failure> {
         let path = self.path();
         let is_renamed = |old: &str, new: &str| {

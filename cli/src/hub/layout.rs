@@ -1,8 +1,8 @@
 //! The layout of the cache of the Hugging Face Hub.
 //!
 //! For each model, `models--ORG--NAME/blobs` holds the files, named by their hashes, and
-//! `snapshots/REVISION` the tree of a revision: links to blobs, `../../blobs/…`. Revisions share blobs.
-//! Without links (on Windows, or in copies), the files are in the tree.
+//! `snapshots/REVISION` the tree of a revision: links to blobs, `../../blobs/…`. Revisions share
+//! blobs. Without links (on Windows, or in copies), the files are in the tree.
 
 use std::collections::BTreeMap;
 use std::env;

@@ -2,8 +2,8 @@
 //! still accepts the cache.
 //!
 //! A compressed file `model.safetensors` of a revision becomes `model.safetensors.znn`, a link to
-//! `blobs/HASH.znn`. Everything else stays unchanged, including blobs without links, whose names are
-//! unknown.
+//! `blobs/HASH.znn`. Everything else stays unchanged, including blobs without links, whose names
+//! are unknown.
 
 mod indexes;
 mod layout;

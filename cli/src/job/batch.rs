@@ -12,8 +12,8 @@ use crate::report::units;
 
 /// Number of bytes of a file for which it is worth starting a thread: two frames.
 ///
-/// This bounds memory as well: a smaller file needs hardly more memory than its length, and a larger
-/// file what its threads need.
+/// This bounds memory as well: a smaller file needs hardly more memory than its length, and a
+/// larger file what its threads need.
 const BYTES_PER_THREAD: u64 = 8 << 20;
 
 /// The result of processing one file.
@@ -61,7 +61,8 @@ pub fn run(tasks: Vec<Task<'_>>, threads: usize, total: &TotalProgress) -> Batch
     let outcomes = Mutex::new(Vec::with_capacity(count));
     let work = || {
         loop {
-            // Waits for threads with the queue locked, so that small files cannot overtake a large one.
+            // Waits for threads with the queue locked, so that small files cannot overtake a large
+            // one.
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
             let Some((number, task)) = queue.next() else { return };
             let share = budget.take(share_of(task.len, threads));

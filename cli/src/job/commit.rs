@@ -16,8 +16,8 @@ use crate::job::check;
 use crate::report::failure::{Failure, say};
 use crate::report::units;
 
-/// Returns an error if writing `destination` would overwrite the source or the base, if the source is
-/// its own base, or if `--rm` could not verify the result.
+/// Returns an error if writing `destination` would overwrite the source or the base, if the source
+/// is its own base, or if `--rm` could not verify the result.
 pub fn check(source: &Endpoint, destination: &Endpoint, files: &Files) -> Result<(), Failure> {
     if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
         && links::is_same_file(source, base)

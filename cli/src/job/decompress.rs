@@ -11,7 +11,8 @@ use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 use crate::report::units;
 
-/// Decompresses `source` to `destination`. Passes the length of the source, if known, to `progress`.
+/// Decompresses `source` to `destination`. Passes the length of the source, if known, to
+/// `progress`.
 pub fn decompress(
     source: &Endpoint,
     destination: &Endpoint,

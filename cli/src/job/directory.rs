@@ -1,7 +1,7 @@
 //! Compressing or decompressing all files of a directory.
 //!
-//! Every result is written under a temporary name, and renamed when it is complete. With `--rm`, its
-//! source is removed after the result was written to the disk and compared with it. If a run is
+//! Every result is written under a temporary name, and renamed when it is complete. With `--rm`,
+//! its source is removed after the result was written to the disk and compared with it. If a run is
 //! killed, there is for each file the source, the result, or both. The next run continues: where
 //! both exist, it compares them instead of compressing again. Without `--rm`, equal modification
 //! times are enough.
@@ -171,8 +171,8 @@ pub fn other_result(destination: &Path, failure: Failure) -> Failure {
         .hint("use --force to overwrite it")
 }
 
-/// Returns whether one file is the result of the other, by their modification times. The distance is
-/// short, so that a file that was changed right after that is noticed.
+/// Returns whether one file is the result of the other, by their modification times. The distance
+/// is short, so that a file that was changed right after that is noticed.
 fn have_same_time(one: &Path, other: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let is_whole = |time: SystemTime| {

@@ -32,8 +32,8 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// Plans the pieces of an input from its header, if it is a `.safetensors` file. Does not consume
-    /// any input.
+    /// Plans the pieces of an input from its header, if it is a `.safetensors` file. Does not
+    /// consume any input.
     pub fn new(choice: TypeChoice, input: &mut Input) -> io::Result<Self> {
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
             None => match read_layout(input)? {
@@ -58,7 +58,8 @@ impl Framing {
     }
 }
 
-/// Reads the header of a `.safetensors` file, whatever its name; `None` if the input is another file.
+/// Reads the header of a `.safetensors` file, whatever its name; `None` if the input is another
+/// file.
 fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {

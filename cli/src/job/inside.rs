@@ -1,4 +1,5 @@
-//! Compressing the tensors inside a `.safetensors` file, and decompressing and verifying such files.
+//! Compressing the tensors inside a `.safetensors` file, and decompressing and verifying such
+//! files.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -19,8 +19,8 @@ pub enum Spare {
 /// A message from the workers to the writer: the number of an item, and its result.
 type Done<Item> = (u64, Result<Item, Failure>);
 
-/// Fills items with `read` on one thread, processes them with `work` on `threads` other threads, and
-/// passes them to `write` on this thread, in the order in which they were filled.
+/// Fills items with `read` on one thread, processes them with `work` on `threads` other threads,
+/// and passes them to `write` on this thread, in the order in which they were filled.
 ///
 /// Each worker has its own state. A fixed number of items is reused, so that their memory is
 /// allocated once. `read` returns `false` at the end of the input. If several items fail, returns

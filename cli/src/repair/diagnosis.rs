@@ -2,9 +2,9 @@
 //!
 //! The original rotates a tensor in place before it compresses it. Its script stores tensors that
 //! do not become smaller as they are then: rotated. Read as ordinary values, rotated weights have
-//! exponents that weights never have: 0.02 becomes 5·10^34, and 2 a value close to zero. Undoing the
-//! rotation of a sound tensor has the same effect. So the diagnosis asks which of the two readings
-//! is more likely, given the exponents that weights have.
+//! exponents that weights never have: 0.02 becomes 5·10^34, and 2 a value close to zero. Undoing
+//! the rotation of a sound tensor has the same effect. So the diagnosis asks which of the two
+//! readings is more likely, given the exponents that weights have.
 
 use std::collections::HashSet;
 

@@ -43,7 +43,8 @@ impl InsideSalvage {
     }
 }
 
-/// Decodes the readable parts of a file. Writes zeros for lost ranges before the last readable byte.
+/// Decodes the readable parts of a file. Writes zeros for lost ranges before the last readable
+/// byte.
 pub fn run(
     source: &mut TensorSource,
     progress: &mut Progress,

@@ -194,7 +194,8 @@ impl Salvage {
         self.details(self.total, tensors)
     }
 
-    /// Returns lines about the lost ranges. Everything lost after the last written byte is one range.
+    /// Returns lines about the lost ranges. Everything lost after the last written byte is one
+    /// range.
     fn details(&self, total: Option<u64>, tensors: &[TensorInfo]) -> Vec<String> {
         let is_inside = |lost: &&Lost| lost.range.start < self.written;
         let inside = self.lost.iter().filter(is_inside).cloned();

@@ -1,5 +1,5 @@
-//! Detection and repair of rotated tensors: on files that the original damaged, and on many pieces of
-//! real weights in both states.
+//! Detection and repair of rotated tensors: on files that the original damaged, and on many pieces
+//! of real weights in both states.
 
 use zipnn::DType;
 

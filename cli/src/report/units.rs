@@ -125,8 +125,8 @@ pub fn json(value: &Value) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Writes a JSON object and a line break: the entries of `head`, and then lists of any length, whose
-/// items are written one by one.
+/// Writes a JSON object and a line break: the entries of `head`, and then lists of any length,
+/// whose items are written one by one.
 pub fn write_json(
     out: &mut impl Write,
     head: &Value,
@@ -153,8 +153,8 @@ pub fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", 100.0 * ratio(part, whole))
 }
 
-/// Returns the ratio of a part to a whole: 1 for zero of zero, and infinity for a part of zero, which
-/// is `null` in JSON.
+/// Returns the ratio of a part to a whole: 1 for zero of zero, and infinity for a part of zero,
+/// which is `null` in JSON.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     if part == whole { 1.0 } else { part as f64 / whole as f64 }
 }

@@ -1,5 +1,5 @@
-//! Index files such as `model.safetensors.index.json`, which map the tensors of a model to its shards.
-//! When shards are renamed, their names in the index must change.
+//! Index files such as `model.safetensors.index.json`, which map the tensors of a model to its
+//! shards. When shards are renamed, their names in the index must change.
 //!
 //! Existing files decide on the new names: a shard that could not be compressed keeps its name, and
 //! the next run completes the work of a killed one.
@@ -23,8 +23,8 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Updates the names in the index at `source` to the files beside `destination`, and writes it to
 /// `destination`: the same path, or a path beside the results. `scope` is the scope of the results.
 ///
-/// If a file exists under both names, the index gets the new name only if `all_done`: after a failure,
-/// the file with the new name may be another one.
+/// If a file exists under both names, the index gets the new name only if `all_done`: after a
+/// failure, the file with the new name may be another one.
 pub fn rewrite_file(
     source: &Path,
     destination: &Path,

@@ -1,7 +1,7 @@
 //! Updating indexes when the shards of a model are renamed.
 //!
-//! All indexes are found and checked before any file is processed: an index that cannot be read would
-//! name files that no longer exist.
+//! All indexes are found and checked before any file is processed: an index that cannot be read
+//! would name files that no longer exist.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -27,8 +27,8 @@ struct ShardIndex {
 }
 
 impl Indexes {
-    /// Finds and checks the indexes in directories, and those that name an input. Returns all failures
-    /// if there are any.
+    /// Finds and checks the indexes in directories, and those that name an input. Returns all
+    /// failures if there are any.
     pub fn find(job: Job<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
         let mut search = IndexSearch { job, indexes: Vec::new(), checked: HashMap::new() };
         let mut failures = Vec::new();
@@ -42,8 +42,8 @@ impl Indexes {
         if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
     }
 
-    /// Writes the new names into all indexes. `all_done` is whether all files were processed. Returns
-    /// the failures.
+    /// Writes the new names into all indexes. `all_done` is whether all files were processed.
+    /// Returns the failures.
     pub fn rewrite(&self, job: Job<'_>, all_done: bool) -> Vec<Failure> {
         let rewrite = |index: &ShardIndex| {
             let ShardIndex { source, destination } = index;
@@ -85,8 +85,8 @@ impl IndexSearch<'_> {
         added.filter_map(Result::err).collect()
     }
 
-    /// Adds the indexes that name a file: those in its directory, and those in the parent directory,
-    /// whose names may contain a directory.
+    /// Adds the indexes that name a file: those in its directory, and those in the parent
+    /// directory, whose names may contain a directory.
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
         let (output, direction) = (self.job.files().output.as_deref(), self.job.direction());
         let result =

@@ -185,7 +185,9 @@ fn overwrites_existing_files_only_with_force() {
     assert_eq!(place.read("model"), b"precious");
     place.succeeds(&["decompress", "model.znn", "-f"]);
     assert_eq!(place.read("model"), data);
-    assert!(place.fails(2, &["compress", "model", "-o", "./model", "-f"]).contains("at once"));
+    assert!(
+        place.fails(2, &["compress", "model", "-o", "./model", "-f"]).contains("at the same time")
+    );
     assert_eq!(place.read("model"), data);
 }
 
@@ -549,7 +551,7 @@ fn compresses_differences_and_checks_their_bases() {
         assert_eq!(piped.status.code(), Some(status), "{wrong}");
     }
     let message = place.fails(1, &["compress", "tuned", "-o", "x", "--delta", "shorter"]);
-    assert!(message.contains("5999999 bytes, the data 6000000"), "{message}");
+    assert!(message.contains("5999999 bytes, but the data 6000000"), "{message}");
     place.succeeds(&["compress", "base", "-o", "plain.znn"]);
     let message = place.fails(1, &["decompress", "plain.znn", "-o", "x", "--delta", "base"]);
     assert!(message.contains("leave out --delta"), "{message}");
@@ -557,10 +559,10 @@ fn compresses_differences_and_checks_their_bases() {
     assert!(
         place
             .fails(2, &["compress", "tuned", "-o", "base", "-f", "--delta", "base"])
-            .contains("at once")
+            .contains("at the same time")
     );
 
-    assert!(place.succeeds(&["verify", "tuned.znn"]).contains("without the base"));
+    assert!(place.succeeds(&["verify", "tuned.znn"]).contains("without its base"));
     assert!(!place.succeeds(&["verify", "tuned.znn", "--delta", "base"]).contains("without"));
     place.fails(1, &["verify", "tuned.znn", "--delta", "shorter"]);
     assert!(!place.names().iter().any(|name| name.ends_with(".tmp")));

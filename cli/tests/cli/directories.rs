@@ -681,8 +681,8 @@ mod hub {
         assert_eq!(contents(&place), before);
     }
 
-    /// The original's scripts keep the name of the blob, write absolute links and change the index in
-    /// place.
+    /// The original's scripts keep the name of the blob, write absolute links and change the index
+    /// in place.
     #[test]
     fn decompresses_a_cache_that_the_original_compressed() {
         for is_killed in [false, true] {

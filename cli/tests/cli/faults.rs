@@ -1,4 +1,5 @@
-//! Faults of the system: the source stays unchanged, and a file with the name of a result is complete.
+//! Faults of the system: the source stays unchanged, and a file with the name of a result is
+//! complete.
 //!
 //! Every test tries a few faults at random moments. To try more:
 //!

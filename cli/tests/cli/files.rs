@@ -168,7 +168,7 @@ fn refuses_links_to_the_source_as_output() {
         &["compress", "m/a.bin", "-f"],
         &["compress", "m/a.bin", "-f", "--delta", "base", "-o", "to-base"],
     ] {
-        assert!(place.fails(2, arguments).contains("at once"), "{arguments:?}");
+        assert!(place.fails(2, arguments).contains("at the same time"), "{arguments:?}");
         assert!(place.read("m/a.bin") == data && place.read("base") == data, "{arguments:?}");
     }
     place.remove("m/a.bin.znn");
@@ -178,7 +178,7 @@ fn refuses_links_to_the_source_as_output() {
     let compressed = place.read("m/a.bin.znn");
     for arguments in [&["decompress", "m", "-f", "--rm"][..], &["decompress", "m/a.bin.znn", "-f"]]
     {
-        assert!(place.fails(2, arguments).contains("at once"), "{arguments:?}");
+        assert!(place.fails(2, arguments).contains("at the same time"), "{arguments:?}");
         assert!(place.read("m/a.bin.znn") == compressed);
     }
 }
@@ -390,7 +390,7 @@ fn refuses_to_read_and_write_one_file() {
     ] {
         let output = shell(&place, script);
         assert_eq!(output.status.code(), Some(2), "{script}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains("at once"), "{script}");
+        assert!(text(&output.stderr).contains("at the same time"), "{script}");
         assert!(place.read("m") == plain && place.read("m.znn") == compressed, "{script}");
     }
 }
@@ -698,8 +698,8 @@ fn zeros_take_no_space_on_the_disk() {
 
 // Terminals.
 
-/// Runs a shell script on its own terminal, without input. Returns `None` if no program can create a
-/// terminal.
+/// Runs a shell script on its own terminal, without input. Returns `None` if no program can create
+/// a terminal.
 fn on_terminal(place: &Place, script: &str) -> Option<(Option<i32>, String)> {
     let child = Command::new("script")
         .args(["-qec", script, "/dev/null"])

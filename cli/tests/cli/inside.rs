@@ -124,7 +124,7 @@ fn rejects_contradictory_arguments() {
     place.fails(2, &["compress", inside, "--dtype", "bf16", "model.safetensors"]);
     place.fails(1, &["compress", inside, "weights.bin"]);
     let message = place.fails(1, &["compress", inside, "weights.bin", "-o", "x"]);
-    assert!(message.contains("no .safetensors file"), "{message}");
+    assert!(message.contains("not a .safetensors file"), "{message}");
     let message = place.fails(1, &["compress", inside, "lost.safetensors"]);
     assert!(message.contains("zipnn repair"), "{message}");
     let message = place.fails(1, &["compress", inside, "listed.safetensors"]);

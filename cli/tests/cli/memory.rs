@@ -1,5 +1,5 @@
-//! Peak memory of the program, which stays below the limits in the documentation for files and tensors
-//! of any size. Measured on Linux.
+//! Peak memory of the program, which stays below the limits in the documentation for files and
+//! tensors of any size. Measured on Linux.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -127,8 +127,8 @@ fn recovers_whole_frames_wherever_a_file_is_cut() {
     }
 }
 
-/// A file of a single frame, as the original writes it, stores one plane after another. A chunk can be
-/// recovered if all of its planes are there.
+/// A file of a single frame, as the original writes it, stores one plane after another. A chunk can
+/// be recovered if all of its planes are there.
 #[test]
 fn recovers_whole_chunks_of_a_cut_frame() {
     let data = data::weights(DType::BF16, 5_000_000, 4);
@@ -390,8 +390,8 @@ fn a_cut_index_loses_no_data() {
     }
 }
 
-/// A partial result has the permissions of its source, but another time: the next run on the directory
-/// must not treat it as complete.
+/// A partial result has the permissions of its source, but another time: the next run on the
+/// directory must not treat it as complete.
 #[test]
 fn recovers_files_of_directories() {
     let (place, model, file) = compressed(&[]);
@@ -663,7 +663,7 @@ fn verifies_the_base_of_parts() {
 fn verify_mentions_unverified_checksums_of_a_difference() {
     let (place, _) = difference(&[]);
     let told = place.succeeds(&["verify", TUNED]);
-    assert!(told.contains("without the base") && told.contains("--delta BASE"), "{told}");
+    assert!(told.contains("without its base") && told.contains("--delta BASE"), "{told}");
     assert!(!told.contains("no checksums"), "{told}");
     let told = place.succeeds(&[&["verify", TUNED], &DELTA[..]].concat());
     assert!(told.contains("all checksums match") && !told.contains("--delta"), "{told}");
