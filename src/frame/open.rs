@@ -28,6 +28,7 @@ use crate::limits::Limits;
 
 /// How much of a frame its reader holds in memory, counted against [`Limits::frame_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Keep {
     /// Header, shape and index. The payload is read in parts.
     Index,

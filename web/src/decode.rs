@@ -9,7 +9,7 @@ use zipnn::push::PushDecoder;
 use crate::failure::Failure;
 use crate::limits;
 
-/// An [`PushDecoder`].
+/// A [`PushDecoder`].
 #[wasm_bindgen]
 pub struct Decoder {
     decoder: PushDecoder,
