@@ -202,14 +202,6 @@ impl<'a> FrameIndex<'a> {
         self.checked.content_len
     }
 
-    /// Returns whether a streaming decoder needs only one chunk of the payload at a time: the frame
-    /// has a single plane, which is stored in decoding order, and nothing after it that must be
-    /// verified first.
-    pub(crate) fn is_chunk_by_chunk(&self, verify: bool) -> bool {
-        let header = self.header();
-        header.dtype.size() == 1 && (self.content_len() == header.frame_len || !verify)
-    }
-
     /// Returns the chunk with this number; `None` if there is no such chunk.
     pub fn chunk(&self, chunk: usize) -> Option<Chunk> {
         (chunk < self.checked.chunks).then(|| {

@@ -28,6 +28,7 @@ use crate::limits::Limits;
 
 /// How much of a frame its reader holds in memory, counted against [`Limits::frame_bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Keep {
     /// Header, shape and index. The payload is read in parts.
     Index,
@@ -154,11 +155,11 @@ impl OpenOptions {
             Ok(index) => index,
             Err(error) => return self.needed(error, &header).map(Prefix::Needs),
         };
-        // The header's length may be a lie, or mostly slack. Only content counts as input.
+        // The length in the header may be wrong or mostly slack: only content counts as input.
         let content_len = index.content_len();
         self.limits.check(header.decoded_len, content_len, self.decoded_before)?;
         self.limits.check_memory(match self.keep {
-            Keep::Content if !index.is_chunk_by_chunk(self.limits.verify) => content_len,
+            Keep::Content if !self.is_chunk_by_chunk(&index) => content_len,
             _ => index.prefix_len(),
         })?;
         Ok(Prefix::Read(index))
@@ -201,6 +202,12 @@ impl OpenOptions {
     /// Returns whether a damaged annex is ignored.
     pub(crate) fn is_salvaging(&self) -> bool {
         self.annex == AnnexUse::Salvage
+    }
+
+    /// Returns whether a streaming decoder needs only one chunk of the payload at a time: the frame
+    /// has a single plane, which is stored in decoding order, and no annex to read first.
+    pub(crate) fn is_chunk_by_chunk(&self, index: &FrameIndex<'_>) -> bool {
+        index.header().dtype.size() == 1 && !self.reads_annex(index)
     }
 
     /// Parses the annex in `slack` and checks it against the header, shape and index in `prefix`.

@@ -140,7 +140,6 @@ struct Engine<R, B> {
     base: Option<B>,
     /// The part of the base that belongs to a chunk.
     base_part: Vec<u8>,
-    verifies: bool,
     scratch: DecodeScratch,
     walk: FrameWalk,
     first: Header,
@@ -180,13 +179,12 @@ struct CurrentFrame {
 impl<R: Read, B: Read> Engine<R, B> {
     fn open(mut inner: R, base: Option<B>, limits: Limits) -> io::Result<Self> {
         let mut walk = FrameWalk::new(OpenOptions::new(limits).delta(base.is_some()));
-        let frame = CurrentFrame::open(&mut walk, &mut inner, limits.verify, Vec::new())
+        let frame = CurrentFrame::open(&mut walk, &mut inner, Vec::new())
             .map_err(|error| in_frame(error, 0))?;
         Ok(Self {
             inner,
             base,
             base_part: Vec::new(),
-            verifies: limits.verify,
             scratch: DecodeScratch::new(),
             walk,
             first: *frame.opened.header(),
@@ -221,7 +219,7 @@ impl<R: Read, B: Read> Engine<R, B> {
         let payload = core::mem::take(&mut self.frame.payload);
         let inner = &mut (&header[..]).chain(&mut self.inner);
         let number = self.walk.number();
-        self.frame = CurrentFrame::open(&mut self.walk, inner, self.verifies, payload)
+        self.frame = CurrentFrame::open(&mut self.walk, inner, payload)
             .map_err(|error| in_frame(error, number))?;
         Ok(true)
     }
@@ -317,13 +315,9 @@ impl<R, B> Engine<R, B> {
 impl CurrentFrame {
     /// Reads a frame up to its payload, and the payload and annex unless it is read chunk by chunk.
     /// `payload` is memory to use again.
-    fn open(
-        walk: &mut FrameWalk,
-        inner: &mut impl Read,
-        verifies: bool,
-        mut payload: Vec<u8>,
-    ) -> io::Result<Self> {
-        let mut opener = FrameOpener::new(walk.options());
+    fn open(walk: &mut FrameWalk, inner: &mut impl Read, mut payload: Vec<u8>) -> io::Result<Self> {
+        let options = walk.options();
+        let mut opener = FrameOpener::new(options);
         let mut position = 0;
         let mut is_chunk_by_chunk = false;
         payload.clear();
@@ -331,7 +325,7 @@ impl CurrentFrame {
             if let Some(index) = opener.index()
                 && position == index.prefix_len()
             {
-                is_chunk_by_chunk = index.is_chunk_by_chunk(verifies);
+                is_chunk_by_chunk = options.is_chunk_by_chunk(&index);
                 if !is_chunk_by_chunk {
                     read_payload(inner, &index, &mut payload)?;
                     position = index.content_len();

@@ -3,8 +3,10 @@
 use std::io::{self, Cursor, Read, Write};
 
 use zipnn::delta::{BaseId, Delta, DeltaDecoder, DeltaEncoder};
-use zipnn::file::Frames;
-use zipnn::frame::{EncodeScratch, Form, Frame, FramePosition, PlaneLayout};
+use zipnn::file::{FrameWalk, Frames};
+use zipnn::frame::{
+    EncodeScratch, Form, Frame, FrameOpener, FramePosition, OpenOptions, PlaneLayout,
+};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
 use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
@@ -342,6 +344,21 @@ fn assemble(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
     decoder.finish()
 }
 
+/// Opens all frames and decodes none.
+fn walk(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
+    let mut walk = FrameWalk::new(OpenOptions::new(limits));
+    let mut rest = file;
+    while walk.continues() && !rest.is_empty() {
+        let mut opener = FrameOpener::new(walk.options());
+        while let Some(range) = opener.wanted() {
+            opener.feed(&rest[range.start as usize..range.end as usize])?;
+        }
+        let frame = walk.open(opener)?;
+        rest = &rest[frame.header().frame_len as usize..];
+    }
+    walk.end()
+}
+
 type ReadTensor = fn(&mut TensorReader<Cursor<&[u8]>>, &mut Vec<u8>) -> Result<(), TensorError>;
 
 fn read_tensor(file: &[u8], limits: Limits, read: ReadTensor) -> Result<(), DecodeErrorKind> {
@@ -391,6 +408,7 @@ fn readings() -> Vec<Reading> {
             read.map(drop).map_err(|error| kind(&error))
         }),
         whole("PushDecoder", |file, limits| assemble(file, limits).map_err(|error| error.kind())),
+        whole("FrameWalk", |file, limits| walk(file, limits).map_err(|error| error.kind())),
         whole("Archive", read_archive),
         of_difference("delta::decompress", |file, limits| {
             delta::decompress(file, &base(), &limits).map(drop).map_err(|error| error.kind())

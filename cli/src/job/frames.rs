@@ -260,7 +260,7 @@ impl Frames {
         if reached < end {
             // The frame before is not complete.
             self.directory = None;
-            let (needed, have) = (end - start, reached - start);
+            let (needed, have) = (end - start, reached.saturating_sub(start));
             let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
             return Err(error.in_frame(number - 1).into());
         }
