@@ -1,4 +1,4 @@
-//! Whole files: through `Encoder` and `Decoder`, and on all threads.
+//! Compresses and decompresses whole files, with `Encoder` and `Decoder`, and on all threads.
 //!
 //! ```sh
 //! cargo bench --bench files
@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use weights::{name, weights};
-use zipnn::parallel::{par_compress_into, par_decompress_into};
+use zipnn::parallel::{ScratchPool, par_compress_into, par_decompress_into};
 use zipnn::{DType, Decoder, Encoder, Limits, Options, compress_bound};
 
-/// What a caller writes or reads at a time.
+/// Bytes that a caller writes or reads at a time.
 const PART: usize = 64 << 10;
 
 fn main() {
@@ -35,7 +35,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Measures something that handles `len` bytes.
+/// Measures a function that processes `len` bytes.
 fn case(criterion: &mut Criterion, group: &str, dtype: DType, len: usize, mut run: impl FnMut()) {
     criterion
         .benchmark_group(group)
@@ -43,7 +43,7 @@ fn case(criterion: &mut Criterion, group: &str, dtype: DType, len: usize, mut ru
         .bench_function(name(dtype), |bencher| bencher.iter(&mut run));
 }
 
-/// Frame by frame, on this thread.
+/// Measures frame by frame on this thread.
 fn streams(criterion: &mut Criterion, data: &[u8], options: &Options) {
     let mut file = Vec::with_capacity(compress_bound(data.len(), options) + PART);
     let encode = |file: &mut Vec<u8>| {
@@ -53,7 +53,7 @@ fn streams(criterion: &mut Criterion, data: &[u8], options: &Options) {
         encoder.finish().unwrap();
     };
     encode(&mut file);
-    let dtype = options.dtype();
+    let dtype = options.dtype().unwrap();
     case(criterion, "encoder", dtype, data.len(), || encode(&mut file));
     let mut part = vec![0; PART];
     case(criterion, "decoder", dtype, data.len(), || {
@@ -69,18 +69,18 @@ fn streams(criterion: &mut Criterion, data: &[u8], options: &Options) {
     });
 }
 
-/// All at once, on all threads.
+/// Measures a whole file on all threads.
 fn threads(criterion: &mut Criterion, data: &[u8], options: &Options) {
-    let dtype = options.dtype();
+    let (dtype, pool) = (options.dtype().unwrap(), ScratchPool::new());
     let mut packed = vec![0; compress_bound(data.len(), options)];
-    let len = par_compress_into(data, &mut packed, options).unwrap();
+    let len = par_compress_into(data, &mut packed, options, &pool).unwrap();
     let file = packed[..len].to_vec();
     case(criterion, "par_compress", dtype, data.len(), || {
-        par_compress_into(black_box(data), &mut packed, options).unwrap();
+        par_compress_into(black_box(data), &mut packed, options, &pool).unwrap();
     });
     let mut unpacked = vec![0; data.len()];
     case(criterion, "par_decompress", dtype, data.len(), || {
-        par_decompress_into(black_box(&file), &mut unpacked).unwrap();
+        par_decompress_into(black_box(&file), &mut unpacked, &Limits::default(), &pool).unwrap();
     });
     assert!(unpacked == data || unpacked.iter().all(|&byte| byte == 0));
 }

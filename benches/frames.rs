@@ -1,5 +1,6 @@
-//! Compressing and decompressing one frame into memory that is used again, for every type: 4 MiB,
-//! as files are cut, and tensors of 1 KiB to 64 MiB.
+//! Compresses and decompresses one frame of every type, reusing memory.
+//!
+//! Measures the 4 MiB of a file's frames, and tensors of 1 KiB to 64 MiB.
 //!
 //! ```sh
 //! cargo bench --bench frames
@@ -14,7 +15,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput};
 use weights::{name, weights_of};
 use zipnn::frame::{DecodeScratch, EncodeScratch};
-use zipnn::{DType, Options, compress_bound, compress_into, decompress_into};
+use zipnn::{DType, Limits, Options, compress_bound, compress_into, decompress_into};
 
 const FRAME: usize = 4 << 20;
 
@@ -36,7 +37,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Both directions for `len` bytes.
+/// Measures both directions for `len` bytes.
 fn measure(criterion: &mut Criterion, group: &str, case: &str, dtype: DType, len: usize) {
     let data = weights_of(dtype, len);
     // As the original writes frames: without checksums.
@@ -61,10 +62,11 @@ fn measure(criterion: &mut Criterion, group: &str, case: &str, dtype: DType, len
         .throughput(Throughput::Bytes(len as u64))
         .bench_function(case, |bencher| {
             bencher.iter(|| {
-                decompress_into(black_box(&file), &mut unpacked, &mut scratch).unwrap();
+                decompress_into(black_box(&file), &mut unpacked, &Limits::default(), &mut scratch)
+                    .unwrap();
             });
         });
-    // A filter on the command line may have left either out.
+    // A filter on the command line may exclude either.
     assert!(packed_len == 0 || packed[..packed_len] == file);
     assert!(unpacked == data || unpacked.iter().all(|&byte| byte == 0));
 }

@@ -1,11 +1,11 @@
-//! Every step of compressing and decompressing a chunk, alone.
+//! Measures each step of compressing and decompressing a chunk.
 //!
 //! ```sh
-//! cargo bench --features kernels --bench kernels
+//! cargo bench --features __internal-kernels --bench kernels
 //! ```
 //!
-//! For each type, the first chunk of real weights. `split` and `merge` take all of it, the other
-//! steps one plane: the highest, which holds the exponents, or the lowest, which is noise.
+//! Each type has the first chunk of real weights. `split` and `merge` process all of it, other steps
+//! one plane: the highest, which holds the exponents, or the lowest, which is noise.
 #![allow(missing_docs, reason = "a program")]
 
 mod weights;
@@ -64,7 +64,7 @@ impl Chunk {
     }
 }
 
-/// Bytes of a chunk, which are fewer for some types.
+/// Returns the length of a chunk, which is shorter for some types.
 fn chunk_len(dtype: DType) -> usize {
     let file = zipnn::compress(&vec![0; 1 << 20], &Options::new(dtype).plain()).unwrap();
     Frame::parse(&file).unwrap().index().chunk(0).unwrap().len() as usize
@@ -91,14 +91,14 @@ fn split_and_merge(criterion: &mut Criterion, chunk: &Chunk) {
     assert!(bytes == chunk.bytes);
 }
 
-/// Whether a sample says that the plane is noise.
+/// Measures the sample that detects noise.
 fn sample(criterion: &mut Criterion, which: &str, dtype: DType, plane: &[u8]) {
     step(criterion, &format!("sample_{which}"), dtype, plane.len(), || {
         black_box(kernels::is_noise(black_box(plane)));
     });
 }
 
-/// From a plane to its code.
+/// Measures the steps from a plane to its code.
 fn analyse(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     let len = plane.len();
     step(criterion, "range", dtype, len, || {
@@ -111,7 +111,7 @@ fn analyse(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     });
 }
 
-/// Two symbols at a time, where the plane is narrow enough.
+/// Measures encoding in pairs, if the plane is narrow enough.
 fn code_in_pairs(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     let len = plane.len();
     let (lowest, highest) = kernels::range(plane);
@@ -121,7 +121,7 @@ fn code_in_pairs(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     let mut packed = plane.to_vec();
     kernels::pack(&mut packed, lowest);
     let mut space = plane.to_vec();
-    // What is packed again is no plane any more, but takes the same time.
+    // Packing a packed plane again takes the same time.
     step(criterion, "pack", dtype, len, || kernels::pack(black_box(&mut space), lowest));
     let mut counts = kernels::Counts::new();
     step(criterion, "count_pairs", dtype, len, || {
@@ -134,6 +134,7 @@ fn code_in_pairs(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     });
 }
 
+/// Measures encoding symbol by symbol.
 fn code_one_by_one(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     let mut counts = kernels::Counts::new();
     counts.count(plane);
@@ -144,7 +145,7 @@ fn code_one_by_one(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     });
 }
 
-/// `decode` includes building the table.
+/// Measures building the table, and decoding including that.
 fn decode(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     let mut counts = kernels::Counts::new();
     counts.count(plane);
@@ -160,8 +161,9 @@ fn decode(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     assert!(decoded == plane);
 }
 
-/// What memory allows: copies within the caches, of more than any cache holds, and into memory that
-/// the system has yet to provide.
+/// Measures the speed of memory.
+///
+/// Copies within the caches, more than any cache holds, and into new memory.
 fn copy(criterion: &mut Criterion) {
     for (name, len) in [("256KiB", 256 << 10), ("4MiB", 4 << 20), ("256MiB", LARGE)] {
         let (source, mut target) = (vec![1_u8; len], vec![2_u8; len]);

@@ -1,4 +1,4 @@
-//! Many tensors in and out of the same memory: after the first, nothing is allocated.
+//! Compresses and decompresses tensors in memory that is allocated once.
 //!
 //! ```sh
 //! cargo run --release --example caller_memory
@@ -9,7 +9,7 @@ use std::error::Error;
 use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
 use zipnn::{DType, Options, compress_bound, compress_into};
 
-/// Bytes of a tensor.
+/// Length of a tensor in bytes.
 const LEN: usize = 1 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let tensor = tensor(number);
         let len = compress_into(&tensor, &mut packed, &options, &mut encode_scratch)?;
 
-        // All checks of sizes are made here, once.
+        // Parsing checks all lengths in the frame.
         let frame = Frame::parse(&packed[..len])?;
         let mut scratch = decode_scratch.with_len(frame.scratch_len())?;
         let decoded = frame.decode_into(&mut unpacked, &mut scratch)?;
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Something to compress: numbers between -1 and 1.
+/// Returns numbers between -1 and 1.
 fn tensor(number: usize) -> Vec<u8> {
     (0..LEN / 2)
         .map(|i| half::bf16::from_f32(((i * (number + 3)) as f32).sin()))

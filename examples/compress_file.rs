@@ -1,10 +1,10 @@
-//! Files of any size in bounded memory, with `Encoder` and `Decoder`.
+//! Compresses and decompresses a file of any size in bounded memory, with `Encoder` and `Decoder`.
 //!
 //! ```sh
 //! cargo run --release --example compress_file -- model.bin model.bin.znn
 //! ```
 //!
-//! Compresses the first file, taken for bfloat16, into the second, and reads that back.
+//! Compresses the first file as bfloat16 into the second, and decompresses that.
 
 use std::error::Error;
 use std::fs::File;
@@ -22,12 +22,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let output = BufWriter::new(File::create(&target)?);
     let mut encoder = Encoder::new(output, Options::new(DType::BF16))?;
     let read = io::copy(&mut input, &mut encoder)?;
-    // Without this the last frame would be missing, and readers would report a truncated file.
+    // Writes the last frame and the index. Without them, readers report a truncated file.
     let written = encoder.finish()?.get_ref().metadata()?.len();
-    println!("{read} bytes became {written}");
+    println!("compressed {read} bytes to {written}");
 
     let mut decoder = Decoder::new(BufReader::new(File::open(&target)?), Limits::default())?;
     let decoded = io::copy(&mut decoder, &mut io::sink())?;
-    println!("{written} bytes became {decoded} again");
+    println!("decompressed {written} bytes to {decoded}");
     Ok(())
 }

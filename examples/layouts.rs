@@ -1,5 +1,5 @@
-//! What each layout makes of data of many kinds, made from the tensors of a file of `F32`, and which
-//! one is chosen by samples.
+//! Prints the compressed size of many kinds of data in each plane layout, and the layout that sampling
+//! chooses. Converts the data from the largest `F32` tensor of a file. `docs/LAYOUTS.md` has the result.
 //!
 //! ```sh
 //! cargo run --release --example layouts -- model.f32.safetensors
@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 
 use half::{bf16, f16};
 use zipnn::frame::{EncodeScratch, PlaneLayout};
-use zipnn::io::EncoderBuilder;
-use zipnn::tensor::Metadata;
-use zipnn::{DType, Options, compress_bound, layout_search};
+use zipnn::tensor::safetensors::Metadata;
+use zipnn::{DType, Encoder, Options, compress_bound, layout_search};
 
-/// The layout with which data of a kind is compressed if its file tells the type.
+/// Name, layout for the declared type, and data.
 type Case = (&'static str, PlaneLayout, Vec<u8>);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args_os().nth(1).ok_or("name a .safetensors file of F32")?;
+    let path = std::env::args_os()
+        .nth(1)
+        .ok_or("usage: layouts FILE.safetensors, a file with F32 tensors")?;
     let weights = read_weights(&std::fs::read(path)?)?;
     println!(
-        "| data | bytes | 1 plane | 2 | 2 rotated | 4 | 4 rotated | by type | unknown | samples' time |"
+        "| data | bytes | 1 plane | 2 | 2 rotated | 4 | 4 rotated | by type | unknown | sampling |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     for (name, declared, data) in cases(&weights) {
@@ -37,7 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut scratch = EncodeScratch::new();
         let mut frame = vec![0; compress_bound(data.len(), &options)];
         let compress = shortest(|| {
-            zipnn::compress_into(&data, &mut frame, &options, &mut scratch).expect("there is room");
+            zipnn::compress_into(&data, &mut frame, &options, &mut scratch)
+                .expect("the frame has room for it");
         });
         println!("| {:.1} % |", samples.as_secs_f64() / compress.as_secs_f64() * 100.0);
     }
@@ -52,7 +54,7 @@ fn percent(len: usize, data: &[u8]) -> String {
     format!("{:.2} %", len as f64 / data.len() as f64 * 100.0)
 }
 
-/// The shortest time of several runs: other programs only add to it.
+/// Returns the shortest time of several runs, because other programs only add to it.
 fn shortest(mut call: impl FnMut()) -> Duration {
     let time = |_| {
         let start = Instant::now();
@@ -63,34 +65,33 @@ fn shortest(mut call: impl FnMut()) -> Duration {
 }
 
 fn compress_unknown(data: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder =
-        EncoderBuilder::new(Options::bytes().plain()).auto_layout(true).build(Vec::new())?;
+    let mut encoder = Encoder::new(Vec::new(), Options::auto().plain())?;
     encoder.write_all(data)?;
     encoder.finish()
 }
 
-/// The largest tensor of the file, 4 MiB of it at most.
+/// Returns at most 4 MiB of the largest F32 tensor.
 fn read_weights(file: &[u8]) -> Result<Vec<f32>, Box<dyn std::error::Error>> {
-    let layout = Metadata::parse(file, file.len() as u64)?;
-    let tensors = layout.tensors().iter().filter(|tensor| tensor.dtype() == Some(DType::F32));
-    let tensor = tensors.max_by_key(|tensor| tensor.len()).ok_or("no tensor of F32")?;
+    let metadata = Metadata::parse(file, file.len() as u64)?;
+    let tensors = metadata.tensors().iter().filter(|tensor| tensor.dtype() == Some(DType::F32));
+    let tensor = tensors.max_by_key(|tensor| tensor.len()).ok_or("the file has no F32 tensor")?;
     let bytes = &file[tensor.range.start as usize..tensor.range.end as usize];
     let numbers = bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
     Ok(numbers.take(1 << 20).collect())
 }
 
-/// The bytes of the numbers that `number` makes of weights and their places.
+/// Returns the bytes of the numbers that `number` computes from each weight and its index.
 fn each<const SIZE: usize>(weights: &[f32], number: impl Fn(f32, usize) -> [u8; SIZE]) -> Vec<u8> {
-    weights.iter().enumerate().flat_map(|(place, &weight)| number(weight, place)).collect()
+    weights.iter().enumerate().flat_map(|(index, &weight)| number(weight, index)).collect()
 }
 
 fn cases(weights: &[f32]) -> Vec<Case> {
     let widest = weights.iter().fold(0_f32, |widest, weight| widest.max(weight.abs()));
     let eighth = |weight: f32| (weight / widest * 127.0).round() as i8;
     let nibble = |weight: f32| (weight / widest * 7.0).round() as i8 as u8 & 15;
-    // As often as words occur in texts: the reciprocal of a rank.
-    let id = |place: usize| {
-        let chance = (place.wrapping_mul(0x9e37_79b9) >> 8 & 0xffff) as f32 / 65536.0;
+    // Word ids as frequent as in texts: the reciprocal of their rank.
+    let id = |index: usize| {
+        let chance = (index.wrapping_mul(0x9e37_79b9) >> 8 & 0xffff) as f32 / 65536.0;
         30522_f32.powf(chance) as i64
     };
     let f32s = || each(weights, |weight, _| weight.to_le_bytes());
@@ -102,59 +103,59 @@ fn cases(weights: &[f32]) -> Vec<Case> {
         ("bf16", L::TWO_ROTATED, each(weights, |weight, _| bf16::from_f32(weight).to_le_bytes())),
         ("f16", L::TWO, each(weights, |weight, _| f16::from_f32(weight).to_le_bytes())),
         (
-            "f32 with the values of bf16",
+            "f32 with values of bf16",
             L::FOUR_ROTATED,
             each(weights, |weight, _| bf16::from_f32(weight).to_f32().to_le_bytes()),
         ),
         (
-            "f32 with the values of f16",
+            "f32 with values of f16",
             L::FOUR_ROTATED,
             each(weights, |weight, _| f16::from_f32(weight).to_f32().to_le_bytes()),
         ),
         (
-            "bf16 that is f16",
+            "f16 declared as bf16",
             L::TWO_ROTATED,
             each(weights, |weight, _| f16::from_f32(weight).to_le_bytes()),
         ),
         (
             "f64",
             L::FOUR_ROTATED,
-            each(weights, |weight, place| (f64::from(weight) / (place + 3) as f64).to_le_bytes()),
+            each(weights, |weight, index| (f64::from(weight) / (index + 3) as f64).to_le_bytes()),
         ),
         (
-            "f64 with the values of f32",
+            "f64 with values of f32",
             L::FOUR_ROTATED,
             each(weights, |weight, _| f64::from(weight).to_le_bytes()),
         ),
-        ("i64, words' ids", L::FOUR, each(weights, |_, place| id(place).to_le_bytes())),
-        ("i64, positions", L::FOUR, each(weights, |_, place| (place as i64).to_le_bytes())),
+        ("i64, word ids", L::FOUR, each(weights, |_, index| id(index).to_le_bytes())),
+        ("i64, positions", L::FOUR, each(weights, |_, index| (index as i64).to_le_bytes())),
         (
-            "i64, -1 and small",
+            "i64, −1 and small values",
             L::FOUR,
             each(weights, |weight, _| i64::from(eighth(weight) / 8).to_le_bytes()),
         ),
-        ("i32, words' ids", L::FOUR, each(weights, |_, place| (id(place) as i32).to_le_bytes())),
+        ("i32, word ids", L::FOUR, each(weights, |_, index| (id(index) as i32).to_le_bytes())),
         (
             "i32, quantised",
             L::FOUR,
             each(weights, |weight, _| ((weight / widest * 8e6) as i32).to_le_bytes()),
         ),
-        ("i16, words' ids", L::TWO, each(weights, |_, place| (id(place) as i16).to_le_bytes())),
+        ("i16, word ids", L::TWO, each(weights, |_, index| (id(index) as i16).to_le_bytes())),
         (
             "i16, quantised",
             L::TWO,
             each(weights, |weight, _| ((weight / widest * 32767.0) as i16).to_le_bytes()),
         ),
         ("i8, quantised", L::ONE, each(weights, |weight, _| eighth(weight).to_le_bytes())),
-        ("u8, two of four bits", L::ONE, weights.chunks_exact(2).map(packed).collect()),
-        ("i32, eight of four bits", L::FOUR, weights.chunks_exact(2).map(packed).collect()),
+        ("u8, two values of four bits", L::ONE, weights.chunks_exact(2).map(packed).collect()),
+        ("i32, eight values of four bits", L::FOUR, weights.chunks_exact(2).map(packed).collect()),
         ("bool", L::ONE, each(weights, |weight, _| [u8::from(weight > widest / 20.0)])),
         (
-            "u8 that is bf16",
+            "bf16 declared as u8",
             L::ONE,
             each(weights, |weight, _| bf16::from_f32(weight).to_le_bytes()),
         ),
         ("f32, shifted by a byte", L::ONE, shifted(1)),
-        ("f32, shifted by three", L::ONE, shifted(3)),
+        ("f32, shifted by three bytes", L::ONE, shifted(3)),
     ]
 }

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Runs fuzz targets, each for so many seconds, and says how much was tried and covered. Needs a
-# nightly toolchain and `cargo install cargo-fuzz`.
+# Runs fuzz targets for a number of seconds each and reports executions and coverage. Needs a nightly
+# toolchain and `cargo install cargo-fuzz`.
 #
 #     fuzz/run.sh 5                # every target for 5 seconds, as CI does
 #     fuzz/run.sh 1800             # for half an hour each
 #     fuzz/run.sh 3600 file annex  # only these
 #
-# There is no address sanitizer: the code is safe Rust, and twice as much is tried without. What
-# breaks a target lies in fuzz/artifacts, and `cargo fuzz tmin TARGET FILE` makes it smaller; put it
-# into a test beside the mended code.
+# There is no address sanitizer: the code is safe Rust, and runs twice as fast without. Inputs that
+# fail are in fuzz/artifacts, and `cargo fuzz tmin TARGET FILE` shortens them. Add them as tests.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -19,7 +18,7 @@ if ((${#targets[@]} == 0)); then
     mapfile -t targets < <(sed -n 's/^name = "\(.*\)"/\1/p' Cargo.toml | grep -v zipnn-fuzz)
 fi
 
-# Golden files are what mutations of whole files begin with.
+# Mutations of whole files start with golden files.
 for target in file legacy; do
     mkdir -p "corpus/$target"
     find ../tests/data/golden -name '*.znn' -size -16k | while read -r file; do
@@ -35,7 +34,7 @@ cargo +nightly fuzz build --sanitizer none 2>/dev/null ||
 
 printf '%-16s %12s %10s %10s %8s\n' target executions 'cpu secs' coverage corpus
 failed=
-TIMEFORMAT='%U %S' # what bash's `time` tells: processor time, in and for the target
+TIMEFORMAT='%U %S' # user and system time of the target
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "artifacts/$target"
     log=artifacts/$target.log
@@ -48,7 +47,7 @@ for target in "${targets[@]}"; do
     fi
     executions=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
     read -r coverage corpus < <(sed -n 's|.* cov: \([0-9]*\) .* corp: \([0-9]*\)/.*|\1 \2|p' "$log" | tail -n 1)
-    # The last line: above it bash tells of a target that a signal ended.
+    # The last line: bash may report a signal above it.
     took=$(awk 'END { printf "%.0f", $1 + $2 }' "$times")
     printf '%-16s %12s %10s %10s %8s\n' \
         "$target" "${executions:-?}" "${took:-?}" "${coverage:-?}" "${corpus:-?}"

@@ -1,17 +1,18 @@
-//! What can go wrong, and where.
+//! Errors, and where in a file they were detected.
 
 use core::fmt;
 
 use crate::dtype::DType;
 
-/// Where in a file an error was found: as much of it as is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Where in a file an error was detected, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub struct Location {
-    /// Which frame of the file, from 0.
+    /// Number of the frame in the file, from 0.
     pub frame: Option<u64>,
-    /// Which chunk of the frame, from 0.
+    /// Number of the chunk in the frame, from 0.
     pub chunk: Option<u64>,
-    /// Which byte plane of the chunk, from 0 (the lowest byte of an element).
+    /// Number of the byte plane in the chunk, from 0 (the lowest byte of an element).
     pub plane: Option<u8>,
 }
 
@@ -30,30 +31,34 @@ impl fmt::Display for Location {
     }
 }
 
-/// What is wrong with the input of a decoder, or with the call.
+/// The kinds of [`DecodeError`]: faults of the input, and mistakes of the caller.
+///
+/// Functions that parse single parts of a frame, such as
+/// [`Header::parse`](crate::frame::Header::parse), return it without a [`Location`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
     /// The input ends too early.
     Truncated {
-        /// Bytes that would have to be there.
+        /// Bytes that the input should have.
         needed: u64,
-        /// Bytes that are there.
+        /// Bytes that it has.
         have: u64,
     },
     /// The frame does not begin with `ZN`.
     BadMagic,
-    /// Written by a release whose layout this build cannot read (feature `legacy`).
+    /// An older release wrote the file, and its layout cannot be read here. Functions that decode
+    /// whole files read it with the feature `legacy`.
     UnsupportedVersion([u8; 3]),
-    /// An unknown code for the type of the elements.
+    /// The code of the element type is unknown.
     UnsupportedDType(u8),
-    /// A byte-group mode that does not go with the number of planes.
+    /// The byte-group mode does not match the number of planes.
     UnsupportedByteGroup(u8),
-    /// An input format other than bytes, torch and numpy.
+    /// The code of the input format is unknown: it is neither bytes, torch nor numpy.
     UnsupportedForm(u8),
-    /// A compression method that this layout does not know.
+    /// The code of the compression method is unknown.
     UnsupportedMethod(u8),
-    /// A chunk size exponent that no reader accepts.
+    /// The exponent of the chunk size is outside 2..=62.
     InvalidChunkSize(u8),
     /// The shape of a tensor or array is malformed.
     InvalidShape,
@@ -61,9 +66,9 @@ pub enum DecodeErrorKind {
     InvalidLength,
     /// The sizes in the index contradict each other or the frame.
     InvalidIndex,
-    /// The code lengths of a Huffman plane do not make a code.
+    /// The code lengths of a Huffman plane do not describe a prefix code.
     InvalidCodeLengths,
-    /// Coded data that no encoder writes.
+    /// Coded data is corrupt: no encoder writes it.
     CorruptStream,
     /// The caller's output is smaller than the decoded data.
     OutputTooSmall {
@@ -72,73 +77,76 @@ pub enum DecodeErrorKind {
         /// Bytes in the output.
         have: u64,
     },
-    /// The caller's plane space is smaller than [`Frame::scratch_len`](crate::Frame::scratch_len).
+    /// The caller's scratch memory is smaller than
+    /// [`Frame::scratch_len`](crate::frame::Frame::scratch_len).
     ScratchTooSmall {
         /// Bytes needed.
         needed: u64,
-        /// Bytes given.
+        /// Bytes passed.
         have: u64,
     },
-    /// The caller asked for bytes beyond the decoded data.
+    /// The caller requested bytes beyond the decoded data.
     OutOfRange,
-    /// The file asks for more than the caller's [`Limits`](crate::Limits) allow.
+    /// The file needs more than the caller's [`Limits`](crate::Limits) allow.
     LimitExceeded {
-        /// What the file asks for.
+        /// Bytes that the file needs.
         requested: u64,
-        /// What is allowed.
+        /// Bytes that the limits allow.
         limit: u64,
     },
-    /// Memory for the result could not be had.
+    /// Memory for the result could not be allocated.
     OutOfMemory {
-        /// Bytes asked for.
+        /// Bytes requested.
         requested: u64,
     },
-    /// The file holds a difference to a base, and no base was given.
+    /// The file is a difference to a base, and no base was passed.
     BaseRequired,
-    /// A base was given for a file that is not a difference.
+    /// A base was passed, and the file is not a difference.
     NotADelta,
-    /// The base has another length than the decoded data.
+    /// The file has no shape, and [`decompress_tensor`](crate::decompress_tensor) needs one.
+    NotATensor,
+    /// The base and the decoded data differ in length.
     BaseLength {
         /// Length of the decoded data.
         expected: u64,
         /// Length of the base.
         found: u64,
     },
-    /// The base of a difference has ended, and the data goes on.
+    /// The base of a difference ends before the data.
     BaseTooShort {
         /// Length of the base.
         found: u64,
     },
-    /// The data of a difference has ended, and the base goes on.
+    /// The base of a difference continues after the end of the data.
     BaseTooLong {
         /// Length of the data.
         expected: u64,
     },
     /// The base is not the one that the difference was made against.
     WrongBase,
-    /// A checksum does not fit: of a chunk, or of the frame around the chunks.
+    /// A checksum differs: that of a chunk, or that of the other bytes of a frame.
     ChecksumMismatch,
-    /// A frame has no checksums, and the others of its file have.
+    /// A frame has no checksums, although the first frame of the file has some.
     ChecksumMissing,
-    /// A record behind the content of a frame is malformed.
+    /// A record after the data of a frame is malformed.
     InvalidAnnex,
-    /// A record behind the content of a frame has a form that this version does not know.
+    /// A record after the data of a frame has an unknown kind, and must not be ignored.
     UnsupportedAnnex(u8),
-    /// A frame stands where another one belongs.
+    /// Frames are missing, repeated or swapped.
     FrameOutOfPlace {
-        /// Bytes that the frames before it decode to.
+        /// Decoded bytes of the frames before this one.
         expected: u64,
-        /// Bytes that they decoded to where it was written.
+        /// Decoded bytes of the frames before it when it was written.
         found: u64,
     },
-    /// The index of the file does not fit its frames.
+    /// The index of the file does not match its frames.
     IndexMismatch,
-    /// The file ends with a footer that its first frame has not promised.
+    /// The file ends with an index that its first frame does not promise.
     SealMissing,
-    /// The file has promised to end with a footer, and does not: it was cut off, or its
+    /// The file should end with an index and does not: it was cut off, or its
     /// [`Encoder`](crate::Encoder) was dropped before `finish`.
     FooterMissing,
-    /// The element type of the data is not the one that was asked for.
+    /// The elements of the file are not of the requested type.
     WrongDType {
         /// Code of the type in the file.
         found: u8,
@@ -148,10 +156,12 @@ pub enum DecodeErrorKind {
         /// Bytes of decoded data.
         len: u64,
     },
+    /// A `bool` is stored as a byte that is neither 0 nor 1.
+    InvalidBool(u8),
 }
 
 impl DecodeErrorKind {
-    /// Its name, as it is written here: for programs in languages that have no such type.
+    /// Returns the name of the variant, for bindings to other languages.
     ///
     /// ```
     /// use zipnn::DecodeErrorKind;
@@ -181,6 +191,7 @@ impl DecodeErrorKind {
             OutOfMemory { .. } => "OutOfMemory",
             BaseRequired => "BaseRequired",
             NotADelta => "NotADelta",
+            NotATensor => "NotATensor",
             BaseLength { .. } => "BaseLength",
             BaseTooShort { .. } => "BaseTooShort",
             BaseTooLong { .. } => "BaseTooLong",
@@ -195,6 +206,7 @@ impl DecodeErrorKind {
             FooterMissing => "FooterMissing",
             WrongDType { .. } => "WrongDType",
             PartialElement { .. } => "PartialElement",
+            InvalidBool(_) => "InvalidBool",
         }
     }
 }
@@ -209,14 +221,16 @@ impl fmt::Display for DecodeErrorKind {
             BadMagic => f.write_str("not a ZipNN frame: it does not begin with \"ZN\""),
             UnsupportedVersion([major, minor, tiny]) => write!(
                 f,
-                "written by release {major}.{minor}.{tiny}, whose layout only `decompress` reads, \
-                 with the feature `legacy`"
+                "release {major}.{minor}.{tiny} wrote the file in an older layout; decompress the \
+                 whole file at once, with the feature `legacy`"
             ),
             UnsupportedDType(code) => write!(f, "unknown element type, code {code}"),
             UnsupportedByteGroup(mode) => write!(f, "unsupported byte-group mode {mode}"),
             UnsupportedForm(code) => write!(f, "unknown input format, code {code}"),
             UnsupportedMethod(code) => write!(f, "unknown compression method, code {code}"),
-            InvalidChunkSize(exponent) => write!(f, "invalid chunk size 2^{exponent}"),
+            InvalidChunkSize(exponent) => {
+                write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")
+            }
             InvalidShape => f.write_str("malformed shape"),
             InvalidLength => f.write_str("the lengths in the header contradict each other"),
             InvalidIndex => f.write_str("the sizes in the index contradict each other"),
@@ -226,66 +240,80 @@ impl fmt::Display for DecodeErrorKind {
                 write!(f, "output is too small: {needed} bytes needed, {have} given")
             }
             ScratchTooSmall { needed, have } => {
-                write!(f, "plane space is too small: {needed} bytes needed, {have} given")
+                write!(f, "scratch memory is too small: {needed} bytes needed, {have} given")
             }
             OutOfRange => f.write_str("the range lies beyond the decoded data"),
             LimitExceeded { requested, limit } => write!(
                 f,
-                "the file asks for {requested} bytes, more than the limit of {limit}; raise the limit if you trust it"
+                "the file needs {requested} bytes, more than the limit of {limit}; raise the limit \
+                 if you trust the file"
             ),
-            OutOfMemory { requested } => write!(f, "no memory for {requested} bytes"),
-            BaseRequired => f.write_str(
-                "the file holds a difference to another file; give that base to decompress it",
+            OutOfMemory { requested } => write!(f, "cannot allocate {requested} bytes"),
+            BaseRequired => {
+                f.write_str("the file is a difference to a base; pass that base to decompress it")
+            }
+            NotADelta => f.write_str("the file is not a difference; decompress it without a base"),
+            NotATensor => f.write_str("the file has no shape; use `decompress` to get its bytes"),
+            BaseLength { expected, found } => write!(
+                f,
+                "the base has {found} bytes instead of {expected}; pass the base that the \
+                 difference was made against"
             ),
-            NotADelta => f.write_str("a base was given, but the file is not a difference to one"),
-            BaseLength { expected, found } => {
-                write!(f, "the base has {found} bytes, but {expected} are needed")
-            }
-            BaseTooShort { found } => {
-                write!(f, "the base ends after {found} bytes, before the data; they must agree")
-            }
-            BaseTooLong { expected } => {
-                write!(
-                    f,
-                    "the base goes on after {expected} bytes, where the data ends; they must agree"
-                )
-            }
+            BaseTooShort { found } => write!(
+                f,
+                "the base ends after {found} bytes, before the data; they must have the same length"
+            ),
+            BaseTooLong { expected } => write!(
+                f,
+                "the data ends after {expected} bytes, before the base; they must have the same \
+                 length"
+            ),
             WrongBase => f.write_str(
-                "the base is not the one that the difference was made against: its checksum differs",
+                "the checksum of the base differs; pass the base that the difference was made \
+                 against",
             ),
             ChecksumMismatch => f.write_str("the data is damaged: its checksum differs"),
             ChecksumMissing => {
-                f.write_str("the checksums are missing that the file's other frames have")
+                f.write_str("the frame has lost its checksums, which other frames of the file have")
             }
-            InvalidAnnex => f.write_str("a record behind the data is malformed"),
+            InvalidAnnex => f.write_str("a record after the data is malformed"),
             UnsupportedAnnex(kind) => write!(
                 f,
-                "a record of kind {kind} behind the data needs a newer version of this program"
+                "a record of kind {kind} after the data is unknown; use a newer version of zipnn"
             ),
             FrameOutOfPlace { expected, found } => write!(
                 f,
-                "frames are missing, doubled or swapped: this one belongs at byte {found} of the \
+                "frames are missing, repeated or swapped: this one belongs at byte {found} of the \
                  data, not at {expected}"
             ),
             IndexMismatch => f.write_str(
-                "the index at the end does not fit the frames; reading from front to back without \
-                 verifying is still possible",
+                "the index at the end does not match the frames; decompress from start to end \
+                 without verification to get the data",
             ),
-            SealMissing => f.write_str(
-                "the file is damaged: the first of its frames has lost its checksums",
-            ),
+            SealMissing => {
+                f.write_str("the file is damaged: its first frame has lost its checksums")
+            }
             FooterMissing => f.write_str("the file is truncated: frames at its end are missing"),
-            WrongDType { found } => write!(f, "the elements have another type, code {found}"),
+            WrongDType { found } => match DType::from_code(found) {
+                Some(found) => write!(f, "the elements are {found}, not of the requested type"),
+                None => write!(f, "the elements have type code {found}, not the requested type"),
+            },
             PartialElement { len } => {
                 write!(f, "{len} bytes of data are not a whole number of elements")
             }
+            InvalidBool(byte) => write!(f, "a bool is stored as {byte}, which is neither 0 nor 1"),
         }
     }
 }
 
-/// Why something could not be decoded, and at which place.
+impl core::error::Error for DecodeErrorKind {}
+
+/// An error of decoding: its kind, and where it was detected.
 ///
-/// After an error the contents of an output are unspecified: never use them.
+/// Do not use the contents of an output after an error: they are unspecified.
+///
+/// Readers return it inside an [`io::Error`](std::io::Error), which
+/// [`io::Error::downcast`](std::io::Error::downcast) unwraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
     kind: DecodeErrorKind,
@@ -293,17 +321,17 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// What is wrong.
+    /// Returns the kind of the error.
     pub const fn kind(&self) -> DecodeErrorKind {
         self.kind
     }
 
-    /// Where it was found.
+    /// Returns where the error was detected.
     pub const fn place(&self) -> Location {
         self.place
     }
 
-    /// The same for an output of `have` bytes whose length was the limit.
+    /// Turns an exceeded limit into `OutputTooSmall`, if the limit was the output's length.
     pub(crate) fn as_output_too_small(mut self, have: u64) -> Self {
         if let DecodeErrorKind::LimitExceeded { requested: needed, .. } = self.kind {
             self.kind = DecodeErrorKind::OutputTooSmall { needed, have };
@@ -311,21 +339,21 @@ impl DecodeError {
         self
     }
 
-    /// The error, found in the frame of this number.
+    /// Returns the error with the number of the frame where it was detected.
     #[must_use]
     pub fn in_frame(mut self, frame: u64) -> Self {
         self.place.frame = Some(frame);
         self
     }
 
-    /// The error, found in the chunk of this number.
+    /// Returns the error with the number of the chunk where it was detected.
     #[must_use]
     pub fn in_chunk(mut self, chunk: u64) -> Self {
         self.place.chunk = Some(chunk);
         self
     }
 
-    /// The error, found in the plane of this number.
+    /// Returns the error with the number of the plane where it was detected.
     #[must_use]
     pub fn in_plane(mut self, plane: usize) -> Self {
         self.place.plane = Some(plane as u8);
@@ -350,46 +378,44 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// Why something could not be encoded.
+/// An error of compressing: a mistake of the caller, or a lack of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The output is smaller than [`compress_bound`](crate::compress_bound).
+    /// The output is smaller than the result.
     OutputTooSmall {
         /// Bytes needed.
         needed: u64,
-        /// Bytes given.
+        /// Bytes passed.
         have: u64,
     },
-    /// A chunk size exponent outside 2..=62.
+    /// The exponent of the chunk size is outside 2..=62.
     InvalidChunkSize(u8),
-    /// A threshold that is not a number from 0 to 1.
+    /// The threshold is not a number from 0 to 1.
     InvalidThreshold,
-    /// A frame size of zero, for an [`Encoder`](crate::Encoder).
+    /// The frame length of an [`Encoder`](crate::Encoder) is zero.
     InvalidFrameSize,
-    /// The type in the options is not the type of the elements.
+    /// The options are for another type than that of the elements.
     WrongDType {
         /// Type of the elements.
         expected: DType,
-        /// Type in the options.
-        found: DType,
+        /// Type in the options; `None` for bytes.
+        found: Option<DType>,
     },
-    /// The options give a layout, and the encoder is asked to choose one.
-    LayoutGiven,
     /// The options of a tensor and the writer of its file disagree about checksums.
     ChecksumsDiffer,
     /// The options name a base, and the result is not marked as a difference.
     BaseWithoutDelta,
     /// The base is not the one that the options name.
     WrongBase,
-    /// A difference is asked for where readers expect a tensor's data.
+    /// The options of a tensor inside a file mark it as a difference.
     UnexpectedDelta,
-    /// Memory for the result could not be had.
+    /// Memory for the result could not be allocated.
     OutOfMemory {
-        /// Bytes asked for.
+        /// Bytes requested.
         requested: u64,
     },
-    /// The shape has another number of elements than the data, or too many dimensions.
+    /// The shape has another number of elements than the data, or more than 255 dimensions.
     InvalidShape,
     /// The base of a difference has another length than the data.
     BaseLength {
@@ -412,29 +438,31 @@ impl fmt::Display for EncodeError {
             Self::InvalidThreshold => {
                 f.write_str("the threshold must be a number from 0 to 1; the default is 0.95")
             }
-            Self::InvalidFrameSize => f.write_str("the frame size must not be zero"),
-            Self::WrongDType { expected, found } => write!(
-                f,
-                "the options are for {}, but the elements are {}",
-                found.name(),
-                expected.name()
-            ),
-            Self::LayoutGiven => f.write_str(
-                "automatic layout excludes an element type or layout; use `Options::bytes`",
-            ),
+            Self::InvalidFrameSize => f.write_str("the frame length must not be zero"),
+            Self::WrongDType { expected, found: Some(found) } => {
+                write!(f, "the options are for {found}, but the elements are {expected}")
+            }
+            Self::WrongDType { expected, found: None } => {
+                write!(f, "the options are for bytes, but the elements are {expected}")
+            }
             Self::ChecksumsDiffer => f.write_str(
                 "a tensor's options and the file's writer must agree on whether there are checksums",
             ),
-            Self::BaseWithoutDelta => {
-                f.write_str("only a difference has a base; choose the kind with `Options::delta`")
-            }
+            Self::BaseWithoutDelta => f.write_str(
+                "the options name a base, but do not mark a difference; call `Options::delta` too",
+            ),
             Self::WrongBase => f.write_str("the base is not the one that the options name"),
-            Self::UnexpectedDelta => f.write_str("a tensor of a file cannot be a difference"),
-            Self::OutOfMemory { requested } => write!(f, "no memory for {requested} bytes"),
-            Self::InvalidShape => f.write_str("the shape does not fit the data"),
-            Self::BaseLength { expected, found } => {
-                write!(f, "the base has {found} bytes, the data {expected}; they must agree")
+            Self::UnexpectedDelta => {
+                f.write_str("a tensor inside a file cannot be a difference; remove `Options::delta`")
             }
+            Self::OutOfMemory { requested } => write!(f, "cannot allocate {requested} bytes"),
+            Self::InvalidShape => f.write_str(
+                "the shape does not match the length of the data, or has more than 255 dimensions",
+            ),
+            Self::BaseLength { expected, found } => write!(
+                f,
+                "the base has {found} bytes, the data {expected}; they must have the same length"
+            ),
         }
     }
 }
@@ -442,20 +470,63 @@ impl fmt::Display for EncodeError {
 impl core::error::Error for EncodeError {}
 
 #[cfg(feature = "std")]
-impl From<DecodeError> for std::io::Error {
-    fn from(error: DecodeError) -> Self {
-        let kind = match error.kind {
-            DecodeErrorKind::Truncated { .. } => std::io::ErrorKind::UnexpectedEof,
-            DecodeErrorKind::OutOfMemory { .. } => std::io::ErrorKind::OutOfMemory,
-            _ => std::io::ErrorKind::InvalidData,
-        };
-        Self::new(kind, error)
-    }
-}
+mod io {
+    use std::io::{Error, ErrorKind};
 
-#[cfg(feature = "std")]
-impl From<EncodeError> for std::io::Error {
-    fn from(error: EncodeError) -> Self {
-        Self::new(std::io::ErrorKind::InvalidInput, error)
+    use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
+
+    impl DecodeErrorKind {
+        fn io_kind(self) -> ErrorKind {
+            use DecodeErrorKind::*;
+            match self {
+                Truncated { .. } | FooterMissing => ErrorKind::UnexpectedEof,
+                OutOfMemory { .. } => ErrorKind::OutOfMemory,
+                UnsupportedVersion(_)
+                | UnsupportedDType(_)
+                | UnsupportedByteGroup(_)
+                | UnsupportedForm(_)
+                | UnsupportedMethod(_)
+                | UnsupportedAnnex(_) => ErrorKind::Unsupported,
+                OutputTooSmall { .. }
+                | ScratchTooSmall { .. }
+                | OutOfRange
+                | BaseRequired
+                | NotADelta
+                | NotATensor
+                | BaseLength { .. }
+                | BaseTooShort { .. }
+                | BaseTooLong { .. }
+                | WrongBase
+                | WrongDType { .. } => ErrorKind::InvalidInput,
+                _ => ErrorKind::InvalidData,
+            }
+        }
+    }
+
+    impl From<DecodeError> for Error {
+        /// Wraps the error. The kind is `UnexpectedEof` for truncated input, `Unsupported` for
+        /// features of the format that this build cannot read, `OutOfMemory`, `InvalidInput` for a
+        /// mistake of the caller, and otherwise `InvalidData`.
+        fn from(error: DecodeError) -> Self {
+            Self::new(error.kind().io_kind(), error)
+        }
+    }
+
+    impl From<DecodeErrorKind> for Error {
+        /// Wraps the error as a [`DecodeError`] without a location.
+        fn from(kind: DecodeErrorKind) -> Self {
+            DecodeError::from(kind).into()
+        }
+    }
+
+    impl From<EncodeError> for Error {
+        /// Wraps the error. The kind is `OutOfMemory` or `InvalidInput`.
+        fn from(error: EncodeError) -> Self {
+            let kind = match error {
+                EncodeError::OutOfMemory { .. } => ErrorKind::OutOfMemory,
+                _ => ErrorKind::InvalidInput,
+            };
+            Self::new(kind, error)
+        }
     }
 }

@@ -2,22 +2,22 @@
 
 use core::ops::RangeInclusive;
 
-/// Bytes of a header.
+/// Length of a frame's header in bytes.
 pub const HEADER_LEN: usize = 32;
-/// What every frame begins with.
-pub(crate) const MAGIC: [u8; 2] = *b"ZN";
-/// The release whose format is written.
+/// Magic number of a frame.
+pub const MAGIC: [u8; 2] = *b"ZN";
+/// Release of the original whose format is written.
 pub(crate) const VERSION: [u8; 3] = [0, 5, 4];
-/// Set in the streaming byte; the rest of it is the logarithm of the frame size.
+/// Flag in the streaming byte, whose other bits are the logarithm of the frame size.
 pub(crate) const STREAMING: u8 = 128;
 /// Exponent of the default chunk size, 256 KiB.
 pub(crate) const DEFAULT_CHUNK_LOG2: u8 = 18;
-/// Chunks of a single plane are never longer than this, whatever the header says.
+/// Most bytes of a chunk of a single plane, whatever the header says.
 pub(crate) const MAX_SINGLE_PLANE_CHUNK: u64 = 128 * 1024;
 /// Exponents of the chunk sizes that readers accept. Rotation works on words of four bytes.
 pub(crate) const CHUNK_LOG2: RangeInclusive<u8> = 2..=62;
 
-/// Offsets of the fields.
+/// Offsets of the fields of a header.
 pub(crate) mod at {
     pub(crate) const VERSION: usize = 2;
     pub(crate) const BYTE_GROUP: usize = 5;
@@ -32,23 +32,23 @@ pub(crate) mod at {
     pub(crate) const FRAME_LEN: usize = 24;
 }
 
-/// What the original calls the grouping of bytes: a code that goes with the number of planes.
+/// Codes of the header field that depends on the number of planes.
 pub(crate) mod byte_group {
     pub(crate) const UP_TO_TWO_PLANES: u8 = 10;
     pub(crate) const FOUR_PLANES: u8 = 220;
 }
 
-/// Bytes in front of the body of a record: kind, three zeros, length.
+/// Length of a record's header: kind, three zeros, length of the body.
 pub(crate) const RECORD_HEADER_LEN: usize = 8;
-/// Bytes of the body of a footer.
+/// Length of a footer's body.
 pub(crate) const FOOTER_BODY_LEN: usize = 24;
-/// Bytes of a footer, which are the last of a file that has one.
+/// Length of a footer, which ends a file with an index.
 pub(crate) const FOOTER_LEN: usize = RECORD_HEADER_LEN + FOOTER_BODY_LEN;
-/// Bytes of an entry of the file's index.
+/// Length of an entry of the file's index.
 pub(crate) const INDEX_ENTRY_LEN: usize = 32;
-/// Bytes of the number of entries in front of them.
+/// Length of the number of entries in front of them.
 pub(crate) const INDEX_COUNT_LEN: usize = 8;
-/// Bytes of the body of a frame checksum.
+/// Length of the body of a frame checksum.
 pub(crate) const FRAME_CHECKSUM_LEN: usize = 32;
 
 /// Codes of the kinds of records.
@@ -59,20 +59,21 @@ pub(crate) mod kind {
     pub(crate) const BASE: u8 = 4;
     pub(crate) const SEALED: u8 = 5;
     pub(crate) const FRAME_CHECKSUM: u8 = 6;
-    /// Zeros that align what follows the frame.
+    /// Zeros that align the data behind the frame.
     pub(crate) const PADDING: u8 = 7;
 }
 
 /// Codes of the methods in a frame's index.
 pub(crate) mod method {
-    /// The plane as it is.
+    /// The plane is stored unchanged.
     pub(crate) const RAW: u8 = 0;
-    /// A plane coded by [`crate::entropy::huffman`], which includes one repeated byte.
+    /// The plane is coded by [`crate::entropy::huffman`], perhaps as one repeated byte.
     pub(crate) const HUFFMAN: u8 = 1;
-    /// A plane that is a Zstandard frame: unknown to the original.
+    /// The plane is a Zstandard frame, which the original rejects.
     pub(crate) const ZSTD: u8 = 2;
 }
 
-/// Bytes of the shortest Zstandard frame: magic number, descriptor, content size or window, and the
-/// header of a block.
+/// Length of the shortest Zstandard frame.
+///
+/// It has a magic number, a descriptor, a content size or window, and a block's header.
 pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;

@@ -1,15 +1,17 @@
-//! The kernels one by one, for this repository's benchmarks and fuzz targets. No stable interface.
+//! Single steps of the codec for this repository's benchmarks and fuzz targets. Not a stable interface.
 
 #![allow(missing_docs, reason = "hidden from the documentation")]
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+#[cfg(feature = "__internal-fuzz")]
+use crate::checksum;
 use crate::dtype::DType;
 use crate::entropy::histogram::{self, StreamCounts};
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
-use crate::entropy::huffman::pairs::{self, PAIRS, PairCodes, PairCounts};
+use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts};
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
 use crate::entropy::huffman::weights::CodeLengths;
@@ -18,17 +20,23 @@ use crate::entropy::{STREAMS, SYMBOLS};
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
 
+/// Makes all checksums count as correct, so that altered files reach the decoder.
+#[cfg(feature = "__internal-fuzz")]
+pub fn ignore_checksums() {
+    checksum::ignore();
+}
+
 /// Replaces symbols by the numbers of their pairs.
 pub fn pack(plane: &mut [u8], lowest: u8) {
     pairs::pack(plane, lowest);
 }
 
-/// The lowest and the highest symbol.
+/// Returns the lowest and the highest symbol.
 pub fn range(plane: &[u8]) -> (u8, u8) {
     histogram::range(plane)
 }
 
-/// Whether a sample says that a plane is noise.
+/// Returns whether a sample of a plane is noise.
 pub fn is_noise(plane: &[u8]) -> bool {
     histogram::is_noise(plane)
 }
@@ -50,10 +58,10 @@ impl Counts {
         pairs::count(packed, lowest, &mut self.1, &mut self.0);
     }
 
-    /// How a plane with these counts would be coded.
+    /// Returns the code for a plane with these counts, if one pays.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
-            Coding::Streams(plan) => Some(Code(plan, Box::new([Symbols::default(); PAIRS]))),
+            Coding::Streams(plan) => Some(Code(plan, Box::new([Codeword::default(); PAIRS]))),
             _ => None,
         }
     }
@@ -66,7 +74,7 @@ impl Default for Counts {
 }
 
 /// A Huffman code for a plane.
-pub struct Code(Plan, Box<PairCodes>);
+pub struct Code(Plan, Box<PairCodewords>);
 
 impl Code {
     pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
@@ -89,19 +97,18 @@ pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
     decode::decode(coded, plane, table).is_ok()
 }
 
-/// Decodes a plane of Huffman codes with the table for small memories.
+/// Decodes a plane of Huffman codes with the small table.
 pub fn decode_small(coded: &[u8], plane: &mut [u8], table: &mut SmallTable) -> bool {
     table.decode_plane(coded, plane).is_ok()
 }
 
-/// Reads the description of a Huffman tree: the length of each symbol's code, and the
-/// description's size.
+/// Reads the description of a code and returns the length of each codeword and the description's.
 pub fn read_tree(description: &[u8]) -> Option<([u8; SYMBOLS], usize)> {
     let (code, size) = weights::read(description).ok()?;
     Some((code.bits, size))
 }
 
-/// Describes the Huffman tree with these lengths of codes, which have to make one.
+/// Describes a complete code, given by the lengths of its codewords.
 pub fn write_tree(lengths: [u8; SYMBOLS]) -> Option<Vec<u8>> {
     let longest = lengths.iter().copied().max()?.into();
     let mut description = [0; weights::MAX_SIZE];

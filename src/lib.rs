@@ -7,7 +7,7 @@
 #![cfg_attr(
     not(all(
         feature = "dispatch",
-        feature = "kernels",
+        feature = "__internal-fuzz",
         feature = "legacy",
         feature = "rayon",
         feature = "safetensors",
@@ -34,14 +34,19 @@ mod format;
 pub mod frame;
 #[cfg(feature = "std")]
 pub mod io;
-#[cfg(feature = "kernels")]
+#[cfg(feature = "__internal-kernels")]
 #[doc(hidden)]
 pub mod kernels;
 #[cfg(feature = "alloc")]
 pub mod layout_search;
 #[cfg(feature = "legacy")]
 pub mod legacy;
+#[cfg(all(feature = "alloc", not(feature = "legacy")))]
+#[path = "no_legacy.rs"]
+mod legacy;
 mod limits;
+#[cfg(feature = "alloc")]
+mod older_file;
 #[cfg(feature = "alloc")]
 mod oneshot;
 #[cfg(feature = "alloc")]
@@ -60,7 +65,7 @@ mod try_alloc;
 #[cfg(feature = "alloc")]
 pub mod typed;
 
-pub use dtype::DType;
+pub use dtype::{DType, ParseDTypeError};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Location};
 #[cfg(feature = "alloc")]
 pub use file::{push, seek};
@@ -69,8 +74,8 @@ pub use io::{Archive, ArchiveError, Decoder, Encoder};
 pub use limits::Limits;
 #[cfg(feature = "alloc")]
 pub use oneshot::{
-    compress, compress_bound, compress_into, compress_tensor, decoded_len, decompress,
-    decompress_into, verify,
+    Tensor, compress, compress_append, compress_bound, compress_into, compress_tensor,
+    compressed_len, decoded_len, decompress, decompress_into, decompress_tensor, verify,
 };
 #[cfg(feature = "alloc")]
 pub use options::Options;

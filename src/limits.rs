@@ -1,51 +1,87 @@
-//! How much a decoder may be made to do by its input, and how much it has to verify.
+//! What an input may demand of a decoder.
 
 use crate::error::DecodeErrorKind;
 
-/// Bounds on what a file may ask of a decoder.
+/// Limits on what an input may demand of a decoder, and whether the decoder verifies it.
 ///
-/// The defaults accept everything that the original writes. They stop a small file that promises
-/// a huge result: no more than [`expansion`](Self::expansion) bytes come out for a byte that goes
-/// in. Lower [`decoded_bytes`](Self::decoded_bytes) when the input comes from a stranger.
+/// The defaults accept every file that the original writes. They reject a small file that promises
+/// a huge result: it may decode to at most [`expansion`](Self::expansion) bytes for each byte of
+/// its content. Lower [`decoded_bytes`](Self::decoded_bytes) if you do not trust the input.
 ///
 /// ```
 /// use zipnn::{DType, DecodeErrorKind, Limits, Options};
 ///
 /// let file = zipnn::compress(&[0; 1 << 20], &Options::new(DType::BF16))?;
-/// let limits = Limits { decoded_bytes: 1 << 16, ..Limits::default() };
+/// let limits = Limits::new().decoded_bytes(1 << 16);
 /// let error = zipnn::decompress(&file, &limits).unwrap_err();
 /// assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 1 << 20, limit: 1 << 16 });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Most bytes of decoded data, over all frames.
+    /// Maximum number of decoded bytes, over all frames. By default there is none.
     pub decoded_bytes: u64,
-    /// Most bytes that a frame may decode to for each byte of its header, index and payload. Slack
-    /// behind them earns nothing.
+    /// Maximum number of decoded bytes for each byte of a frame's header, index and payload.
+    /// Bytes behind them do not count. The default is 32,768.
     ///
-    /// The original reaches 13,107: a chunk of 256 KiB in which each of two planes repeats one
-    /// byte takes 20 bytes. Its releases before 0.3.5 come close to 32,768 with zeros: four bytes
-    /// of Zstandard for a block of 128 KiB.
+    /// Files of the original reach 13,107: a chunk of 256 KiB takes 20 bytes if each of its two
+    /// planes repeats one byte. Releases before 0.3.5 store a block of 128 KiB of zeros in four
+    /// bytes of Zstandard, which comes close to 32,768. [`u32::MAX`] sets no
+    /// bound.
     pub expansion: u32,
-    /// Most bytes of one compressed frame that a streaming decoder may have to keep in memory.
-    /// Functions that decode from memory refuse the same frames, so that all agree on a file.
+    /// Maximum number of bytes of a compressed frame that a streaming decoder keeps in memory. By
+    /// default there is none. Functions that decode from memory reject the same frames, so that all
+    /// readers agree on a file.
     pub frame_bytes: u64,
-    /// Whether checksums are verified, and whatever else a file says beside its data. Without it
-    /// the frames are decoded as the original does it. Every function that takes limits obeys it.
+    /// Whether checksums and the other records behind the data of a frame are verified. The
+    /// default is `true`. Without verification, frames are decoded as the original decodes them.
     pub verify: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { decoded_bytes: u64::MAX, expansion: 1 << 15, frame_bytes: u64::MAX, verify: true }
+        Self::new()
     }
 }
 
 impl Limits {
-    /// Checks a frame with `content_len` bytes of content that would decode to `decoded_len`, after
-    /// `decoded_before` bytes of earlier frames. For those who read frames on their own: every
-    /// decoder of this crate has done it.
+    /// No limits, for frames that are in memory and decoded into memory of the caller.
+    pub(crate) const NONE: Self =
+        Self { decoded_bytes: u64::MAX, expansion: u32::MAX, frame_bytes: u64::MAX, verify: true };
+
+    /// Returns the default limits.
+    pub const fn new() -> Self {
+        Self { decoded_bytes: u64::MAX, expansion: 1 << 15, frame_bytes: u64::MAX, verify: true }
+    }
+
+    /// Sets the maximum number of decoded bytes, over all frames.
+    #[must_use]
+    pub const fn decoded_bytes(self, decoded_bytes: u64) -> Self {
+        Self { decoded_bytes, ..self }
+    }
+
+    /// Sets the maximum number of decoded bytes for each byte of a frame's content.
+    #[must_use]
+    pub const fn expansion(self, expansion: u32) -> Self {
+        Self { expansion, ..self }
+    }
+
+    /// Sets the maximum number of bytes of a compressed frame that a decoder keeps in memory.
+    #[must_use]
+    pub const fn frame_bytes(self, frame_bytes: u64) -> Self {
+        Self { frame_bytes, ..self }
+    }
+
+    /// Sets whether checksums and the other records behind the data of a frame are verified.
+    #[must_use]
+    pub const fn verify(self, verify: bool) -> Self {
+        Self { verify, ..self }
+    }
+
+    /// Checks a frame with `content_len` bytes of content that decodes to `decoded_len` bytes,
+    /// after frames that decode to `decoded_before` bytes. Call it if you read frames on your own;
+    /// every decoder of this crate does.
     ///
     /// # Errors
     ///
@@ -60,14 +96,17 @@ impl Limits {
         if requested > self.decoded_bytes {
             return Err(DecodeErrorKind::LimitExceeded { requested, limit: self.decoded_bytes });
         }
-        let earned = content_len.saturating_mul(u64::from(self.expansion));
+        let earned = match self.expansion {
+            u32::MAX => u64::MAX,
+            expansion => content_len.saturating_mul(u64::from(expansion)),
+        };
         if decoded_len > earned {
             return Err(DecodeErrorKind::LimitExceeded { requested: decoded_len, limit: earned });
         }
         Ok(())
     }
 
-    /// Checks the bytes of a compressed frame that have to be kept in memory.
+    /// Checks the number of bytes of a compressed frame that have to be kept in memory.
     pub(crate) fn check_memory(&self, requested: u64) -> Result<(), DecodeErrorKind> {
         let limit = self.frame_bytes;
         if requested > limit {

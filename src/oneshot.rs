@@ -7,20 +7,25 @@ use bytemuck::allocation::try_zeroed_vec;
 use crate::base::Delta;
 use crate::chunk::decode::DecodeScratch;
 use crate::chunk::encode::EncodeScratch;
+use crate::dtype::DType;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::file::frames::Frames;
-use crate::frame::annex::Annex;
-use crate::frame::header::Form;
+use crate::frame::header::{Form, Header};
+use crate::frame::shape::checked_len;
 use crate::frame::whole::Frame;
-use crate::frame::write::body::compress_frame;
+use crate::frame::write::body::{append_frame, compress_frame, frame_len};
 use crate::frame::write::envelope::{Envelope, FramePosition};
 use crate::frame::write::geometry::Geometry;
 use crate::limits::Limits;
+use crate::older_file::OlderFile;
 use crate::options::Options;
+use crate::plane_layout::PlaneLayout;
 use crate::try_alloc::{at_least, zeroed};
 
-/// Compresses bytes into a file of one frame. `src` is never modified; its length need not be a
-/// multiple of the element size.
+/// Compresses bytes into a file of one frame.
+///
+/// The length of `src` need not be a multiple of the element size. For several inputs,
+/// [`compress_append`] and [`compress_into`] are faster, because they reuse memory.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -40,12 +45,23 @@ pub fn compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     compress_vec(src, options, &Envelope::BYTES)
 }
 
-/// Compresses the elements of a tensor or array, in C order, with its shape.
+/// Compresses the elements of a tensor or array, in C order, into a file that stores its shape.
+///
+/// ```
+/// use zipnn::frame::Form;
+/// use zipnn::{DType, Limits, Options};
+///
+/// let data = [1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0].map(f32::to_le_bytes).concat();
+/// let file = zipnn::compress_tensor(&data, Form::Numpy, &[2, 3], &Options::new(DType::F32))?;
+/// let tensor = zipnn::decompress_tensor(&file, &Limits::default())?;
+/// assert_eq!((tensor.dtype, &tensor.shape[..], tensor.data), (DType::F32, &[2, 3][..], data));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// `InvalidShape` if `shape` has another number of elements than `src` or over 255 dimensions, or if
-/// the form is `Bytes`, which have none; and as [`compress`].
+/// `InvalidShape` if `shape` has another number of elements than `src` or more than 255 dimensions,
+/// or if the form is `Bytes` and there is a shape; and the errors of [`compress`].
 pub fn compress_tensor(
     src: &[u8],
     form: Form,
@@ -60,26 +76,98 @@ fn compress_vec(
     options: &Options,
     envelope: &Envelope,
 ) -> Result<Vec<u8>, EncodeError> {
+    let options = options.for_frame(src);
     options.check()?;
-    let mut dst = zeroed_for_frame(src.len(), options, envelope)?;
-    let len = compress_frame(src, &mut dst, options, envelope, &mut EncodeScratch::new())?;
+    let mut dst = zeroed_for_frame(src.len(), &options, envelope)?;
+    let len = compress_frame(src, &mut dst, &options, envelope, &mut EncodeScratch::new())?;
     dst.truncate(len);
     Ok(dst)
 }
 
-/// Most bytes that [`compress`] and [`compress_frame_into`] make of `len` bytes.
-pub fn compress_bound(len: usize, options: &Options) -> usize {
-    // Of all frames the first of a file has the longest annex.
-    Geometry::new(len, options, &Envelope::streaming(FramePosition::FIRST, None)).bound()
-}
-
-/// Compresses into the caller's memory, without allocating when `scratch` has been used before.
-/// Returns the length of the result. While it works it uses as much of `dst` as
-/// [`compress_bound`] says.
+/// Compresses bytes into a file of one frame at the end of `dst`, and returns the length of the
+/// file. After an error `dst` is unchanged.
+///
+/// It allocates only as much as `dst` and `scratch` lack: nothing, if both have been used for inputs
+/// of this length before.
+///
+/// ```
+/// use zipnn::{DType, Limits, Options};
+/// use zipnn::frame::EncodeScratch;
+///
+/// let mut scratch = EncodeScratch::new();
+/// let mut files = b"my container".to_vec();
+/// for tensor in [[0x3f; 1000], [0x3e; 1000]] {
+///     let start = files.len();
+///     let len = zipnn::compress_append(&tensor, &mut files, &Options::new(DType::BF16), &mut scratch)?;
+///     assert_eq!(files.len(), start + len);
+///     assert_eq!(zipnn::decompress(&files[start..], &Limits::default())?, tensor);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// `OutputTooSmall` if `dst` is shorter than that, and for the options as [`compress`].
+/// The errors of [`compress`].
+pub fn compress_append(
+    src: &[u8],
+    dst: &mut Vec<u8>,
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    append_frame(src, dst, options, &Envelope::BYTES, scratch)
+}
+
+/// Returns the maximum length of what [`compress`] and
+/// [`compress_frame_into`](crate::frame::compress_frame_into) make of `len` bytes.
+///
+/// [`compressed_len`] returns the exact length for known bytes.
+pub fn compress_bound(len: usize, options: &Options) -> usize {
+    // The first frame of a file of several has the longest annex.
+    let envelope = Envelope::streaming(FramePosition::FIRST, None);
+    let bound = |options: &Options| Geometry::new(len, options, &envelope).bound();
+    match options.is_auto() {
+        true => PlaneLayout::ALL.map(|layout| bound(&options.layout(layout))).into_iter().max(),
+        false => Some(bound(options)),
+    }
+    .unwrap_or(usize::MAX)
+}
+
+/// Returns the length of what [`compress`] makes of these bytes, without coding them. It takes about
+/// COST % of the time of compressing.
+///
+/// ```
+/// use zipnn::{DType, Options};
+/// use zipnn::frame::EncodeScratch;
+///
+/// let options = Options::new(DType::F32);
+/// let mut scratch = EncodeScratch::new();
+/// let len = zipnn::compressed_len(&[0x3f; 10_000], &options, &mut scratch)?;
+/// let mut file = vec![0; len];
+/// assert_eq!(zipnn::compress_into(&[0x3f; 10_000], &mut file, &options, &mut scratch)?, len);
+/// # Ok::<(), zipnn::EncodeError>(())
+/// ```
+///
+/// # Errors
+///
+/// The errors of [`compress`].
+pub fn compressed_len(
+    src: &[u8],
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    frame_len(src, options, &Envelope::BYTES, scratch)
+}
+
+/// Compresses bytes into a file of one frame at the beginning of `dst`, and returns the length of
+/// the file.
+///
+/// A `dst` of at least [`compress_bound`] bytes is compressed into directly, and the contents behind
+/// the file are unspecified afterwards. For a shorter one, the file is first written to `scratch`.
+/// If `scratch` has been used for an input of this length before, nothing is allocated.
+///
+/// # Errors
+///
+/// `OutputTooSmall` if the file does not fit into `dst`, and the errors of [`compress`].
 pub fn compress_into(
     src: &[u8],
     dst: &mut [u8],
@@ -89,12 +177,14 @@ pub fn compress_into(
     compress_frame(src, dst, options, &Envelope::BYTES, scratch)
 }
 
-/// Compresses into one of the frames of a streaming file, as an [`Encoder`](crate::Encoder) writes
-/// them: frames made here, one after another, are such a file, whichever threads made them. A file
-/// has at least one frame, if of no data. It ends with the frame that a
-/// [`Directory`](crate::Directory) of all others makes, unless the options are
-/// [plain](Options::plain) or the position says that there is none; readers report a file without
-/// it as truncated.
+/// Compresses bytes into one frame of a file of several, and returns the length of the frame.
+///
+/// The concatenation of such frames is a file like that of an [`Encoder`](crate::Encoder), whichever
+/// threads compressed them. A file has at least one frame, which may be empty. It ends with the
+/// frame that [`Directory::to_frame`](crate::file::Directory::to_frame) makes of the lengths of all
+/// others, unless the options are [plain](Options::plain) or the position is
+/// [without an index](FramePosition::without_index). Readers report a file without that last frame
+/// as truncated.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -121,7 +211,7 @@ pub fn compress_into(
 ///
 /// # Errors
 ///
-/// As [`compress_into`].
+/// The errors of [`compress_into`].
 pub fn compress_frame_into(
     src: &[u8],
     dst: &mut [u8],
@@ -143,38 +233,101 @@ pub fn compress_frame_into(
 ///
 /// # Errors
 ///
-/// With the place: whatever is wrong with the file. `BaseRequired` if it holds a difference.
+/// Any fault of the file, with its location; `BaseRequired` if the file is a difference, which
+/// [`delta::decompress`](crate::delta::decompress) reads; `LimitExceeded` and `OutOfMemory`.
 pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     refuse_delta(src)?;
-    if let Some(decoded) = decode_legacy(src, limits) {
-        return decoded;
+    if let Some(older) = OlderFile::probe(src) {
+        return older.decode(limits);
     }
     let mut dst = zeroed(decoded_len(src, limits)?)?;
-    decode_frames(src, &mut dst, limits.verify, &mut DecodeScratch::new())?;
+    decode_frames(src, &mut dst, limits, &mut DecodeScratch::new())?;
     Ok(dst)
 }
 
-/// Decompresses a file into the beginning of `dst` and returns the number of bytes.
+/// Decompresses a file into the beginning of `dst` and returns the number of decoded bytes.
+///
+/// [`decoded_len`] returns the number of bytes beforehand. If `scratch` has been used for such a
+/// file before, nothing is allocated.
+///
+/// ```
+/// use zipnn::{DType, Limits, Options};
+/// use zipnn::frame::DecodeScratch;
+///
+/// let file = zipnn::compress(&[0x3f; 1000], &Options::new(DType::BF16))?;
+/// let mut weights = [0; 1000];
+/// let mut scratch = DecodeScratch::new();
+/// let len = zipnn::decompress_into(&file, &mut weights, &Limits::default(), &mut scratch)?;
+/// assert_eq!(weights[..len], [0x3f; 1000]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// As [`decompress`], and `OutputTooSmall`. Checksums are always verified.
+/// The errors of [`decompress`], and `OutputTooSmall`.
 pub fn decompress_into(
     src: &[u8],
     dst: &mut [u8],
+    limits: &Limits,
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
     refuse_delta(src)?;
-    decode_frames(src, dst, true, scratch)
+    match OlderFile::probe(src) {
+        Some(older) => older.decode_into(dst, limits),
+        None => decode_frames(src, dst, limits, scratch),
+    }
 }
 
-/// Checks all of a file without keeping what it decodes to: that every chunk decodes and has its
-/// checksum, and that what is stored is what was written, down to bits that no decoder looks at.
-/// Returns the number of decoded bytes. Of a file that holds a difference only what is stored is
-/// checked.
+/// A tensor or array with its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tensor {
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Whether it was a PyTorch tensor or a NumPy array.
+    pub form: Form,
+    /// Dimensions, outermost first; empty for a scalar.
+    pub shape: Vec<u64>,
+    /// Elements in C order, little-endian.
+    pub data: Vec<u8>,
+}
+
+/// Decompresses a file of [`compress_tensor`], or of a tensor or array that the original compressed,
+/// with its shape. [`typed::decompress_tensor`](crate::typed::decompress_tensor) returns elements
+/// instead of bytes.
 ///
-/// Files without checksums, such as all files of the original, are only decoded. The same holds
-/// without [`Limits::verify`].
+/// # Errors
+///
+/// `NotATensor` if the file has no shape; `InvalidShape` if the shape does not match the data;
+/// `UnsupportedVersion` for files of older layouts; and the errors of [`decompress`].
+pub fn decompress_tensor(src: &[u8], limits: &Limits) -> Result<Tensor, DecodeError> {
+    let (header, shape) = tensor_shape(src, limits)?;
+    let data = decompress(src, limits)?;
+    Ok(Tensor { dtype: header.dtype, form: header.form, shape, data })
+}
+
+/// Returns the header of a file that holds a tensor, and the shape, which matches the data.
+pub(crate) fn tensor_shape(src: &[u8], limits: &Limits) -> Result<(Header, Vec<u64>), DecodeError> {
+    let in_first = |kind: DecodeErrorKind| DecodeError::from(kind).in_frame(0);
+    Header::parse(src).map_err(in_first)?;
+    let mut frames = Frames::with_verification(src, limits.verify);
+    let first = frames.next().unwrap_or_else(|| Frame::parse(src))?;
+    let shape = first.index().shape().ok_or_else(|| in_first(DecodeErrorKind::NotATensor))?;
+    let shape: Vec<u64> = shape.iter().collect();
+    let header = *first.index().header();
+    let len = checked_len(&shape, header.dtype.size() as u64);
+    if len != Some(decoded_len(src, limits)?) {
+        return Err(in_first(DecodeErrorKind::InvalidShape));
+    }
+    Ok((header, shape))
+}
+
+/// Checks a whole file without keeping its data, and returns the number of decoded bytes.
+///
+/// It checks that every chunk decodes and matches its checksum, and that the stored bytes are those
+/// that were written, including bits that decoding ignores. Of a difference, only the stored bytes
+/// are checked. Files without checksums, such as those of the original, are only decoded, and so are
+/// all files without [`Limits::verify`].
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -188,18 +341,18 @@ pub fn decompress_into(
 ///
 /// # Errors
 ///
-/// With the place: whatever is wrong with the file. Layouts of old, which have no checksums, are
-/// `UnsupportedVersion`.
+/// Any fault of the file, with its location; `UnsupportedVersion` for files of older layouts, which
+/// have no checksums.
 pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     let is_delta = file_delta(src)? != Delta::None;
     let mut scratch = DecodeScratch::new();
     let mut decoded = Vec::new();
     let mut total = 0;
-    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
+    for (number, frame) in (0..).zip(Frames::with_limits(src, *limits)) {
         let frame = frame?;
-        verify_frame(&frame, is_delta, limits, total, &mut decoded, &mut scratch)
+        verify_frame(&frame, is_delta, &mut decoded, &mut scratch)
             .map_err(|error| error.in_frame(number))?;
-        total += frame.decoded_len();
+        total = u64::saturating_add(total, frame.decoded_len());
     }
     Ok(total)
 }
@@ -207,12 +360,9 @@ pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
 fn verify_frame(
     frame: &Frame<'_>,
     is_delta: bool,
-    limits: &Limits,
-    decoded_before: u64,
     decoded: &mut Vec<u8>,
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
-    check_frame(frame, limits, decoded_before)?;
     if let Some(mut check) = frame.annex().payload_check() {
         check.update(frame.payload());
         check.finish()?;
@@ -229,42 +379,14 @@ fn verify_frame(
     Ok(())
 }
 
-/// Checks a frame against the limits, as a streaming decoder would.
-fn check_frame(
-    frame: &Frame<'_>,
-    limits: &Limits,
-    decoded_before: u64,
-) -> Result<(), DecodeErrorKind> {
-    let index = frame.index();
-    limits.check(frame.decoded_len(), index.content_len(), decoded_before)?;
-    let kept = match index.is_chunk_by_chunk(limits.verify) {
-        true => index.prefix_len(),
-        false => index.content_len(),
-    };
-    limits.check_memory(kept)?;
-    match frame.slack() {
-        slack if limits.verify && slack.starts_with(&Annex::MAGIC) => {
-            limits.check_memory(slack.len() as u64)
-        }
-        _ => Ok(()),
-    }
-}
-
 pub(crate) fn decode_frames(
     src: &[u8],
     dst: &mut [u8],
-    verify: bool,
+    limits: &Limits,
     scratch: &mut DecodeScratch,
 ) -> Result<usize, DecodeError> {
-    let have = dst.len() as u64;
-    let limits = Limits { decoded_bytes: have, expansion: u32::MAX, ..Limits::default() };
-    if let Some(decoded) = decode_legacy(src, &limits) {
-        let decoded = decoded.map_err(|error| error.as_output_too_small(have))?;
-        dst[..decoded.len()].copy_from_slice(&decoded);
-        return Ok(decoded.len());
-    }
     let mut filled = 0;
-    for (number, frame) in (0..).zip(Frames::with_verification(src, verify)) {
+    for (number, frame) in (0..).zip(Frames::with_limits(src, *limits)) {
         let frame = frame?;
         let mut scratch = scratch.with_len(frame.scratch_len())?;
         filled += frame
@@ -274,49 +396,35 @@ pub(crate) fn decode_frames(
     Ok(filled)
 }
 
-/// All frames of a file of an old layout as they are; `None` if it has today's, or if this build
-/// cannot read the old ones.
-#[cfg_attr(not(feature = "legacy"), expect(unused_variables, reason = "there is nothing to do"))]
-pub(crate) fn decode_legacy(src: &[u8], limits: &Limits) -> Option<Result<Vec<u8>, DecodeError>> {
-    #[cfg(feature = "legacy")]
-    if crate::legacy::is_legacy(src) {
-        return Some(crate::legacy::decode(src, limits));
-    }
-    None
-}
-
-/// Bytes that a file decodes to, by its headers. Those of most old layouts (feature `legacy`) do
-/// not say, so that such a file is decoded to learn it.
+/// Returns the number of bytes that a file decodes to.
+///
+/// It reads only headers and indexes. Most older layouts (feature `legacy`) do not store the
+/// length, so that it decodes such files.
 ///
 /// # Errors
 ///
-/// What is wrong with the frames' headers and indexes, and `LimitExceeded`.
+/// Faults of headers and indexes, and `LimitExceeded`.
 pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
-    #[cfg(feature = "legacy")]
-    if crate::legacy::is_legacy(src) {
-        return Ok(crate::legacy::summary(src, limits)?.decoded_len);
+    if let Some(older) = OlderFile::probe(src) {
+        return Ok(older.content(limits)?.0);
     }
     let mut total = 0;
-    for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
-        let frame = frame?;
-        check_frame(&frame, limits, total)
-            .map_err(|kind| DecodeError::from(kind).in_frame(number))?;
-        total += frame.decoded_len();
+    for frame in Frames::with_limits(src, *limits) {
+        total = u64::saturating_add(total, frame?.decoded_len());
     }
     Ok(total)
 }
 
-/// Whether a file holds a difference; its frames need not be whole.
+/// Returns whether a file is a difference. Its frames may be incomplete.
 pub(crate) fn file_delta(src: &[u8]) -> Result<Delta, DecodeError> {
-    #[cfg(feature = "legacy")]
-    if crate::legacy::is_legacy(src) {
-        return Ok(if crate::legacy::is_delta(src) { Delta::Bytes } else { Delta::None });
+    if let Some(older) = OlderFile::probe(src) {
+        return Ok(older.delta());
     }
-    let header =
-        crate::frame::Header::parse(src).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
+    let header = Header::parse(src).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
     Ok(header.delta)
 }
 
+/// Checks that a file is not a difference.
 pub(crate) fn refuse_delta(src: &[u8]) -> Result<(), DecodeError> {
     match file_delta(src)? {
         Delta::None => Ok(()),
@@ -324,7 +432,7 @@ pub(crate) fn refuse_delta(src: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// Memory for a frame of `len` bytes of input.
+/// Allocates memory for a frame of `len` bytes of data.
 pub(crate) fn zeroed_for_frame(
     len: usize,
     options: &Options,

@@ -1,22 +1,30 @@
-//! What a writer may choose.
+//! Options of compression.
 
 use crate::base::{BaseId, Delta};
 use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2};
+use crate::layout_search;
 use crate::plane_layout::PlaneLayout;
 use crate::profile::Profile;
 
-/// Options that every compressing call takes.
+/// Options that every compressing function takes.
 ///
-/// What only concerns a file of several frames belongs to
-/// [`EncoderBuilder`](crate::EncoderBuilder). By default frames carry checksums, and files of an
-/// [`Encoder`](crate::Encoder) end with an index. The original's reader ignores both, and reads
-/// every file without [`Profile::Extended`]. [`Self::plain`] leaves out what the original does not
-/// write.
+/// Create them for what you know of the data:
 ///
-/// Each method replaces what earlier calls chose. Values out of range are reported by the call that
-/// compresses.
+/// | the data is | use |
+/// |---|---|
+/// | elements of a type | [`Options::new`] |
+/// | unknown | [`Options::auto`] |
+/// | bytes that are not numbers, such as text | [`Options::bytes`] |
+///
+/// By default frames carry checksums, and files of an [`Encoder`](crate::Encoder) end with an
+/// index. The original ignores both and reads every file without [`Profile::Extended`].
+/// [`Self::plain`] leaves out everything that the original does not write. Settings of files with
+/// several frames belong to [`EncoderBuilder`](crate::io::EncoderBuilder).
+///
+/// Each method replaces the choice of earlier calls. The function that compresses reports values
+/// out of range.
 ///
 /// ```
 /// use zipnn::{DType, EncodeError, Options};
@@ -32,26 +40,43 @@ use crate::profile::Profile;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
-    pub(crate) dtype: DType,
+    content: Content,
+    /// The type that headers name, which has as many planes as the layout.
+    pub(crate) header_dtype: DType,
     pub(crate) layout: PlaneLayout,
     pub(crate) chunk_log2: u8,
     pub(crate) threshold: f32,
     pub(crate) delta: Delta,
     pub(crate) base: Option<BaseId>,
     pub(crate) checksums: bool,
-    /// Whether a file of frames in a row ends with an index unless its writer is asked otherwise.
+    /// Whether files of several frames end with an index, unless the caller decides otherwise.
     pub(crate) index: bool,
     pub(crate) profile: Profile,
 }
 
+/// What is known of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// It consists of elements of the type.
+    Elements,
+    /// It has no type.
+    Bytes,
+    /// Nothing is known. The layout is chosen when the data is compressed.
+    Unknown,
+}
+
 impl Options {
+    /// Default length of a chunk, in bytes of input.
+    pub const DEFAULT_CHUNK_LEN: usize = 1 << DEFAULT_CHUNK_LOG2;
+
     /// Default frame length of an [`Encoder`](crate::Encoder), in bytes of input.
     pub const DEFAULT_FRAME_LEN: usize = 4 << 20;
 
-    /// Returns the default options for elements of this type: chunks of 256 KiB, with checksums.
+    /// Returns the default options for elements of a type: chunks of 256 KiB, with checksums.
     pub const fn new(dtype: DType) -> Self {
         Self {
-            dtype,
+            content: Content::Elements,
+            header_dtype: dtype,
             layout: PlaneLayout::of(dtype),
             chunk_log2: DEFAULT_CHUNK_LOG2,
             threshold: 0.95,
@@ -63,17 +88,37 @@ impl Options {
         }
     }
 
-    /// Returns the default options for bytes of any kind, in frames of one plane.
+    /// Returns the default options for bytes that are not numbers, in frames of one plane.
     pub const fn bytes() -> Self {
-        Self::new(PlaneLayout::ONE.dtype())
+        Self { content: Content::Bytes, ..Self::new(PlaneLayout::ONE.dtype()) }
     }
 
-    /// Leaves out everything that the original does not write: checksums, the name of a base, and
-    /// the index of a file. The result is byte for byte in the original's form, and damage to it or
-    /// the loss of its last frames may go unnoticed.
+    /// Returns the default options for data of unknown type. The layout is chosen from samples of
+    /// the data: see [`layout_search`](crate::layout_search).
     ///
-    /// A later `checksums(true)` brings checksums and index back, and a later [`Self::base`] the
-    /// name of the base.
+    /// Functions that write one frame choose one layout for it. An [`Encoder`](crate::Encoder)
+    /// starts a new frame wherever the layout of the data changes, such as after the header of a
+    /// file.
+    ///
+    /// ```
+    /// use zipnn::{DType, Limits, Options};
+    ///
+    /// let data: Vec<u8> = (0..100_000).flat_map(|i| (i as f32).sin().to_le_bytes()).collect();
+    /// let file = zipnn::compress(&data, &Options::auto())?;
+    /// assert_eq!(file.len(), zipnn::compress(&data, &Options::new(DType::F32))?.len());
+    /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, data);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn auto() -> Self {
+        Self { content: Content::Unknown, ..Self::bytes() }
+    }
+
+    /// Leaves out everything that the original does not write: checksums, the identity of a base,
+    /// and the index of a file. The result is byte for byte in the form of the original. Readers may
+    /// not notice if it is damaged or lacks its last frames.
+    ///
+    /// A later `checksums(true)` restores checksums and index, and a later [`Self::base`] the
+    /// identity of the base.
     ///
     /// ```
     /// use std::io::Write;
@@ -83,7 +128,7 @@ impl Options {
     /// let mut encoder = Encoder::new(Vec::new(), Options::new(DType::BF16).plain())?;
     /// encoder.write_all(&[0; 1000])?;
     /// let file = encoder.finish()?;
-    /// let frames: Vec<_> = Frames::new(&file).collect::<Result<_, _>>().expect("the file is sound");
+    /// let frames: Vec<_> = Frames::new(&file).collect::<Result<_, _>>()?;
     /// assert_eq!(frames.len(), 1);
     /// assert!(frames[0].slack().is_empty());
     /// # Ok::<(), std::io::Error>(())
@@ -96,21 +141,35 @@ impl Options {
         self
     }
 
-    /// The type of the elements.
-    pub const fn dtype(&self) -> DType {
-        self.dtype
-    }
-
-    /// How frames are split into planes, where that is to differ from what goes with the type. The
-    /// header names the type still if its elements are of that many planes, and otherwise
-    /// [one that is](PlaneLayout::dtype): readers go by that and by whether bits are rotated.
+    /// Returns the type of the elements. It is `None` for bytes, for data of unknown type, and if a
+    /// [layout](Self::layout) has another number of planes than the type.
     ///
     /// ```
-    /// use zipnn::{DType, Limits, Options};
+    /// use zipnn::{DType, Options};
+    ///
+    /// assert_eq!(Options::new(DType::BF16).dtype(), Some(DType::BF16));
+    /// assert_eq!(Options::bytes().dtype(), None);
+    /// assert_eq!(Options::auto().dtype(), None);
+    /// ```
+    pub const fn dtype(&self) -> Option<DType> {
+        match self.content {
+            Content::Elements => Some(self.header_dtype),
+            Content::Bytes | Content::Unknown => None,
+        }
+    }
+
+    /// Sets how elements are split into planes, if that is to differ from the layout of the type.
+    ///
+    /// Headers name the type if its elements have as many planes, and otherwise
+    /// [another type that has](PlaneLayout::dtype). Readers use only the number of planes, and
+    /// whether bits are rotated.
+    ///
+    /// ```
+    /// use zipnn::{Limits, Options};
     /// use zipnn::frame::PlaneLayout;
     ///
     /// let ids: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
-    /// let bytes = Options::new(DType::F8E4M3);
+    /// let bytes = Options::bytes();
     /// let file = zipnn::compress(&ids, &bytes.layout(PlaneLayout::FOUR))?;
     /// assert!(file.len() < zipnn::compress(&ids, &bytes)?.len() * 3 / 4);
     /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, ids);
@@ -118,32 +177,40 @@ impl Options {
     /// ```
     #[must_use]
     pub const fn layout(mut self, layout: PlaneLayout) -> Self {
-        if self.dtype.size() != layout.planes() {
-            self.dtype = layout.dtype();
+        let has_other_planes = self.header_dtype.size() != layout.planes();
+        if has_other_planes {
+            self.header_dtype = layout.dtype();
+        }
+        if has_other_planes || matches!(self.content, Content::Unknown) {
+            self.content = Content::Bytes;
         }
         self.layout = layout;
         self
     }
 
-    /// Input bytes of a chunk, as a power of two from 2 to 62. Smaller chunks are quicker to reach
-    /// one by one and cost more; planes of over 128 KiB are not coded at all, which is what the
-    /// original does.
+    /// Sets the input bytes of a chunk, as a power of two from 2 to 62. The default is 18.
+    ///
+    /// Small chunks make reading of small parts faster, and files larger. Planes of more than
+    /// 128 KiB are stored raw, as the original does it.
     #[must_use]
     pub const fn chunk_log2(mut self, exponent: u8) -> Self {
         self.chunk_log2 = exponent;
         self
     }
 
-    /// Codes a plane of a chunk only if that takes less than this part of its length, from 0 to 1.
-    /// Raw planes decode faster; the default is 0.95.
+    /// Sets the largest part of its length, from 0 to 1, that a coded plane of a chunk may take. If
+    /// it takes more, the plane is stored raw, which decodes faster. The default is 0.95.
     #[must_use]
     pub const fn threshold(mut self, part: f32) -> Self {
         self.threshold = part;
         self
     }
 
-    /// Marks the result as a difference to a base. The data must be the difference already; see
-    /// [`delta`](crate::delta).
+    /// Marks the result as a difference to a base.
+    ///
+    /// [`delta::compress`](crate::delta::compress) and
+    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) compute the difference and mark it. Other
+    /// functions expect data that is the difference already.
     #[must_use]
     pub const fn delta(mut self, delta: Delta) -> Self {
         self.delta = delta;
@@ -152,9 +219,9 @@ impl Options {
 
     /// Sets whether frames carry checksums of every decoded chunk, of their header and index, and
     /// of their stored bytes. The default is `true`. Readers of this crate verify them, the
-    /// original ignores them. They take eight bytes a chunk and about 60 a frame.
+    /// original ignores them. They take eight bytes for each chunk and about 60 for each frame.
     ///
-    /// Without them the index of a file stays: see [`Self::plain`].
+    /// Without checksums, files still end with an index: see [`Self::plain`].
     #[must_use]
     pub const fn checksums(mut self, wanted: bool) -> Self {
         self.checksums = wanted;
@@ -162,21 +229,33 @@ impl Options {
         self
     }
 
-    /// For whom the file is: everybody, or readers of this crate alone, for whom it may be smaller.
+    /// Sets which readers can read the file. The default is [`Profile::Original`].
     #[must_use]
     pub const fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// Names the base that the difference is to, so that no other is taken for it. Only goes with
-    /// [`Self::delta`]. [`delta::compress`](crate::delta::compress) and
-    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) name the base themselves where there are
-    /// checksums.
+    /// Sets the identity of the base of a difference, so that readers reject any other base. It
+    /// requires [`Self::delta`]. [`delta::compress`](crate::delta::compress) and
+    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) set it themselves if there are checksums.
     #[must_use]
     pub const fn base(mut self, base: BaseId) -> Self {
         self.base = Some(base);
         self
+    }
+
+    /// Returns whether the layout is chosen when the data is compressed.
+    pub(crate) const fn is_auto(&self) -> bool {
+        matches!(self.content, Content::Unknown)
+    }
+
+    /// Returns the options for one frame of `data`, with a layout chosen if necessary.
+    pub(crate) fn for_frame(&self, data: &[u8]) -> Self {
+        match self.is_auto() {
+            true => self.layout(layout_search::layout(data, None, PlaneLayout::ONE)),
+            false => *self,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), EncodeError> {

@@ -1,6 +1,29 @@
-//! Whole inputs on many threads: the pool of the caller, or rayon's global one. The bytes that are
-//! written do not depend on it.
+//! Compresses and decompresses whole inputs on many threads of a rayon pool.
+//!
+//! The functions use the pool that calls them, or the global one. The bytes that they write do not
+//! depend on the number of threads.
+//!
+//! ```
+//! use zipnn::parallel::{ScratchPool, par_compress, par_compress_into, par_decompress_into};
+//! use zipnn::{DType, Limits, Options};
+//!
+//! let options = Options::new(DType::BF16);
+//! let file = par_compress(&[0x3f; 10_000], &options)?;
+//!
+//! // The same without fresh memory from the second input on.
+//! let pool = ScratchPool::new();
+//! let mut packed = vec![0; zipnn::compress_bound(10_000, &options)];
+//! let mut weights = vec![0; 10_000];
+//! for byte in [0x3e, 0x3f] {
+//!     let len = par_compress_into(&[byte; 10_000], &mut packed, &options, &pool)?;
+//!     par_decompress_into(&packed[..len], &mut weights, &Limits::default(), &pool)?;
+//!     assert_eq!(weights, [byte; 10_000]);
+//! }
+//! assert_eq!(packed[..file.len()], file);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 use rayon::prelude::*;
@@ -12,108 +35,174 @@ use crate::chunk::plane_encoder::Stored;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::file::frames::Frames;
 use crate::frame::whole::Frame;
-use crate::frame::write::body::{Tables, finish, prepare};
+use crate::frame::write::draft::Draft;
 use crate::frame::write::envelope::Envelope;
 use crate::frame::write::geometry::Geometry;
+use crate::frame::write::tables::Tables;
 use crate::limits::Limits;
-#[cfg(feature = "legacy")]
-use crate::oneshot::decompress_into;
-use crate::oneshot::{decode_legacy, decoded_len, refuse_delta, zeroed_for_frame};
+use crate::older_file::OlderFile;
+use crate::oneshot::{decoded_len, refuse_delta, zeroed_for_frame};
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::zeroed;
 
-/// [`compress`](crate::compress) on all threads of the pool.
+/// Scratch memory for the functions of this module. Keep it from call to call: then only the first
+/// calls allocate it. Several threads may share one.
+#[derive(Debug, Default)]
+pub struct ScratchPool {
+    encode: Mutex<Vec<EncodeScratch>>,
+    decode: Mutex<Vec<DecodeScratch>>,
+}
+
+impl ScratchPool {
+    /// Returns a pool without memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// Scratch memory lent from a pool, to which it returns when it is dropped.
+struct Lent<'p, T: Default> {
+    scratch: Option<T>,
+    pool: &'p Mutex<Vec<T>>,
+}
+
+impl<'p, T: Default> Lent<'p, T> {
+    fn new(pool: &'p Mutex<Vec<T>>) -> Self {
+        Self { scratch: lock(pool).pop(), pool }
+    }
+
+    fn get(&mut self) -> &mut T {
+        self.scratch.get_or_insert_default()
+    }
+}
+
+impl<T: Default> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        lock(self.pool).extend(self.scratch.take());
+    }
+}
+
+/// Locks a list of scratch memory. It is complete even if a thread has panicked.
+fn lock<T>(pool: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Compresses bytes into a file of one frame, as [`compress`](crate::compress) does.
 ///
 /// # Errors
 ///
-/// As [`compress`](crate::compress).
+/// The errors of [`compress`](crate::compress).
 pub fn par_compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
+    let options = options.for_frame(src);
     options.check()?;
-    let mut dst = zeroed_for_frame(src.len(), options, &Envelope::BYTES)?;
-    let len = par_compress_into(src, &mut dst, options)?;
+    let mut dst = zeroed_for_frame(src.len(), &options, &Envelope::BYTES)?;
+    let len = par_compress_into(src, &mut dst, &options, &ScratchPool::new())?;
     dst.truncate(len);
     Ok(dst)
 }
 
-/// [`compress_into`](crate::compress_into) on all threads of the pool.
+/// Compresses bytes into a file of one frame at the beginning of `dst`, and returns the length of
+/// the file, as [`compress_into`](crate::compress_into) does.
+///
+/// If `dst` is shorter than [`compress_bound`](crate::compress_bound), the file is first written to
+/// memory that is allocated for it.
 ///
 /// # Errors
 ///
-/// As [`compress_into`](crate::compress_into).
+/// The errors of [`compress_into`](crate::compress_into).
 pub fn par_compress_into(
     src: &[u8],
     dst: &mut [u8],
     options: &Options,
+    pool: &ScratchPool,
 ) -> Result<usize, EncodeError> {
-    par_compress_frame(src, dst, options, &Envelope::BYTES)
+    par_compress_frame(src, dst, options, &Envelope::BYTES, pool)
 }
 
-/// [`compress_frame`](crate::frame::write::compress_frame) on all threads of the pool, of data that
-/// is no difference.
+/// Compresses data that is not a difference into a frame, as
+/// [`compress_frame`](crate::frame::write::body::compress_frame) does.
 pub(crate) fn par_compress_frame(
     src: &[u8],
     dst: &mut [u8],
     options: &Options,
     envelope: &Envelope,
+    pool: &ScratchPool,
 ) -> Result<usize, EncodeError> {
-    let geometry = prepare(src.len(), dst, options, envelope)?;
+    let draft = Draft::new(src, options, envelope)?;
+    if dst.len() >= draft.geometry.bound() {
+        return Ok(write_into(&draft, src, dst, pool));
+    }
+    let mut frame = zeroed_for_frame(src.len(), &draft.options, envelope)?;
+    let len = write_into(&draft, src, &mut frame, pool);
+    let (needed, have) = (len as u64, dst.len() as u64);
+    let dst = dst.get_mut(..len).ok_or(EncodeError::OutputTooSmall { needed, have })?;
+    dst.copy_from_slice(&frame[..len]);
+    Ok(len)
+}
+
+/// Writes a frame into memory that has room for any frame of this length.
+fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> usize {
+    let Draft { geometry, options, .. } = draft;
     let (prefix, payload) = dst.split_at_mut(geometry.payload_at);
-    let places = chunk_places(&geometry, src.len(), payload);
+    let places = chunk_places(geometry, src, payload);
     let stored: Vec<[Stored; MAX_PLANES]> = src
         .par_chunks(geometry.chunk_len)
         .zip(places)
         .with_min_len(run_len(geometry.chunks))
-        .map_init(EncodeScratch::new, |scratch, (chunk, place)| {
-            let (layout, threshold) = (geometry.layout, options.threshold);
-            encode::encode(layout, chunk, threshold, options.profile, place, scratch)
-        })
+        .map_init(
+            || Lent::new(&pool.encode),
+            |scratch, (chunk, place)| {
+                let (layout, threshold) = (geometry.layout, options.threshold);
+                encode::encode(layout, chunk, threshold, options.profile, place, scratch.get())
+            },
+        )
         .collect();
-    let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);
+    let mut tables = Tables::new(prefix, geometry);
     for (number, stored) in stored.iter().enumerate() {
         tables.set(number, stored);
     }
-    let checksums: Vec<u64> = match options.checksums {
+    let checksums = match options.checksums {
         true => par_checksums(src, geometry.chunk_len),
         false => Vec::new(),
     };
-    let len = close_gaps(&geometry, src.len(), &stored, dst);
-    Ok(finish(src.len(), len, &geometry, &checksums, dst, options, envelope))
+    let content_len = close_gaps(geometry, src, &stored, dst);
+    draft.finish(content_len, &checksums, dst)
 }
 
-/// Returns the checksums of chunks of this length, made on all threads of the pool.
+/// Returns the checksums of chunks of this length.
 pub(crate) fn par_checksums(src: &[u8], chunk_len: usize) -> Vec<u64> {
     src.par_chunks(chunk_len).map(checksum).collect()
 }
 
-/// Returns the length of parts that keep all threads of the pool busy: `len`, or more for many.
+/// Returns the length of parts that keep all threads of the pool busy: at least `len`.
 pub(crate) fn part_len(len: usize) -> usize {
-    /// Bytes for each thread, at least.
+    /// Minimum number of bytes for each thread.
     const OF_THREAD: usize = 1 << 20;
     len.max(OF_THREAD * rayon::current_num_threads())
 }
 
-/// Chunks that one thread takes at a time, at least. Every run of chunks has scratch of its own,
-/// and with many short runs the fresh memory would cost more than the coding.
+/// Returns the minimum number of chunks that one thread takes at a time. Every run of chunks has
+/// its own scratch memory, and with many short runs fresh memory would cost more than the coding.
 pub(crate) fn run_len(chunks: usize) -> usize {
-    /// Runs for each thread, so that one that is late holds up little.
+    /// Runs for each thread, so that a late thread holds up little.
     const RUNS: usize = 4;
     (chunks / (RUNS * rayon::current_num_threads())).max(1)
 }
 
-/// Where in the payload each plane of each chunk has room, uncoded.
+/// Returns the room in the payload for each raw plane of each chunk.
 fn chunk_places<'d>(
     geometry: &Geometry,
-    len: usize,
+    src: &[u8],
     payload: &'d mut [u8],
 ) -> Vec<[&'d mut [u8]; MAX_PLANES]> {
     let mut regions = geometry.plane_regions(payload);
-    (0..geometry.chunks)
+    src.chunks(geometry.chunk_len)
         .map(|chunk| {
-            let mut plane = 0..;
+            let mut lens = geometry.plane_lens_in(chunk.len()).into_iter();
             regions.each_mut().map(|region| {
-                let room = geometry.plane_room(len, chunk, plane.next().unwrap_or_default());
-                let (place, behind) = core::mem::take(region).split_at_mut(room);
+                let len = lens.next().unwrap_or_default();
+                let (place, behind) = core::mem::take(region).split_at_mut(len);
                 *region = behind;
                 place
             })
@@ -121,65 +210,70 @@ fn chunk_places<'d>(
         .collect()
 }
 
-/// Moves what was stored together and returns the length of the frame.
+/// Moves the planes of the chunks together and returns the length of the content.
 fn close_gaps(
     geometry: &Geometry,
-    len: usize,
+    src: &[u8],
     stored: &[[Stored; MAX_PLANES]],
     dst: &mut [u8],
 ) -> usize {
     let mut from = geometry.payload_at;
     let mut to = from;
     for plane in 0..geometry.layout.planes {
-        for (chunk, stored) in stored.iter().enumerate() {
+        for (chunk, stored) in src.chunks(geometry.chunk_len).zip(stored) {
             let stored = stored[plane].len;
             if from != to {
                 dst.copy_within(from..from + stored, to);
             }
             to += stored;
-            from += geometry.plane_room(len, chunk, plane);
+            from += geometry.plane_lens_in(chunk.len())[plane];
         }
     }
     to
 }
 
-/// [`decompress`](crate::decompress) on all threads of the pool.
+/// Decompresses a file, as [`decompress`](crate::decompress) does.
 ///
 /// # Errors
 ///
-/// As [`decompress`](crate::decompress). Which of several faults is named may differ from run to
-/// run.
+/// The errors of [`decompress`](crate::decompress). If a file has several faults, any of them may be
+/// returned.
 pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     refuse_delta(src)?;
-    if let Some(decoded) = decode_legacy(src, limits) {
-        return decoded;
+    if let Some(older) = OlderFile::probe(src) {
+        return older.decode(limits);
     }
     let mut dst = zeroed(decoded_len(src, limits)?)?;
-    decode_frames(src, &mut dst, limits.verify)?;
+    decode_frames(src, &mut dst, limits, &ScratchPool::new())?;
     Ok(dst)
 }
 
-/// [`decompress_into`](crate::decompress_into) on all threads of the pool.
+/// Decompresses a file into the beginning of `dst` and returns the number of decoded bytes, as
+/// [`decompress_into`](crate::decompress_into) does.
 ///
 /// # Errors
 ///
-/// As [`par_decompress`], and `OutputTooSmall`.
-pub fn par_decompress_into(src: &[u8], dst: &mut [u8]) -> Result<usize, DecodeError> {
-    #[cfg(feature = "legacy")]
-    if crate::legacy::is_legacy(src) {
-        return decompress_into(src, dst, &mut DecodeScratch::new());
-    }
+/// The errors of [`par_decompress`], and `OutputTooSmall`.
+pub fn par_decompress_into(
+    src: &[u8],
+    dst: &mut [u8],
+    limits: &Limits,
+    pool: &ScratchPool,
+) -> Result<usize, DecodeError> {
     refuse_delta(src)?;
-    decode_frames(src, dst, true)
+    match OlderFile::probe(src) {
+        Some(older) => older.decode_into(dst, limits),
+        None => decode_frames(src, dst, limits, pool),
+    }
 }
 
 pub(crate) fn decode_frames(
     src: &[u8],
     dst: &mut [u8],
-    verify: bool,
+    limits: &Limits,
+    pool: &ScratchPool,
 ) -> Result<usize, DecodeError> {
-    let frames: Vec<Frame<'_>> =
-        Frames::with_verification(src, verify).collect::<Result<_, _>>()?;
+    let frames: Vec<Frame<'_>> = Frames::with_limits(src, *limits).collect::<Result<_, _>>()?;
     let needed = frames.iter().fold(0_u64, |sum, frame| sum.saturating_add(frame.decoded_len()));
     let have = dst.len() as u64;
     if have < needed {
@@ -196,10 +290,10 @@ pub(crate) fn decode_frames(
     }
     let run_len = run_len(tasks.len());
     tasks.into_par_iter().with_min_len(run_len).try_for_each_init(
-        DecodeScratch::new,
+        || Lent::new(&pool.decode),
         |scratch, (number, frame, chunk_number, needed, part)| {
+            let scratch = scratch.get().with_len(needed);
             scratch
-                .with_len(needed)
                 .and_then(|mut scratch| frame.decode_chunk(chunk_number, part, &mut scratch))
                 .map_err(|error| error.in_frame(number))
         },

@@ -1,11 +1,11 @@
-//! How the elements of a frame are taken apart.
+//! How elements are split into byte planes.
 
 use crate::dtype::DType;
 
-/// How the bytes of a frame are spread over planes.
+/// How the bytes of a frame are split into planes.
 ///
-/// A [`DType`] stands for one of these, which [`Options`](crate::Options) takes unless it is told
-/// another. Any data can have any layout: it decides how small the frame becomes, nothing else.
+/// Each [`DType`] has a layout, which [`Options::new`](crate::Options::new) selects. Any layout
+/// works for any data: it affects only the size of the frame.
 ///
 /// ```
 /// use zipnn::DType;
@@ -18,44 +18,46 @@ use crate::dtype::DType;
 pub struct PlaneLayout {
     /// 1, 2 or 4.
     pub(crate) planes: usize,
-    /// Whether the sign is moved below the exponent; without effect for one plane.
+    /// Whether the sign is moved below the exponent. It has no effect on a single plane.
     pub(crate) rotated: bool,
 }
 
 impl PlaneLayout {
-    /// The bytes as they are: text, bytes of any kind, and elements of one byte.
+    /// One plane: text, elements of one byte, any other bytes.
     pub const ONE: Self = Self { planes: 1, rotated: false };
-    /// Every other byte in a plane of its own: `float16`, integers of two bytes.
+    /// Two planes: `float16`, integers of two bytes.
     pub const TWO: Self = Self { planes: 2, rotated: false };
-    /// Two planes, once the sign of every two bytes is moved below an exponent of eight bits:
-    /// `bfloat16`.
+    /// Two planes of rotated elements: `bfloat16`. Rotation moves the sign of an element below its
+    /// exponent of eight bits.
     pub const TWO_ROTATED: Self = Self { planes: 2, rotated: true };
-    /// Every fourth byte in a plane of its own: integers of four bytes and more.
+    /// Four planes: integers of four bytes and more.
     pub const FOUR: Self = Self { planes: 4, rotated: false };
-    /// Four planes, once the sign of every four bytes is moved below an exponent of eight bits:
-    /// `float32`.
+    /// Four planes of rotated elements: `float32`.
     pub const FOUR_ROTATED: Self = Self { planes: 4, rotated: true };
 
-    /// All that the format has.
+    /// All layouts of the format.
     pub const ALL: [Self; 5] =
         [Self::ONE, Self::TWO, Self::TWO_ROTATED, Self::FOUR, Self::FOUR_ROTATED];
 
-    /// That of elements of this type.
+    /// Returns the layout for elements of a type.
     pub const fn of(dtype: DType) -> Self {
         Self { planes: dtype.size(), rotated: dtype.is_rotated() }
     }
 
-    /// Into how many planes elements are split: 1, 2 or 4.
+    /// Returns the number of planes: 1, 2 or 4.
     pub const fn planes(self) -> usize {
         self.planes
     }
 
-    /// Whether the sign is moved below the exponent before the split.
+    /// Returns whether the sign is moved below the exponent before the split.
     pub const fn is_rotated(self) -> bool {
         self.rotated
     }
 
-    /// The type that the header of such a frame names, as it has to name one.
+    /// Returns the type that headers of frames with this layout name, if the data has no type.
+    ///
+    /// Every header names a type. For [`Self::FOUR`] that is [`DType::F32`]: readers split by the
+    /// number of planes and by a flag for rotation, not by the type.
     pub const fn dtype(self) -> DType {
         match (self.planes, self.rotated) {
             (1, _) => DType::F8E4M3,
@@ -65,7 +67,7 @@ impl PlaneLayout {
         }
     }
 
-    /// Length of a plane of a chunk.
+    /// Returns the length of a plane of a chunk.
     pub(crate) fn plane_len(self, chunk_len: u64, plane: usize) -> u64 {
         let planes = self.planes as u64;
         chunk_len / planes + u64::from((plane as u64) < chunk_len % planes)
@@ -73,7 +75,7 @@ impl PlaneLayout {
 }
 
 impl Default for PlaneLayout {
-    /// [`Self::ONE`], which goes with anything.
+    /// Returns [`Self::ONE`].
     fn default() -> Self {
         Self::ONE
     }

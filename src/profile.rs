@@ -1,15 +1,17 @@
-//! Which readers a file is written for.
+//! Which readers can read a file.
 
-/// For whom a file is written.
+/// The readers that a file is compatible with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Profile {
-    /// For the original, too, which knows no method but raw and Huffman codes.
+    /// The original reads the file. Planes are stored raw or with Huffman codes.
     #[default]
     Original,
-    /// For readers of this crate: a plane of a chunk may be a Zstandard frame, where that is smaller.
-    /// It is where much repeats: differences, sparse data, integers. The original refuses a frame
-    /// with such a plane; a frame without one it reads.
+    /// Only readers of this crate, built with the feature `zstd`, are sure to read the file.
+    ///
+    /// A plane of a chunk is stored as a Zstandard frame where that is smaller. It is smaller for
+    /// data that repeats: differences, sparse data, integers. The original rejects a frame with
+    /// such a plane, and reads a frame without one.
     #[cfg(feature = "zstd")]
     Extended,
 }

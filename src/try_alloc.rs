@@ -1,12 +1,21 @@
-//! Memory whose size somebody else has chosen, and which may therefore not be there.
+//! Memory allocation that returns an error if there is not enough memory.
 
 use alloc::vec::Vec;
 
 use bytemuck::allocation::try_zeroed_vec;
 
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 
-/// Zeroed memory, or an error if there is none.
+/// Reserves capacity for `more` decoded bytes. `requested` is the number that the error names.
+pub(crate) fn reserve_decoded(
+    memory: &mut Vec<u8>,
+    more: usize,
+    requested: u64,
+) -> Result<(), DecodeErrorKind> {
+    memory.try_reserve(more).map_err(|_| DecodeErrorKind::OutOfMemory { requested })
+}
+
+/// Allocates zeroed memory.
 pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
     usize::try_from(len)
         .ok()
@@ -14,7 +23,7 @@ pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>, DecodeError> {
         .ok_or_else(|| DecodeErrorKind::OutOfMemory { requested: len }.into())
 }
 
-/// So many bytes of memory that is kept for the next time, with whatever has been left there.
+/// Returns `len` bytes of memory that is kept from call to call, with unspecified contents.
 pub(crate) fn at_least(memory: &mut Vec<u8>, len: u64) -> Result<&mut [u8], DecodeError> {
     if (memory.len() as u64) < len {
         *memory = zeroed(len)?;
@@ -22,23 +31,44 @@ pub(crate) fn at_least(memory: &mut Vec<u8>, len: u64) -> Result<&mut [u8], Deco
     Ok(&mut memory[..len as usize])
 }
 
-/// Memory that is filled from its beginning, and kept for what comes next.
+/// Makes memory at least `len` bytes long by appending zeros, and returns its first `len` bytes.
+pub(crate) fn grow(memory: &mut Vec<u8>, len: usize) -> Result<&mut [u8], EncodeError> {
+    if memory.len() < len {
+        reserve(memory, len - memory.len())?;
+        memory.resize(len, 0);
+    }
+    Ok(&mut memory[..len])
+}
+
+/// Reserves capacity for at least `len` more bytes.
+pub(crate) fn reserve(memory: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
+    let requested = len as u64;
+    memory.try_reserve(len).map_err(|_| EncodeError::OutOfMemory { requested })
+}
+
+/// Reserves capacity for `len` more bytes, and no more than necessary.
+pub(crate) fn reserve_exact(memory: &mut Vec<u8>, len: usize) -> Result<(), EncodeError> {
+    let requested = len as u64;
+    memory.try_reserve_exact(len).map_err(|_| EncodeError::OutOfMemory { requested })
+}
+
+/// Memory that is filled from its beginning, and kept from use to use.
 #[derive(Default)]
 pub(crate) struct ReadBuf {
     memory: Vec<u8>,
     filled: usize,
-    /// Bytes behind them that have been handed out to be filled.
+    /// Bytes after them that the last call of `space` returned.
     handed_out: usize,
 }
 
 impl ReadBuf {
-    /// What has been filled.
+    /// Returns the filled bytes.
     pub(crate) fn filled(&self) -> &[u8] {
         &self.memory[..self.filled]
     }
 
-    /// Makes sure that there is memory for some of the next bytes, of which so many are missing: it
-    /// grows by as many as are wanted now, or as are there already, and not by what is promised.
+    /// Makes room for some of the next bytes, of which `missing` are expected. The memory at most
+    /// doubles, or grows by `wanted` bytes: an input cannot make it grow by promising data.
     pub(crate) fn reserve(&mut self, missing: u64, wanted: usize) -> Result<(), DecodeErrorKind> {
         if self.filled == self.memory.len() {
             let more = missing.min(self.filled.max(wanted) as u64) as usize;
@@ -51,7 +81,7 @@ impl ReadBuf {
         Ok(())
     }
 
-    /// Memory for the next bytes, at most so many, as far as it has been reserved.
+    /// Returns reserved memory for the next bytes, at most `at_most`.
     pub(crate) fn space(&mut self, at_most: u64) -> &mut [u8] {
         let spare = &mut self.memory[self.filled..];
         let len = at_most.min(spare.len() as u64) as usize;
@@ -59,18 +89,18 @@ impl ReadBuf {
         &mut spare[..len]
     }
 
-    /// The first bytes of the space have been filled.
+    /// Adds the first `len` bytes of the space to the filled ones.
     ///
     /// # Panics
     ///
-    /// If there was less space.
+    /// Panics if the space was shorter.
     pub(crate) fn advance(&mut self, len: usize) {
-        assert!(len <= self.handed_out, "{len} bytes have been filled of {}", self.handed_out);
+        assert!(len <= self.handed_out, "{len} bytes were filled of {}", self.handed_out);
         self.handed_out = 0;
         self.filled += len;
     }
 
-    /// Forgets what has been filled.
+    /// Discards the filled bytes.
     pub(crate) fn clear(&mut self) {
         self.filled = 0;
         self.handed_out = 0;

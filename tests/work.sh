@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Counts the instructions that decoding takes for each byte that goes in or comes out, for files that
-# make as much work as they can. Needs valgrind. Fails if it is more than SECURITY.md promises.
+# Counts the instructions of decoding for each byte of input and output, for the files that take the
+# most work. Needs valgrind. Fails if a count exceeds the bound in SECURITY.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ program=$(cargo test --release --locked --no-default-features --features std,sim
 count() { # KIND, TIMES: instructions, and bytes
     local output
     output=$(KIND=$1 TIMES=$2 valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" \
-        --ignored --exact work::decodes_as_often_as_told --nocapture --test-threads=1 2>&1)
+        --ignored --exact work::decodes_repeatedly --nocapture --test-threads=1 2>&1)
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p; s/^bytes \([0-9]*\)/\1/p' <<<"$output"
 }
 

@@ -50,4 +50,7 @@ for out in decode full; do
     rm "$dist/$out/zipnn.simd.js"
 done
 
+# npm does not pack links.
+cp LICENSE-MIT LICENSE-APACHE web/
+
 node web/tools/sizes.js

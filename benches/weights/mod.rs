@@ -1,7 +1,7 @@
-//! Real weights to measure with.
+//! Real weights for benchmarks.
 //!
-//! Those in `../shared/models`, where that folder lies beside the repository; otherwise the slice
-//! in `tests/data`, cast. A cast adds nothing: the lower half of the float32 numbers is then zero.
+//! They are from `../shared/models` if that folder exists, otherwise casts of the slice in
+//! `tests/data`. The lower half of its float32 numbers is zero.
 #![allow(dead_code, reason = "no benchmark needs all of it")]
 
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::Path;
 use half::{bf16, f16};
 use zipnn::DType;
 
-/// Weights of this type.
+/// Returns weights of this type.
 pub fn weights(dtype: DType) -> Vec<u8> {
     match dtype {
         DType::F32 => read("../shared/models/minilm-part.f32.safetensors").unwrap_or_else(wide),
@@ -24,12 +24,12 @@ pub fn weights(dtype: DType) -> Vec<u8> {
     }
 }
 
-/// So many bytes of weights of this type, repeated if there are fewer.
+/// Returns this many bytes of weights, repeated as needed.
 pub fn weights_of(dtype: DType, len: usize) -> Vec<u8> {
     weights(dtype).into_iter().cycle().take(len).collect()
 }
 
-/// What a benchmark calls a type.
+/// Returns the name of a type in benchmarks.
 pub fn name(dtype: DType) -> &'static str {
     match dtype {
         DType::F32 => "f32",
@@ -40,7 +40,7 @@ pub fn name(dtype: DType) -> &'static str {
     }
 }
 
-/// The tensors of a file, from the middle on: files begin with what is small or no weights at all.
+/// Returns the tensors of a file from the middle on, because the first ones are small or no weights.
 fn read(file: &str) -> Option<Vec<u8>> {
     let mut bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).ok()?;
     let header = u64::from_le_bytes(*bytes.first_chunk()?) as usize;
@@ -50,12 +50,12 @@ fn read(file: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The slice in the repository, which is bfloat16.
+/// Returns the slice in the repository, which is bfloat16.
 fn slice() -> Vec<u8> {
     read("tests/data/minilm-slice.bf16.safetensors").expect("part of the repository")
 }
 
-/// The numbers of the slice, as bytes of another type.
+/// Returns the numbers of the slice as bytes of another type.
 fn cast<const N: usize>(to: impl Fn(bf16) -> [u8; N]) -> Vec<u8> {
     slice().as_chunks().0.iter().flat_map(|&bytes| to(bf16::from_le_bytes(bytes))).collect()
 }
@@ -68,7 +68,7 @@ fn half() -> Vec<u8> {
     cast(|number| f16::from_f32(number.to_f32()).to_le_bytes())
 }
 
-/// Cut to float8_e4m3fn: as halves, 256 times smaller numbers have the same exponent bits.
+/// Truncates to float8_e4m3fn: as halves, 256 times smaller numbers have the same exponent bits.
 fn e4m3() -> Vec<u8> {
     cast(|number| {
         let bits = f16::from_f32(number.to_f32() / 256.0).to_bits();

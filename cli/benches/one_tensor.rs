@@ -1,4 +1,4 @@
-//! One tensor out of a file of 1 GB: how many bytes are read for it, and how long it takes.
+//! Measures how many bytes are read, and how long it takes, to read one tensor of a 1 GB file.
 //!
 //! The file consists of copies of the tensors of a real model under other names, and is compressed
 //! by the program with its defaults. `cargo bench -p zipnn-cli --bench one_tensor`.
@@ -7,22 +7,23 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use zipnn::tensor::Metadata;
+use zipnn::io::ReadAt;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Archive, Limits};
 
-/// Bytes of the file; once through is enough for a test.
+/// Length of the file in bytes. As a test, the file holds one copy of the model.
 const LEN: u64 = 1_000_000_000;
-/// Runs of which the median counts.
+/// Number of runs. The result is their median.
 const RUNS: usize = 51;
-/// Shape of what is read.
+/// Shape of the tensor that is read.
 const SHAPE: [u64; 2] = [384, 384];
-/// The model; the second where the first is not there.
+/// The model, and the model to use if the first does not exist.
 const MODELS: [&str; 2] = [
     "../../shared/models/minilm-part.mixed.safetensors",
     "../tests/data/minilm-slice.bf16.safetensors",
@@ -37,12 +38,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     repeat(&model, if is_test { 1 } else { LEN }, &path)?;
     let program = Command::new(env!("CARGO_BIN_EXE_zipnn")).arg("compress").arg(&path).status()?;
     if !program.success() {
-        return Err("the program has failed".into());
+        return Err("the program failed".into());
     }
     measure(&directory.path().join("model.safetensors.znn"))
 }
 
-/// Writes a file of at least `len` bytes, of as many copies of a model's tensors as that takes.
+/// Writes a file of at least `len` bytes from copies of a model's tensors.
 fn repeat(model: &[u8], len: u64, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let layout = Metadata::parse(model, model.len() as u64)?;
     let data = &model[layout.data_start() as usize..];
@@ -73,7 +74,7 @@ fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let counts = Counts::default();
         let source = Counting { file: File::open(path)?, counts: &counts };
-        let mut archive = Archive::open(source, Limits::default())?;
+        let archive = Archive::open(source, Limits::default())?;
         let opened = start.elapsed();
         let tensors = archive.tensors()?.tensors();
         let later = &tensors[tensors.len() / 2..];
@@ -116,17 +117,15 @@ struct Counting<'c> {
     counts: &'c Counts,
 }
 
-impl Read for Counting<'_> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let len = self.file.read(output)?;
+impl ReadAt for Counting<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = self.file.read_at(buf, offset)?;
         self.counts.reads.set(self.counts.reads.get() + 1);
         self.counts.bytes.set(self.counts.bytes.get() + len as u64);
         Ok(len)
-    }
-}
-
-impl Seek for Counting<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
     }
 }

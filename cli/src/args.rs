@@ -1,4 +1,4 @@
-//! The command line.
+//! The command-line arguments.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -10,18 +10,18 @@ use zipnn::{DType, Profile};
 const EXIT_STATUS: &str = "\
 Exit status:
   0    success
-  1    a file is damaged or could not be processed, or a pattern matched no file; the other files
-       were processed
-  2    the command line is invalid
+  1    a file is damaged or cannot be processed, or a pattern matches no file; all other files
+       are processed
+  2    the arguments are invalid
   130  interrupted (SIGINT); other signals exit with 128 plus their number. Incomplete results
        are removed
-  141  the reader of standard output has closed it";
+  141  the reader of standard output closed it";
 
 const REPAIR_EXIT_STATUS: &str = "\
 Exit status:
   0    the file needs no repair, or was repaired
-  1    the file needs repair, or could not be processed
-  2    the command line is invalid
+  1    the file needs repair, or cannot be processed
+  2    the arguments are invalid
   130  interrupted (SIGINT); other signals exit with 128 plus their number. Incomplete results
        are removed";
 
@@ -35,37 +35,36 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compress files: IN becomes IN.znn. Of a directory, the weights in it
+    /// Compress files: IN becomes IN.znn
     #[command(after_help = EXIT_STATUS)]
     Compress(Compress),
-    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors X.safetensors. Of a directory,
-    /// all that end in either
+    /// Decompress files: IN.znn becomes IN, and X.znn.safetensors becomes X.safetensors
     #[command(after_help = EXIT_STATUS)]
     Decompress(Decompress),
-    /// Show what files hold, frame by frame and tensor by tensor, without decoding their data
+    /// Describe the frames and tensors of compressed files, without decoding their data
     #[command(after_help = EXIT_STATUS)]
     Info(Info),
-    /// Decode files without writing anything; the exit status is 0 if all are sound
+    /// Decode compressed files and verify their checksums, without writing anything
     #[command(after_help = EXIT_STATUS)]
     Verify(Verify),
     /// List the tensors of compressed .safetensors files
     #[command(after_help = EXIT_STATUS)]
     Ls(Ls),
-    /// Write one tensor of a compressed .safetensors file, of which only its part is read
+    /// Write one tensor of a compressed .safetensors file, reading only its part of the file
     #[command(after_help = EXIT_STATUS)]
     Cat(Cat),
-    /// Find and repair tensors that the original ZipNN stored wrong in .safetensors files
+    /// Detect and repair .safetensors files that the original ZipNN damaged
     ///
     /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
-    /// compress with their bits rotated, and may leave compressed tensors out of its list. This
-    /// command reports which tensors are rotated, judging by their numbers, and changes nothing
-    /// without --output or --write.
+    /// compress with their bits rotated, and may omit its list of compressed tensors. This command
+    /// detects rotated tensors by their values and reports them. It writes a repaired file only
+    /// with --output or --write.
     ///
-    /// It also drops a list of compressed tensors that belongs to another file. Tools that save
+    /// It also removes a list of compressed tensors that belongs to another file. Tools that save
     /// tensors with the metadata of a compressed file leave such lists.
     #[command(after_help = REPAIR_EXIT_STATUS)]
     Repair(Repair),
-    /// Measure ratio and speed on a file of your own, in memory
+    /// Measure compression ratio and speed on your own file, in memory
     #[command(after_help = EXIT_STATUS)]
     Bench(Bench),
 }
@@ -74,26 +73,26 @@ pub enum Command {
 pub struct Compress {
     #[command(flatten)]
     pub files: Files,
-    /// Type of the elements of all files. `auto` goes by the types of the tensors in .safetensors
-    /// files, and by samples in others; `bytes` is for data of any other kind
+    /// Element type of all files. `auto` uses the types of the tensors in .safetensors files, and
+    /// detects the type from samples in other files; `bytes` suits any other data
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
-    pub dtype: Choice,
-    /// Compress the tensors inside .safetensors files, each by its type: X.safetensors becomes
-    /// X.znn.safetensors, which the original's patch of `safetensors` loads tensor by tensor.
-    /// Where the result would be larger than its source, it is written only with --force
+    pub dtype: TypeChoice,
+    /// Compress each tensor inside .safetensors files: X.safetensors becomes X.znn.safetensors,
+    /// which the original's patch of `safetensors` loads tensor by tensor. A result that is larger
+    /// than its source is written only with --force
     #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
     pub inside_safetensors: bool,
-    /// Leave out what this program adds behind the frames' data, and which the original passes
-    /// over: checksums, and the index by which parts of the file are found
+    /// Leave out checksums, and the index that makes reading parts of the file fast. The original
+    /// writes neither, and ignores both
     #[arg(long)]
     pub plain: bool,
-    /// Use Zstandard, too, where that makes the file smaller: for differences, sparse data and
+    /// Also use Zstandard where that makes the file smaller: for differences, sparse data and
     /// integers. The original cannot read such a file
     #[arg(long)]
     pub extended: bool,
 }
 
-/// Who is to read what is compressed.
+/// Returns the profile, which decides which readers can decode the result.
 pub fn profile(extended: bool) -> Profile {
     if extended { Profile::Extended } else { Profile::Original }
 }
@@ -102,15 +101,15 @@ pub fn profile(extended: bool) -> Profile {
 pub struct Decompress {
     #[command(flatten)]
     pub files: Files,
-    /// Decode as much as possible of a damaged or incomplete file, without verifying its index.
+    /// Recover as much as possible of a damaged or incomplete file, without verifying its index.
     /// Chunks that cannot be decoded become zeros, and the result ends where the file was cut off.
-    /// If data is lost or a checksum does not match, the exit status is 1 and the source is kept;
-    /// with --rm nothing is written
+    /// If data is lost or a checksum does not match, the exit status is 1 and the source is kept.
+    /// With --rm, nothing is written then
     #[arg(long)]
     pub no_verify: bool,
 }
 
-/// What both directions have in common.
+/// Arguments that `compress` and `decompress` share.
 #[derive(Debug, Clone, Args)]
 pub struct Files {
     /// Files or directories to read; `-` is standard input
@@ -118,11 +117,11 @@ pub struct Files {
     pub inputs: Vec<PathBuf>,
     /// File or directory to write to; `-` is standard output. The default is beside the source, or
     /// standard output for standard input. Links are followed and kept; pipes, devices and
-    /// descriptors are written as streams. Files get the modification time, permissions, owner and
-    /// group of their source, as far as the system allows, but no extended attributes
+    /// descriptors are written as streams. Results get the modification time, permissions, owner
+    /// and group of their source, as far as the system allows, but no extended attributes
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Store, or restore, the difference to this file, which must have the same length
+    /// Compress or decompress the difference to this file, which must have the same length
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -133,57 +132,59 @@ pub struct Files {
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
-    /// Remove each source once its result is on the disk and has been decoded and compared with it.
-    /// Only regular files are removed: links, pipes and devices are refused, and a source that
-    /// changes meanwhile is kept. If a source has bytes behind its only frame, nothing is written
+    /// Remove each source after its result was written to the disk, decoded and compared with it.
+    /// Only regular files are removed: links, pipes and devices are an error, and a source that
+    /// changes meanwhile is kept. If other data follows the only frame of a source, nothing is
+    /// written
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
     #[command(flatten)]
     pub many: Many,
-    /// No progress, no summary: errors only
+    /// Print only errors: no progress, no summary
     #[arg(short, long)]
     pub quiet: bool,
 }
 
 impl Files {
-    /// The same for one file of many, which has no display of its own.
+    /// Returns the arguments for one of many files: with its number of threads, and without output
+    /// of its own.
     pub fn of_one(&self, threads: usize) -> Self {
         let threads = Threads { threads: u16::try_from(threads).ok() };
         Self { threads, quiet: true, ..self.clone() }
     }
 }
 
-/// Heading of options for files that are not named one by one.
+/// Heading of options for directories and caches.
 const MANY: &str = "Directories and caches";
-/// Heading of the same options where a command takes no caches.
+/// Heading of the same options for commands without caches.
 const DIRECTORIES: &str = "Directories";
 
-/// Options for files that are not named one by one.
+/// Options for directories and caches.
 #[derive(Debug, Clone, Args)]
 pub struct Many {
     /// Process only files whose uncompressed names match: `*.pt`, or `part/**/*.bin` relative to
-    /// the directory; can be given several times, and each must match a file. The default is files
-    /// that usually hold weights for compressing (.safetensors, .bin, .pt, .pth, .ckpt, .gguf,
-    /// .ggml, .onnx, .onnx_data, .npy, .npz, .h5, .msgpack), and .znn and .znn.safetensors files
-    /// for decompressing; a directory without any is no error
+    /// the directory. Can be given several times, and each pattern must match a file. The default
+    /// for compressing is files that usually hold weights (.safetensors, .bin, .pt, .pth, .ckpt,
+    /// .gguf, .ggml, .onnx, .onnx_data, .npy, .npz, .h5, .msgpack), and for decompressing .znn and
+    /// .znn.safetensors files. A directory without such files is not an error
     #[arg(help_heading = MANY, long = "match", value_name = "GLOB", value_parser = pattern)]
     pub patterns: Vec<String>,
-    /// Look into hidden files and directories, too. Links are never followed
+    /// Include hidden files and directories. Links are never followed
     #[arg(help_heading = MANY, long)]
     pub hidden: bool,
-    /// Put the new names of a model's shards into its `*.index.json` files: indexes in directories,
-    /// and indexes beside a file that name it. With --output, they are written beside the results.
-    /// If an index cannot be read, nothing is done
+    /// Update the names of shards in the `*.index.json` files of a model: in directories, and
+    /// beside each file that an index names. With --output, the indexes are written beside the
+    /// results. If an index cannot be read, no file is processed
     #[arg(help_heading = MANY, long)]
     pub rewrite_index: bool,
-    /// A model in the cache of the Hugging Face Hub, as ORG/NAME. Its files are replaced, as with
-    /// --rm, in all revisions, and its indexes rewritten
+    /// Process a model in the cache of the Hugging Face Hub, given as ORG/NAME. Replaces its files
+    /// in all revisions, as --rm does, and updates its indexes
     #[arg(
         help_heading = MANY, long, value_name = "MODEL",
         conflicts_with_all = ["inputs", "output", "delta", "keep"]
     )]
     pub hub: Option<String>,
-    /// Where that cache is, unless HF_HUB_CACHE or HF_HOME say so
+    /// Directory of that cache. The default is taken from HF_HUB_CACHE or HF_HOME
     #[arg(
         help_heading = MANY, long, value_name = "DIR",
         requires = "hub", conflicts_with = "inputs"
@@ -191,11 +192,11 @@ pub struct Many {
     pub cache: Option<PathBuf>,
 }
 
-/// Options for directories of commands that only read.
+/// Options for directories, for commands that only read.
 #[derive(Debug, Clone, Args)]
 pub struct Search {
-    /// Read only files of directories whose uncompressed names match: `*.pt`, or `part/**/*.bin`
-    /// relative to the directory; can be given several times, and each must match a file
+    /// Read only files whose uncompressed names match: `*.pt`, or `part/**/*.bin` relative to the
+    /// directory. Can be given several times, and each pattern must match a file
     #[arg(help_heading = DIRECTORIES, long = "match", value_name = "GLOB", value_parser = pattern)]
     pub patterns: Vec<String>,
     /// Include hidden files and directories
@@ -203,7 +204,7 @@ pub struct Search {
     pub hidden: bool,
 }
 
-/// Refuses an empty pattern, such as an unset variable.
+/// Returns an error for an empty pattern, such as an unset variable.
 fn pattern(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("the pattern is empty; to take all files, use '*'".to_owned());
@@ -211,19 +212,19 @@ fn pattern(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Most threads that may be asked for.
+/// Maximum number of threads.
 const MAX_THREADS: i64 = 1024;
 
 #[derive(Debug, Clone, Args)]
 pub struct Threads {
-    /// Threads that code, beside one that reads and one that writes each file; as many as there are
-    /// cores unless given
+    /// Number of threads that compress or decompress, besides one that reads and one that writes
+    /// each file. The default is the number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     threads: Option<u16>,
 }
 
 impl Threads {
-    /// How many threads are to code.
+    /// Returns the number of threads that compress or decompress.
     pub fn count(&self) -> usize {
         self.threads.map_or_else(
             || std::thread::available_parallelism().map_or(1, NonZero::get),
@@ -234,14 +235,14 @@ impl Threads {
 
 #[derive(Debug, Args)]
 pub struct Info {
-    /// Files, or directories to search for .znn and .znn.safetensors files; a directory without any
-    /// fails. `-` is standard input
+    /// Files, or directories to search for .znn and .znn.safetensors files; a directory without
+    /// such files is an error. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// One JSON object for each file, a line each. A ratio is null where there is no data, and
-    /// `trailing_bytes` counts what follows the only frame of a file, which is not decoded.
-    /// `dtypes` has the names of `compress --dtype`; `tensors` lists the tensors of .safetensors data.
-    /// `complete` is false if the file was cut off or is damaged, and the exit status is 1
+    /// Print a JSON object for each file, on a line of its own. `ratio` is null if there is no
+    /// data. `trailing_bytes` counts bytes after the only frame of a file, which are not decoded.
+    /// `dtypes` holds names of `compress --dtype`, and `tensors` the tensors of .safetensors data.
+    /// If a file is incomplete or damaged, `complete` is false and the exit status is 1
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -250,17 +251,17 @@ pub struct Info {
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Files, or directories to search for .znn and .znn.safetensors files; a directory without any
-    /// fails. `-` is standard input
+    /// Files, or directories to search for .znn and .znn.safetensors files; a directory without
+    /// such files is an error. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Base of the difference. Without it, only the difference is decoded, and the checksums of the
-    /// data are not verified
+    /// Base of the difference. Without a base, only the difference is decoded, and the checksums of
+    /// the data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
-    /// Say nothing of files that are sound
+    /// Print only errors: nothing about sound files
     #[arg(short, long)]
     pub quiet: bool,
     #[command(flatten)]
@@ -270,13 +271,13 @@ pub struct Verify {
 #[derive(Debug, Args)]
 pub struct Ls {
     /// Compressed files, or directories to search for .safetensors.znn and .znn.safetensors files;
-    /// a directory without any fails
+    /// a directory without such files is an error
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Write one JSON object for each file, a line each, with complete names
+    /// Print a JSON object for each file, on a line of its own, with unabridged names
     #[arg(long)]
     pub json: bool,
-    /// Base of the difference: the list of tensors is a part of the data
+    /// Base of the difference, which is needed to read the list of tensors
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -288,25 +289,25 @@ pub struct Cat {
     /// Compressed file to read from
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Name of the tensor, as `zipnn ls` tells it
+    /// Name of the tensor, as `zipnn ls` lists it
     #[arg(value_name = "TENSOR")]
     pub tensor: String,
-    /// File to write; standard output without it
+    /// File to write. The default is standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Base of the difference. Only the needed parts of it are read: its own checksum is not
+    /// Base of the difference. Only the needed parts of it are read, so its own checksum is not
     /// verified, but the checksums of the data are
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
-    /// Write only these rows, its parts along the first dimension: `0..10` are the first ten. They
-    /// have to begin and end on whole bytes
+    /// Write only these rows, the slices along the first dimension: `0..10` are the first ten. Rows
+    /// must begin and end on whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
-    /// A file that NumPy loads, instead of bare bytes. Types that NumPy lacks come as bytes of
-    /// their width: `|V2` for bfloat16, which `ml_dtypes` gives its meaning back
+    /// Write a .npy file, which NumPy loads, instead of bare bytes. Types that NumPy lacks become
+    /// bytes of the same width: bfloat16 becomes `|V2`, which can be viewed as `ml_dtypes.bfloat16`
     #[arg(long)]
     pub npy: bool,
-    /// Overwrite a file that exists, and write to a terminal
+    /// Overwrite an existing file, or write to a terminal
     #[arg(short, long)]
     pub force: bool,
 }
@@ -314,74 +315,74 @@ pub struct Cat {
 fn rows(text: &str) -> Result<Range<u64>, String> {
     let number = |text: &str| text.parse::<u64>().ok();
     if let Some(row) = number(text) {
-        return Err(format!("for this row alone, use {row}..{}", row.saturating_add(1)));
+        return Err(format!("for only this row, use {row}..{}", row.saturating_add(1)));
     }
     match text.split_once("..").map(|(start, end)| (number(start), number(end))) {
         Some((Some(start), Some(end))) if start <= end => Ok(start..end),
         Some((Some(start), Some(end))) => {
-            Err(format!("the end comes before the start; {end}..{start} are the rows between"))
+            Err(format!("the end is before the start; use {end}..{start} for the rows between"))
         }
-        _ => Err("two numbers are needed, such as 0..10 for the first ten rows".to_owned()),
+        _ => Err("give two numbers, such as 0..10 for the first ten rows".to_owned()),
     }
 }
 
 #[derive(Debug, Args)]
 pub struct Repair {
-    /// A .safetensors file, with tensors compressed inside or without
+    /// A .safetensors file, with or without tensors compressed inside
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Write the repaired file here
+    /// Write the repaired file to OUT
     #[arg(short, long, value_name = "OUT", conflicts_with = "write")]
     pub output: Option<PathBuf>,
-    /// Replace the file by the repaired one
+    /// Replace the file with the repaired file
     #[arg(long)]
     pub write: bool,
-    /// Take this tensor for rotated, whatever its numbers say; can be given several times
+    /// Treat this tensor as rotated, whatever its values are. Can be given several times
     #[arg(long, value_name = "TENSOR")]
     pub rotated: Vec<String>,
-    /// Take this tensor for sound, whatever its numbers say; can be given several times
+    /// Treat this tensor as sound, whatever its values are. Can be given several times
     #[arg(long, value_name = "TENSOR")]
     pub sound: Vec<String>,
-    /// Show all tensors that were judged, not only those about which there is something to say
+    /// List all examined tensors, sound ones included
     #[arg(short, long)]
     pub all: bool,
-    /// Overwrite a file that exists
+    /// Overwrite an existing file
     #[arg(short, long)]
     pub force: bool,
-    /// No table: errors only
+    /// Print only errors: no table
     #[arg(short, long)]
     pub quiet: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// File to measure with: uncompressed weights
+    /// Uncompressed file to measure with
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Type of the elements
+    /// Element type of the file
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
-    pub dtype: Choice,
+    pub dtype: TypeChoice,
     /// Write and verify checksums as well, as `compress` and `decompress` do
     #[arg(long)]
     pub checksums: bool,
-    /// Threads that code
+    /// Number of threads that compress or decompress
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
-    /// Compress for readers of this program alone, as `compress --extended` does
+    /// Also use Zstandard, as `compress --extended` does
     #[arg(long)]
     pub extended: bool,
-    /// Runs of each kind, of which the median counts; others come before them to warm up
+    /// Number of runs for each measurement, after some to warm up. The result is the median
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,
-    /// A JSON object instead of text
+    /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
 
-/// Types as the command line names them.
+/// Element types by their names on the command line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
-    /// Find out
+pub enum TypeChoice {
+    /// Detect the type
     #[default]
     Auto,
     /// bfloat16
@@ -394,12 +395,12 @@ pub enum Choice {
     F8e4m3,
     /// float8_e5m2
     F8e5m2,
-    /// Anything else
+    /// Any other data
     Bytes,
 }
 
-impl Choice {
-    /// The type, unless it is to be found out.
+impl TypeChoice {
+    /// Returns the type; `None` if it has to be detected.
     pub fn dtype(self) -> Option<DType> {
         match self {
             Self::Auto => None,
@@ -410,9 +411,7 @@ impl Choice {
             Self::F8e5m2 => Some(DType::F8E5M2),
         }
     }
-}
 
-impl Choice {
     /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match (self, self.dtype()) {
@@ -422,7 +421,7 @@ impl Choice {
     }
 }
 
-/// The name of a type on the command line.
+/// Returns the name of a type on the command line.
 pub fn dtype_name(dtype: DType) -> &'static str {
     match dtype {
         DType::BF16 => "bf16",

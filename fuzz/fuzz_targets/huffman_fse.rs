@@ -1,4 +1,4 @@
-//! Arbitrary bytes as weights that are coded with FSE, and arbitrary codes whose weights we code.
+//! Arbitrary bytes as weights in FSE, and weights of arbitrary codes that are written in FSE.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -9,7 +9,7 @@ use zipnn::kernels::Counts;
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     coded: &'a [u8],
-    /// How often each symbol occurs, as powers of two.
+    /// Count of each symbol, as a power of two.
     counts: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ fuzz_target!(|input: Input<'_>| {
     counts.count(&plane);
     let Some(code) = counts.code(plane.len()) else { return };
     let coded = code.encode(&plane);
-    let (lengths, size) = kernels::read_tree(&coded).expect("we read what we write");
+    let (lengths, size) = kernels::read_tree(&coded).expect("what is written can be read");
     let used = plane.iter().all(|&symbol| lengths[usize::from(symbol)] > 0);
     assert!(used && size < coded.len());
 });

@@ -1,21 +1,22 @@
-//! Arbitrary streams behind a description that is sound: both tables agree on whether they are good
-//! and on what they decode to, whatever was in the memory before.
+//! Arbitrary streams behind a sound description.
+//!
+//! Both tables agree on errors and on data, whatever the memory contained before.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use zipnn::frame::{DecodeTable, SmallTable};
 use zipnn::kernels;
 use zipnn::kernels::Counts;
-use zipnn::frame::{DecodeTable, SmallTable};
 use zipnn_fuzz::Data;
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
-    /// What the code is made for.
+    /// Plane that the code is made for.
     plane: Data,
-    /// Where the coded plane is changed, and how.
+    /// Changes of the coded plane.
     changes: Vec<(u16, u8)>,
-    /// What stands behind the code instead, if anything.
+    /// Replacement of the streams, unless empty.
     streams: &'a [u8],
     plane_len: u16,
 }
@@ -28,7 +29,7 @@ fuzz_target!(|input: Input<'_>| {
     let mut coded = code.encode(plane);
     check(&coded, plane.len(), Some(plane));
     if !input.streams.is_empty() {
-        let (_, size) = kernels::read_tree(&coded).expect("we read what we write");
+        let (_, size) = kernels::read_tree(&coded).expect("what is written can be read");
         coded.truncate(size);
         coded.extend_from_slice(input.streams);
     }
@@ -52,6 +53,6 @@ fn check(coded: &[u8], plane_len: usize, expected: Option<&[u8]>) {
         assert!(first == small, "the tables differ");
     }
     if let Some(expected) = expected {
-        assert!(is_good && first == expected, "not what was coded");
+        assert!(is_good && first == expected, "other data");
     }
 }

@@ -1,5 +1,6 @@
-//! Arbitrary bytes as the description of a Huffman tree: what is accepted is a complete code, which
-//! can be described again.
+//! Arbitrary bytes as the description of a code.
+//!
+//! An accepted description gives a complete code, which can be described again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

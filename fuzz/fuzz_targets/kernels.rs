@@ -1,4 +1,4 @@
-//! Kernels against the plainest form of what they do, written here from docs/FORMAT.md.
+//! Compares kernels with a plain implementation that follows docs/FORMAT.md.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -25,7 +25,7 @@ impl<'a> Arbitrary<'a> for Input {
     }
 }
 
-/// The sign of each element moved below its exponent.
+/// Rotates an element: moves the sign below the exponent.
 fn rotate(dtype: DType, element: &[u8]) -> Vec<u8> {
     match dtype {
         DType::F32 => {
@@ -56,9 +56,9 @@ fn check_planes(dtype: DType, chunk: &[u8]) {
     assert!(merged == chunk, "merge");
 }
 
-/// A plane whose symbols span at most 64 values is coded in pairs: to the same bytes.
+/// Checks that encoding in pairs gives the same bytes, if the symbols span at most 64 values.
 fn check_pairs(plane: &[u8]) {
-    // Every stream has to have whole pairs.
+    // Every stream must have whole pairs.
     let plane = &plane[..plane.len() / 8 * 8];
     if plane.is_empty() {
         return;

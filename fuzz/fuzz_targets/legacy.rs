@@ -1,5 +1,6 @@
-//! Arbitrary bytes as a file of an old layout: a result of at most the length that is allowed, or
-//! an error; and the summary tells the same length.
+//! Arbitrary bytes as a file of an old layout.
+//!
+//! Decoding returns an error, or data within the limits whose length the summary reports.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

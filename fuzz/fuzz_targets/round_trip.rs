@@ -1,5 +1,4 @@
-//! Any data, any options: what comes back is what went in, in every way to write and to read it,
-//! and no longer than was promised.
+//! Any data round-trips with any options, through every writer and reader, within the bound.
 #![no_main]
 
 use std::io::Write;

@@ -1,9 +1,12 @@
-//! Arbitrary bytes as the header of a safetensors file: what is accepted has tensors that lie within
-//! the file, each byte is in a tensor or in a gap, and in one part of the plan.
+//! Arbitrary bytes as the header of a safetensors file.
+//!
+//! The tensors of an accepted header lie within the file. Each byte is in a tensor or in a gap, and in
+//! one part of the plan.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::tensor::{Metadata, Oddity, plan};
+use zipnn::tensor::plan;
+use zipnn::tensor::safetensors::{Metadata, Oddity};
 
 fuzz_target!(|header: &[u8]| {
     let file_len = 8 + header.len() as u64 + 1000;

@@ -1,6 +1,7 @@
-//! A coded plane is what Zstandard calls compressed literals in four streams (RFC 8878, section
-//! 3.1.1.3.1). So another coder, `ruzstd`, has to find the same bytes in what we write, we in what
-//! it writes, and both in whatever both accept.
+//! Coded planes are interchangeable with those of `ruzstd`.
+//!
+//! A coded plane has the format of Zstandard's compressed literals in four streams (RFC 8878, section
+//! 3.1.1.3.1). Each coder decodes the planes of the other, and both agree on all that both accept.
 #![no_main]
 
 #[path = "../../tests/common/zstd_literals.rs"]
@@ -30,20 +31,20 @@ fn encode(plane: &[u8]) -> Option<Vec<u8>> {
     Some(counts.code(plane.len())?.encode(plane))
 }
 
-/// Reads a coded plane with both, as it was written and changed.
+/// Decodes a coded plane with both, unchanged and changed.
 fn check(mut coded: Vec<u8>, plane: &Vec<u8>, changes: &[(u16, u8)]) {
     let both =
         |coded: &[u8]| (decode(coded, plane.len()), zstd_literals::decode(coded, plane.len()));
     let (ours, theirs) = both(&coded);
-    assert!(ours.as_ref() == Some(plane), "we read other bytes");
-    assert!(theirs.as_ref() == Some(plane), "ruzstd reads other bytes");
+    assert!(ours.as_ref() == Some(plane), "our decoder returns other bytes");
+    assert!(theirs.as_ref() == Some(plane), "ruzstd returns other bytes");
 
     for &(at, change) in changes {
         let at = usize::from(at) % coded.len();
         coded[at] ^= change;
     }
     if let (Some(ours), Some(theirs)) = both(&coded) {
-        assert!(ours == theirs, "ruzstd reads other bytes than we do");
+        assert!(ours == theirs, "ruzstd decodes other bytes");
     }
 }
 

@@ -1,18 +1,22 @@
-//! What several fuzz targets use: options and lengths that libFuzzer chooses, and every way to
-//! decode a file.
+//! Helpers of several fuzz targets: arbitrary options and lengths, and all decoders.
 
 use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
-use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, Scratch, SmallTable};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
+use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
 
-/// No input may make a target slow: what it promises is never believed beyond this.
+/// Limits that keep targets fast whatever the input claims.
 pub const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 18, expansion: 1 << 14, frame_bytes: 1 << 22, verify: true };
+    Limits::new().decoded_bytes(1 << 18).expansion(1 << 14).frame_bytes(1 << 22);
+
+/// Makes all checksums count as correct, so that altered files reach the decoder.
+pub fn ignore_checksums() {
+    zipnn::kernels::ignore_checksums();
+}
 
 /// Changes bytes of a file, by their distance from its end.
 pub fn change(file: &mut [u8], changes: &[(u16, u8)]) {
@@ -22,12 +26,12 @@ pub fn change(file: &mut [u8], changes: &[(u16, u8)]) {
     }
 }
 
-/// Any type.
+/// Returns an arbitrary type.
 pub fn dtype(input: &mut Unstructured<'_>) -> arbitrary::Result<DType> {
     input.choose(&DType::ALL).copied()
 }
 
-/// Any options that are in range, with chunks and frames so small that there are several.
+/// Arbitrary options within their ranges, with small chunks.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyOptions(pub Options);
 
@@ -42,7 +46,7 @@ impl<'a> Arbitrary<'a> for AnyOptions {
     }
 }
 
-/// The same for a file of frames.
+/// Arbitrary options for a file of small frames.
 #[derive(Debug, Clone, Copy)]
 pub struct AnyEncoder(pub EncoderBuilder);
 
@@ -54,7 +58,7 @@ impl<'a> Arbitrary<'a> for AnyEncoder {
     }
 }
 
-/// Data that is not without order: parts of it repeat, and have few different bytes.
+/// Compressible data: parts of it repeat and have few different bytes.
 #[derive(Debug, Clone)]
 pub struct Data(pub Vec<u8>);
 
@@ -81,15 +85,14 @@ impl<'a> Arbitrary<'a> for Data {
     }
 }
 
-/// Hands out what it holds in parts of the given lengths, over and over, and now and then says
-/// that it was interrupted.
+/// A reader that returns parts of given lengths in turn, and sometimes an interruption.
 pub struct Parts<'a> {
     rest: &'a [u8],
     lengths: std::iter::Cycle<std::slice::Iter<'a, u8>>,
 }
 
 impl<'a> Parts<'a> {
-    /// A part whose length is zero is an interruption.
+    /// Creates a reader; a length of zero is an interruption.
     pub fn new(bytes: &'a [u8], lengths: &'a [u8]) -> Self {
         let lengths = if lengths.iter().all(|&len| len == 0) { &[7][..] } else { lengths };
         Self { rest: bytes, lengths: lengths.iter().cycle() }
@@ -107,12 +110,12 @@ impl Read for Parts<'_> {
     }
 }
 
-/// What is wrong, where it is known to be ours.
+/// Returns the decoder's error in an I/O error.
 pub fn ours(error: &io::Error) -> DecodeError {
     *error.get_ref().and_then(|error| error.downcast_ref()).expect("an error of the decoder")
 }
 
-/// Reads a file through `Decoder`, which gets it in parts and is asked for others.
+/// Reads a file with `Decoder`, in parts on both sides.
 pub fn stream(file: &[u8], input: &[u8], output: &[u8]) -> io::Result<Vec<u8>> {
     let mut decoder = Decoder::new(Parts::new(file, input), LIMITS)?;
     let mut decoded = Vec::new();
@@ -129,35 +132,35 @@ pub fn stream(file: &[u8], input: &[u8], output: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Pushes a file in parts through `PushDecoder`, in both ways.
+/// Decodes a file with `PushDecoder` in parts, through its buffer and through the caller's.
 pub fn push(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let mut assembler = PushDecoder::new(LIMITS);
+    let mut decoder = PushDecoder::new(LIMITS);
     let mut decoded = Vec::new();
     let mut lengths = lengths.iter().cycle();
     let mut rest = file;
     while !rest.is_empty() {
         let len = usize::from(*lengths.next().unwrap_or(&100)).max(1).min(rest.len());
         let space = match len % 2 {
-            0 => assembler.space(len)?,
+            0 => decoder.buffer(len)?,
             _ => &mut [],
         };
         let taken = space.len();
         space.copy_from_slice(&rest[..taken]);
         match taken {
-            0 => rest = &rest[assembler.push(&rest[..len])?..],
+            0 => rest = &rest[decoder.push(&rest[..len])?..],
             _ => {
-                assembler.advance(taken)?;
+                decoder.advance(taken)?;
                 rest = &rest[taken..];
             }
         }
-        while let Some(chunk) = assembler.next_chunk()? {
+        while let Some(chunk) = decoder.next_chunk()? {
             decoded.extend_from_slice(chunk);
         }
     }
-    assembler.end().map(|()| decoded)
+    decoder.finish().map(|()| decoded)
 }
 
-/// Decodes the frames one by one with the table for small memories.
+/// Decodes frame by frame with the small table.
 pub fn decode_small(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = Vec::new();
     let mut table = Box::new(SmallTable::new());
@@ -173,16 +176,17 @@ pub fn decode_small(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     Ok(decoded)
 }
 
-/// Decodes into memory that is full of `stale` bytes.
+/// Decodes into memory that is filled with `stale` bytes.
 pub fn decode_into(file: &[u8], len: usize, stale: u8) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = vec![stale; len];
-    let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new())?;
+    let len = zipnn::decompress_into(file, &mut decoded, &LIMITS, &mut DecodeScratch::new())?;
     decoded.truncate(len);
     Ok(decoded)
 }
 
-/// Decodes a file in every way, all of which have to agree: on whether it is good, and on what is
-/// in it. Layouts of old are read by `decompress`, and refused by all that read in parts.
+/// Decodes a file with every decoder; all must agree on success and on the data.
+///
+/// Only `decompress` reads old layouts. Decoders that read in parts must reject them.
 pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let decoded = zipnn::decompress(file, &LIMITS);
     let streamed = stream(file, lengths, lengths).map_err(|error| ours(&error));
@@ -211,8 +215,7 @@ pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
     decoded
 }
 
-/// Reads a good file through `Archive`: all of it, and a part. A footer may be missing or in the
-/// wrong place, which only `Archive` takes notice of.
+/// Reads all and a part of a sound file with `Archive`, which may reject a footer that others skip.
 fn read_archive(file: &[u8], expected: &[u8]) {
     let Ok(mut archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
     for range in [0..expected.len(), expected.len() / 3..expected.len() / 2] {

@@ -1,11 +1,11 @@
-//! Decoding a chunk.
+//! Decodes chunks.
 
 use core::ops::Range;
 
+use crate::base;
 use crate::checksum;
-#[cfg(feature = "zstd")]
 use crate::chunk::zstd;
-use crate::entropy::huffman::decode::Coded;
+use crate::entropy::huffman::decode::CodedPlane;
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::choice::Table;
 use crate::error::{DecodeError, DecodeErrorKind};
@@ -17,57 +17,54 @@ use crate::plane_layout::PlaneLayout;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
-    /// As it is.
+    /// Unchanged.
     Raw,
-    /// As one byte that repeats.
+    /// As one byte, which the plane repeats.
     Repeat,
     /// As Huffman codes.
     Huffman,
-    /// As a Zstandard frame, which the original refuses. Only with the feature `zstd` is it anything
-    /// but an error.
+    /// As a Zstandard frame, which the original rejects. Decoding it requires the feature `zstd`.
     Zstd,
 }
 
-/// What a decoder needs besides input and output: a table, and space for planes.
+/// The memory that decoding needs besides input and output: a table, and space for planes.
 ///
-/// Both belong to the caller, so that decoding allocates nothing, unless a plane is a Zstandard
-/// frame: then it does, but for what a [`DecodeScratch`] keeps. How much space a frame needs,
-/// [`Frame::scratch_len`](crate::Frame::scratch_len) tells; it is never more than the decoded
-/// length of a chunk. Where memory is short the table is a [`SmallTable`](crate::SmallTable).
+/// The caller owns both, so that decoding allocates nothing. Zstandard frames are the exception; a
+/// [`DecodeScratch`] keeps their memory for the next one. [`Frame::scratch_len`] returns how much
+/// space a frame needs, which is never more than the decoded length of a chunk. Where memory is
+/// short, use a [`SmallTable`] as the table.
+///
+/// [`Frame::scratch_len`]: crate::frame::Frame::scratch_len
+/// [`SmallTable`]: crate::frame::SmallTable
 #[derive(Debug)]
 pub struct Scratch<'a, T = DecodeTable> {
     decoders: Decoders<'a, T>,
     planes: &'a mut [u8],
 }
 
-/// What planes are decoded with.
+/// Decoders of planes.
 #[derive(Debug)]
 struct Decoders<'a, T> {
     table: &'a mut T,
-    /// Made when it is needed where it is not here.
-    #[cfg(feature = "zstd")]
+    /// Created on demand if missing.
     zstd: Option<&'a mut zstd::Decoder>,
 }
 
 impl<'a, T: Table> Scratch<'a, T> {
-    /// Scratch from its parts.
+    /// Creates scratch from a table and space for planes.
     pub fn new(table: &'a mut T, planes: &'a mut [u8]) -> Self {
-        let decoders = Decoders {
-            table,
-            #[cfg(feature = "zstd")]
-            zstd: None,
-        };
-        Self { decoders, planes }
+        Self { decoders: Decoders { table, zstd: None }, planes }
     }
 }
 
-/// Scratch that owns its memory and grows with what it is used for.
+/// Scratch that owns its memory and grows with the chunks that it decodes.
 #[cfg(feature = "alloc")]
 #[derive(Default)]
 pub struct DecodeScratch {
     table: alloc::boxed::Box<DecodeTable>,
     planes: alloc::vec::Vec<u8>,
-    #[cfg(feature = "zstd")]
+    /// A decoded chunk of which a caller wants only a part.
+    pub(crate) chunk: alloc::vec::Vec<u8>,
     zstd: zstd::Decoder,
 }
 
@@ -80,64 +77,65 @@ impl core::fmt::Debug for DecodeScratch {
 
 #[cfg(feature = "alloc")]
 impl DecodeScratch {
-    /// Scratch without plane space.
+    /// Creates scratch without space for planes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Scratch with at least `len` bytes of plane space.
+    /// Returns scratch with at least `len` bytes of space for planes.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory` if the space cannot be allocated.
     pub fn with_len(&mut self, len: u64) -> Result<Scratch<'_>, DecodeError> {
         let planes = crate::try_alloc::at_least(&mut self.planes, len)?;
-        let decoders = Decoders {
-            table: &mut *self.table,
-            #[cfg(feature = "zstd")]
-            zstd: Some(&mut self.zstd),
-        };
+        let decoders = Decoders { table: &mut *self.table, zstd: Some(&mut self.zstd) };
         Ok(Scratch { decoders, planes })
     }
 }
 
 /// A plane of a chunk as the index describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Piece {
+pub(crate) struct PlaneEntry {
     /// A code from [`method`].
     pub(crate) method: u8,
-    /// Where in the frame it is stored.
+    /// Range of the stored plane in the frame.
     pub(crate) range: Range<u64>,
 }
 
-/// Where the planes of a chunk are stored, and how. Comes from a validated index, and is all that
-/// is needed to decode the chunk once its bytes are there.
+/// Location and method of each plane of a chunk, from a validated index.
+///
+/// Together with the stored bytes, this suffices to decode the chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub(crate) layout: PlaneLayout,
     pub(crate) len: u64,
-    pub(crate) pieces: [Piece; MAX_PLANES],
+    pub(crate) planes: [PlaneEntry; MAX_PLANES],
     pub(crate) checksum: Option<u64>,
 }
 
 impl Chunk {
-    /// Bytes that it decodes to. Never zero.
+    /// Returns the decoded length in bytes, which is never zero.
     #[expect(clippy::len_without_is_empty, reason = "a chunk is never empty")]
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Number of planes: the length of what [`Self::plane_ranges`] yields.
+    /// Returns the number of planes.
     pub fn plane_count(&self) -> usize {
         self.layout.planes
     }
 
-    /// Where in the frame each plane is stored, as byte offsets from the frame's beginning.
+    /// Returns the range of each stored plane, as byte offsets from the beginning of the frame.
     pub fn plane_ranges(&self) -> impl ExactSizeIterator<Item = Range<u64>> + '_ {
-        self.pieces[..self.layout.planes].iter().map(|piece| piece.range.clone())
+        self.planes[..self.layout.planes].iter().map(|entry| entry.range.clone())
     }
 
-    /// How each plane is stored.
+    /// Returns how each plane is stored.
     pub fn methods(&self) -> impl ExactSizeIterator<Item = Method> + '_ {
         (0..self.layout.planes).map(|plane| {
             let stored = self.stored_len(plane);
-            match self.pieces[plane].method {
+            match self.planes[plane].method {
                 method::HUFFMAN if stored == self.layout.plane_len(self.len, plane) => Method::Raw,
                 method::HUFFMAN if stored == 1 => Method::Repeat,
                 method::HUFFMAN => Method::Huffman,
@@ -148,11 +146,11 @@ impl Chunk {
     }
 
     fn stored_len(&self, plane: usize) -> u64 {
-        let range = &self.pieces[plane].range;
+        let range = &self.planes[plane].range;
         range.end - range.start
     }
 
-    /// Plane space that [`Self::decode`] needs, in bytes.
+    /// Returns how much space for planes [`Self::decode`] needs, in bytes.
     pub fn scratch_len(&self) -> u64 {
         if self.layout.planes == 1 {
             return 0;
@@ -164,25 +162,26 @@ impl Chunk {
             .sum()
     }
 
-    /// The checksum that decoding verifies, if there is one.
+    /// Returns the checksum that decoding verifies, if any.
     pub fn checksum(&self) -> Option<u64> {
         self.checksum
     }
 
-    /// The chunk with the checksum from an [`Annex`](crate::Annex), or without any.
+    /// Sets or removes the checksum, which an [`Annex`](crate::frame::Annex) provides.
     #[must_use]
     pub fn with_checksum(self, checksum: Option<u64>) -> Self {
         Self { checksum, ..self }
     }
 
-    /// Decodes the chunk. `stored` holds the bytes of [`Self::plane_ranges`] in their order, `dst`
-    /// has exactly the chunk's length.
+    /// Decodes the chunk into `dst`, which has exactly its length.
+    ///
+    /// `stored` holds the bytes of each of [`Self::plane_ranges`].
     ///
     /// # Errors
     ///
-    /// Names the plane. `OutputTooSmall` if `dst` has another length, `Truncated` if a plane has
-    /// another length than its range, `ScratchTooSmall`, or what is wrong with the coded data;
-    /// `ChecksumMismatch`.
+    /// `OutputTooSmall` if `dst` has another length, `Truncated` if a plane has another length than
+    /// its range, `ScratchTooSmall`, an error in the coded data, or `ChecksumMismatch`. Errors name
+    /// the plane.
     pub fn decode(
         &self,
         stored: &[&[u8]],
@@ -193,8 +192,10 @@ impl Chunk {
         self.verify(dst)
     }
 
-    /// Decodes the chunk of a file that holds a difference, and undoes the difference to `base`:
-    /// as many bytes of it as the chunk has, from the same place. The checksum is of the data.
+    /// Decodes the chunk of a difference and applies `base`.
+    ///
+    /// `base` is the part of the base at the chunk's offset, and as long as the chunk. The checksum
+    /// covers the data, not the difference.
     ///
     /// # Errors
     ///
@@ -206,14 +207,9 @@ impl Chunk {
         dst: &mut [u8],
         scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        let (expected, found) = (self.len, base.len() as u64);
-        if expected != found {
-            return Err(DecodeErrorKind::BaseLength { expected, found }.into());
-        }
+        base::check_len(self.len, base.len() as u64)?;
         self.decode_stored(stored, dst, scratch)?;
-        for (byte, base) in dst.iter_mut().zip(base) {
-            *byte ^= base;
-        }
+        base::apply(dst, base);
         self.verify(dst)
     }
 
@@ -248,20 +244,20 @@ impl Chunk {
             return Err(DecodeErrorKind::ScratchTooSmall { needed, have }.into());
         }
         let mut space = &mut *scratch.planes;
-        let mut sources = [Source::Plane(&[]); MAX_PLANES];
-        for (plane, source) in sources[..self.layout.planes].iter_mut().enumerate() {
-            *source = match self.content(stored, plane)? {
-                Content::Plain(source) => source,
-                Content::Coded(bytes) => {
+        let mut planes = [PlaneBytes::All(&[]); MAX_PLANES];
+        for (plane, decoded_plane) in planes[..self.layout.planes].iter_mut().enumerate() {
+            *decoded_plane = match self.stored_plane(stored, plane)? {
+                StoredPlane::Plain(bytes) => bytes,
+                StoredPlane::Coded(bytes) => {
                     let len = self.layout.plane_len(self.len, plane) as usize;
                     let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
                     space = rest;
                     self.decode_plane(plane, bytes, decoded, &mut scratch.decoders)?;
-                    Source::Plane(decoded)
+                    PlaneBytes::All(decoded)
                 }
             };
         }
-        merge(self.layout, sources, dst);
+        merge(self.layout, planes, dst);
         Ok(())
     }
 
@@ -271,10 +267,10 @@ impl Chunk {
         dst: &mut [u8],
         decoders: &mut Decoders<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        match self.content(stored, 0)? {
-            Content::Plain(Source::Plane(bytes)) => dst.copy_from_slice(bytes),
-            Content::Plain(Source::Repeat(byte)) => dst.fill(byte),
-            Content::Coded(bytes) => self.decode_plane(0, bytes, dst, decoders)?,
+        match self.stored_plane(stored, 0)? {
+            StoredPlane::Plain(PlaneBytes::All(bytes)) => dst.copy_from_slice(bytes),
+            StoredPlane::Plain(PlaneBytes::Repeat(byte)) => dst.fill(byte),
+            StoredPlane::Coded(bytes) => self.decode_plane(0, bytes, dst, decoders)?,
         }
         Ok(())
     }
@@ -286,8 +282,7 @@ impl Chunk {
         dst: &mut [u8],
         decoders: &mut Decoders<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        match self.pieces[plane].method {
-            #[cfg(feature = "zstd")]
+        match self.planes[plane].method {
             method::ZSTD => match &mut decoders.zstd {
                 Some(zstd) => zstd.decode(bytes, dst),
                 None => zstd::Decoder::default().decode(bytes, dst),
@@ -297,8 +292,12 @@ impl Chunk {
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
 
-    /// The stored bytes of a plane, by kind.
-    fn content<'s>(&self, stored: &[&'s [u8]], plane: usize) -> Result<Content<'s>, DecodeError> {
+    /// Returns the stored bytes of a plane by kind.
+    fn stored_plane<'s>(
+        &self,
+        stored: &[&'s [u8]],
+        plane: usize,
+    ) -> Result<StoredPlane<'s>, DecodeError> {
         let bytes = stored.get(plane).copied().unwrap_or_default();
         let (needed, have) = (self.stored_len(plane), bytes.len() as u64);
         if have != needed {
@@ -306,67 +305,70 @@ impl Chunk {
                 DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_plane(plane)
             );
         }
-        match self.pieces[plane].method {
-            method::RAW => return Ok(Content::Plain(Source::Plane(bytes))),
-            method::ZSTD => return Ok(Content::Coded(bytes)),
+        match self.planes[plane].method {
+            method::RAW => return Ok(StoredPlane::Plain(PlaneBytes::All(bytes))),
+            method::ZSTD => return Ok(StoredPlane::Coded(bytes)),
             _ => {}
         }
-        match Coded::new(bytes, self.layout.plane_len(self.len, plane)) {
-            Ok(Coded::Copy(bytes)) => Ok(Content::Plain(Source::Plane(bytes))),
-            Ok(Coded::Repeat(byte)) => Ok(Content::Plain(Source::Repeat(byte))),
-            Ok(Coded::Streams(bytes)) => Ok(Content::Coded(bytes)),
+        match CodedPlane::new(bytes, self.layout.plane_len(self.len, plane)) {
+            Ok(CodedPlane::Copy(bytes)) => Ok(StoredPlane::Plain(PlaneBytes::All(bytes))),
+            Ok(CodedPlane::Repeat(byte)) => Ok(StoredPlane::Plain(PlaneBytes::Repeat(byte))),
+            Ok(CodedPlane::Streams(bytes)) => Ok(StoredPlane::Coded(bytes)),
             Err(kind) => Err(DecodeError::from(kind).in_plane(plane)),
         }
     }
 }
 
-/// What is stored of a plane.
-enum Content<'a> {
-    /// Nothing that needs decoding.
-    Plain(Source<'a>),
-    /// Codes, by the plane's method.
+/// The stored bytes of a plane.
+enum StoredPlane<'a> {
+    /// A plane that needs no decoding.
+    Plain(PlaneBytes<'a>),
+    /// A plane that is coded with its method.
     Coded(&'a [u8]),
 }
 
-/// Where the bytes of a plane come from when a chunk is put together.
+/// The bytes of a plane.
 #[derive(Clone, Copy)]
-enum Source<'a> {
-    Plane(&'a [u8]),
+enum PlaneBytes<'a> {
+    /// All bytes.
+    All(&'a [u8]),
+    /// One byte that repeats.
     Repeat(u8),
 }
 
-/// Merges planes, some of which may be one repeated byte. A chunk may be of any size; the repeated
-/// byte is spread over no more than a small part.
-fn merge(layout: PlaneLayout, sources: [Source<'_>; MAX_PLANES], dst: &mut [u8]) {
+/// Merges planes, some of which may be one repeated byte.
+///
+/// Works in parts, so that a repeated byte takes little memory in a chunk of any size.
+fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u8]) {
     /// Bytes of a plane that are merged at a time: four times as many are on the stack.
     const PART: usize = 512;
-    let mut planes = [&[][..]; MAX_PLANES];
+    let mut whole = [&[][..]; MAX_PLANES];
     let mut repeats = false;
-    for (plane, source) in planes.iter_mut().zip(sources) {
-        match source {
-            Source::Plane(bytes) => *plane = bytes,
-            Source::Repeat(_) => repeats = true,
+    for (whole, plane) in whole.iter_mut().zip(planes) {
+        match plane {
+            PlaneBytes::All(bytes) => *whole = bytes,
+            PlaneBytes::Repeat(_) => repeats = true,
         }
     }
     if !repeats {
-        return plane::merge(layout, planes, dst);
+        return plane::merge(layout, whole, dst);
     }
     let mut repeated = [[0; PART]; MAX_PLANES];
-    for (part, source) in repeated.iter_mut().zip(sources) {
-        if let Source::Repeat(byte) = source {
+    for (part, plane) in repeated.iter_mut().zip(planes) {
+        if let PlaneBytes::Repeat(byte) = plane {
             part.fill(byte);
         }
     }
     let part_bytes = layout.planes * PART;
-    for (start, part) in (0..).step_by(PART).zip(dst.chunks_mut(part_bytes)) {
-        let mut planes = [&[][..]; MAX_PLANES];
-        for (index, plane) in planes[..layout.planes].iter_mut().enumerate() {
-            let len = layout.plane_len(part.len() as u64, index) as usize;
-            *plane = match sources[index] {
-                Source::Plane(bytes) => &bytes[start..start + len],
-                Source::Repeat(_) => &repeated[index][..len],
+    for (start, dst) in (0..).step_by(PART).zip(dst.chunks_mut(part_bytes)) {
+        let mut parts = [&[][..]; MAX_PLANES];
+        for (index, part) in parts[..layout.planes].iter_mut().enumerate() {
+            let len = layout.plane_len(dst.len() as u64, index) as usize;
+            *part = match planes[index] {
+                PlaneBytes::All(bytes) => &bytes[start..start + len],
+                PlaneBytes::Repeat(_) => &repeated[index][..len],
             };
         }
-        plane::merge(layout, planes, part);
+        plane::merge(layout, parts, dst);
     }
 }

@@ -1,4 +1,6 @@
-//! Encoding a chunk.
+//! Encodes chunks.
+
+use alloc::vec::Vec;
 
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
@@ -8,16 +10,29 @@ use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::profile::Profile;
 
-/// What an encoder needs besides input and output. Keep it from call to call: then only the first
-/// of them allocates.
+/// The memory that encoding needs besides input and output.
+///
+/// Keep it from call to call: then only the first call allocates.
 #[derive(Default)]
 pub struct EncodeScratch {
     planes: [PlaneEncoder; MAX_PLANES],
-    /// Of the chunks of the frame that is being written.
-    pub(crate) checksums: alloc::vec::Vec<u64>,
+    pub(crate) frame: FrameMemory,
     tables: Tables,
     #[cfg(feature = "zstd")]
     zstd: zstd::Encoder,
+}
+
+/// Memory of what writes frames, kept with that for their chunks.
+#[derive(Default)]
+pub(crate) struct FrameMemory {
+    /// Checksums of the chunks of a frame.
+    pub(crate) checksums: Vec<u64>,
+    /// Header, shape and index of a frame whose output grows.
+    pub(crate) prefix: Vec<u8>,
+    /// Coded planes that have to wait until their place in the output is known.
+    pub(crate) planes: [Vec<u8>; MAX_PLANES],
+    /// A frame for whose output it is not known yet whether it has room.
+    pub(crate) whole: Vec<u8>,
 }
 
 impl core::fmt::Debug for EncodeScratch {
@@ -27,14 +42,16 @@ impl core::fmt::Debug for EncodeScratch {
 }
 
 impl EncodeScratch {
-    /// Scratch that has allocated nothing but a small table.
+    /// Creates scratch, which at first allocates only a small table.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
-/// Encodes a chunk. Each of `dst` has at least the length of its plane. A plane is coded if that
-/// takes less than `threshold` of its length.
+/// Encodes a chunk, each plane into its own part of `dst`.
+///
+/// Each of `dst` is at least as long as its plane. A plane is coded if the result is shorter than
+/// `threshold` times its length.
 pub(crate) fn encode(
     layout: PlaneLayout,
     chunk: &[u8],
@@ -50,11 +67,7 @@ pub(crate) fn encode(
         };
         *dst = &mut core::mem::take(dst)[..len];
     }
-    let mut places = scratch.planes.iter_mut().zip(&mut dst);
-    let targets = core::array::from_fn(|_| {
-        places.next().map(|(plane, dst)| plane.target(dst)).unwrap_or_default()
-    });
-    plane::split(layout, chunk, targets);
+    split_planes(layout, chunk, &mut dst, &mut scratch.planes);
     let mut stored = [Stored::default(); MAX_PLANES];
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
@@ -69,7 +82,50 @@ pub(crate) fn encode(
     stored
 }
 
-/// Encodes a plane in the smallest way of all, a Zstandard frame included.
+/// Returns the length that [`encode`] would store a chunk in. `space` has at least the length of
+/// the chunk.
+pub(crate) fn encoded_len(
+    layout: PlaneLayout,
+    chunk: &[u8],
+    threshold: f32,
+    profile: Profile,
+    mut space: &mut [u8],
+    scratch: &mut EncodeScratch,
+) -> usize {
+    let mut dst = <[&mut [u8]; MAX_PLANES]>::default();
+    for (plane, dst) in dst[..layout.planes].iter_mut().enumerate() {
+        let len = layout.plane_len(chunk.len() as u64, plane) as usize;
+        (*dst, space) = space.split_at_mut(len);
+    }
+    split_planes(layout, chunk, &mut dst, &mut scratch.planes);
+    let EncodeScratch { planes, tables, .. } = scratch;
+    let planes = planes.iter_mut().zip(dst).take(layout.planes);
+    planes
+        .map(|(plane, dst)| match profile {
+            Profile::Original => plane.encoded_len(dst, threshold, tables),
+            #[cfg(feature = "zstd")]
+            Profile::Extended => {
+                encode_extended(plane, dst, threshold, tables, &mut scratch.zstd).len
+            }
+        })
+        .sum()
+}
+
+/// Splits a chunk into planes: each to the memory of its encoder, or to its place in the output.
+fn split_planes(
+    layout: PlaneLayout,
+    chunk: &[u8],
+    dst: &mut [&mut [u8]; MAX_PLANES],
+    planes: &mut [PlaneEncoder; MAX_PLANES],
+) {
+    let mut places = planes.iter_mut().zip(dst);
+    let targets = core::array::from_fn(|_| {
+        places.next().map(|(plane, dst)| plane.target(dst)).unwrap_or_default()
+    });
+    plane::split(layout, chunk, targets);
+}
+
+/// Encodes a plane with the method that makes it smallest, a Zstandard frame included.
 #[cfg(feature = "zstd")]
 fn encode_extended(
     plane: &mut PlaneEncoder,
@@ -80,7 +136,7 @@ fn encode_extended(
 ) -> Stored {
     let most = (dst.len() as f64 * f64::from(threshold)) as usize;
     let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
-    // A Huffman code takes at least one bit.
+    // A Huffman code takes at least one bit per symbol.
     let is_smallest = frame.is_some_and(|frame| frame.len() <= dst.len() / 8);
     let stored = match is_smallest {
         true => Stored { method: method::RAW, len: dst.len() },

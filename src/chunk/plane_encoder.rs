@@ -1,4 +1,4 @@
-//! Encoding a plane of a chunk: whether to code it, and in which of two ways.
+//! Encodes a plane of a chunk: decides whether to code it, and whether in pairs.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 use crate::entropy::count_avx512;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
-use crate::entropy::huffman::pairs::{self, PAIRS, PairCodes, PairCounts, SPAN};
+use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
 use crate::simd::Kernels;
 
-/// How a plane came to be stored.
+/// Method and length of a stored plane.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stored {
     /// A code from [`method`].
@@ -22,26 +22,26 @@ pub(crate) struct Stored {
     pub(crate) len: usize,
 }
 
-/// Up to this threshold, what is noise or flat would not be coded anyway.
+/// Threshold up to which a plane of noise would not be coded anyway.
 const NOISE_THRESHOLD: f32 = 0.95;
 
-/// Below this length, tables of pairs cost more than they save.
+/// Shortest plane for which tables of pairs save more time than they cost.
 const SHORTEST_IN_PAIRS: usize = 16 * 1024;
 
-/// Below this length, the preparation of vectors costs more than they save.
+/// Shortest plane for which counting in vectors saves more time than its preparation costs.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 const SHORTEST_IN_VECTORS: usize = 4096;
 
-/// The tables that a plane is analysed and coded with.
+/// Tables to analyse and encode planes with.
 pub(super) struct Tables {
     counts: Box<StreamCounts>,
-    /// Made when they are first needed.
+    /// Created on first use.
     pairs: Option<Box<PairTables>>,
 }
 
 struct PairTables {
     counts: PairCounts,
-    codes: PairCodes,
+    codes: PairCodewords,
 }
 
 impl Default for Tables {
@@ -55,39 +55,41 @@ impl Tables {
         let pairs = self.pairs.get_or_insert_with(|| {
             Box::new(PairTables {
                 counts: [[0; PAIRS]; STREAMS],
-                codes: [Symbols::default(); PAIRS],
+                codes: [Codeword::default(); PAIRS],
             })
         });
         (pairs, &mut self.counts)
     }
 }
 
-/// The same plane of one chunk after another.
+/// Encodes the same plane of successive chunks.
 #[derive(Default)]
 pub(super) struct PlaneEncoder {
-    /// Where the plane waits to be coded.
+    /// Memory of a plane that is likely to be coded.
     space: Vec<u8>,
-    /// Whether the plane was worth coding in the last chunk: a guess at the next. Planes that stay
-    /// raw are split straight into the output.
+    /// Whether the plane of the last chunk was coded, which predicts the next.
+    ///
+    /// Planes that stay raw are split straight into the output.
     was_coded: bool,
 }
 
-/// How a plane is analysed.
+/// How to analyse a plane.
 #[derive(Clone, Copy)]
-enum Way {
-    /// Not at all: it is noise.
+enum Analysis {
+    /// Skip the analysis, because the plane is noise.
     Noise,
-    /// Symbol by symbol.
+    /// Count symbol by symbol.
     Symbols,
-    /// Two symbols at a time, counted from this one on.
+    /// Count pairs of symbols, relative to this lowest symbol.
     Pairs(u8),
-    /// Symbol by symbol, in vectors: they span at most 64 values.
+    /// Count symbols that span at most 64 values in vectors.
     Narrow,
 }
 
 impl PlaneEncoder {
-    /// Where the plane is to be split to: here if it is likely to be coded, otherwise to `dst`,
-    /// where it is wanted. Planes that are too long to be coded need no space here.
+    /// Returns the memory to split the plane into: `dst` if the plane is likely to stay raw.
+    ///
+    /// A plane that is likely to be coded goes to `self.space`, from where it is encoded into `dst`.
     pub(super) fn target<'t>(&'t mut self, dst: &'t mut [u8]) -> &'t mut [u8] {
         if dst.len() > MAX_WRITTEN_PLANE {
             self.was_coded = false;
@@ -99,28 +101,20 @@ impl PlaneEncoder {
         if self.was_coded { &mut self.space[..dst.len()] } else { dst }
     }
 
-    /// The plane, which is where [`Self::target`] said.
+    /// Returns the plane, which was split into [`Self::target`].
     #[cfg(feature = "zstd")]
     pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
         if self.was_coded { &self.space[..dst.len()] } else { dst }
     }
 
-    /// Encodes the plane, which is where [`Self::target`] said, into `dst`.
+    /// Encodes the plane, which was split into [`Self::target`], into `dst`.
     pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
         }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let kernels = Kernels::new();
-        let way = Way::new(plane, threshold, self.was_coded, kernels);
-        if let Way::Pairs(lowest) = way {
-            self.make_room(dst);
-            pairs::pack(&mut self.space[..dst.len()], lowest);
-        }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { &*dst };
-        let coding = worthwhile(way.plan(plane, threshold, kernels, tables), dst.len(), threshold);
+        let (analysis, coding) = self.plan(dst, threshold, tables);
         match coding {
-            Coding::Raw => self.store_raw(dst, way),
+            Coding::Raw => self.store_raw(dst, analysis),
             Coding::Repeat(byte) => {
                 self.was_coded = true;
                 dst[0] = byte;
@@ -129,13 +123,42 @@ impl PlaneEncoder {
             Coding::Streams(plan) => {
                 self.make_room(dst);
                 let plane = &self.space[..dst.len()];
-                way.store(&plan, plane, &mut dst[..plan.size()], tables);
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
         }
     }
 
-    /// Brings the plane here, out of the way of its code.
+    /// Returns the length that [`Self::encode`] would store the plane in.
+    pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
+        if dst.len() > MAX_WRITTEN_PLANE {
+            return dst.len();
+        }
+        let (_, coding) = self.plan(dst, threshold, tables);
+        self.was_coded = !matches!(coding, Coding::Raw);
+        match coding {
+            Coding::Raw => dst.len(),
+            Coding::Repeat(_) => 1,
+            Coding::Streams(plan) => plan.size(),
+        }
+    }
+
+    /// Decides how to store the plane, and packs it if it goes in pairs.
+    #[inline]
+    fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
+        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let kernels = Kernels::new();
+        let analysis = Analysis::new(plane, threshold, self.was_coded, kernels);
+        if let Analysis::Pairs(lowest) = analysis {
+            self.make_room(dst);
+            pairs::pack(&mut self.space[..dst.len()], lowest);
+        }
+        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let coding = analysis.plan(plane, threshold, kernels, tables);
+        (analysis, worthwhile(coding, dst.len(), threshold))
+    }
+
+    /// Brings the plane here, out of the analysis of its code.
     fn make_room(&mut self, dst: &[u8]) {
         if !self.was_coded {
             self.space[..dst.len()].copy_from_slice(dst);
@@ -143,34 +166,36 @@ impl PlaneEncoder {
         }
     }
 
-    /// Leaves the plane in `dst` as it is, or brings it there.
-    fn store_raw(&mut self, dst: &mut [u8], way: Way) -> Stored {
+    /// Stores the plane in `dst` unchanged.
+    fn store_raw(&mut self, dst: &mut [u8], analysis: Analysis) -> Stored {
         let space = &self.space[..dst.len()];
-        match way {
-            Way::Pairs(lowest) => pairs::unpack(space, lowest, dst),
-            Way::Noise | Way::Symbols | Way::Narrow if self.was_coded => dst.copy_from_slice(space),
-            Way::Noise | Way::Symbols | Way::Narrow => {}
+        match analysis {
+            Analysis::Pairs(lowest) => pairs::unpack(space, lowest, dst),
+            _ if self.was_coded => dst.copy_from_slice(space),
+            _ => {}
         }
         self.was_coded = false;
         Stored { method: method::RAW, len: dst.len() }
     }
 }
 
-impl Way {
-    /// A narrow plane is never noise. So which is asked first makes no difference but to the time.
+impl Analysis {
+    /// Chooses the analysis.
+    ///
+    /// A narrow plane is never noise, so that the order of the two checks only affects the time.
     fn new(plane: &[u8], threshold: f32, was_coded: bool, kernels: Kernels) -> Self {
         let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
         if !was_coded && is_noise() {
             return Self::Noise;
         }
         match Self::of_narrow(plane, kernels) {
-            Some(way) => way,
+            Some(analysis) => analysis,
             None if was_coded && is_noise() => Self::Noise,
             None => Self::Symbols,
         }
     }
 
-    /// Returns how to analyse a plane whose symbols span few values, or none if they span more.
+    /// Returns the analysis of a plane whose symbols span few values, or `None` if they span more.
     fn of_narrow(plane: &[u8], kernels: Kernels) -> Option<Self> {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         if let Kernels::Avx512(token, _) = kernels {
@@ -183,7 +208,7 @@ impl Way {
         lowest_of_narrow(plane).map(Self::Pairs)
     }
 
-    /// Decides how to store the plane, which has been packed if it goes in pairs.
+    /// Plans how to store the plane, which is packed for an analysis in pairs.
     fn plan(self, plane: &[u8], threshold: f32, kernels: Kernels, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
@@ -202,7 +227,7 @@ impl Way {
         plan(&tables.counts, plane.len())
     }
 
-    /// Codes the plane as planned.
+    /// Encodes the plane as planned.
     fn store(self, plan: &Plan, plane: &[u8], dst: &mut [u8], tables: &mut Tables) {
         match self {
             Self::Noise | Self::Symbols | Self::Narrow => plan.encode(plane, dst),
@@ -224,7 +249,7 @@ fn count(plane: &[u8], narrow: bool, kernels: Kernels, counts: &mut StreamCounts
     }
 }
 
-/// The lowest symbol of a plane whose symbols can be coded in pairs.
+/// Returns the lowest symbol of a plane that can be encoded in pairs.
 fn lowest_of_narrow(plane: &[u8]) -> Option<u8> {
     if plane.len() < SHORTEST_IN_PAIRS || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
         return None;
@@ -233,14 +258,14 @@ fn lowest_of_narrow(plane: &[u8]) -> Option<u8> {
     (usize::from(highest - lowest) < SPAN).then_some(lowest)
 }
 
-/// A coding that takes less than `threshold` of the plane's length, or none.
+/// Returns the coding if it is shorter than `threshold` times the plane, otherwise `Raw`.
 fn worthwhile(coding: Coding, plane_len: usize, threshold: f32) -> Coding {
     let size = match &coding {
         Coding::Raw => return coding,
         Coding::Repeat(_) => 1,
         Coding::Streams(plan) => plan.size(),
     };
-    // A coded plane of its own length would be taken for a plain copy.
+    // A coded plane as long as the plane would be read as a raw one.
     let is_worth = size < plane_len && (size as f64) < plane_len as f64 * f64::from(threshold);
     if is_worth { coding } else { Coding::Raw }
 }

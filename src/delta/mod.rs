@@ -1,9 +1,9 @@
-//! Differences to a base: what is compressed is the exclusive or of two inputs of equal length, a
-//! fine-tuned model and the model that it came from, say.
+//! Differences to a base: compresses the exclusive or of two inputs of equal length, such as a
+//! fine-tuned model and its base model.
 //!
-//! With checksums, which are the default, the file names the base that it needs, and readers refuse
-//! any other. A [plain](Options::plain) file, and a file of the original, does not: with another
-//! base of the same length, what comes out is not the original data.
+//! With checksums, which are the default, the file identifies the base that it needs, and readers
+//! reject any other. [Plain](crate::Options::plain) files and files of the original do not: with
+//! another base of the same length they decode to wrong data.
 //!
 //! ```
 //! use zipnn::{DType, Limits, Options, delta};

@@ -11,16 +11,18 @@ use crate::frame::whole::stored;
 use crate::frame::write::body::compress_frame;
 use crate::frame::write::envelope::{Envelope, FramePosition};
 use crate::limits::Limits;
+use crate::older_file::OlderFile;
 use crate::oneshot;
 use crate::options::Options;
+use crate::try_alloc::zeroed;
 
-/// Compresses the difference between `src` and `base` into a file of one frame. Where there are
-/// checksums, and the options do not name the base, the file names this one.
+/// Compresses the difference between `src` and `base` into a file of one frame. If there are
+/// checksums, the file identifies the base.
 ///
 /// # Errors
 ///
-/// `BaseLength` if the two are not of one length, `WrongBase` if the options name another base, and
-/// as [`compress`](crate::compress).
+/// `BaseLength` if `src` and `base` differ in length, `WrongBase` if the options name another base,
+/// and the errors of [`compress`](crate::compress).
 pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
     if src.len() != base.len() {
         return Err(EncodeError::BaseLength {
@@ -28,10 +30,10 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
             found: base.len() as u64,
         });
     }
-    let mut options = options.delta(options.delta.or_bytes());
-    options.check()?;
+    options.delta(options.delta.or_bytes()).check()?;
     let mut difference = src.to_vec();
     base::apply(&mut difference, base);
+    let mut options = options.for_frame(&difference).delta(options.delta.or_bytes());
     if options.checksums || options.base.is_some() {
         let id = BaseId::of(base);
         if options.base.is_some_and(|named| named != id) {
@@ -47,14 +49,14 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
     Ok(dst)
 }
 
-/// Compresses the difference between `src` and a part of a base into one of the frames of a
-/// streaming file, as [`compress_frame_into`](crate::compress_frame_into) does with data. `part`,
-/// which has the length of `src`, becomes the difference.
+/// Compresses the difference between `src` and a part of a base into one frame of a file of several,
+/// as [`frame::compress_frame_into`](crate::frame::compress_frame_into) does with data. It replaces
+/// `part` by the difference.
 ///
 /// # Errors
 ///
-/// `BaseLength` if the two are not of one length, and as
-/// [`compress_frame_into`](crate::compress_frame_into).
+/// `BaseLength` if `src` and `part` differ in length, and the errors of
+/// [`frame::compress_frame_into`](crate::frame::compress_frame_into).
 pub fn compress_frame_into(
     src: &[u8],
     part: &mut [u8],
@@ -72,29 +74,30 @@ pub fn compress_frame_into(
     compress_frame(part, dst, &options.delta(options.delta.or_bytes()), &envelope, scratch)
 }
 
-/// Decompresses a file that holds the difference to `base`.
+/// Decompresses a file that is the difference to `base`.
 ///
 /// # Errors
 ///
-/// `NotADelta` if it holds none, `BaseLength`, `WrongBase`, and whatever is wrong with the file.
+/// `NotADelta` if the file is not a difference, `BaseLength`, `WrongBase`, and the errors of
+/// [`decompress`](crate::decompress).
 pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     if oneshot::file_delta(src)? == Delta::None {
         return Err(DecodeErrorKind::NotADelta.into());
     }
-    if let Some(decoded) = oneshot::decode_legacy(src, limits) {
-        let mut decoded = decoded?;
+    if let Some(older) = OlderFile::probe(src) {
+        let mut decoded = older.decode(limits)?;
         base::check_len(decoded.len() as u64, base.len() as u64)?;
         base::apply(&mut decoded, base);
         return Ok(decoded);
     }
     let expected = oneshot::decoded_len(src, limits)?;
     base::check_len(expected, base.len() as u64)?;
-    let mut dst = crate::try_alloc::zeroed(expected)?;
+    let mut dst = zeroed(expected)?;
     decode_frames(src, base, &mut dst, limits)?;
     Ok(dst)
 }
 
-/// Decodes all frames onto the base; `dst` and `base` have the length of the data.
+/// Decodes all frames and applies the base. `dst` and `base` have the length of the data.
 fn decode_frames(
     src: &[u8],
     mut base: &[u8],
@@ -105,7 +108,7 @@ fn decode_frames(
     let mut scratch = DecodeScratch::new();
     for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
-        // Where another says so too, the base is not read once more: there may be many.
+        // Other frames may identify the base too. It is long, and read only once.
         if number == 0
             && let Some(expected) = frame.annex().base()
         {

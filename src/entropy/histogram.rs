@@ -1,14 +1,14 @@
-//! How often each byte occurs.
+//! Histograms of planes, and what they say about compressibility.
 
 use crate::entropy::{STREAMS, SYMBOLS};
 
-/// Counts of each symbol in each of the four streams that a plane is coded in.
+/// Counts of each symbol in each of a plane's four streams.
 ///
-/// Four tables and not one: increments of neighbouring symbols then never wait for each other,
-/// and the sizes of the coded streams are known before anything is coded.
+/// With four tables, increments of neighbouring symbols never wait for each other, and the lengths
+/// of the streams are known before anything is encoded.
 pub(crate) type StreamCounts = [[u32; SYMBOLS]; STREAMS];
 
-/// Counts the symbols of a plane, stream by stream.
+/// Counts the symbols of each stream of a plane.
 pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
     *counts = [[0; SYMBOLS]; STREAMS];
     let quarter = plane.len().div_ceil(STREAMS);
@@ -31,12 +31,13 @@ pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
     }
 }
 
-/// Whether a sample, short runs all over the plane, says that no code would shorten it by a
-/// twentieth. Planes for which a sample does not pay are never noise.
+/// Returns whether a sample of the plane shows that no code saves a twentieth.
 ///
-/// A code shortens a plane to no less than its entropy, and that is at least the collision entropy,
-/// -log2 Σp². Five per cent less than 8 bits a symbol need Σp² of 2^-7.6 = 1.32 / 256. Noise has
-/// 1 / 256, with a standard deviation of half a per cent of that in a sample of 4,096.
+/// Returns `false` for planes that are too short for a sample to pay.
+///
+/// No code is shorter than the entropy, which is at least the collision entropy, -log2 Σp². Saving
+/// five per cent of 8 bits a symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has 1 / 256, with a
+/// standard deviation of half a per cent of that in a sample of 4,096 symbols.
 pub(crate) fn is_noise(plane: &[u8]) -> bool {
     const SHORTEST: usize = 32 * 1024;
     const DISTANCE: usize = 1024;
@@ -64,8 +65,9 @@ pub(crate) fn is_noise(plane: &[u8]) -> bool {
     (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
 }
 
-/// Whether the counts of a plane prove that no code shortens it by a twentieth: [`is_noise`] with
-/// nothing left to chance, for planes that are too short to be sampled.
+/// Returns whether the counts of a plane prove that no code saves a twentieth.
+///
+/// This is [`is_noise`] without sampling, for planes that are too short to be sampled.
 pub(crate) fn is_flat(counts: &StreamCounts, plane_len: usize) -> bool {
     let [c0, c1, c2, c3] = counts;
     let collisions: u64 = c0
@@ -80,7 +82,7 @@ pub(crate) fn is_flat(counts: &StreamCounts, plane_len: usize) -> bool {
     collisions * SYMBOLS as u64 * 100 <= len * len * 131
 }
 
-/// The lowest and the highest symbol of a plane that is not empty.
+/// Returns the lowest and the highest symbol of a plane that is not empty.
 pub(crate) fn range(plane: &[u8]) -> (u8, u8) {
     plane
         .iter()

@@ -1,43 +1,43 @@
-//! What ties the frames of a file together: the promise of a footer, the order of the frames, and
-//! the index at the end, which has to tell what the frames were.
+//! Checks of what connects the frames of a file: their order, the promise of an index, and the
+//! index at the end, which must match the frames.
 
 use crate::checksum;
 use crate::error::DecodeErrorKind;
 use crate::format::INDEX_ENTRY_LEN;
 use crate::frame::annex::{self, Annex};
 
-/// Checks the frames of a file as they are read from front to back. Takes no more memory for more
-/// frames. For those who read frames on their own: every decoder of this crate has done it.
+/// Checks the frames of a file as they are read from front to back. It needs the same memory for
+/// any number of frames.
 ///
-/// Files that were joined end to end are parts of one file, each with a footer of its own; their
-/// numbers count from where the part begins.
+/// Files joined end to end are parts of one file, each with its own footer. Offsets in a part count
+/// from where the part begins.
 #[derive(Debug, Clone, Default)]
 pub struct FileCheck {
     part: Part,
-    /// Whether any frame has been seen.
+    /// Whether there has been a frame.
     has_begun: bool,
-    /// Whether a part has made no promise.
+    /// Whether a part has not promised a footer.
     is_unsealed: bool,
 }
 
-/// The frames so far of a part.
+/// The frames of a part so far.
 #[derive(Debug, Clone, Default)]
 struct Part {
     is_sealed: bool,
-    /// Whether its footer has been seen.
+    /// Whether its footer has been read.
     is_complete: bool,
-    /// Whether its frames have checksums, once there is one.
+    /// Whether its frames have checksums. `None` before the first frame.
     frame_checksums: Option<bool>,
-    /// Whether those that hold data have checksums of chunks, once there is one.
+    /// Whether its frames with data have checksums of chunks. `None` before the first of them.
     checksums: Option<bool>,
     frames: u64,
     stored_len: u64,
     decoded_len: u64,
-    /// What the index has to hold, boiled down.
+    /// The expected index, as a checksum.
     index: Chain,
 }
 
-/// A checksum of the entries of an index, which takes them one by one.
+/// A checksum of the entries of an index, updated one entry at a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Chain(u64);
 
@@ -50,7 +50,7 @@ impl Chain {
     }
 }
 
-/// An entry of an index as bytes.
+/// Returns an entry of an index as bytes.
 pub(crate) fn entry_bytes(numbers: [u64; 4]) -> [u8; INDEX_ENTRY_LEN] {
     let mut bytes = [0; INDEX_ENTRY_LEN];
     for (bytes, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
@@ -60,12 +60,13 @@ pub(crate) fn entry_bytes(numbers: [u64; 4]) -> [u8; INDEX_ENTRY_LEN] {
 }
 
 impl FileCheck {
-    /// The next frame of the file, of these lengths.
+    /// Checks the next frame of the file.
     ///
     /// # Errors
     ///
-    /// `FooterMissing` if it begins a new part before the old one was complete; `FrameOutOfPlace`;
-    /// `ChecksumMissing`; `SealMissing`; `IndexMismatch` if it holds an index that does not fit the frames.
+    /// `FooterMissing` if it begins a new part before the last one is complete; `FrameOutOfPlace`;
+    /// `ChecksumMissing`; `SealMissing`; `IndexMismatch` if it holds an index that does not match
+    /// the frames.
     pub fn push(
         &mut self,
         frame_len: u64,
@@ -82,17 +83,17 @@ impl FileCheck {
     }
 
     /// Returns whether the file is sealed, as far as its frames have been pushed: whether every
-    /// part of it has promised to end with an index. Only of a sealed file does [`Self::end`]
-    /// report that whole frames are missing at the end.
+    /// part has promised to end with an index. Only in a sealed file, [`Self::end`] detects that
+    /// frames at the end are missing.
     pub fn is_sealed(&self) -> bool {
         self.has_begun && !self.is_unsealed
     }
 
-    /// The end of the file.
+    /// Checks that the file may end here.
     ///
     /// # Errors
     ///
-    /// `FooterMissing` if the file has promised one.
+    /// `FooterMissing` if the file has promised a footer and has none.
     pub fn end(&self) -> Result<(), DecodeErrorKind> {
         if self.part.is_sealed && !self.part.is_complete {
             return Err(DecodeErrorKind::FooterMissing);
@@ -135,8 +136,8 @@ impl Part {
         Ok(())
     }
 
-    /// A writer that seals its files treats all frames alike: one that lacks what the others have
-    /// has lost it.
+    /// Checks that all frames of a sealed part have the same kinds of checksums, because its writer
+    /// gives them to all or none.
     fn check_kinds(&mut self, decoded_len: u64, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
         if !self.is_sealed {
             return Ok(());
@@ -147,7 +148,7 @@ impl Part {
         if is_alike { Ok(()) } else { Err(DecodeErrorKind::ChecksumMissing) }
     }
 
-    /// Whether an index tells of exactly the frames so far, and has this checksum.
+    /// Returns whether an index lists exactly the frames so far and has this checksum.
     fn is_index(&self, body: &[u8], expected: u64) -> bool {
         let Some(entries) = annex::index_entries(body) else { return false };
         let mut chain = Chain::default();

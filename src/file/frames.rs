@@ -1,62 +1,63 @@
-//! The frames of a file in memory, one after another.
+//! The frames of a file in memory.
 
 use core::fmt;
 
 use crate::error::DecodeError;
-use crate::file::check::FileCheck;
-use crate::frame::header::Header;
+use crate::file::walk::FrameWalk;
+use crate::frame::open::OpenOptions;
 use crate::frame::whole::Frame;
+use crate::limits::Limits;
 
-/// The frames of a file in memory, in order.
+/// Iterates over the frames of a file in memory, in order.
 ///
-/// A file whose first frame does not say that others follow ends with that frame, whatever comes
-/// behind it. After an error there are no more frames.
+/// A file whose first frame does not announce others ends with that frame; bytes after it are
+/// ignored. After an error there are no more frames.
 #[derive(Clone)]
 pub struct Frames<'a> {
     rest: &'a [u8],
-    number: u64,
-    /// What the frames so far say of the others, where that is verified.
-    sequence: Option<FileCheck>,
-    is_sealed: bool,
+    walk: FrameWalk,
+    has_ended: bool,
 }
 
 impl fmt::Debug for Frames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frames").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Frames").field("number", &self.walk.number()).finish_non_exhaustive()
     }
 }
 
 impl<'a> Frames<'a> {
-    /// The frames of `file`, which is never without one.
+    /// Returns the frames of `file`. A file has at least one frame, so that an empty one is an
+    /// error.
     pub fn new(file: &'a [u8]) -> Self {
-        Self { rest: file, number: 0, sequence: Some(FileCheck::default()), is_sealed: false }
+        Self::with_limits(file, Limits::NONE)
     }
 
-    /// The same without their annexes, as the original sees them: nothing is verified.
+    /// Returns the frames of `file` as the original reads them: without their annexes, so that
+    /// nothing is verified.
     pub fn without_annexes(file: &'a [u8]) -> Self {
-        Self { sequence: None, ..Self::new(file) }
+        Self::with_verification(file, false)
+    }
+
+    /// Returns the frames of `file`, each of which must be within `limits`. They refuse the same
+    /// files as a streaming decoder that keeps the content of a frame in memory.
+    pub fn with_limits(file: &'a [u8], limits: Limits) -> Self {
+        Self { rest: file, walk: FrameWalk::new(OpenOptions::new(limits)), has_ended: false }
     }
 
     pub(crate) fn with_verification(file: &'a [u8], verify: bool) -> Self {
-        if verify { Self::new(file) } else { Self::without_annexes(file) }
+        Self::with_limits(file, Limits { verify, ..Limits::NONE })
     }
 
     fn read(&mut self) -> Result<Frame<'a>, DecodeError> {
-        let header = match self.number {
-            0 => Header::parse(self.rest)?,
-            _ => Header::parse_following(self.rest)?,
-        };
-        let frame = Frame::parse_behind(header, self.rest)?;
-        let Some(sequence) = &mut self.sequence else { return Ok(frame) };
-        let frame = frame.with_annex()?;
-        sequence.push(header.frame_len, header.decoded_len, frame.annex())?;
-        self.is_sealed = sequence.is_sealed();
+        let frame = Frame::open(self.rest, &self.walk.options())?;
+        self.walk.push(frame.index().header(), frame.annex())?;
         Ok(frame)
     }
 
     /// Returns whether the file is sealed, as far as its frames have been read: whether it promises
     /// to end with an index, so that frames missing at its end are reported. A file of a single
-    /// frame need not be, as its header gives its length. Without annexes no file is.
+    /// frame need not be sealed, because its header gives its length. Without annexes, no file is
+    /// sealed.
     ///
     /// ```
     /// use std::io::Write;
@@ -75,13 +76,7 @@ impl<'a> Frames<'a> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn is_sealed(&self) -> bool {
-        self.is_sealed
-    }
-
-    /// The error that the file ends too early, once.
-    fn end(&mut self) -> Option<DecodeError> {
-        let kind = self.sequence.take()?.end().err()?;
-        Some(DecodeError::from(kind).in_frame(self.number))
+        self.walk.is_sealed()
     }
 }
 
@@ -89,20 +84,19 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Result<Frame<'a>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() && self.number > 0 {
-            return self.end().map(Err);
+        if self.has_ended {
+            return None;
         }
-        let frame = self.read().map_err(|error| error.in_frame(self.number));
-        if frame.is_err() {
-            self.sequence = None;
+        let number = self.walk.number();
+        if number > 0 && (self.rest.is_empty() || !self.walk.continues()) {
+            self.has_ended = true;
+            return self.walk.end().err().map(Err);
         }
-        self.rest = match &frame {
-            Ok(frame) if self.number > 0 || frame.index().header().streaming => {
-                &self.rest[frame.index().header().frame_len as usize..]
-            }
-            _ => &[],
-        };
-        self.number += 1;
+        let frame = self.read().map_err(|error| error.in_frame(number));
+        match &frame {
+            Ok(frame) => self.rest = &self.rest[frame.bytes().len()..],
+            Err(_) => self.has_ended = true,
+        }
         Some(frame)
     }
 }

@@ -1,4 +1,4 @@
-//! The frames of a file: where each is stored, and what it decodes to.
+//! The positions of the frames of a file.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -15,51 +15,56 @@ use crate::frame::annex::{self, Annex};
 use crate::frame::header::Header;
 use crate::frame::write::annex::Records;
 
-/// A frame of a file.
+/// The position of a frame in a file, and of its data in the decoded data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DirectoryEntry {
-    /// Where in the file it begins.
+    /// Position of the frame in the file.
     pub offset: u64,
-    /// Bytes that it takes there.
+    /// Length of the frame in bytes.
     pub len: u64,
-    /// Bytes that the frames before it decode to.
+    /// Position of its data in the decoded data of the file.
     pub decoded_offset: u64,
-    /// Bytes that it decodes to.
+    /// Decoded length of the frame in bytes.
     pub decoded_len: u64,
 }
 
 impl DirectoryEntry {
-    /// Which bytes of the file it takes.
+    /// Returns the range of the file that the frame occupies.
     pub fn range(&self) -> Range<u64> {
         self.offset..self.offset + self.len
     }
 
-    /// Which bytes of the decoded data it holds.
+    /// Returns the range of the decoded data that the frame holds.
     pub fn decoded_range(&self) -> Range<u64> {
         self.decoded_offset..self.decoded_offset + self.decoded_len
     }
 }
 
-/// The frames of a file, in its order.
+/// The positions of all frames of a file, in order.
 ///
-/// Whoever writes frames with [`compress_frame_into`](crate::compress_frame_into) collects their
-/// lengths here, and ends the file with the frame that [`Self::to_frame`] makes of them.
+/// A [`Seeker`](crate::seek::Seeker) finds it, and can later be made from it without reading the
+/// file again. A program that writes frames itself adds their lengths with [`Self::push`], and ends
+/// the file with the frame that [`Self::to_frame`] returns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Directory {
     entries: Vec<DirectoryEntry>,
+    is_sealed: bool,
 }
 
 impl Directory {
-    /// That of no file.
-    pub(crate) const EMPTY: &'static Self = &Self { entries: Vec::new() };
+    /// The directory of a file without frames.
+    pub(crate) const EMPTY: &'static Self = &Self { entries: Vec::new(), is_sealed: false };
 
-    /// That of a file which has no frames yet.
+    /// Returns the directory of a file without frames.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a frame behind the others. `None`, and nothing is added, if the file would be longer
-    /// than a number can say.
+    /// Adds a frame behind the others.
+    ///
+    /// Returns `None`, and adds nothing, if the file or its decoded data would be longer than
+    /// `u64::MAX` bytes.
     pub fn push(&mut self, frame_len: u64, decoded_len: u64) -> Option<()> {
         let (offset, decoded_offset) = (self.file_len(), self.decoded_len());
         offset.checked_add(frame_len)?;
@@ -68,22 +73,35 @@ impl Directory {
         Some(())
     }
 
-    /// The frames.
+    /// Returns the positions of the frames.
     pub fn entries(&self) -> &[DirectoryEntry] {
         &self.entries
     }
 
-    /// Bytes of the file.
+    /// Returns the length of the file in bytes.
     pub fn file_len(&self) -> u64 {
         self.entries.last().map_or(0, |last| last.range().end)
     }
 
-    /// Bytes that it decodes to.
+    /// Returns the decoded length of the file in bytes.
     pub fn decoded_len(&self) -> u64 {
         self.entries.last().map_or(0, |last| last.decoded_range().end)
     }
 
-    /// The frames that hold any of these decoded bytes, with their numbers in the file.
+    /// Returns whether every frame must have checksums, as in a file that ends with an index.
+    ///
+    /// A reader then returns `ChecksumMissing` for a frame without. The default is `false`. A
+    /// program that stores a directory should store this, too.
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
+    }
+
+    /// Sets whether every frame must have checksums.
+    pub fn set_sealed(&mut self, is_sealed: bool) {
+        self.is_sealed = is_sealed;
+    }
+
+    /// Returns the frames that hold any byte of a range of the decoded data, with their numbers.
     pub fn covering(
         &self,
         range: Range<u64>,
@@ -96,28 +114,30 @@ impl Directory {
             .filter(move |(_, entry)| entry.decoded_len > 0 && start < end)
     }
 
-    /// Bytes of the file that go with a range of the decoded data: of frames that hold other data,
-    /// too, their share.
+    /// Returns how many bytes of the file store a range of the decoded data. Counts the share of
+    /// frames that also hold other data.
     pub fn stored_len(&self, range: Range<u64>) -> u64 {
         let share = |(_, entry): (u64, DirectoryEntry)| {
             let decoded = entry.decoded_range();
             let part = range.end.min(decoded.end) - range.start.max(decoded.start);
             let share = u128::from(entry.len) * u128::from(part) / u128::from(entry.decoded_len);
-            // No more than the frame's length, as the part is no more than the whole.
+            // At most the length of the frame, as the part is at most the whole.
             share as u64
         };
         self.covering(range.clone()).map(share).sum()
     }
 
-    /// Returns the frame that ends a file with an index. It holds no data, but the index, in which
-    /// it is the last entry itself, and the footer. `delta` has to be as in the other frames.
+    /// Returns the frame that ends a file with an index.
+    ///
+    /// It holds no data, but the index, of which it is itself the last entry, and the footer.
+    /// `delta` must be the same as in the other frames.
     pub fn to_frame(&self, delta: Delta) -> Vec<u8> {
         let index_len = INDEX_COUNT_LEN + (self.entries.len() + 1) * INDEX_ENTRY_LEN;
         let index_at = HEADER_LEN + Annex::MAGIC.len() + RECORD_HEADER_LEN;
         let footer_at = index_at + index_len + RECORD_HEADER_LEN + FRAME_CHECKSUM_LEN;
         let mut frame = alloc::vec![0; footer_at + FOOTER_LEN];
         let frame_len = frame.len() as u64;
-        // Of the types that all releases read which read such frames.
+        // All releases that read such frames know this type.
         let header = Header {
             delta,
             streaming: true,
@@ -145,10 +165,10 @@ impl Directory {
         frame
     }
 
-    /// Reads the body of an index, of a file of `file_len` bytes. `None` if it contradicts itself
-    /// or the file's length.
+    /// Reads the body of the index of a file of `file_len` bytes. Returns `None` if it contradicts
+    /// itself or the length of the file.
     pub(crate) fn parse(body: &[u8], file_len: u64) -> Option<Self> {
-        let mut directory = Self::new();
+        let mut directory = Self { is_sealed: true, ..Self::new() };
         let entries = annex::index_entries(body)?;
         directory.entries.reserve_exact(entries.len());
         for entry in entries {

@@ -1,4 +1,4 @@
-//! Files: frames in a row, and what ties them together.
+//! Files: frames one after another, and what connects them.
 
 pub(crate) mod check;
 pub(crate) mod frames;
@@ -8,8 +8,9 @@ pub(crate) mod index;
 pub mod push;
 #[cfg(feature = "alloc")]
 pub mod seek;
+pub(crate) mod walk;
 
-pub use check::FileCheck;
 pub use frames::Frames;
 #[cfg(feature = "alloc")]
 pub use index::{Directory, DirectoryEntry};
+pub use walk::FrameWalk;

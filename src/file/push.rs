@@ -1,25 +1,25 @@
-//! Decompressing what is pushed: for those who are given bytes as they arrive, and cannot wait for
-//! more in the middle of a call.
+//! A decoder of bytes that are pushed into it as they arrive.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::base::Delta;
 use crate::chunk::decode::DecodeScratch;
-use crate::error::{DecodeError, DecodeErrorKind};
-use crate::file::check::FileCheck;
+use crate::error::DecodeError;
+use crate::file::walk::FrameWalk;
 use crate::format::HEADER_LEN;
 use crate::frame::Frame;
 use crate::frame::annex::Annex;
-use crate::frame::header::Header;
-use crate::frame::index::{CheckedIndex, FrameIndex};
+use crate::frame::index::CheckedIndex;
+use crate::frame::open::{Keep, OpenOptions, Prefix};
 use crate::frame::whole::stored;
 use crate::limits::Limits;
 use crate::try_alloc::{ReadBuf, at_least};
 
-/// Takes a file in parts of any size, as they arrive, and gives its frames, checked as
-/// [`Decoder`](crate::Decoder) checks them. It neither reads nor waits, and keeps one frame in
-/// memory.
+/// Decodes a file that arrives in parts of any size, for callers that cannot block for more input.
+///
+/// It checks a file as [`Decoder`](crate::Decoder) does, and keeps one compressed frame in memory.
+/// Push the input with [`Self::push`], or read it into [`Self::buffer`]; then take the data of a
+/// complete frame with [`Self::next_chunk`].
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -28,54 +28,49 @@ use crate::try_alloc::{ReadBuf, at_least};
 /// let data = [1, 2, 3, 4].repeat(1000);
 /// let file = zipnn::compress(&data, &Options::new(DType::F32))?;
 ///
-/// let mut assembler = PushDecoder::new(Limits::default());
+/// let mut decoder = PushDecoder::new(Limits::default());
 /// let mut decoded = Vec::new();
 /// for mut part in file.chunks(100) {
 ///     while !part.is_empty() {
-///         let taken = assembler.push(part)?;
+///         let taken = decoder.push(part)?;
 ///         part = &part[taken..];
-///         while let Some(chunk) = assembler.next_chunk()? {
+///         while let Some(chunk) = decoder.next_chunk()? {
 ///             decoded.extend_from_slice(chunk);
 ///         }
 ///     }
 /// }
-/// assembler.end()?;
+/// decoder.finish()?;
 /// assert_eq!(decoded, data);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct PushDecoder {
-    limits: Limits,
-    scratch: DecodeScratch,
-    /// What the frames so far say of the others, where that is verified.
-    sequence: Option<FileCheck>,
+    walk: FrameWalk,
+    /// The number of the current frame, which the walk has passed when the frame is complete.
     frame_number: u64,
-    /// What the frames before this one decode to, in bytes.
-    decoded_before: u64,
+    scratch: DecodeScratch,
     stage: Stage,
-    /// What is there of the frame.
+    /// The bytes of the current frame that have arrived.
     bytes: ReadBuf,
-    /// Bytes of the frame that have to be there before anything can be done.
+    /// Bytes of the frame that the stage needs.
     needed: u64,
-    /// Of the whole frame's chunks, or none.
+    /// The checksums of the complete frame's chunks, or none.
     checksums: Vec<u64>,
     /// A decoded chunk.
     decoded: Vec<u8>,
 }
 
-/// What is waited for.
+/// What the decoder needs or offers.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
-    Header,
-    Index(Header),
+    /// Needs header, shape and index.
+    Prefix,
+    /// Needs the rest of the frame.
     Rest(CheckedIndex),
-    /// Nothing: the frame is there.
-    Whole {
-        index: CheckedIndex,
-        next_chunk: usize,
-    },
-    /// Nothing: the only frame of the file is behind us.
+    /// Offers a complete frame.
+    Complete { index: CheckedIndex, next_chunk: usize },
+    /// Ignores all bytes after the only frame of the file.
     Behind,
-    /// Nothing any more.
+    /// Returns this error from every call.
     Failed(DecodeError),
 }
 
@@ -91,23 +86,29 @@ impl fmt::Debug for PushDecoder {
 }
 
 impl PushDecoder {
-    /// An assembler of a file of which nothing is there yet. A whole frame, its slack included, has
-    /// to stay within [`Limits::frame_bytes`].
+    /// Returns a decoder for a file. Each frame, including its slack, must be within
+    /// [`Limits::frame_bytes`].
     pub fn new(limits: Limits) -> Self {
-        let sequence = limits.verify.then(FileCheck::default);
-        Self { sequence, ..Self::starting_at(0, limits) }
+        Self::with_walk(FrameWalk::new(Self::options(limits)))
     }
 
-    /// The same for frames from the middle of a file, from the one of this number on. They are
-    /// verified each for itself; that they follow one another is left to whoever has found them.
+    /// Returns a decoder for frames from the middle of a file, beginning with frame `frame_number`.
+    ///
+    /// Each frame is verified by itself. The caller makes sure that they follow one another.
     pub fn starting_at(frame_number: u64, limits: Limits) -> Self {
+        Self::with_walk(FrameWalk::starting_at(frame_number, Self::options(limits)))
+    }
+
+    fn options(limits: Limits) -> OpenOptions {
+        OpenOptions::new(limits).keep(Keep::Frame).delta(false)
+    }
+
+    fn with_walk(walk: FrameWalk) -> Self {
         Self {
-            limits,
+            frame_number: walk.number(),
+            walk,
             scratch: DecodeScratch::new(),
-            sequence: None,
-            frame_number,
-            decoded_before: 0,
-            stage: Stage::Header,
+            stage: Stage::Prefix,
             bytes: ReadBuf::default(),
             needed: HEADER_LEN as u64,
             checksums: Vec::new(),
@@ -115,14 +116,16 @@ impl PushDecoder {
         }
     }
 
-    /// Takes the next bytes of the file, up to the end of a frame, and returns how many. It takes
-    /// none while a whole frame waits, for [`Self::next_chunk`] or [`Self::next_frame`]. Bytes
-    /// behind the only frame of a file are taken and passed over.
+    /// Takes the next bytes of the file, at most up to the end of a frame, and returns their number.
+    ///
+    /// Takes none while a complete frame is available: call [`Self::next_chunk`] until it returns
+    /// `None`, or [`Self::skip_frame`]. Ignores all bytes after the only frame of a file, and
+    /// returns their number.
     ///
     /// # Errors
     ///
-    /// What is wrong with the frame, apart from its payload; `BaseRequired` if the file holds a
-    /// difference. An error is told again by every further call.
+    /// The errors of the frame, except those of its payload; `BaseRequired` if the file holds a
+    /// difference. After an error, every call returns it again.
     pub fn push(&mut self, input: &[u8]) -> Result<usize, DecodeError> {
         let mut taken = 0;
         loop {
@@ -130,36 +133,37 @@ impl PushDecoder {
                 return Ok(input.len());
             }
             let rest = &input[taken..];
-            let space = self.space(rest.len())?;
-            if space.is_empty() {
+            let buffer = self.buffer(rest.len())?;
+            if buffer.is_empty() {
                 return Ok(taken);
             }
-            let len = space.len();
-            space.copy_from_slice(&rest[..len]);
+            let len = buffer.len();
+            buffer.copy_from_slice(&rest[..len]);
             self.advance(len)?;
             taken += len;
         }
     }
 
-    /// Memory for the next bytes of the file, at most so many: for those who read right into it,
-    /// and spare the copy of [`Self::push`]. So much is allocated, if the frame is that long.
-    /// Afterwards [`Self::advance`] has to be called. There is none while a whole frame waits, and
-    /// none behind the only frame of a file.
+    /// Returns memory to read the next bytes of the file into, at most `at_most` bytes. This saves
+    /// the copy that [`Self::push`] makes. Call [`Self::advance`] afterwards.
+    ///
+    /// Allocates up to `at_most` bytes, but no more than the frame needs. The buffer is empty while
+    /// a complete frame is available, and after the only frame of a file.
     ///
     /// # Errors
     ///
-    /// `OutOfMemory`, and the error that has been told before.
-    pub fn space(&mut self, at_most: usize) -> Result<&mut [u8], DecodeError> {
+    /// `OutOfMemory`, and the error that an earlier call has returned.
+    pub fn buffer(&mut self, at_most: usize) -> Result<&mut [u8], DecodeError> {
         let missing = match self.stage {
-            Stage::Header | Stage::Index(_) | Stage::Rest(_) => self.needed - self.have(),
-            Stage::Whole { .. } | Stage::Behind => 0,
+            Stage::Prefix | Stage::Rest(_) => self.needed - self.have(),
+            Stage::Complete { .. } | Stage::Behind => 0,
             Stage::Failed(error) => return Err(error),
         };
         self.bytes.reserve(missing, at_most).map_err(|error| self.fail(error.into()))?;
         Ok(self.bytes.space(missing.min(at_most as u64)))
     }
 
-    /// Takes the first bytes of [`Self::space`]: so many have been read into it.
+    /// Takes the first `len` bytes of [`Self::buffer`], into which the caller has read.
     ///
     /// # Errors
     ///
@@ -167,34 +171,29 @@ impl PushDecoder {
     ///
     /// # Panics
     ///
-    /// If there was less space.
+    /// If the buffer was shorter than `len`.
     pub fn advance(&mut self, len: usize) -> Result<(), DecodeError> {
         if let Stage::Failed(error) = self.stage {
             return Err(error);
         }
         self.bytes.advance(len);
-        while self.have() == self.needed && self.is_waiting() {
+        while self.have() == self.needed && matches!(self.stage, Stage::Prefix | Stage::Rest(_)) {
             self.next_stage().map_err(|error| self.fail(error))?;
         }
         Ok(())
     }
 
-    /// Whether bytes of a frame are missing.
-    fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Header | Stage::Index(_) | Stage::Rest(_))
-    }
-
-    /// Bytes that are there of the frame.
+    /// Returns how many bytes of the current frame have arrived.
     fn have(&self) -> u64 {
         self.bytes.filled().len() as u64
     }
 
-    /// The frame that waits, if all of it is there: its header, index and annex have been checked,
-    /// and its place among the others.
+    /// Returns the current frame if it is complete. Its header, index, annex and place among the
+    /// other frames have been checked.
     pub fn frame(&self) -> Option<Frame<'_>> {
-        let Stage::Whole { index, .. } = self.stage else { return None };
+        let Stage::Complete { index, .. } = self.stage else { return None };
         let frame = Frame::from_checked(index, self.bytes.filled());
-        if !self.limits.verify {
+        if !self.walk.options().verifies() {
             return Some(frame);
         }
         // It has been parsed before, and is well-formed.
@@ -202,134 +201,84 @@ impl PushDecoder {
         Some(frame.with_checked_annex(annex))
     }
 
-    /// Number in the file of the frame that waits, or of the next.
+    /// Returns the number of the current frame in the file, counted from 0.
     pub fn frame_number(&self) -> u64 {
         self.frame_number
     }
 
-    /// Decodes the next chunk of the frame that waits. `None` if no frame waits: the rest of the
-    /// input has to be pushed.
+    /// Decodes the next chunk of a complete frame; `None` if there is none, and more input has to be
+    /// pushed.
     ///
     /// # Errors
     ///
-    /// What is wrong with the chunk. An error is told again by every further call.
+    /// The errors of the chunk. After an error, every call returns it again.
     pub fn next_chunk(&mut self) -> Result<Option<&[u8]>, DecodeError> {
         let len = self.decode_next().map_err(|error| self.fail(error))?;
         Ok(len.map(|len| &self.decoded[..len]))
     }
 
-    /// Lets go of the frame that waits, if there is one, whether or not all of it has been decoded.
-    pub fn next_frame(&mut self) {
-        let Stage::Whole { index, .. } = self.stage else { return };
-        let goes_on = self.frame_number > 0 || index.header().streaming;
-        self.stage = if goes_on { Stage::Header } else { Stage::Behind };
-        self.frame_number = self.frame_number.saturating_add(1);
-        self.decoded_before += index.header().decoded_len;
-        self.bytes.clear();
-        self.needed = HEADER_LEN as u64;
+    /// Moves past a complete frame, whether or not all of it has been decoded. Does nothing if no
+    /// frame is complete.
+    pub fn skip_frame(&mut self) {
+        if let Stage::Complete { .. } = self.stage {
+            self.stage = if self.walk.continues() { Stage::Prefix } else { Stage::Behind };
+            self.frame_number = self.walk.number();
+            self.bytes.clear();
+            self.needed = HEADER_LEN as u64;
+        }
     }
 
-    /// The end of the input: says whether it may end here.
+    /// Checks that the file may end after the bytes pushed so far.
     ///
     /// # Errors
     ///
     /// `Truncated` within a frame; `FooterMissing` if frames at the end are missing; `BadMagic` if
-    /// the few bytes that are there begin no frame.
-    pub fn end(&self) -> Result<(), DecodeError> {
-        let error = match self.stage {
-            Stage::Failed(error) => return Err(error),
-            Stage::Header if self.have() == 0 && self.frame_number > 0 => {
-                self.end_of_sequence().err()
+    /// the last bytes do not begin a frame; the error that an earlier call has returned.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        let is_between = matches!(self.stage, Stage::Prefix) && self.have() == 0;
+        match self.stage {
+            Stage::Failed(error) => Err(error),
+            Stage::Complete { .. } | Stage::Behind => self.walk.end(),
+            _ if is_between && self.frame_number > 0 => self.walk.end(),
+            Stage::Prefix | Stage::Rest(_) => {
+                let error = self.walk.options().truncated(self.bytes.filled(), self.needed);
+                Err(error.in_frame(self.frame_number))
             }
-            Stage::Whole { .. } | Stage::Behind => self.end_of_sequence().err(),
-            Stage::Header => self.parse_header().err(),
-            Stage::Index(_) | Stage::Rest(_) => {
-                let (needed, have) = (self.needed, self.have());
-                Some(DecodeErrorKind::Truncated { needed, have })
-            }
-        };
-        error.map_or(Ok(()), |kind| Err(DecodeError::from(kind).in_frame(self.frame_number)))
-    }
-
-    fn end_of_sequence(&self) -> Result<(), DecodeErrorKind> {
-        self.sequence.as_ref().map_or(Ok(()), FileCheck::end)
-    }
-
-    fn parse_header(&self) -> Result<Header, DecodeErrorKind> {
-        match self.frame_number {
-            0 => Header::parse(self.bytes.filled()),
-            _ => Header::parse_following(self.bytes.filled()),
         }
     }
 
-    /// Goes on to the next stage, for which all that is needed is there.
+    /// Moves to the next stage after the needed bytes have arrived.
     fn next_stage(&mut self) -> Result<(), DecodeError> {
-        self.stage = match self.stage {
-            Stage::Header => Stage::Index(self.open()?),
-            Stage::Index(header) => match FrameIndex::parse_behind(header, self.bytes.filled()) {
-                Ok(index) => {
-                    self.check_limits(&header, index.content_len())?;
-                    self.needed = header.frame_len;
-                    Stage::Rest(index.checked())
+        let options = self.walk.options();
+        match self.stage {
+            Stage::Prefix => match options.prefix(self.bytes.filled())? {
+                Prefix::Needs(needed) => self.needed = needed,
+                Prefix::Read(index) => {
+                    self.needed = index.header().frame_len;
+                    self.stage = Stage::Rest(index.checked());
                 }
-                Err(error) => match error.kind() {
-                    DecodeErrorKind::Truncated { needed, .. } => {
-                        self.needed = needed;
-                        Stage::Index(header)
-                    }
-                    _ => return Err(error),
-                },
             },
             Stage::Rest(index) => {
-                self.check_annex(index)?;
-                Stage::Whole { index, next_chunk: 0 }
+                let frame = Frame::from_checked(index, self.bytes.filled()).open_annex(&options)?;
+                self.checksums.clear();
+                self.checksums.extend(frame.annex().checksums());
+                self.walk.push(index.header(), frame.annex())?;
+                self.stage = Stage::Complete { index, next_chunk: 0 };
             }
-            stage => stage,
-        };
-        Ok(())
-    }
-
-    /// Reads the header, and refuses what cannot be kept.
-    fn open(&self) -> Result<Header, DecodeError> {
-        let header = self.parse_header()?;
-        if self.frame_number == 0 && header.delta != Delta::None {
-            return Err(DecodeErrorKind::BaseRequired.into());
-        }
-        self.check_limits(&header, header.frame_len)?;
-        let requested = header.frame_len;
-        self.limits.check_memory(requested)?;
-        if isize::try_from(requested).is_err() {
-            return Err(DecodeErrorKind::OutOfMemory { requested }.into());
-        }
-        Ok(header)
-    }
-
-    fn check_limits(&self, header: &Header, content_len: u64) -> Result<(), DecodeErrorKind> {
-        self.limits.check(header.decoded_len, content_len, self.decoded_before)
-    }
-
-    fn check_annex(&mut self, index: CheckedIndex) -> Result<(), DecodeError> {
-        self.checksums.clear();
-        if self.limits.verify {
-            let frame = Frame::from_checked(index, self.bytes.filled()).with_annex()?;
-            self.checksums.extend(frame.annex().checksums());
-            if let Some(sequence) = &mut self.sequence {
-                let header = index.header();
-                sequence.push(header.frame_len, header.decoded_len, frame.annex())?;
-            }
+            Stage::Complete { .. } | Stage::Behind | Stage::Failed(_) => {}
         }
         Ok(())
     }
 
     fn decode_next(&mut self) -> Result<Option<usize>, DecodeError> {
-        let Stage::Whole { index, next_chunk } = &mut self.stage else {
+        let Stage::Complete { index, next_chunk } = &mut self.stage else {
             return match self.stage {
                 Stage::Failed(error) => Err(error),
                 _ => Ok(None),
             };
         };
         let Some(chunk) = index.with_bytes(self.bytes.filled()).chunk(*next_chunk) else {
-            self.next_frame();
+            self.skip_frame();
             return Ok(None);
         };
         let chunk = chunk.with_checksum(self.checksums.get(*next_chunk).copied());
@@ -343,7 +292,7 @@ impl PushDecoder {
         Ok(Some(len))
     }
 
-    /// The error with its place, kept for every further call.
+    /// Returns the error with its location, and keeps it for every later call.
     fn fail(&mut self, error: DecodeError) -> DecodeError {
         let error = match self.stage {
             Stage::Failed(error) => error,

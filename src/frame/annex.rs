@@ -1,7 +1,7 @@
-//! The annex of a frame: records in its slack, which the original's reader passes over. They carry
-//! checksums, an index of the file, and what ties the frames of a file together.
+//! The annex of a frame: records in its slack, which the original ignores. They contain checksums,
+//! the index of the file, and the position of the frame in the file.
 //!
-//! `docs/FORMAT.md` has the layout of every record.
+//! `docs/FORMAT.md` specifies every record.
 
 use core::fmt;
 
@@ -14,20 +14,22 @@ use crate::format::{
     FOOTER_BODY_LEN, FOOTER_LEN, INDEX_COUNT_LEN, INDEX_ENTRY_LEN, RECORD_HEADER_LEN, kind,
 };
 
-/// Where the index of a file is: the last 32 bytes of a file that has one.
+/// The footer of a file, which says where the index of the file is. It is the last 32 bytes of a
+/// file with an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Footer {
-    /// Where in the file the last frame begins.
+    /// The offset of the last frame in the file.
     pub last_frame: u64,
-    /// Where in the file the body of the index begins.
+    /// The offset of the body of the index in the file.
     pub index: u64,
-    /// Checksum of that body.
+    /// The checksum of the body of the index.
     pub index_checksum: u64,
 }
 
 impl Footer {
-    /// Reads a footer with its record header, from the last bytes of a file. `None` if they are
-    /// none.
+    /// Reads a footer and its record header from the last bytes of a file. Returns `None` if they
+    /// are something else.
     pub(crate) fn parse(bytes: &[u8; FOOTER_LEN]) -> Option<Self> {
         let (header, body) = bytes.split_first_chunk()?;
         let expected = record_header(kind::FOOTER, FOOTER_BODY_LEN);
@@ -45,25 +47,25 @@ impl Footer {
     }
 }
 
-/// What stands in front of the body of a record.
+/// Returns the header of a record.
 pub(crate) fn record_header(kind: u8, body_len: usize) -> [u8; RECORD_HEADER_LEN] {
     let mut header = [0; RECORD_HEADER_LEN];
     header[0] = kind;
-    // Writers know what they write: no record of theirs has 4 GiB.
+    // No record that we write reaches 4 GiB.
     header[4..].copy_from_slice(&(body_len as u32).to_le_bytes());
     header
 }
 
-/// Checksums of all of a frame but its data, and its place among the frames.
+/// Checksums of the stored parts of a frame, and its position in the data of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameChecksum {
-    /// Bytes that the frames before decode to.
+    /// The decoded length of the frames before it.
     pub(crate) decoded_offset: u64,
-    /// Of header, shape and index.
+    /// The checksum of header, shape and index.
     prefix: u64,
-    /// Of the payload.
+    /// The checksum of the payload.
     payload: u64,
-    /// Of the annex up to this number.
+    /// The checksum of the annex up to this field.
     annex: u64,
 }
 
@@ -76,16 +78,18 @@ impl FrameChecksum {
     }
 }
 
-/// The index of a file, where its last frame holds it.
+/// The index of a file, from its last frame.
 #[derive(Clone, Copy)]
 pub(crate) struct IndexRecord<'a> {
     pub(crate) body: &'a [u8],
-    /// Bytes from where the body begins to the end of the frame.
+    /// The distance from the beginning of the body to the end of the frame, in bytes.
     pub(crate) from_end: usize,
 }
 
-/// The records of a frame, as far as this crate knows their kinds; none where the slack holds
-/// anything else.
+/// The records in the annex of a frame.
+///
+/// Records of unknown kinds are ignored. A frame whose slack is empty or holds something else has
+/// an empty annex.
 #[derive(Clone, Copy, Default)]
 pub struct Annex<'a> {
     checksums: Option<&'a [[u8; 8]]>,
@@ -94,7 +98,7 @@ pub struct Annex<'a> {
     base: Option<BaseId>,
     sealed: bool,
     frame_checksum: Option<FrameChecksum>,
-    /// What the checksum of the annex is of.
+    /// The bytes covered by the checksum of the annex.
     checked: &'a [u8],
 }
 
@@ -112,15 +116,15 @@ impl fmt::Debug for Annex<'_> {
 }
 
 impl<'a> Annex<'a> {
-    /// What it begins with; slack that does not is passed over.
+    /// The first bytes of an annex. Slack without them is ignored.
     pub const MAGIC: [u8; 4] = *b"ZNX1";
 
-    /// Reads the slack of a frame: all of it.
+    /// Reads the annex from all of the slack of a frame.
     ///
     /// # Errors
     ///
-    /// `InvalidAnnex` if records do not fit, contradict the format, or come twice;
-    /// `UnsupportedAnnex` if they are of a newer version.
+    /// `InvalidAnnex` if a record is malformed or repeated, or does not fit into the slack;
+    /// `UnsupportedAnnex` if a record has a newer form.
     pub fn parse(slack: &'a [u8]) -> Result<Self, DecodeErrorKind> {
         let mut annex = Self::default();
         let Some(mut rest) = slack.strip_prefix(&Self::MAGIC) else { return Ok(annex) };
@@ -141,15 +145,15 @@ impl<'a> Annex<'a> {
         if rest.is_empty() { Ok(annex) } else { Err(DecodeErrorKind::InvalidAnnex) }
     }
 
-    /// Takes a record, with which `so_far` ends. `None` if its body is malformed, if there was one
-    /// of its kind, or if it stands behind the footer, which is the last of its file.
+    /// Stores a record, with which `so_far` ends. Returns `None` if its body is malformed, if there
+    /// already is one of its kind, or if it follows the footer, which must be the end of the file.
     fn record(
         &mut self,
         kind: u8,
         body: &'a [u8],
         (so_far, behind): (&'a [u8], &'a [u8]),
     ) -> Option<()> {
-        /// Fills a place that is still empty.
+        /// Sets a field that has not been set before.
         fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
             place.replace(value).is_none().then_some(())
         }
@@ -185,12 +189,11 @@ impl<'a> Annex<'a> {
         }
     }
 
-    /// Checks the annex itself, and the header, shape and index in front of the payload, with which
-    /// the frame begins.
+    /// Checks the annex itself, and header, shape and index, which are `prefix`.
     ///
     /// # Errors
     ///
-    /// `ChecksumMismatch`; `InvalidAnnex` if there is not one checksum for each of the frame's
+    /// `ChecksumMismatch`; `InvalidAnnex` unless there is one checksum for each of the frame's
     /// `chunks`.
     pub(crate) fn check_prefix(&self, prefix: &[u8], chunks: usize) -> Result<(), DecodeErrorKind> {
         if self.checksums.is_some_and(|checksums| checksums.len() != chunks) {
@@ -207,46 +210,47 @@ impl<'a> Annex<'a> {
         }
     }
 
-    /// Checks the payload as it is stored, if there is a checksum of it. Decoding does not need
-    /// this: every chunk has a checksum of its own. But there may be bits that no decoder looks at,
-    /// and a difference can be checked so without its base.
+    /// Returns a check of the stored payload, if there is a checksum of it.
+    ///
+    /// Decoding does not need it, because every chunk has a checksum. But it detects damage in bits
+    /// that no decoder reads, and checks a difference without its base.
     #[cfg(feature = "alloc")]
     pub fn payload_check(&self) -> Option<PayloadCheck> {
         let expected = self.frame_checksum?.payload;
         Some(PayloadCheck { hasher: Hasher::default(), expected })
     }
 
-    /// The checksum of a chunk's decoded bytes.
+    /// Returns the checksum of a chunk's data, if there is one.
     pub fn checksum(&self, chunk: usize) -> Option<u64> {
         self.checksums?.get(chunk).copied().map(u64::from_le_bytes)
     }
 
-    /// The checksums of the chunks' decoded bytes, in order; none at all if there are none.
+    /// Returns the checksums of the chunks' data, in order; none if the annex has none.
     pub fn checksums(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
         self.checksums.unwrap_or_default().iter().copied().map(u64::from_le_bytes)
     }
 
-    /// Whether it holds checksums of the frame's chunks.
+    /// Returns whether there are checksums of the chunks' data.
     pub fn has_checksums(&self) -> bool {
         self.checksums.is_some()
     }
 
-    /// Which base a file needs that holds a difference. In the first frame.
+    /// Returns the base that a file with a difference needs. Only the first frame names it.
     pub fn base(&self) -> Option<BaseId> {
         self.base
     }
 
-    /// Whether the file promises to end with a footer. In the first frame.
+    /// Returns whether the file promises to end with a footer. Only the first frame says so.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 
-    /// Where the file's index is. In the last frame.
+    /// Returns where the index of the file is. Only the last frame says so.
     pub fn footer(&self) -> Option<Footer> {
         self.footer
     }
 
-    /// The file's index. In the last frame.
+    /// Returns the index of the file. Only the last frame has it.
     pub(crate) fn index(&self) -> Option<IndexRecord<'a>> {
         self.index
     }
@@ -256,7 +260,8 @@ impl<'a> Annex<'a> {
     }
 }
 
-/// What a frame's payload has to be, from [`Annex::payload_check`].
+/// Checks the stored payload of a frame, part by part. From [`Annex::payload_check`] and
+/// [`OpenedFrame::payload_check`](crate::frame::OpenedFrame::payload_check).
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -283,7 +288,7 @@ impl PayloadCheck {
         self.hasher.update(payload);
     }
 
-    /// Whether the bytes were those that the frame was written with.
+    /// Checks that the bytes were the payload that has been written.
     ///
     /// # Errors
     ///
@@ -304,7 +309,7 @@ impl fmt::Debug for PayloadCheck {
     }
 }
 
-/// The entries in the body of a file's index; `None` if their number is not the one that it gives.
+/// Returns the entries in the body of a file's index; `None` if it states another number of them.
 pub(crate) fn index_entries(body: &[u8]) -> Option<&[[u8; INDEX_ENTRY_LEN]]> {
     let (count, entries) = body.split_first_chunk::<INDEX_COUNT_LEN>()?;
     let (entries, []) = entries.as_chunks() else { return None };

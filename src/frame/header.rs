@@ -1,4 +1,4 @@
-//! The 32 bytes that every frame begins with.
+//! The header of a frame: its first 32 bytes.
 
 use crate::base::Delta;
 use crate::dtype::DType;
@@ -8,8 +8,9 @@ use crate::format::{
 };
 use crate::plane_layout::PlaneLayout;
 
-/// What kind of object was compressed.
+/// The kind of object that was compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Form {
     /// Bytes without a shape.
     Bytes,
@@ -20,6 +21,15 @@ pub enum Form {
 }
 
 impl Form {
+    /// Returns the name of the form: `bytes`, `torch` or `numpy`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Torch => "torch",
+            Self::Numpy => "numpy",
+        }
+    }
+
     const fn code(self) -> u8 {
         match self {
             Self::Bytes => 1,
@@ -40,26 +50,27 @@ impl Form {
 
 /// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
-    /// The release that wrote the frame.
+    /// The release of the original whose format the frame has.
     pub version: [u8; 3],
     /// Whether the elements were rotated.
     pub rotated: bool,
-    /// The original's name for the method, as a code. It says nothing about what is in the frame.
+    /// The code of the method that the original was asked for. Readers ignore it.
     pub method: u8,
-    /// What was compressed.
+    /// The kind of object that was compressed.
     pub form: Form,
-    /// Whether the file holds a difference. Counts only in the first frame of a file.
+    /// Whether the file holds a difference. Only the first frame of a file decides.
     pub delta: Delta,
-    /// Whether other frames follow. Counts only in the first frame of a file.
+    /// Whether other frames may follow. Only the first frame of a file decides.
     pub streaming: bool,
-    /// Logarithm of the chunk size.
+    /// The base-2 logarithm of the chunk size.
     pub chunk_log2: u8,
-    /// Type of the elements.
+    /// The type of the elements.
     pub dtype: DType,
-    /// Bytes that the frame decodes to.
+    /// The decoded length in bytes.
     pub decoded_len: u64,
-    /// Bytes of the whole frame.
+    /// The length of the whole frame in bytes.
     pub frame_len: u64,
 }
 
@@ -80,8 +91,8 @@ impl Header {
         }
     }
 
-    /// Reads the header of a frame that is not the first of its file: the first one's version has
-    /// decided on the layout.
+    /// Reads the header of a frame that is not the first of its file. The version of the first
+    /// frame decides the layout, and this one's does not matter.
     ///
     /// # Errors
     ///
@@ -94,15 +105,15 @@ impl Header {
         Ok(header)
     }
 
-    /// Returns how many of two marks bytes have of a frame of `frame_len` bytes with a damaged
-    /// header: what every frame begins with, and its length.
+    /// Returns how many of two signs show that `bytes` are the damaged header of a frame with this
+    /// length: the magic number and the length.
     pub(crate) fn marks(bytes: &[u8], frame_len: u64) -> usize {
         let len = bytes.get(at::FRAME_LEN..at::FRAME_LEN + size_of::<u64>());
         let has_len = len == Some(&frame_len.to_le_bytes());
         usize::from(bytes.starts_with(&MAGIC)) + usize::from(has_len)
     }
 
-    /// Reads a header whatever release wrote it.
+    /// Reads a header of any release.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
             return Err(DecodeErrorKind::BadMagic);
@@ -155,32 +166,33 @@ impl Header {
         Ok(())
     }
 
-    /// Whether the frame is in today's layout but for its last byte: releases 0.3.0 and 0.3.1 left
-    /// it out of 16-bit data of odd length, but counted it. Read as a whole frame, the byte would
-    /// be made up.
+    /// Returns whether the frame lacks the last byte of its data, and otherwise has today's layout.
+    ///
+    /// Releases 0.3.0 and 0.3.1 left out the last byte of 16-bit data of odd length, but counted
+    /// it. Decoding such a frame as today's would invent the byte.
     pub(crate) fn is_short(&self) -> bool {
         matches!(self.version, [0, 3, 0 | 1])
             && self.dtype.size() == 2
             && !self.decoded_len.is_multiple_of(2)
     }
 
-    /// How chunks are split into planes.
+    /// Returns how chunks are split into planes.
     pub fn layout(&self) -> PlaneLayout {
         let planes = self.dtype.size();
         PlaneLayout { planes, rotated: self.rotated && planes > 1 }
     }
 
-    /// Decoded length of every chunk but the last.
+    /// Returns the decoded length of every chunk except the last.
     pub fn chunk_len(&self) -> u64 {
         chunk_len(self.dtype, self.chunk_log2)
     }
 
-    /// Number of chunks.
+    /// Returns the number of chunks.
     pub fn chunk_count(&self) -> u64 {
         self.decoded_len.div_ceil(self.chunk_len())
     }
 
-    /// The header as bytes, of the release whose format is written.
+    /// Returns the header as bytes.
     pub(crate) fn to_bytes(self, frame_size_log2: u8) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
@@ -202,11 +214,11 @@ impl Header {
         bytes
     }
 
-    /// A header as the original writes it, for a frame of unknown length.
+    /// Returns a header as the original writes it, for a frame whose length is not yet known.
     pub(crate) fn new(dtype: DType, chunk_log2: u8, decoded_len: u64) -> Self {
         Self {
             version: VERSION,
-            // The original sets the flag for single planes too, where it means nothing.
+            // The original also sets the flag for single planes, where it has no effect.
             rotated: dtype.is_rotated() || dtype.size() == 1,
             method: 0,
             form: Form::Bytes,
@@ -220,14 +232,14 @@ impl Header {
     }
 }
 
-/// Decoded length of every chunk but the last.
+/// Returns the decoded length of every chunk except the last.
 pub(crate) fn chunk_len(dtype: DType, chunk_log2: u8) -> u64 {
     let len = 1_u64.checked_shl(chunk_log2.into()).unwrap_or(u64::MAX);
     if dtype.size() == 1 { len.min(MAX_SINGLE_PLANE_CHUNK) } else { len }
 }
 
-/// Whether a file that begins with `bytes` has one of the layouts of releases 0.1.1 to 0.3.4 that
-/// differ from today's. Releases 0.3.0 to 0.3.4 wrote today's layout for elements of two bytes.
+/// Returns whether a file that begins with `bytes` has a layout of releases 0.1.1 to 0.3.4 that
+/// differs from today's. Releases 0.3.0 to 0.3.4 wrote today's layout for elements of two bytes.
 pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
     match bytes.get(at::VERSION..at::VERSION + 3) {
         Some([0, 1, _] | [0, 2, 0..=4]) => true,

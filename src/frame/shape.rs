@@ -4,25 +4,25 @@ use crate::error::DecodeErrorKind;
 use crate::format::HEADER_LEN;
 use crate::frame::header::Form;
 
-/// Dimensions of a tensor or array, outermost first.
+/// The dimensions of a tensor or array, outermost first.
 ///
-/// The original reads dimensions of 2^32 and more from the wrong place; here they are written and
-/// read where they belong.
+/// The original reads dimensions of 2^32 and more from the wrong offset. This crate writes and
+/// reads them at the offset that the format has for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape<'a> {
-    /// Tag and value of each dimension.
+    /// The tag and value of each dimension.
     dimensions: &'a [u8],
     count: u8,
 }
 
 impl<'a> Shape<'a> {
-    /// Number of dimensions, 0 for a scalar.
+    /// Returns the number of dimensions, 0 for a scalar.
     #[expect(clippy::len_without_is_empty, reason = "a scalar is not an empty shape")]
     pub fn len(&self) -> usize {
         self.count.into()
     }
 
-    /// The dimensions.
+    /// Returns the dimensions.
     pub fn iter(&self) -> impl Iterator<Item = u64> + 'a {
         let mut rest = self.dimensions;
         core::iter::from_fn(move || {
@@ -35,14 +35,14 @@ impl<'a> Shape<'a> {
         })
     }
 
-    /// The shape between the header and the end of `prefix`, where it has been found before.
+    /// Returns the shape between the header and the end of `prefix`, which has been parsed before.
     pub(crate) fn from_checked(prefix: &'a [u8]) -> Option<Self> {
         let (&count, dimensions) = prefix.get(HEADER_LEN..)?.split_first()?;
         Some(Self { dimensions, count })
     }
 
-    /// Reads the shape from a frame that may be cut behind it: the shape, if the frame has one, and
-    /// where the index begins.
+    /// Reads the shape, if the frame has one, and returns it with the offset of the index. `frame`
+    /// may end after the shape.
     pub(crate) fn parse(
         frame: &'a [u8],
         form: Form,
@@ -54,7 +54,7 @@ impl<'a> Shape<'a> {
         Ok((Some(shape), end))
     }
 
-    /// Reads the shape that begins at `at`, and finds where it ends.
+    /// Reads the shape that begins at `at`, and returns it with the offset of its end.
     pub(crate) fn parse_at(frame: &'a [u8], at: usize) -> Result<(Self, usize), DecodeErrorKind> {
         let byte_at = |at: usize| {
             frame.get(at).copied().ok_or(DecodeErrorKind::Truncated {
@@ -74,7 +74,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// Bytes of the value behind a tag. The original takes every tag that it does not write for 8.
+/// Returns the length of the value after a tag. As in the original, unknown tags mean 8.
 fn value_len(tag: u8) -> usize {
     match tag {
         1 | 2 | 4 => tag.into(),
@@ -82,12 +82,12 @@ fn value_len(tag: u8) -> usize {
     }
 }
 
-/// Bytes that `dimensions` take.
+/// Returns the length of `dimensions` as they are stored.
 pub(crate) fn encoded_len(dimensions: &[u64]) -> usize {
     1 + dimensions.iter().map(|&dimension| 1 + usize::from(tag(dimension))).sum::<usize>()
 }
 
-/// Writes `dimensions`, at most 255, into `dst` of exactly their length.
+/// Writes `dimensions`, at most 255, into `dst`, which must have exactly their stored length.
 pub(crate) fn write(dimensions: &[u64], dst: &mut [u8]) {
     let (count, mut rest) = dst.split_at_mut(1);
     count[0] = dimensions.len() as u8;
@@ -107,4 +107,13 @@ fn tag(dimension: u64) -> u8 {
         0x1_0000..=0xffff_ffff => 4,
         _ => 8,
     }
+}
+
+/// Returns the length of a tensor with elements of `element_len` bits or bytes, or `None` on
+/// overflow. It is 0 if any dimension is 0.
+pub(crate) fn checked_len(shape: &[u64], element_len: u64) -> Option<u64> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    shape.iter().try_fold(element_len, |len, &dimension| len.checked_mul(dimension))
 }

@@ -1,4 +1,4 @@
-//! A whole frame in memory.
+//! A frame that is completely in memory.
 
 use core::fmt;
 
@@ -8,11 +8,16 @@ use crate::dtype::DType;
 use crate::entropy::huffman::table::choice::Table;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::annex::Annex;
-use crate::frame::header::Header;
-use crate::frame::index::{CheckedIndex, FrameIndex};
+#[cfg(feature = "alloc")]
+use crate::frame::index::CheckedIndex;
+use crate::frame::index::FrameIndex;
+use crate::frame::open::{OpenOptions, Prefix};
+use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 
-/// A whole frame in memory, checked once: after [`Self::parse`] nothing in it can be out of range.
+/// A frame that is completely in memory.
+///
+/// [`Self::parse`] checks it once: after that, no length or offset in it is out of range.
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -43,116 +48,122 @@ impl fmt::Debug for Frame<'_> {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the frame that `bytes` begin with. More may follow it.
+    /// Reads the frame at the beginning of `bytes`. More bytes may follow it.
     ///
     /// # Errors
     ///
-    /// What [`FrameIndex::parse`] and [`Annex::parse`] find, `ChecksumMismatch`, and `Truncated` if
+    /// The errors of [`FrameIndex::parse`] and [`Annex::parse`]; `ChecksumMismatch`; `Truncated` if
     /// the frame is longer than `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        Self::parse_behind(Header::parse(bytes)?, bytes)?.with_annex()
+        Self::open(bytes, &OpenOptions::new(Limits::NONE))
     }
 
-    /// [`Self::parse`] without the annex, as the original sees it: nothing is verified.
+    /// Reads the frame at the beginning of `bytes` as the original does: without its annex, so that
+    /// nothing is verified.
     pub(crate) fn parse_unverified(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        Self::parse_behind(Header::parse(bytes)?, bytes)
+        Self::open(bytes, &OpenOptions::new(Limits { verify: false, ..Limits::NONE }))
     }
 
-    /// The frame as the original sees it: without its annex.
-    pub(crate) fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let index = FrameIndex::parse_behind(header, bytes)?;
+    /// Reads the frame at the beginning of `bytes`, which must be what `options` require.
+    pub(crate) fn open(bytes: &'a [u8], options: &OpenOptions) -> Result<Self, DecodeError> {
+        let index = match options.prefix(bytes)? {
+            Prefix::Read(index) => index,
+            Prefix::Needs(needed) => return Err(options.truncated(bytes, needed)),
+        };
         let needed = index.header().frame_len;
-        let have = bytes.len() as u64;
         let bytes = usize::try_from(needed)
             .ok()
             .and_then(|len| bytes.get(..len))
-            .ok_or(DecodeErrorKind::Truncated { needed, have })?;
-        Ok(Self { index, annex: Annex::default(), bytes })
+            .ok_or_else(|| options.truncated(bytes, needed))?;
+        Self { index, annex: Annex::default(), bytes }.open_annex(options)
     }
 
-    /// The frame whose index has been checked, in exactly its bytes, without its annex.
+    /// Returns the frame with its annex, if `options` say that it is read.
+    pub(crate) fn open_annex(self, options: &OpenOptions) -> Result<Self, DecodeError> {
+        let prefix = &self.bytes[..self.index.prefix_len() as usize];
+        let annex = options.annex(prefix, self.chunk_count(), self.slack())?;
+        Ok(Self { annex, ..self })
+    }
+
+    /// Returns the frame in `bytes`, whose index has been checked before, without its annex.
     #[cfg(feature = "alloc")]
     pub(crate) fn from_checked(index: CheckedIndex, bytes: &'a [u8]) -> Self {
         Self { index: index.with_bytes(bytes), annex: Annex::default(), bytes }
     }
 
-    /// The frame with its annex, which has been checked.
+    /// Returns the frame with its annex, which has been checked before.
     pub(crate) fn with_checked_annex(self, annex: Annex<'a>) -> Self {
         Self { annex, ..self }
     }
 
-    pub(crate) fn with_annex(self) -> Result<Self, DecodeError> {
-        let annex = Annex::parse(self.slack())?;
-        let prefix = &self.bytes[..self.index.prefix_len() as usize];
-        annex.check_prefix(prefix, self.chunk_count())?;
-        Ok(Self { annex, ..self })
-    }
-
-    /// The same without its annex, as the original sees it: nothing is verified.
+    /// Returns the frame as the original reads it: without its annex, so that nothing is verified.
     #[must_use]
     pub fn without_annex(self) -> Self {
         Self { annex: Annex::default(), ..self }
     }
 
-    /// The records behind the content.
+    /// Returns the records after the content.
     pub fn annex(&self) -> &Annex<'a> {
         &self.annex
     }
 
-    /// The coded planes.
+    /// Returns the payload: the coded planes.
     pub fn payload(&self) -> &'a [u8] {
         let range = self.index.prefix_len()..self.index.content_len();
         &self.bytes[range.start as usize..range.end as usize]
     }
 
-    /// The chunk of this number, if there is one, with its checksum. In a difference the checksum
-    /// is not of what the frame holds, and left out.
+    /// Returns the chunk with this number, with its checksum if the frame has one for it; `None` if
+    /// there is no such chunk.
+    ///
+    /// Leaves out the checksum in a difference, because it is of the data and not of what the frame
+    /// decodes to.
     pub fn chunk(&self, number: usize) -> Option<Chunk> {
         let chunk = self.index.chunk(number)?;
         let is_data = self.index.header().delta == Delta::None;
         Some(chunk.with_checksum(self.annex.checksum(number).filter(|_| is_data)))
     }
 
-    /// Header, shape and index.
+    /// Returns header, shape and index.
     pub fn index(&self) -> &FrameIndex<'a> {
         &self.index
     }
 
-    /// Type of the elements.
+    /// Returns the type of the elements.
     pub fn dtype(&self) -> DType {
         self.index.header().dtype
     }
 
-    /// Bytes that the frame decodes to.
+    /// Returns the decoded length in bytes.
     pub fn decoded_len(&self) -> u64 {
         self.index.header().decoded_len
     }
 
-    /// Number of chunks.
+    /// Returns the number of chunks.
     pub fn chunk_count(&self) -> usize {
         self.index.chunk_count()
     }
 
-    /// The bytes of the whole frame.
+    /// Returns the bytes of the whole frame.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// What follows the content within the frame.
+    /// Returns the slack: the bytes of the frame after its content.
     pub fn slack(&self) -> &'a [u8] {
         &self.bytes[self.index.content_len() as usize..]
     }
 
-    /// Plane space that decoding needs, in bytes.
+    /// Returns the scratch memory for planes that decoding needs, in bytes.
     pub fn scratch_len(&self) -> u64 {
         self.index.scratch_len()
     }
 
-    /// Decodes the chunk of this number, from [`Self::chunk`], into `dst` of exactly its length.
+    /// Decodes the chunk with this number into `dst`, which must have exactly its decoded length.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if there is no such chunk, and what [`Chunk::decode`] finds.
+    /// `OutOfRange` if there is no such chunk, and the errors of [`Chunk::decode`].
     pub fn decode_chunk(
         &self,
         number: usize,
@@ -169,7 +180,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall`, `ScratchTooSmall`, and what [`Chunk::decode`] finds, with the chunk. The
+    /// `OutputTooSmall`, `ScratchTooSmall`, and with the chunk the errors of [`Chunk::decode`]. The
     /// contents of `dst` are then unspecified.
     pub fn decode_into(
         &self,
@@ -192,7 +203,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What is stored of a chunk in the bytes of its frame, which are known to hold all of it.
+/// Returns the stored bytes of each plane of a chunk, from the bytes of its whole frame.
 pub(crate) fn stored<'f>(chunk: &Chunk, frame: &'f [u8]) -> [&'f [u8]; MAX_PLANES] {
     let mut stored = [&[][..]; MAX_PLANES];
     for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {

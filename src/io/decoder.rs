@@ -1,58 +1,62 @@
-//! Decompressing what is read.
+//! Readers that decompress what they read.
 
 use core::fmt;
 use core::ops::Range;
 use std::io::{self, Empty, Read, Seek, SeekFrom};
 use std::vec::Vec;
 
-use crate::base::{self, BaseId, Delta};
+use crate::base::{self, BaseId};
 use crate::chunk::decode::{Chunk, DecodeScratch};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::file::check::FileCheck;
+use crate::file::walk::FrameWalk;
 use crate::format::HEADER_LEN;
-use crate::frame::annex::Annex;
 use crate::frame::header::Header;
-use crate::frame::index::IndexBuf;
+use crate::frame::index::FrameIndex;
+use crate::frame::open::{FrameOpener, OpenOptions, OpenedFrame};
 use crate::io::read_base::read_base;
 use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::at_least;
 
-/// Decompresses what it reads from another reader, chunk by chunk.
+/// Decompresses the file that another reader reads, chunk by chunk.
 ///
 /// It keeps one compressed frame in memory; of a frame with a single plane and nothing to verify,
-/// only one chunk. Reading ends with the last frame; a file that is cut short is an error, never an
-/// end. A chunk whose checksum differs is an error, and none of its bytes are handed out.
+/// only one chunk. Reading ends with the last frame. A file that is cut short is an error. So is a
+/// chunk with another checksum, and none of its bytes are returned.
 ///
-/// Errors are [`io::Error`]s around a [`DecodeError`], or the inner reader's own.
+/// Errors are [`io::Error`]s that contain a [`DecodeError`], or errors of the inner reader.
 pub struct Decoder<R>(Engine<R, Empty>);
 
 impl<R: Read> Decoder<R> {
-    /// A decoder of the file that `inner` reads. Reads the beginning of the first frame.
+    /// Returns a decoder for the file that `inner` reads. Reads the beginning of the first frame.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, and `BaseRequired` for a file that holds a difference: use
+    /// The errors of the first frame; `BaseRequired` for a file that holds a difference: use
     /// [`DeltaDecoder`](crate::delta::DeltaDecoder) for those.
     pub fn new(inner: R, limits: Limits) -> io::Result<Self> {
-        let engine = Engine::open(inner, None, limits)?;
-        match engine.first.delta {
-            Delta::None => Ok(Self(engine)),
-            _ => Err(DecodeError::from(DecodeErrorKind::BaseRequired).into()),
-        }
+        Engine::open(inner, None, limits).map(Self)
     }
+}
 
-    /// The header of the first frame.
+impl<R> Decoder<R> {
+    /// Returns the header of the first frame.
     pub fn header(&self) -> &Header {
         &self.0.first
     }
 
-    /// The inner reader. Reading from it tears the file apart.
+    /// Returns the inner reader.
     pub fn get_ref(&self) -> &R {
         &self.0.inner
     }
 
-    /// The inner reader: at the end of the file, once reading has come to an end.
+    /// Returns the inner reader. Bytes read from it, or a seek, corrupt the input of the decoder.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.0.inner
+    }
+
+    /// Returns the inner reader. Once the decoder has reached the end of the file, so has the inner
+    /// reader; before that, its position is unspecified.
     pub fn into_inner(self) -> R {
         self.0.inner
     }
@@ -74,19 +78,18 @@ impl<R> fmt::Debug for Decoder<R> {
 pub struct DeltaDecoder<R, B>(Engine<R, B>);
 
 impl<R: Read, B: Read + Seek> DeltaDecoder<R, B> {
-    /// A decoder of the file that `inner` reads. Where the file says which base it needs, `base` is
-    /// read twice from where it stands: first to see whether it is that one.
+    /// Returns a decoder for the file that `inner` reads. `base` begins at its current position.
+    ///
+    /// If the file identifies its base, reads `base` twice: first to check that it is the right
+    /// one.
     ///
     /// # Errors
     ///
-    /// As [`Decoder::new`], `NotADelta`, `BaseLength` and `WrongBase`, and those of the base.
+    /// As [`Decoder::new`], `NotADelta`, `BaseLength`, `WrongBase`, and errors of the base.
     pub fn new(inner: R, mut base: B, limits: Limits) -> io::Result<Self> {
         let start = base.stream_position()?;
         let mut engine = Engine::open(inner, Some(base), limits)?;
-        if engine.first.delta == Delta::None {
-            return Err(DecodeError::from(DecodeErrorKind::NotADelta).into());
-        }
-        if let (Some(expected), Some(base)) = (engine.frame.base, &mut engine.base) {
+        if let (Some(expected), Some(base)) = (engine.frame.opened.base(), &mut engine.base) {
             let found = BaseId::read(&mut *base)?;
             base::check(expected, found).map_err(DecodeError::from)?;
             base.seek(SeekFrom::Start(start))?;
@@ -95,8 +98,31 @@ impl<R: Read, B: Read + Seek> DeltaDecoder<R, B> {
     }
 }
 
+impl<R, B> DeltaDecoder<R, B> {
+    /// Returns the header of the first frame.
+    pub fn header(&self) -> &Header {
+        &self.0.first
+    }
+
+    /// Returns the inner reader.
+    pub fn get_ref(&self) -> &R {
+        &self.0.inner
+    }
+
+    /// Returns the inner reader. Bytes read from it, or a seek, corrupt the input of the decoder.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.0.inner
+    }
+
+    /// Returns the inner reader. Once the decoder has reached the end of the file, so has the inner
+    /// reader; before that, its position is unspecified.
+    pub fn into_inner(self) -> R {
+        self.0.inner
+    }
+}
+
 impl<R: Read, B: Read> Read for DeltaDecoder<R, B> {
-    /// `BaseTooShort` and `BaseTooLong`, besides what [`Decoder`] returns.
+    /// Reads as [`Decoder`] does. `BaseTooShort` and `BaseTooLong` are errors, too.
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         self.0.read(output)
     }
@@ -108,121 +134,99 @@ impl<R, B> fmt::Debug for DeltaDecoder<R, B> {
     }
 }
 
-/// What both decoders do.
+/// The common part of both decoders.
 struct Engine<R, B> {
     inner: R,
     base: Option<B>,
-    /// The part of the base that goes with a chunk.
+    /// The part of the base that belongs to a chunk.
     base_part: Vec<u8>,
-    limits: Limits,
     scratch: DecodeScratch,
+    walk: FrameWalk,
     first: Header,
-    /// What is being decoded.
-    frame: OpenFrame,
-    frame_number: u64,
-    /// What the frames so far say of the others.
-    sequence: FileCheck,
-    /// What the frames so far decode to, in bytes.
+    frame: CurrentFrame,
+    /// Bytes that have been decoded.
     decoded_len: u64,
-    /// What has been decoded of that.
-    decoded_so_far: u64,
     /// A decoded chunk, and the part of it that has not been read.
     decoded: Vec<u8>,
     unread: Range<usize>,
-    /// What every further read is to return.
+    /// What every later read returns.
     ending: Option<Ending>,
 }
 
-/// How reading has come to an end.
+/// How reading has ended.
 #[derive(Debug, Clone, Copy)]
 enum Ending {
     /// All frames have been read.
     Complete,
-    /// Something is wrong with the file.
+    /// The file is damaged.
     Corrupt(DecodeError),
-    /// The inner reader has failed. What it would deliver next does not follow what it delivered.
+    /// The inner reader has failed. More bytes from it might not follow the ones before.
     Broken(io::ErrorKind),
 }
 
-/// A frame whose index has been read.
-struct OpenFrame {
-    index: IndexBuf,
-    /// All of the payload; where it is read chunk by chunk, that of the last chunk.
+/// The frame that is being decoded.
+struct CurrentFrame {
+    opened: OpenedFrame,
+    number: u64,
+    /// All of the payload; of a frame that is read chunk by chunk, the last chunk.
     payload: Vec<u8>,
     is_chunk_by_chunk: bool,
-    /// Of the chunks, or none.
-    checksums: Vec<u64>,
-    /// Which base the file needs.
-    base: Option<BaseId>,
     next_chunk: usize,
     /// Bytes of the frame that have been read.
-    bytes_read: u64,
+    position: u64,
 }
 
 impl<R: Read, B: Read> Engine<R, B> {
     fn open(mut inner: R, base: Option<B>, limits: Limits) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        read_up_to(&mut inner, HEADER_LEN as u64, &mut bytes)?;
-        let first = Header::parse(&bytes).map_err(|kind| DecodeError::from(kind).in_frame(0))?;
-        let mut sequence = FileCheck::default();
-        let frame =
-            OpenFrame::read(first, bytes, Vec::new(), &mut inner, &limits, 0, &mut sequence)
-                .map_err(|error| in_frame(error, 0))?;
+        let mut walk = FrameWalk::new(OpenOptions::new(limits).delta(base.is_some()));
+        let frame = CurrentFrame::open(&mut walk, &mut inner, Vec::new())
+            .map_err(|error| in_frame(error, 0))?;
         Ok(Self {
             inner,
             base,
             base_part: Vec::new(),
-            limits,
             scratch: DecodeScratch::new(),
-            first,
+            walk,
+            first: *frame.opened.header(),
             frame,
-            frame_number: 0,
-            sequence,
-            decoded_len: first.decoded_len,
-            decoded_so_far: 0,
+            decoded_len: 0,
             decoded: Vec::new(),
             unread: 0..0,
             ending: None,
         })
     }
 
-    /// The next chunk, from this frame or the ones that follow. `None` at the end of the file.
+    /// Returns the next chunk, from this frame or a later one; `None` at the end of the file.
     fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
         loop {
-            if let Some(chunk) = self.frame.next_chunk() {
+            if let Some(chunk) = self.frame.opened.chunk(self.frame.next_chunk) {
                 return Ok(Some(chunk));
             }
             self.frame.skip_rest(&mut self.inner)?;
-            if !self.first.streaming || !self.open_next_frame()? {
+            if !self.walk.continues() || !self.open_next_frame()? {
                 return self.end().map(|()| None);
             }
         }
     }
 
-    /// Goes on to the next frame; `false` if there is none.
+    /// Opens the next frame; returns `false` if there is none.
     fn open_next_frame(&mut self) -> io::Result<bool> {
-        let mut bytes = Vec::new();
-        read_up_to(&mut self.inner, HEADER_LEN as u64, &mut bytes)?;
-        if bytes.is_empty() {
+        let mut header = Vec::new();
+        read_up_to(&mut self.inner, HEADER_LEN as u64, &mut header)?;
+        if header.is_empty() {
             return Ok(false);
         }
-        self.frame_number += 1;
-        let header = Header::parse_following(&bytes).map_err(DecodeError::from)?;
         let payload = core::mem::take(&mut self.frame.payload);
-        let (inner, limits, sequence) = (&mut self.inner, &self.limits, &mut self.sequence);
-        let before = self.decoded_len;
-        self.frame = OpenFrame::read(header, bytes, payload, inner, limits, before, sequence)?;
-        self.decoded_len += header.decoded_len;
+        let inner = &mut (&header[..]).chain(&mut self.inner);
+        let number = self.walk.number();
+        self.frame = CurrentFrame::open(&mut self.walk, inner, payload)
+            .map_err(|error| in_frame(error, number))?;
         Ok(true)
     }
 
-    /// Checks that nothing is missing at the end of the file, nor left over of the base.
+    /// Checks that the file and the base may end here.
     fn end(&mut self) -> io::Result<()> {
-        if let Err(kind) = self.sequence.end() {
-            // It is the next frame that is missing.
-            self.frame_number += 1;
-            return Err(DecodeError::from(kind).into());
-        }
+        self.walk.end()?;
         if let Some(base) = &mut self.base
             && base.take(1).read_to_end(&mut self.base_part)? > 0
         {
@@ -232,8 +236,8 @@ impl<R: Read, B: Read> Engine<R, B> {
         Ok(())
     }
 
-    /// Decodes the next chunk straight into `output` if it fits there, otherwise into our own
-    /// memory. Returns how much of `output` was filled.
+    /// Decodes the next chunk into `output` if it fits, otherwise into memory of our own. Returns how
+    /// much of `output` has been filled.
     fn decode_next(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let Some(chunk) = self.next_chunk()? else { return Ok(0) };
         let needed = usize::try_from(chunk.len()).map_err(|_| {
@@ -243,7 +247,7 @@ impl<R: Read, B: Read> Engine<R, B> {
             None => None,
             Some(base) => {
                 self.base_part.clear();
-                read_base(base, chunk.len(), self.decoded_so_far, &mut self.base_part)?;
+                read_base(base, chunk.len(), self.decoded_len, &mut self.base_part)?;
                 Some(&self.base_part[..])
             }
         };
@@ -253,7 +257,7 @@ impl<R: Read, B: Read> Engine<R, B> {
             false => at_least(&mut self.decoded, needed as u64)?,
         };
         self.frame.decode(&chunk, base_part, dst, &mut self.inner, &mut self.scratch)?;
-        self.decoded_so_far += chunk.len();
+        self.decoded_len += chunk.len();
         if is_direct {
             return Ok(needed);
         }
@@ -281,7 +285,7 @@ impl<R: Read, B: Read> Engine<R, B> {
             }
             Ok(len) => Ok(len),
             Err(error) => {
-                let error = in_frame(error, self.frame_number);
+                let error = in_frame(error, self.frame.number);
                 let ours = error.get_ref().and_then(|error| error.downcast_ref()).copied();
                 self.ending = Some(ours.map_or(Ending::Broken(error.kind()), Ending::Corrupt));
                 Err(error)
@@ -291,7 +295,7 @@ impl<R: Read, B: Read> Engine<R, B> {
 }
 
 impl<R, B> Engine<R, B> {
-    /// Hands out decoded bytes that are waiting.
+    /// Copies decoded bytes to `output`.
     fn read_decoded(&mut self, output: &mut [u8]) -> usize {
         let len = self.unread.len().min(output.len());
         output[..len].copy_from_slice(&self.decoded[self.unread.start..][..len]);
@@ -302,64 +306,38 @@ impl<R, B> Engine<R, B> {
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("header", &self.first)
-            .field("frame_number", &self.frame_number)
+            .field("frame_number", &self.frame.number)
             .field("ending", &self.ending)
             .finish_non_exhaustive()
     }
 }
 
-impl OpenFrame {
-    /// Reads a frame, whose header has been read into `bytes`; of a frame that can be read chunk by
-    /// chunk, the index. `payload` is memory to use again.
-    fn read(
-        header: Header,
-        bytes: Vec<u8>,
-        mut payload: Vec<u8>,
-        inner: &mut impl Read,
-        limits: &Limits,
-        decoded_before: u64,
-        sequence: &mut FileCheck,
-    ) -> io::Result<Self> {
-        let check = |len| limits.check(header.decoded_len, len, decoded_before);
-        check(header.frame_len).map_err(DecodeError::from)?;
-        let index = IndexBuf::read(header, bytes, |bytes, needed| {
-            limits.check_memory(needed).map_err(DecodeError::from)?;
-            read_exactly(inner, needed - bytes.len() as u64, bytes)
-        })?;
-        // The frame's length is only a promise; the content has to be read before it is decoded.
-        let content_len = index.get().content_len();
-        check(content_len).map_err(DecodeError::from)?;
+impl CurrentFrame {
+    /// Reads a frame up to its payload, and the payload and annex unless it is read chunk by chunk.
+    /// `payload` is memory to use again.
+    fn open(walk: &mut FrameWalk, inner: &mut impl Read, mut payload: Vec<u8>) -> io::Result<Self> {
+        let options = walk.options();
+        let mut opener = FrameOpener::new(options);
+        let mut position = 0;
+        let mut is_chunk_by_chunk = false;
         payload.clear();
-        let is_chunk_by_chunk = index.get().is_chunk_by_chunk(limits.verify);
-        if !is_chunk_by_chunk {
-            limits.check_memory(content_len).map_err(DecodeError::from)?;
-            read_exactly(inner, content_len - index.prefix_len(), &mut payload)?;
+        loop {
+            if let Some(index) = opener.index()
+                && position == index.prefix_len()
+            {
+                is_chunk_by_chunk = options.is_chunk_by_chunk(&index);
+                if !is_chunk_by_chunk {
+                    read_payload(inner, &index, &mut payload)?;
+                    position = index.content_len();
+                }
+            }
+            let Some(wanted) = opener.wanted() else { break };
+            opener.fill(|bytes, len| read_up_to(inner, len, bytes).map(drop))?;
+            position = wanted.end;
         }
-        let mut slack = Vec::new();
-        if !is_chunk_by_chunk && limits.verify {
-            read_annex(inner, header.frame_len - content_len, limits, &mut slack)?;
-        }
-        let annex = Annex::parse(&slack).map_err(DecodeError::from)?;
-        if limits.verify {
-            index.check_annex(&annex).map_err(DecodeError::from)?;
-            sequence
-                .push(header.frame_len, header.decoded_len, &annex)
-                .map_err(DecodeError::from)?;
-        }
-        Ok(Self {
-            is_chunk_by_chunk,
-            checksums: annex.checksums().collect(),
-            base: annex.base(),
-            next_chunk: 0,
-            bytes_read: index.prefix_len() + (payload.len() + slack.len()) as u64,
-            index,
-            payload,
-        })
-    }
-
-    fn next_chunk(&self) -> Option<Chunk> {
-        let checksum = self.checksums.get(self.next_chunk).copied();
-        Some(self.index.get().chunk(self.next_chunk)?.with_checksum(checksum))
+        let number = walk.number();
+        let opened = walk.open(opener)?;
+        Ok(Self { opened, number, payload, is_chunk_by_chunk, next_chunk: 0, position })
     }
 
     /// Decodes the next chunk, which is `chunk`.
@@ -375,11 +353,14 @@ impl OpenFrame {
         if self.is_chunk_by_chunk {
             let len: u64 = chunk.plane_ranges().map(|range| range.end - range.start).sum();
             self.payload.clear();
-            read_exactly(inner, len, &mut self.payload)?;
-            self.bytes_read += len;
+            let have = read_up_to(inner, len, &mut self.payload)?;
+            if have < len {
+                return Err(truncated(self.position + len, self.position + have));
+            }
+            self.position += len;
             stored[0] = &self.payload;
         } else {
-            let start = self.index.prefix_len();
+            let start = self.opened.payload_range().start;
             for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {
                 *stored =
                     &self.payload[(range.start - start) as usize..(range.end - start) as usize];
@@ -395,44 +376,33 @@ impl OpenFrame {
         Ok(())
     }
 
-    /// Passes over what is left of the frame: slack. A frame without all of it is cut short.
+    /// Skips the rest of the frame, which is slack. A frame without all of it is truncated.
     fn skip_rest(&mut self, inner: &mut impl Read) -> io::Result<()> {
-        let rest = self.index.get().header().frame_len - self.bytes_read;
+        let frame_len = self.opened.header().frame_len;
+        let rest = frame_len - self.position;
         let skipped = io::copy(&mut inner.take(rest), &mut io::sink())?;
-        self.bytes_read += skipped;
+        self.position += skipped;
         if skipped < rest {
-            return Err(truncated(rest, skipped));
+            return Err(truncated(frame_len, self.position));
         }
         Ok(())
     }
 }
 
-/// Reads the annex of a frame with so much slack; nothing where the slack holds anything else.
-fn read_annex(
+/// Reads the payload of a frame.
+fn read_payload(
     inner: &mut impl Read,
-    slack_len: u64,
-    limits: &Limits,
-    annex: &mut Vec<u8>,
+    index: &FrameIndex<'_>,
+    payload: &mut Vec<u8>,
 ) -> io::Result<()> {
-    read_exactly(inner, slack_len.min(Annex::MAGIC.len() as u64), annex)?;
-    if *annex == Annex::MAGIC {
-        limits.check_memory(slack_len).map_err(DecodeError::from)?;
-        read_exactly(inner, slack_len - annex.len() as u64, annex)?;
-    }
-    Ok(())
+    let (start, end) = (index.prefix_len(), index.content_len());
+    let have = start + read_up_to(inner, end - start, payload)?;
+    if have < end { Err(truncated(end, have)) } else { Ok(()) }
 }
 
-/// Reads `len` more bytes. Memory grows with what is there and not with what is promised.
-fn read_exactly(inner: &mut impl Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let have = read_up_to(inner, len, bytes)?;
-    if have < len {
-        return Err(truncated(len, have));
-    }
-    Ok(())
-}
-
+/// Reads up to `len` bytes, fewer only at the end. Allocates as bytes arrive, not what is promised.
 fn read_up_to(inner: &mut impl Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
-    /// What may be reserved before anything has been read.
+    /// Bytes that may be reserved before anything has been read.
     const UNEARNED: u64 = 1 << 16;
     bytes.reserve(len.min(UNEARNED) as usize);
     Ok(inner.take(len).read_to_end(bytes)? as u64)
@@ -442,10 +412,11 @@ fn truncated(needed: u64, have: u64) -> io::Error {
     DecodeError::from(DecodeErrorKind::Truncated { needed, have }).into()
 }
 
-/// Adds the frame to an error of ours.
+/// Adds the frame to an error of ours that has none.
 fn in_frame(error: io::Error, frame: u64) -> io::Error {
     match error.downcast::<DecodeError>() {
-        Ok(error) => error.in_frame(frame).into(),
+        Ok(error) if error.place().frame.is_none() => error.in_frame(frame).into(),
+        Ok(error) => error.into(),
         Err(error) => error,
     }
 }

@@ -1,4 +1,4 @@
-//! Compressing what is written.
+//! Writers that compress.
 
 use core::fmt;
 use std::io::{self, Empty, Read, Seek, SeekFrom, Write};
@@ -16,20 +16,23 @@ use crate::io::read_base::read_base;
 use crate::layout_search::{self, Segment};
 use crate::options::Options;
 
-/// Compresses what is written to it, frame by frame, into another writer.
+/// Compresses the bytes written to it, frame by frame, into another writer.
 ///
-/// **A file is complete only after [`Self::finish`].** Dropping the encoder writes nothing: the data
-/// of the last frame and the index are missing then. Readers report such a file as truncated, with
-/// [`FooterMissing`](crate::DecodeErrorKind::FooterMissing), because its first frame promises the
-/// index. A file without an index makes no promise, and decodes short without an error; see
-/// [`Options::plain`] and [`EncoderBuilder::index`].
+/// **A file is complete only after [`Self::finish`].** Dropping the encoder writes nothing, so that
+/// the data of the last frame and the index are missing. Readers report such a file as truncated,
+/// with [`FooterMissing`](crate::DecodeErrorKind::FooterMissing), because its first frame promises
+/// an index. A file without an index decodes to less data without an error: see [`Options::plain`]
+/// and [`EncoderBuilder::index`].
 ///
-/// The encoder keeps one frame of input and one of output in memory, and 32 bytes for every frame
-/// where there is an index. `flush` passes on what has become whole frames.
-/// [`EncoderBuilder`] sets the length of frames, and more.
+/// The encoder keeps one frame of input and one of output in memory, and 32 bytes for each frame if
+/// the file has an index. `flush` writes only complete frames. [`EncoderBuilder`] sets the length of
+/// frames, and whether there is an index.
 ///
-/// After an error of the inner writer it is unknown how much of a frame was taken. The encoder then
-/// gives up: everything that follows returns an error of the same kind.
+/// With [`Options::auto`], the encoder starts a new frame wherever the layout of the data changes:
+/// see [`layout_search::segments`].
+///
+/// After an error it is unknown how much of a frame the inner writer has written. All further calls
+/// return an error.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -44,7 +47,7 @@ use crate::options::Options;
 /// assert_eq!(decoded, [0x3f; 10_000]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[must_use = "a file is complete only after `finish`"]
+#[must_use = "the file is complete only after `finish`"]
 pub struct Encoder<W: Write>(Engine<W, Empty>);
 
 impl<W: Write> Encoder<W> {
@@ -52,31 +55,41 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` around the [`EncodeError`] if options are out of range or
-    /// exclude each other.
+    /// An [`EncodeError`] in an [`io::Error`], if options are out of range or exclude each other.
     pub fn new(inner: W, options: Options) -> io::Result<Self> {
         EncoderBuilder::new(options).build(inner)
     }
 
-    /// Returns the inner writer, to which whole frames have been written.
+    /// Returns the inner writer, which has received complete frames.
     pub fn get_ref(&self) -> &W {
         &self.0.frames.inner
     }
 
-    /// Compresses what is left, writes the index if there is to be one, flushes the inner writer
-    /// and returns it. Without this call the file is incomplete; see [`Encoder`].
+    /// Returns the inner writer. Bytes written to it directly damage the file.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.0.frames.inner
+    }
+
+    /// Returns the inner writer without completing the file. Input that is not part of a complete
+    /// frame is lost, unless [`Self::try_finish`] was called before.
+    pub fn into_inner(self) -> W {
+        self.0.frames.inner
+    }
+
+    /// Compresses the remaining input, writes the index, flushes the inner writer and returns it.
+    /// Without this call the file is incomplete: see [`Encoder`].
     ///
-    /// A file without data gets one empty frame, as readers expect one.
+    /// An empty file has one frame, which readers require.
     ///
     /// # Errors
     ///
-    /// Errors of the inner writer, which is dropped then: [`Self::try_finish`] keeps it.
+    /// Errors of the inner writer, which is dropped. [`Self::try_finish`] keeps it.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
 
-    /// Completes the file as [`Self::finish`] does, and keeps the inner writer. Writing more is an
-    /// error afterwards; another `try_finish` or `finish` writes nothing more.
+    /// Completes the file as [`Self::finish`] does, and keeps the inner writer. Writing more data is
+    /// an error afterwards. Another `try_finish` or `finish` writes nothing.
     ///
     /// # Errors
     ///
@@ -102,8 +115,8 @@ impl<W: Write> fmt::Debug for Encoder<W> {
     }
 }
 
-/// Compresses the difference between what is written to it and a base that it reads, as
-/// [`Encoder`] does. Here, too, a file is complete only after [`Self::finish`].
+/// Compresses the difference between the bytes written to it and a base that it reads, like an
+/// [`Encoder`]. **A file is complete only after [`Self::finish`].**
 ///
 /// ```
 /// use std::io::{Cursor, Read, Write};
@@ -124,13 +137,13 @@ impl<W: Write> fmt::Debug for Encoder<W> {
 /// assert!(DeltaDecoder::new(&file[..], Cursor::new(&other), Limits::default()).is_err());
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[must_use = "a file is complete only after `finish`"]
+#[must_use = "the file is complete only after `finish`"]
 pub struct DeltaEncoder<W: Write, B>(Engine<W, B>);
 
 impl<W: Write, B: Read> DeltaEncoder<W, B> {
-    /// Returns an encoder of the difference to `base`, which is read from where it stands. Where
-    /// there are checksums, and the options do not name the base, it is read twice, so that the
-    /// file can name at its beginning the base that it needs.
+    /// Returns an encoder of the difference to `base`, which it reads from the current position. If
+    /// there are checksums and the options do not name the base, it reads the base twice, because
+    /// the beginning of the file identifies the base.
     ///
     /// # Errors
     ///
@@ -142,28 +155,45 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
         EncoderBuilder::new(options).build_delta(inner, base)
     }
 
-    /// As [`Encoder::finish`].
+    /// Returns the inner writer, which has received complete frames.
+    pub fn get_ref(&self) -> &W {
+        &self.0.frames.inner
+    }
+
+    /// Returns the inner writer. Bytes written to it directly damage the file.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.0.frames.inner
+    }
+
+    /// Returns the inner writer without completing the file. Input that is not part of a complete
+    /// frame is lost, unless [`Self::try_finish`] was called before.
+    pub fn into_inner(self) -> W {
+        self.0.frames.inner
+    }
+
+    /// Completes the file and returns the inner writer, as [`Encoder::finish`] does.
     ///
     /// # Errors
     ///
-    /// `BaseTooLong` if the base goes on, `WrongBase` if the options name one of another length, and
-    /// errors of the inner writer.
+    /// `BaseTooLong` if the base is longer than the data, `WrongBase` if the options name a base of
+    /// another length, and errors of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
 
-    /// As [`Encoder::try_finish`].
+    /// Completes the file and keeps the inner writer, as [`Encoder::try_finish`] does.
     ///
     /// # Errors
     ///
-    /// As [`Self::finish`].
+    /// The errors of [`Self::finish`].
     pub fn try_finish(&mut self) -> io::Result<()> {
         self.0.try_finish()
     }
 }
 
 impl<W: Write, B: Read> Write for DeltaEncoder<W, B> {
-    /// `BaseTooShort` if the base has ended, besides what the inner writer returns.
+    /// Compresses a part of the data. Returns `BaseTooShort` if the base ends before the data, or
+    /// an error of the inner writer.
     fn write(&mut self, input: &[u8]) -> io::Result<usize> {
         self.0.write(input)
     }
@@ -184,12 +214,12 @@ impl EncoderBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` around the [`EncodeError`] if options are out of range or exclude each other.
+    /// An [`EncodeError`] in an [`io::Error`], if options are out of range or exclude each other.
     pub fn build<W: Write>(self, inner: W) -> io::Result<Encoder<W>> {
         Engine::new(inner, None, self).map(Encoder)
     }
 
-    /// Returns an encoder of the difference to `base`: see [`DeltaEncoder::new`].
+    /// Returns an encoder of the difference to `base`, as [`DeltaEncoder::new`] does.
     ///
     /// # Errors
     ///
@@ -213,14 +243,14 @@ impl EncoderBuilder {
     }
 }
 
-/// What both encoders do: gather input until it makes a frame, and take the difference where there
-/// is a base.
+/// The common part of both encoders: collects input until a frame is full, and computes the
+/// difference to the base, if there is one.
 struct Engine<W, B> {
     frames: FrameWriter<W>,
     base: Option<B>,
-    /// The part of the base that goes with a frame, and then the difference.
+    /// The part of the base for a frame, and then the difference.
     difference: Vec<u8>,
-    /// Input of the frame that is not whole yet.
+    /// Input of the frame that is not full yet.
     pending: Vec<u8>,
     /// Whether the file is complete.
     is_finished: bool,
@@ -237,7 +267,10 @@ impl<W: Write, B: Read> Engine<W, B> {
     fn write(&mut self, input: &[u8]) -> io::Result<usize> {
         self.frames.check()?;
         if self.is_finished {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the file is finished"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the file is complete; no more data can be written",
+            ));
         }
         let frame_len = self.frames.settings.frame_len;
         if self.pending.is_empty() && input.len() >= frame_len {
@@ -290,7 +323,7 @@ impl<W: Write, B: Read> Engine<W, B> {
         Ok(())
     }
 
-    /// Checks that the base ends with the data.
+    /// Checks that base and data have the same length.
     fn end_of_base(&mut self) -> io::Result<()> {
         let Some(base) = &mut self.base else { return Ok(()) };
         if base.take(1).read_to_end(&mut self.difference)? > 0 {
@@ -315,19 +348,19 @@ impl<W, B> Engine<W, B> {
     }
 }
 
-/// Compresses frames one after another into a file.
+/// Writes a file frame by frame.
 struct FrameWriter<W> {
     inner: W,
     settings: EncoderBuilder,
-    /// Where the next frame stands.
+    /// Position of the next frame.
     position: FramePosition,
-    /// The frames so far, where the file is to have an index.
+    /// The frames so far, if the file gets an index.
     directory: Directory,
-    /// The last frame that was written.
+    /// Memory for the current frame.
     frame: Vec<u8>,
     scratch: EncodeScratch,
-    /// How writing has failed: a frame is missing then, or a part of one.
-    failure: Option<io::ErrorKind>,
+    /// The first error. After it, a frame is missing or incomplete.
+    failure: Option<Failure>,
 }
 
 impl<W: Write> FrameWriter<W> {
@@ -343,8 +376,7 @@ impl<W: Write> FrameWriter<W> {
         }
     }
 
-    /// Writes `coded`, which is the difference of `plain` to a base, if that is given: as one
-    /// frame, or as those that suit it.
+    /// Writes `coded`, which may be the difference of `plain` to a base, in one or several frames.
     fn write(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
         let written = self.write_frames(coded, plain);
         self.note(written)
@@ -352,13 +384,12 @@ impl<W: Write> FrameWriter<W> {
 
     fn write_frames(&mut self, coded: &[u8], plain: Option<&[u8]>) -> io::Result<()> {
         let options = self.settings.options;
-        if !self.settings.auto_layout {
+        if !options.is_auto() {
             return self.write_frame(coded, plain, options);
         }
         for Segment { range, layout } in layout_search::segments(coded, None) {
             let plain = plain.map(|plain| &plain[range.clone()]);
-            let options = Options { dtype: layout.dtype(), layout, ..options };
-            self.write_frame(&coded[range], plain, options)?;
+            self.write_frame(&coded[range], plain, options.layout(layout))?;
         }
         Ok(())
     }
@@ -385,7 +416,7 @@ impl<W: Write> FrameWriter<W> {
         self.inner.write_all(&self.frame[..len])
     }
 
-    /// Writes what the file ends with.
+    /// Writes the index.
     fn finish(&mut self) -> io::Result<()> {
         self.check()?;
         let options = &self.settings.options;
@@ -403,14 +434,48 @@ impl<W: Write> FrameWriter<W> {
         self.note(flushed)
     }
 
-    /// An error if there was one before.
+    /// Returns the first error again.
     fn check(&self) -> io::Result<()> {
-        self.failure.map_or(Ok(()), |kind| Err(kind.into()))
+        self.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    /// Keeps an error in mind.
+    /// Keeps an error, which every further call returns.
     fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
-        self.failure = result.as_ref().err().map(io::Error::kind);
+        self.failure = result.as_ref().err().map(Failure::of);
         result
+    }
+}
+
+/// A copy of an error, as far as it can be copied.
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    Decode(DecodeError),
+    Encode(EncodeError),
+    /// An error of the inner writer or of the base.
+    Other(io::ErrorKind),
+}
+
+impl Failure {
+    fn of(error: &io::Error) -> Self {
+        let inner = error.get_ref();
+        if let Some(&error) = inner.and_then(|inner| inner.downcast_ref()) {
+            return Self::Decode(error);
+        }
+        if let Some(&error) = inner.and_then(|inner| inner.downcast_ref()) {
+            return Self::Encode(error);
+        }
+        Self::Other(error.kind())
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Decode(error) => error.into(),
+            Failure::Encode(error) => error.into(),
+            Failure::Other(kind) => {
+                Self::new(kind, "an earlier call has failed; the file is incomplete")
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! `Write` and `Read` adaptors for files of any size in bounded memory, and random access.
+//! Streaming through `Write` and `Read` in bounded memory, and random access.
 
 pub(crate) mod archive;
 pub(crate) mod builder;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
+pub(crate) mod read_at;
 pub(crate) mod read_base;
 
 pub use archive::{Archive, ArchiveError, Damage};
 pub use builder::EncoderBuilder;
 pub use decoder::{Decoder, DeltaDecoder};
 pub use encoder::{DeltaEncoder, Encoder};
+pub use read_at::ReadAt;

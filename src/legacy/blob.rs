@@ -1,4 +1,4 @@
-//! Planes and inputs that a general compressor took as a whole.
+//! Decompresses planes and inputs that a general compressor compressed as a whole.
 
 use std::io::{self, Read};
 use std::vec::Vec;
@@ -7,7 +7,7 @@ use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use ruzstd::decoding::{FrameDecoder as ZstdFrame, StreamingDecoder as ZstdDecoder};
 
 use crate::error::DecodeErrorKind;
-use crate::try_alloc::zeroed;
+use crate::try_alloc::{reserve_decoded, zeroed};
 
 /// A general compressor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,16 +20,15 @@ pub(super) enum Codec {
     Snappy,
 }
 
-/// Window that a Zstandard frame may always have, however short its content: what the format
-/// wants every decoder to support.
+/// Window that every Zstandard frame may require: the format recommends that all decoders support it.
 const LEAST_WINDOW: u64 = 8 << 20;
-/// More than the bytes that Snappy makes of one: three bytes stand for at most 64.
+/// Upper bound of Snappy's expansion: three bytes stand for at most 64.
 const SNAPPY_EXPANSION: u64 = 22;
 /// The end mark of an LZ4 frame.
 const LZ4_END: [u8; 4] = [0; 4];
 
 impl Codec {
-    /// Its usual name.
+    /// Returns the usual name.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",
@@ -38,7 +37,7 @@ impl Codec {
         }
     }
 
-    /// Decompresses all of `src`, or finds (`None`) that it holds more than `most` bytes.
+    /// Decompresses all of `src`; returns `None` if it holds more than `most` bytes.
     pub(super) fn decompress(
         self,
         src: &[u8],
@@ -63,7 +62,7 @@ fn zstd(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     };
     let (behind, frame) = decoder.into_parts();
     let (stored, found) = (frame.get_checksum_from_data(), frame.get_calculated_checksum());
-    // A length of zero also says that none is stored.
+    // A length of zero also means that none is stored.
     let len_fits =
         matches!(frame.content_size(), 0) || frame.content_size() == content.len() as u64;
     if !behind.is_empty() || !len_fits || stored.is_some() && stored != found {
@@ -72,8 +71,10 @@ fn zstd(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     Ok(Some(content))
 }
 
-/// The decoder takes the end of its input for the end of the frame when that lies between two
-/// blocks. A second end mark behind the input tells: it is left over unless the first is missing.
+/// Decompresses an LZ4 frame.
+///
+/// The decoder accepts a frame that is cut between two blocks. Therefore a second end mark follows the
+/// input: the decoder consumes it exactly if the first one is missing.
 fn lz4(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     let mut decoder = Lz4Decoder::new(src.chain(&LZ4_END[..]));
     let Some(content) = read_at_most(&mut decoder, most)? else {
@@ -103,8 +104,9 @@ fn snappy(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     Ok(Some(content))
 }
 
-/// Reads up to the first end that the reader reports, and never asks again: an LZ4 decoder would
-/// begin with the next frame.
+/// Reads to the end; returns `None` if there are more than `most` bytes.
+///
+/// Never reads again after the end, because an LZ4 decoder would start the next frame.
 fn read_at_most(reader: &mut impl Read, most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     const BLOCK: usize = 1 << 16;
     let mut block = zeroed(BLOCK as u64).map_err(|error| error.kind())?;
@@ -120,8 +122,7 @@ fn read_at_most(reader: &mut impl Read, most: u64) -> Result<Option<Vec<u8>>, De
         if requested > most {
             return Ok(None);
         }
-        let out_of_memory = DecodeErrorKind::OutOfMemory { requested };
-        content.try_reserve(filled.len()).map_err(|_| out_of_memory)?;
+        reserve_decoded(&mut content, filled.len(), requested)?;
         content.extend_from_slice(filled);
     }
 }

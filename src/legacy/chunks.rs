@@ -1,7 +1,7 @@
-//! Frames of 16-bit elements in releases 0.3.0 to 0.3.4, which have today's layout.
+//! Decodes frames of 16-bit elements of releases 0.3.0 to 0.3.4, which have today's layout.
 //!
-//! Except that releases 0.3.0 and 0.3.1 left out the last byte of an input of odd length, but
-//! count it in the header: both planes of the last chunk are equally long.
+//! There is one exception. Releases 0.3.0 and 0.3.1 omitted the last byte of an input of odd length,
+//! but counted it in the header: both planes of the last chunk are equally long.
 
 use std::boxed::Box;
 
@@ -10,9 +10,9 @@ use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::frame::header::Header;
 use crate::frame::shape::Shape;
-use crate::legacy::cursor::Cursor;
+use crate::legacy::blocks::PlaneBlocks;
+use crate::legacy::fields::FieldReader;
 use crate::legacy::output::Output;
-use crate::legacy::pieces::Pieces;
 use crate::try_alloc::zeroed;
 use crate::{frame, plane};
 
@@ -35,7 +35,7 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
     let frame = frame::Frame::parse(bytes)?;
     for chunk in frame.index().chunks() {
         for method in chunk.methods() {
-            output.met(match method {
+            output.add_method(match method {
                 Method::Raw => "raw",
                 Method::Repeat => "repeat",
                 Method::Huffman => "huffman",
@@ -48,26 +48,28 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
     Ok(())
 }
 
-/// Chunks are whole words but for the last, so that the planes of all can be merged at once.
+/// Decodes a frame whose last byte is missing.
+///
+/// All chunks but the last are whole words, so that the planes of all can be merged at once.
 fn decode_short(header: &Header, bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError> {
     let len = header.decoded_len.saturating_sub(1);
     let plane_len = len / PLANES as u64;
     output.check(len, bytes.len())?;
     let (_, tables_at) = Shape::parse(bytes, header.form)?;
-    let mut cursor = Cursor::new(bytes, tables_at);
-    // Counted with the missing byte, which may be in a chunk of its own.
+    let mut fields = FieldReader::new(bytes, tables_at);
+    // This count includes the missing byte, which may have a chunk of its own.
     let chunks = header.chunk_count();
-    let methods = [cursor.take(chunks)?, cursor.take(chunks)?];
-    let ends = [cursor.numbers(chunks)?, cursor.numbers(chunks)?];
-    let piece_len = usize::try_from(header.chunk_len() / PLANES as u64).unwrap_or(usize::MAX);
+    let methods = [fields.take(chunks)?, fields.take(chunks)?];
+    let ends = [fields.numbers(chunks)?, fields.numbers(chunks)?];
+    let block_len = usize::try_from(header.chunk_len() / PLANES as u64).unwrap_or(usize::MAX);
     let mut table = Box::<DecodeTable>::default();
     let mut planes = [zeroed(plane_len)?, zeroed(plane_len)?];
     for (index, ((plane, methods), ends)) in planes.iter_mut().zip(methods).zip(ends).enumerate() {
         let stored_len = ends.last().map_or(0, |end| u64::from_le_bytes(*end));
-        cursor
+        fields
             .take(stored_len)
             .and_then(|stored| {
-                Pieces { stored, ends, methods: Some(methods), piece_len }
+                PlaneBlocks { stored, ends, methods: Some(methods), block_len }
                     .decode(plane, &mut table, output)
             })
             .map_err(|kind: DecodeErrorKind| DecodeError::from(kind).in_plane(index))?;

@@ -1,16 +1,16 @@
-//! Frames of the old layouts: where they begin and end, and what they hold.
+//! Parses the frames of the old layouts.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::MAGIC;
 use crate::frame::header::{Form, Header};
 use crate::frame::shape::Shape;
 use crate::legacy::blob::Codec;
-use crate::legacy::cursor::Cursor;
+use crate::legacy::fields::FieldReader;
 
 /// Set in the streaming byte of a file of several frames.
 const STREAMING: u8 = 128;
 
-/// Offsets of the fields that release 0.1.1 had.
+/// Offsets of the fields in release 0.1.1.
 mod at_first {
     pub(super) const CODEC: usize = 4;
     pub(super) const PARTITIONS_LOG2: usize = 6;
@@ -28,22 +28,22 @@ mod at {
     pub(super) const DELTA: usize = 9;
     pub(super) const STREAMING: usize = 13;
     pub(super) const DTYPE: usize = 15;
-    /// Of four bytes, in release 0.2.4.
+    /// Frame length of four bytes, in release 0.2.4.
     pub(super) const SHORT_FRAME_LEN: usize = 16;
-    /// Of eight bytes, since release 0.3.0.
+    /// Frame length of eight bytes, since release 0.3.0.
     pub(super) const FRAME_LEN: usize = 24;
 }
 
-/// The releases that share a header, by the first of them.
+/// Releases with the same header, named by the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
-    /// Only 0.1.1: no types of elements, one frame.
+    /// Release 0.1.1: no types of elements, one frame.
     Since0_1_1,
-    /// To 0.2.3: one frame, whose length is nowhere.
+    /// Releases to 0.2.3: one frame, whose length is not stored.
     Since0_2_0,
-    /// Only 0.2.4: frames of less than 4 GiB, one after the other.
+    /// Release 0.2.4: several frames, each shorter than 4 GiB.
     Since0_2_4,
-    /// To 0.3.4: today's header.
+    /// Releases to 0.3.4: today's header.
     Since0_3_0,
 }
 
@@ -66,8 +66,10 @@ impl Family {
         }
     }
 
-    /// The compressor behind a code. Codes of the original's own Huffman coder go with 16-bit
-    /// elements only, where none is looked up.
+    /// Returns the compressor of a code.
+    ///
+    /// The original's own Huffman coder has codes, too. They only occur with 16-bit elements, which
+    /// never need this function.
     const fn codec(self, code: u8) -> Option<Codec> {
         match (self, code) {
             (Self::Since0_1_1, 1) => Some(Codec::Zstd),
@@ -83,7 +85,7 @@ impl Family {
     }
 }
 
-/// What follows the header and the shape.
+/// Kind of the data behind header and shape.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Body {
     /// The input, compressed as a whole.
@@ -93,14 +95,14 @@ pub(super) enum Body {
         /// Whether elements were rotated.
         rotated: bool,
     },
-    /// Elements of which only the lower bytes are stored.
+    /// Integers of 32 bits of which only the lower bytes are stored.
     Integers {
-        /// How many.
+        /// Number of stored bytes.
         width: usize,
         /// Whether elements were rotated.
         rotated: bool,
     },
-    /// Two planes in pieces that are Huffman coded.
+    /// Two planes in Huffman-coded blocks.
     Halves {
         /// Whether elements were rotated.
         rotated: bool,
@@ -111,12 +113,12 @@ pub(super) enum Body {
 
 /// A frame of one of the old layouts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame<'a> {
-    /// The release that the header names. In 0.1.1 the last number is missing.
+pub(super) struct LegacyFrame<'a> {
+    /// Release in the header, which lacks the last number in 0.1.1.
     pub(super) version: [u8; 3],
     /// Name of the type of the elements.
     pub(super) dtype: &'static str,
-    /// What it holds.
+    /// Kind of the data behind header and shape.
     pub(super) body: Body,
     codec: (u8, Option<Codec>),
     /// The whole frame.
@@ -124,11 +126,11 @@ pub(super) struct Frame<'a> {
     body_at: usize,
 }
 
-impl<'a> Frame<'a> {
-    /// Reads header and shape of the frame that `bytes` begin with.
+impl<'a> LegacyFrame<'a> {
+    /// Parses header and shape of the frame at the beginning of `bytes`.
     fn parse(family: Family, bytes: &'a [u8]) -> Result<Self, DecodeErrorKind> {
         let header_len = family.header_len();
-        let header = Cursor::new(bytes, 0).take(header_len as u64)?;
+        let header = FieldReader::new(bytes, 0).take(header_len as u64)?;
         if !header.starts_with(&MAGIC) {
             return Err(DecodeErrorKind::BadMagic);
         }
@@ -145,7 +147,7 @@ impl<'a> Frame<'a> {
                 (dtype, body, form != Form::Bytes, field(at::CODEC))
             }
         };
-        let bytes = Cursor::new(bytes, 0).take(frame_len(family, header, bytes.len())?)?;
+        let bytes = FieldReader::new(bytes, 0).take(frame_len(family, header, bytes.len())?)?;
         let body_at = if has_shape { Shape::parse_at(bytes, header_len)?.1 } else { header_len };
         let tiny = if family == Family::Since0_1_1 { 1 } else { field(4) };
         Ok(Self {
@@ -158,22 +160,23 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// Reads what follows header and shape.
-    pub(super) fn cursor(&self) -> Cursor<'a> {
-        Cursor::new(self.bytes, self.body_at)
+    /// Returns a reader of the fields behind header and shape.
+    pub(super) fn fields(&self) -> FieldReader<'a> {
+        FieldReader::new(self.bytes, self.body_at)
     }
 
-    /// The compressor of the parts that are marked as compressed.
+    /// Returns the compressor of the parts that are flagged as compressed.
     pub(super) fn codec(&self) -> Result<Codec, DecodeErrorKind> {
         let (code, codec) = self.codec;
         codec.ok_or(DecodeErrorKind::UnsupportedMethod(code))
     }
 }
 
-/// The body in a file of release 0.1.1, and whether a shape precedes it. Tensors have a code for
-/// their type, but the shape only where the input is split in planes.
+/// Returns the body of a frame of release 0.1.1, and whether a shape precedes it.
+///
+/// Tensors have a type code. They have a shape only if the input is split into planes.
 fn untyped_body(field: impl Fn(usize) -> u8) -> Result<(Body, bool), DecodeErrorKind> {
-    // Options that changed the data; no file is known that used them.
+    // These options change the data. No file is known to use them.
     for option in [at_first::ROTATION, at_first::LOSSY] {
         if field(option) != 0 {
             return Err(DecodeErrorKind::UnsupportedMethod(field(option)));
@@ -186,7 +189,7 @@ fn untyped_body(field: impl Fn(usize) -> u8) -> Result<(Body, bool), DecodeError
     }
 }
 
-/// Type and body in a file of a later release.
+/// Returns type and body of a frame of a later release.
 fn typed_body(
     family: Family,
     header: &[u8],
@@ -206,8 +209,7 @@ fn typed_body(
         (6, 10) => Ok(("bfloat16", Body::Halves { rotated })),
         (4..=6, _) => unsupported,
         (15, _) => {
-            // By the largest value, as releases up to 0.3.4 wrote them; they could not read back
-            // the second and the last.
+            // The widths that these releases write. They failed to read the second and the last.
             let width = match group {
                 1 => 1,
                 9 => 2,
@@ -221,14 +223,14 @@ fn typed_body(
     }
 }
 
-/// Bytes of the frame with this header, of `have` that are there.
+/// Returns the length of the frame with this header, given that `have` bytes remain.
 fn frame_len(family: Family, header: &[u8], have: usize) -> Result<u64, DecodeErrorKind> {
     let len = match family {
         Family::Since0_1_1 | Family::Since0_2_0 => have as u64,
         Family::Since0_2_4 => {
-            u32::from_le_bytes(Cursor::new(header, at::SHORT_FRAME_LEN).array()?).into()
+            u32::from_le_bytes(FieldReader::new(header, at::SHORT_FRAME_LEN).array()?).into()
         }
-        Family::Since0_3_0 => Cursor::new(header, at::FRAME_LEN).number()?,
+        Family::Since0_3_0 => FieldReader::new(header, at::FRAME_LEN).number()?,
     };
     if len < family.header_len() as u64 {
         return Err(DecodeErrorKind::InvalidLength);
@@ -236,30 +238,30 @@ fn frame_len(family: Family, header: &[u8], have: usize) -> Result<u64, DecodeEr
     Ok(len)
 }
 
-/// Whether the header of a file says that it holds a difference, which began with release 0.3.3.
+/// Returns whether a file holds a difference, which release 0.3.3 introduced.
 pub(super) fn is_delta(src: &[u8]) -> bool {
     version(src).and_then(Family::of) == Some(Family::Since0_3_0)
         && src.get(at::DELTA).is_some_and(|&delta| delta != 0)
 }
 
 fn version(src: &[u8]) -> Option<[u8; 3]> {
-    Cursor::new(src, 2).array().ok()
+    FieldReader::new(src, 2).array().ok()
 }
 
-/// The frames of a file, in order. The version of the first decides on the layout of all.
+/// Iterator over the frames of a file; ends after the first error.
 ///
-/// After an error there are no more frames.
+/// The version of the first frame determines the layout of all.
 #[derive(Debug, Clone)]
-pub(super) struct Frames<'a> {
+pub(super) struct LegacyFrames<'a> {
     rest: &'a [u8],
     number: u64,
     family: Option<Family>,
-    /// Whether frames follow the first.
+    /// Whether more frames may follow the first.
     several: bool,
 }
 
-impl<'a> Frames<'a> {
-    /// The frames of `file`, which is never without one.
+impl<'a> LegacyFrames<'a> {
+    /// Creates an iterator, which returns at least one frame or error.
     pub(super) fn new(file: &'a [u8]) -> Self {
         let family = version(file).and_then(Family::of);
         let several = match family {
@@ -273,15 +275,15 @@ impl<'a> Frames<'a> {
     }
 }
 
-impl<'a> Iterator for Frames<'a> {
-    type Item = Result<Frame<'a>, DecodeError>;
+impl<'a> Iterator for LegacyFrames<'a> {
+    type Item = Result<LegacyFrame<'a>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() && self.number > 0 {
             return None;
         }
         let frame = match self.family {
-            Some(family) => Frame::parse(family, self.rest),
+            Some(family) => LegacyFrame::parse(family, self.rest),
             None => Err(DecodeErrorKind::BadMagic),
         };
         self.rest = match &frame {

@@ -1,17 +1,16 @@
-//! Bodies of 16-bit elements in releases 0.2.0 to 0.2.4: two planes of the whole input.
+//! Decodes 16-bit elements of releases 0.2.0 to 0.2.4: two planes of the whole input.
 //!
-//! The last byte of an input of odd length is not in the file, unless neither plane was worth
-//! compressing: then the input follows the flags as it is, but rotated. The original forgets to
-//! undo that when it reads.
+//! The file lacks the last byte of an input of odd length, unless neither plane was compressed. Then
+//! the rotated input follows the flags. The original fails to undo that rotation when it reads.
 
 use std::borrow::Cow;
 use std::boxed::Box;
 
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::legacy::frame::Frame;
+use crate::legacy::blocks::PlaneBlocks;
+use crate::legacy::frame::LegacyFrame;
 use crate::legacy::output::Output;
-use crate::legacy::pieces::Pieces;
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
 use crate::try_alloc::zeroed;
@@ -19,41 +18,41 @@ use crate::try_alloc::zeroed;
 /// Planes of an element.
 const PLANES: usize = 2;
 /// Bytes of a plane that are coded together.
-const PIECE: u64 = 128 * 1024;
+const BLOCK: u64 = 128 * 1024;
 
 /// Decodes the frame.
 pub(super) fn decode(
-    frame: &Frame<'_>,
+    frame: &LegacyFrame<'_>,
     rotated: bool,
     output: &mut Output<'_>,
 ) -> Result<(), DecodeError> {
-    let mut cursor = frame.cursor();
+    let mut fields = frame.fields();
     let frame_len = frame.bytes.len();
-    let flags: [u8; PLANES] = cursor.array()?;
+    let flags: [u8; PLANES] = fields.array()?;
     if flags == [0, 0] {
-        output.met("raw");
-        return output.add_plain(cursor.rest(), PLANES, rotated, frame_len);
+        output.add_method("raw");
+        return output.add_plain(fields.rest(), PLANES, rotated, frame_len);
     }
-    let len = cursor.number()?;
-    let stored_lens = [cursor.number()?, cursor.number()?];
-    let pieces = cursor.number()?;
+    let len = fields.number()?;
+    let stored_lens = [fields.number()?, fields.number()?];
+    let blocks = fields.number()?;
     let plane_len = len / PLANES as u64;
     output.check(plane_len * PLANES as u64, frame_len)?;
-    if pieces != plane_len.div_ceil(PIECE) {
+    if blocks != plane_len.div_ceil(BLOCK) {
         return Err(DecodeErrorKind::InvalidIndex.into());
     }
     let mut ends = [None; PLANES];
     for (plane, (ends, flag)) in ends.iter_mut().zip(flags).enumerate() {
         *ends = match flag {
             0 => None,
-            1 => Some(cursor.numbers(pieces)?),
+            1 => Some(fields.numbers(blocks)?),
             _ => return Err(DecodeError::from(DecodeErrorKind::InvalidIndex).in_plane(plane)),
         };
     }
     let mut table = Box::<DecodeTable>::default();
     let mut planes = [const { Cow::Borrowed(&[] as &[u8]) }; PLANES];
     for (index, ((plane, ends), len)) in planes.iter_mut().zip(ends).zip(stored_lens).enumerate() {
-        *plane = cursor
+        *plane = fields
             .take(len)
             .map_err(DecodeError::from)
             .and_then(|stored| decode_plane(stored, ends, plane_len, &mut table, output))
@@ -66,7 +65,7 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// A plane from its pieces, or as it is stored where it has none.
+/// Decodes a plane in blocks; a plane without blocks is stored raw.
 fn decode_plane<'a>(
     stored: &'a [u8],
     ends: Option<&'a [[u8; 8]]>,
@@ -75,14 +74,14 @@ fn decode_plane<'a>(
     output: &mut Output<'_>,
 ) -> Result<Cow<'a, [u8]>, DecodeError> {
     let Some(ends) = ends else {
-        output.met("raw");
+        output.add_method("raw");
         return match stored.len() as u64 == plane_len {
             true => Ok(Cow::Borrowed(stored)),
             false => Err(DecodeErrorKind::InvalidIndex.into()),
         };
     };
     let mut plane = zeroed(plane_len)?;
-    Pieces { stored, ends, methods: None, piece_len: PIECE as usize }
+    PlaneBlocks { stored, ends, methods: None, block_len: BLOCK as usize }
         .decode(&mut plane, table, output)?;
     Ok(Cow::Owned(plane))
 }

@@ -1,4 +1,4 @@
-//! The layouts of releases 0.1.1 to 0.3.4 of the original: reading only.
+//! Reads the layouts of releases 0.1.1 to 0.3.4 of the original.
 //!
 //! | releases | header | 32-bit elements | 16-bit elements |
 //! |---|---|---|---|
@@ -7,26 +7,29 @@
 //! | 0.2.4 | 20 bytes | the same | the same |
 //! | 0.3.0–0.3.4 | 32 bytes | the same | today's layout |
 //!
-//! The version of a file's first frame decides, because a frame of 0.3.4 and one of 0.3.5 differ
-//! in nothing else. [`decompress`](crate::decompress), [`delta::decompress`](crate::delta) and
-//! their like read these files; only in [`summary`] they look different from today's.
+//! The version of a file's first frame determines the layout, because frames of 0.3.4 and 0.3.5
+//! differ in nothing else. All functions that decompress whole inputs, like
+//! [`decompress`](crate::decompress) and [`delta::decompress`](crate::delta::decompress), read these
+//! files. Use [`summary`] to inspect them.
 //!
-//! Up to 0.3.1, the last byte of 16-bit data of odd length is not in the file. What is there is
-//! decoded, and [`Summary::lost`] counts the rest. What cannot be told from a file: releases 0.3.2
-//! to 0.3.4 added a zero byte to such data, and from 0.2.0 on the last bytes of 32-bit data are
-//! missing if its length was not a multiple of four.
+//! Up to 0.3.1, files lack the last byte of 16-bit data of odd length. The other bytes are decoded,
+//! and [`Summary::lost`] counts the missing ones. Two more losses leave no trace in a file: releases
+//! 0.3.2 to 0.3.4 added a zero byte to such data, and releases from 0.2.0 on dropped the last bytes
+//! of 32-bit data whose length was not a multiple of four.
 
 mod blob;
+mod blocks;
 mod chunks;
-mod cursor;
+mod fields;
 mod file;
 mod frame;
 mod halves;
 mod output;
-mod pieces;
 mod planes;
 mod rotation;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Summary, decode, decode_partial, is_delta, is_legacy, summary};
+pub use file::{
+    Summary, decode, decode_partial, is_delta, is_legacy, may_be_legacy, summary, trailing_len,
+};

@@ -1,56 +1,57 @@
-//! Where decoded data goes.
+//! Collects decoded data within limits.
 
 use std::vec::Vec;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::legacy::rotation::unrotate;
 use crate::limits::Limits;
+use crate::try_alloc::reserve_decoded;
 
-/// The data of the frames so far, what was met on the way, and how much more there may be.
+/// Decoded data, the methods that occurred, and the limits.
 #[derive(Debug)]
 pub(super) struct Output<'l> {
     limits: &'l Limits,
-    /// Decoded data.
+    /// Decoded data that has not been dropped.
     pub(super) data: Vec<u8>,
-    /// Bytes of decoded data that have been dropped.
+    /// Length of the decoded data that has been dropped.
     dropped: u64,
-    /// Names of the methods that were met, each once.
+    /// Names of the methods that occurred, without repetition.
     pub(super) methods: Vec<&'static str>,
-    /// Bytes of the original data that the writer left out.
+    /// Bytes of the original data that the file lacks.
     pub(super) lost: u64,
 }
 
 impl<'l> Output<'l> {
-    /// Without data.
+    /// Creates an empty output.
     pub(super) fn new(limits: &'l Limits) -> Self {
         Self { limits, data: Vec::new(), dropped: 0, methods: Vec::new(), lost: 0 }
     }
 
-    /// Bytes decoded, those that were dropped too.
+    /// Returns the decoded length, dropped data included.
     pub(super) fn total(&self) -> u64 {
         self.dropped.saturating_add(self.data.len() as u64)
     }
 
-    /// Forgets the data but not its length.
+    /// Drops the data but keeps its length.
     pub(super) fn drop_data(&mut self) {
         self.dropped = self.total();
         self.data.clear();
     }
 
-    /// Remembers the name of a method.
-    pub(super) fn met(&mut self, method: &'static str) {
+    /// Adds the name of a method that occurred.
+    pub(super) fn add_method(&mut self, method: &'static str) {
         if !self.methods.contains(&method) {
             self.methods.push(method);
         }
     }
 
-    /// Most bytes that a frame of `frame_len` bytes may decode to.
+    /// Returns the most bytes that a frame of `frame_len` bytes may decode to.
     pub(super) fn allowance(&self, frame_len: usize) -> u64 {
         let earned = (frame_len as u64).saturating_mul(self.limits.expansion.into());
         earned.min(self.limits.decoded_bytes.saturating_sub(self.total()))
     }
 
-    /// The error for a frame that decodes to `len` bytes or more, beyond its allowance.
+    /// Returns the error for a frame that decodes to at least `len` bytes, beyond its allowance.
     pub(super) fn excess(&self, len: u64, frame_len: usize) -> DecodeErrorKind {
         let limit = self.allowance(frame_len);
         match self.limits.check(len, frame_len as u64, self.total()) {
@@ -65,22 +66,21 @@ impl<'l> Output<'l> {
         self.limits.check_memory(frame_len as u64)
     }
 
-    /// Zeros for the `len` bytes that a frame of `frame_len` bytes decodes to.
+    /// Appends `len` zeros, to which a frame of `frame_len` bytes decodes, and returns them.
     pub(super) fn grow(
         &mut self,
         len: u64,
         frame_len: usize,
     ) -> Result<&mut [u8], DecodeErrorKind> {
         self.check(len, frame_len)?;
-        let out_of_memory = DecodeErrorKind::OutOfMemory { requested: len };
-        let more = usize::try_from(len).map_err(|_| out_of_memory)?;
-        self.data.try_reserve(more).map_err(|_| out_of_memory)?;
+        let more = usize::try_from(len).unwrap_or(usize::MAX);
+        reserve_decoded(&mut self.data, more, len)?;
         let start = self.data.len();
         self.data.resize(start.saturating_add(more), 0);
         Ok(self.data.get_mut(start..).unwrap_or_default())
     }
 
-    /// Adds the data of a frame of `frame_len` bytes that is stored as it is but for rotation.
+    /// Appends the data of a frame of `frame_len` bytes that is stored raw but perhaps rotated.
     pub(super) fn add_plain(
         &mut self,
         data: &[u8],

@@ -1,32 +1,35 @@
-//! Bodies whose planes were each compressed as a whole, or not at all: all data in release 0.1.1,
-//! and 32-bit elements up to release 0.3.4.
+//! Decodes planes that are each compressed as a whole, or not at all.
 //!
-//! A flag for every plane says whether it is compressed, then come the stored lengths, then the
-//! planes. How long a plane is when it is decompressed is nowhere.
+//! Release 0.1.1 stores all data so, and releases up to 0.3.4 store 32-bit elements so. A flag per
+//! plane is set if it is compressed. The stored lengths follow, then the planes. Their decompressed
+//! lengths are not stored.
 
 use std::borrow::Cow;
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::legacy::frame::Frame;
+use crate::legacy::frame::LegacyFrame;
 use crate::legacy::output::Output;
 use crate::legacy::rotation::unrotate;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 
-/// Decodes an input that was compressed as a whole.
-pub(super) fn decode_blob(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), DecodeError> {
+/// Decodes an input that is compressed as a whole.
+pub(super) fn decode_blob(
+    frame: &LegacyFrame<'_>,
+    output: &mut Output<'_>,
+) -> Result<(), DecodeError> {
     let codec = frame.codec()?;
     let most = output.allowance(frame.bytes.len());
     let data = codec
-        .decompress(frame.cursor().rest(), most)?
+        .decompress(frame.fields().rest(), most)?
         .ok_or_else(|| output.excess(most.saturating_add(1), frame.bytes.len()))?;
-    output.met(codec.name());
+    output.add_method(codec.name());
     output.add_plain(&data, 1, false, frame.bytes.len())
 }
 
 /// Decodes elements of four planes.
 pub(super) fn decode_elements(
-    frame: &Frame<'_>,
+    frame: &LegacyFrame<'_>,
     rotated: bool,
     output: &mut Output<'_>,
 ) -> Result<(), DecodeError> {
@@ -43,10 +46,9 @@ pub(super) fn decode_elements(
     Ok(())
 }
 
-/// Decodes unsigned integers of 32 bits of which only the lower `width` bytes are stored, because
-/// no value needs more.
+/// Decodes integers of 32 bits of which only the lower `width` bytes are stored.
 pub(super) fn decode_integers(
-    frame: &Frame<'_>,
+    frame: &LegacyFrame<'_>,
     width: usize,
     rotated: bool,
     output: &mut Output<'_>,
@@ -66,15 +68,15 @@ pub(super) fn decode_integers(
     if rotated { unrotate(MAX_PLANES, dst) } else { Ok(()) }
 }
 
-/// A plane as it is stored.
-struct Stored<'a> {
+/// A plane before decompression.
+struct PackedPlane<'a> {
     bytes: &'a [u8],
     compressed: bool,
 }
 
-/// The planes of a frame, decompressed.
+/// Returns the decompressed planes of a frame.
 fn read_planes<'a, const K: usize>(
-    frame: &Frame<'a>,
+    frame: &LegacyFrame<'a>,
     output: &mut Output<'_>,
 ) -> Result<[Cow<'a, [u8]>; K], DecodeError> {
     let stored = read_stored::<K>(frame)?;
@@ -92,47 +94,51 @@ fn error_in(kind: DecodeErrorKind, plane: usize) -> DecodeError {
     DecodeError::from(kind).in_plane(plane)
 }
 
-fn read_stored<'a, const K: usize>(frame: &Frame<'a>) -> Result<[Stored<'a>; K], DecodeError> {
-    let mut cursor = frame.cursor();
-    let flags: [u8; K] = cursor.array()?;
+fn read_stored<'a, const K: usize>(
+    frame: &LegacyFrame<'a>,
+) -> Result<[PackedPlane<'a>; K], DecodeError> {
+    let mut fields = frame.fields();
+    let flags: [u8; K] = fields.array()?;
     let mut lengths = [0; K];
     for length in &mut lengths {
-        *length = cursor.number()?;
+        *length = fields.number()?;
     }
-    let mut planes = [const { Stored { bytes: &[], compressed: false } }; K];
+    let mut planes = [const { PackedPlane { bytes: &[], compressed: false } }; K];
     for (index, ((plane, flag), length)) in planes.iter_mut().zip(flags).zip(lengths).enumerate() {
         if flag > 1 {
             return Err(error_in(DecodeErrorKind::InvalidIndex, index));
         }
-        plane.bytes = cursor.take(length).map_err(|kind| error_in(kind, index))?;
+        plane.bytes = fields.take(length).map_err(|kind| error_in(kind, index))?;
         plane.compressed = flag == 1;
     }
     Ok(planes)
 }
 
-/// Most bytes that a plane may decompress to: its share of what the frame may, and as many as a
-/// plane that is not compressed has.
-fn most_in_plane<const K: usize>(stored: &[Stored<'_>; K], allowance: u64) -> u64 {
+/// Returns the most bytes that a plane may decompress to.
+///
+/// That is its share of the frame's allowance, and at most a byte more than a plane that is not
+/// compressed.
+fn most_in_plane<const K: usize>(stored: &[PackedPlane<'_>; K], allowance: u64) -> u64 {
     let share = allowance.div_ceil(K as u64);
     let plain = stored.iter().find(|plane| !plane.compressed);
     plain.map_or(share, |plane| share.min((plane.bytes.len() as u64).saturating_add(1)))
 }
 
 fn decompress<'a>(
-    stored: &Stored<'a>,
-    frame: &Frame<'a>,
+    stored: &PackedPlane<'a>,
+    frame: &LegacyFrame<'a>,
     most: u64,
     output: &mut Output<'_>,
 ) -> Result<Cow<'a, [u8]>, DecodeErrorKind> {
     if !stored.compressed {
-        output.met("raw");
+        output.add_method("raw");
         return Ok(Cow::Borrowed(stored.bytes));
     }
     let codec = frame.codec()?;
-    output.met(codec.name());
+    output.add_method(codec.name());
     match codec.decompress(stored.bytes, most)? {
         Some(plane) => Ok(Cow::Owned(plane)),
-        // Either the frame goes beyond the limits, or this plane is longer than the others.
+        // Either the frame exceeds the limits, or this plane is longer than the others.
         None => {
             let whole = most.saturating_add(1).saturating_mul(MAX_PLANES as u64);
             output.check(whole, frame.bytes.len())?;

@@ -1,4 +1,4 @@
-//! Undoing the rotation of decoded elements.
+//! Undoes the rotation of elements that are not split into planes.
 
 use std::vec::Vec;
 
@@ -7,7 +7,7 @@ use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::try_alloc::zeroed;
 
-/// Undoes the rotation of data that is not split in planes, by splitting and merging it.
+/// Undoes the rotation of elements by splitting and merging them.
 pub(crate) fn unrotate(planes: usize, data: &mut [u8]) -> Result<(), DecodeError> {
     let mut layout = PlaneLayout { planes, rotated: false };
     let mut split: [Vec<u8>; MAX_PLANES] = Default::default();

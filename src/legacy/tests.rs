@@ -1,4 +1,4 @@
-//! Small files that releases of the original wrote, whole and damaged.
+//! Decodes small files of the original's releases, sound and damaged.
 
 use std::vec::Vec;
 use std::{format, vec};
@@ -29,7 +29,7 @@ const FLOATS_SNAPPY: &str = "5a4e000203dc010401000000000012010101010109000000000
 /// Release 0.2.3: nine bytes as bfloat16.
 const HALVES_ODD: &str = "5a4e0002030a0100010000000000120601010900000000000000040000000000000004000000000000000100\
      000000000000040000000000000004000000000000002bcb8ad979787a75";
-/// Release 0.2.3: random bytes as bfloat16, cut behind the fourth element.
+/// Release 0.2.3: random bytes as bfloat16, cut after the fourth element.
 const HALVES_PLAIN: &str = "5a4e0002030a010001000000000012060000b86866a5649ba7e5";
 /// Release 0.2.3: integers of two bytes.
 const INTEGERS_2: &str = "5a4e000203090000030000000000120f010104000800000000000000e76ef577feb0c3de";
@@ -44,7 +44,7 @@ const FLOATS_ZSTD: &str = "5a4e000300dc01000100000000001201000000000000000090000
      13000000000000001300000000000000130000000000000028b52ffd6088124d0000100000010083d3032c28\
      b52ffd6088124d0000100000010083d3032c28b52ffd6088124d0000100000010083d3032c28b52ffd608812\
      4d0000100000010083d3032c";
-/// Release 0.3.1: two bytes as bfloat16, which needs nothing of this module.
+/// Release 0.3.1: two bytes as bfloat16, in today's layout.
 const CHUNKS_EVEN: &str = "5a4e0003010a0100010000000000120602000000000000003400000000000000000001000000000000000100\
      000000000000ab3c";
 /// Release 0.3.1: 33 bytes as bfloat16 in chunks of 16, the last of which is empty.
@@ -52,7 +52,7 @@ const CHUNKS_ODD: &str = "5a4e0003010a010001000000000004062100000000000000760000
      0000100000000000000010000000000000000800000000000000100000000000000010000000000000002bcb\
      8ad9600a1f1af16c8c68bf819e1979787a75787a767878787779767a7979";
 
-/// The files, with what they decode to.
+/// Returns the files and their decoded data.
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let bfloat16 = "ab3c4bbc0abdd9ba603c0a3d1f3b1a3c71bc6c3c8cbbe83c3fbb01bd9ebc993c";
     vec![
@@ -96,16 +96,17 @@ fn files_of_all_kinds_decode() {
         assert_eq!(read(&file).unwrap(), expected, "{file:?}");
         assert_eq!(describe(&file).decoded_len, expected.len() as u64);
         let mut dst = vec![1; expected.len() + 1];
-        let len = decompress_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap();
+        let len = decompress_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())
+            .unwrap();
         assert_eq!(dst[..len], expected);
     }
 }
 
 #[test]
-fn truncated_files_are_refused() {
+fn truncated_files_are_rejected() {
     for (file, _) in samples() {
         if file == HALVES_PLAIN {
-            // How long the data was is nowhere in such a file.
+            // Such a file does not contain the length of its data.
             continue;
         }
         let file = hex(file);
@@ -140,7 +141,7 @@ fn frames_follow_each_other() {
     assert_eq!(read(&file).unwrap(), vec![0; 20_000], "frames that are not announced are ignored");
     file[13] = 128 + 14;
     assert_eq!(read(&file).unwrap(), vec![0; 40_000]);
-    let limits = Limits { decoded_bytes: 39_999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(39_999);
     assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
     file.pop();
     let error = read(&file).unwrap_err();
@@ -182,21 +183,22 @@ fn limits_hold() {
     for (file, decoded) in samples() {
         let file = hex(file);
         let most = decoded.len() as u64 - 1;
-        let limits = Limits { decoded_bytes: most, ..Limits::default() };
+        let limits = Limits::default().decoded_bytes(most);
         let kind_of_excess = kind(decompress(&file, &limits));
         assert!(
             matches!(kind_of_excess, DecodeErrorKind::LimitExceeded { limit, .. } if limit == most),
             "{kind_of_excess:?} for {file:?}"
         );
-        let limits = Limits { expansion: 0, ..Limits::default() };
+        let limits = Limits::default().expansion(0);
         assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
         let mut dst = vec![0; decoded.len() - 1];
-        let result = decompress_into(&file, &mut dst, &mut DecodeScratch::new());
+        let result =
+            decompress_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new());
         assert!(matches!(kind(result), DecodeErrorKind::OutputTooSmall { .. }));
     }
 }
 
-/// A file of release 0.1.1 that was not split in planes.
+/// Returns a file of release 0.1.1 that is compressed as a whole.
 fn blob(codec: u8, content: &[u8]) -> Vec<u8> {
     let mut file = vec![0; 16];
     file[..5].copy_from_slice(&[b'Z', b'N', 0, 1, codec]);
@@ -205,7 +207,7 @@ fn blob(codec: u8, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn inputs_compressed_as_a_whole_are_cut_nowhere() {
+fn cut_inputs_that_are_compressed_as_a_whole_are_rejected() {
     let zstd = &hex(FIRST_ZSTD)[16 + 4 + 32..][..19];
     let lz4 = &hex(FLOATS_LZ4)[16 + 4 + 32..][..34];
     let snappy = &hex(FLOATS_SNAPPY)[16 + 4 + 32..][..9];

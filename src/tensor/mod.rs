@@ -1,43 +1,17 @@
-//! Files of tensors: which bytes belong to which tensor, what frames suit them, and tensors that
-//! are compressed inside such a file.
+//! Tensor files: their headers, the frames that suit them, and tensors compressed inside them.
 //!
-//! [`Metadata`] reads the header of any `.safetensors` file, and [`plan`] cuts the file into what is
-//! compressed alike. In a `.znn.safetensors` file some tensors are replaced by frames: `U8`
-//! tensors, which the metadata lists. With the feature `std`, [`TensorWriter`] writes such files
-//! and [`TensorReader`] reads them, also those of the original, releases 0.5.1 to 0.5.4. Those
-//! releases store some tensors with wrong bits and forget some lists: [`examine`] reports such
-//! tensors, and [`repair`] writes the file as it should be.
+//! - [`safetensors::Metadata`] is the header of a `.safetensors` file. It lists the tensors.
+//! - [`plan`] divides such a file into frames, each with a plane layout for its data.
+//! - [`inside`] reads and writes `.znn.safetensors` files, in which each tensor is compressed on
+//!   its own. Needs the feature `std`.
 
+pub(crate) mod info;
 #[cfg(feature = "std")]
-pub(crate) mod diagnosis;
-#[cfg(feature = "std")]
-pub(crate) mod error;
-#[cfg(feature = "std")]
-pub(crate) mod inside;
-pub(crate) mod metadata;
-pub(crate) mod oddity;
+pub mod inside;
 pub(crate) mod plan;
-#[cfg(feature = "std")]
-pub(crate) mod ranges;
-#[cfg(feature = "std")]
-pub(crate) mod repair;
 pub(crate) mod rows;
-#[cfg(feature = "std")]
-pub(crate) mod section;
-#[cfg(feature = "std")]
-pub(crate) mod write_header;
+pub mod safetensors;
 
-#[cfg(feature = "std")]
-pub use diagnosis::{Diagnosis, Verdict, diagnose};
-#[cfg(feature = "std")]
-pub use error::TensorError;
-#[cfg(feature = "std")]
-pub use inside::{RestoredHeader, StoredTensor, TensorReader, TensorTarget, TensorWriter};
-pub use metadata::{Metadata, MetadataError, TensorInfo};
-pub use oddity::Oddity;
+pub use info::TensorInfo;
 pub use plan::{PlannedFrame, plan};
-#[cfg(feature = "std")]
-pub use repair::{Examination, examine, repair};
 pub use rows::RowsError;
-#[cfg(feature = "std")]
-pub use section::Section;

@@ -1,40 +1,50 @@
-//! Where to cut a `.safetensors` file into frames, and what layout each had best have.
+//! Divides a `.safetensors` file into frames and chooses a plane layout for each.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::plane_layout::PlaneLayout;
-use crate::tensor::metadata::{Metadata, TensorInfo};
+use crate::tensor::info::TensorInfo;
+use crate::tensor::safetensors::metadata::Metadata;
 
-/// Bytes from which on a tensor has frames of its own, so that it is read without its neighbours,
-/// and coded without them: those of a chunk.
+/// Tensors of this length or longer get frames of their own, so that they can be read without
+/// their neighbours. The length is that of a chunk.
 const LARGE: u64 = 1 << 18;
-/// Bytes below which tensors are not worth a frame: they stay with their neighbours.
+/// Tensors shorter than this join their neighbours' frames, because a frame would cost more than
+/// it saves.
 const SMALL: u64 = 2 << 10;
-/// Frames begin with whole elements, of which this is the longest.
+/// Length of the longest element in bytes. Frames begin with a whole element.
 const ELEMENT: u64 = 8;
 
-/// A part of a file that is to be a frame.
+/// Part of a file that becomes a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PlannedFrame {
-    /// Which bytes of the file.
+    /// Bytes of the file.
     pub range: Range<u64>,
-    /// The layout that goes with its type, as the file tells it. What the data is in truth,
-    /// [`layout_search::layout`](crate::layout_search::layout) finds out. `None` where the type tells
-    /// nothing, which is the case of bytes of any kind; then
-    /// [`layout_search::segments`](crate::layout_search::segments) may.
+    /// Plane layout for the type that the header declares; `None` if the type says nothing about
+    /// the data, as `U8` does.
+    ///
+    /// [`layout_search::layout`](crate::layout_search::layout) finds the layout that suits the
+    /// actual data, and [`layout_search::segments`](crate::layout_search::segments) divides data
+    /// of an unknown type.
     pub layout: Option<PlaneLayout>,
 }
 
-/// Cuts a file into parts of at most `frame_len` bytes (but not less than an element): in order,
-/// from its first byte to its last, or to the last of its tensors if its length is not known. The
-/// file's header is apart from the tensors, types are apart from each other, and large tensors are
-/// apart from all others but for a few bytes behind them that belong to no tensor. Nothing is
-/// collected, so that a header which promises more than there is does no harm.
+/// Divides a file into frames of at most `frame_len` bytes, but at least one element.
+///
+/// The frames cover the whole file in order, or its header and tensors if its length is unknown
+/// ([`Metadata::parse_header`]). A frame holds either the header, one large tensor or a part of it,
+/// or small neighbouring tensors. Small tensors of different types can share a frame, and a large tensor's
+/// last frame also takes up to 2 KiB of padding after it.
+///
+/// The iterator computes frames one at a time, so that a header which declares more data than
+/// exists costs no memory.
 ///
 /// ```
 /// use zipnn::frame::PlaneLayout;
-/// use zipnn::tensor::{Metadata, plan};
+/// use zipnn::tensor::plan;
+/// use zipnn::tensor::safetensors::Metadata;
 ///
 /// let header = br#"{"a":{"dtype":"BF16","shape":[3000],"data_offsets":[0,6000]},
 ///     "b":{"dtype":"F32","shape":[1000],"data_offsets":[6000,10000]}}"#;
@@ -42,49 +52,52 @@ pub struct PlannedFrame {
 /// file.extend_from_slice(header);
 /// file.resize(file.len() + 10_000, 0);
 ///
-/// let layout = Metadata::parse(&file, file.len() as u64)?;
-/// let parts: Vec<_> = plan(&layout, 4096).collect();
-/// let lens: Vec<_> = parts.iter().map(|part| part.range.end - part.range.start).collect();
-/// assert_eq!(lens, [layout.data_start(), 4096, 1904, 4000]);
-/// assert_eq!(parts[3].layout, Some(PlaneLayout::FOUR_ROTATED));
-/// # Ok::<(), zipnn::tensor::MetadataError>(())
+/// let metadata = Metadata::parse(&file, file.len() as u64)?;
+/// let frames: Vec<_> = plan(&metadata, 4096).collect();
+/// let lens: Vec<_> = frames.iter().map(|frame| frame.range.end - frame.range.start).collect();
+/// assert_eq!(lens, [metadata.data_start(), 4096, 1904, 4000]);
+/// assert_eq!(frames[3].layout, Some(PlaneLayout::FOUR_ROTATED));
+/// # Ok::<(), zipnn::tensor::safetensors::MetadataError>(())
 /// ```
-pub fn plan(layout: &Metadata, frame_len: u64) -> impl Iterator<Item = PlannedFrame> + use<> {
+pub fn plan(metadata: &Metadata, frame_len: u64) -> impl Iterator<Item = PlannedFrame> + use<> {
     let frame_len = (frame_len / ELEMENT).max(1) * ELEMENT;
-    let header = Span {
-        range: 0..layout.data_start(),
-        dtype: "",
-        layout: Some(PlaneLayout::ONE),
-        is_large: true,
-        is_gap: false,
-    };
-    let runs = core::iter::once(header).chain(runs(layout, frame_len));
-    let spans = join(runs, frame_len).into_iter();
-    let spans: Vec<PlannedFrame> =
-        spans.map(|Span { range, layout, .. }| PlannedFrame { range, layout }).collect();
-    spans.into_iter().flat_map(move |PlannedFrame { range, layout }| {
-        let starts = core::iter::successors(Some(range.start), move |start: &u64| {
-            start.checked_add(frame_len).filter(|&start| start < range.end)
-        });
-        starts.map(move |start| {
-            let end = start.saturating_add(frame_len).min(range.end);
-            PlannedFrame { range: start..end, layout }
-        })
+    let runs = core::iter::once(Span::header(metadata)).chain(runs(metadata, frame_len));
+    let spans: Vec<PlannedFrame> = join(runs, frame_len)
+        .into_iter()
+        .map(|Span { range, layout, .. }| PlannedFrame { range, layout })
+        .collect();
+    spans.into_iter().flat_map(move |span| divide(span, frame_len))
+}
+
+/// Divides a span into frames.
+fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFrame> {
+    let PlannedFrame { range, layout } = span;
+    let starts = core::iter::successors(Some(range.start), move |start: &u64| {
+        start.checked_add(frame_len).filter(|&start| start < range.end)
+    });
+    starts.map(move |start| {
+        let end = start.saturating_add(frame_len).min(range.end);
+        PlannedFrame { range: start..end, layout }
     })
 }
 
-/// Tensors side by side, or bytes that belong to no tensor.
+/// Neighbouring tensors, or bytes that belong to no tensor.
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,
     layout: Option<PlaneLayout>,
-    /// Whether it is to stay alone.
+    /// Whether the span keeps frames of its own.
     is_large: bool,
     is_gap: bool,
 }
 
 impl<'t> Span<'t> {
-    /// Returns a span of those bytes of a tensor that are not in a span before it.
+    fn header(metadata: &Metadata) -> Self {
+        let range = 0..metadata.data_start();
+        Self { range, dtype: "", layout: Some(PlaneLayout::ONE), is_large: true, is_gap: false }
+    }
+
+    /// Returns the span of the bytes of a tensor that no earlier span holds.
     fn of(tensor: &'t TensorInfo, range: Range<u64>) -> Self {
         let is_large = range.end - range.start >= LARGE;
         let (dtype, layout) = (&*tensor.dtype, declared(&tensor.dtype));
@@ -100,21 +113,20 @@ impl<'t> Span<'t> {
         self.range.end - self.range.start
     }
 
-    /// Whether both can be in one frame, whatever is in them.
+    /// Returns whether both spans fit into one frame and neither needs its own.
     fn has_room_for(&self, next: &Self, frame_len: u64) -> bool {
         !self.is_large && !next.is_large && next.range.end - self.range.start <= frame_len
     }
 
-    /// Whether what follows the other is in step with the elements of this one.
+    /// Returns whether elements after `next` stay aligned with the elements of this span.
     fn keeps_step_with(&self, next: &Self) -> bool {
         next.len().is_multiple_of(self.layout.unwrap_or_default().planes() as u64)
     }
 
-    /// Returns whether a run is to be in the frames of this one: it has the same type or is not
-    /// worth a frame.
+    /// Returns whether `next` joins this span: it has the same type, or is too small for a frame.
     fn takes(&self, next: &Self, frame_len: u64) -> bool {
         let is_small = next.len() < SMALL;
-        // Padding: what follows begins a frame anyway.
+        // A small gap after a large tensor is padding; what follows begins a frame anyway.
         if is_small && next.is_gap && self.is_large {
             return true;
         }
@@ -123,13 +135,13 @@ impl<'t> Span<'t> {
     }
 }
 
-/// Returns tensors of one type that follow one another, as far as they go into a frame, and the
-/// gaps between them. Where tensors share bytes, these belong to the first.
-fn runs(layout: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
+/// Joins neighbouring tensors of the same type that fit into one frame, and returns them with the
+/// gaps between them. Bytes that tensors share belong to the first.
+fn runs(metadata: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
     let mut runs: Vec<Span<'_>> = Vec::new();
-    let mut gaps = layout.gaps().peekable();
-    let mut at = layout.data_start();
-    for tensor in layout.tensors() {
+    let mut gaps = metadata.gaps().peekable();
+    let mut at = metadata.data_start();
+    for tensor in metadata.tensors() {
         let range = at.max(tensor.range.start)..tensor.range.end;
         if range.is_empty() {
             continue;
@@ -150,7 +162,7 @@ fn runs(layout: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
     runs
 }
 
-/// Adds runs that are not worth a frame to the one before them.
+/// Adds runs that are too small for a frame to the run before them.
 fn join<'t>(runs: impl Iterator<Item = Span<'t>>, frame_len: u64) -> Vec<Span<'t>> {
     let mut joined: Vec<Span<'_>> = Vec::new();
     for run in runs {
@@ -162,9 +174,10 @@ fn join<'t>(runs: impl Iterator<Item = Span<'t>>, frame_len: u64) -> Vec<Span<'t
     joined
 }
 
-/// The layout that goes with a type, as a file calls it. Elements of eight bytes have no layout of
-/// their own; in four planes, of two bytes of an element each, they take least. `docs/LAYOUTS.md`
-/// has the sizes.
+/// Returns the layout for a type by its name in the file.
+///
+/// Types of eight bytes have no layout of their own: four planes of two bytes each make them
+/// smallest. `docs/LAYOUTS.md` lists the sizes.
 fn declared(dtype: &str) -> Option<PlaneLayout> {
     match dtype {
         "F32" | "F64" | "C64" => Some(PlaneLayout::FOUR_ROTATED),

@@ -1,25 +1,24 @@
-//! Where the rows of a tensor are: its parts along the first dimension.
+//! Locates rows of a tensor: its slices along the first dimension.
 
 use core::fmt;
 use core::ops::Range;
 
-use crate::tensor::metadata::TensorInfo;
+use crate::tensor::info::TensorInfo;
 
-/// Bits of a byte.
-const BYTE: u128 = 8;
+const BITS_PER_BYTE: u128 = 8;
 
 impl TensorInfo {
-    /// Returns which bytes of the file hold some rows of the tensor, its parts along the first
+    /// Returns the bytes of the file that hold `rows`, slices of the tensor along its first
     /// dimension.
     ///
-    /// Elements can be shorter than a byte, and rows can then begin or end within one. Where the
-    /// format does not know the type, a row is as many bytes as the tensor's length and the number
-    /// of rows give.
+    /// Rows of elements narrower than a byte can begin or end within a byte. If the format does not
+    /// define the element type, the length of a row is the tensor's length divided by the number of
+    /// rows.
     ///
     /// ```
     /// use zipnn::tensor::{RowsError, TensorInfo};
     ///
-    /// let tensor = TensorInfo { name: "w".into(), dtype: "F4".into(), shape: vec![4, 3], range: 100..106 };
+    /// let tensor = TensorInfo::new("w", "F4", [4, 3], 100..106);
     /// assert_eq!(tensor.rows(2..4), Ok(103..106));
     /// assert_eq!(tensor.rows(0..1), Err(RowsError::PartialBytes { multiple: 2 }));
     /// assert_eq!(tensor.rows(4..5), Err(RowsError::NoSuchRows { count: Some(4) }));
@@ -27,8 +26,9 @@ impl TensorInfo {
     ///
     /// # Errors
     ///
-    /// `NoSuchRows`; `PartialBytes` if the rows begin or end within a byte; `UnknownLength` if the
-    /// length of a row is not known.
+    /// - `NoSuchRows` if the tensor has fewer rows or is a scalar,
+    /// - `PartialBytes` if the rows begin or end within a byte,
+    /// - `UnknownLength` if the length of a row is unknown.
     pub fn rows(&self, rows: Range<u64>) -> Result<Range<u64>, RowsError> {
         let count = self.shape.first().copied();
         let Some(count) = count.filter(|&count| rows.start <= rows.end && rows.end <= count) else {
@@ -39,9 +39,9 @@ impl TensorInfo {
         if rows.is_empty() {
             return Ok(start..start);
         }
-        let is_whole = |row: u64| (u128::from(row) * row_bits).is_multiple_of(BYTE);
+        let is_whole = |row: u64| (u128::from(row) * row_bits).is_multiple_of(BITS_PER_BYTE);
         if !is_whole(rows.start) || !is_whole(rows.end) {
-            // A row is then an odd number of bits, of pairs or of fours.
+            // The number of bits in a row is then odd, or twice or four times an odd number.
             let multiple = 8 >> row_bits.trailing_zeros();
             return Err(RowsError::PartialBytes { multiple });
         }
@@ -54,42 +54,42 @@ impl TensorInfo {
         if count == 0 {
             return Ok(0);
         }
-        // The length of a type that is not known is only known in bytes: there may be padding.
-        let unit = if self.element_bits().is_some() { 1 } else { BYTE };
-        let (len, rows) = (u128::from(self.len()) * BYTE, u128::from(count) * unit);
+        // Tensors of an unknown type may end with padding, so that only whole bytes count.
+        let unit = if self.element_bits().is_some() { 1 } else { BITS_PER_BYTE };
+        let (len, rows) = (u128::from(self.len()) * BITS_PER_BYTE, u128::from(count) * unit);
         match self.fits() && len.is_multiple_of(rows) {
             true => Ok(len / u128::from(count)),
             false => Err(unknown),
         }
     }
 
-    /// Returns the place in the file of the byte in which a row begins.
+    /// Returns the offset in the file of the byte in which a row begins.
     fn byte_of(&self, row: u64, row_bits: u128) -> u64 {
-        // Rows that the tensor has lie within it, so that this is no longer than its length.
-        self.range.start + (u128::from(row) * row_bits / BYTE) as u64
+        // The row lies within the tensor, so that the offset fits.
+        self.range.start + (u128::from(row) * row_bits / BITS_PER_BYTE) as u64
     }
 }
 
-/// Why the bytes of some rows cannot be given.
+/// Reports why rows of a tensor cannot be located.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowsError {
     /// The tensor does not have these rows.
     NoSuchRows {
-        /// How many rows it has; `None` for a scalar.
+        /// Number of rows; `None` for a scalar.
         count: Option<u64>,
     },
     /// The rows begin or end within a byte.
     PartialBytes {
-        /// Rows whose numbers are multiples of this begin at a byte.
+        /// Rows whose numbers are multiples of this begin at a whole byte.
         multiple: u64,
     },
-    /// The length of a row is not known: the type of the elements is not, and the tensor's length
-    /// is no multiple of the number of rows.
+    /// The length of a row is unknown: the format does not define the element type, and the
+    /// tensor's length is not a multiple of the number of rows.
     UnknownLength {
         /// Length of the tensor in bytes.
         len: u64,
-        /// How many rows it has.
+        /// Number of rows.
         count: u64,
     },
 }
@@ -98,17 +98,17 @@ impl fmt::Display for RowsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchRows { count: Some(count) } => {
-                write!(f, "there are no such rows; the tensor has {count}")
+                write!(f, "there are no such rows: the tensor has {count} rows")
             }
             Self::NoSuchRows { count: None } => f.write_str("a scalar has no rows"),
             Self::PartialBytes { multiple } => write!(
                 f,
-                "the rows begin or end within a byte; begin and end at a multiple of {multiple}"
+                "the rows begin or end within a byte: begin and end at a multiple of {multiple}"
             ),
             Self::UnknownLength { len, count } => write!(
                 f,
-                "the length of a row is not known: the type is not, and {len} bytes are not \
-                 {count} rows of the same length; read the whole tensor"
+                "the length of a row is not known: the element type is unknown, and {len} bytes do \
+                 not divide into {count} rows: read the whole tensor"
             ),
         }
     }
@@ -124,11 +124,11 @@ mod tests {
 
     fn tensor(dtype: &str, shape: &[u64], len: u64) -> TensorInfo {
         let range = 1000..1000 + len;
-        TensorInfo { name: "t".into(), dtype: dtype.into(), shape: shape.into(), range }
+        TensorInfo::new("t", dtype, shape, range)
     }
 
     #[test]
-    fn rows_are_counted_in_bits() {
+    fn rows_are_located_by_bits() {
         for (dtype, shape, len, rows, bytes) in [
             ("F4", &[8][..], 4, 0..8, 0..4),
             ("F4", &[8], 4, 2..4, 1..2),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_share_a_byte_are_refused() {
+    fn rows_that_share_a_byte_are_rejected() {
         for (dtype, shape, len, rows, multiple) in [
             ("F4", &[8][..], 4, 0..1, 2),
             ("F4", &[8], 4, 1..2, 2),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_not_there() {
+    fn rows_beyond_the_tensor_are_rejected() {
         let backwards = Range { start: 2, end: 1 };
         for rows in [0..5, 4..5, u64::MAX..u64::MAX, backwards] {
             let error = tensor("F4", &[4, 3], 6).rows(rows).unwrap_err();
@@ -178,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_are_not_known() {
+    fn rows_of_unknown_length_are_rejected() {
         for (dtype, shape, len) in [
             ("X9", &[3][..], 4),
             ("X9", &[8], 4),
             ("X9", &[u64::MAX], u64::MAX - 1000),
-            // Made by hand: no file has such a tensor.
+            // Parsing a file never returns such a tensor.
             ("BF16", &[2, u64::MAX], 16),
             ("BF16", &[2, 4], 18),
         ] {

@@ -1,9 +1,9 @@
-//! Data to test with, the same in every run.
+//! Test data, the same in every run.
 #![allow(dead_code, reason = "no program of tests uses everything")]
 
 use zipnn::DType;
 
-/// A generator of numbers that need not be good (SplitMix64).
+/// A simple generator of pseudorandom numbers (SplitMix64).
 pub struct Random(pub u64);
 
 impl Random {
@@ -19,13 +19,13 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    /// Between 0 and 1.
+    /// Returns a number between 0 and 1.
     fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1 << 24) as f32
     }
 }
 
-/// `len` bytes of numbers that are spread as weights are: normally, around zero.
+/// Returns `len` bytes of normally distributed numbers around zero, like weights.
 pub fn weights(dtype: DType, len: usize, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     let mut bytes = Vec::with_capacity(len + 4);
@@ -43,13 +43,13 @@ pub fn weights(dtype: DType, len: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// `len` bytes without any order.
+/// Returns `len` random bytes.
 pub fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     (0..len).map(|_| random.next() as u8).collect()
 }
 
-/// Bytes with these counts: symbol 0 so often as the first says, and so on; shuffled.
+/// Returns shuffled bytes in which symbol *i* occurs `counts[i]` times.
 pub fn with_counts(counts: &[usize], seed: u64) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0_u8..=255)
         .zip(counts)
@@ -66,7 +66,7 @@ fn shuffle(bytes: &mut [u8], seed: u64) {
     }
 }
 
-/// 1, 1, 2, 3, 5, …: the counts whose Huffman codes are longest.
+/// Returns the counts 1, 1, 2, 3, 5, …, which have the longest Huffman codes.
 pub fn fibonacci(symbols: usize) -> Vec<usize> {
     let mut counts = vec![1, 1];
     while counts.len() < symbols {
@@ -76,7 +76,7 @@ pub fn fibonacci(symbols: usize) -> Vec<usize> {
     counts
 }
 
-/// Counts of which each is `ratio` of the one before, the last ones 1.
+/// Returns counts, each `ratio` times the one before but at least 1.
 pub fn geometric(symbols: usize, first: usize, ratio: f64) -> Vec<usize> {
     std::iter::successors(Some(first as f64), |count| Some(count * ratio))
         .map(|count| (count as usize).max(1))

@@ -1,11 +1,10 @@
-//! The golden files: what they are, and what they decode to.
+//! The golden files and their manifests.
 
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 
 use serde_json::Value;
 
-use crate::common::skipped;
+use super::skipped;
 
 /// A case of a manifest.
 pub struct Case {
@@ -14,7 +13,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// For messages.
+    /// Returns the path of the file in its folder.
     pub fn name(&self) -> &str {
         self.text("file").unwrap_or("?")
     }
@@ -36,14 +35,14 @@ impl Case {
         self.entry["original_len"].as_u64().unwrap() as usize
     }
 
-    /// What the file decodes to.
+    /// Returns the data that the file decodes to.
     pub fn original(&self) -> Vec<u8> {
         let mut original = self.read("original");
         original.truncate(self.original_len());
         original
     }
 
-    /// What the file holds the difference to.
+    /// Returns the base, if the file holds a difference.
     pub fn base(&self) -> Option<Vec<u8>> {
         self.text("delta")?;
         let mut base = self.read("delta");
@@ -51,18 +50,18 @@ impl Case {
         Some(base)
     }
 
-    /// The shape of a tensor or an array.
+    /// Returns the shape of a tensor or an array.
     pub fn shape(&self) -> Option<Vec<u64>> {
         let shape = self.entry["shape"].as_array()?;
         Some(shape.iter().map(|dimension| dimension.as_u64().unwrap()).collect())
     }
 
-    /// The letter that `tests/data/README.md` gives to the layout.
+    /// Returns the letter of the layout in `tests/data/README.md`.
     pub fn family(&self) -> &str {
         self.text("family").unwrap_or("synthetic")
     }
 
-    /// Whether the file has today's layout, going by who wrote it.
+    /// Returns whether the release that wrote the file had today's layout.
     pub fn is_current(&self) -> bool {
         match self.family() {
             "A" | "B1" | "B2" => false,
@@ -72,22 +71,25 @@ impl Case {
     }
 }
 
-/// Says once that less is tested than could be; not captured as the output of a test.
-fn say_skipped(folder: &Path) {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| skipped::skipped(folder.display()));
+/// Returns the folders of golden files: the one in this repository, and the whole collection.
+pub fn folders() -> impl Iterator<Item = PathBuf> {
+    let spread = crate::common::root().join("tests/data/golden");
+    [spread].into_iter().chain(skipped::shared("format/golden"))
 }
 
-/// The cases of the spread in this repository, and of the whole collection where it lies beside it.
+/// Returns the manifest of a folder.
+pub fn manifest(folder: &Path) -> Value {
+    let manifest = folder.join("manifest.json");
+    let manifest =
+        std::fs::read(&manifest).unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
+    serde_json::from_slice(&manifest).unwrap()
+}
+
+/// Returns the cases in this repository and in the whole collection.
 pub fn cases() -> Vec<Case> {
-    let root = crate::common::root();
     let mut cases = Vec::new();
-    for folder in ["tests/data/golden", "../shared/format/golden"].map(|path| root.join(path)) {
-        let Ok(manifest) = std::fs::read(folder.join("manifest.json")) else {
-            say_skipped(&folder);
-            continue;
-        };
-        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    for folder in folders() {
+        let manifest = manifest(&folder);
         for list in ["cases", "synthetic"] {
             let entries = manifest[list].as_array().unwrap().iter().cloned();
             cases.extend(entries.map(|entry| Case { folder: folder.clone(), entry }));

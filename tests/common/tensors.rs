@@ -1,27 +1,29 @@
-//! Files of tensors, made by hand and read.
+//! Writes and reads files of tensors.
 #![allow(dead_code, reason = "no program of tests uses everything")]
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::PathBuf;
 
-use zipnn::tensor::{Metadata, TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options};
 
-/// Type, shape and bytes of each tensor.
+use crate::common::golden;
+
+/// Type, shape and bytes of each tensor by name.
 pub type Tensors = BTreeMap<String, (String, Vec<u64>, Vec<u8>)>;
 
-/// A file from its JSON and its data.
+/// Returns a file of a JSON header and data.
 pub fn file(json: &str, data: &[u8]) -> Vec<u8> {
     [&(json.len() as u64).to_le_bytes(), json.as_bytes(), data].concat()
 }
 
-/// A tensor's entry in the JSON.
+/// Returns a tensor's entry in the JSON header.
 pub fn entry(name: &str, dtype: &str, shape: &[usize], start: usize, end: usize) -> String {
     format!(r#""{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{start},{end}]}}"#)
 }
 
-/// A file of these tensors, in this order, without metadata.
+/// Returns a file of these tensors in this order, without metadata.
 pub fn file_of(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
     let mut at = 0;
     let mut entries = Vec::new();
@@ -34,11 +36,32 @@ pub fn file_of(tensors: &[(&str, &str, &[usize], Vec<u8>)]) -> Vec<u8> {
     file(&format!("{{{}}}", entries.join(",")), &data)
 }
 
+/// Returns `count` files with up to three tensors anywhere in the data, with gaps and shared bytes.
+pub fn files_with_tensors_anywhere(count: u64) -> impl Iterator<Item = Vec<u8>> {
+    let mut random = 7_u64;
+    let mut below = move |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % bound
+    };
+    (0..count).map(move |case| {
+        let data = noise(below(60), case);
+        let entries: Vec<String> = (0..below(4))
+            .map(|number| {
+                let start = below(data.len() + 1);
+                let end = start + below(data.len() - start + 1);
+                entry(&format!("t{number}"), "U8", &[end - start], start, end)
+            })
+            .collect();
+        let padding = "\0 \0"[..below(4)].to_owned();
+        file(&format!("{{{}}}{padding}", entries.join(",")), &data)
+    })
+}
+
 pub fn parse(file: &[u8]) -> Metadata {
     Metadata::parse(file, file.len() as u64).unwrap()
 }
 
-/// Everything in a file of plain tensors.
+/// Returns the tensors of a file that is not compressed.
 pub fn tensors(file: &[u8]) -> Tensors {
     let layout = parse(file);
     let tensors = layout.tensors().iter().map(|tensor| {
@@ -48,7 +71,7 @@ pub fn tensors(file: &[u8]) -> Tensors {
     tensors.collect()
 }
 
-/// Compresses the tensors inside a file, with checksums of everything or without any.
+/// Compresses the tensors inside a file, with or without checksums.
 pub fn compress(source: &[u8], checksums: bool) -> Vec<u8> {
     let layout = parse(source);
     let (header, data) = source.split_at(layout.data_start() as usize);
@@ -66,10 +89,10 @@ pub fn open(file: &[u8]) -> Result<TensorReader<Cursor<&[u8]>>, TensorError> {
     TensorReader::open(Cursor::new(file), Limits::default())
 }
 
-/// Decompresses the tensors inside a file: the file, and whether it is the source to the byte.
+/// Decompresses the tensors inside a file and returns whether it is the source to the byte.
 pub fn try_restore(file: &[u8]) -> Result<(Vec<u8>, bool), TensorError> {
     let mut reader = open(file)?;
-    let restored = reader.restored()?;
+    let restored = reader.restored_header()?;
     let mut bytes = restored.header;
     let mut decoded = Vec::new();
     for number in restored.order {
@@ -83,7 +106,7 @@ pub fn restore(file: &[u8]) -> (Vec<u8>, bool) {
     try_restore(file).unwrap()
 }
 
-/// Numbers spread like the weights of a layer.
+/// Returns numbers distributed like the weights of a layer.
 pub fn weights(count: usize, mut seed: u64) -> impl Iterator<Item = f32> {
     (0..count).map(move |_| {
         let mut sum = 0.0;
@@ -117,21 +140,13 @@ pub fn noise(len: usize, mut seed: u64) -> Vec<u8> {
     (0..len).map(byte).collect()
 }
 
-/// Returns the folders of golden files: one in this repository, and a larger one beside it if it
-/// exists.
-pub fn golden_folders() -> Vec<PathBuf> {
-    let root = crate::common::root();
-    let folders = ["tests/data/golden", "../shared/format/golden"];
-    folders.map(|path| root.join(path)).into_iter().filter(|folder| folder.is_dir()).collect()
-}
-
-/// The files of a list of the golden manifests: the manifest's entry, what the original made of a
-/// file, and that file.
+/// Returns the cases of a list of the golden manifests.
+///
+/// Each is the manifest's entry, the original's result, and its source.
 pub fn golden(list: &str) -> Vec<(serde_json::Value, Vec<u8>, Vec<u8>)> {
     let mut cases = Vec::new();
-    for folder in golden_folders() {
-        let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
-        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    for folder in golden::folders() {
+        let manifest = golden::manifest(&folder);
         for case in manifest[list].as_array().unwrap() {
             let read = |key: &str| std::fs::read(folder.join(case[key].as_str().unwrap())).unwrap();
             cases.push((case.clone(), read("file"), read("original")));

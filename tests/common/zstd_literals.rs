@@ -1,10 +1,12 @@
-//! Another coder of planes: a coded plane is what Zstandard calls compressed literals in four streams
-//! (RFC 8878, section 3.1.1.3.1), which `ruzstd` reads and writes.
+//! Codes planes with `ruzstd`.
+//!
+//! A coded plane has the format of Zstandard's compressed literals in four streams (RFC 8878, section
+//! 3.1.1.3.1).
 
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::encoding::{CompressionLevel, FrameCompressor, Matcher, Sequence};
 
-/// The type of a block, and of literals.
+/// Type of a compressed block, and of compressed literals.
 const COMPRESSED: u8 = 2;
 
 /// Decodes a plane of less than 256 KiB.
@@ -14,7 +16,7 @@ pub fn decode(coded: &[u8], plane_len: usize) -> Option<Vec<u8>> {
     Some(plane)
 }
 
-/// A frame of one block, in which there is nothing but these literals.
+/// Returns a frame of one block that only contains these literals.
 fn frame(coded: &[u8], plane_len: usize) -> Vec<u8> {
     // Sizes of 18 bits.
     let literals =
@@ -33,8 +35,9 @@ fn frame(coded: &[u8], plane_len: usize) -> Vec<u8> {
     frame
 }
 
-/// Codes a plane of at most 128 KiB: a description of the tree, and four streams. `None` if `ruzstd`
-/// would rather store it another way, as it does whatever is not longer than 1 KiB.
+/// Encodes a plane of at most 128 KiB as a description of a code and four streams.
+///
+/// Returns `None` if `ruzstd` stores it in another way, as it does with planes of up to 1 KiB.
 pub fn encode(plane: &[u8]) -> Option<Vec<u8>> {
     let mut frame = Vec::new();
     let mut encoder =
@@ -46,13 +49,13 @@ pub fn encode(plane: &[u8]) -> Option<Vec<u8>> {
     literals(&frame[4 + 1 + 1..], plane.len())
 }
 
-/// The literals of a block, unless they are stored in another way.
+/// Returns the compressed literals of a block, if it has four streams.
 fn literals(block: &[u8], plane_len: usize) -> Option<Vec<u8>> {
     let (header, block) = block.split_at(3);
     if header[0] >> 1 & 3 != COMPRESSED || block[0] & 3 != COMPRESSED {
         return None;
     }
-    // One stream, or four with sizes of so many bits.
+    // One stream, or four with sizes of this many bits.
     let size_bits = [None, Some(10), Some(14), Some(18)][usize::from(block[0] >> 2 & 3)]?;
     let (header, behind) = block.split_at((4 + 2 * size_bits) / 8);
     let header = header.iter().rev().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
@@ -62,7 +65,7 @@ fn literals(block: &[u8], plane_len: usize) -> Option<Vec<u8>> {
     Some(behind[..coded_len].to_vec())
 }
 
-/// Looks for no repetitions.
+/// A matcher that finds no repetitions.
 struct OnlyLiterals {
     plane_len: usize,
     block: Vec<u8>,
@@ -75,7 +78,7 @@ impl OnlyLiterals {
 }
 
 impl Matcher for OnlyLiterals {
-    /// A byte more than is needed: then the first block is the last one, too.
+    /// Returns a byte more than needed, so that the first block is also the last.
     fn get_next_space(&mut self) -> Vec<u8> {
         vec![0; self.plane_len + 1]
     }

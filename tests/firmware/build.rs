@@ -11,7 +11,7 @@ const STACK: &str = "6144";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=STACK");
     if env::var("CARGO_CFG_TARGET_OS")? != "none" {
-        // The entry point is that of the C library, which Rust's own `std` would have asked for.
+        // Links the C library's entry point, as Rust's `std` would do.
         println!("cargo:rustc-link-arg-bins=-lc");
         return Ok(());
     }

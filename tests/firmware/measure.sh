@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Code, memory and stack that decoding takes on a Cortex-M4, with either table, where there is
-# neither a standard library nor an allocator. Needs the target thumbv7em-none-eabihf (or Debian's
+# Measures code, memory and stack of decoding on a Cortex-M4, with either table, without a standard
+# library or an allocator. Needs the target thumbv7em-none-eabihf (or Debian's
 # rustc-web, rust-web-src and lld) and qemu-system-arm.
 #
 #     tests/firmware/measure.sh           # runs with the stack that SECURITY.md promises
@@ -27,7 +27,7 @@ section() { # NAME: its size in bytes
         awk -v name="$1" '$1 == name { print $5 }' | { read -r size; echo $((16#$size)); }
 }
 
-# The least stack, a multiple of 8 bytes, with which the program ends well.
+# Finds the least stack, a multiple of 8 bytes, with which the program succeeds.
 least_stack() { # FEATURES
     local low=0 high=4096 middle
     while ((high - low > 1)); do

@@ -1,4 +1,4 @@
-//! The golden files: what they decode to, and that writing gives the same bytes.
+//! Golden files decode to the expected data, and compressing that gives the expected bytes.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,7 @@
-//! Files that releases of the original wrote, and files that use every freedom of the format,
-//! decode to the right bytes, whichever way they are read. Old layouts are read or refused.
+//! Golden files decode to the expected data with every reader.
+//!
+//! They are files that releases of the original wrote, and files that use every freedom of the
+//! format. Readers that do not support old layouts reject them.
 
 use std::io::{Cursor, Read};
 
@@ -12,12 +14,12 @@ use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Decoder, Limits
 
 use crate::common::golden;
 
-/// The cases of today's layout or those of old ones.
+/// Returns the cases of today's layout or of old layouts.
 fn cases(current: bool) -> Vec<Case> {
     golden::cases().into_iter().filter(|case| case.is_current() == current).collect()
 }
 
-/// Decodes a file, against its base where it holds a difference.
+/// Decodes a file, with its base if it holds a difference.
 fn decode(case: &Case) -> Result<Vec<u8>, DecodeError> {
     let (file, limits) = (case.file(), Limits::default());
     let decoded = zipnn::decompress(&file, &limits);
@@ -26,7 +28,7 @@ fn decode(case: &Case) -> Result<Vec<u8>, DecodeError> {
     delta::decompress(&file, &base, &limits)
 }
 
-/// Decodes files, names all that come out wrong, and fails if there are any.
+/// Decodes files and fails with the names of all whose data is wrong.
 fn check(cases: &[Case]) {
     let failed: Vec<String> = cases
         .iter()
@@ -61,7 +63,8 @@ fn all_readers_agree() {
         let (file, original) = (case.file(), case.original());
         let name = case.name();
         let mut dst = vec![0; original.len() + 1];
-        let len = zipnn::decompress_into(&file, &mut dst, &mut scratch).unwrap();
+        let len =
+            zipnn::decompress_into(&file, &mut dst, &Limits::default(), &mut scratch).unwrap();
         assert!(dst[..len] == original, "{name}: decompress_into");
         #[cfg(feature = "rayon")]
         {
@@ -77,7 +80,7 @@ fn all_readers_agree() {
     assert!(seen > 200, "only {seen} files");
 }
 
-/// The first frame, chunk by chunk from the last to the first.
+/// Decodes the chunks of the first frame, from the last to the first.
 fn decode_by_chunks(file: &[u8], scratch: &mut DecodeScratch) -> Vec<u8> {
     let frame = Frame::parse(file).unwrap();
     let mut decoded = vec![0; frame.decoded_len() as usize];
@@ -121,7 +124,7 @@ fn files_of_old_layouts_decode() {
 
 #[cfg(not(feature = "legacy"))]
 #[test]
-fn files_of_old_layouts_are_refused() {
+fn readers_of_parts_reject_old_layouts() {
     let cases = cases(false);
     assert!(cases.len() > 50, "only {} files", cases.len());
     for case in &cases {
@@ -131,14 +134,15 @@ fn files_of_old_layouts_are_refused() {
     }
 }
 
-/// Three bytes as float16, of which releases like 0.3.0 left out the last. The only byte of the lower
-/// plane looks like one that repeats, twice.
+/// Three bytes as float16, the last of which is missing as in release 0.3.0.
+///
+/// The only byte of the lower plane looks like a byte that repeats twice.
 const SHORT: [u8; 52] = [
     b'Z', b'N', 0, 3, 0, 10, 0, 0, 1, 0, 0, 0, 0, 0, 18, 4, 3, 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0, 0,
     0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x2f, 0x92,
 ];
 
-/// The same behind a whole frame of two bytes.
+/// Returns the same behind a whole frame of two bytes.
 fn short_behind_whole() -> Vec<u8> {
     let mut whole = SHORT;
     whole[13] = 128 + 1;
@@ -147,7 +151,7 @@ fn short_behind_whole() -> Vec<u8> {
     [whole, SHORT].concat()
 }
 
-/// What the readers of today's layout say of a file.
+/// Returns the results of the readers of today's layout.
 fn read_in_every_way(file: &[u8]) -> Vec<(&'static str, Result<(), DecodeError>)> {
     let limits = Limits::default();
     let ours = |error: std::io::Error| {
@@ -155,13 +159,13 @@ fn read_in_every_way(file: &[u8]) -> Vec<(&'static str, Result<(), DecodeError>)
     };
     let stream = || Decoder::new(file, limits).and_then(|mut it| it.read_to_end(&mut Vec::new()));
     let push = || {
-        let mut assembler = PushDecoder::new(limits);
+        let mut decoder = PushDecoder::new(limits);
         let mut rest = file;
         while !rest.is_empty() {
-            rest = &rest[assembler.push(rest)?..];
-            while assembler.next_chunk()?.is_some() {}
+            rest = &rest[decoder.push(rest)?..];
+            while decoder.next_chunk()?.is_some() {}
         }
-        assembler.end()
+        decoder.finish()
     };
     let archive = Archive::open(Cursor::new(file), limits).map_err(|error| match error {
         ArchiveError::Decode(error) => error,
@@ -176,7 +180,7 @@ fn read_in_every_way(file: &[u8]) -> Vec<(&'static str, Result<(), DecodeError>)
 }
 
 #[test]
-fn a_byte_that_is_missing_is_not_made_up() {
+fn missing_bytes_are_not_invented() {
     for file in [SHORT.to_vec(), short_behind_whole()] {
         for (reader, result) in read_in_every_way(&file) {
             let kind = result.map_err(|error| error.kind());

@@ -1,5 +1,4 @@
-//! What we make of the data that releases of the original compressed, with their parameters, is
-//! never larger than what they made of it, and its headers are theirs.
+//! Compressing the golden data gives the same headers as the original, and never larger files.
 
 use std::io::Write;
 
@@ -12,13 +11,12 @@ use zipnn::{Limits, Options, delta};
 
 use crate::common::golden;
 
-/// Parts of a header that need not be those of the original: its release, its name for the method,
-/// the length of the frame.
+/// Ranges of a header that may differ from the original: release, method, frame length.
 const FREE: [std::ops::Range<usize>; 3] = [2..5, 7..8, 24..32];
-/// Where the header has the logarithm of the streaming size.
+/// Offset of the logarithm of the streaming size in the header.
 const STREAMING: usize = 13;
 
-/// The arguments that the original was given, as its file tells them.
+/// Returns the original's arguments, according to the header of its file.
 fn options(case: &Case, header: &Header) -> Options {
     let options =
         Options::new(header.dtype).plain().chunk_log2(header.chunk_log2).delta(header.delta);
@@ -44,7 +42,7 @@ fn compress(case: &Case, data: &[u8], theirs: &[u8], header: &Header) -> Vec<u8>
     }
 }
 
-/// The header without what is free, and the shape.
+/// Returns the header without the parts that may differ, and the shape.
 fn envelope(frame: &Frame<'_>) -> (Vec<u8>, Option<Vec<u64>>) {
     let mut header = frame.bytes()[..HEADER_LEN].to_vec();
     for range in FREE {
@@ -89,7 +87,7 @@ fn never_larger_than_the_original() {
 }
 
 #[test]
-fn differences_are_marked_as_the_original_marks_them() {
+fn differences_have_the_headers_of_the_original() {
     let cases = golden::cases();
     let kinds: Vec<Delta> = cases
         .iter()

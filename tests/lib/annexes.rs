@@ -1,5 +1,5 @@
-//! Checksums, index, seal and base: no bit of a sealed file can change, and no frame get lost,
-//! without an error, and no wrong byte is ever handed out.
+//! Checksums, index, seal and base: every changed bit and every missing frame of a sealed file is an
+//! error, and no reader returns a wrong byte.
 
 use std::io::{Cursor, Read, Write};
 
@@ -15,7 +15,7 @@ use crate::common::data;
 const LEN: usize = 700;
 const FRAME_LEN: usize = 300;
 
-/// Two chunks a frame, so that frames and chunks both have neighbours.
+/// Returns options for two chunks per frame, so that frames and chunks both have neighbours.
 fn options(dtype: DType) -> Options {
     Options::new(dtype).chunk_log2(8)
 }
@@ -31,13 +31,13 @@ fn sealed(dtype: DType) -> (Vec<u8>, Vec<u8>) {
     (encoder.finish().unwrap(), data)
 }
 
-/// What is wrong with a file, by each way of reading it; `None` where it is read without an error.
-/// Whatever is read has to be right.
+/// Returns the error of each reader: whole, streamed, archive and `verify`; `None` for success.
+/// Checks that all bytes that they return are right.
 fn faults(file: &[u8], data: &[u8]) -> [Option<DecodeErrorKind>; 4] {
     let limits = Limits::default();
     let whole = match zipnn::decompress(file, &limits) {
         Ok(decoded) => {
-            assert!(decoded == data, "wrong bytes, and no error");
+            assert!(decoded == data, "wrong bytes without an error");
             None
         }
         Err(error) => Some(error.kind()),
@@ -58,22 +58,22 @@ fn streamed_fault(file: &[u8], data: &[u8]) -> Option<DecodeErrorKind> {
         match decoder.read(&mut part) {
             Ok(0) => break,
             Ok(len) => {
-                assert!(data[at..].starts_with(&part[..len]), "wrong bytes, before any error");
+                assert!(data[at..].starts_with(&part[..len]), "wrong bytes before the error");
                 at += len;
             }
             Err(error) => return Some(kind(error)),
         }
     }
-    assert_eq!(at, data.len(), "missing bytes, and no error");
+    assert_eq!(at, data.len(), "missing bytes without an error");
     None
 }
 
 fn archive_fault(file: &[u8], data: &[u8]) -> Option<DecodeErrorKind> {
     let read = || {
-        let mut archive = Archive::open(Cursor::new(file), Limits::default())?;
+        let archive = Archive::open(Cursor::new(file), Limits::default())?;
         let mut decoded = vec![0; data.len()];
         archive.read_into(0, &mut decoded)?;
-        assert!(decoded == data, "wrong bytes, and no error");
+        assert!(decoded == data, "wrong bytes without an error");
         Ok(())
     };
     match read() {
@@ -84,7 +84,7 @@ fn archive_fault(file: &[u8], data: &[u8]) -> Option<DecodeErrorKind> {
 }
 
 #[test]
-fn sealed_files_are_sound() {
+fn all_readers_decode_sealed_files() {
     for dtype in DType::ALL {
         let (file, data) = sealed(dtype);
         assert_eq!(faults(&file, &data), [None; 4], "{dtype:?}");
@@ -92,7 +92,7 @@ fn sealed_files_are_sound() {
 }
 
 #[test]
-fn every_flipped_bit_is_found() {
+fn verify_detects_every_flipped_bit() {
     for dtype in [DType::BF16, DType::F8E4M3] {
         let (file, data) = sealed(dtype);
         for bit in 0..file.len() * 8 {
@@ -105,7 +105,7 @@ fn every_flipped_bit_is_found() {
 }
 
 #[test]
-fn every_truncation_is_found() {
+fn all_readers_detect_every_truncation() {
     let (file, data) = sealed(DType::F32);
     for len in 0..file.len() {
         let faults = faults(&file[..len], &data);
@@ -113,13 +113,13 @@ fn every_truncation_is_found() {
     }
 }
 
-/// The frames of a file, each on its own.
+/// Returns the frames of a file.
 fn frames(file: &[u8]) -> Vec<Vec<u8>> {
     Frames::without_annexes(file).map(|frame| frame.unwrap().bytes().to_vec()).collect()
 }
 
 #[test]
-fn frames_stay_where_they_belong() {
+fn moved_missing_and_repeated_frames_are_detected() {
     let data: Vec<u8> = (0..4 * FRAME_LEN).map(|i| (i / 100) as u8).collect();
     let mut encoder = encoder(options(DType::F16)).build(Vec::new()).unwrap();
     encoder.write_all(&data).unwrap();
@@ -148,8 +148,8 @@ fn frames_stay_where_they_belong() {
     }
 }
 
-/// A file of the given frames, with a directory that the caller may have falsified.
-fn file_of(parts: &[(&[u8], Options)], lie: impl Fn(&mut Vec<(u64, u64)>)) -> Vec<u8> {
+/// Compresses parts into frames, and adds an index of the lengths that `falsify` returns.
+fn file_of(parts: &[(&[u8], Options)], falsify: impl Fn(&mut Vec<(u64, u64)>)) -> Vec<u8> {
     let mut file = Vec::new();
     let mut lens = Vec::new();
     let mut position = FramePosition::FIRST;
@@ -162,7 +162,7 @@ fn file_of(parts: &[(&[u8], Options)], lie: impl Fn(&mut Vec<(u64, u64)>)) -> Ve
         lens.push((len as u64, part.len() as u64));
         position = position.after(part.len() as u64);
     }
-    lie(&mut lens);
+    falsify(&mut lens);
     let mut directory = Directory::new();
     lens.iter().for_each(|&(len, decoded_len)| directory.push(len, decoded_len).unwrap());
     file.extend_from_slice(&directory.to_frame(Delta::None));
@@ -170,21 +170,21 @@ fn file_of(parts: &[(&[u8], Options)], lie: impl Fn(&mut Vec<(u64, u64)>)) -> Ve
 }
 
 #[test]
-fn an_index_that_disagrees_with_the_frames() {
+fn all_readers_detect_an_index_that_differs_from_the_frames() {
     let data = data::weights(DType::BF16, 600, 9);
     let parts = [&data[..200], &data[200..500], &data[500..]].map(|p| (p, options(DType::BF16)));
     assert_eq!(faults(&file_of(&parts, |_| ()), &data), [None; 4]);
-    type Lie = fn(&mut Vec<(u64, u64)>);
-    let lies: [(&str, Lie); 4] = [
+    type Falsify = fn(&mut Vec<(u64, u64)>);
+    let cases: [(&str, Falsify); 4] = [
         ("decoded lengths", |lens| (lens[0].1, lens[1].1) = (201, 299)),
         ("stored lengths", |lens| (lens[0].0, lens[1].0) = (lens[0].0 + 1, lens[1].0 - 1)),
-        ("a frame left out", |lens| {
+        ("missing frame", |lens| {
             lens.remove(1);
         }),
-        ("a frame too many", |lens| lens.push((0, 0))),
+        ("extra frame", |lens| lens.push((0, 0))),
     ];
-    for (name, lie) in lies {
-        for fault in faults(&file_of(&parts, lie), &data) {
+    for (name, falsify) in cases {
+        for fault in faults(&file_of(&parts, falsify), &data) {
             let fault = fault.unwrap_or_else(|| panic!("{name}"));
             let is_named = matches!(
                 fault,
@@ -196,7 +196,7 @@ fn an_index_that_disagrees_with_the_frames() {
 }
 
 #[test]
-fn checksums_cannot_get_lost() {
+fn all_readers_detect_frames_without_checksums() {
     let data = data::weights(DType::BF16, 600, 9);
     let with = options(DType::BF16);
     let without = with.plain();
@@ -216,9 +216,9 @@ fn checksums_cannot_get_lost() {
     }
 }
 
-/// A frame without data has no chunks, and so no checksums of them, be it the first.
+/// A frame without data has no chunks, and therefore no checksums, even as the first frame.
 #[test]
-fn frames_without_data_may_stand_anywhere() {
+fn frames_without_data_are_accepted_at_any_position() {
     let data = data::weights(DType::BF16, 600, 9);
     let with = options(DType::BF16);
     for parts in [
@@ -230,21 +230,21 @@ fn frames_without_data_may_stand_anywhere() {
 }
 
 #[test]
-fn the_original_layout_is_what_remains_without_verifying() {
+fn readers_ignore_annexes_without_verification() {
     let (mut file, data) = sealed(DType::BF16);
     *file.last_mut().unwrap() ^= 1;
-    let limits = Limits { verify: false, ..Limits::default() };
+    let limits = Limits::default().verify(false);
     assert!(zipnn::decompress(&file, &limits).unwrap() == data);
     let mut decoded = Vec::new();
     Decoder::new(&file[..], limits).unwrap().read_to_end(&mut decoded).unwrap();
     assert!(decoded == data);
-    let mut archive = Archive::open(Cursor::new(&file), limits).unwrap();
+    let archive = Archive::open(Cursor::new(&file), limits).unwrap();
     archive.read_into(0, &mut decoded).unwrap();
     assert!(decoded == data);
 }
 
 #[test]
-fn files_joined_end_to_end_are_read_from_front_to_back() {
+fn sequential_readers_decode_concatenated_files() {
     let (file, data) = sealed(DType::BF16);
     let joined = [&file[..], &file].concat();
     let [whole, streamed, archive, verified] = faults(&joined, &[&data[..], &data].concat());
@@ -253,7 +253,7 @@ fn files_joined_end_to_end_are_read_from_front_to_back() {
 }
 
 #[test]
-fn a_wrong_base_is_refused_before_anything_is_decoded() {
+fn a_wrong_base_is_rejected() {
     let base = data::weights(DType::BF16, LEN, 1);
     let mut tuned = base.clone();
     (0..LEN).step_by(50).for_each(|at| tuned[at] ^= 3);
@@ -282,11 +282,10 @@ fn a_wrong_base_is_refused_before_anything_is_decoded() {
     assert_eq!(BaseId::of(&base), BaseId::read(&base[..]).unwrap());
 }
 
-/// A difference whose base is not named is still guarded by the checksums of what comes out.
-/// Only the first frame says which base the file needs: or a file of many frames that all say so
-/// would have the base read for each.
+/// Only the first frame identifies the base, so that a file of many frames does not make readers
+/// hash the base for each of them.
 #[test]
-fn the_base_is_checked_once() {
+fn only_the_first_frame_identifies_the_base() {
     let data = data::weights(DType::BF16, LEN, 3);
     let base = data::weights(DType::BF16, LEN, 4);
     let mut scratch = EncodeScratch::new();
@@ -309,7 +308,7 @@ fn the_base_is_checked_once() {
 }
 
 #[test]
-fn chunks_of_a_difference_are_checked_as_data() {
+fn checksums_of_a_difference_cover_the_decoded_data() {
     let base = data::weights(DType::BF16, LEN, 1);
     let options = options(DType::BF16);
     let mut difference = data::weights(DType::BF16, LEN, 2);
@@ -335,12 +334,12 @@ fn chunks_of_a_difference_are_checked_as_data() {
 }
 
 #[test]
-fn seekers_refuse_what_they_did_not_ask_for() {
+fn a_seeker_rejects_input_of_the_wrong_length() {
     let (file, _) = sealed(DType::BF16);
     let mut seeker = Seeker::new(file.len() as u64, Limits::default());
     let wanted = seeker.wanted().unwrap();
     assert_eq!(wanted.end, file.len() as u64);
     let short = &file[wanted.start as usize..wanted.end as usize - 1];
     assert!(matches!(seeker.feed(short).unwrap_err().kind(), DecodeErrorKind::Truncated { .. }));
-    assert!(seeker.covering(0..1).is_err());
+    assert!(seeker.covering::<&[u8]>(0..1).is_err());
 }

@@ -1,12 +1,12 @@
 //! Parts of files: any range, any tensor, with as few bytes read as that takes.
 
 use std::cell::Cell;
-use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Write};
 use std::rc::Rc;
 
 use data::Random;
 use zipnn::frame::DecodeScratch;
-use zipnn::io::EncoderBuilder;
+use zipnn::io::{EncoderBuilder, ReadAt};
 use zipnn::seek::Seeker;
 use zipnn::{Archive, ArchiveError, DType, DecodeErrorKind, Limits, Options};
 
@@ -15,17 +15,15 @@ use crate::common::{data, golden};
 /// Counts the bytes that are read.
 struct Counting<S>(S, Rc<Cell<u64>>);
 
-impl<S: Read> Read for Counting<S> {
-    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
-        let len = self.0.read(output)?;
+impl<S: ReadAt> ReadAt for Counting<S> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = self.0.read_at(buf, offset)?;
         self.1.set(self.1.get() + len as u64);
         Ok(len)
-    }
-}
-
-impl<S: Seek> Seek for Counting<S> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
     }
 }
 
@@ -70,7 +68,7 @@ fn every_range_of_every_form_of_file() {
             zipnn::compress(&data, &small.checksums(true)).unwrap(),
         ];
         for file in files {
-            let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+            let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
             assert_eq!(archive.decoded_len(), data.len() as u64);
             for range in ranges(data.len() as u64, &[512, 1700, 3400]) {
                 let expected = &data[range.start as usize..range.end as usize];
@@ -86,7 +84,7 @@ fn every_range_of_every_form_of_file() {
 fn files_of_the_original() {
     for case in golden::cases().iter().filter(|case| case.is_current() && case.base().is_none()) {
         let (file, original) = (case.file(), case.original());
-        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         let mut decoded = vec![0; original.len()];
         archive.read_into(0, &mut decoded).unwrap();
         assert!(decoded == original, "{}", case.name());
@@ -99,7 +97,7 @@ fn files_of_the_original() {
 #[test]
 fn ranges_beyond_the_data_are_refused() {
     let file = encode(&[1; 1000], Options::new(DType::F32).checksums(false));
-    let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
     for (offset, len) in [(1000, 1), (999, 2), (u64::MAX, 1), (0, 1001)] {
         let error = archive.read_into(offset, &mut vec![0; len]).unwrap_err();
         let ArchiveError::Decode(error) = error else { panic!("{error}") };
@@ -120,7 +118,7 @@ fn little_is_read() {
     ] {
         let count = Rc::new(Cell::new(0));
         let source = Counting(Cursor::new(&file), Rc::clone(&count));
-        let mut archive = Archive::open(source, Limits::default()).unwrap();
+        let archive = Archive::open(source, Limits::default()).unwrap();
         let opening = count.get();
         assert!(opening <= walked + (20 << 10), "{opening} bytes to open");
         let mut decoded = vec![0; 300_000];
@@ -164,7 +162,7 @@ fn differences_and_old_layouts_are_refused() {
 
 #[test]
 fn bombs_meet_the_limits() {
-    let limits = Limits { decoded_bytes: 999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(999);
     for options in [Options::new(DType::F32).plain(), Options::new(DType::F32).checksums(false)] {
         let file = encode(&[1; 1000], options);
         let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err()
@@ -177,7 +175,7 @@ fn bombs_meet_the_limits() {
     let options = Options::new(DType::F32).checksums(false);
     let file = encode_with(&[1; 4000], EncoderBuilder::new(options).frame_len(4));
     assert!(Archive::open(Cursor::new(&file), Limits::default()).is_ok());
-    let limits = Limits { frame_bytes: 1 << 14, ..Limits::default() };
+    let limits = Limits::default().frame_bytes(1 << 14);
     let ArchiveError::Decode(error) = Archive::open(Cursor::new(&file), limits).unwrap_err() else {
         panic!()
     };
@@ -206,7 +204,7 @@ mod tensors {
     #[test]
     fn tensors_and_rows() {
         let (file, numbers) = file();
-        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         let names: Vec<String> =
             archive.tensors().unwrap().tensors().iter().map(|t| t.name.clone()).collect();
         assert_eq!(names, ["a", "b"]);
@@ -214,9 +212,9 @@ mod tensors {
         assert_eq!(archive.read_rows::<bf16>("a", 99..100).unwrap(), numbers[792..]);
         assert_eq!(archive.read_rows::<bf16>("a", 3..3).unwrap(), []);
         let mut bytes = [0; 24];
-        archive.read_tensor_into("b", &mut bytes).unwrap();
+        archive.read_tensor_bytes_into("b", &mut bytes).unwrap();
         assert_eq!(bytes[8..16], 2_i64.to_le_bytes());
-        archive.read_rows_into("b", 2..3, &mut bytes[..8]).unwrap();
+        archive.read_rows_bytes_into("b", 2..3, &mut bytes[..8]).unwrap();
         assert_eq!(bytes[..8], 3_i64.to_le_bytes());
     }
 
@@ -231,19 +229,19 @@ mod tensors {
             Archive::open_partial(cut, Limits::default()).unwrap()
         };
         // The data has 1750 bytes or so, in frames of 500: the last holds all of `b`.
-        let mut archive = open(entries[3].range().end - 1);
+        let archive = open(entries[3].range().end - 1);
         assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
-        let error = archive.read_tensor_into("b", &mut [0; 24]).unwrap_err();
+        let error = archive.read_tensor_bytes_into("b", &mut [0; 24]).unwrap_err();
         assert!(matches!(kind(error), DecodeErrorKind::Truncated { .. }));
         assert!(archive.read_tensor::<bf16>("a").is_err());
         assert_eq!(archive.read_rows::<bf16>("a", 0..50).unwrap(), numbers[..400]);
         // All frames of data, and no index.
-        let mut archive = open(entries[3].range().end);
+        let archive = open(entries[3].range().end);
         assert_eq!(archive.cut().unwrap().kind(), DecodeErrorKind::FooterMissing);
         assert_eq!(archive.read_tensor::<bf16>("a").unwrap(), numbers);
-        archive.read_tensor_into("b", &mut [0; 24]).unwrap();
+        archive.read_tensor_bytes_into("b", &mut [0; 24]).unwrap();
         // Not even the header.
-        let mut archive = open(entries[0].range().end - 1);
+        let archive = open(entries[0].range().end - 1);
         assert!(matches!(kind(archive.tensors().unwrap_err()), DecodeErrorKind::Truncated { .. }));
     }
 
@@ -252,28 +250,90 @@ mod tensors {
     fn a_cut_between_frames_shows_in_the_tensors() {
         let (file, numbers) = file();
         let mut data = vec![0; 1800];
-        let mut whole = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let whole = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         data.truncate(whole.decoded_len() as usize);
         whole.read_into(0, &mut data).unwrap();
         let builder = EncoderBuilder::new(Options::new(DType::BF16).plain()).frame_len(500);
         let plain = encode_with(&data, builder);
         let archive = Archive::open(Cursor::new(&plain), Limits::default()).unwrap();
         let cut = &plain[..archive.directory().entries()[2].range().end as usize];
-        let mut archive = Archive::open(Cursor::new(cut), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(cut), Limits::default()).unwrap();
         assert!(matches!(archive.tensors(), Err(ArchiveError::Metadata(_))));
-        let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
+        let archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
         assert_eq!(archive.cut(), None);
         assert_eq!(archive.tensors().unwrap().tensors().len(), 2);
         let (needed, have) = (data.len() as u64, 1500);
         assert_eq!(archive.cut().unwrap().kind(), DecodeErrorKind::Truncated { needed, have });
         assert_eq!(archive.read_rows::<bf16>("a", 0..50).unwrap(), numbers[..400]);
-        assert!(archive.read_tensor_into("b", &mut [0; 24]).is_err());
+        assert!(archive.read_tensor_bytes_into("b", &mut [0; 24]).is_err());
+    }
+
+    /// Every type of element is read as it was written.
+    #[test]
+    fn elements_of_every_type() {
+        let mut header = Vec::new();
+        let mut data = Vec::new();
+        let mut add = |name: &str, bytes: &[u8]| {
+            let (start, end) = (data.len(), data.len() + bytes.len());
+            header.push(format!(
+                r#""{name}":{{"dtype":"{name}","shape":[{}],"data_offsets":[{start},{end}]}}"#,
+                if name == "BOOL" || name.ends_with('8') {
+                    bytes.len()
+                } else {
+                    bytes.len() / (name[1..].parse::<usize>().unwrap() / 8)
+                }
+            ));
+            data.extend_from_slice(bytes);
+        };
+        add("U8", &[0, 200]);
+        add("I8", &[0, 200]);
+        add("U16", &0x1234_u16.to_le_bytes());
+        add("I16", &(-2_i16).to_le_bytes());
+        add("U32", &0x1234_5678_u32.to_le_bytes());
+        add("I32", &(-3_i32).to_le_bytes());
+        add("U64", &(1_u64 << 63).to_le_bytes());
+        add("I64", &(-4_i64).to_le_bytes());
+        add("F16", &half::f16::from_f32(0.5).to_le_bytes());
+        add("F32", &1.5_f32.to_le_bytes());
+        add("F64", &(-2.5_f64).to_le_bytes());
+        add("BOOL", &[1, 0, 1]);
+        let header = format!("{{{}}}", header.join(","));
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend_from_slice(header.as_bytes());
+        file.extend_from_slice(&data);
+        let compressed = zipnn::compress(&file, &Options::bytes()).unwrap();
+        let archive = Archive::open(&compressed, Limits::default()).unwrap();
+        assert_eq!(archive.read_tensor::<u8>("U8").unwrap(), [0, 200]);
+        assert_eq!(archive.read_tensor::<i8>("I8").unwrap(), [0, -56]);
+        assert_eq!(archive.read_tensor::<u16>("U16").unwrap(), [0x1234]);
+        assert_eq!(archive.read_tensor::<i16>("I16").unwrap(), [-2]);
+        assert_eq!(archive.read_tensor::<u32>("U32").unwrap(), [0x1234_5678]);
+        assert_eq!(archive.read_tensor::<i32>("I32").unwrap(), [-3]);
+        assert_eq!(archive.read_tensor::<u64>("U64").unwrap(), [1 << 63]);
+        assert_eq!(archive.read_tensor::<i64>("I64").unwrap(), [-4]);
+        assert_eq!(archive.read_tensor::<half::f16>("F16").unwrap(), [half::f16::from_f32(0.5)]);
+        assert_eq!(archive.read_tensor::<f32>("F32").unwrap(), [1.5]);
+        assert_eq!(archive.read_tensor::<f64>("F64").unwrap(), [-2.5]);
+        assert_eq!(archive.read_tensor::<bool>("BOOL").unwrap(), [true, false, true]);
+        assert_eq!(archive.tensor_names().unwrap().len(), 12);
+        for name in archive.tensor_names().unwrap() {
+            let bytes = archive.read_tensor_bytes(name).unwrap();
+            assert_eq!(archive.read_rows_bytes(name, 0..1).unwrap()[..1], bytes[..1]);
+        }
+
+        let at = file.len() - 1;
+        file[at] = 2;
+        let compressed = zipnn::compress(&file, &Options::bytes()).unwrap();
+        let archive = Archive::open(&compressed, Limits::default()).unwrap();
+        let error = archive.read_tensor::<bool>("BOOL").unwrap_err();
+        assert_eq!(kind(error), DecodeErrorKind::InvalidBool(2));
+        assert_eq!(archive.read_rows::<bool>("BOOL", 0..2).unwrap(), [true, false]);
     }
 
     #[test]
     fn what_is_not_there() {
         let (file, _) = file();
-        let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
         let error = archive.read_tensor::<bf16>("c").unwrap_err();
         assert!(matches!(error, ArchiveError::NoSuchTensor { .. }), "{error}");
         let error = archive.read_tensor::<f32>("a").unwrap_err();
@@ -281,9 +341,9 @@ mod tensors {
         for rows in [0..101, 100..101, std::ops::Range { start: 2, end: 1 }] {
             assert!(archive.read_rows::<bf16>("a", rows).is_err());
         }
-        assert!(archive.read_tensor_into("b", &mut [0; 23]).is_err());
+        assert!(archive.read_tensor_bytes_into("b", &mut [0; 23]).is_err());
         let other = encode(&[7; 1000], Options::new(DType::F32).plain());
-        let mut archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&other), Limits::default()).unwrap();
         assert!(matches!(archive.tensors().unwrap_err(), ArchiveError::Metadata(_)));
     }
 }
@@ -294,7 +354,7 @@ fn all_damage_is_told() {
     let data = data::weights(DType::BF16, 4000, 2);
     let options = Options::new(DType::BF16).chunk_log2(9);
     let sound = encode_with(&data, EncoderBuilder::new(options).frame_len(1100));
-    let mut archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(&sound), Limits::default()).unwrap();
     assert_eq!(archive.damage().unwrap(), []);
     let second = archive.directory().entries()[1];
     let last = archive.directory().entries()[3];
@@ -303,7 +363,7 @@ fn all_damage_is_told() {
     let frame = zipnn::frame::Frame::parse(&sound[last.offset as usize..]).unwrap();
     let chunk = frame.index().chunk(1).unwrap().plane_ranges().next().unwrap();
     damaged[(last.offset + chunk.start) as usize] ^= 1;
-    let mut archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
+    let archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
     let damage = archive.damage().unwrap();
     let places: Vec<_> = damage.iter().map(|d| (d.error.place().frame, d.range.clone())).collect();
     let expected = [(Some(1), 1100..2200), (Some(3), 3300 + 512..4000)];
@@ -348,7 +408,7 @@ fn chunks_shorter_than_an_element() {
             let options = Options::new(dtype);
             let options = if sealed { options } else { options.plain() };
             let file = encode(&data, options);
-            let mut archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
+            let archive = Archive::open(Cursor::new(&file), Limits::default()).unwrap();
             let mut last = [0];
             archive.read_into(data.len() as u64 - 1, &mut last).unwrap();
             assert_eq!(last[0], data[data.len() - 1]);
@@ -368,7 +428,7 @@ fn much_damage_takes_no_longer() {
     }
     let count = Rc::new(Cell::new(0));
     let source = Counting(Cursor::new(&file), Rc::clone(&count));
-    let mut archive = Archive::open(source, Limits::default()).unwrap();
+    let archive = Archive::open(source, Limits::default()).unwrap();
     let damage = archive.damage().unwrap();
     assert!(damage.len() > 200, "{}", damage.len());
     assert!(count.get() < 3 * file.len() as u64, "{} of {}", count.get(), file.len());
@@ -401,7 +461,7 @@ fn files_that_are_cut_off() {
         for len in 0..file.len() {
             let cut = &file[..len];
             let opened = Archive::open_partial(Cursor::new(cut), Limits::default());
-            let Ok(mut archive) = opened else {
+            let Ok(archive) = opened else {
                 assert!(len < 32, "{len} of {}: {}", file.len(), opened.unwrap_err());
                 continue;
             };
@@ -437,12 +497,12 @@ fn chunks_of_a_frame_that_was_cut_off() {
         let frame = zipnn::frame::Frame::parse(&file).unwrap();
         let end = frame.index().chunk(5).unwrap().plane_ranges().last().unwrap().end - 1;
         let cut = &file[..end as usize];
-        let mut archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
+        let archive = Archive::open_partial(Cursor::new(cut), Limits::default()).unwrap();
         assert_eq!(archive.available_len(), expected);
         let mut decoded = vec![0; expected as usize];
         archive.read_into(0, &mut decoded).unwrap();
         assert!(decoded == data[..expected as usize]);
-        let unverified = Limits { verify: false, ..Limits::default() };
+        let unverified = Limits::default().verify(false);
         let archive = Archive::open_partial(Cursor::new(cut), unverified).unwrap();
         assert_eq!(archive.available_len(), 5 * 1024);
     }
@@ -460,18 +520,18 @@ fn a_file_that_was_cut_off_is_not_trusted() {
     // Decoded length and length of the frame.
     let mut lies = file[..second.range().end as usize - 1].to_vec();
     lies[second.offset as usize + 16..][..16].fill(0x3f);
-    let mut archive = Archive::open_partial(Cursor::new(&lies), Limits::default()).unwrap();
+    let archive = Archive::open_partial(Cursor::new(&lies), Limits::default()).unwrap();
     assert_eq!(archive.available_len(), 1000);
     archive.read_into(0, &mut [0; 1000]).unwrap();
     assert!(archive.read_into(0, &mut [0; 1001]).is_err());
 
     let bare = encode(&data[1000..2000], Options::new(DType::BF16).plain());
     let swapped = [&file[..second.offset as usize], &bare].concat();
-    let mut archive = Archive::open_partial(Cursor::new(&swapped), Limits::default()).unwrap();
+    let archive = Archive::open_partial(Cursor::new(&swapped), Limits::default()).unwrap();
     let error = archive.read_into(1000, &mut [0; 1000]).unwrap_err();
     assert_eq!(kind(error), DecodeErrorKind::ChecksumMissing);
 
-    let limits = Limits { decoded_bytes: 999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(999);
     let cut = &file[..second.range().end as usize - 1];
     let error = Archive::open_partial(Cursor::new(cut), limits).unwrap_err();
     assert_eq!(kind(error), DecodeErrorKind::LimitExceeded { requested: 1000, limit: 999 });
@@ -499,7 +559,7 @@ fn changed_files_that_are_cut_off() {
                 }
             }
             let opened = Archive::open_partial(Cursor::new(&cut), Limits::default());
-            let Ok(mut archive) = opened else { continue };
+            let Ok(archive) = opened else { continue };
             let mut decoded = vec![0; archive.available_len() as usize];
             let result = archive.read_into(0, &mut decoded);
             assert_eq!(result.is_ok(), archive.damage().unwrap().is_empty());
@@ -524,6 +584,250 @@ fn a_damaged_header_in_the_middle() {
         assert_eq!(archive.available_len(), available);
         let found = archive.cut().map(|error| (error.kind(), error.place().frame));
         assert_eq!(found, (!index).then_some((DecodeErrorKind::BadMagic, Some(1))));
+    }
+}
+
+/// Threads share an archive, and each reads right bytes.
+#[test]
+fn eight_threads_at_once() {
+    let data = data::weights(DType::BF16, 3 << 20, 5);
+    let options = Options::new(DType::BF16).chunk_log2(14);
+    let encoded = encode_with(&data, EncoderBuilder::new(options).frame_len(1 << 18));
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&encoded).unwrap();
+    let in_memory: Box<dyn ReadAt + Sync> = Box::new(&encoded[..]);
+    let locked: Box<dyn ReadAt + Sync> = Box::new(std::sync::Mutex::new(Cursor::new(&encoded)));
+    let from_file: Box<dyn ReadAt + Sync> = Box::new(file);
+    for source in [in_memory, locked, from_file] {
+        let archive = Archive::open(source, Limits::default()).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (archive, data) = (&archive, &data);
+                scope.spawn(move || {
+                    let mut random = Random(thread);
+                    for _ in 0..50 {
+                        let start = random.below(data.len());
+                        let end = start + random.below((data.len() - start).min(500_000) + 1);
+                        let mut decoded = vec![0; end - start];
+                        archive.read_into(start as u64, &mut decoded).unwrap();
+                        assert!(decoded == data[start..end], "{start}..{end}");
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// Once an archive has its memory, reads allocate nothing, whatever the source.
+#[test]
+fn reads_do_not_allocate() {
+    for dtype in [DType::BF16, DType::F8E4M3] {
+        let data = data::weights(dtype, 3 << 20, 5);
+        let mut file = tempfile::tempfile().unwrap();
+        let builder = EncoderBuilder::new(Options::new(dtype));
+        let encoded = encode_with(&data, builder.frame_len(1 << 20));
+        file.write_all(&encoded).unwrap();
+        let sources: [Box<dyn ReadAt>; 2] = [Box::new(&encoded[..]), Box::new(file)];
+        for source in sources {
+            let archive = Archive::open(source, Limits::default()).unwrap();
+            let mut decoded = vec![0; 2 << 20];
+            let mut read = || {
+                // Whole frames, parts of chunks, and few bytes.
+                archive.read_into(100, &mut decoded).unwrap();
+                archive.read_into(2_000_000, &mut decoded[..300_001]).unwrap();
+                archive.read_into(1, &mut decoded[..1]).unwrap();
+            };
+            read();
+            let counted = allocation_counter::measure(read);
+            assert_eq!(counted.count_total, 0, "{dtype:?}: {counted:?}");
+        }
+    }
+}
+
+/// A source in memory that cannot be read except where it is.
+struct Borrowed<'f>(&'f [u8]);
+
+impl ReadAt for Borrowed<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        panic!("the bytes were copied")
+    }
+
+    fn slice(&self, range: std::ops::Range<u64>) -> Option<&[u8]> {
+        self.0.slice(range)
+    }
+}
+
+#[test]
+fn sources_in_memory_are_not_copied() {
+    let (base, tuned, files) = differences(5000);
+    for file in &files {
+        let (file, base) = (Borrowed(file), Borrowed(&base));
+        let archive = Archive::open_delta(file, base, Limits::default()).unwrap();
+        let mut decoded = vec![0; tuned.len()];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == tuned);
+        assert_eq!(archive.damage().unwrap(), []);
+    }
+}
+
+#[test]
+fn a_known_directory_opens_without_reading() {
+    let data = data::weights(DType::BF16, 5000, 11);
+    let options = Options::new(DType::BF16).chunk_log2(9);
+    let limits = Limits::default();
+    for builder in [EncoderBuilder::new(options), EncoderBuilder::new(options.plain())] {
+        let file = encode_with(&data, builder.frame_len(1700));
+        let opened = Archive::open(&file, limits).unwrap();
+        let directory = opened.directory().clone();
+        let count = Rc::new(Cell::new(0));
+        let source = Counting(&file[..], Rc::clone(&count));
+        let archive = Archive::with_directory(source, directory.clone(), limits).unwrap();
+        let source = Counting(&file[..], Rc::clone(&count));
+        let cloned = Archive::with_seeker(source, opened.seeker().clone()).unwrap();
+        assert_eq!(count.get(), 0);
+        for archive in [archive, cloned] {
+            let mut decoded = vec![0; 3000];
+            archive.read_into(1500, &mut decoded).unwrap();
+            assert!(decoded == data[1500..4500]);
+        }
+        // A directory of another file does not fit.
+        let other = encode_with(&data, builder.frame_len(1600));
+        let archive = Archive::with_directory(&other, directory, limits).unwrap();
+        let error = archive.read_into(0, &mut [0; 5000]).unwrap_err();
+        assert_eq!(kind(error), DecodeErrorKind::IndexMismatch);
+    }
+    let tight = limits.decoded_bytes(4999);
+    let directory = Archive::open(&encode(&data, options), limits).unwrap().directory().clone();
+    let error = Archive::with_directory(&data, directory, tight).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::LimitExceeded { requested: 5000, limit: 4999 });
+}
+
+/// A directory says whether frames must have checksums.
+#[test]
+fn a_known_directory_keeps_the_seal() {
+    let data = data::weights(DType::BF16, 2000, 2);
+    let options = Options::new(DType::BF16);
+    let sealed = encode_with(&data, EncoderBuilder::new(options).frame_len(1000));
+    let directory = Archive::open(&sealed, Limits::default()).unwrap().directory().clone();
+    assert!(directory.is_sealed());
+    let second = directory.entries()[1];
+    // The annex of the second frame becomes slack without a meaning.
+    let frame = zipnn::frame::Frame::parse(&sealed[second.offset as usize..]).unwrap();
+    let annex = second.range().end as usize - frame.slack().len();
+    let mut stripped = sealed.clone();
+    stripped[annex] ^= 1;
+    let open = |directory| Archive::with_directory(&stripped, directory, Limits::default());
+    let error = open(directory.clone()).unwrap().read_into(1000, &mut [0; 1000]).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::ChecksumMissing);
+    let mut unsealed = directory;
+    unsealed.set_sealed(false);
+    open(unsealed).unwrap().read_into(1000, &mut [0; 1000]).unwrap();
+}
+
+#[test]
+fn a_known_directory_of_a_difference_needs_its_base() {
+    let (base, tuned, files) = differences(5000);
+    let limits = Limits::default();
+    for file in &files {
+        let opened = Archive::open_delta(file, &base, limits).unwrap();
+        let directory = opened.directory().clone();
+        let archive = Archive::with_directory(file, directory.clone(), limits).unwrap();
+        for offset in [0, 4000] {
+            let error = archive.read_into(offset, &mut [0; 100]).unwrap_err();
+            assert_eq!(kind(error), DecodeErrorKind::BaseRequired);
+        }
+        let seeker = Seeker::with_directory(directory, limits).unwrap();
+        let archive = Archive::with_seeker_delta(file, &base, seeker).unwrap();
+        let mut decoded = vec![0; 5000];
+        archive.read_into(0, &mut decoded).unwrap();
+        assert!(decoded == tuned);
+        let error = Archive::with_seeker(file, archive.seeker().clone()).unwrap_err();
+        assert_eq!(kind(error), DecodeErrorKind::BaseRequired);
+    }
+    let plain = encode(&tuned, Options::new(DType::BF16));
+    let directory = Archive::open(&plain, limits).unwrap().directory().clone();
+    let seeker = Seeker::with_directory(directory, limits).unwrap();
+    let archive = Archive::with_seeker_delta(&plain, &base, seeker).unwrap();
+    let error = archive.read_into(0, &mut [0; 10]).unwrap_err();
+    assert_eq!(kind(error), DecodeErrorKind::NotADelta);
+}
+
+/// Any number of last bytes begins the search; what is missing is asked for.
+#[test]
+fn a_suffix_of_any_length() {
+    let data = data::weights(DType::BF16, 60_000, 11);
+    let options = Options::new(DType::BF16).chunk_log2(12);
+    let encode = |options| encode_with(&data, EncoderBuilder::new(options).frame_len(7000));
+    for file in [encode(options), encode(options.plain())] {
+        let expected = Archive::open(&file, Limits::default()).unwrap().directory().clone();
+        for len in [0, 1, 31, 32, 100, 1000, 16 << 10, file.len() - 1, file.len()] {
+            let mut seeker = Seeker::new(file.len() as u64, Limits::default());
+            seeker.feed_suffix(&file[file.len() - len..]).unwrap();
+            while let Some(range) = seeker.wanted() {
+                seeker.feed(&file[range.start as usize..range.end as usize]).unwrap();
+            }
+            assert_eq!(seeker.directory(), Some(&expected), "{len}");
+            seeker.feed_suffix(&file).unwrap();
+        }
+        let mut seeker = Seeker::new(file.len() as u64 - 1, Limits::default());
+        let error = seeker.feed_suffix(&file).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::InvalidLength);
+    }
+    // Short files, and ones of which nothing is left.
+    for file in [&b""[..], b"short"] {
+        let mut seeker = Seeker::new(file.len() as u64, Limits::default());
+        let fed = seeker.feed_suffix(file);
+        let fed = fed.and_then(|()| seeker.feed(file));
+        assert!(fed.is_err(), "{fed:?}");
+    }
+}
+
+/// A source that becomes shorter, or cannot be read, is an error of the right kind.
+#[test]
+fn errors_become_errors_of_input() {
+    struct Shrunk<'f>(&'f [u8], Cell<u64>);
+    impl ReadAt for Shrunk<'_> {
+        fn size(&self) -> io::Result<u64> {
+            Ok(self.1.get())
+        }
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.0[..self.1.get() as usize].read_at(buf, offset)
+        }
+    }
+    let file = encode(&[7; 100_000], Options::new(DType::F32).plain());
+    let archive =
+        Archive::open(Shrunk(&file, Cell::new(file.len() as u64)), Limits::default()).unwrap();
+    archive.get_ref().1.set(50);
+    let error = io::Error::from(archive.read_into(0, &mut [0; 100_000]).unwrap_err());
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    let error = error.downcast::<zipnn::DecodeError>().unwrap();
+    assert!(matches!(error.kind(), DecodeErrorKind::Truncated { have: 50, .. }), "{error}");
+
+    let inner = io::Error::from(error);
+    assert!(matches!(ArchiveError::from(inner), ArchiveError::Decode(found) if found == error));
+    let denied = ArchiveError::from(io::Error::from(io::ErrorKind::PermissionDenied));
+    let (message, error) = (denied.to_string(), io::Error::from(denied));
+    assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::PermissionDenied, message));
+}
+
+/// Each message says everything once, also where the sources of an error are printed behind it.
+#[test]
+fn messages_do_not_repeat_themselves() {
+    let open = |file: &[u8]| Archive::open(file, Limits::default()).map(drop).unwrap_err();
+    let errors = [open(b"no file"), io::Error::other(open(&[0; 100])).into()];
+    for error in errors {
+        let mut text = vec![error.to_string()];
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            text.push(inner.to_string());
+            source = inner.source();
+        }
+        text.dedup();
+        assert_eq!(text.len(), 1, "{text:?}");
     }
 }
 
@@ -553,7 +857,7 @@ fn every_range_of_a_difference() {
     let (base, tuned, files) = differences(5000);
     for file in &files {
         let open = || Archive::open_delta(Cursor::new(file), Cursor::new(&base), Limits::default());
-        let mut archive = open().unwrap();
+        let archive = open().unwrap();
         for range in ranges(5000, &[512, 1700, 3400]) {
             let expected = &tuned[range.start as usize..range.end as usize];
             let mut decoded = vec![0xaa; expected.len()];
@@ -575,7 +879,7 @@ fn a_difference_needs_its_base() {
         for opened in [Archive::open(file(), limits), Archive::open_partial(file(), limits)] {
             assert_eq!(kind(opened.unwrap_err()), DecodeErrorKind::BaseRequired);
         }
-        let mut archive = Archive::open_delta(file(), Cursor::new(&wrong), limits).unwrap();
+        let archive = Archive::open_delta(file(), Cursor::new(&wrong), limits).unwrap();
         let result = archive.read_into(1900, &mut [0; 200]).map_err(kind);
         let has_checksums = number < 3;
         assert_eq!(
@@ -606,7 +910,7 @@ fn a_difference_that_was_cut_off() {
         Archive::open_partial_delta(cut, base, Limits::default())
     };
     for len in (200..file.len()).step_by(13) {
-        let mut archive = open(len).unwrap();
+        let archive = open(len).unwrap();
         assert!(archive.cut().is_some());
         let mut decoded = vec![0; archive.available_len() as usize];
         archive.read_into(0, &mut decoded).unwrap();
@@ -627,7 +931,7 @@ fn little_is_read_of_a_difference() {
     let file = encoder.finish().unwrap();
     let count = Rc::new(Cell::new(0));
     let counted = Counting(Cursor::new(&base), Rc::clone(&count));
-    let mut archive = Archive::open_delta(Cursor::new(&file), counted, Limits::default()).unwrap();
+    let archive = Archive::open_delta(Cursor::new(&file), counted, Limits::default()).unwrap();
     let mut decoded = [0; 2];
     archive.read_into(7 << 20, &mut decoded).unwrap();
     assert_eq!(decoded, tuned[7 << 20..][..2]);

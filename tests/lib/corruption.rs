@@ -1,11 +1,12 @@
-//! Damaged files give errors that say where, or other data of a length that the header says; never
-//! a panic, never more memory than the file has earned, and never wrong bytes if the file has
-//! checksums.
+//! Damaged files return an error with its location, or other data of the length in the header.
+//!
+//! They never cause a panic, never use more memory than the limits grant for their length, and never
+//! return wrong data if they have checksums.
 //!
 //! A million damaged files, in less than a minute:
 //!
 //! ```sh
-//! cargo test --release --all-features --test corruption -- --ignored --nocapture
+//! cargo test --release --all-features --test lib corruption:: -- --ignored --nocapture
 //! ```
 
 use std::io::{Read, Write};
@@ -18,21 +19,21 @@ use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Encoder, Limits, Optio
 
 use crate::common::data;
 
-/// No damaged file may make this test slow: what it promises is never believed beyond this.
-const LIMITS: Limits =
-    Limits { decoded_bytes: 1 << 20, expansion: 1 << 14, frame_bytes: 1 << 20, verify: true };
+/// Limits that keep this test fast whatever a damaged file claims.
+const LIMITS: Limits = Limits::new().decoded_bytes(1 << 20).expansion(1 << 14).frame_bytes(1 << 20);
 
-/// What a decoder may allocate besides output and planes, of which there are as many bytes as the
-/// limits allow, and the input: tables, and the first block of a reader.
+/// Most bytes that a decoder allocates for tables and the first block of a reader.
+///
+/// Input, output and planes come on top.
 const BASE: u64 = 256 << 10;
 
-/// A small file, what it decodes to, and where in it frames end.
+/// A small file, its data, and the ends of its frames.
 struct Sample {
     name: String,
     file: Vec<u8>,
     frame_ends: Vec<usize>,
     decoded: Vec<u8>,
-    /// Whether checksums make sure that whatever is decoded is right.
+    /// Whether checksums cover all data.
     is_verified: bool,
 }
 
@@ -49,7 +50,7 @@ impl Sample {
         Self { name: name.into(), frame_ends, file, decoded, is_verified }
     }
 
-    /// A file of as many frames, each as a file of its own would begin.
+    /// Creates a sample whose frames hold these data.
     fn frames(name: String, dtype: DType, frames: &[Vec<u8>]) -> Self {
         let mut file = Vec::new();
         for data in frames {
@@ -62,7 +63,7 @@ impl Sample {
     }
 }
 
-/// Files of every type in which planes are stored in every way.
+/// Returns files of every type with every method.
 fn samples() -> Vec<Sample> {
     let mut samples = Vec::new();
     for dtype in DType::ALL {
@@ -73,7 +74,7 @@ fn samples() -> Vec<Sample> {
         let file = zipnn::compress(&data, &options).unwrap();
         samples.push(Sample::file(format!("{name}, bytes"), file));
 
-        // Few symbols: code lengths that are described directly.
+        // Few symbols: a plain description of the code.
         let counts = [300, 90, 30, 12, 5, 2, 1];
         let file = zipnn::compress(&data::with_counts(&counts, 2), &options).unwrap();
         samples.push(Sample::file(format!("{name}, few symbols"), file));
@@ -105,7 +106,7 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-/// Zeros, with here and there a number that is none: planes become Zstandard frames.
+/// Returns zeros with a few other bytes, whose planes become Zstandard frames.
 #[cfg(feature = "zstd")]
 fn with_runs(len: usize) -> Vec<u8> {
     (0..len).map(|at| if at % 97 < 4 { (at * 7 % 251) as u8 } else { 0 }).collect()
@@ -119,7 +120,7 @@ fn decode_streaming(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
         .map_err(|error| *error.get_ref().and_then(|error| error.downcast_ref()).expect("ours"))
 }
 
-/// Decodes with the table for small memories.
+/// Decodes with the small table.
 fn decode_small(file: &[u8], len: usize, table: &mut SmallTable) -> Result<Vec<u8>, DecodeError> {
     let mut decoded = vec![0xa5; len];
     let mut filled = 0;
@@ -133,7 +134,7 @@ fn decode_small(file: &[u8], len: usize, table: &mut SmallTable) -> Result<Vec<u
     Ok(decoded)
 }
 
-/// Runs a decoder, which must not allocate more than the file has earned.
+/// Runs a decoder and checks that it allocates no more than the file justifies.
 fn within_bound<T>(name: &str, file: &[u8], run: impl FnOnce() -> T) -> T {
     let earned = (file.len() as u64 * u64::from(LIMITS.expansion)).min(LIMITS.decoded_bytes);
     let bound = BASE + 2 * earned + 2 * file.len() as u64;
@@ -143,7 +144,7 @@ fn within_bound<T>(name: &str, file: &[u8], run: impl FnOnce() -> T) -> T {
     result.unwrap()
 }
 
-/// Decodes in every way on one thread; all must agree on whether the file is good, and on the data.
+/// Decodes with every reader on one thread; all must agree on success and on the data.
 fn decode(name: &str, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let decoded = within_bound(name, file, || zipnn::decompress(file, &LIMITS));
     let streamed = within_bound(name, file, || decode_streaming(file));
@@ -161,7 +162,7 @@ fn decode(name: &str, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     decoded
 }
 
-/// The parallel form agrees, too. Waking threads takes too long to do it for every damaged file.
+/// Checks that the parallel form agrees, for some files only, because waking threads is slow.
 #[cfg(feature = "rayon")]
 fn check_parallel(name: &str, file: &[u8]) {
     let decoded = zipnn::decompress(file, &LIMITS);
@@ -173,13 +174,15 @@ fn check_parallel(name: &str, file: &[u8]) {
     check_parallel_into(name, file);
 }
 
-/// Neither do the two forms differ that decode into the caller's memory, be it ample or scarce.
+/// Checks that both forms that decode into the caller's memory agree, whatever its length.
 #[cfg(feature = "rayon")]
 fn check_parallel_into(name: &str, file: &[u8]) {
     for dst_len in [4096, 600] {
         let (mut decoded, mut parallel) = (vec![0; dst_len], vec![0; dst_len]);
-        let len = zipnn::decompress_into(file, &mut decoded, &mut DecodeScratch::new());
-        let parallel_len = zipnn::parallel::par_decompress_into(file, &mut parallel);
+        let (limits, pool) = (Limits::default(), zipnn::parallel::ScratchPool::new());
+        let len = zipnn::decompress_into(file, &mut decoded, &limits, &mut DecodeScratch::new());
+        let parallel_len =
+            zipnn::parallel::par_decompress_into(file, &mut parallel, &limits, &pool);
         assert_eq!(parallel_len.ok(), len.ok(), "{name}: in parallel into {dst_len} bytes");
         if let Ok(len) = len {
             assert!(parallel[..len] == decoded[..len], "{name}: other data in parallel");
@@ -188,7 +191,7 @@ fn check_parallel_into(name: &str, file: &[u8]) {
 }
 
 #[test]
-fn every_truncation_is_an_error_that_names_the_frame() {
+fn truncations_are_errors_that_name_the_frame() {
     let mut cuts = 0;
     for Sample { name, file, frame_ends, decoded: whole, is_verified } in samples() {
         assert_eq!(decode(&name, &file).as_ref(), Ok(&whole), "{name}");
@@ -201,7 +204,7 @@ fn every_truncation_is_an_error_that_names_the_frame() {
             }
             let frame = frame_ends.iter().filter(|&&end| end <= len).count() as u64;
             match decode(&name, cut) {
-                // Nothing in a file says how many frames there are.
+                // A file does not contain its number of frames.
                 Ok(decoded) => {
                     let is_an_end = !is_verified && frame_ends.contains(&len);
                     assert!(is_an_end, "{name}: cut at {len} goes unnoticed");
@@ -209,7 +212,7 @@ fn every_truncation_is_an_error_that_names_the_frame() {
                 }
                 Err(error) => {
                     assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
-                    // A sealed file says that its last frame is the last.
+                    // A sealed file ends with its last frame.
                     let is_named = match error.kind() {
                         DecodeErrorKind::FooterMissing => frame_ends.contains(&len),
                         kind => matches!(kind, DecodeErrorKind::Truncated { .. }),
@@ -224,7 +227,7 @@ fn every_truncation_is_an_error_that_names_the_frame() {
     println!("{cuts} cut files");
 }
 
-/// Decodes a damaged file. With checksums, what is decoded is right.
+/// Decodes a damaged file; with checksums, the data must be right.
 fn decode_damaged(sample: &Sample, what: &str, damaged: &[u8]) -> bool {
     let decoded = decode(&format!("{}, {what}", sample.name), damaged);
     if let (Ok(decoded), true) = (&decoded, sample.is_verified) {
@@ -234,7 +237,7 @@ fn decode_damaged(sample: &Sample, what: &str, damaged: &[u8]) -> bool {
 }
 
 #[test]
-fn no_changed_bit_or_byte_makes_a_panic() {
+fn changed_bits_and_bytes_cause_no_panic() {
     let (mut errors, mut unnoticed) = (0, 0);
     for sample in samples() {
         for at in 0..sample.file.len() {
@@ -255,7 +258,7 @@ fn no_changed_bit_or_byte_makes_a_panic() {
         }
     }
     println!("{errors} errors, {unnoticed} unnoticed");
-    // Without checksums a changed raw byte is other data. But most damage shows.
+    // Without checksums a changed raw byte is other data. But most damage is detected.
     assert!(errors > unnoticed / 4, "{errors} errors, {unnoticed} unnoticed");
 }
 
@@ -277,20 +280,20 @@ fn damage_in_many_places(times: usize, seed: u64) -> usize {
 }
 
 #[test]
-fn no_damage_in_many_places_makes_a_panic() {
+fn damage_in_many_places_causes_no_panic() {
     damage_in_many_places(500, 3);
 }
 
 #[test]
 #[ignore = "takes long"]
-fn none_of_a_million_damaged_files_makes_a_panic() {
+fn a_million_damaged_files_cause_no_panic() {
     let files = damage_in_many_places(1_000_000_usize.div_ceil(samples().len()), 30);
     println!("{files} damaged files");
     assert!(files >= 1_000_000);
 }
 
 #[test]
-fn noise_behind_a_header_makes_no_panic() {
+fn noise_behind_a_header_causes_no_panic() {
     let mut random = data::Random(4);
     for Sample { name, file, .. } in samples() {
         for seed in 0..300 {
@@ -321,7 +324,7 @@ fn errors_in_coded_data_name_chunk_and_plane() {
 }
 
 #[test]
-fn methods_that_are_not_known_are_named() {
+fn unknown_methods_are_named() {
     let data = data::weights(DType::BF16, 1 << 14, 5);
     let file = zipnn::compress(&data, &Options::new(DType::BF16).plain().chunk_log2(12)).unwrap();
     // Of four chunks: the method of the third one's exponents.
@@ -333,7 +336,7 @@ fn methods_that_are_not_known_are_named() {
         let place = error.place();
         assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(2), Some(1)));
         let expected = match method {
-            // Known, but this is no Zstandard frame.
+            // A known method, but the plane is no Zstandard frame.
             2 if cfg!(feature = "zstd") => DecodeErrorKind::CorruptStream,
             _ => DecodeErrorKind::UnsupportedMethod(method),
         };
@@ -341,7 +344,7 @@ fn methods_that_are_not_known_are_named() {
     }
 }
 
-/// A streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes all repeat one byte.
+/// Returns a streaming frame of bfloat16 in chunks of 2^62 bytes, whose planes repeat one byte.
 fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
     let small = Options::new(DType::BF16).plain();
     let mut frame = vec![0; zipnn::compress_bound(2, &small)];
@@ -363,20 +366,22 @@ fn frame_of_repeats(decoded_len: u64) -> Vec<u8> {
 }
 
 #[test]
-fn lengths_that_no_number_holds_do_not_fit() {
+fn lengths_beyond_64_bits_are_rejected() {
     let mut dst = [0; 1024];
-    let decoded =
-        zipnn::decompress_into(&frame_of_repeats(500), &mut dst, &mut DecodeScratch::new());
+    let (limits, mut scratch) = (Limits::default(), DecodeScratch::new());
+    let decoded = zipnn::decompress_into(&frame_of_repeats(500), &mut dst, &limits, &mut scratch);
     assert_eq!(decoded, Ok(500));
 
-    // Together they promise 2^64 + 498 bytes.
+    // Together they claim 2^64 + 498 bytes.
     let file = [i64::MAX as u64, i64::MAX as u64, 500].map(frame_of_repeats).concat();
-    let error = zipnn::decompress_into(&file, &mut dst, &mut DecodeScratch::new()).unwrap_err();
+    let error = zipnn::decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap_err();
     let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
     assert!(is_expected, "{error}");
     #[cfg(feature = "rayon")]
     {
-        let error = zipnn::parallel::par_decompress_into(&file, &mut dst).unwrap_err();
+        let pool = zipnn::parallel::ScratchPool::new();
+        let error =
+            zipnn::parallel::par_decompress_into(&file, &mut dst, &limits, &pool).unwrap_err();
         let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
         assert!(is_expected, "in parallel: {error}");
     }

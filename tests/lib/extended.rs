@@ -1,5 +1,7 @@
-//! The extended profile: planes that are Zstandard frames come out as they went in, are what an
-//! independent decoder takes them for, and cannot do harm when they are damaged or made up.
+//! The extended profile: planes as Zstandard frames.
+//!
+//! They decode to the same bytes, here and with an independent decoder. Damaged or fabricated frames
+//! do no harm.
 
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +17,7 @@ use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options, Profi
 
 use crate::common::data;
 
-/// Data in which much repeats, each kind in its way.
+/// Returns data with repetitions of several kinds.
 fn repetitive(dtype: DType, len: usize, seed: u64) -> Vec<(&'static str, Vec<u8>)> {
     let mut random = Random(seed);
     let weights = data::weights(dtype, len, seed);
@@ -56,7 +58,7 @@ fn extended(dtype: DType) -> Options {
     Options::new(dtype).plain().profile(Profile::Extended)
 }
 
-/// How many planes of chunks are Zstandard frames.
+/// Returns the number of planes that are Zstandard frames.
 fn zstd_planes(file: &[u8]) -> u64 {
     Frames::new(file)
         .flat_map(|frame| frame.unwrap().index().method_counts().collect::<Vec<_>>())
@@ -73,7 +75,7 @@ fn stream(file: &[u8], limits: Limits) -> Result<Vec<u8>, DecodeError> {
         .map_err(|error| *error.get_ref().and_then(|error| error.downcast_ref()).expect("ours"))
 }
 
-/// Decodes in every way; all must agree.
+/// Decodes with every reader; all must agree.
 fn decode(file: &[u8], limits: Limits) -> Result<Vec<u8>, DecodeError> {
     let decoded = zipnn::decompress(file, &limits);
     assert_eq!(stream(file, limits).ok(), decoded.as_ref().ok().cloned());
@@ -81,7 +83,7 @@ fn decode(file: &[u8], limits: Limits) -> Result<Vec<u8>, DecodeError> {
 }
 
 #[test]
-fn whatever_goes_in_comes_out_again() {
+fn all_kinds_of_data_round_trip() {
     let (mut encode_scratch, mut decode_scratch) = (EncodeScratch::new(), DecodeScratch::new());
     let mut frames = 0;
     for dtype in DType::ALL {
@@ -100,7 +102,13 @@ fn whatever_goes_in_comes_out_again() {
                     zipnn::compress_into(&data, &mut dst, &options, &mut encode_scratch).unwrap();
                 assert!(dst[..count] == zipnn::compress(&data, &options).unwrap(), "{what}");
                 let mut back = vec![0; len];
-                zipnn::decompress_into(&dst[..count], &mut back, &mut decode_scratch).unwrap();
+                zipnn::decompress_into(
+                    &dst[..count],
+                    &mut back,
+                    &Limits::default(),
+                    &mut decode_scratch,
+                )
+                .unwrap();
                 assert!(back == data, "{what}");
 
                 let builder = EncoderBuilder::new(options).frame_len(len / 3 + 1);
@@ -129,7 +137,7 @@ fn threads_do_not_change_the_file() {
 }
 
 #[test]
-fn differences() {
+fn differences_round_trip() {
     let base = data::weights(DType::BF16, 500_000, 3);
     let mut data = base.clone();
     let mut random = Random(4);
@@ -142,9 +150,9 @@ fn differences() {
     assert!(delta::decompress(&file, &base, &Limits::default()).unwrap() == data);
 }
 
-/// What the original does not read is only written where it is worth it.
+/// Zstandard frames, which the original rejects, are only written where they save enough.
 #[test]
-fn without_repetitions_the_file_is_the_originals() {
+fn without_repetitions_the_file_is_as_in_the_original_profile() {
     for dtype in [DType::BF16, DType::F16, DType::F32] {
         for data in [data::weights(dtype, 1 << 20, 4), data::noise(1 << 20, 4), vec![7; 1 << 20]] {
             let file = zipnn::compress(&data, &extended(dtype)).unwrap();
@@ -164,7 +172,7 @@ fn an_independent_decoder_agrees() {
         for (kind, data) in repetitive(dtype, 700_001, 5) {
             let file = zipnn::compress(&data, &extended(dtype)).unwrap();
             let frame = Frame::parse(&file).unwrap();
-            // The same planes, as the original stores them.
+            // The same planes as the original stores them.
             let raw = zipnn::compress(&data, &Options::new(dtype).plain().threshold(0.0)).unwrap();
             let raw = Frame::parse(&raw).unwrap();
             for (chunk, raw_chunk) in frame.index().chunks().zip(raw.index().chunks()) {
@@ -187,7 +195,7 @@ fn an_independent_decoder_agrees() {
     assert!(frames > 50, "{frames}");
 }
 
-/// A file of one chunk of one plane, which is stored as it is said here.
+/// Returns a file of one chunk of one plane, stored with this method.
 fn file_with(stored: &[u8], plane_len: usize) -> Vec<u8> {
     let mut file =
         zipnn::compress(&vec![0; plane_len], &Options::new(DType::F8E4M3).plain()).unwrap();
@@ -200,18 +208,18 @@ fn file_with(stored: &[u8], plane_len: usize) -> Vec<u8> {
     file
 }
 
-/// A plane that any Zstandard encoder shortens.
+/// Returns a plane that any Zstandard encoder shortens.
 fn plane(len: usize) -> Vec<u8> {
     (0..len).map(|at| if at % 50 < 40 { 0 } else { (at * at) as u8 % 7 }).collect()
 }
 
-/// A frame that somebody else has written.
+/// Returns a frame that another encoder wrote.
 fn foreign(plane: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(plane, CompressionLevel::Fastest)
 }
 
 #[test]
-fn frames_of_others_are_read() {
+fn frames_of_other_encoders_decode() {
     for len in [100, 5000, 128 * 1024] {
         let plane = plane(len);
         let frame = foreign(&plane);
@@ -221,11 +229,11 @@ fn frames_of_others_are_read() {
 }
 
 #[test]
-fn frames_that_do_not_fit_the_plane_are_refused() {
+fn frames_that_do_not_fit_the_plane_are_rejected() {
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     let plane = plane(5000);
     let good = foreign(&plane);
-    // Blocks that say nothing: a repeated zero of 5000 bytes, the last one.
+    // The last block is 5000 repeated zeros.
     let zeros = [(5000 << 3 | 0b011) as u8, (5000 << 3 >> 8) as u8, 0, 0];
     let made_up = |head: &[u8], blocks: &[u8]| [&MAGIC[..], head, blocks].concat();
     let content_size = (5000_u16 - 256).to_le_bytes();
@@ -284,7 +292,7 @@ fn frames_that_do_not_fit_the_plane_are_refused() {
     }
 }
 
-/// Files in which planes are Zstandard frames.
+/// Returns files in which planes are Zstandard frames.
 fn samples() -> Vec<Vec<u8>> {
     let mut samples = Vec::new();
     for dtype in [DType::BF16, DType::F32, DType::F8E4M3] {
@@ -310,8 +318,8 @@ fn every_truncation_is_an_error() {
 }
 
 #[test]
-fn no_flipped_bit_makes_a_panic_or_data_of_another_length() {
-    let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+fn flipped_bits_cause_no_panic_and_no_other_length() {
+    let limits = Limits::default().decoded_bytes(1 << 20);
     for file in samples() {
         let len = decode(&file, limits).unwrap().len();
         for bit in HEADER_LEN * 8..file.len() * 8 {
@@ -325,7 +333,7 @@ fn no_flipped_bit_makes_a_panic_or_data_of_another_length() {
 }
 
 #[test]
-fn with_checksums_every_flipped_bit_is_found() {
+fn checksums_detect_every_flipped_bit() {
     for (_, data) in repetitive(DType::BF16, 2000, 7) {
         let options = extended(DType::BF16).chunk_log2(11).checksums(true);
         let file = zipnn::compress(&data, &options).unwrap();
@@ -340,7 +348,7 @@ fn with_checksums_every_flipped_bit_is_found() {
 }
 
 #[test]
-fn garbage_in_a_frame_makes_no_panic() {
+fn garbage_in_a_frame_causes_no_panic() {
     let mut random = Random(8);
     let mut scratch = DecodeScratch::new();
     let planes = [plane(4000), data::with_counts(&[3000, 500, 100, 40, 9, 3], 9), vec![3; 4000]];
@@ -362,14 +370,14 @@ fn garbage_in_a_frame_makes_no_panic() {
             let file = file_with(&stored, plane.len());
             let mut dst = vec![0; plane.len()];
             let result = catch_unwind(AssertUnwindSafe(|| {
-                let _ = zipnn::decompress_into(&file, &mut dst, &mut scratch);
+                let _ = zipnn::decompress_into(&file, &mut dst, &Limits::default(), &mut scratch);
             }));
             assert!(result.is_ok(), "{stored:?}");
         }
     }
 }
 
-/// Of a frame that promises the world, only what the header of the file has earned is allocated.
+/// A frame with a huge content size allocates no more than the file justifies.
 #[test]
 fn bombs_take_no_more_than_the_plane() {
     /// Tables, and the first block of a reader.
@@ -407,21 +415,18 @@ fn bombs_take_no_more_than_the_plane() {
 }
 
 #[test]
-fn limits_are_kept() {
+fn limits_hold() {
     let data = repetitive(DType::BF16, 1 << 20, 10).swap_remove(1).1;
     let file = zipnn::compress(&data, &extended(DType::BF16)).unwrap();
     assert!(zstd_planes(&file) > 0);
-    for limits in [
-        Limits { decoded_bytes: (1 << 20) - 1, ..Limits::default() },
-        Limits { expansion: 2, ..Limits::default() },
-    ] {
+    for limits in [Limits::default().decoded_bytes((1 << 20) - 1), Limits::default().expansion(2)] {
         let error = decode(&file, limits).unwrap_err();
         assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }), "{error}");
     }
 }
 
 #[test]
-fn scratch_of_the_caller_will_do() {
+fn frames_decode_with_the_callers_scratch() {
     let data = repetitive(DType::F32, 300_000, 11).swap_remove(2).1;
     let file = zipnn::compress(&data, &extended(DType::F32)).unwrap();
     let frame = Frame::parse(&file).unwrap();
@@ -436,9 +441,9 @@ fn scratch_of_the_caller_will_do() {
     assert!(matches!(error.kind(), DecodeErrorKind::ScratchTooSmall { .. }), "{error}");
 }
 
-/// From the second frame on, neither direction allocates.
+/// Neither direction allocates from the second frame on.
 #[test]
-fn memory_is_used_again() {
+fn memory_is_reused() {
     let (mut encode_scratch, mut decode_scratch) = (EncodeScratch::new(), DecodeScratch::new());
     let options = extended(DType::BF16);
     for (kind, data) in repetitive(DType::BF16, 1 << 20, 12) {
@@ -451,7 +456,13 @@ fn memory_is_used_again() {
                     zipnn::compress_into(&data, &mut file, &options, &mut encode_scratch).unwrap();
             });
             let decoding = measure(|| {
-                zipnn::decompress_into(&file[..len], &mut decoded, &mut decode_scratch).unwrap();
+                zipnn::decompress_into(
+                    &file[..len],
+                    &mut decoded,
+                    &Limits::default(),
+                    &mut decode_scratch,
+                )
+                .unwrap();
             });
             if round == 1 {
                 assert_eq!((encoding.count_total, decoding.count_total), (0, 0), "{kind}");

@@ -1,5 +1,5 @@
-//! Inner readers and writers that deliver a byte at a time, are interrupted, or have nothing just
-//! now: the first two are gone through, the third is an error and never an end.
+//! Readers and writers that pass one byte at a time, are interrupted, would block, or fail. The first
+//! two do not change the result; the others are errors, and never the end of a file.
 
 use std::io::{self, Cursor, Read, Write};
 
@@ -9,7 +9,7 @@ use zipnn::{DType, Decoder, Limits, Options};
 
 use crate::common::data;
 
-/// Passes on one byte at every other call; at the others it is interrupted.
+/// Passes one byte on every second call, and is interrupted on the others.
 struct Trickle<T> {
     inner: T,
     calls: usize,
@@ -51,7 +51,7 @@ fn builder(dtype: DType, checksums: bool) -> EncoderBuilder {
     EncoderBuilder::new(options).frame_len(1000)
 }
 
-/// Every form of file that is written, with what is in it.
+/// Returns builders of all kinds of files, with data and the file that each writes.
 fn files() -> Vec<(EncoderBuilder, Vec<u8>, Vec<u8>)> {
     let mut files = Vec::new();
     for dtype in DType::ALL {
@@ -67,7 +67,7 @@ fn files() -> Vec<(EncoderBuilder, Vec<u8>, Vec<u8>)> {
 }
 
 #[test]
-fn bytes_may_come_one_by_one() {
+fn single_bytes_and_interruptions_do_not_change_files() {
     for (builder, data, file) in files() {
         let mut decoded = Vec::new();
         let mut decoder = Decoder::new(Trickle::new(&file[..]), Limits::default()).unwrap();
@@ -81,7 +81,7 @@ fn bytes_may_come_one_by_one() {
 }
 
 #[test]
-fn differences_may_come_one_by_one() {
+fn single_bytes_and_interruptions_do_not_change_differences() {
     let (data, base) = (data::weights(DType::BF16, 3300, 1), data::weights(DType::BF16, 3300, 2));
     for checksums in [false, true] {
         let builder = builder(DType::BF16, checksums);
@@ -97,13 +97,13 @@ fn differences_may_come_one_by_one() {
     }
 }
 
-/// Has nothing just now, once, after so many bytes.
-struct Waiting<'a> {
+/// Would block once, after `left` bytes.
+struct Blocking<'a> {
     rest: &'a [u8],
     left: usize,
 }
 
-impl Read for Waiting<'_> {
+impl Read for Blocking<'_> {
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             self.left = usize::MAX;
@@ -117,20 +117,20 @@ impl Read for Waiting<'_> {
 }
 
 #[test]
-fn nothing_just_now_is_not_the_end() {
+fn a_reader_that_would_block_is_not_the_end() {
     for (_, data, file) in files() {
         for left in 0..file.len() {
             let mut decoded = Vec::new();
-            let result = Decoder::new(Waiting { rest: &file, left }, Limits::default())
+            let result = Decoder::new(Blocking { rest: &file, left }, Limits::default())
                 .and_then(|mut decoder| decoder.read_to_end(&mut decoded));
-            let error = result.expect_err("it is no end");
+            let error = result.expect_err("not the end of the file");
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "after {left} bytes: {error}");
             assert!(data.starts_with(&decoded), "after {left} bytes");
         }
     }
 }
 
-/// Fails once, after so many calls.
+/// Fails once, after `calls_left` calls.
 struct FailsOnce {
     calls_left: usize,
     written: Vec<u8>,
@@ -151,10 +151,10 @@ impl Write for FailsOnce {
 }
 
 #[test]
-fn a_file_without_a_frame_is_never_finished() {
+fn a_file_with_a_failed_write_cannot_be_finished() {
     for checksums in [false, true] {
         let data = data::weights(DType::BF16, 3300, 1);
-        // Three frames while data is written; the fourth, and then the index, by finishing.
+        // Writing the data writes three frames; finishing writes the fourth and the index.
         for calls_left in 0..if checksums { 5 } else { 4 } {
             let inner = FailsOnce { calls_left, written: Vec::new() };
             let mut encoder = builder(DType::BF16, checksums).build(inner).unwrap();

@@ -1,5 +1,7 @@
-//! Frames follow what is in a file: plans cover every byte once and in order, samples find layouts
-//! and where elements begin, and they never cost more than they are allowed to.
+//! Frames suit the content of a file.
+//!
+//! Plans cover every byte once and in order. Samples find layouts and the offsets of elements, and take
+//! little time.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -8,7 +10,8 @@ use data::{Random, noise, weights};
 use zipnn::frame::{EncodeScratch, Header, PlaneLayout};
 use zipnn::io::EncoderBuilder;
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{Metadata, plan};
+use zipnn::tensor::plan;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{DType, Limits, Options, compress_bound, delta, layout_search};
 
 use crate::common::{data, skipped};
@@ -23,7 +26,7 @@ fn size(data: &[u8], layout: PlaneLayout) -> usize {
     file.len()
 }
 
-/// A `.safetensors` file of these tensors: types, and their bytes.
+/// Returns a `.safetensors` file of these tensors, given their types and bytes.
 fn safetensors(tensors: &[(&str, usize, Vec<u8>)]) -> Vec<u8> {
     let mut members = Vec::new();
     let mut end = 0;
@@ -90,7 +93,7 @@ fn plans_cover_files_of_any_tensors() {
             assert_eq!(part.range.start, end);
             end = part.range.end;
             assert!(part.range.start < end && end - part.range.start <= frame_len.max(8));
-            // Whole elements of every tensor that is too large for others to be with it.
+            // Frames of large tensors consist of whole elements.
             for tensor in layout.tensors().iter().filter(|tensor| tensor.len() > 4096) {
                 if tensor.range.contains(&part.range.start) {
                     let element = tensor.element_bits().unwrap_or(8) / 8;
@@ -100,7 +103,7 @@ fn plans_cover_files_of_any_tensors() {
                         tensor.element_bits().is_none() || tensor.dtype == "U8"
                     );
                 }
-                // Where a frame begins before such a tensor, nothing large is in front of it.
+                // A frame that begins before such a tensor contains nothing large before it.
                 if part.range.contains(&tensor.range.start) {
                     let planes = part.layout.map_or(1, PlaneLayout::planes) as u64;
                     assert_eq!((tensor.range.start - part.range.start) % planes, 0);
@@ -116,12 +119,12 @@ fn plans_cover_files_of_any_tensors() {
 }
 
 #[test]
-fn a_plan_of_more_than_there_can_be_is_not_collected() {
+fn plans_of_impossible_lengths_are_not_collected() {
     let len = u64::MAX / 2;
     let header =
         format!(r#"{{"a":{{"dtype":"F8_E4M3","shape":[{len}],"data_offsets":[0,{len}]}}}}"#);
     let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
-    // Bits of so many elements are more than a number can say; the type need not be known.
+    // The number of bits overflows 64 bits; the type need not be known.
     let unknown = String::from_utf8(file).unwrap().replace("F8_E4M3", "UNKNOWN");
     let layout = Metadata::parse_header(unknown.as_bytes()).unwrap();
     let parts: Vec<_> = plan(&layout, 4 << 20).take(1000).collect();
@@ -129,7 +132,7 @@ fn a_plan_of_more_than_there_can_be_is_not_collected() {
 }
 
 #[test]
-fn tensors_that_are_small_share_frames_and_large_ones_do_not() {
+fn small_tensors_share_frames_and_large_ones_do_not() {
     let file = safetensors(&[
         ("I64", 8, vec![0; 8]),
         ("F32", 4, vec![0; 4096]),
@@ -148,7 +151,7 @@ fn tensors_that_are_small_share_frames_and_large_ones_do_not() {
     assert_eq!(parts[3].layout, Some(PlaneLayout::TWO_ROTATED));
 }
 
-/// Data of many kinds, and the layout that its type would have.
+/// Returns data of many kinds and the layout that its type has.
 fn kinds() -> Vec<(&'static str, PlaneLayout, Vec<u8>)> {
     const LEN: usize = 1 << 20;
     let mut random = Random(11);
@@ -178,7 +181,7 @@ fn kinds() -> Vec<(&'static str, PlaneLayout, Vec<u8>)> {
     kinds.push(("i64 as bytes", PlaneLayout::ONE, wide));
     let bits: Vec<u8> = (0..LEN).map(|_| u8::from(ids(10) == 0)).collect();
     kinds.push(("bool", PlaneLayout::ONE, bits));
-    // Zeros, with another value here and there: to samples, planes of them look constant.
+    // Zeros with a rare other value, whose planes look constant in samples.
     for chance in [100, 1000, 5000, 100_000] {
         let rare: Vec<u8> = (0..LEN).map(|_| u8::from(ids(chance) == 1)).collect();
         for layout in PlaneLayout::ALL {
@@ -213,9 +216,9 @@ fn samples_choose_well_and_never_badly() {
     }
 }
 
-/// What the frames of a file take, written as an encoder that estimates does.
-fn estimated(data: &[u8]) -> Vec<u8> {
-    let builder = EncoderBuilder::new(Options::bytes()).auto_layout(true);
+/// Compresses data with automatic layouts.
+fn auto_compressed(data: &[u8]) -> Vec<u8> {
+    let builder = EncoderBuilder::new(Options::auto());
     let mut encoder = builder.build(Vec::new()).unwrap();
     encoder.write_all(data).unwrap();
     let file = encoder.finish().unwrap();
@@ -224,14 +227,14 @@ fn estimated(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn elements_that_begin_anywhere_are_found() {
+fn elements_are_found_at_any_offset() {
     const LEN: usize = 3 << 20;
     for dtype in [DType::F32, DType::BF16] {
         let data = weights(dtype, LEN, 21);
         let aligned = size(&data, PlaneLayout::of(dtype));
         for shift in 0..9 {
             let shifted = [&noise(shift, 1)[..], &data].concat();
-            let found = estimated(&shifted).len();
+            let found = auto_compressed(&shifted).len();
             assert!(found < aligned + 700, "{dtype:?}, {shift}: {found}, {aligned}");
             let segments = layout_search::segments(&shifted, None);
             let last = segments.last().unwrap();
@@ -242,8 +245,8 @@ fn elements_that_begin_anywhere_are_found() {
 }
 
 #[test]
-fn segments_follow_one_another_and_what_changes() {
-    // As an ONNX file has them: raw data behind a few bytes that say what it is.
+fn segments_are_contiguous_and_follow_changes() {
+    // As in an ONNX file: raw data behind a few bytes of description.
     let mut random = Random(4);
     let (mut file, mut best) = (Vec::new(), 0);
     for number in 0..12 {
@@ -253,7 +256,7 @@ fn segments_follow_one_another_and_what_changes() {
         best += size(&data, PlaneLayout::of(dtype));
         file.extend(data);
     }
-    let found = estimated(&file).len();
+    let found = auto_compressed(&file).len();
     let whole = PlaneLayout::ALL.map(|layout| size(&file, layout)).into_iter().min().unwrap();
     assert!(found < whole, "{found}, {whole}");
     assert!(found < best * 102 / 100, "{found}, {best}");
@@ -269,18 +272,18 @@ fn segments_follow_one_another_and_what_changes() {
 }
 
 #[test]
-fn what_is_unknown_is_never_much_larger_than_bytes() {
+fn unknown_data_is_never_much_larger_than_as_bytes() {
     for (name, _, data) in kinds() {
-        let found = estimated(&data).len();
+        let found = auto_compressed(&data).len();
         let bytes = size(&data, PlaneLayout::ONE);
-        // Checksums and index, and a frame of the first bytes, take a few hundred.
+        // Checksums, index, and a frame of the first bytes take a few hundred bytes.
         assert!(found < bytes + bytes / 2000 + 800, "{name}: {found}, {bytes}");
     }
 }
 
 #[test]
-fn differences_are_judged_as_such() {
-    // As a difference this is noise in one byte of four, whatever the two are.
+fn differences_are_judged_instead_of_data() {
+    // The difference is noise in one byte of four.
     let base = noise(1 << 20, 1);
     let mut data = base.clone();
     for (byte, noise) in data.iter_mut().step_by(4).zip(noise(1 << 18, 2)) {
@@ -290,8 +293,7 @@ fn differences_are_judged_as_such() {
     assert_eq!(layout_search::layout(&data, Some(&base), PlaneLayout::ONE), PlaneLayout::FOUR);
     let segments = layout_search::segments(&data, Some(&base));
     assert_eq!(segments, [Segment { range: 0..data.len(), layout: PlaneLayout::FOUR }]);
-    let mut encoder = EncoderBuilder::new(Options::bytes().plain())
-        .auto_layout(true)
+    let mut encoder = EncoderBuilder::new(Options::auto().plain())
         .build_delta(Vec::new(), std::io::Cursor::new(&base))
         .unwrap();
     encoder.write_all(&data).unwrap();
@@ -302,8 +304,7 @@ fn differences_are_judged_as_such() {
 
 #[test]
 fn real_models() {
-    let models = crate::common::root().join("../shared/models");
-    // What release 0.5.4 of the original makes of each, in one frame.
+    // The lengths of the results of the original's release 0.5.4, in one frame.
     for (name, original) in [
         ("minilm-part.bf16", 7_052_918),
         ("minilm-part.f32", 16_792_931),
@@ -312,11 +313,10 @@ fn real_models() {
         ("minilm-part.tuned.bf16", 7_053_032),
         ("wordllama-part.f16", 5_249_384),
     ] {
-        let Ok(file) = std::fs::read(models.join(format!("{name}.safetensors"))) else {
-            return skipped::skipped(models.display());
-        };
-        // Nobody tells that it is a `.safetensors` file.
-        let unknown = estimated(&file).len();
+        let Some(path) = skipped::shared(&format!("models/{name}.safetensors")) else { return };
+        let file = std::fs::read(path).unwrap();
+        // As data of an unknown type.
+        let unknown = auto_compressed(&file).len();
         assert!(unknown < original + original / 1000, "{name}: {unknown}, {original}");
         let layout = Metadata::parse(&file, file.len() as u64).unwrap();
         let planned: usize = plan(&layout, 4 << 20)
@@ -339,7 +339,7 @@ fn real_models() {
     }
 }
 
-/// Time on this thread that other programs cannot add much to: the shortest of some runs.
+/// Returns the shortest time of several runs, to which other programs add little.
 fn shortest(mut call: impl FnMut()) -> Duration {
     let time = |_| {
         let start = Instant::now();
@@ -363,7 +363,7 @@ fn samples_take_little_time() {
         let known = shortest(|| assert_eq!(layout_search::layout(&data, None, declared), declared));
         let unknown = shortest(|| assert_eq!(layout_search::segments(&data, None).len(), 1));
         println!("{dtype:?}: compressing {compress:?}, samples {known:?}, unknown {unknown:?}");
-        // Several times what it is, as machines are busy.
+        // Several times the usual time, because machines are busy.
         assert!(known * 8 < compress && unknown * 5 < compress, "{dtype:?}");
     }
 }

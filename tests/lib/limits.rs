@@ -83,7 +83,7 @@ fn promised_slack_earns_nothing() {
 /// An index of more entries than the file has bytes is not allocated before it is there.
 #[test]
 fn a_reader_that_never_ends_is_stopped_by_the_limit() {
-    let limits = Limits { frame_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits::default().frame_bytes(1 << 20);
     for dtype in DType::ALL {
         let mut file =
             zipnn::compress(&[0; 1000], &Options::new(dtype).plain().chunk_log2(4)).unwrap();
@@ -98,7 +98,7 @@ fn a_reader_that_never_ends_is_stopped_by_the_limit() {
 /// Output, and planes of a chunk that wait to be merged.
 #[test]
 fn memory_is_bounded_by_the_limit_on_decoded_bytes() {
-    let limits = Limits { decoded_bytes: 10_000, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(10_000);
     let mut random = data::Random(2);
     for dtype in DType::ALL {
         let data = data::weights(dtype, 9_000, 3);
@@ -131,18 +131,18 @@ fn every_limit_is_kept() {
         error.kind()
     };
     assert_eq!(
-        kind(Limits { decoded_bytes: (1 << 20) - 1, ..Limits::default() }),
+        kind(Limits::default().decoded_bytes((1 << 20) - 1)),
         DecodeErrorKind::LimitExceeded { requested: 1 << 20, limit: (1 << 20) - 1 }
     );
     let content = file.len() as u64;
     assert_eq!(
-        kind(Limits { expansion: 1000, ..Limits::default() }),
+        kind(Limits::default().expansion(1000)),
         DecodeErrorKind::LimitExceeded { requested: 1 << 20, limit: content * 1000 }
     );
-    let exact = Limits { decoded_bytes: 1 << 20, frame_bytes: content, ..Limits::default() };
+    let exact = Limits::default().decoded_bytes(1 << 20).frame_bytes(content);
     assert_eq!(zipnn::decompress(&file, &exact).unwrap().len(), 1 << 20);
     assert_eq!(read_all(&file[..], exact).unwrap(), 1 << 20);
-    let short = Limits { frame_bytes: content - 1, ..Limits::default() };
+    let short = Limits::default().frame_bytes(content - 1);
     let error = read_all(&file[..], short).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
 }
@@ -164,7 +164,7 @@ fn the_limit_counts_over_all_frames() {
         .unwrap();
         file.extend_from_slice(&dst[..len]);
     }
-    let limits = Limits { decoded_bytes: 2500, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(2500);
     let error = zipnn::decompress(&file, &limits).unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 3000, limit: 2500 });
     assert_eq!(error.place().frame, Some(2));
@@ -186,7 +186,8 @@ fn shapes_earn_no_memory() {
 fn too_small_an_output_is_an_error() {
     let file = zipnn::compress(&[5; 1000], &Options::new(DType::F16).plain()).unwrap();
     let error =
-        zipnn::decompress_into(&file, &mut [0; 999], &mut DecodeScratch::new()).unwrap_err();
+        zipnn::decompress_into(&file, &mut [0; 999], &Limits::default(), &mut DecodeScratch::new())
+            .unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::OutputTooSmall { needed: 1000, have: 999 });
 }
 
@@ -194,7 +195,7 @@ fn too_small_an_output_is_an_error() {
 #[cfg(feature = "legacy")]
 #[test]
 fn memory_is_bounded_for_old_layouts() {
-    let limits = Limits { decoded_bytes: 1 << 16, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(1 << 16);
     let mut random = data::Random(4);
     let mut seen = 0;
     for case in golden::cases().iter().filter(|case| !case.is_current()) {

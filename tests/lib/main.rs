@@ -25,6 +25,8 @@ mod push;
 mod round_trip;
 mod streaming;
 #[cfg(all(feature = "safetensors", feature = "std"))]
+mod tensors_cut;
+#[cfg(all(feature = "safetensors", feature = "std"))]
 mod tensors_inside;
 #[cfg(all(feature = "safetensors", feature = "std"))]
 mod tensors_repair;

@@ -2,9 +2,11 @@
 
 use allocation_counter::measure;
 use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
-use zipnn::{DType, Options};
+use zipnn::{DType, Limits, Options};
 
 use crate::common::data;
+
+const LIMITS: Limits = Limits::new();
 
 const LENGTHS: [usize; 3] = [4 << 10, 64 << 10, 1 << 20];
 
@@ -39,7 +41,7 @@ fn decompressing() {
             let file = zipnn::compress(&data, &Options::new(dtype).plain()).unwrap();
             let mut dst = vec![0; len];
             check(&format!("{dtype:?}, {len} bytes"), || {
-                zipnn::decompress_into(&file, &mut dst, &mut scratch).unwrap();
+                zipnn::decompress_into(&file, &mut dst, &LIMITS, &mut scratch).unwrap();
             });
             assert!(dst == data);
         }
@@ -76,7 +78,7 @@ fn decompressing_numbers() {
     let mut dst = vec![half::bf16::ZERO; numbers.len()];
     let mut scratch = DecodeScratch::new();
     check("bf16", || {
-        zipnn::typed::decompress_slice_into(&file, &mut dst, &mut scratch).unwrap();
+        zipnn::typed::decompress_slice_into(&file, &mut dst, &LIMITS, &mut scratch).unwrap();
     });
     assert!(dst == numbers);
 }

@@ -3,11 +3,13 @@
 use std::io::{self, Cursor, Read, Write};
 
 use zipnn::delta::{BaseId, Delta, DeltaDecoder, DeltaEncoder};
-use zipnn::file::Frames;
-use zipnn::frame::{EncodeScratch, Form, Frame, FramePosition, PlaneLayout};
+use zipnn::file::{FrameWalk, Frames};
+use zipnn::frame::{
+    EncodeScratch, Form, Frame, FrameOpener, FramePosition, OpenOptions, PlaneLayout,
+};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
-use zipnn::tensor::{TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
 use zipnn::{
     Archive, ArchiveError, DType, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder,
     Limits, Options, delta,
@@ -46,6 +48,7 @@ fn encode_all(data: &[u8], base: &[u8], options: &Options) -> Vec<Encoded> {
     };
     let builder = EncoderBuilder::new(*options).frame_len(1000);
     let scratch = EncodeScratch::new;
+    let (pool, mut appended) = (zipnn::parallel::ScratchPool::new(), b"abc".to_vec());
     let shape = [data.len() as u64 / 2];
     let (first, base_reader) = (FramePosition::FIRST, || Cursor::new(base));
     vec![
@@ -60,7 +63,21 @@ fn encode_all(data: &[u8], base: &[u8], options: &Options) -> Vec<Encoded> {
             }),
         ),
         ("par_compress", zipnn::parallel::par_compress(data, options)),
-        ("par_compress_into", into(&|dst| zipnn::parallel::par_compress_into(data, dst, options))),
+        (
+            "compress_append",
+            zipnn::compress_append(data, &mut appended, options, &mut scratch()).map(|len| {
+                assert_eq!(appended.len(), 3 + len);
+                appended.split_off(3)
+            }),
+        ),
+        (
+            "compress_slice_into",
+            into(&|dst| zipnn::typed::compress_slice_into(&numbers, dst, options, &mut scratch())),
+        ),
+        (
+            "par_compress_into",
+            into(&|dst| zipnn::parallel::par_compress_into(data, dst, options, &pool)),
+        ),
         ("delta::compress", delta::compress(data, base, options)),
         (
             "delta::compress_frame_into",
@@ -262,16 +279,9 @@ fn options_that_exclude_each_other() {
     for (builder, expected) in [
         (EncoderBuilder::new(Options::bytes()).frame_len(0), Err(EncodeError::InvalidFrameSize)),
         (EncoderBuilder::new(Options::bytes()).frame_len(usize::MAX), Ok(())),
-        (EncoderBuilder::new(Options::bytes()).auto_layout(true), Ok(())),
-        (
-            EncoderBuilder::new(Options::new(DType::BF16)).auto_layout(true),
-            Err(EncodeError::LayoutGiven),
-        ),
-        (
-            EncoderBuilder::new(Options::bytes().layout(PlaneLayout::TWO)).auto_layout(true),
-            Err(EncodeError::LayoutGiven),
-        ),
-        (EncoderBuilder::new(Options::new(DType::BF16)).auto_layout(false), Ok(())),
+        (EncoderBuilder::new(Options::auto()), Ok(())),
+        (EncoderBuilder::new(Options::auto().layout(PlaneLayout::TWO)), Ok(())),
+        (EncoderBuilder::new(Options::auto()).frame_len(0), Err(EncodeError::InvalidFrameSize)),
     ] {
         assert_eq!(build(builder), expected, "{builder:?}");
         assert_eq!(build_delta(builder), expected, "{builder:?}");
@@ -284,7 +294,8 @@ fn options_of_a_tensor_fit_it_and_its_file() {
     let options = Options::new(DType::BF16);
     let (expected, found) = (DType::BF16, DType::F32);
     for (checksums, options, result) in [
-        (true, Options::new(found), Err(EncodeError::WrongDType { expected, found })),
+        (true, Options::new(found), Err(EncodeError::WrongDType { expected, found: Some(found) })),
+        (true, Options::auto(), Err(EncodeError::WrongDType { expected, found: None })),
         (true, options.plain(), Err(EncodeError::ChecksumsDiffer)),
         (false, options, Err(EncodeError::ChecksumsDiffer)),
         (true, options.delta(Delta::Bytes), Err(EncodeError::UnexpectedDelta)),
@@ -314,7 +325,7 @@ fn base() -> Vec<u8> {
 
 fn read_archive(file: &[u8], limits: Limits) -> Result<(), DecodeErrorKind> {
     let read = |limits| {
-        let mut archive = Archive::open(Cursor::new(file), limits)?;
+        let archive = Archive::open(Cursor::new(file), limits)?;
         archive.read_into(0, &mut vec![0; LEN])
     };
     read(limits).map_err(|error| match error {
@@ -324,13 +335,28 @@ fn read_archive(file: &[u8], limits: Limits) -> Result<(), DecodeErrorKind> {
 }
 
 fn assemble(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
-    let mut assembler = PushDecoder::new(limits);
+    let mut decoder = PushDecoder::new(limits);
     let mut rest = file;
     while !rest.is_empty() {
-        rest = &rest[assembler.push(rest)?..];
-        while assembler.next_chunk()?.is_some() {}
+        rest = &rest[decoder.push(rest)?..];
+        while decoder.next_chunk()?.is_some() {}
     }
-    assembler.end()
+    decoder.finish()
+}
+
+/// Opens all frames and decodes none.
+fn walk(file: &[u8], limits: Limits) -> Result<(), DecodeError> {
+    let mut walk = FrameWalk::new(OpenOptions::new(limits));
+    let mut rest = file;
+    while walk.continues() && !rest.is_empty() {
+        let mut opener = FrameOpener::new(walk.options());
+        while let Some(range) = opener.wanted() {
+            opener.feed(&rest[range.start as usize..range.end as usize])?;
+        }
+        let frame = walk.open(opener)?;
+        rest = &rest[frame.header().frame_len as usize..];
+    }
+    walk.end()
 }
 
 type ReadTensor = fn(&mut TensorReader<Cursor<&[u8]>>, &mut Vec<u8>) -> Result<(), TensorError>;
@@ -382,6 +408,7 @@ fn readings() -> Vec<Reading> {
             read.map(drop).map_err(|error| kind(&error))
         }),
         whole("PushDecoder", |file, limits| assemble(file, limits).map_err(|error| error.kind())),
+        whole("FrameWalk", |file, limits| walk(file, limits).map_err(|error| error.kind())),
         whole("Archive", read_archive),
         of_difference("delta::decompress", |file, limits| {
             delta::decompress(file, &base(), &limits).map(drop).map_err(|error| error.kind())
@@ -434,12 +461,12 @@ fn every_call_keeps_to_every_limit() {
     for Reading { name, file, unread, read } in readings() {
         assert_eq!(read(&file, limits), Ok(()), "{name}");
         for (field, limits) in [
-            ("decoded_bytes", Limits { decoded_bytes: 999, ..limits }),
-            ("expansion", Limits { expansion: 0, ..limits }),
-            ("frame_bytes", Limits { frame_bytes: 100, ..limits }),
+            ("decoded_bytes", limits.decoded_bytes(999)),
+            ("expansion", limits.expansion(0)),
+            ("frame_bytes", limits.frame_bytes(100)),
         ] {
             for verify in [false, true] {
-                let kind = read(&file, Limits { verify, ..limits }).unwrap_err();
+                let kind = read(&file, limits.verify(verify)).unwrap_err();
                 let is_expected = matches!(kind, DecodeErrorKind::LimitExceeded { .. });
                 assert!(is_expected, "{name}, {field}: {kind}");
             }
@@ -449,7 +476,7 @@ fn every_call_keeps_to_every_limit() {
         damaged[unread] ^= 1;
         let kind = read(&damaged, limits).unwrap_err();
         assert_eq!(kind, DecodeErrorKind::ChecksumMismatch, "{name}");
-        assert_eq!(read(&damaged, Limits { verify: false, ..limits }), Ok(()), "{name}");
+        assert_eq!(read(&damaged, limits.verify(false)), Ok(()), "{name}");
     }
 }
 
@@ -458,9 +485,9 @@ fn every_call_keeps_to_every_limit() {
 fn tensors_that_are_not_compressed_keep_to_the_limits() {
     let data = data::noise(5000, 1);
     let file = write_tensor(&data, true, &Options::new(DType::BF16)).unwrap();
-    let limits = Limits { decoded_bytes: 4999, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(4999);
     let expected = DecodeErrorKind::LimitExceeded { requested: 5000, limit: 4999 };
     assert_eq!(read_tensor(&file, limits, |reader, data| reader.read(0, data)), Err(expected));
-    let limits = Limits { decoded_bytes: 5000, ..limits };
+    let limits = limits.decoded_bytes(5000);
     assert_eq!(read_tensor(&file, limits, |reader, data| reader.read(0, data)), Ok(()));
 }

@@ -49,7 +49,7 @@ fn check_parallel(data: &[u8], options: &Options) {
 fn check_decode(file: &[u8], data: &[u8], scratch: &mut DecodeScratch) {
     assert!(zipnn::decompress(file, &Limits::default()).unwrap() == data, "decompress");
     let mut dst = vec![0xa5; data.len() + 1];
-    let len = zipnn::decompress_into(file, &mut dst, scratch).unwrap();
+    let len = zipnn::decompress_into(file, &mut dst, &Limits::default(), scratch).unwrap();
     assert!(dst[..len] == *data, "decompress_into");
     assert_eq!(dst[data.len()], 0xa5, "decompress_into wrote beyond the data");
 }

@@ -164,13 +164,13 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
     let limits = Limits::default();
     let of = |result: Result<(), DecodeError>| result.err().map(|error| error.kind());
     let assemble = || {
-        let mut assembler = zipnn::push::PushDecoder::new(limits);
+        let mut decoder = zipnn::push::PushDecoder::new(limits);
         let mut rest = file;
         while !rest.is_empty() {
-            rest = &rest[assembler.push(rest)?..];
-            while assembler.next_chunk()?.is_some() {}
+            rest = &rest[decoder.push(rest)?..];
+            while decoder.next_chunk()?.is_some() {}
         }
-        assembler.end()
+        decoder.finish()
     };
     let seek = || {
         let mut seeker = zipnn::seek::Seeker::new(file.len() as u64, limits);
@@ -193,7 +193,10 @@ fn faults(file: &[u8]) -> Vec<(&'static str, Option<DecodeErrorKind>)> {
     #[allow(unused_mut, reason = "threads are a feature")]
     let mut faults = vec![
         ("decompress", of(zipnn::decompress(file, &limits).map(drop))),
-        ("decompress_into", of(zipnn::decompress_into(file, room, scratch).map(drop))),
+        (
+            "decompress_into",
+            of(zipnn::decompress_into(file, room, &Limits::default(), scratch).map(drop)),
+        ),
         ("decoded_len", of(zipnn::decoded_len(file, &limits).map(drop))),
         ("verify", of(zipnn::verify(file, &limits).map(drop))),
         ("Frames", of(zipnn::file::Frames::new(file).try_for_each(|frame| frame.map(drop)))),

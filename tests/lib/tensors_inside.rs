@@ -1,11 +1,13 @@
-//! Tensors compressed inside a safetensors file: the same bytes come back, the original's files are
-//! read, and no header or frame, however wrong, makes a reader panic or believe it.
+//! Tensors compressed inside a safetensors file: they decode to the same bytes, files of the original
+//! decode, and readers detect malformed headers and frames.
 
 use std::io::Cursor;
 
 use serde_json::{Value, json};
 use zipnn::frame::Form;
-use zipnn::tensor::{Metadata, MetadataError, TensorError, TensorInfo, TensorReader, TensorWriter};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::{DecodeErrorKind, Limits, Options};
 
 use crate::tensor_files;
@@ -13,8 +15,8 @@ use crate::tensor_files::*;
 
 const LIST: &str = "znn_compressed_vectors";
 
-/// A file with something of everything.
-fn zoo() -> Vec<u8> {
+/// Returns a file with tensors of many types, lengths and contents.
+fn varied() -> Vec<u8> {
     let fp8 = |count| f16(weights(count, 4)).chunks(2).map(|pair| pair[1]).collect::<Vec<u8>>();
     file_of(&[
         ("ids", "I64", &[30], (0..30_u64).flat_map(u64::to_le_bytes).collect()),
@@ -53,8 +55,8 @@ fn list(file: &[u8]) -> Value {
 }
 
 #[test]
-fn everything_comes_back() {
-    let source = zoo();
+fn compressing_and_decompressing_restores_the_file() {
+    let source = varied();
     for checksums in [false, true] {
         let file = compress(&source, checksums);
         assert!(file.len() < source.len() * 8 / 10, "{} of {}", file.len(), source.len());
@@ -73,8 +75,8 @@ fn everything_comes_back() {
 }
 
 #[test]
-fn tensors_that_are_not_compressed_are_stored_as_they_are() {
-    let source = zoo();
+fn uncompressed_tensors_are_stored_unchanged() {
+    let source = varied();
     let file = compress(&source, true);
     let (before, after) = (tensors(&source), tensors(&file));
     let list = list(&file);
@@ -86,8 +88,8 @@ fn tensors_that_are_not_compressed_are_stored_as_they_are() {
 }
 
 #[test]
-fn frames_are_what_the_library_decodes() {
-    let source = zoo();
+fn stored_frames_decode_with_decompress() {
+    let source = varied();
     let before = tensors(&source);
     for checksums in [false, true] {
         let after = tensors(&compress(&source, checksums));
@@ -110,19 +112,19 @@ fn frames_are_what_the_library_decodes() {
 
 #[test]
 fn every_tensor_keeps_its_alignment() {
-    let source = zoo();
+    let source = varied();
     for checksums in [false, true] {
         let file = compress(&source, checksums);
         let (before, after) = (parse(&source), parse(&file));
         for (before, after) in before.tensors().iter().zip(after.tensors()) {
-            assert_eq!(before.name, after.name, "the order is kept");
+            assert_eq!(before.name, after.name, "the order must not change");
             assert_eq!(before.range.start % 8, after.range.start % 8, "{}", before.name);
         }
     }
 }
 
 #[test]
-fn any_header_comes_back_to_the_byte() {
+fn headers_of_any_form_are_restored_exactly() {
     let data = bf16(weights(4000, 1));
     let half = data.len() / 2;
     let a = entry("a", "BF16", &[2000], half, data.len());
@@ -148,7 +150,7 @@ fn any_header_comes_back_to_the_byte() {
 }
 
 #[test]
-fn files_without_tensors_or_data() {
+fn files_without_tensors_or_data_are_restored() {
     for source in [file("{}", &[]), file_of(&[("a", "F32", &[0], Vec::new())])] {
         let file = compress(&source, false);
         assert_eq!(list(&file), json!({}));
@@ -156,9 +158,9 @@ fn files_without_tensors_or_data() {
     }
 }
 
-/// What weights take in a whole file, they take inside one: a tensor's frame and little more.
+/// A file with compressed tensors is at most 8 KB longer than the whole file compressed at once.
 #[test]
-fn real_weights_get_as_small_as_in_a_whole_file() {
+fn compressing_inside_saves_as_much_as_compressing_the_whole_file() {
     let source = include_bytes!("../data/minilm-slice.bf16.safetensors");
     let whole = zipnn::compress(source, &Options::new(zipnn::DType::BF16).plain()).unwrap();
     let inside = compress(source, true);
@@ -170,10 +172,10 @@ fn real_weights_get_as_small_as_in_a_whole_file() {
 #[cfg(feature = "rayon")]
 fn threads_do_not_change_the_bytes() {
     let source = include_bytes!("../data/minilm-slice.bf16.safetensors");
-    let layout = parse(source);
-    let (header, data) = source.split_at(layout.data_start() as usize);
+    let metadata = parse(source);
+    let (header, data) = source.split_at(metadata.data_start() as usize);
     let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
-    for tensor in layout.tensors() {
+    for tensor in metadata.tensors() {
         let options = tensor.dtype().map(|dtype| Options::new(dtype).checksums(true));
         let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
         writer.par_write(bytes, options.as_ref()).unwrap();
@@ -190,16 +192,16 @@ fn threads_do_not_change_the_bytes() {
 }
 
 #[test]
-fn files_of_the_original_are_read() {
+fn files_of_the_original_decode() {
     let cases = golden("safetensors");
     assert!(!cases.is_empty());
     for (case, file, original) in cases {
         let name = &case["name"];
         let (restored, is_exact) = restore(&file);
-        assert!(!is_exact, "{name}: it has no header of its source");
+        assert!(!is_exact, "{name}: the file has no source header");
         assert_eq!(tensors(&restored), tensors(&original), "{name}");
         assert_eq!(metadata(&restored), metadata(&original), "{name}");
-        // These were saved by the format's own writer, whose order is ours.
+        // The safetensors library saved the sources, whose order we use.
         assert!(restored == original, "{name}");
         assert!(matches!(
             TensorWriter::new(
@@ -213,7 +215,7 @@ fn files_of_the_original_are_read() {
 }
 
 #[test]
-fn a_lost_list_is_no_obstacle() {
+fn files_with_a_missing_list_decode() {
     let mut seen = 0;
     for (case, file, original) in golden("reference_damaged") {
         let reader = open(&file).unwrap();
@@ -237,9 +239,9 @@ fn a_lost_list_is_no_obstacle() {
     assert!(seen > 0);
 }
 
-/// A file that holds bytes which look like a frame, of a source that lists none, is not taken apart.
+/// Bytes of the source that look like a frame stay as they are.
 #[test]
-fn only_what_is_listed_is_decoded() {
+fn frames_that_are_not_in_the_list_are_not_decoded() {
     let weights = bf16(weights(2000, 1));
     let frame = zipnn::compress_tensor(
         &weights,
@@ -259,7 +261,7 @@ fn only_what_is_listed_is_decoded() {
     assert_eq!(restore(&file), (source, true));
 }
 
-/// A file in which the compressed tensor `w` is listed, with other JSON than it should have.
+/// A file with the compressed tensor `w` and possibly wrong JSON.
 struct Forged {
     frame: Vec<u8>,
     listed: Value,
@@ -291,7 +293,7 @@ impl Forged {
 }
 
 #[test]
-fn lists_that_are_wrong() {
+fn malformed_and_contradicting_lists_are_reported() {
     let good = Forged::new().file();
     assert!(open(&good).unwrap().list_problem().is_none());
     let decoded = restore(&good).0;
@@ -301,7 +303,7 @@ fn lists_that_are_wrong() {
         let problem = reader.list_problem().unwrap();
         assert!(matches!(problem, TensorError::InvalidMetadata { .. }), "{list}: {problem}");
         assert!(reader.is_compressed() && reader.tensors()[0].is_compressed);
-        assert!(restore(&file).0 == decoded, "the frame has its own type and shape");
+        assert!(restore(&file).0 == decoded, "the frame contains type and shape");
     }
     let twice = r#"{"w":{"dtype":"bfloat16","shape":"[40, 50]"},"w":{"dtype":"bfloat16","shape":"[40, 50]"}}"#;
     assert!(open(&Forged::new().file_with_list(twice)).unwrap().list_problem().is_none());
@@ -320,7 +322,7 @@ fn lists_that_are_wrong() {
         let file = Forged { listed, ..Forged::new() }.file();
         let is_contradiction = |error: &TensorError| matches!(error, TensorError::Contradiction { name } if name == "w");
         assert!(is_contradiction(open(&file).unwrap().list_problem().unwrap()));
-        // What the list says may be right, and the frame wrong, unless the list cannot be right.
+        // If the list is well-formed, the frame may be the damaged one.
         match try_restore(&file) {
             Err(error) => assert!(is_known && is_contradiction(&error), "{dtype} {shape}: {error}"),
             Ok(restored) => assert!(!is_known && restored.0 == decoded, "{dtype} {shape}"),
@@ -338,20 +340,20 @@ fn lists_that_are_wrong() {
 }
 
 #[test]
-fn listed_tensors_that_are_no_frames() {
+fn listed_tensors_that_are_not_frames_are_rejected() {
     let is_no_frame = |forged: Forged| {
         let file = forged.file();
         let is_no_frame =
             |error: &TensorError| matches!(error, TensorError::NotAFrame { name } if name == "w");
         assert!(is_no_frame(open(&file).unwrap().list_problem().unwrap()));
         assert!(is_no_frame(&try_restore(&file).unwrap_err()));
-        let limits = Limits { verify: false, ..Limits::default() };
+        let limits = Limits::default().verify(false);
         let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
         reader.read(0, &mut Vec::new()).unwrap();
     };
     let good = Forged::new();
     let len = good.frame.len();
-    // Another type, another shape of the bytes, a frame that is shorter than its tensor or longer.
+    // Another type, another number of dimensions, a tensor shorter or longer than its frame.
     is_no_frame(Forged { tensor: entry("w", "I8", &[len], 0, len), ..Forged::new() });
     is_no_frame(Forged { tensor: entry("w", "U8", &[1, len], 0, len), ..Forged::new() });
     let tensor = entry("w", "U8", &[len - 1], 0, len - 1);
@@ -368,7 +370,7 @@ fn listed_tensors_that_are_no_frames() {
     let mut frame = good.frame.clone();
     frame[0] = b'Y';
     is_no_frame(Forged { frame, ..Forged::new() });
-    // Without a shape, and with one that does not fit the length of the data.
+    // A frame without a shape, and one whose shape does not match its length.
     let data = bf16(weights(2000, 1));
     let frame = zipnn::compress(&data, &Options::new(zipnn::DType::BF16).plain()).unwrap();
     let tensor = entry("w", "U8", &[frame.len()], 0, frame.len());
@@ -379,7 +381,7 @@ fn listed_tensors_that_are_no_frames() {
 }
 
 #[test]
-fn headers_that_are_wrong() {
+fn malformed_headers_are_rejected() {
     let tensor = |shape: &str, offsets: &str| {
         format!(r#"{{"w":{{"dtype":"BF16","shape":{shape},"data_offsets":{offsets}}}}}"#)
     };
@@ -441,10 +443,10 @@ fn headers_that_are_wrong() {
     }
 }
 
-/// Whatever a file is cut to, or whichever of its bits is wrong, it is refused or what comes out is
-/// right: with checksums, nothing but the header can go wrong unnoticed.
+/// A truncated file is rejected. A file with a wrong bit is rejected or decodes to the right data,
+/// unless the bit is in the header.
 #[test]
-fn damage_is_noticed() {
+fn damage_does_not_change_data_without_an_error() {
     let source = file_of(&[
         ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
         ("v", "F32", &[200], f32(weights(200, 2))),
@@ -455,7 +457,7 @@ fn damage_is_noticed() {
     }
     let expected = tensors(&source);
     let data_start = parse(&file).data_start() as usize;
-    let mut unnoticed = 0;
+    let mut undetected = 0;
     for bit in 0..file.len() * 8 {
         let mut damaged = file.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -463,18 +465,17 @@ fn damage_is_noticed() {
         let found = tensors(&restored);
         assert!(
             bit / 8 < data_start || found == expected,
-            "bit {bit}: a frame is damaged, and nobody says so"
+            "bit {bit}: damage to a frame is not detected"
         );
-        unnoticed += usize::from(is_exact && restored != source);
+        undetected += usize::from(is_exact && restored != source);
     }
-    assert_eq!(unnoticed, 0, "an exact header is the source's");
+    assert_eq!(undetected, 0, "an exact header must be that of the source");
 }
 
-/// With checksums no bit can be wrong unnoticed, even where all the data is right: it might be the
-/// one without which another would be noticed. Bits that no decoder looks at show in frames as they
-/// are stored.
+/// Every wrong bit is detected in a file with checksums, even if the data decodes correctly: the bit
+/// could hide further damage. `verify` detects bits of a frame that do not affect decoding.
 #[test]
-fn every_bit_is_checked() {
+fn every_flipped_bit_is_detected() {
     let source = file_of(&[
         ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
         ("v", "F32", &[200], f32(weights(200, 2))),
@@ -487,11 +488,11 @@ fn every_bit_is_checked() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         let Ok((_, is_exact)) = try_restore(&damaged) else { continue };
         let mut reader = open(&damaged).unwrap();
-        let is_noticed = reader.is_ours() && !is_exact
+        let is_detected = reader.is_ours() && !is_exact
             || reader.list_problem().is_some()
             || has_damaged_frame(&mut reader);
         let around = &damaged[(bit / 8).saturating_sub(20)..][..20];
-        assert!(is_noticed, "bit {bit}, behind {:?}", String::from_utf8_lossy(around));
+        assert!(is_detected, "bit {bit}, after {:?}", String::from_utf8_lossy(around));
     }
 }
 
@@ -504,9 +505,9 @@ fn has_damaged_frame(reader: &mut TensorReader<Cursor<&[u8]>>) -> bool {
     })
 }
 
-/// Checksums that are there are verified, also those of tensors that are stored as they are.
+/// Checksums cover uncompressed tensors, and must not be missing.
 #[test]
-fn plain_tensors_have_checksums() {
+fn checksums_of_uncompressed_tensors_are_verified() {
     let source = file_of(&[("ids", "I64", &[30], noise(240, 1)), ("b", "BOOL", &[1], vec![1])]);
     let file = compress(&source, true);
     let start = parse(&file).data_start() as usize;
@@ -517,7 +518,7 @@ fn plain_tensors_have_checksums() {
         let TensorError::Decode { name, error } = error else { panic!("{error}") };
         assert_eq!(name, if at < start + 240 { "ids" } else { "b" });
         assert_eq!(error.kind(), DecodeErrorKind::ChecksumMismatch);
-        let limits = Limits { verify: false, ..Limits::default() };
+        let limits = Limits::default().verify(false);
         let mut reader = TensorReader::open(Cursor::new(&damaged), limits).unwrap();
         reader.read(0, &mut Vec::new()).unwrap();
     }
@@ -540,13 +541,12 @@ fn plain_tensors_have_checksums() {
     }
 }
 
-/// The header of the source is used only where it belongs to the tensors.
 #[test]
-fn a_foreign_source_header_is_not_used() {
+fn a_source_header_that_does_not_match_the_tensors_is_ignored() {
     let source = file_of(&[("w", "BF16", &[2000], bf16(weights(2000, 1)))]);
     let file = compress(&source, true);
-    let layout = parse(&file);
-    let start = layout.data_start() as usize;
+    let metadata = parse(&file);
+    let start = metadata.data_start() as usize;
     let json = std::str::from_utf8(&file[8..start]).unwrap();
     for (from, to) in [
         (r#"header":"{\"w\":"#, r#"header":"{\"x\":"#),
@@ -556,7 +556,7 @@ fn a_foreign_source_header_is_not_used() {
         (r#"[0,4000]"#, r#"[1,4001]"#),
         (r#"header":"{\"w\""#, r#"header":"{,\"w\""#),
         (r#"header":"{\"w\""#, r#"header":"{\"__metadata__\":{\"a\":\"b\"},\"w\""#),
-        // Nothing but its checksum knows.
+        // Only the checksum shows this change.
         (r#"header":"{\"w\""#, r#"header":"{ \"w\""#),
     ] {
         let forged = json.replacen(from, to, 1);
@@ -568,9 +568,9 @@ fn a_foreign_source_header_is_not_used() {
     }
 }
 
-/// Texts that look like ours may be in any source; they are no checksums of the result.
+/// Any source can contain metadata with our keys.
 #[test]
-fn a_foreign_text_of_checksums_is_not_used() {
+fn checksums_in_the_metadata_of_the_source_are_ignored() {
     let json = r#"{"__metadata__":{"zipnn_checksums":"none"},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}"#;
     let source = file(json, &[1, 2, 3]);
     for checksums in [false, true] {
@@ -579,7 +579,7 @@ fn a_foreign_text_of_checksums_is_not_used() {
 }
 
 #[test]
-fn writers_refuse_what_the_header_does_not_say() {
+fn writers_reject_tensors_that_differ_from_the_header() {
     let source = file_of(&[("a", "U8", &[3], vec![1, 2, 3])]);
     let (header, data) = source.split_at(source.len() - 3);
     let writer = || TensorWriter::new(Cursor::new(Vec::new()), header, 3).unwrap();
@@ -595,12 +595,11 @@ fn writers_refuse_what_the_header_does_not_say() {
     assert!(matches!(error, TensorError::Metadata(MetadataError::MissingData { .. })));
 }
 
-/// A frame whose header promises more than the limits allow.
 #[test]
-fn limits_hold_for_each_tensor() {
+fn tensors_beyond_the_limits_are_rejected() {
     let source = file_of(&[("zeros", "BF16", &[1 << 20], vec![0; 2 << 20])]);
     let file = compress(&source, false);
-    let limits = Limits { decoded_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits::default().decoded_bytes(1 << 20);
     let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
     let error = reader.read(0, &mut Vec::new()).unwrap_err();
     let TensorError::Decode { name, error } = error else { panic!("{error}") };
@@ -608,9 +607,9 @@ fn limits_hold_for_each_tensor() {
     assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }));
 }
 
-/// Dimensions that the original reads from the wrong place are not compressed.
+/// The original misreads dimensions of 2^32 or more.
 #[test]
-fn what_the_original_cannot_read_is_left_plain() {
+fn tensors_that_the_original_cannot_read_are_not_compressed() {
     let json = r#"{"w":{"dtype":"BF16","shape":[0,4294967296],"data_offsets":[0,0]}}"#;
     let source = file(json, &[]);
     assert_eq!(restore(&compress(&source, false)), (source, true));
@@ -620,18 +619,18 @@ fn what_the_original_cannot_read_is_left_plain() {
 }
 
 #[test]
-fn layouts_of_compressed_files_are_layouts() {
-    let file = compress(&zoo(), true);
+fn compressed_files_are_safetensors_files() {
+    let file = compress(&varied(), true);
     assert!(Metadata::parse(&file, file.len() as u64).is_ok());
 }
 
-/// A file with its tensors as they are.
+/// Writes all tensors of a file uncompressed.
 fn store(source: &[u8], checksums: bool) -> Vec<u8> {
-    let layout = parse(source);
-    let (header, data) = source.split_at(layout.data_start() as usize);
+    let metadata = parse(source);
+    let (header, data) = source.split_at(metadata.data_start() as usize);
     let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
     let mut writer = writer.checksums(checksums);
-    for tensor in layout.tensors() {
+    for tensor in metadata.tensors() {
         let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
         writer.write(bytes, None).unwrap();
     }
@@ -643,9 +642,9 @@ fn header_blanks(file: &[u8]) -> usize {
     header.iter().rev().take_while(|&&byte| byte == b' ').count()
 }
 
-/// A tensor is compressed only where that saves more than its entries in the header cost.
+/// A tensor is compressed only if that saves more than its entries in the header cost.
 #[test]
-fn small_tensors_are_compressed_only_where_that_pays() {
+fn small_tensors_are_compressed_only_if_the_file_gets_smaller() {
     const COUNT: usize = 50;
     for checksums in [false, true] {
         let mut listed_before = 0;
@@ -675,7 +674,7 @@ fn small_tensors_are_compressed_only_where_that_pays() {
                 4096.. => assert_eq!(listed, COUNT, "{elements}"),
                 _ => {}
             }
-            // Room is reserved for what is needed, and little more.
+            // The writer reserves little more room than the header needs.
             if elements <= 8 || listed == COUNT {
                 assert!(header_blanks(&file) < 16 + 6 * COUNT, "{}", header_blanks(&file));
             }
@@ -688,15 +687,15 @@ fn options_of(tensor: &TensorInfo, checksums: bool, chunk_log2: u8) -> Option<Op
     tensor.dtype().map(options)
 }
 
-/// A file with its tensors compressed, each read by the writer from where it is.
+/// Compresses all tensors of a file with `write_from`, on one thread and on many.
 fn compress_from(source: &[u8], checksums: bool, chunk_log2: u8) -> Vec<u8> {
-    let layout = parse(source);
-    let (header, data) = source.split_at(layout.data_start() as usize);
+    let metadata = parse(source);
+    let (header, data) = source.split_at(metadata.data_start() as usize);
     let mut written = Vec::new();
     for is_parallel in [false, cfg!(feature = "rayon")] {
         let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
         let mut writer = writer.checksums(checksums);
-        for tensor in layout.tensors() {
+        for tensor in metadata.tensors() {
             let options = options_of(tensor, checksums, chunk_log2);
             let mut data = Cursor::new(&source[tensor.range.start as usize..]);
             match is_parallel {
@@ -707,11 +706,12 @@ fn compress_from(source: &[u8], checksums: bool, chunk_log2: u8) -> Vec<u8> {
         }
         written.push(writer.finish().unwrap().into_inner());
     }
-    assert!(written[0] == written[1], "threads do not change the bytes");
+    assert!(written[0] == written[1], "threads must not change the bytes");
     written.remove(0)
 }
 
-/// Large tensors of every type: some whose lower planes shrink, too, and some that do not shrink.
+/// Returns a file with large tensors. In some the lower planes are compressible too; others are
+/// incompressible.
 fn large() -> Vec<u8> {
     const MIB: usize = 1 << 20;
     let long =
@@ -738,14 +738,14 @@ fn large() -> Vec<u8> {
 }
 
 #[test]
-fn large_tensors_in_parts_are_the_same_bytes() {
+fn writing_large_tensors_in_parts_returns_the_same_bytes() {
     let source = large();
-    let layout = parse(&source);
+    let metadata = parse(&source);
     for (checksums, chunk_log2) in [(true, 18), (false, 15)] {
-        let (header, data) = source.split_at(layout.data_start() as usize);
+        let (header, data) = source.split_at(metadata.data_start() as usize);
         let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
         let mut writer = writer.checksums(checksums);
-        for tensor in layout.tensors() {
+        for tensor in metadata.tensors() {
             let options = options_of(tensor, checksums, chunk_log2);
             let bytes = &source[tensor.range.start as usize..tensor.range.end as usize];
             writer.write(bytes, options.as_ref()).unwrap();
@@ -757,7 +757,7 @@ fn large_tensors_in_parts_are_the_same_bytes() {
     }
 }
 
-/// The last tensor leaves nothing behind its end, whether it shrinks or not.
+/// Nothing follows the last tensor, whether it is compressed or not.
 #[test]
 fn files_end_with_the_last_tensor() {
     let few: Vec<u8> = (0..6 << 20).map(|i: u32| (i % 7) as u8).collect();
@@ -770,10 +770,10 @@ fn files_end_with_the_last_tensor() {
 }
 
 #[test]
-fn sources_that_end_early_are_reported() {
+fn a_source_that_ends_within_a_tensor_is_an_error() {
     let source = large();
-    let layout = parse(&source);
-    let (header, data) = source.split_at(layout.data_start() as usize);
+    let metadata = parse(&source);
+    let (header, data) = source.split_at(metadata.data_start() as usize);
     let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
     let options = Options::new(zipnn::DType::BF16);
     let error = writer.write_from(&mut Cursor::new(&data[..5 << 20]), Some(&options)).unwrap_err();
@@ -781,7 +781,7 @@ fn sources_that_end_early_are_reported() {
 }
 
 #[test]
-fn parts_of_tensors() {
+fn parts_of_tensors_decode_to_the_same_bytes() {
     let source = large();
     let expected = tensors(&source);
     let file = compress(&source, true);
@@ -812,14 +812,14 @@ fn parts_of_tensors() {
     }
 }
 
-/// Bytes are handed out only once they have been verified, and only what is read is.
+/// A read verifies the chunks that it needs, and no others.
 #[test]
-fn parts_are_verified() {
+fn reads_of_parts_verify_the_chunks_that_they_need() {
     let source = large();
     let mut file = compress(&source, true);
     let (bf, ids) =
         (parse(&file).tensors()[0].range.clone(), parse(&file).tensors()[3].range.clone());
-    // In the lower plane of some chunk in the middle, and in a tensor that is stored as it is.
+    // In the lower plane of a chunk in the middle, and in an uncompressed tensor.
     file[(bf.start + (bf.end - bf.start) / 3) as usize] ^= 1;
     file[ids.end as usize - 1] ^= 1;
     let mut reader = open(&file).unwrap();
@@ -839,16 +839,17 @@ fn parts_are_verified() {
     };
     assert!(is_damaged(0, 0, 5 << 20));
     assert!(!is_damaged(0, 5 << 20, 6));
-    assert!(is_damaged(3, 0, 1), "a tensor with one checksum is verified before anything of it");
-    let limits = Limits { verify: false, ..Limits::default() };
+    assert!(is_damaged(3, 0, 1), "an uncompressed tensor is verified as a whole");
+    let limits = Limits::default().verify(false);
     let mut reader = TensorReader::open(Cursor::new(&file), limits).unwrap();
     reader.read_part(0, 0, &mut vec![0; 5 << 20]).unwrap();
     reader.read_part(3, 0, &mut part).unwrap();
 }
 
-/// Where the header is a large part of the file, little is added to it.
+/// If the header is a large part of the file, the result describes the form of the source's header
+/// instead of copying it.
 #[test]
-fn heavy_headers_are_described() {
+fn a_header_that_is_a_large_part_of_the_file_is_not_copied() {
     const COUNT: usize = 400;
     let names: Vec<String> = (0..COUNT).map(|i| format!("model.layers.{i}.weight")).collect();
     let shapes = [[16], [700]];
@@ -867,10 +868,10 @@ fn heavy_headers_are_described() {
         assert_eq!(list(&file).as_object().unwrap().len(), COUNT / 2);
         assert!(restore(&file) == (source.clone(), true));
     }
-    // Every tensor has its checksum, named or not.
+    // Every tensor has a checksum, with or without a name.
     let file = compress(&source, true);
-    let layout = parse(&file);
-    for (number, tensor) in layout.tensors().iter().enumerate() {
+    let metadata = parse(&file);
+    for (number, tensor) in metadata.tensors().iter().enumerate() {
         let mut damaged = file.clone();
         damaged[tensor.range.start as usize + tensor.len() as usize / 2] ^= 1;
         let result = open(&damaged).unwrap().read(number, &mut Vec::new());
@@ -878,10 +879,10 @@ fn heavy_headers_are_described() {
     }
 }
 
-/// A header that would be too long with a copy of the source's is written without one, where it has
-/// one of the usual forms; and checksums do without names.
+/// If a copy of the source's header would make the header too long, the result describes its form
+/// and has checksums without names.
 #[test]
-fn long_headers_are_described() {
+fn a_header_that_would_become_too_long_is_not_copied() {
     let text = "x".repeat(60_000_000);
     let data = [bf16(weights(4000, 1)), noise(8, 1), noise(16, 2)].concat();
     let w = entry("w", "BF16", &[4000], 0, 8000);
@@ -900,21 +901,21 @@ fn long_headers_are_described() {
     let error = try_restore(&file).unwrap_err();
     assert!(matches!(error, TensorError::Decode { name, .. } if name == "a"));
     file[last] ^= 1;
-    // Metadata that has been changed since is not taken for the source's.
+    // Metadata that has been changed since do not count as those of the source.
     let at = file.windows(3).position(|bytes| bytes == b"xxx").unwrap();
     file[at] = b'y';
     assert!(!restore(&file).1);
     let unusual = tensor_files::file(&format!("{{{tensors},{metadata}}}"), &data);
-    let layout = parse(&unusual);
-    let (header, data) = unusual.split_at(layout.data_start() as usize);
+    let metadata = parse(&unusual);
+    let (header, data) = unusual.split_at(metadata.data_start() as usize);
     let mut writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
     let error = writer.write(&data[..8000], None).unwrap_err();
     assert!(matches!(error, TensorError::HeaderTooLong { len: 120_000_000.. }), "{error}");
 }
 
-/// Whatever is wrong with a frame, reading the tensor at once and in parts say the same of it.
+/// Reading a damaged tensor as a whole and in parts returns the same error or the same bytes.
 #[test]
-fn parts_and_wholes_agree() {
+fn reads_of_parts_and_of_wholes_agree_on_damage() {
     let source = file_of(&[
         ("w", "BF16", &[40, 25], bf16(weights(1000, 1))),
         ("n", "F32", &[2], f32(weights(2, 3))),
@@ -926,7 +927,7 @@ fn parts_and_wholes_agree() {
             for bit in start * 8..file.len() * 8 {
                 let mut damaged = file.clone();
                 damaged[bit / 8] ^= 1 << (bit % 8);
-                let limits = Limits { verify, ..Limits::default() };
+                let limits = Limits::default().verify(verify);
                 let Ok(mut reader) = TensorReader::open(Cursor::new(&damaged), limits) else {
                     continue;
                 };

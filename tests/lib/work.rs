@@ -1,13 +1,12 @@
-//! Decoding takes a time that is bounded by the bytes that go in and come out, whatever is in them.
+//! Decoding takes time in proportion to the bytes of input and output, whatever they contain.
 //!
-//! Times are not measured here but instructions, which `tests/work.sh` counts while this runs: the
-//! files that make the most work, each decoded as often as it is told.
+//! `tests/work.sh` runs this program to count instructions for the files that take the most work.
 
 use zipnn::{DType, Limits, Options};
 
 use crate::common::data;
 
-/// A file that makes work, by its name.
+/// Returns a file of a kind that takes much work.
 fn file(kind: &str) -> Vec<u8> {
     const LEN: usize = 1 << 16;
     let compress = |data: &[u8], dtype, chunk_log2| {
@@ -15,7 +14,7 @@ fn file(kind: &str) -> Vec<u8> {
     };
     match kind {
         "weights" => compress(&data::weights(DType::BF16, LEN, 1), DType::BF16, 18),
-        // A table has to be filled for every few symbols.
+        // Every few symbols need a new table.
         "tables" => {
             let symbols = data::noise(LEN, 2).iter().map(|byte| byte % 2).collect::<Vec<_>>();
             let file = compress(&symbols, DType::F8E4M3, 5);
@@ -30,7 +29,7 @@ fn file(kind: &str) -> Vec<u8> {
         "repeats" => compress(&vec![7; 64 * LEN], DType::BF16, 18),
         "index" => compress(&vec![7; LEN], DType::F32, 2),
         "raw" => compress(&data::noise(LEN, 4), DType::F32, 3),
-        // Of a stream that is damaged nothing is returned, but much is decoded.
+        // A damaged stream returns nothing, after much of it is decoded.
         "damaged" => {
             let mut file = file("weights");
             *file.last_mut().unwrap() = 0;
@@ -41,7 +40,7 @@ fn file(kind: &str) -> Vec<u8> {
 }
 
 #[test]
-fn every_kind_of_file_is_there() {
+fn files_of_every_kind_are_as_intended() {
     for kind in ["weights", "tables", "trees", "repeats", "index", "raw", "damaged"] {
         let decoded = zipnn::decompress(&file(kind), &Limits::default());
         assert_eq!(decoded.is_ok(), kind != "damaged", "{kind}");
@@ -50,7 +49,7 @@ fn every_kind_of_file_is_there() {
 
 #[test]
 #[ignore = "tests/work.sh counts what it does"]
-fn decodes_as_often_as_told() {
+fn decodes_repeatedly() {
     let file = file(&std::env::var("KIND").unwrap());
     let times: usize = std::env::var("TIMES").unwrap().parse().unwrap();
     let limits = Limits::default();

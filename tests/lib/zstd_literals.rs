@@ -1,5 +1,6 @@
-//! Another Huffman coder reads what we write, and we read what it writes. The fuzz target of the
-//! same name tries more.
+//! Coded planes are interchangeable with those of another Huffman coder.
+//!
+//! The fuzz target of the same name tries more.
 
 use zipnn::frame::{DecodeTable, Frame, HEADER_LEN, Method, Scratch, SmallTable};
 use zipnn::{DType, Options};
@@ -7,8 +8,9 @@ use zipnn::{DType, Options};
 use crate::common::data;
 use crate::zstd_literal_coder as zstd_literals;
 
-/// Planes with alphabets of every size and skew: descriptions of trees that are plain, coded with
-/// FSE, and have gaps.
+/// Returns planes with alphabets of every size and skew.
+///
+/// Their codes have plain descriptions, descriptions in FSE, and gaps.
 fn planes() -> impl Iterator<Item = Vec<u8>> {
     let counts = [(40_000, 0.5), (20_000, 0.8), (3000, 0.97), (60, 0.97), (500, 1.0), (8, 1.0)];
     (2..=256).flat_map(move |symbols| {
@@ -22,7 +24,7 @@ fn planes() -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// A file of one chunk of one plane, which is coded like this.
+/// Returns a file of one chunk of one plane, with this coded plane.
 fn file_with(coded: &[u8], plane_len: usize) -> Vec<u8> {
     let mut file =
         zipnn::compress(&vec![0; plane_len], &Options::new(DType::F8E4M3).plain()).unwrap();
@@ -36,7 +38,7 @@ fn file_with(coded: &[u8], plane_len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn we_read_what_another_writes() {
+fn planes_of_another_coder_decode() {
     let (mut table, mut small) = (Box::new(DecodeTable::new()), Box::new(SmallTable::new()));
     let mut read = 0;
     for plane in planes() {
@@ -55,7 +57,7 @@ fn we_read_what_another_writes() {
 }
 
 #[test]
-fn another_reads_what_we_write() {
+fn another_coder_decodes_our_planes() {
     let mut read = 0;
     for plane in planes() {
         let file = zipnn::compress(&plane, &Options::new(DType::F8E4M3).plain()).unwrap();

@@ -1,4 +1,4 @@
-//! Makes the golden files part of the program.
+//! Embeds the golden files in the program.
 
 use std::env;
 use std::error::Error;

@@ -1,18 +1,18 @@
-// Measures decompressing in this browser. `measure` is called by `tools/bench.js`, too.
+// Measures decompression in this browser. `tools/bench.js` also calls `measure`.
 
 import { ZipnnDecompressStream, decompress, init } from '../js/decode.js';
 import { percent, speed } from './units.js';
 
 const RUNS = 9;
-/** Bytes that come out before time counts: until then browsers run code that is not optimized yet. */
+/** Bytes to decompress before measuring, while the browser optimizes the code. */
 const WARM_UP = 100 << 20;
-/** Bytes that have to come out for the browser's clock, which has coarse ticks. */
+/** Bytes to decompress in a measurement, because the browser's clock is coarse. */
 const MEASURED = 8 << 20;
 
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 const load = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 
-/** Bytes a second of `run`, each time after one turn of the others, and one of its own. */
+/** Returns the bytes per second of each candidate, measured in turns. */
 async function measureAll(runs, length) {
   const times = runs.map(() => []);
   const repeated = Math.ceil(MEASURED / length);
@@ -30,21 +30,21 @@ async function measureAll(runs, length) {
   return times.map((took) => length / median(took) * 1000);
 }
 
-/** Bytes that come in parts as from a network. */
+/** Returns a stream of bytes in parts, as from a network. */
 function arriving(bytes) {
   const PART = 1 << 16;
   let at = 0;
   return new ReadableStream({
     pull(controller) {
       if (at >= bytes.length) return controller.close();
-      // A copy: some streams take the memory of what they are given.
+      // A copy, because some streams transfer the memory of their input.
       controller.enqueue(bytes.slice(at, at + PART));
       at += PART;
     },
   });
 }
 
-/** Reads into the same memory over and over. */
+/** Reads a stream into the same memory repeatedly. */
 async function drainIntoMemory(bytes, stream) {
   let length = 0;
   let memory = new ArrayBuffer(1 << 18);
@@ -63,7 +63,7 @@ async function drain(bytes, stream) {
   return length;
 }
 
-/** What came out of it: for each way its name, what is left of the weights, and bytes a second. */
+/** Returns name, compressed size and bytes per second of each candidate. */
 export async function measure() {
   await init();
   const { znn, gzip, length } = await (await fetch('bench.json')).json();

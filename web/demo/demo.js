@@ -1,4 +1,4 @@
-// The demo: from a file to figures, a table of tensors, and a file to take away.
+// The demo: compresses or decompresses a file, and shows sizes, speeds and tensors.
 
 import {
   ZipnnCompressStream, ZipnnDecompressStream, createPool, init, openArchive,
@@ -10,18 +10,18 @@ import { bytes, percent, seconds, speed } from './units.js';
 
 const $ = (id) => document.getElementById(id);
 
-/** What is going on, so that it can be stopped. */
+/** Controller of the work in progress. */
 let current;
-/** What the table shows the tensors of. */
+/** Result whose tensors the table shows. */
 let archive;
-/** The tensor that is being read for its picture. */
+/** Tensor that is being read for its histogram. */
 let explaining;
 let pool;
 
-/** Workers, where the browser allows them. */
+/** Workers, if the browser allows them. */
 const workers = () => (pool ??= createPool().catch(() => undefined));
 
-/** A file that has been chosen, or one of the server's: something that gives a stream. */
+/** A chosen file or a file of the server. */
 const chosen = (file) => ({ name: file.name, size: file.size, open: async () => file.stream() });
 const served = ({ name, size }) => ({
   name,
@@ -91,7 +91,7 @@ async function compress(run) {
   const stream = (await source.open(signal)).pipeThrough(compressing);
   run.compressed = await toBlob(stream);
   const took = since(run);
-  // Reading it back proves it, and tells how well each part compressed.
+  // Decompressing verifies the result, and shows how well each part compressed.
   say('Reading it back…');
   let decoded = 0;
   const back = run.compressed.stream().pipeThrough(new ZipnnDecompressStream({
@@ -156,7 +156,7 @@ const DAMAGED = 'This file is damaged. Download it again.';
 const OTHER = 'This is not a .znn file.';
 const PROGRAM = 'This page does not read this kind of .znn file; the program does.';
 const CONNECTION = 'The file could not be downloaded.';
-/** What can be done about errors, by their codes. */
+/** Advice by the code of the error. */
 const ADVICE = {
   BadMagic: OTHER,
   WrongFormat: OTHER,
@@ -175,7 +175,7 @@ const ADVICE = {
 };
 
 function advice({ code, message, place }) {
-  // Whatever else is wrong with a frame, it has once been right.
+  // All other codes with a place mean damage.
   const other = place?.frame === undefined ? 'That did not work.' : DAMAGED;
   const isOther = code === 'BadMagic' && place.frame > 0;
   return `${isOther ? other : ADVICE[code] ?? other} (${message})`;
@@ -189,7 +189,7 @@ function offer(blob, name) {
   link.hidden = false;
 }
 
-/** Reads which tensors there are: in files that are none of safetensors, none. */
+/** Returns the tensors of a file, or nothing if it is not a safetensors file. */
 async function list(run) {
   const { compressed, signal } = run;
   let opened;
@@ -204,7 +204,7 @@ async function list(run) {
   }
 }
 
-/** Shows all of the result, and then says so: who hears that finds everything there. */
+/** Shows the result and then announces it to screen readers. */
 function finish({ chunks, tensors }, text) {
   if (!tensors) {
     say(`${text} It holds no list of tensors.`);
@@ -217,7 +217,7 @@ function finish({ chunks, tensors }, text) {
   say(text);
 }
 
-/** Compressed bytes of each tensor: of a chunk that several share, each has its part. */
+/** Returns the compressed bytes of each tensor. Tensors that share a chunk also share its bytes. */
 function storedLengths(chunks, tensors) {
   const stored = [];
   let at = 0;
@@ -244,7 +244,7 @@ function element(name, { text, ...properties } = {}, ...children) {
   return made;
 }
 
-/** A name of which lines break behind dots. */
+/** Returns a name in which lines can break after dots. */
 const breakable = (name) => name.split(/(?<=\.)/).flatMap((part) => [part, element('wbr')]);
 
 function row(tensor, stored) {
@@ -255,7 +255,7 @@ function row(tensor, stored) {
   const bar = element('div', { className: 'bar' }, element('i'), element('span', { text: percent(part) }));
   bar.firstChild.style.setProperty('--part', `${Math.min(part, 1) * 100}%`);
   bar.firstChild.ariaHidden = 'true';
-  // Narrow screens show the rows as cards; to screen readers they remain rows.
+  // Narrow screens show the rows as cards, which remain rows for screen readers.
   return element('tr', { role: 'row' },
     element('th', { scope: 'row', role: 'rowheader' }, button),
     element('td', { role: 'cell', text: dtype }),
@@ -287,7 +287,7 @@ async function explain({ name, dtype, shape }, part) {
 $('details').addEventListener('close', () => explaining?.abort());
 $('file').addEventListener('change', ({ target }) => {
   if (target.files.length > 0) work(chosen(target.files[0]));
-  // The same file may be chosen again.
+  // Allows choosing the same file again.
   target.value = '';
 });
 $('cancel').addEventListener('click', () => current?.abort());
@@ -308,7 +308,7 @@ $('drop').addEventListener('drop', ({ dataTransfer }) => {
   if (dataTransfer.files.length > 0) work(chosen(dataTransfer.files[0]));
 });
 
-// A server of files alone has none to offer.
+// A static server has no list of files.
 const samples = await fetch('samples.json').then((response) => response.json()).catch(() => []);
 $('samples').replaceChildren(...samples.map((sample) => {
   const button = element('button', { type: 'button' }, `${sample.name} `,

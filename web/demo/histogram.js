@@ -1,6 +1,6 @@
-// How often each exponent occurs, and a picture of it.
+// Counts exponents and draws a histogram.
 
-/** Where the exponent is: how far from the lowest bit, how wide, and what is taken off it. */
+/** Lowest bit, width and bias of the exponent. */
 const EXPONENTS = {
   F32: { at: 23, bits: 8, bias: 127 },
   BF16: { at: 7, bits: 8, bias: 127 },
@@ -9,7 +9,7 @@ const EXPONENTS = {
   F8_E5M2: { at: 2, bits: 5, bias: 15 },
 };
 
-/** Counts of exponents, from the smallest that occurs to the largest; nothing for other types. */
+/** Counts exponents from the smallest to the largest that occur. Returns nothing for other types. */
 export function exponents(dtype, data) {
   const layout = EXPONENTS[dtype];
   if (!layout || data.length === 0) return undefined;
@@ -25,7 +25,7 @@ export function exponents(dtype, data) {
 
 const HEIGHT = 220;
 const FLOOR = 190;
-/** Room for a number below a bar. */
+/** Space for a number below a bar. */
 const LABEL_WIDTH = 40;
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 
@@ -36,7 +36,7 @@ function shape(name, attributes, text = '') {
   return made;
 }
 
-/** A picture of counts, so many pixels wide. */
+/** Draws counts at this width in pixels. */
 export function histogram({ first, counts }, width) {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const most = counts.reduce((most, count) => Math.max(most, count), 0);
@@ -51,7 +51,7 @@ export function histogram({ first, counts }, width) {
   picture.append(shape('line', { x1: 0, x2: width, y1: FLOOR + 0.5, y2: FLOOR + 0.5 }));
   const each = Math.ceil(LABEL_WIDTH / step);
   counts.forEach((count, i) => {
-    // What is there at all is to be seen.
+    // Makes small counts visible.
     const height = count === 0 ? 0 : Math.max(1, count / most * (FLOOR - 20));
     const x = left + i * step;
     const bar = shape('rect', {

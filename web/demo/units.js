@@ -1,4 +1,4 @@
-// Numbers for people.
+// Formats numbers for readers.
 
 /** Keeps a number and its unit on one line. */
 const SPACE = '\u00a0';

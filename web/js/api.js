@@ -1,4 +1,4 @@
-// What web developers see, over one build of the library.
+// The public functions and classes, for one build of the library.
 
 import { openArchive } from './archive.js';
 import { decoderOf, decompress } from './decoder.js';
@@ -7,12 +7,12 @@ import { WorkerPool } from './pool.js';
 import { CodecStream } from './stream.js';
 import { streamTensors } from './tensors.js';
 
-/** A function that is given the module once it is there. */
+/** Returns a function that loads the module and passes it to `run`. */
 const loaded = (module, run) => async (source, options) => run(await module.load(), source, options);
 
-/** Everything that decompresses. */
+/** Returns everything that decompresses. */
 export function decodingOf(module, worker) {
-  /** A `DecompressionStream` for `.znn` files. */
+  /** Decompresses a stream, as `DecompressionStream` does. */
   class ZipnnDecompressStream extends CodecStream {
     constructor(options = {}) {
       super(async () => decoderOf(await module.load(), options), options);
@@ -27,7 +27,7 @@ export function decodingOf(module, worker) {
   };
 }
 
-/** Everything that knows of tensors. */
+/** Returns everything that reads tensors. */
 export function tensorsOf(module, { ZipnnDecompressStream }) {
   return {
     openArchive: loaded(module, openArchive),
@@ -36,9 +36,9 @@ export function tensorsOf(module, { ZipnnDecompressStream }) {
   };
 }
 
-/** Everything that compresses. */
+/** Returns everything that compresses. */
 export function encodingOf(module) {
-  /** A `CompressionStream` for `.znn` files. */
+  /** Compresses a stream, as `CompressionStream` does. */
   class ZipnnCompressStream extends CodecStream {
     constructor(options = {}) {
       super(async () => new Encoder(await module.load(), options), options);

@@ -1,4 +1,4 @@
-// Tensors out of a compressed file of which only a little is read.
+// Reads parts of a compressed file.
 
 import { abortable } from './decoder.js';
 import { ZipnnError, call } from './error.js';
@@ -8,12 +8,12 @@ import { sourceOf } from './ranges.js';
 import { typed } from './typed.js';
 import { Turn } from './yielding.js';
 
-/** Decoded bytes that are read first to see the header of a safetensors file. */
+/** Decoded bytes to read first for the header of a safetensors file. */
 const HEADER_GUESS = 1 << 16;
-/** Parts of frames that are asked for at a time; with workers, one more than there are. */
+/** Parts of frames to read at a time, or one more than there are workers. */
 const PARALLEL = 4;
 
-/** Opens a compressed file: reads where its frames are. */
+/** Opens a compressed file: finds its frames. */
 export async function openArchive(module, source, options = {}) {
   const { signal, limits } = options;
   const ranges = await sourceOf(source, options);
@@ -23,7 +23,7 @@ export async function openArchive(module, source, options = {}) {
     return new Archive(module, ranges, seeker, options);
   } catch (error) {
     seeker.free();
-    // The end of the file was read first. If the first frame is wrong, the beginning may tell why.
+    // The end of the file was read first. The beginning can show that it has another format.
     if (error?.place?.frame === 0) {
       refuseOthers(await ranges.read(0, Math.min(ranges.size, ENOUGH), { signal }));
     }
@@ -31,7 +31,7 @@ export async function openArchive(module, source, options = {}) {
   }
 }
 
-/** Brings bytes until no more are wanted, and returns the last of them. */
+/** Feeds `taker` the ranges that it wants. Returns the last of them. */
 async function feed(taker, ranges, signal) {
   let bytes;
   for (let wanted; (wanted = taker.wanted()); ) {
@@ -42,7 +42,7 @@ async function feed(taker, ranges, signal) {
   return bytes;
 }
 
-/** A compressed file, of which any part can be read. */
+/** A compressed file of which any part can be read alone. */
 class Archive {
   #module;
   #ranges;
@@ -57,12 +57,12 @@ class Archive {
     this.#options = options;
   }
 
-  /** Bytes of the compressed file. */
+  /** Length of the compressed file in bytes. */
   get size() {
     return this.#ranges.size;
   }
 
-  /** Bytes that it decodes to. */
+  /** Length of the decompressed file in bytes. */
   get decodedLength() {
     return this.#open().decodedLength;
   }
@@ -72,10 +72,10 @@ class Archive {
     return this.#seeker;
   }
 
-  /** Decodes a range of the data. */
+  /** Reads a range of the decompressed file. */
   async read(start, end, { signal = this.#options.signal, onProgress } = {}) {
     if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0)) {
-      throw new ZipnnError('OutOfRange', `there are no bytes ${start} to ${end}`);
+      throw new ZipnnError('OutOfRange', `bytes ${start} to ${end} do not exist`);
     }
     const parts = call(() => this.#open().covering(start, end));
     const output = new Uint8Array(end - start);
@@ -104,7 +104,7 @@ class Archive {
     return output;
   }
 
-  /** Decodes a part. Workers do it where all of its frame has been read. */
+  /** Decodes a part. Workers decode it if all of its frame has been read. */
   async #decode(part, into, signal) {
     const { pool, limits } = this.#options;
     const bytes = await feed(part, this.#ranges, signal);
@@ -120,10 +120,10 @@ class Archive {
     into.set(decoded.subarray(start - frameStart, end - frameStart));
   }
 
-  /** The tensors, in the order of their bytes. */
+  /** Returns the tensors in the order of their bytes. */
   async tensors({ signal } = {}) {
     this.#open();
-    // They are read once for all who ask, so that none of those can stop it for the others.
+    // All callers share one read, and an abort by one of them does not stop it for the others.
     this.#tensors ??= this.#readTensors().catch((error) => {
       this.#tensors = undefined;
       throw error;
@@ -135,7 +135,7 @@ class Archive {
     const all = this.decodedLength;
     for (let length = Math.min(all, HEADER_GUESS); ; ) {
       const beginning = await this.read(0, length);
-      const { tensors, needed } = layoutOf(this.#module, beginning, all);
+      const { tensors, needed } = parseHeader(this.#module, beginning, all);
       if (tensors) return tensors;
       if (needed > all) {
         throw new ZipnnError('NotSafetensors', `${all} bytes are too short for a safetensors file`);
@@ -144,16 +144,16 @@ class Archive {
     }
   }
 
-  /** Reads a tensor: what `tensors` tells of it, and its `data`. */
+  /** Returns the description and the data of a tensor. */
   async readTensor(name, options) {
     const tensors = await this.tensors(options);
     const tensor = tensors.find((tensor) => tensor.name === name);
-    if (!tensor) throw new ZipnnError('NoSuchTensor', `there is no tensor "${name}" in the file`);
+    if (!tensor) throw new ZipnnError('NoSuchTensor', `the file has no tensor "${name}"`);
     const bytes = await this.read(...tensor.range, options);
     return { ...tensor, data: typed(bytes, tensor.dtype) };
   }
 
-  /** Lets go of the memory that it takes in the module. */
+  /** Frees memory in the module. */
   free() {
     this.#seeker?.free();
     this.#seeker = undefined;
@@ -162,21 +162,21 @@ class Archive {
 
 if (Symbol.dispose) Archive.prototype[Symbol.dispose] = Archive.prototype.free;
 
-/** The tensors of a safetensors file from its beginning, or how much of it that takes. */
-export function layoutOf(module, beginning, length) {
-  const layout = call(() => new module.bindings.Layout(beginning, length));
+/** Parses the header of a safetensors file. Returns its tensors, or the length that is `needed`. */
+export function parseHeader(module, beginning, length) {
+  const header = call(() => new module.bindings.Header(beginning, length));
   try {
-    if (layout.needed > 0) return { needed: layout.needed };
-    const dtypes = layout.dtypes();
-    const ranges = layout.ranges();
-    const tensors = layout.names().map((name, i) => ({
+    if (header.needed > 0) return { needed: header.needed };
+    const dtypes = header.dtypes();
+    const ranges = header.ranges();
+    const tensors = header.names().map((name, i) => ({
       name,
       dtype: dtypes[i],
-      shape: Array.from(layout.shape(i)),
+      shape: Array.from(header.shape(i)),
       range: [ranges[2 * i], ranges[2 * i + 1]],
     }));
     return { tensors };
   } finally {
-    layout.free();
+    header.free();
   }
 }

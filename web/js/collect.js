@@ -1,6 +1,6 @@
-// Keeping what a stream brings.
+// Collects the contents of a stream.
 
-/** Bytes that are kept as an array before they become a blob: browsers put large ones on disk. */
+/** Bytes to keep as arrays before they become a blob, which browsers can store on disk. */
 const PART = 32 << 20;
 
 /**

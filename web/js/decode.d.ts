@@ -1,112 +1,122 @@
-/** Decompressing `.znn` files. Every function loads the WebAssembly when it is first called. */
+/** Decompresses `.znn` files. The first call of any function loads the WebAssembly. */
 
 /// <reference path="./platform.d.ts" />
 
-/** Where in a file something is: numbers from 0. */
+/** A location in a file. Numbers begin at 0. */
 export interface Place {
   frame?: number;
   chunk?: number;
   plane?: number;
 }
 
-/** Something is wrong with a file, with where it comes from, or with the call. */
+/** An error in a file, in its source or in a call. */
 export class ZipnnError extends Error {
   /**
-   * The name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
+   * Name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
    * `LimitExceeded`, ... From this package: `WrongFormat`, `ZstdRequired`, `NotSafetensors`,
    * `SharedBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
    * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`.
    */
   readonly code: string;
-  /** Where in the file it was found, as far as that is known. */
+  /** Location of the error in the file, as far as it is known. */
   readonly place: Place;
-  /** The error that led to this one: what `fetch` or the source of a stream failed with. */
+  /** Error that caused this one: from `fetch`, or from the source of a stream. */
   readonly cause?: unknown;
-  /** Of an `HttpError`: the status of the response. */
+  /** HTTP status of the response, for `HttpError`. */
   readonly status?: number;
-  /** Of a `WrongFormat`: `safetensors`, `znn.safetensors`, `gguf`, `gzip`, `zip`, `git-lfs`, `html`, ... */
+  /**
+   * Format of the file, for `WrongFormat`: `safetensors`, `znn.safetensors`, `gguf`, `gzip`, `zip`,
+   * `git-lfs`, `html`, ...
+   */
   readonly format?: string;
 }
 
-/** Anything that holds bytes. */
+/** Any object that contains bytes. */
 export type Bytes = ArrayBufferView | ArrayBufferLike;
 
-/** What a file may ask for. */
+/** Limits on the resources that a file can use. */
 export interface Limits {
-  /** Most bytes of decoded data. No limit by default. */
+  /** Most bytes of decompressed data. No limit by default. */
   decodedBytes?: number;
-  /** Most bytes of a compressed frame, all of which is in memory. 1 GiB by default. */
+  /** Most bytes of a compressed frame, which is in memory as a whole. 1 GiB by default. */
   frameBytes?: number;
-  /** Whether checksums are verified. `true` by default. */
+  /** Whether to verify checksums. `true` by default. */
   verify?: boolean;
 }
 
-/** How far it is. */
+/** Progress of decompression. */
 export interface Progress {
-  /** Compressed bytes so far. */
+  /** Compressed bytes read so far. */
   read: number;
-  /** Decompressed bytes so far. */
+  /** Decompressed bytes returned so far. */
   decoded: number;
 }
 
-/** Types of elements, as safetensors files call them. */
+/** Element type as safetensors files name it. */
 export type DType =
   | 'F64' | 'F32' | 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2' | 'F8_E8M0'
   | 'I64' | 'U64' | 'I32' | 'U32' | 'I16' | 'U16' | 'I8' | 'U8' | 'BOOL' | (string & {});
 
-/** A frame that has arrived: what is stored of it, and what that decodes to. */
+/** A frame that has arrived. */
 export interface FrameInfo {
+  /** Number of the frame in the file, from 0. */
   number: number;
-  /** Bytes of the frame. */
+  /** Compressed length in bytes. */
   length: number;
+  /** Decompressed length in bytes. */
   decodedLength: number;
-  /** The type that it was compressed as. */
+  /** Element type that the frame was compressed as. */
   dtype: DType;
-  /** Its chunks in order; their lengths are without what is around them. */
+  /** Chunks in order. Their lengths do not include the frame's header and index. */
   chunks: { length: number; decodedLength: number }[];
 }
 
-export interface DecodeOptions {
-  /** Ends the work; what waits for it is rejected with the signal's reason. */
+export interface DecompressOptions {
+  /** Stops the work. Pending promises are rejected with the signal's reason. */
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   /** Called for every frame before it is decoded. */
   onFrame?: (frame: FrameInfo) => void;
   limits?: Limits;
-  /** Decodes with these workers. Without them it is done on this thread, with a pause every 8 ms. */
+  /** Workers that decode. By default, the calling thread decodes and pauses every 8 ms. */
   pool?: WorkerPool;
 }
 
-/** Loads the WebAssembly ahead of time, or from elsewhere than beside the script. */
+/** Loads the WebAssembly ahead of time, by default from the folder of the script. */
 export function init(
   source?: string | URL | Response | ArrayBufferView | ArrayBuffer | WebAssembly.Module,
 ): Promise<void>;
 
-/** Decompresses a file, into the memory of `into` if that is given. */
+/** Decompresses a file, into `into` if given. Returns the decompressed bytes. */
 export function decompress(
   source: Bytes,
-  options?: DecodeOptions & { into?: Bytes },
+  options?: DecompressOptions & { into?: Bytes },
 ): Promise<Uint8Array<ArrayBuffer>>;
 
 /**
- * Decompresses what is piped through it, as `DecompressionStream` does. It keeps one compressed frame
- * in memory, with workers one for each and one more, and no more than a chunk that nobody has read.
- * `readable` also reads into memory of the reader: `getReader({ mode: 'byob' })`.
+ * Decompresses a stream, as `DecompressionStream` does.
+ *
+ * Keeps one compressed frame in memory, or with a pool one for each worker and another, and at most
+ * one decompressed chunk that has not been read. `getReader({ mode: 'byob' })` reads into memory of
+ * the caller.
  */
 export class ZipnnDecompressStream {
-  constructor(options?: DecodeOptions);
+  constructor(options?: DecompressOptions);
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<Bytes>;
 }
 
-/** Workers that decode. */
+/** Workers that decode frames. */
 export interface WorkerPool {
-  /** How many there are. */
+  /** Number of workers. */
   readonly size: number;
-  /** Ends them; `using` does, too. */
+  /** Ends the workers, as `using` does. */
   free(): void;
   [Symbol.dispose](): void;
 }
 
-/** Starts workers, by default one for each core but one. They may decode any number of files. */
+/**
+ * Starts workers, by default one for each core but one. Any number of streams and archives can share
+ * them.
+ */
 export function createPool(size?: number): Promise<WorkerPool>;

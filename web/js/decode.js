@@ -1,9 +1,9 @@
-// Decompressing alone, at two fifths of the download.
+// Only decompressing, for two fifths of the download.
 
 import { decodingOf } from './api.js';
 import { module } from './modules-decode.js';
 
-// Bundlers look for these words.
+// Bundlers search for exactly these expressions.
 const worker = {
   url: new URL('./worker-decode.js', import.meta.url),
   start: () => new Worker(new URL('./worker-decode.js', import.meta.url), { type: 'module' }),

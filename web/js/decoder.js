@@ -1,16 +1,16 @@
-// Decompressing what arrives: on this thread, or by a pool of workers. Both take bytes and give
-// pieces of the decoded data in order, to an `emit` that is waited for. It is given a function that
-// tells where the bytes are: memory of the module may move meanwhile.
+// Decompresses bytes as they arrive, on this thread or with a pool of workers. Decoders pass pieces of
+// the data in order to `emit` and wait for it. `emit` receives a function that returns the bytes,
+// because the memory of the module can move in the meantime.
 
 import { ZipnnError, call } from './error.js';
 import { Beginning, ENOUGH, refuseOthers } from './formats.js';
 import { limitsOf } from './limits.js';
 import { Turn } from './yielding.js';
 
-/** Bytes that go into the module's memory at a time. */
+/** Bytes to copy into the module's memory at a time. */
 const PART = 1 << 18;
 
-/** Types by their codes, as safetensors files call them. */
+/** Names of types in safetensors files by their codes. */
 const DTYPES = new Map([
   [1, 'F32'],
   [4, 'F16'],
@@ -19,7 +19,7 @@ const DTYPES = new Map([
   [30, 'F8_E5M2'],
 ]);
 
-/** Copies bytes into the module's memory, up to the end of a frame, and returns how many. */
+/** Copies bytes up to the end of a frame into the module's memory and returns their number. */
 export function push(module, inner, bytes) {
   const length = call(() => inner.space(bytes.length));
   module.view(inner.spaceAt, length).set(bytes.subarray(0, length));
@@ -27,14 +27,14 @@ export function push(module, inner, bytes) {
   return length;
 }
 
-/** What both have in common: pushing bytes up to the end of a frame. */
+/** Pushes bytes up to the end of a frame, then calls `frame` of the subclass. */
 class Decoder {
   read = 0;
   decoded = 0;
 
   #beginning = new Beginning();
   #onFrame;
-  #told = -1;
+  #reported = -1;
 
   constructor(module, { signal, onProgress, onFrame, limits } = {}) {
     this.module = module;
@@ -46,7 +46,7 @@ class Decoder {
     this.turn = new Turn(signal);
   }
 
-  /** Takes bytes, and emits what they complete. */
+  /** Decodes bytes and emits the data that they complete. */
   async write(bytes, emit) {
     await this.#decode(this.#beginning.take(bytes), emit);
     this.progress();
@@ -55,17 +55,17 @@ class Decoder {
   async #decode(bytes, emit) {
     for (let at = 0; at < bytes.length; ) {
       const taken = push(this.module, this.inner, bytes.subarray(at, at + PART));
-      // Nothing is taken of what is behind the only frame of a file.
+      // The decoder ignores bytes after the only frame of a file.
       const passed = taken || bytes.length - at;
       at += passed;
       this.read += passed;
-      this.#tell();
+      this.#report();
       await this.frame(emit);
       await this.turn.next();
     }
   }
 
-  /** The end of the file. */
+  /** Ends the file. */
   async end(emit) {
     await this.#decode(this.#beginning.end(), emit);
     call(() => this.inner.end());
@@ -73,12 +73,12 @@ class Decoder {
     this.progress();
   }
 
-  /** Tells of a frame that has come, once. */
-  #tell() {
+  /** Calls `onFrame` once for each frame. */
+  #report() {
     const frame = this.#onFrame && this.inner.frame();
-    if (!frame || frame[0] === this.#told) return;
+    if (!frame || frame[0] === this.#reported) return;
     const [number, , length, decodedLength, dtype] = frame;
-    this.#told = number;
+    this.#reported = number;
     const lengths = this.inner.chunkLengths();
     const chunks = [];
     for (let i = 0; i < lengths.length; i += 2) {
@@ -97,7 +97,7 @@ class Decoder {
   }
 }
 
-/** Decodes on this thread, chunk by chunk, and lets others have their turns. */
+/** Decodes on this thread, chunk by chunk, with pauses. */
 export class LocalDecoder extends Decoder {
   async frame(emit) {
     for (;;) {
@@ -112,7 +112,7 @@ export class LocalDecoder extends Decoder {
   async flush() {}
 }
 
-/** Decodes by workers, frame by frame. As many frames are in memory as there are workers, and one. */
+/** Decodes with workers, frame by frame. Keeps one frame more in memory than there are workers. */
 export class PooledDecoder extends Decoder {
   #pool;
   #waiting = [];
@@ -129,7 +129,7 @@ export class PooledDecoder extends Decoder {
     if (decodedLength > 0) {
       const bytes = this.#pool.copyOf(this.module.view(at, length));
       const decoded = this.#pool.decode(number, bytes, decodedLength, this.limits);
-      // It is waited for in its turn; until then an error of it is not one that nobody handles.
+      // Awaited later. Until then its error must not count as unhandled.
       decoded.catch(() => {});
       this.#waiting.push(decoded);
     }
@@ -149,11 +149,11 @@ export class PooledDecoder extends Decoder {
   }
 }
 
-/** A decoder of options. */
+/** Returns a decoder for these options. */
 export const decoderOf = (module, options) =>
   options?.pool ? new PooledDecoder(module, options) : new LocalDecoder(module, options);
 
-/** A promise that gives up when the signal does. */
+/** Returns a promise that also rejects when the signal is aborted. */
 export function abortable(promise, signal) {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
@@ -164,7 +164,7 @@ export function abortable(promise, signal) {
   });
 }
 
-/** The bytes of whatever holds bytes. */
+/** Returns the bytes of any object that contains bytes. */
 export function bytesOf(source) {
   if (source instanceof Uint8Array) return source;
   if (ArrayBuffer.isView(source)) {
@@ -175,11 +175,11 @@ export function bytesOf(source) {
     return new Uint8Array(source);
   }
   throw new TypeError(
-    'expected bytes: a typed array or an ArrayBuffer, as arrayBuffer() of a Response or Blob gives',
+    'expected bytes: a typed array or an ArrayBuffer, such as the result of arrayBuffer() of a Response or Blob',
   );
 }
 
-/** Decompresses a file in memory into `output`, or into memory of its own. */
+/** Decompresses a file in memory into `options.into`, or into new memory. */
 export async function decompress(module, source, options = {}) {
   const bytes = bytesOf(source);
   options.signal?.throwIfAborted();
@@ -206,7 +206,7 @@ export async function decompress(module, source, options = {}) {
   }
 }
 
-/** Bytes that a file in memory decodes to, by its index or its headers. */
+/** Returns the decompressed length of a file in memory from its index or its headers. */
 function decodedLength(module, bytes, limits) {
   const seeker = new module.bindings.Seeker(bytes.length, ...limitsOf(limits));
   try {

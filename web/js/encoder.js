@@ -1,13 +1,13 @@
-// Compressing: data is cut into frames, each of which is written at once.
+// Compresses data, frame by frame.
 
 import { bytesOf } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 import { Turn } from './yielding.js';
 
-/** Bytes of data that are kept for a frame: more only of a file with a very long header. */
+/** Bytes of data to keep for a frame. Files with a very long header need more. */
 const FRAME_LEN = 4 << 20;
 
-/** Codes of types by the names that people have for them. */
+/** Codes of types by their usual names. */
 const DTYPES = new Map([
   ...['f32', 'float32'].map((name) => [name, 1]),
   ...['f16', 'float16'].map((name) => [name, 4]),
@@ -20,10 +20,10 @@ function codeOf(dtype) {
   const code = DTYPES.get(String(dtype).toLowerCase());
   if (code !== undefined) return code;
   const known = [...DTYPES.keys()].join(', ');
-  throw new ZipnnError('UnsupportedDType', `unknown type "${dtype}"; known are ${known}, auto`);
+  throw new ZipnnError('UnsupportedDType', `unknown type "${dtype}": use one of ${known}, auto`);
 }
 
-/** Compresses what is written, and emits the frames. */
+/** Compresses the data that is written, and emits frames. */
 export class Encoder {
   read = 0;
   written = 0;
@@ -55,13 +55,13 @@ export class Encoder {
   }
 
   async end(emit) {
-    // A file without data has a frame, too.
+    // A file without data also has a frame.
     if (this.#filled > 0 || this.written === 0) await this.#feed(emit, true);
     await this.#emit(this.#inner.finish(), emit);
     this.#progress();
   }
 
-  /** Keeps bytes until there are enough. */
+  /** Keeps bytes for the next frame. */
   #keep(part) {
     const length = this.#filled + part.length;
     if (length > this.#data.length) {

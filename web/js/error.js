@@ -1,10 +1,10 @@
-// Errors as JavaScript throws them.
+// Errors of the package.
 
 /**
- * Something is wrong with a file, with where it comes from, or with the call.
+ * An error in a file, in its source or in a call.
  *
- * `code` is the name of the error, for programs; `message` is for people. `place` tells where in a
- * file it was found, as far as that is known. `HttpError` has a `status`, `WrongFormat` a `format`.
+ * `code` is the name of the error for programs, and `message` a text for users. `place` is its location
+ * in the file, as far as it is known. `HttpError` has a `status`, `WrongFormat` a `format`.
  */
 export class ZipnnError extends Error {
   constructor(code, message, { place = {}, cause, status, format } = {}) {
@@ -16,7 +16,7 @@ export class ZipnnError extends Error {
     if (format !== undefined) this.format = format;
   }
 
-  /** What can be posted to another thread. */
+  /** Returns an error in a form that can be posted to another thread. */
   static toMessage(error) {
     if (!(error instanceof ZipnnError)) return { message: String(error?.message ?? error) };
     const { code, message, place } = error;
@@ -28,21 +28,21 @@ export class ZipnnError extends Error {
   }
 }
 
-/** Names of errors that the caller or a deadline caused: these are never wrapped. */
+/** Names of errors that the caller or a timeout caused. They are never wrapped. */
 const ENDED = ['AbortError', 'TimeoutError'];
 
-/** Returns the message of an error and of its cause: Node's "fetch failed" has the reason there. */
+/** Returns the message of an error and of its cause, where Node's "fetch failed" has the reason. */
 export const reasonOf = (error) =>
   [error, error?.cause].map((part) => part?.message).filter(Boolean).join(': ') || String(error);
 
-/** Wraps the error of a source in a `ZipnnError`. Aborts, by `signal` or another, stay as they are. */
+/** Wraps the error of a source in a `ZipnnError`. Does not wrap aborts, by `signal` or another. */
 export function sourceError(code, what, cause, signal) {
   if (signal?.aborted) return signal.reason;
   if (cause instanceof ZipnnError || ENDED.includes(cause?.name)) return cause;
   return new ZipnnError(code, `${what}: ${reasonOf(cause)}`, { cause });
 }
 
-/** Calls into the library, and makes errors of ours of what it throws. */
+/** Calls the library and converts its errors to `ZipnnError`. */
 export function call(run) {
   try {
     return run();
@@ -52,11 +52,11 @@ export function call(run) {
 }
 
 function asError(failure) {
-  // A trap: memory that the module could not get, most likely.
+  // A trap, most likely because the module could not allocate memory.
   if (failure instanceof WebAssembly.RuntimeError || failure instanceof RangeError) {
     return new ZipnnError('OutOfMemory', `decoding failed: ${failure.message}`, { cause: failure });
   }
-  // What is not the library's has no place in a file, not even one that is unknown.
+  // Only errors of the library have the property `frame`.
   if (!(failure && 'frame' in failure)) return failure;
   const { code, message, frame, chunk, plane } = failure;
   failure.free();
@@ -70,12 +70,12 @@ function asError(failure) {
 const BY_PROGRAM = 'which this package does not read: decompress it with the zipnn program';
 const NEWER = 'the file is damaged, or a newer version wrote it: fetch it again, or update this package';
 
-/** Advice by code, for errors whose message from the library has none that fits this package. */
+/** Advice by code that the messages of the library do not contain. */
 const ADVICE = {
   UnsupportedVersion:
     `a release up to 0.3.4 of the original wrote the file in a layout ${BY_PROGRAM} (zipnn decompress FILE)`,
   BaseRequired:
-    'the file holds the difference to another file, '
+    'the file contains the difference to another file, '
     + `${BY_PROGRAM} (zipnn decompress --delta OTHER_FILE FILE)`,
   ZstdRequired:
     `the file is in the extended profile, with planes compressed by Zstandard, ${BY_PROGRAM} `

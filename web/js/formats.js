@@ -75,7 +75,7 @@ function latin1(bytes) {
 
 /**
  * Returns the header length of a safetensors file, `undefined` for other files. The header begins with
- * a brace, which no frame has at that place.
+ * a brace, which no frame has at that offset.
  */
 function headerLength(bytes) {
   if (bytes.length < 9 || bytes[8] !== 0x7b) return undefined;
@@ -110,12 +110,12 @@ export function refuseOthers(bytes) {
   throw new ZipnnError('WrongFormat', `this is not a .znn file but ${FORMATS[format]}`, { format });
 }
 
-/** Holds the beginning of a file back until its format is recognized. */
+/** Holds back the beginning of a file until its format is recognized. */
 export class Beginning {
   #kept = new Uint8Array();
   #isClear = false;
 
-  /** Takes a part and returns the bytes to decode: none while more are needed. */
+  /** Takes a part and returns the bytes to decode, or none while more are needed. */
   take(part) {
     if (this.#isClear) return part;
     const bytes = new Uint8Array(this.#kept.length + part.length);
@@ -135,7 +135,7 @@ export class Beginning {
   }
 }
 
-/** Returns how many bytes it takes to recognize the format of a file that begins so. */
+/** Returns the number of bytes needed to recognize the format of a file with this beginning. */
 function needed(bytes) {
   const header = headerLength(bytes);
   if (header !== undefined) return Math.min(8 + header, HEADER_LOOK);

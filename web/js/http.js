@@ -1,4 +1,4 @@
-// Requests and their responses. Failures become a `ZipnnError`.
+// Sends requests and checks responses. Failures become a `ZipnnError`.
 
 import { ZipnnError, sourceError } from './error.js';
 
@@ -40,7 +40,7 @@ export function bodyOf(response, url = response.url) {
 export const connectionError = (url, cause, signal) =>
   sourceError('NetworkError', `${url}: the connection broke (try again)`, cause, signal);
 
-/** Reports whether the body is encoded: its lengths and ranges are then not those of the file. */
+/** Returns whether the body is encoded, so that its lengths and ranges differ from those of the file. */
 export const isEncoded = ({ headers }) => !/^(identity)?$/i.test(headers.get('Content-Encoding') ?? '');
 
 /** Returns the range and the size of the file from `Content-Range`, or `undefined` without both. */

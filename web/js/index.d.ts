@@ -1,46 +1,50 @@
-/** Decompressing, compressing, tensors. `zipnn/decode` decompresses alone, at two fifths of the download. */
+/**
+ * Compresses and decompresses `.znn` files, and reads their tensors. `zipnn/decode` only decompresses,
+ * and is two fifths of the download.
+ */
 
 /// <reference path="./platform.d.ts" />
-import type { Bytes, DType, DecodeOptions, Limits, Progress, WorkerPool } from './decode.js';
+import type { Bytes, DType, DecompressOptions, Limits, Progress, WorkerPool } from './decode.js';
 
 export * from './decode.js';
 
-export interface EncodeOptions {
+export interface CompressOptions {
   /**
-   * The type of the elements: `f32`, `f16`, `bf16`, `f8_e4m3`, `f8_e5m2`, or `bytes` for anything
-   * else. `auto`, the default, gives every tensor of a `.safetensors` file the layout that suits it,
-   * and finds out by samples what suits other data.
+   * Element type: `f32`, `f16`, `bf16`, `f8_e4m3`, `f8_e5m2`, or `bytes` for other data.
+   *
+   * By default, `auto`: the header of a `.safetensors` file determines the layout of each tensor, and
+   * samples determine the layout of other data.
    */
   dtype?: string;
-  /** Whether readers can tell damaged data. `true` by default. */
+  /** Whether to write checksums, so that readers can detect damage. `true` by default. */
   checksums?: boolean;
-  /** Whether parts can be found without reading all. `true` by default. */
+  /** Whether to write an index, so that parts can be found without reading the whole file. `true` by default. */
   index?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: { read: number; written: number }) => void;
 }
 
-/** Compresses bytes into a `.znn` file of frames of 4 MiB. */
-export function compress(source: Bytes, options?: EncodeOptions): Promise<Uint8Array<ArrayBuffer>>;
+/** Compresses bytes to a `.znn` file with frames of 4 MiB of data. */
+export function compress(source: Bytes, options?: CompressOptions): Promise<Uint8Array<ArrayBuffer>>;
 
-/** Compresses what is piped through it, as `CompressionStream` does. */
+/** Compresses a stream, as `CompressionStream` does. */
 export class ZipnnCompressStream {
-  constructor(options?: EncodeOptions);
+  constructor(options?: CompressOptions);
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<Bytes>;
 }
 
-/** What a file says of a tensor. */
+/** Description of a tensor in the header of a file. */
 export interface TensorInfo {
   name: string;
   dtype: DType;
-  /** Dimensions, outermost first; none for a scalar. */
+  /** Dimensions, outermost first; empty for a scalar. */
   shape: number[];
-  /** Where in the decompressed file its bytes are. */
+  /** Bytes of the decompressed file that hold the tensor. */
   range: [start: number, end: number];
 }
 
-/** Elements: those of `BF16` and `F16` as `Uint16Array`, those of eight bits as `Uint8Array`. */
+/** Elements of a tensor. `BF16` and `F16` are a `Uint16Array`, types of 8 bits a `Uint8Array`. */
 export type TensorData =
   | Float64Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
   | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer> | Int32Array<ArrayBuffer>
@@ -52,29 +56,29 @@ export interface Tensor extends TensorInfo {
 }
 
 /**
- * Decompresses a `.safetensors` file as it arrives, and yields each tensor as soon as its last byte
- * is there, in the order of the file.
+ * Decompresses a `.safetensors` file while it arrives. Yields each tensor when its last byte has
+ * arrived, in the order of the file.
  */
 export function streamTensors(
   source: Response | ReadableStream<Uint8Array>,
-  options?: DecodeOptions,
+  options?: DecompressOptions,
 ): AsyncGenerator<Tensor, void, void>;
 
-/** A file of which ranges of bytes can be read. */
+/** A source of ranges of bytes for `openArchive`. */
 export interface RangeReader {
-  /** Bytes of the file. */
+  /** Length of the file in bytes. */
   size: number;
-  /** The bytes from `start` up to `end`, which is not among them. */
+  /** Returns the bytes from `start` up to, but not including, `end`. */
   read(start: number, end: number, options: { signal?: AbortSignal }): Promise<Bytes>;
 }
 
 export interface ReadOptions {
   signal?: AbortSignal;
-  /** Bytes that have been decoded of those that were asked for. */
+  /** Called with the number of bytes decoded so far, of `total`. */
   onProgress?: (progress: { decoded: number; total: number }) => void;
 }
 
-/** What `openArchive` needs of `fetch`. */
+/** The part of `fetch` that `openArchive` uses. */
 export type Fetch = (
   url: string | URL,
   init: { headers: Headers; signal?: AbortSignal; cache?: 'no-store' },
@@ -83,52 +87,54 @@ export type Fetch = (
 export interface OpenOptions {
   signal?: AbortSignal;
   limits?: Limits;
-  /** Called while a server that gives no ranges sends the whole file. */
+  /** Called while a server without support for ranges sends the whole file. */
   onProgress?: (progress: Progress & { total?: number }) => void;
-  /** For URLs: takes the place of `fetch`. */
+  /** Replaces `fetch` for URLs. */
   fetch?: Fetch;
-  /** For URLs: sent with every request. */
+  /** Headers to send with every request for URLs. */
   headers?: Headers | Record<string, string> | [string, string][];
   /**
-   * Decodes frames with these workers. Frames of which less than half is needed, and has been read,
-   * are decoded on this thread.
+   * Workers that decode the frames of which at least half is needed. The calling thread decodes the
+   * rest.
    */
   pool?: WorkerPool;
 }
 
-/** A compressed file of which any part can be read without the rest. */
+/** A compressed file of which any part can be read alone. */
 export interface Archive {
-  /** Bytes of the compressed file. */
+  /** Length of the compressed file in bytes. */
   readonly size: number;
-  /** Bytes that it decompresses to. */
+  /** Length of the decompressed file in bytes. */
   readonly decodedLength: number;
-  /** The tensors of a `.safetensors` file, in the order of their bytes. */
+  /** Returns the tensors of a `.safetensors` file in the order of their bytes. */
   tensors(options?: Pick<ReadOptions, 'signal'>): Promise<TensorInfo[]>;
-  /** Reads one of them: only what it is stored in. */
+  /** Reads a tensor, and only the chunks that contain it. */
   readTensor(name: string, options?: ReadOptions): Promise<Tensor>;
-  /** Reads a range of the decompressed bytes. */
+  /** Reads a range of the decompressed file. */
   read(start: number, end: number, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer>>;
-  /** Lets go of its memory; `using` does, too. */
+  /** Frees the archive's memory, as `using` does. */
   free(): void;
   [Symbol.dispose](): void;
 }
 
 /**
- * Opens a compressed file: with two small requests, where it has an index and the server gives
- * ranges. Where a server gives none, the whole file is fetched and kept as a `Blob`.
+ * Opens a compressed file.
+ *
+ * Needs two small requests if the file has an index and the server supports ranges. Otherwise fetches
+ * the whole file and keeps it as a `Blob`.
  */
 export function openArchive(
   source: string | URL | Blob | Bytes | RangeReader,
   options?: OpenOptions,
 ): Promise<Archive>;
 
-/** bfloat16 as float32. */
+/** Converts bfloat16 to float32. */
 export function bf16ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
-/** IEEE half precision as float32. */
+/** Converts IEEE half precision to float32. */
 export function f16ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
-/** `float8_e4m3fn` as float32. */
+/** Converts `float8_e4m3fn` to float32. */
 export function f8e4m3ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
-/** `float8_e5m2` as float32. */
+/** Converts `float8_e5m2` to float32. */
 export function f8e5m2ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
-/** The data of a tensor of a floating-point type up to float32, as float32. */
+/** Converts a tensor of a floating-point type of at most 32 bits to float32. */
 export function toFloat32(tensor: Pick<Tensor, 'dtype' | 'data'>): Float32Array<ArrayBuffer>;

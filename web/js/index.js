@@ -1,9 +1,9 @@
-// Everything: decompressing, compressing, tensors.
+// The whole package: decompressing, compressing, tensors.
 
 import { decodingOf, encodingOf, tensorsOf } from './api.js';
 import { module } from './modules-full.js';
 
-// Bundlers look for these words.
+// Bundlers search for exactly these expressions.
 const worker = {
   url: new URL('./worker-full.js', import.meta.url),
   start: () => new Worker(new URL('./worker-full.js', import.meta.url), { type: 'module' }),

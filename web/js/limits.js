@@ -1,9 +1,9 @@
-// What a file may ask for.
+// Limits on the resources that a file can use.
 
-/** Most bytes of a frame that are kept, unless the caller says otherwise: of a module's 4 GiB. */
+/** Default for the most bytes of a frame. A module has 4 GiB of memory. */
 const FRAME_BYTES = 1 << 30;
 
-/** Limits with their defaults, as the module takes them. */
+/** Returns the arguments for the module, with defaults. */
 export function limitsOf({ decodedBytes = Infinity, frameBytes = FRAME_BYTES, verify = true } = {}) {
   return [decodedBytes, frameBytes, verify];
 }

@@ -1,17 +1,17 @@
-// Loading the WebAssembly: the build with vectors where it runs, the plain one elsewhere.
+// Loads the WebAssembly, with vector instructions if the engine supports them.
 
 import { ZipnnError, reasonOf } from './error.js';
 import { bodyOf } from './http.js';
 
-// A module that holds one instruction on vectors: `i8x16.splat`, then `drop`.
+// A module with one vector instruction: `i8x16.splat`, then `drop`.
 const VECTORS = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11,
 ]);
 
-/** Whether WebAssembly has vectors here. */
+/** Returns whether the engine supports vector instructions. */
 export const hasVectors = () => WebAssembly.validate(VECTORS);
 
-/** One build of the library: its generated bindings, and where its two `.wasm` files are. */
+/** A build of the library: its generated bindings and the URLs of its two `.wasm` files. */
 export class Module {
   #bindings;
   #urls;
@@ -25,12 +25,12 @@ export class Module {
   }
 
   /**
-   * Loads it; every other function does so when it is first called. `source` says from where, if not
-   * from beside the script: a URL, a `Response`, bytes, or a compiled module.
+   * Loads the module once. `source` is a URL, a `Response`, bytes or a compiled module; by default, the
+   * folder of the script.
    */
   load(source) {
     this.#loading ??= this.#load(source).catch((error) => {
-      // The next call may find a network that is there again.
+      // The next call can try again.
       this.#loading = undefined;
       throw error;
     });
@@ -48,7 +48,7 @@ export class Module {
     return this;
   }
 
-  /** Uses a module that has been compiled, in a worker say. */
+  /** Uses a compiled module, as workers do. */
   use(compiled) {
     this.#memory = this.#bindings.initSync({ module: compiled }).memory;
     this.#loading ??= Promise.resolve(this);
@@ -62,13 +62,13 @@ export class Module {
     return this.#bindings;
   }
 
-  /** Bytes in the module's memory. The view holds until the module is called again. */
+  /** Returns a view of the module's memory, which is valid until the next call of the module. */
   view(at, length) {
     return new Uint8Array(this.#memory.buffer, at, length);
   }
 }
 
-/** Returns the first words of the error for a module that does not load. */
+/** Returns the beginning of the message for a module that does not load. */
 function whatFailed(source) {
   const url = source instanceof Response ? source.url : source;
   const isUrl = typeof url === 'string' || url instanceof URL;
@@ -85,12 +85,12 @@ async function compile(source) {
   if (!(response instanceof Response)) return WebAssembly.compile(response);
   bodyOf(response);
   const isTyped = response.headers.get('Content-Type')?.startsWith('application/wasm');
-  // Servers that do not know the type are common, and no reason to fail.
+  // Many servers do not know the type of `.wasm` files.
   if (isTyped) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** Node's `fetch` does not read files. */
+/** Fetches a module, or reads it from a file in Node, whose `fetch` does not support files. */
 async function fetchModule(url) {
   const isFile = String(url).startsWith('file:');
   const files = isFile && globalThis.process?.getBuiltinModule?.('node:fs/promises');

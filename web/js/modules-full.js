@@ -1,4 +1,4 @@
-// The build that does everything.
+// The full build.
 
 import * as bindings from '../dist/full/zipnn.js';
 import { Module } from './module.js';

@@ -2,23 +2,23 @@
 
 import { ZipnnError, reasonOf } from './error.js';
 
-/** Memory for frames comes in steps of so many bytes, so that it fits the next one, too. */
+/** Granularity of memory for frames, which makes it reusable for frames of similar length. */
 const SPARE_STEP = 1 << 20;
 
-/** Cores that others leave to us, if they can be counted. */
+/** Returns the number of cores minus one, or 3 if it is unknown. */
 const cores = () => Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 4) - 1);
 
-/** Threads that decode frames, for as many files at a time as there are. `free` ends them. */
+/** Threads that decode frames of any number of files. `free` ends them. */
 export class WorkerPool {
   #workers = [];
   #jobs = new Map();
   #queue = [];
   #nextId = 0;
   #ended;
-  /** Memory of frames that have been decoded. */
+  /** Memory of decoded frames, for reuse. */
   #spare = [];
 
-  /** Starts `size` workers of a script, with a compiled module. */
+  /** Starts `size` workers with a script and a compiled module. */
   static async start(script, compiled, size = cores()) {
     const pool = new WorkerPool();
     try {
@@ -52,7 +52,7 @@ export class WorkerPool {
     });
   }
 
-  /** A copy of a frame that can be given to `decode`. */
+  /** Copies a frame for `decode`. */
   copyOf(frame) {
     const at = this.#spare.findIndex((buffer) => buffer.byteLength >= frame.length);
     const size = Math.ceil(frame.length / SPARE_STEP) * SPARE_STEP;
@@ -62,7 +62,7 @@ export class WorkerPool {
     return copy;
   }
 
-  /** Decodes a frame, whose memory is given away. */
+  /** Decodes a frame and transfers its memory. */
   decode(number, frame, decodedLength, limits) {
     return new Promise((resolve, reject) => {
       if (this.#ended) {
@@ -76,7 +76,7 @@ export class WorkerPool {
     });
   }
 
-  /** Gives waiting jobs to workers. Each has one more than it works on, so that none waits. */
+  /** Passes jobs to workers. Each gets one job ahead, so that it never waits. */
   #dispatch() {
     for (;;) {
       const idle = this.#workers.reduce((least, worker) => (worker.jobs < least.jobs ? worker : least));
@@ -106,7 +106,7 @@ export class WorkerPool {
     this.#queue.length = 0;
   }
 
-  /** Ends the workers. What they were working on is rejected. */
+  /** Ends the workers and rejects pending jobs. */
   free() {
     this.#end(new ZipnnError('PoolFreed', 'the pool of workers has been freed'));
   }
@@ -114,15 +114,15 @@ export class WorkerPool {
 
 if (Symbol.dispose) WorkerPool.prototype[Symbol.dispose] = WorkerPool.prototype.free;
 
-/** Wraps the error of a worker. Browsers often give no reason why a script does not start. */
+/** Wraps the error of a worker. Browsers often state no reason if a script does not start. */
 function workerError(cause) {
   const reason = cause?.message
     ? reasonOf(cause)
     : 'check that the page may load its script: same origin, and worker-src of the content security policy';
-  return new ZipnnError('WorkerFailed', `a worker has failed: ${reason}`, { cause });
+  return new ZipnnError('WorkerFailed', `a worker failed: ${reason}`, { cause });
 }
 
-/** Starts a worker. Browsers throw at once for scripts of another origin. */
+/** Starts a worker. Browsers throw immediately for scripts of another origin. */
 function startThread(script) {
   try {
     return thread(script);
@@ -131,7 +131,7 @@ function startThread(script) {
   }
 }
 
-/** A worker of the browser's or of Node's, which differ in their ways of talking. */
+/** Returns a common interface for workers of browsers and of Node. */
 function thread({ url, start }) {
   if (globalThis.Worker) {
     const worker = start();
@@ -144,10 +144,10 @@ function thread({ url, start }) {
       terminate: () => worker.terminate(),
     };
   }
-  // Bundlers for browsers stumble over imports of what only Node has.
+  // Bundlers for browsers fail on imports of modules of Node.
   const { Worker: NodeWorker } = process.getBuiltinModule('node:worker_threads');
   const worker = new NodeWorker(url);
-  // A pool that nobody uses keeps no program from ending.
+  // An idle pool must not keep the program running.
   worker.unref();
   return {
     post: (message, transfer) => worker.postMessage(message, transfer),

@@ -1,14 +1,14 @@
-// Where archives come from: anything that has a size and gives ranges of bytes.
+// Sources of archives: they have a size and return ranges of bytes.
 
 import { toBlob } from './collect.js';
 import { bytesOf } from './decoder.js';
 import { ZipnnError, sourceError } from './error.js';
 import { connectionError, contentRange, isEncoded, request } from './http.js';
 
-/** Bytes from the beginning that are asked for first, which also tells how long the file is. */
+/** Bytes to request first. The response also contains the size of the file. */
 const FIRST = 16 << 10;
 
-/** A source of ranges from whatever an archive may be opened from. */
+/** Returns a source of ranges for each kind of argument of `openArchive`. */
 export async function sourceOf(source, options) {
   if (typeof source === 'string' || source instanceof URL) return openUrl(source, options);
   if (source instanceof Blob) return new BlobRanges(source);
@@ -17,7 +17,7 @@ export async function sourceOf(source, options) {
   return { size: bytes.length, read: async (start, end) => bytes.subarray(start, end) };
 }
 
-/** Checks what an object of the caller returns. */
+/** Checks the results of an object of the caller. */
 class CheckedRanges {
   #source;
 
@@ -32,7 +32,7 @@ class CheckedRanges {
   async read(start, end, options) {
     const bytes = bytesOf(await this.#source.read(start, end, options));
     if (bytes.length !== end - start) {
-      const message = `read(${start}, ${end}) has returned ${bytes.length} bytes in place of ${end - start}`;
+      const message = `read(${start}, ${end}) returned ${bytes.length} bytes instead of ${end - start}`;
       throw new ZipnnError('BadRange', message);
     }
     return bytes;
@@ -51,7 +51,7 @@ class BlobRanges {
     try {
       return new Uint8Array(await this.#blob.slice(start, end).arrayBuffer());
     } catch (cause) {
-      const what = 'the file cannot be read (it was changed or removed since it was chosen: choose it again)';
+      const what = 'the file cannot be read (it has been changed or removed since it was chosen: choose it again)';
       throw sourceError('SourceFailed', what, cause);
     }
   }
@@ -103,7 +103,7 @@ class HttpRanges {
   }
 
   #changed() {
-    return new ZipnnError('SourceChanged', `${this.#url} has changed while it was read: open it again`);
+    return new ZipnnError('SourceChanged', `${this.#url} changed while it was being read: open it again`);
   }
 }
 
@@ -154,12 +154,12 @@ function faultOf(response, range, start, end) {
 
 function badRange(url, fault) {
   const advice = 'open it again, or fetch all of it and open the bytes';
-  return new ZipnnError('BadRange', `${url}: the server, or a cache before it, sends ${fault}: ${advice}`);
+  return new ZipnnError('BadRange', `${url}: the server, or a cache in between, sent ${fault}: ${advice}`);
 }
 
 /**
- * Opens a URL. A server that gives no ranges sends the whole file: that is then kept, as a blob,
- * which browsers put on disk when it is large.
+ * Opens a URL. Keeps the whole file as a blob if the server does not support ranges; browsers store
+ * large blobs on disk.
  */
 async function openUrl(url, options) {
   const { signal } = options;
@@ -167,8 +167,8 @@ async function openUrl(url, options) {
   try {
     first = await requestRange(url, 0, FIRST, options, signal);
   } catch (error) {
-    // Empty files have no ranges, browsers refuse compressed ranges, and servers of other origins may
-    // not allow the header `Range`: none of that prevents reading the whole file.
+    // Empty files have no ranges, browsers reject compressed ranges, and servers of other origins may
+    // not allow the header `Range`. The whole file can still be read.
     if (error?.status !== 416 && error?.code !== 'NetworkError') throw error;
     return openWhole(url, await requestWhole(url, options), options);
   }

@@ -1,9 +1,9 @@
-// What a worker of the pool does: decode frames, one message each.
+// Runs in a worker of the pool. Decodes one frame for each message.
 
 import { push } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 
-/** Listens to the thread that has started this one. */
+/** Answers messages of the thread that started this worker. */
 export function serve(module) {
   const port = globalThis.WorkerGlobalScope
     ? globalThis
@@ -17,7 +17,7 @@ export function serve(module) {
     const { id } = data;
     try {
       const decoded = decode(module, data);
-      // The frame's memory goes back to be used again: garbage of workers may lie for long.
+      // Returns the memory of the frame for reuse, because workers collect garbage late.
       port.postMessage({ id, decoded, frame: data.frame }, [decoded.buffer, data.frame.buffer]);
     } catch (error) {
       port.postMessage({ id, error: ZipnnError.toMessage(error) });

@@ -1,5 +1,5 @@
-// Streams, as `DecompressionStream` and `CompressionStream` are: a side to write to, a side to read
-// from, and no more in between than is needed.
+// Transform streams, like `DecompressionStream` and `CompressionStream`, that buffer as little as
+// possible.
 
 import { bytesOf } from './decoder.js';
 import { sourceError } from './error.js';
@@ -8,19 +8,21 @@ const sourceFailed = (cause, signal) =>
   sourceError('SourceFailed', 'the input could not be read to its end', cause, signal);
 
 /**
- * Two ends of a codec. It is given `write(bytes, emit)` and `end(emit)`, which wait for `emit`; so a
- * reader that takes its time keeps the writer waiting, and not only from one piece to the next.
- * Who reads into memory of their own (`getReader({ mode: 'byob' })`) gets the bytes right there.
+ * Connects a writable and a readable stream by a codec.
+ *
+ * The codec has `write(bytes, emit)` and `end(emit)`, which wait for `emit`. A slow reader therefore
+ * also delays a write that is in progress. `getReader({ mode: 'byob' })` receives the bytes directly in
+ * its own memory.
  */
 export class CodecStream {
   #codec;
   #controller;
-  /** Whether somebody waits for bytes, and who waits for that. */
+  /** Whether the reader waits for bytes, and the function that resumes `emit` then. */
   #isWanted = false;
   #wanted;
   #isOver = false;
 
-  /** `open` gives the codec, once the module is there. */
+  /** `open` loads the module and returns the codec. */
   constructor(open, { signal } = {}) {
     this.readable = new ReadableStream({
       type: 'bytes',
@@ -63,10 +65,10 @@ export class CodecStream {
       if (!isLast) return;
       this.#finish();
       this.#controller.close();
-      // Only so does whoever reads into memory of their own learn of it.
+      // A pending read into memory of the reader ends only with this.
       this.#controller.byobRequest?.respond(0);
     } catch (error) {
-      // A codec that was let go of in the middle of its work complains of that; the reason is older.
+      // A codec that is freed during its work fails as well. The earlier reason counts.
       this.#fail(error);
       throw this.reason;
     }
@@ -85,7 +87,7 @@ export class CodecStream {
     }
   };
 
-  /** Gives bytes to whoever waits for them, and returns how many. */
+  /** Passes bytes to the reader and returns their number. */
   #give(bytes) {
     const request = this.#controller.byobRequest;
     if (request) {
@@ -96,8 +98,7 @@ export class CodecStream {
       return part.length;
     }
     const { length } = bytes;
-    // What is enqueued is given away. What the codec hands out is only lent, unless it has memory of
-    // its own.
+    // Enqueueing transfers the buffer. Bytes in a larger buffer belong to the codec.
     const isLent = length < bytes.buffer.byteLength;
     this.#controller.enqueue(isLent ? bytes.slice() : bytes);
     return length;

@@ -1,19 +1,16 @@
-// Tensors in the order in which they arrive.
+// Yields tensors while a file arrives.
 
-import { layoutOf } from './archive.js';
+import { parseHeader } from './archive.js';
 import { ZipnnError } from './error.js';
 import { bodyOf } from './http.js';
 import { typed } from './typed.js';
 
-/**
- * Bytes that there is memory for before any of them is there: how long a tensor is, is only a
- * promise.
- */
+/** Bytes to allocate before any arrive, because the header can state any length. */
 const FIRST_PART = 4 << 20;
 
 /**
- * Decompresses a safetensors file as it arrives, and yields every tensor as soon as its last byte is
- * there, in the order of the file.
+ * Decompresses a safetensors file while it arrives. Yields each tensor when its last byte has arrived,
+ * in the order of the file.
  */
 export async function* streamTensors(module, decompressing, source) {
   const stream = source instanceof Response ? bodyOf(source) : source;
@@ -24,11 +21,11 @@ export async function* streamTensors(module, decompressing, source) {
   const input = new Input(reader);
   try {
     await module.load();
-    const layout = await readLayout(module, input);
-    let at = layout.dataStart;
-    for (const tensor of layout.tensors) {
+    const header = await readHeader(module, input);
+    let at = header.dataStart;
+    for (const tensor of header.tensors) {
       const [start, end] = tensor.range;
-      // Tensors without bytes can stand anywhere, also within others.
+      // Tensors without bytes can have any offset, even within other tensors.
       if (start === end) {
         yield { ...tensor, data: typed(new Uint8Array(), tensor.dtype) };
         continue;
@@ -41,21 +38,21 @@ export async function* streamTensors(module, decompressing, source) {
     }
     await input.end();
   } finally {
-    // Whoever stops in the middle wants no more of it.
+    // The caller may stop before the end.
     reader.cancel().catch(() => {});
   }
 }
 
 function sharedBytes(name) {
-  const message = `tensor "${name}" shares bytes with another, which have gone by: use openArchive`;
+  const message = `tensor "${name}" shares bytes with an earlier tensor: use openArchive`;
   return new ZipnnError('SharedBytes', message);
 }
 
-/** Reads the header, which first says how long it is. */
-async function readLayout(module, input) {
+/** Reads the header, which begins with its length. */
+async function readHeader(module, input) {
   let beginning = new Uint8Array();
   for (;;) {
-    const { tensors, needed } = layoutOf(module, beginning);
+    const { tensors, needed } = parseHeader(module, beginning);
     if (tensors) return { tensors, dataStart: beginning.length };
     const more = await input.take(needed - beginning.length);
     const have = beginning.length;
@@ -64,7 +61,7 @@ async function readLayout(module, input) {
   }
 }
 
-/** Bytes of a stream, as many at a time as are needed. */
+/** Reads as many bytes of a stream at a time as are needed. */
 class Input {
   #reader;
 
@@ -72,29 +69,29 @@ class Input {
     this.#reader = reader;
   }
 
-  /** Reads right into the memory that is returned. */
+  /** Returns the next `length` bytes. */
   async take(length) {
     let memory = new Uint8Array(Math.min(length, FIRST_PART));
     for (let have = 0; have < length; ) {
       if (have === memory.length) memory = longer(memory, Math.min(length, 2 * have));
       const { value, done } = await this.#reader.read(memory.subarray(have));
       if (done) {
-        const message = `the data ends within the safetensors file: ${length} bytes needed, ${have} there`;
+        const message = `the data ends within the safetensors file: ${length} bytes needed, ${have} available`;
         throw new ZipnnError('Truncated', message);
       }
-      // The stream had it meanwhile.
+      // The stream has transferred the buffer.
       memory = new Uint8Array(value.buffer);
       have += value.length;
     }
     return memory;
   }
 
-  /** Reads bytes that belong to no tensor. */
+  /** Skips bytes that belong to no tensor. */
   async skip(length) {
     for (let left = length; left > 0; left -= FIRST_PART) await this.take(Math.min(left, FIRST_PART));
   }
 
-  /** Reads to the end, as only there it shows whether everything has come. */
+  /** Reads to the end, which shows whether the file is complete. */
   async end() {
     for (let memory = new Uint8Array(FIRST_PART); ; ) {
       const { value, done } = await this.#reader.read(memory);

@@ -1,5 +1,5 @@
-// Tensors as arrays of numbers. JavaScript has none of 8 or 16 bits that are floating-point: those
-// stay as they are stored until they are widened.
+// Converts tensors to typed arrays. JavaScript has no arrays of 8-bit or 16-bit floating-point numbers:
+// these remain integers until a function converts them to float32.
 
 /** Array types by the names that safetensors files use. */
 const ARRAYS = {
@@ -8,7 +8,7 @@ const ARRAYS = {
   I16: Int16Array, U16: Uint16Array, I8: Int8Array,
 };
 
-/** The bytes as elements of a type; of a type that has no array, the bytes. */
+/** Returns bytes as an array of a type, or as a `Uint8Array` if JavaScript has no array for it. */
 export function typed(bytes, dtype) {
   const Type = ARRAYS[dtype] ?? Uint8Array;
   const size = Type.BYTES_PER_ELEMENT;
@@ -17,7 +17,7 @@ export function typed(bytes, dtype) {
   return new Type(buffer, byteOffset, Math.floor(byteLength / size));
 }
 
-/** bfloat16 as float32: the upper half of one. */
+/** Converts bfloat16, the upper half of a float32. */
 export function bf16ToF32(source) {
   const bits = new Uint32Array(source.length);
   for (let i = 0; i < source.length; i++) bits[i] = source[i] << 16;
@@ -25,9 +25,9 @@ export function bf16ToF32(source) {
 }
 
 /**
- * Widens small floating-point numbers with so many bits of exponent and mantissa. The bits of the
- * result are those of 2^(its exponent's bias) too small a number, which one multiplication sets right,
- * subnormal numbers included.
+ * Converts floating-point numbers with these numbers of exponent and mantissa bits to float32. Shifting
+ * the bits leaves the exponent too small by the difference of the biases. A multiplication corrects it,
+ * for subnormal numbers as well.
  */
 function widen(source, exponentBits, mantissaBits, hasInfinity) {
   const floats = new Float32Array(source.length);
@@ -48,19 +48,19 @@ function widen(source, exponentBits, mantissaBits, hasInfinity) {
   return floats;
 }
 
-/** IEEE half precision as float32. */
+/** Converts IEEE half precision to float32. */
 export const f16ToF32 = (source) => widen(source, 5, 10, true);
-/** `float8_e5m2` as float32. */
+/** Converts `float8_e5m2` to float32. */
 export const f8e5m2ToF32 = (source) => widen(source, 5, 2, true);
-/** `float8_e4m3fn`, which has no infinities, as float32. */
+/** Converts `float8_e4m3fn`, which has no infinities, to float32. */
 export const f8e4m3ToF32 = (source) => widen(source, 4, 3, false);
 
 const WIDEN = { BF16: bf16ToF32, F16: f16ToF32, F8_E5M2: f8e5m2ToF32, F8_E4M3: f8e4m3ToF32 };
 
-/** A tensor's data as float32, for the floating-point types up to that. */
+/** Converts a tensor of a floating-point type of at most 32 bits to float32. */
 export function toFloat32({ dtype, data }) {
   if (dtype === 'F32') return data;
   const convert = WIDEN[dtype];
-  if (!convert) throw new TypeError(`${dtype} does not widen to float32`);
+  if (!convert) throw new TypeError(`${dtype} cannot be converted to float32 without loss`);
   return convert(data);
 }

@@ -1,4 +1,4 @@
-// A worker of the build that does everything.
+// A worker of the full build.
 
 import { module } from './modules-full.js';
 import { serve } from './serve.js';

@@ -1,9 +1,9 @@
-// Doing long work without keeping the page from anything else.
+// Interrupts long work so that the page stays responsive.
 
-/** Milliseconds of work before others get a turn: half of a picture at 60 a second. */
+/** Milliseconds between pauses: half a frame at 60 frames a second. */
 const SLICE = 8;
 
-/** After `scheduler.yield` work goes on before timers and answers of the network have had a turn. */
+/** Waits for a macrotask. `scheduler.yield` would continue before timers and network events. */
 const macrotask = () => {
   if (globalThis.setImmediate) return new Promise((resolve) => setImmediate(resolve));
   // Unlike timers, messages are not delayed.
@@ -17,7 +17,7 @@ const macrotask = () => {
   });
 };
 
-/** Counts the time since others had a turn, and looks whether the work is still wanted. */
+/** Pauses work regularly and checks its signal. */
 export class Turn {
   #since = performance.now();
   #signal;
@@ -26,7 +26,7 @@ export class Turn {
     this.#signal = signal;
   }
 
-  /** Lets others have a turn if they have waited long enough. Rejects once the signal is aborted. */
+  /** Pauses if the last pause was long enough ago. Rejects if the signal is aborted. */
   async next() {
     this.#signal?.throwIfAborted();
     if (performance.now() - this.#since < SLICE) return;

@@ -1,7 +1,7 @@
-//! Decompressing what is pushed.
+//! Decompresses bytes that JavaScript pushes.
 //!
-//! JavaScript copies what it pushes to where it belongs, and results from where they are: it is told
-//! where in the module's memory that is. Each is then copied once.
+//! Input and output are each copied once: JavaScript accesses them in the module's memory, at addresses
+//! that these functions return.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::push::PushDecoder;
@@ -9,18 +9,18 @@ use zipnn::push::PushDecoder;
 use crate::failure::Failure;
 use crate::limits;
 
-/// An [`PushDecoder`].
+/// Wraps a [`PushDecoder`].
 #[wasm_bindgen]
 pub struct Decoder {
-    assembler: PushDecoder,
+    decoder: PushDecoder,
     space_at: usize,
     chunk_at: usize,
 }
 
 #[wasm_bindgen]
 impl Decoder {
-    /// A decoder of a file from its first frame on; with `apart`, of frames that others have put in
-    /// sequence, from the one of this number on.
+    /// Returns a decoder for a file. With `apart`, it decodes frames of a file from `frame_number` on,
+    /// without checks across frames.
     #[wasm_bindgen(constructor)]
     pub fn new(
         decoded_bytes: f64,
@@ -30,60 +30,60 @@ impl Decoder {
         frame_number: f64,
     ) -> Self {
         let limits = limits(decoded_bytes, frame_bytes, verify);
-        let assembler = match apart {
+        let decoder = match apart {
             false => PushDecoder::new(limits),
             true => PushDecoder::starting_at(frame_number as u64, limits),
         };
-        Self { assembler, space_at: 0, chunk_at: 0 }
+        Self { decoder, space_at: 0, chunk_at: 0 }
     }
 
-    /// Makes space for the next bytes of the file and returns how much, at most `length`: none while
-    /// a frame waits, and none behind the only frame of a file.
+    /// Allocates space for at most `length` further bytes of the file and returns its length: 0 while a
+    /// frame is pending, and after the only frame of a file.
     pub fn space(&mut self, length: usize) -> Result<usize, Failure> {
-        let space = self.assembler.space(length)?;
+        let space = self.decoder.buffer(length)?;
         self.space_at = space.as_ptr() as usize;
         Ok(space.len())
     }
 
-    /// Where in memory the space is.
+    /// Returns the address of the space.
     #[wasm_bindgen(getter, js_name = spaceAt)]
     pub fn space_at(&self) -> usize {
         self.space_at
     }
 
-    /// Takes what has been written to the space: its first bytes.
+    /// Accepts the first `length` bytes of the space as input.
     pub fn advance(&mut self, length: usize) -> Result<(), Failure> {
-        Ok(self.assembler.advance(length)?)
+        Ok(self.decoder.advance(length)?)
     }
 
-    /// Decodes the next chunk of the frame that waits. Its length, or 0 if there is none.
+    /// Decodes the next chunk of the pending frame and returns its length, or 0 if none is left.
     #[wasm_bindgen(js_name = nextChunk)]
     pub fn next_chunk(&mut self) -> Result<usize, Failure> {
-        let chunk = self.assembler.next_chunk()?.unwrap_or_default();
+        let chunk = self.decoder.next_chunk()?.unwrap_or_default();
         self.chunk_at = chunk.as_ptr() as usize;
         Ok(chunk.len())
     }
 
-    /// Where in memory the chunk is.
+    /// Returns the address of the chunk.
     #[wasm_bindgen(getter, js_name = chunkAt)]
     pub fn chunk_at(&self) -> usize {
         self.chunk_at
     }
 
-    /// Of the frame that waits: its number, where in memory it is, its length, what it decodes to,
-    /// and the code of its type. Nothing if none waits.
+    /// Returns number, address, length, decoded length and type code of the pending frame, or `None`
+    /// without one.
     pub fn frame(&self) -> Option<Box<[f64]>> {
-        let frame = self.assembler.frame()?;
+        let frame = self.decoder.frame()?;
         let at = frame.bytes().as_ptr() as usize;
-        let number = self.assembler.frame_number() as f64;
+        let number = self.decoder.frame_number() as f64;
         let (len, decoded_len) = (frame.bytes().len() as f64, frame.decoded_len() as f64);
         Some(Box::new([number, at as f64, len, decoded_len, frame.dtype().code().into()]))
     }
 
-    /// Of every chunk of the frame that waits: what it decodes to, and what is stored of it.
+    /// Returns the decoded and the stored length of each chunk of the pending frame.
     #[wasm_bindgen(js_name = chunkLengths)]
     pub fn chunk_lengths(&self) -> Box<[f64]> {
-        let Some(frame) = self.assembler.frame() else { return Box::default() };
+        let Some(frame) = self.decoder.frame() else { return Box::default() };
         let lengths = frame.index().chunks().flat_map(|chunk| {
             let stored: u64 = chunk.plane_ranges().map(|range| range.end - range.start).sum();
             [chunk.len() as f64, stored as f64]
@@ -91,14 +91,14 @@ impl Decoder {
         lengths.collect()
     }
 
-    /// Lets go of the frame that waits.
+    /// Drops the pending frame.
     #[wasm_bindgen(js_name = nextFrame)]
     pub fn next_frame(&mut self) {
-        self.assembler.next_frame();
+        self.decoder.skip_frame();
     }
 
-    /// Whether the file may end here.
+    /// Returns an error if the file must not end here.
     pub fn end(&self) -> Result<(), Failure> {
-        Ok(self.assembler.end()?)
+        Ok(self.decoder.finish()?)
     }
 }

@@ -1,11 +1,12 @@
-//! Compressing, frame by frame.
+//! Compresses a file, frame by frame.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{DType, DecodeErrorKind, Options, layout_search};
 
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 /// Most bytes of data in a frame.
 const FRAME_LEN: usize = Options::DEFAULT_FRAME_LEN;
 
-/// Writes the frames of a file. What it has written stays in its memory until the next call.
+/// Writes the frames of a file. The output of a call stays in memory until the next call.
 #[wasm_bindgen]
 pub struct Encoder {
     options: Options,
@@ -26,19 +27,20 @@ pub struct Encoder {
     written_len: usize,
 }
 
-/// How the data is cut into frames.
+/// Rule that divides the data into frames.
 enum Cutter {
-    /// Every so often, whatever it is.
+    /// Frames of equal length.
     Regular,
-    /// As its header will say if it is a safetensors file, of which so much is needed.
+    /// Not decided: `needed` bytes show whether the file has a safetensors header.
     Unplanned { needed: u64 },
-    /// As its header says, and behind the last of these parts by samples.
+    /// The planned frames, and by samples after the last of them. The second field is the next one.
     Planned(Box<dyn Iterator<Item = PlannedFrame>>, Option<PlannedFrame>),
 }
 
 #[wasm_bindgen]
 impl Encoder {
-    /// An encoder of elements of the type with this code, or of whatever a safetensors file says.
+    /// Returns an encoder for the type with this code, or without a code for the types of a safetensors
+    /// file.
     #[wasm_bindgen(constructor)]
     pub fn new(dtype: Option<u8>, checksums: bool, index: bool) -> Result<Self, Failure> {
         let cutter = match dtype {
@@ -62,7 +64,7 @@ impl Encoder {
         })
     }
 
-    /// Bytes of data that it is to be given at once, unless there are no more.
+    /// Returns the number of bytes that the next call of `feed` needs, unless the data ends before.
     #[wasm_bindgen(getter)]
     pub fn wanted(&self) -> f64 {
         match &self.cutter {
@@ -72,8 +74,8 @@ impl Encoder {
         }
     }
 
-    /// Takes so many bytes, or the last ones, and returns the length of the frames that it has
-    /// written. Nothing if it wants to be given the same again, and more behind it.
+    /// Compresses data and returns the length of the frames. Returns `None` if it needs the same data
+    /// again, with more after it.
     pub fn feed(&mut self, data: &[u8], is_last: bool) -> Result<Option<usize>, Failure> {
         self.written_len = 0;
         if let Cutter::Unplanned { .. } = self.cutter {
@@ -83,7 +85,7 @@ impl Encoder {
             }
         }
         let mut rest = data;
-        // A file has at least one frame.
+        // A file without data also has a frame.
         while !rest.is_empty() || self.directory.entries().is_empty() {
             let (frame, behind) = rest.split_at(rest.len().min(self.wanted() as usize));
             self.cut(frame)?;
@@ -92,24 +94,24 @@ impl Encoder {
         Ok(Some(self.written_len))
     }
 
-    /// Writes what the file ends with, and returns its length.
+    /// Writes the end of the file and returns its length.
     pub fn finish(&mut self) -> usize {
         self.written = if self.index { self.directory.to_frame(Delta::None) } else { Vec::new() };
         self.written.len()
     }
 
-    /// Where in memory the written bytes are.
+    /// Returns the address of the output.
     #[wasm_bindgen(getter, js_name = writtenAt)]
     pub fn written_at(&self) -> usize {
         self.written.as_ptr() as usize
     }
 
-    /// Reads the header, or finds that there is none.
+    /// Parses the header, or finds that the file has none.
     fn plan(&mut self, beginning: &[u8], is_all: bool) {
         self.cutter = match Metadata::parse_header(beginning) {
             Err(MetadataError::Truncated { needed, .. }) if !is_all => Cutter::Unplanned { needed },
-            Ok(layout) => {
-                let mut parts = plan(&layout, FRAME_LEN as u64);
+            Ok(metadata) => {
+                let mut parts = plan(&metadata, FRAME_LEN as u64);
                 let first = parts.next();
                 Cutter::Planned(Box::new(parts), first)
             }
@@ -117,7 +119,7 @@ impl Encoder {
         };
     }
 
-    /// Writes data as a frame of the layout that suits it, or as several where that changes.
+    /// Writes data as a frame with a suitable layout, or as several if the layout changes.
     fn cut(&mut self, data: &[u8]) -> Result<(), Failure> {
         let Cutter::Planned(parts, part) = &mut self.cutter else {
             return self.write(data, self.options);
@@ -149,7 +151,7 @@ impl Encoder {
             .map_err(|error| Failure::new("EncodeFailed", error))?;
         self.position = position.after(data.len() as u64);
         self.written_len += len;
-        // The lengths of data that was in memory cannot be too long for a file.
+        // Lengths of data in memory are not too large for the index.
         let _ = self.directory.push(len as u64, data.len() as u64);
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Part {
     }
 
     /// Takes those bytes.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn feed(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         Ok(self.part.feed(bytes)?)
     }
 

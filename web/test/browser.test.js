@@ -1,4 +1,4 @@
-// The package and the demo in a real browser.
+// Tests the package and the demo in Chromium.
 
 import assert from 'node:assert/strict';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { TestServer } from '../tools/server.js';
 import { PATIENCE, SETUP, until } from './page.js';
 import { model, repeated, weights } from './samples.js';
 
-/** What a changed bit may be: it depends on whether a decoder looks at it. */
+/** Codes for a changed bit. The code depends on whether the bit affects decoding. */
 const DAMAGE = ['ChecksumMismatch', 'CorruptStream'];
 const ARTIFACTS = new URL('../artifacts/', import.meta.url);
 
@@ -24,15 +24,14 @@ const bigFile = await compress(big);
 const damaged = bigFile.slice();
 damaged[bigFile.length >> 1] ^= 1;
 
-/** A frame of 4 MiB without what ties it to a file, to be sent over and over. */
+/** A frame of 4 MiB without a checksum, to be sent repeatedly. */
 const frame = await compress(big.subarray(8192, 8192 + (4 << 20)), { dtype: 'bf16', checksums: false, index: false });
 const FRAMES = 125;
 /** A file of many small frames. */
 const frames = repeated(await compress(source.subarray(0, 1000), { checksums: false, index: false }), 500);
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-const repositoryReadme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-/** The policy that the README asks for, and nothing else. */
+/** The policy that the README requires. */
 const [policy] = /^script-src .*$/m.exec(readme);
 
 const extended = await readFile(new URL('data/extended.znn', import.meta.url));
@@ -77,7 +76,7 @@ after(async () => {
   await server?.close();
 });
 
-/** A page on which the package has been imported, and everything else is as in a test of Node. */
+/** Opens a page of the server and collects its errors. */
 async function open(path = '/page.html', options = {}) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(PATIENCE);
@@ -88,7 +87,7 @@ async function open(path = '/page.html', options = {}) {
   return page;
 }
 
-/** Runs `run` on a page, with the package and an argument. */
+/** Runs `run` on a page with the package and an argument. */
 async function inPage(run, argument) {
   const page = await open();
   try {
@@ -103,7 +102,7 @@ async function inPage(run, argument) {
 }
 
 describe('in a page', () => {
-  test('weights come back', async () => {
+  test('weights are restored', async () => {
     const result = await inPage(async () => {
       const source = await get('/small.safetensors');
       const packed = await zipnn.compress(source);
@@ -114,7 +113,7 @@ describe('in a page', () => {
     assert.ok(result.ratio < 0.68, `${result.ratio}`);
   });
 
-  test('the build with vectors is the one that runs', async () => {
+  test('the build with vector instructions is loaded', async () => {
     const before = server.requests.length;
     await inPage(() => zipnn.init());
     const loaded = server.requests.slice(before).map(({ path }) => path);
@@ -122,7 +121,7 @@ describe('in a page', () => {
     assert.ok(!loaded.includes('/dist/full/zipnn.plain.wasm'), loaded.join());
   });
 
-  test('tensors come while a slow server is still sending', async () => {
+  test('tensors arrive while a slow server is still sending', async () => {
     const result = await inPage(async (total) => {
       const response = await fetch('/big.znn?rate=16000000');
       let read = 0;
@@ -159,7 +158,7 @@ describe('in a page', () => {
     assert.ok(bytes < bigFile.length / 5, `${bytes} of ${bigFile.length} bytes in ${requests.length} requests`);
   });
 
-  test('ranges come from the server, though the cache has the file compressed', async () => {
+  test('ranges bypass a cache that has the file compressed', async () => {
     const before = server.requests.length;
     const result = await inPage(async () => {
       const whole = await get('/small.znn?cached');
@@ -173,7 +172,7 @@ describe('in a page', () => {
     assert.ok(others.length > 1 && others.every(({ range }) => range), 'the others are for ranges');
   });
 
-  test('networks and servers that fail are errors of the package', async () => {
+  test('failures of networks and servers are a ZipnnError', async () => {
     const errors = await inPage(async () => {
       const stream = async (path) => {
         for await (const _ of (await fetch(path)).body.pipeThrough(new zipnn.ZipnnDecompressStream()));
@@ -195,7 +194,7 @@ describe('in a page', () => {
     ]);
   });
 
-  test('a server without ranges does, too', async () => {
+  test('a server without ranges sends the whole file', async () => {
     const isRead = await inPage(async () => {
       const archive = await zipnn.openArchive('/big.znn?whole');
       const { data, range } = await archive.readTensor('layer.11.weight');
@@ -204,7 +203,7 @@ describe('in a page', () => {
     assert.ok(isRead);
   });
 
-  test('what is aborted stops, and stops the server', async () => {
+  test('aborting stops the work and the request', async () => {
     const before = server.requests.length;
     const error = await inPage(async () => {
       const controller = new AbortController();
@@ -221,7 +220,7 @@ describe('in a page', () => {
     await until(() => request.isOver);
   });
 
-  test('damage is an error, and none of the chunk is handed out', async () => {
+  test('damage is an error, and no byte of the chunk is returned', async () => {
     const result = await inPage(async () => {
       const whole = await get('/big.safetensors');
       const stream = (await fetch('/damaged.znn')).body.pipeThrough(new zipnn.ZipnnDecompressStream());
@@ -240,7 +239,7 @@ describe('in a page', () => {
     assert.ok(result.good > 0 && result.good < big.length);
   });
 
-  test('a pool of workers gives the same', async () => {
+  test('a pool of workers returns the same data', async () => {
     const result = await inPage(async () => {
       const pool = await zipnn.createPool(2);
       const whole = await get('/big.safetensors');
@@ -254,7 +253,7 @@ describe('in a page', () => {
     assert.deepEqual(result, { ...result, isSame: true, size: 2 });
   });
 
-  test('it works in a worker', async () => {
+  test('the package works in a worker', async () => {
     const length = await inPage(() => new Promise((resolve, reject) => {
       const script = `
         import { decompress } from '${location.origin}/js/decode.js';
@@ -268,7 +267,7 @@ describe('in a page', () => {
     assert.equal(length, source.length);
   });
 
-  test('an archive is decoded by workers', async () => {
+  test('workers decode an archive', async () => {
     const result = await inPage(async () => {
       const pool = await zipnn.createPool(2);
       const archive = await zipnn.openArchive('/big.znn', { pool });
@@ -296,7 +295,7 @@ describe('in a page', () => {
     assert.deepEqual(result, { ...result, isSame: true, isTold: true, aborted: 'AbortError' });
   });
 
-  test('what has been freed says so, and gives its memory back', async () => {
+  test('freed objects reject calls and release memory', async () => {
     const result = await inPage(async () => {
       const free = (thing) => (Symbol.dispose ? thing[Symbol.dispose]() : thing.free());
       const bytes = await get('/small.znn');
@@ -309,7 +308,7 @@ describe('in a page', () => {
         const { name, code } = await failure(use);
         codes.push(`${name} ${code}`);
       }
-      // Of a module that runs already this gives what it exports.
+      // Returns the exports of a module that is already loaded.
       const { memory } = (await import('/dist/full/zipnn.js')).initSync();
       const frames = await get('/frames.znn');
       const sizes = [];
@@ -327,7 +326,7 @@ describe('in a page', () => {
     });
   });
 
-  test('workers end with their pool', async () => {
+  test('freeing the pool ends the workers', async () => {
     const page = await open();
     await page.evaluate(async () => {
       const { createPool } = await import('/js/index.js');
@@ -340,9 +339,9 @@ describe('in a page', () => {
     await page.context().close();
   });
 
-  test('what READMEs show runs as it is written', async () => {
+  test('the examples of the README run', async () => {
     const page = await open('/readme/page.html');
-    const snippets = [...(repositoryReadme + readme).matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+    const snippets = [...readme.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
     assert.ok(snippets.length > 8, `${snippets.length} snippets`);
     for (const code of snippets) {
       await page.evaluate((code) => import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))), code)
@@ -352,7 +351,7 @@ describe('in a page', () => {
     await page.context().close();
   });
 
-  test('a strict content security policy is enough', async () => {
+  test('the documented content security policy suffices', async () => {
     const page = await open('/strict.html');
     const isSame = await page.evaluate(async () => {
       const { compress, createPool, decompress } = await import('/js/index.js');
@@ -367,13 +366,13 @@ describe('in a page', () => {
     await page.context().close();
   });
 
-  test('the page has its turns while a single thread decodes', async () => {
+  test('the page stays responsive while its thread decodes', async () => {
     const turns = await inPage(async () => {
       const bytes = await get('/100-mb.znn');
       await zipnn.init();
       return turnsDuring(() => zipnn.decompress(bytes));
     });
-    // How long each had to be waited for says more of what else the machine does.
+    // The number of turns, because their duration depends on the load of the machine.
     assert.ok(turns >= 2, `${turns} turns`);
   });
 
@@ -390,8 +389,7 @@ describe('in a page', () => {
         let collected = 0;
         for await (const chunk of stream) {
           decoded += chunk.length;
-          // Without this what is measured is how much garbage the browser lets lie: of `fetch` alone,
-          // 150 MB.
+          // Otherwise the measurement includes uncollected garbage: 150 MB of `fetch` alone.
           if (decoded - collected < 4 << 20) continue;
           gc();
           collected = decoded;
@@ -414,7 +412,7 @@ describe('in a page', () => {
   }
 });
 
-/** Memory of each process that pages run in, with their workers, in bytes. */
+/** Returns the memory of each process of pages and their workers in bytes. */
 async function resident() {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
@@ -427,7 +425,7 @@ async function resident() {
   return sizes;
 }
 
-/** How much the process has grown that has grown most. Idle ones the browser keeps in reserve. */
+/** Returns the largest growth of a process. The browser also keeps idle processes. */
 const growth = (before, after) =>
   Math.max(0, ...Array.from(before, ([id, size]) => (after.get(id) ?? 0) - size));
 
@@ -467,7 +465,7 @@ describe('the demo', () => {
     });
   }
 
-  test('a file of the user is compressed', async () => {
+  test('a chosen file is compressed', async () => {
     const page = await open('/demo/');
     await page.setInputFiles('#file', { name: 'mine.safetensors', mimeType: '', buffer: Buffer.from(big) });
     await page.getByText(/Compressed in .* read back/).waitFor();
@@ -476,7 +474,7 @@ describe('the demo', () => {
     await page.context().close();
   });
 
-  test('errors are told plainly', async () => {
+  test('errors are shown with advice', async () => {
     const page = await open('/demo/');
     const choose = (name, buffer) =>
       page.setInputFiles('#file', { name, mimeType: '', buffer: Buffer.from(buffer) });
@@ -495,7 +493,7 @@ describe('the demo', () => {
     await page.route('**/samples/*.znn', (route) => route.abort());
     await page.getByRole('button', { name: /bf16\.safetensors\.znn/ }).click();
     await alert.getByText(/could not be downloaded/).waitFor();
-    // And then it goes on.
+    // Afterwards the demo still works.
     await choose('good.znn', file);
     await page.getByText(/Decompressed and verified/).waitFor();
     assert.ok(!(await alert.isVisible()));
@@ -503,9 +501,9 @@ describe('the demo', () => {
     await page.context().close();
   });
 
-  test('what is cancelled stops, and the next is shown', async () => {
+  test('cancelled work stops, and the next file is shown', async () => {
     const page = await open('/demo/');
-    // Never answered.
+    // The server never answers.
     await page.route('**/samples/*.znn', () => {});
     await page.getByRole('button', { name: /bf16\.safetensors\.znn/ }).click();
     await page.getByRole('button', { name: 'Cancel' }).press('Enter');
@@ -518,7 +516,7 @@ describe('the demo', () => {
     await page.context().close();
   });
 
-  test('the keyboard is enough', async () => {
+  test('the keyboard suffices', async () => {
     const page = await open('/demo/');
     await page.locator('#samples button').first().waitFor();
     const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);

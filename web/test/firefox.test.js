@@ -1,5 +1,5 @@
-// The package and the demo in Firefox, by WebDriver BiDi. What depends on no browser is tested more
-// closely in Chromium and in Node.
+// Tests the package and the demo in Firefox over WebDriver BiDi. The tests in Chromium and Node are more
+// detailed.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -51,7 +51,7 @@ describe('in Firefox', { skip }, () => {
     return page;
   }
 
-  /** Runs `run` on a page, with the package. */
+  /** Runs `run` on a page with the package. */
   async function inPage(run) {
     const page = await open('/page.html');
     try {
@@ -65,7 +65,7 @@ describe('in Firefox', { skip }, () => {
     }
   }
 
-  test('weights come back', async () => {
+  test('weights are restored', async () => {
     const isBack = await inPage(async () => {
       const source = await get('/small.safetensors');
       return isSame(await zipnn.decompress(await zipnn.compress(source)), source);
@@ -73,7 +73,7 @@ describe('in Firefox', { skip }, () => {
     assert.ok(isBack);
   });
 
-  test('streams, tensors and workers give the same', async () => {
+  test('streams, tensors and workers return the same data', async () => {
     const result = await inPage(async () => {
       const whole = await get('/big.safetensors');
       const pool = await zipnn.createPool(2);
@@ -90,7 +90,7 @@ describe('in Firefox', { skip }, () => {
     assert.deepEqual(result, { areSame: [true, true], tensors: 12 });
   });
 
-  test('an archive is read by ranges', async () => {
+  test('an archive is read with range requests', async () => {
     const before = server.requests.length;
     const isRead = await inPage(async () => {
       const archive = await zipnn.openArchive('/big.znn');
@@ -106,7 +106,7 @@ describe('in Firefox', { skip }, () => {
     assert.ok(bytes < tensors.bigFile.length / 5, `${bytes} bytes in ${requests.length} requests`);
   });
 
-  test('networks and servers that fail are errors of the package', async () => {
+  test('failures of networks and servers are a ZipnnError', async () => {
     const errors = await inPage(async () => {
       const stream = async (path) => {
         for await (const _ of zipnn.streamTensors(await fetch(path)));
@@ -129,7 +129,7 @@ describe('in Firefox', { skip }, () => {
     ]);
   });
 
-  test('ranges come from the server, though the cache has the file compressed', async () => {
+  test('ranges bypass a cache that has the file compressed', async () => {
     const isRead = await inPage(async () => {
       await get('/big.znn?cached');
       const archive = await zipnn.openArchive('/big.znn?cached');
@@ -140,7 +140,7 @@ describe('in Firefox', { skip }, () => {
     assert.ok(isRead);
   });
 
-  test('damage is an error, whoever finds it', async () => {
+  test('all readers report damage', async () => {
     const errors = await inPage(async () => {
       const damaged = await get('/damaged.znn');
       const pool = await zipnn.createPool(1);
@@ -161,7 +161,7 @@ describe('in Firefox', { skip }, () => {
     }
   });
 
-  test('what has been freed says so', async () => {
+  test('freed objects reject calls', async () => {
     const codes = await inPage(async () => {
       const free = (thing) => (Symbol.dispose ? thing[Symbol.dispose]() : thing.free());
       const archive = await zipnn.openArchive(await get('/big.znn'));
@@ -176,7 +176,7 @@ describe('in Firefox', { skip }, () => {
     assert.deepEqual(codes, ['ArchiveFreed', 'PoolFreed']);
   });
 
-  test('the page has its turns while a single thread decodes', async () => {
+  test('the page stays responsive while its thread decodes', async () => {
     const turns = await inPage(async () => {
       const bytes = await get('/big.znn');
       return turnsDuring(async () => {

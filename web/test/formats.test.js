@@ -1,4 +1,4 @@
-// Files that the package does not read, though nothing is wrong with them: errors say what they are.
+// Tests the errors for intact files that the package does not read.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const text = (string) => new TextEncoder().encode(string);
 const source = await weights();
 const packed = await compress(source);
 
-/** The errors of every way to read a file, by the names of those. */
+/** Returns the error of each reader by its name. */
 async function failures(bytes) {
   const pool = await createPool(1);
   const ways = {
@@ -43,7 +43,7 @@ async function failures(bytes) {
   return errors;
 }
 
-/** Every way to read the file fails with this code, and a message that says this. */
+/** Asserts that every reader fails with this code and message. */
 async function refused(bytes, code, message, format) {
   for (const [name, error] of Object.entries(await failures(bytes))) {
     assert.ok(error instanceof ZipnnError, `${name}: ${error.stack}`);
@@ -53,7 +53,7 @@ async function refused(bytes, code, message, format) {
   }
 }
 
-describe('features that this package lacks', () => {
+describe('unsupported features', () => {
   test('the extended profile', async () => {
     await refused(await read('data/extended.znn'), 'ZstdRequired', /Zstandard.*zipnn decompress FILE/);
   });
@@ -72,7 +72,7 @@ describe('features that this package lacks', () => {
 
   test('a record of a newer version', async () => {
     const frame = await compress(source.subarray(0, 20_000), { dtype: 'bytes' });
-    // The first record behind the magic number of records, with a flag that no version has yet.
+    // The first record after the magic number, with an undefined flag.
     const at = Buffer.from(frame).indexOf('ZNX1', 0, 'latin1');
     assert.ok(at > 0);
     frame[at + 5] = 1;
@@ -81,7 +81,7 @@ describe('features that this package lacks', () => {
     assert.match(error.message, /newer version.*update this package/);
   });
 
-  test('codes that nobody knows are damage, or newer', async () => {
+  test('unknown codes mean damage or a newer version', async () => {
     const frame = await compress(source.subarray(0, 1000), { dtype: 'bytes', checksums: false, index: false });
     for (const [at, code] of [[32, 'UnsupportedMethod'], [15, 'UnsupportedDType'], [8, 'UnsupportedForm']]) {
       const changed = frame.slice();
@@ -108,7 +108,7 @@ describe('other formats', () => {
     await refused(file, 'WrongFormat', /safetensors/, 'safetensors');
   });
 
-  test('a list of compressed tensors behind other metadata', async () => {
+  test('a list of compressed tensors after other metadata', async () => {
     const header = JSON.stringify({ __metadata__: { a: 'x'.repeat(10_000), znn_compressed_vectors: '{}' } });
     const file = new Uint8Array(8 + header.length);
     new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
@@ -138,13 +138,13 @@ describe('other formats', () => {
     test(`${format}, ${file.length} bytes`, () => refused(file, 'WrongFormat', message, format));
   }
 
-  test('what nobody knows has no magic', async () => {
+  test('unknown formats are BadMagic', async () => {
     await refused(new Uint8Array(100), 'BadMagic', /does not begin with "ZN"/);
     await refused(new Uint8Array(1), 'BadMagic', /does not begin with "ZN"/);
     await refused(new Uint8Array(), 'Truncated', /32 bytes needed, 0 there/);
   });
 
-  test('what is appended to a file is no other format', async () => {
+  test('data appended to a file is damage, not another format', async () => {
     const long = await compress(model(source, 6, 1 << 20), { index: false });
     const file = new Uint8Array(long.length + 100);
     file.set(long);

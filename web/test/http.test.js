@@ -1,4 +1,4 @@
-// Servers, networks and streams that fail: errors say so, and say what to do.
+// Tests that failures of servers, networks and streams are errors with advice.
 
 import assert from 'node:assert/strict';
 import { openAsBlob } from 'node:fs';
@@ -22,7 +22,7 @@ const gzipped = gzipSync(file);
 const DATE = 'Mon, 01 Jan 2024 00:00:00 GMT';
 const STATE = { ETag: '"1"', 'Last-Modified': DATE };
 
-/** A server that answers by `answer(request, response, range)`, which tests set. */
+/** A server that calls `answer(request, response, range)`, which tests set. */
 let answer;
 let requests;
 let url;
@@ -47,7 +47,7 @@ function serve(by) {
   answer = by;
 }
 
-/** Sends a range as it should be, but for what is given. */
+/** Sends a correct range except for the given changes. */
 function part(response, [start, end], { status = 206, body, ...headers } = {}) {
   const bytes = file.subarray(start, end);
   const range = `bytes ${start}-${start + bytes.length - 1}/${file.length}`;
@@ -57,11 +57,11 @@ function part(response, [start, end], { status = 206, body, ...headers } = {}) {
 
 const whole = (response, headers = {}) => response.writeHead(200, { ...STATE, ...headers }).end(file);
 
-/** Answers as they should be to requests up to some number, and then by `later`. */
+/** Answers the first requests correctly, and further ones with `later`. */
 const goodUntil = (count, later) => (request, response, range) =>
   requests.length <= count ? part(response, range) : later(request, response, range);
 
-/** Reads a tensor, by ranges or of the whole file. */
+/** Reads a tensor with range requests, or from the whole file. */
 async function readTensor(options) {
   const archive = await openArchive(url, options);
   try {
@@ -72,7 +72,7 @@ async function readTensor(options) {
   }
 }
 
-/** It fails with an error of the package that has this code and says this. */
+/** Asserts that a promise is rejected with a ZipnnError with this code and message. */
 async function fails(promise, code, message) {
   const error = await failure(promise);
   assert.ok(error instanceof ZipnnError, error.stack);
@@ -82,7 +82,7 @@ async function fails(promise, code, message) {
 }
 
 describe('ranges', () => {
-  test('caches are passed by, and nothing is to be coded', async () => {
+  test('requests bypass caches and ask for no encoding', async () => {
     serve((request, response, range) => part(response, range));
     const inits = [];
     await readTensor({
@@ -96,7 +96,7 @@ describe('ranges', () => {
     for (const { headers } of requests) assert.equal(headers['accept-encoding'], 'identity');
   });
 
-  test('servers may send less than is asked for', async () => {
+  test('servers may send less than requested', async () => {
     serve((request, response, [start, end]) => part(response, [start, Math.min(end, start + 100_000)]));
     await readTensor();
   });
@@ -118,14 +118,14 @@ describe('ranges', () => {
     });
   }
 
-  test('servers that refuse requests with ranges still send the whole', async () => {
+  test('servers that reject range requests still send the whole file', async () => {
     serve((request, response, range) => (range ? response.destroy() : whole(response)));
     await readTensor();
     serve((request, response, range) => (range ? response.writeHead(416).end() : whole(response)));
     await readTensor();
   });
 
-  test('a whole file that was compressed on the way has no length to go by', async () => {
+  test('the length of an encoded response is ignored', async () => {
     serve((request, response) =>
       response.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Length': gzipped.length }).end(gzipped));
     const totals = [];
@@ -133,7 +133,7 @@ describe('ranges', () => {
     assert.deepEqual([...new Set(totals)], [undefined]);
   });
 
-  test('an empty file is cut short', async () => {
+  test('an empty file is truncated', async () => {
     serve((request, response, range) => (range
       ? response.writeHead(416, { 'Content-Range': 'bytes */0' }).end()
       : response.writeHead(200, { 'Content-Length': 0 }).end()));
@@ -151,7 +151,7 @@ describe('ranges', () => {
     });
   }
 
-  test('a part of the file where all of it is requested', async () => {
+  test('a part instead of the whole file is an error', async () => {
     serve((request, response) => response.writeHead(206).end(file.subarray(0, 100)));
     await fails(readTensor(), 'BadRange', /whole file was requested/);
   });
@@ -188,7 +188,7 @@ describe('ranges', () => {
 });
 
 describe('networks', () => {
-  /** An address at which nobody listens. */
+  /** An address without a server. */
   async function nobody() {
     const other = createServer();
     await new Promise((resolve) => other.listen(0, '127.0.0.1', resolve));
@@ -197,22 +197,22 @@ describe('networks', () => {
     return `http://127.0.0.1:${port}/model.znn`;
   }
 
-  test('nobody answers', async () => {
+  test('no server answers', async () => {
     const error = await fails(openArchive(await nobody()), 'NetworkError', /ECONNREFUSED/);
     assert.ok(error.cause instanceof TypeError);
   });
 
-  test('a `fetch` of the caller fails', async () => {
+  test('the `fetch` of the caller fails', async () => {
     const cause = new Error('offline');
     const error = await fails(openArchive(url, { fetch: () => Promise.reject(cause) }), 'NetworkError', /offline/);
     assert.equal(error.cause, cause);
   });
 
-  test('an address that is none', async () => {
+  test('an invalid URL', async () => {
     await fails(openArchive('model.znn'), 'NetworkError', /check the URL/);
   });
 
-  test('a connection that breaks', async () => {
+  test('a lost connection', async () => {
     const cut = (response, status, headers, bytes) => {
       response.writeHead(status, headers);
       response.write(bytes);
@@ -231,12 +231,12 @@ describe('networks', () => {
     await fails(readTensor(), 'NetworkError', /connection broke/);
   });
 
-  test('a body that ends too early without an error', async () => {
+  test('a body that ends early without an error', async () => {
     const short = async () => new Response(file.subarray(0, 1000), { headers: { 'Content-Length': file.length } });
     await fails(openArchive(url, { fetch: short }), 'NetworkError', /1000 of \d+ bytes/);
   });
 
-  test('statuses that are errors', async () => {
+  test('HTTP error statuses', async () => {
     for (const [status, message] of [
       [401, /401 .*sign in/], [403, /403 .*sign in/], [404, /404 Not Found; check the URL/],
       [429, /429 .*later/], [500, /500 .*later/], [503, /503 .*later/], [204, /204 .*no data/],
@@ -254,14 +254,14 @@ describe('networks', () => {
     await fails(readTensor(), 'HttpError', /403/);
   });
 
-  test('a page that says so, with a status that does not', async () => {
+  test('an error page with status 200', async () => {
     serve((request, response) =>
       response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!DOCTYPE html><title>Sign in</title>'));
     await fails(openArchive(url), 'WrongFormat', /web page/);
     await fails(streamTensors(await fetch(url)).next(), 'WrongFormat', /web page/);
   });
 
-  test('aborts stay aborts', async () => {
+  test('aborts are not wrapped', async () => {
     for (const reason of [undefined, new Error('of my own')]) {
       const controller = new AbortController();
       serve(() => controller.abort(reason));
@@ -286,7 +286,7 @@ describe('networks', () => {
     assert.equal(late.name, 'TimeoutError');
   });
 
-  test('errors of the caller stay those', async () => {
+  test('errors of the caller are not wrapped', async () => {
     const own = new RangeError('a mistake in the page');
     serve((request, response) => whole(response));
     const onProgress = () => {
@@ -299,13 +299,13 @@ describe('networks', () => {
 });
 
 describe('streams and files', () => {
-  /** Some bytes, then an error. */
+  /** A stream of some bytes and then an error. */
   const failing = (error) => new ReadableStream({
     start: (controller) => controller.enqueue(file.subarray(0, 1000)),
     pull: (controller) => controller.error(error),
   });
 
-  test('a source that fails is the cause', async () => {
+  test('the error of a source is the cause', async () => {
     for (const cause of [new TypeError('network error'), new Error('of my own')]) {
       for (const stream of [new ZipnnDecompressStream(), new ZipnnCompressStream()]) {
         const error = await fails(collect(failing(cause).pipeThrough(stream)), 'SourceFailed', new RegExp(cause.message));
@@ -316,7 +316,7 @@ describe('streams and files', () => {
     }
   });
 
-  test('what ends by request stays as it is', async () => {
+  test('cancellations are not wrapped', async () => {
     for (const reason of [new DOMException('no more', 'AbortError'), new ZipnnError('Truncated', 'short'), 'enough']) {
       assert.equal(await failure(collect(failing(reason).pipeThrough(new ZipnnDecompressStream()))), reason);
     }
@@ -325,7 +325,7 @@ describe('streams and files', () => {
     assert.equal((await failure(collect(readable))).name, 'AbortError');
   });
 
-  test('what is no stream', async () => {
+  test('arguments that are not streams', async () => {
     for (const source of [undefined, 'model.znn', file]) {
       const error = await failure(streamTensors(source).next());
       assert.ok(error instanceof TypeError, error);
@@ -334,10 +334,10 @@ describe('streams and files', () => {
     await assert.rejects(openArchive(Promise.resolve(file)), { name: 'TypeError', message: /expected bytes/ });
   });
 
-  test('an object that does not keep its promises', async () => {
+  test('objects that violate the interface', async () => {
     const { length: size } = file;
     const short = { size, read: async (start, end) => file.subarray(start, end - 1) };
-    await fails(openArchive(short), 'BadRange', /returned \d+ bytes in place of \d+/);
+    await fails(openArchive(short), 'BadRange', /returned \d+ bytes instead of \d+/);
     const buffers = { size, read: async (start, end) => file.slice(start, end).buffer };
     const archive = await openArchive(buffers);
     assert.equal(Buffer.compare(await archive.read(10, 1000), big.subarray(10, 1000)), 0);
@@ -366,12 +366,12 @@ describe('streams and files', () => {
 });
 
 describe('workers that do not start', () => {
-  test('say why', async () => {
+  test('report the reason', async () => {
     const missing = await fails(
       WorkerPool.start({ url: new URL('file:///nowhere/worker.js') }, undefined, 1), 'WorkerFailed', /nowhere/);
     assert.ok(missing.cause instanceof Error);
     const refused = await fails(
-      WorkerPool.start({ url: new URL('https://example.com/worker.js') }, undefined, 1), 'WorkerFailed', /worker has failed: .+/);
+      WorkerPool.start({ url: new URL('https://example.com/worker.js') }, undefined, 1), 'WorkerFailed', /a worker failed: .+/);
     assert.ok(refused.cause instanceof Error);
   });
 });
@@ -382,7 +382,7 @@ describe('loading the module', () => {
     return new Module(bindings, { simd: source, plain: source }).load();
   };
 
-  test('what is missing or no module says so, and what to do', async () => {
+  test('missing and invalid modules are errors with advice', async () => {
     serve((request, response) => response.writeHead(404).end());
     assert.equal((await fails(load(url), 'LoadFailed', /404.*init|init.*404/)).cause.status, 404);
     serve((request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>'));

@@ -1,4 +1,4 @@
-// The package in Node: everything that does not need a browser.
+// Tests the package in Node: everything that does not need a browser.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { collect, failure, model, parts, repeated, weights } from './samples.js'
 
 const { ZipnnCompressStream, ZipnnDecompressStream, ZipnnError, compress, createPool, decompress, openArchive, streamTensors } = everything;
 
-/** What a changed bit may be: it depends on whether a decoder looks at it. */
+/** Codes for a changed bit. The code depends on whether the bit affects decoding. */
 const DAMAGE = ['ChecksumMismatch', 'CorruptStream'];
 
 const isSame = (a, b) => Buffer.compare(a, b) === 0;
@@ -20,7 +20,7 @@ const file = await compress(source);
 const big = model(source, 12, 1 << 20);
 const bigFile = await compress(big);
 
-/** Passes parts on, and tells the length of each. */
+/** Passes parts on and reports their lengths. */
 const counter = (count) => new TransformStream({
   transform(part, controller) {
     count(part.length);
@@ -29,7 +29,7 @@ const counter = (count) => new TransformStream({
 });
 
 describe('whole inputs', () => {
-  test('what is compressed comes back', async () => {
+  test('compressed data is restored', async () => {
     assert.ok(file.length < source.length * 0.68, `${file.length} bytes`);
     assert.ok(isSame(await decompress(file), source));
     assert.ok(isSame(await decoding.decompress(file), source));
@@ -50,7 +50,7 @@ describe('whole inputs', () => {
     assert.ok(error instanceof TypeError, error);
   });
 
-  test('files of the original are read', async () => {
+  test('files of the original decode', async () => {
     const golden = new URL('../../tests/data/golden/', import.meta.url);
     const manifest = JSON.parse(await readFile(new URL('manifest.json', golden)));
     let seen = 0;
@@ -64,7 +64,7 @@ describe('whole inputs', () => {
     assert.ok(seen > 30, `${seen} files`);
   });
 
-  test('memory of the caller is used', async () => {
+  test('decompress writes into memory of the caller', async () => {
     const into = new Uint8Array(source.length + 10);
     const output = await decompress(file, { into });
     assert.equal(output.buffer, into.buffer);
@@ -86,14 +86,14 @@ describe('whole inputs', () => {
     assert.equal((await failure(compress(source, { dtype: 'f64' }))).code, 'UnsupportedDType');
   });
 
-  test('limits hold', async () => {
+  test('limits are enforced', async () => {
     const limits = { decodedBytes: source.length - 1 };
     assert.equal((await failure(decompress(file, { limits }))).code, 'LimitExceeded');
     const small = { frameBytes: 1000 };
     assert.equal((await failure(decompress(file, { limits: small }))).code, 'LimitExceeded');
   });
 
-  test('it can be aborted, and tells how far it is', async () => {
+  test('work can be aborted and reports its progress', async () => {
     const controller = new AbortController();
     const progress = [];
     const onProgress = (now) => progress.push(now);
@@ -107,7 +107,7 @@ describe('whole inputs', () => {
 });
 
 describe('streams', () => {
-  test('cuts make no difference', async () => {
+  test('every division of the input returns the same data', async () => {
     for (const length of [100, 4097, 1 << 16, bigFile.length]) {
       const decoded = await collect(parts(bigFile, length).pipeThrough(new ZipnnDecompressStream()));
       assert.ok(isSame(decoded, big), `parts of ${length}`);
@@ -116,21 +116,21 @@ describe('streams', () => {
     }
   });
 
-  test('a reader that takes its time keeps the writer waiting', async () => {
+  test('a slow reader delays the writer', async () => {
     let taken = 0;
     const counting = counter((length) => (taken += length));
     const stream = parts(bigFile, 1 << 14).pipeThrough(counting).pipeThrough(new ZipnnDecompressStream());
     const reader = stream.getReader();
     await reader.read();
     await new Promise((resolve) => setTimeout(resolve, 50));
-    // One frame has been taken, and what queues hold in front of it.
+    // The decoder holds one frame, and queues hold a few parts.
     assert.ok(taken < bigFile.length / 2, `${taken} bytes`);
     await reader.cancel();
     await new Promise((resolve) => setTimeout(resolve, 10));
     assert.ok(taken < bigFile.length / 2, `${taken} bytes`);
   });
 
-  test('bytes are read into memory of the reader', async () => {
+  test('a reader can supply memory', async () => {
     const pool = await createPool(2);
     for (const options of [{}, { pool }]) {
       for (const size of [999, 1 << 20]) {
@@ -156,7 +156,7 @@ describe('streams', () => {
     assert.equal(error.code, 'Truncated');
   });
 
-  test('a file that is cut short is an error', async () => {
+  test('a truncated file is an error', async () => {
     for (const length of [0, 1, 31, 1000, bigFile.length - 1]) {
       const cut = parts(bigFile.subarray(0, length), 5000);
       const error = await failure(collect(cut.pipeThrough(new ZipnnDecompressStream())));
@@ -164,7 +164,7 @@ describe('streams', () => {
     }
   });
 
-  test('aborting ends both sides', async () => {
+  test('aborting ends both sides of a stream', async () => {
     const controller = new AbortController();
     const { readable, writable } = new ZipnnDecompressStream({ signal: controller.signal });
     const writer = writable.getWriter();
@@ -177,7 +177,7 @@ describe('streams', () => {
     assert.equal((await failure(writer.closed)).name, 'AbortError');
   });
 
-  test('tensors come as soon as they are there', async () => {
+  test('tensors are yielded as soon as they arrive', async () => {
     let pushed = 0;
     const counting = counter((length) => (pushed += length));
     const names = [];
@@ -194,7 +194,7 @@ describe('streams', () => {
     assert.ok(error instanceof ZipnnError, error);
   });
 
-  test('bytes between tensors and behind them are passed over, and shared ones refused', async () => {
+  test('bytes between and after tensors are skipped, and shared bytes rejected', async () => {
     const stream = async (second) => {
       const header = JSON.stringify({
         a: { dtype: 'U8', shape: [4], data_offsets: [3, 7] },
@@ -224,7 +224,7 @@ describe('workers', () => {
   });
   after(() => pool.free());
 
-  test('give the same', async () => {
+  test('return the same data', async () => {
     assert.equal(pool.size, 2);
     assert.ok(isSame(await decompress(bigFile, { pool }), big));
     const stream = parts(bigFile, 9999).pipeThrough(new ZipnnDecompressStream({ pool }));
@@ -233,7 +233,7 @@ describe('workers', () => {
     assert.ok(isSame(two[0], big) && isSame(two[1], source));
   });
 
-  test('find the same damage', async () => {
+  test('report the same damage', async () => {
     const damaged = bigFile.slice();
     damaged[bigFile.length >> 1] ^= 1;
     const [alone, pooled] = await Promise.all([failure(decompress(damaged)), failure(decompress(damaged, { pool }))]);
@@ -241,7 +241,7 @@ describe('workers', () => {
     assert.ok(isSame(await decompress(bigFile, { pool }), big));
   });
 
-  test('can be let go of', async () => {
+  test('can be freed', async () => {
     const other = await createPool(1);
     const promise = decompress(bigFile, { pool: other });
     other.free();
@@ -256,7 +256,7 @@ describe('archives', () => {
   });
   after(() => server.close());
 
-  test('tensors are read by ranges', async () => {
+  test('tensors are read with ranges', async () => {
     const archive = await openArchive(`${server.url}/big.znn`);
     assert.equal(server.sent('/big.znn').requests, 2, 'two small requests');
     assert.ok(server.sent('/big.znn').bytes <= 32 << 10);
@@ -274,7 +274,7 @@ describe('archives', () => {
     assert.equal((await failure(archive.read(0, 1))).code, 'ArchiveFreed');
   });
 
-  test('any source will do', async () => {
+  test('all kinds of sources are accepted', async () => {
     const ranges = { size: bigFile.length, read: async (start, end) => bigFile.subarray(start, end) };
     for (const from of [bigFile, new Blob([bigFile]), ranges, `${server.url}/big.znn?whole`]) {
       const archive = await openArchive(from);
@@ -284,7 +284,7 @@ describe('archives', () => {
     }
   });
 
-  test('ranges that are none are errors', async () => {
+  test('invalid ranges are errors', async () => {
     const archive = await openArchive(bigFile);
     const wrong = [[-5, 10], [10, 5], [0, big.length + 1], [0.5, 10], [0, 10.5], [NaN, 10], [5], []];
     for (const range of wrong) assert.equal((await failure(archive.read(...range))).code, 'OutOfRange', `${range}`);
@@ -292,7 +292,7 @@ describe('archives', () => {
     archive.free();
   });
 
-  test('files of no tensors say so', async () => {
+  test('files without tensors are errors', async () => {
     for (const data of [new Uint8Array(0), new Uint8Array(5), new Uint8Array(5000), source.subarray(0, 5000)]) {
       const archive = await openArchive(await compress(data));
       assert.equal((await failure(archive.tensors())).code, 'NotSafetensors', `${data.length} bytes`);
@@ -300,7 +300,7 @@ describe('archives', () => {
     }
   });
 
-  test('whoever gives up asking for tensors stops nobody else', async () => {
+  test('aborting one caller of tensors() does not stop others', async () => {
     let reads = 0;
     const ranges = {
       size: bigFile.length,
@@ -326,7 +326,7 @@ describe('archives', () => {
     archive.free();
   });
 
-  test('workers decode what needs whole frames', async () => {
+  test('workers decode whole frames', async () => {
     const pool = await createPool(2);
     let jobs = 0;
     const decode = (...job) => {
@@ -355,7 +355,7 @@ describe('archives', () => {
     archive.free();
   });
 
-  test('workers find the same damage', async () => {
+  test('workers report the same damage', async () => {
     const damaged = bigFile.slice();
     damaged[bigFile.length >> 1] ^= 1;
     const pool = await createPool(2);
@@ -371,7 +371,7 @@ describe('archives', () => {
     assert.deepEqual({ ...pooled, message: pooled.message }, { ...alone, message: alone.message });
   });
 
-  test('servers that fail say so', async () => {
+  test('failures of servers are errors', async () => {
     assert.equal((await failure(openArchive(`${server.url}/nothing`))).code, 'HttpError');
     const controller = new AbortController();
     const promise = openArchive(`${server.url}/big.znn`, { signal: controller.signal });
@@ -379,7 +379,7 @@ describe('archives', () => {
     assert.equal((await failure(promise)).name, 'AbortError');
   });
 
-  test('damage is found where it is', async () => {
+  test('damage is reported with its location', async () => {
     const damaged = bigFile.slice();
     damaged[bigFile.length >> 1] ^= 1;
     const archive = await openArchive(damaged);
@@ -393,8 +393,8 @@ describe('archives', () => {
   });
 });
 
-describe('what has been freed', () => {
-  test('says so', async () => {
+describe('freed objects', () => {
+  test('reject calls', async () => {
     const archive = await openArchive(bigFile);
     const tensors = await archive.tensors();
     archive.free();
@@ -420,7 +420,7 @@ describe('what has been freed', () => {
     }
   });
 
-  test('is let go of at the end of `using`', { skip: !Symbol.dispose && 'no Symbol.dispose here' }, async () => {
+  test('are freed at the end of `using`', { skip: !Symbol.dispose && 'no Symbol.dispose here' }, async () => {
     const archive = await openArchive(file);
     archive[Symbol.dispose]();
     assert.equal((await failure(archive.read(0, 1))).code, 'ArchiveFreed');
@@ -429,9 +429,9 @@ describe('what has been freed', () => {
     assert.equal((await failure(decompress(file, { pool }))).code, 'PoolFreed');
   });
 
-  test('gives its memory back', async () => {
+  test('release memory', async () => {
     const bindings = await import('../dist/full/zipnn.js');
-    // Of a module that runs already this gives what it exports.
+    // Returns the exports of a module that is already loaded.
     const { memory } = bindings.initSync();
     const frame = await compress(source.subarray(0, 1000), { checksums: false, index: false });
     const frames = repeated(frame, 500);
@@ -458,7 +458,7 @@ describe('what has been freed', () => {
     const useAll = async (times) => {
       for (let i = 0; i < times; i++) for (const use of uses) await use();
     };
-    // What is kept to be used again is there after a few times.
+    // Memory for reuse is allocated after a few calls.
     await useAll(3);
     const before = memory.buffer.byteLength;
     await useAll(100);
@@ -467,7 +467,7 @@ describe('what has been freed', () => {
 });
 
 describe('numbers', () => {
-  test('small ones widen exactly', () => {
+  test('conversion to float32 is exact', () => {
     const { bf16ToF32, f16ToF32, f8e4m3ToF32, f8e5m2ToF32 } = everything;
     assert.deepEqual([...bf16ToF32([0x3f80, 0xc000, 0x7f80, 0])], [1, -2, Infinity, 0]);
     assert.deepEqual([...f16ToF32([0x3c00, 0xc000, 0x7c00, 0xfc00, 0x0001, 0x03ff, 0x7bff])],
@@ -479,7 +479,7 @@ describe('numbers', () => {
     assert.ok(Number.isNaN(f8e4m3ToF32([0x7f])[0]));
   });
 
-  test('both builds of the module are the same to callers', async () => {
+  test('both builds of the module return the same data', async () => {
     const dist = new URL('../dist/', import.meta.url);
     const bindings = await import('../dist/full/zipnn.js?plain');
     const { memory } = bindings.initSync({ module: await readFile(new URL('full/zipnn.plain.wasm', dist)) });

@@ -1,16 +1,16 @@
-// What tests do alike in all browsers.
+// Helpers for tests in all browsers.
 
-/** Milliseconds that a page is waited for: on a busy machine anything takes long. */
+/** Milliseconds to wait for a page, enough for a busy machine. */
 export const PATIENCE = 60_000;
 
-/** A script for a page: imports the package, and makes it and what tests need global. */
+/** A script for pages. Imports the package and defines globals for tests. */
 export const SETUP = `
   import * as zipnn from '/js/index.js';
   globalThis.zipnn = zipnn;
   globalThis.get = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
   globalThis.isSame = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
   globalThis.failure = (promise) => promise.then(
-    () => 'it did not fail',
+    () => 'no error',
     ({ name, code, message, place }) => ({ name, code, message, place }));
   globalThis.turnsDuring = async (work) => {
     let turns = 0;
@@ -27,11 +27,11 @@ export const SETUP = `
   };
   globalThis.isReady = true;`;
 
-/** Waits until something is so. */
-export async function until(isSo) {
+/** Waits until `condition` returns true. */
+export async function until(condition) {
   const start = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - start > PATIENCE) throw new Error(`not after ${PATIENCE} ms: ${isSo}`);
+  while (!(await condition())) {
+    if (performance.now() - start > PATIENCE) throw new Error(`not after ${PATIENCE} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,12 +1,12 @@
-// Weights to test with.
+// Weights for tests.
 
 import { readFile } from 'node:fs/promises';
 
-/** Real weights: 1.2 MB of bfloat16. */
+/** Returns 1.2 MB of real bfloat16 weights. */
 export const weights = async () =>
   new Uint8Array(await readFile(new URL('../../tests/data/minilm-slice.bf16.safetensors', import.meta.url)));
 
-/** A safetensors file of so many tensors, with the real weights over and over. */
+/** Returns a safetensors file with this number of tensors, filled with repeated real weights. */
 export function model(source, tensors, tensorLength) {
   const header = {};
   for (let i = 0; i < tensors; i++) {
@@ -21,7 +21,7 @@ export function model(source, tensors, tensorLength) {
   const file = new Uint8Array(8 + json.length + tensors * tensorLength);
   new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
   file.set(new TextEncoder().encode(json), 8);
-  // The numbers begin behind the header of the source, whose first tensors are matrices.
+  // The data follows the header of the source, whose first tensors are matrices.
   const data = source.subarray(8192, 8192 + (1 << 20));
   for (let at = 8 + json.length; at < file.length; at += data.length) {
     file.set(data.subarray(0, Math.min(data.length, file.length - at)), at);
@@ -29,7 +29,7 @@ export function model(source, tensors, tensorLength) {
   return file;
 }
 
-/** The same bytes in parts of these lengths. */
+/** Returns a stream of bytes in parts of this length. */
 export function parts(bytes, length) {
   let at = 0;
   return new ReadableStream({
@@ -41,7 +41,7 @@ export function parts(bytes, length) {
   });
 }
 
-/** So many times the same frame, whose file has no index: whoever opens it keeps a list of them. */
+/** Returns a file of repeated frames without an index, of which readers keep a list. */
 export function repeated(frame, times) {
   const file = new Uint8Array(frame.length * times);
   for (let i = 0; i < times; i++) file.set(frame, i * frame.length);
@@ -54,12 +54,12 @@ export async function collect(stream) {
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-/** The error that a promise is rejected with. */
+/** Returns the error that a promise is rejected with. */
 export async function failure(promise) {
   try {
     await promise;
   } catch (error) {
     return error;
   }
-  throw new Error('it did not fail');
+  throw new Error('no error');
 }

@@ -1,4 +1,4 @@
-// The types of the package compile in projects of all usual kinds, with no check left out.
+// Tests that the types of the package compile in all usual kinds of projects with all checks.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import ts from 'typescript';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** What the compiler finds wrong. */
+/** Returns the errors of the compiler. */
 function faults(file, lib, moduleResolution) {
   const module = moduleResolution === 'bundler' ? 'esnext' : moduleResolution;
   const options = {

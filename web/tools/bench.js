@@ -1,5 +1,5 @@
-// Measures decompressing in Chromium and by the program, in one run: `node tools/bench.js [FILE]`.
-// FILE is a safetensors file of bfloat16; the tests' weights if there is none.
+// Measures decompression in Chromium and with the program in one run: `node tools/bench.js [FILE]`.
+// FILE is a bfloat16 safetensors file; by default, the weights of the tests.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { launchOptions } from './chromium.js';
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const path = process.argv[2];
 
-/** What the program measures: on one thread, with memory that is used again. */
+/** Returns the speed of the program on one thread with reused memory. */
 function native(file, ...checksums) {
   const program = join(repository, 'target/release/zipnn');
   const text = execFileSync(program, ['bench', '--threads', '1', ...checksums, file], { encoding: 'utf8' });
@@ -36,7 +36,7 @@ try {
   await writeFile(file, weights);
   console.log(`${weights.length} bytes; ${cpus()[0].model}`);
   natives(file);
-  // A page that nobody looks at has less of the processor.
+  // Browsers slow down pages in the background.
   const args = [...launchOptions.args, '--disable-renderer-backgrounding'];
   const browser = await chromium.launch({ ...launchOptions, args });
   try {

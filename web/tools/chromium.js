@@ -1,11 +1,11 @@
-// How the browser is started: Debian's Chromium, or the one that CHROMIUM names.
+// Options for starting Chromium: the one that CHROMIUM names, or that of Debian.
 
 export const launchOptions = {
-  // Machines that are busy with something else start it slowly.
+  // Busy machines start it slowly.
   timeout: 120_000,
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: [
-    // Containers have no sandbox for it, little shared memory, and no GPU.
+    // Containers lack a sandbox, a GPU and much shared memory.
     '--no-sandbox',
     '--disable-dev-shm-usage',
     '--disable-gpu',

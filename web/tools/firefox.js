@@ -1,8 +1,8 @@
-// How the browser is started: Debian's Firefox, or the one that FIREFOX names.
+// Options for starting Firefox: the one that FIREFOX names, or that of Debian.
 
 export const launchOptions = {
   browser: 'firefox',
   executablePath: process.env.FIREFOX || '/usr/bin/firefox-esr',
-  // Machines that are busy with something else start it slowly.
+  // Busy machines start it slowly.
   timeout: 120_000,
 };

@@ -1,5 +1,5 @@
-// A server for the demo, for measuring and for tests: files with and without ranges, as slowly as asked,
-// compressed on the way for caches to keep, or cut off; and a record of what has been requested.
+// A server for the demo, benchmarks and tests. It serves files with or without ranges, slowly, encoded or
+// truncated, and records requests.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -19,7 +19,7 @@ const TYPES = {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** `files` maps paths to bytes, or to functions that give parts. */
+/** `files` maps paths to bytes or to functions that return parts. */
 export class TestServer {
   requests = [];
   #server;
@@ -45,7 +45,7 @@ export class TestServer {
     return new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** What has been sent of a file, in bytes, and by how many requests. */
+  /** Returns the number of bytes sent of a file and of requests for it. */
   sent(path) {
     const requests = this.requests.filter((request) => request.path === path);
     return {
@@ -99,7 +99,7 @@ export class TestServer {
   }
 }
 
-/** Parts of bytes, so many bytes a second. */
+/** Yields parts of bytes at this rate in bytes per second. */
 async function* slowly(bytes, rate) {
   const length = Number.isFinite(rate) ? Math.ceil(rate / 50) : 1 << 18;
   for (let at = 0; at < bytes.length; at += length) {
@@ -118,7 +118,7 @@ async function send(response, parts, record) {
   response.end();
 }
 
-/** Waits until there is room again, or nobody listens any more. */
+/** Waits until the response accepts data or is closed. */
 async function drained(response) {
   const race = new AbortController();
   const heard = (event) => once(response, event, { signal: race.signal }).catch(() => {});

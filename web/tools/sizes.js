@@ -1,4 +1,4 @@
-// How much there is to download; fails where it has become too much.
+// Prints download sizes and fails if they exceed limits.
 
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';

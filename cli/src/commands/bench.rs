@@ -1,7 +1,7 @@
-//! `zipnn bench`: ratio and speed on a file of one's own.
+//! `zipnn bench`.
 //!
-//! The file is cut into pieces and frames, as `compress` cuts it, and every piece is coded in
-//! memory. Threads take whole pieces, one after the other.
+//! Cuts the file into pieces and frames as `compress` does, and compresses and decompresses every
+//! piece in memory. Threads take whole pieces, one after the other.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,23 +10,27 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{DType, Limits, Options, decompress, decompress_into};
 
-use crate::args::{self, Bench, Choice};
+use crate::args::{self, Bench, TypeChoice};
 use crate::content::types::{self, Types};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
-use crate::job::framing::{Coded, Knowledge, Pieces};
-use crate::report::failure::Failure;
+use crate::job::framing::{Coded, Framing, Knowledge};
+use crate::report::failure::{self, Failure};
 use crate::report::units;
 
-/// Measures, and tells the result.
-pub fn run(arguments: &Bench) -> Result<(), Failure> {
-    let source = Place::new(&arguments.file);
+/// Measures ratio and speed, prints them, and returns the exit status.
+pub fn run(arguments: &Bench) -> u8 {
+    failure::status(measure_file(arguments))
+}
+
+fn measure_file(arguments: &Bench) -> Result<(), Failure> {
+    let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let mut pieces =
-        Pieces::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+        Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
     let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
@@ -44,13 +48,13 @@ pub fn run(arguments: &Bench) -> Result<(), Failure> {
     if result.round_trip {
         return Ok(());
     }
-    Err(Failure::new(&source, "did not come back as it was")
-        .hint("please report this, with the file: nothing else may ever happen"))
+    Err(Failure::new(&source, "decompressing the result gave other data")
+        .hint("this is a bug: please report it with the file"))
 }
 
 /// Returns the types from the command line or from the header of the file.
-fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
-    if choice != Choice::Auto {
+fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
+    if choice != TypeChoice::Auto {
         let mut types = Types::default();
         types.add(choice.name());
         return Some(types);
@@ -60,11 +64,11 @@ fn known_types(choice: Choice, data: &[u8]) -> Option<Types> {
     Some(Types::of_tensors(tensors))
 }
 
-/// A part of the file, and what is known of it.
+/// A part of the file, and what is known about it.
 type Piece<'d> = (&'d [u8], Knowledge);
 
-/// The pieces of the data. A file without data has an empty one.
-fn cut<'d>(data: &'d [u8], pieces: &mut Pieces) -> Vec<Piece<'d>> {
+/// Returns the pieces of the data; one empty piece for an empty file.
+fn cut<'d>(data: &'d [u8], pieces: &mut Framing) -> Vec<Piece<'d>> {
     let mut cut = Vec::new();
     let mut rest = data;
     while !rest.is_empty() || cut.is_empty() {
@@ -77,7 +81,7 @@ fn cut<'d>(data: &'d [u8], pieces: &mut Pieces) -> Vec<Piece<'d>> {
     cut
 }
 
-/// Times of each kind of run; the median counts.
+/// The results: lengths, and the median time of each kind of run.
 struct Measured {
     dtypes: Types,
     threads: usize,
@@ -90,16 +94,16 @@ struct Measured {
     round_trip: bool,
 }
 
-/// What a thread keeps from piece to piece, and from run to run.
+/// Memory that a thread reuses for each piece and run.
 #[derive(Default)]
-struct Worker {
+struct BenchWorker {
     encode_scratch: EncodeScratch,
     decode_scratch: DecodeScratch,
     coded: Coded,
     decoded: Vec<u8>,
 }
 
-/// Compresses a piece as if its first frame were the first of a file, which has no index.
+/// Compresses a piece as if it were a whole file without an index.
 fn compress(
     coded: &mut Coded,
     &(piece, knowledge): &Piece<'_>,
@@ -112,7 +116,7 @@ fn compress(
         .map_err(|error| error.to_string())
 }
 
-/// Runs everything `runs` times, once it is warm.
+/// Measures each kind of run `runs` times, after warming up.
 fn measure(
     pieces: &[Piece<'_>],
     options: &Options,
@@ -120,8 +124,8 @@ fn measure(
     runs: usize,
 ) -> Result<Measured, String> {
     let longest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or_default();
-    let new_worker = || Worker { decoded: vec![0; longest], ..Worker::default() };
-    let mut workers: Vec<Worker> = (0..threads).map(|_| new_worker()).collect();
+    let new_worker = || BenchWorker { decoded: vec![0; longest], ..BenchWorker::default() };
+    let mut workers: Vec<BenchWorker> = (0..threads).map(|_| new_worker()).collect();
     let fresh = |piece: &Piece<'_>| {
         let mut coded = Coded::default();
         compress(&mut coded, piece, options, &mut EncodeScratch::new())?;
@@ -145,11 +149,12 @@ fn measure(
     })?;
     let decompress_time = median(runs, || {
         each(&mut workers, &files, |worker, file| {
-            decompress_into(file.bytes(), &mut worker.decoded, &mut worker.decode_scratch)
+            let (dst, limits) = (&mut worker.decoded, Limits::default());
+            decompress_into(file.bytes(), dst, &limits, &mut worker.decode_scratch)
                 .map_err(|error| error.to_string())
         })
     })?;
-    // What is allocated afresh is kept to the end of the run: no piece gets another's memory.
+    // Results are kept until the end of the run, so that no piece reuses the memory of another.
     let compress_fresh = median(runs, || each(&mut workers, pieces, |_, piece| fresh(piece)))?;
     let decompress_fresh = median(runs, || {
         each(&mut workers, &files, |_, file| {
@@ -169,15 +174,15 @@ fn measure(
     })
 }
 
-/// Does something to every item, each on the next worker that is free, and keeps the results until
-/// all are there.
+/// Calls a function for every item on the next free worker. Keeps the results until all are
+/// complete.
 fn each<Item: Sync, Result: Send>(
-    workers: &mut [Worker],
+    workers: &mut [BenchWorker],
     items: &[Item],
-    call: impl Fn(&mut Worker, &Item) -> std::result::Result<Result, String> + Sync,
+    call: impl Fn(&mut BenchWorker, &Item) -> std::result::Result<Result, String> + Sync,
 ) -> std::result::Result<(), String> {
     let next = AtomicUsize::new(0);
-    let take = |worker: &mut Worker| {
+    let take = |worker: &mut BenchWorker| {
         let mut results = Vec::with_capacity(items.len());
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
             results.push(call(worker, item)?);
@@ -201,10 +206,10 @@ fn each<Item: Sync, Result: Send>(
     })
 }
 
-/// How long to run before it counts: processors and caches take their time.
+/// Duration of runs that do not count, for processors and caches to warm up.
 const WARM_UP: Duration = Duration::from_millis(250);
 
-/// The median time of `runs` calls, after some that do not count.
+/// Returns the median time of `runs` calls, after some that do not count.
 fn median(runs: usize, mut call: impl FnMut() -> Result<(), String>) -> Result<Duration, String> {
     let start = Instant::now();
     call()?;
@@ -223,7 +228,7 @@ fn median(runs: usize, mut call: impl FnMut() -> Result<(), String>) -> Result<D
 }
 
 impl Measured {
-    /// Millions of bytes of original data in a second.
+    /// Returns the speed in millions of uncompressed bytes per second.
     fn speed(&self, time: Duration) -> f64 {
         self.original as f64 / 1e6 / time.as_secs_f64().max(1e-9)
     }
@@ -244,7 +249,7 @@ impl Measured {
         .to_string()
     }
 
-    fn text(&self, source: &Place) -> String {
+    fn text(&self, source: &Endpoint) -> String {
         format!(
             "{source}: {}{}, {} -> {} bytes ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",
@@ -256,7 +261,7 @@ impl Measured {
             "",
             "compress",
             "decompress",
-            "memory used again",
+            "memory reused",
             self.speed(self.compress),
             self.speed(self.decompress),
             "memory freshly allocated",

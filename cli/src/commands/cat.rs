@@ -3,20 +3,24 @@
 use crate::args::Cat;
 use crate::content::npy;
 use crate::content::tensors::Tensors;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::output::Output;
 use crate::fs::target;
 use crate::job::commit;
-use crate::report::failure::{Failure, say};
+use crate::report::failure::{self, Failure, say};
 
-/// Bytes that are decoded at a time.
-const PART: u64 = 4 << 20;
+/// Number of bytes that are decoded at a time.
+const PART_LEN: u64 = 4 << 20;
 
-/// Writes a tensor, or some of its rows.
-pub fn run(arguments: &Cat) -> Result<(), Failure> {
-    let source = Place::new(&arguments.file);
-    let destination = arguments.output.as_deref().map_or(Place::Standard, Place::new);
-    let base = arguments.delta.as_deref().map(Place::new);
+/// Writes a tensor, or some of its rows, and returns the exit status.
+pub fn run(arguments: &Cat) -> u8 {
+    failure::status(write_tensor(arguments))
+}
+
+fn write_tensor(arguments: &Cat) -> Result<(), Failure> {
+    let source = Endpoint::new(&arguments.file);
+    let destination = arguments.output.as_deref().map_or(Endpoint::Standard, Endpoint::new);
+    let base = arguments.delta.as_deref().map(Endpoint::new);
     for needed in [Some(&source), base.as_ref()].into_iter().flatten() {
         if target::is_source(needed, &destination) {
             return Err(commit::would_be_read_and_written(&destination));
@@ -37,16 +41,16 @@ pub fn run(arguments: &Cat) -> Result<(), Failure> {
     tensors.check_available(&tensor.name, &range)?;
     let header = match arguments.npy {
         true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
-            Failure::new(&source, format_args!("NumPy has no elements of type {}", tensor.dtype))
-                .hint("leave out --npy to get the bytes as they are")
+            Failure::new(&source, format_args!("NumPy has no type for {}", tensor.dtype))
+                .hint("leave out --npy to write the bare bytes")
         })?,
         false => Vec::new(),
     };
     let mut output = Output::create(&destination, arguments.force)?;
     output.write(&header)?;
-    let mut part = vec![0; PART.min(range.end - range.start) as usize];
+    let mut part = vec![0; PART_LEN.min(range.end - range.start) as usize];
     while !range.is_empty() {
-        let len = PART.min(range.end - range.start) as usize;
+        let len = PART_LEN.min(range.end - range.start) as usize;
         tensors.read_into(range.start, &mut part[..len])?;
         output.write(&part[..len])?;
         range.start += len as u64;

@@ -1,102 +1,33 @@
 //! `zipnn decompress`.
 
 use crate::args::Decompress;
+use crate::commands::inputs;
 use crate::content::beginning;
-use crate::content::data_header::DataHeader;
-use crate::fs::endpoint::Place;
-use crate::fs::names::{self, Direction, Form};
-use crate::fs::output::Output;
-use crate::fs::snapshot;
-use crate::job::commit::{self, Moved};
-use crate::job::decode::{self, Checks, Decoding, Totals};
-use crate::job::inside;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::names::{Direction, Scope};
+use crate::job::destination::destination;
+use crate::job::{Job, commit, decompress, inside};
 use crate::report::failure::{Failure, say};
 use crate::report::progress::Progress;
-use crate::report::units;
 
-/// Decompresses one of the inputs.
-pub fn run(source: &Place, arguments: &Decompress) -> Result<(), Failure> {
+/// Decompresses all inputs, and returns the exit status.
+pub fn run(arguments: &Decompress) -> u8 {
+    inputs::run(Job::Decompress(arguments), |source| decompress_file(source, arguments))
+}
+
+fn decompress_file(source: &Endpoint, arguments: &Decompress) -> Result<(), Failure> {
     let files = &arguments.files;
     if beginning::is_safetensors(source) {
         return inside::decompress(source, files, !arguments.no_verify);
     }
     let destination =
-        names::destination(source, files.output.as_deref(), Direction::Decompress, Form::Whole)?;
-    let moved = decompress(source, &destination, arguments, |len| {
+        destination(source, files.output.as_deref(), Direction::Decompress, Scope::File)?;
+    let stats = decompress::decompress(source, &destination, arguments, |len| {
         Progress::new(source.to_string(), len, files.quiet)
     })?;
-    if let (Some(warning), false) = (&moved.warning, files.quiet) {
+    if let (Some(warning), false) = (&stats.warning, files.quiet) {
         say(warning);
     }
-    commit::show(&commit::summary(source, &destination, &moved), files);
+    commit::show(&commit::summary(source, &destination, &stats), files);
     Ok(())
-}
-
-/// Decompresses `source` to `destination`. `progress` is told the length of the source.
-pub fn decompress(
-    source: &Place,
-    destination: &Place,
-    arguments: &Decompress,
-    progress: impl FnOnce(Option<u64>) -> Progress,
-) -> Result<Moved, Failure> {
-    let files = &arguments.files;
-    commit::check(source, destination, files)?;
-    let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
-    let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
-    let metadata = decoding.metadata().cloned();
-    let snapshots = decoding.snapshots();
-    let mut output = Output::create(destination, files.force)?;
-    let mut progress = progress(decoding.file_len());
-    let threads = files.threads.count();
-    let explain = |failure| snapshot::explain(&snapshots, failure);
-    let mut header = DataHeader::default();
-    let write = |decoded: &[u8]| {
-        header.push(decoded);
-        output.write(decoded)
-    };
-    let totals = match arguments.no_verify {
-        false => decoding.run(threads, &mut progress, write).map_err(explain)?,
-        true => {
-            let (totals, salvage) =
-                decoding.salvage(threads, &mut progress, write).map_err(explain)?;
-            if !salvage.is_whole() {
-                drop(progress);
-                let failure = |saved: Option<&Place>| salvage.failure(source, saved, &header);
-                return Err(commit::keep(
-                    output,
-                    metadata.as_ref(),
-                    files,
-                    failure,
-                    salvage.is_empty(),
-                ));
-            }
-            totals
-        }
-    };
-    if files.rm {
-        check_all_decoded(&totals, source)?;
-    }
-    let (written, elapsed) = (output.len(), progress.elapsed());
-    drop(progress);
-    snapshot::check_all(&snapshots)?;
-    commit::finish(output, source, metadata.as_ref(), files, |result, source| {
-        decode::compare(source, result, files).map(drop)
-    })?;
-    let trailing = (totals.trailing > 0)
-        .then(|| format!("{}, and have been left out", units::trailing(totals.trailing)));
-    let shortage = totals.shortage(&header).map(units::shortage);
-    let warning =
-        trailing.or(shortage).map(|warning| format!("zipnn: {source}: warning: {warning}"));
-    Ok(Moved { read: totals.stored, written, original: totals.decoded, elapsed, warning })
-}
-
-/// Refuses to let a file go of which a part was not decoded: whatever those bytes are, they may be
-/// nowhere else.
-pub fn check_all_decoded(totals: &Totals, source: &Place) -> Result<(), Failure> {
-    if totals.trailing == 0 {
-        return Ok(());
-    }
-    let message = format!("{}; {source} is kept", units::trailing(totals.trailing));
-    Err(Failure::new(source, message)
-        .hint("nothing has been written; leave out --rm to decompress the frame alone"))
 }

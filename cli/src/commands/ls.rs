@@ -7,13 +7,25 @@ use serde_json::{Value, json};
 use crate::args::Ls;
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensors::Tensors;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::selection::Purpose;
+use crate::job::check;
+use crate::job::read_only::ReadOnly;
 use crate::report::failure::{Failure, say};
 use crate::report::table::{self, Column};
 use crate::report::units;
 
-/// Lists the tensors of one of the files.
-pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
+/// Lists the tensors of all files, and returns the exit status.
+pub fn run(arguments: &Ls) -> u8 {
+    if let Err(failure) = check::check_base(&arguments.files, arguments.delta.as_deref()) {
+        return failure.report();
+    }
+    let participle = (!arguments.json).then_some("listed");
+    ReadOnly { purpose: Purpose::ReadTensors, search: &arguments.search, participle }
+        .for_each(&arguments.files, |source| list_file(source, arguments))
+}
+
+fn list_file(source: &Endpoint, arguments: &Ls) -> Result<(), Failure> {
     let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
     let listed = tensors.list()?;
     if let Some(warning) = tensors.warning() {
@@ -28,7 +40,7 @@ pub fn run(source: &Place, arguments: &Ls) -> Result<(), Failure> {
     .map_err(|error| Failure::writing("-", error))
 }
 
-fn write_json(out: &mut impl Write, source: &Place, tensors: &[TensorEntry]) -> io::Result<()> {
+fn write_json(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry]) -> io::Result<()> {
     let is_complete = tensors.iter().all(|tensor| tensor.is_complete);
     let head = json!({ "file": source.exact(), "complete": is_complete });
     units::write_json(out, &head, &mut [("tensors", &mut tensors.iter().map(tensor_json))])
@@ -46,8 +58,8 @@ fn tensor_json(tensor: &TensorEntry) -> Value {
     })
 }
 
-/// Writes the tensors in columns, and their sums.
-fn write_table(out: &mut impl Write, source: &Place, tensors: &[TensorEntry]) -> io::Result<()> {
+/// Writes a table of the tensors with their totals.
+fn write_table(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry]) -> io::Result<()> {
     const COLUMNS: [Column; 6] = [
         Column::text(units::NAME),
         Column::text(table::TYPE),

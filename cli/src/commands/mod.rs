@@ -1,12 +1,31 @@
 //! The commands, one file each.
 
-pub mod bench;
-pub mod cat;
-pub mod compress;
-pub mod decompress;
-pub mod direction;
-pub mod directory;
-pub mod info;
-pub mod look;
-pub mod ls;
-pub mod verify;
+mod bench;
+mod cat;
+mod compress;
+mod decompress;
+mod info;
+mod inputs;
+mod ls;
+mod repair;
+mod streams;
+mod verify;
+
+use crate::args::Command;
+
+/// Runs a command, and returns the exit status.
+pub fn run(command: &Command) -> u8 {
+    if let Err(failure) = streams::check(command) {
+        return failure.report();
+    }
+    match command {
+        Command::Compress(arguments) => compress::run(arguments),
+        Command::Decompress(arguments) => decompress::run(arguments),
+        Command::Info(arguments) => info::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Ls(arguments) => ls::run(arguments),
+        Command::Cat(arguments) => cat::run(arguments),
+        Command::Repair(arguments) => repair::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+    }
+}

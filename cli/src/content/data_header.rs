@@ -1,26 +1,26 @@
-//! The header of a `.safetensors` file, taken from its data while that is decoded.
+//! Collecting the header of a `.safetensors` file while its data is decoded.
 
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::beginning::may_begin_json;
 
-/// Returns where the last tensor ends.
+/// Returns the offset at which the last tensor ends.
 pub fn end_of(layout: &Metadata) -> u64 {
     let ends = layout.tensors().iter().map(|tensor| tensor.range.end);
     ends.max().unwrap_or(layout.data_start())
 }
 
-/// The header of the data, if that begins as a `.safetensors` file does.
+/// The header of decoded data, if the data begins like a `.safetensors` file.
 #[derive(Debug, Default)]
 pub struct DataHeader(Vec<u8>);
 
 impl DataHeader {
     const LENGTH_LEN: usize = Metadata::PREFIX_LEN as usize;
 
-    /// Takes the next bytes of the data, and keeps the part that belongs to the header.
+    /// Adds the next bytes of the data. Keeps only those that belong to the header.
     pub fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        // First the eight bytes that hold the header's length, then the header.
+        // First the length of the header, then the header.
         while let Some(missing) = self.missing().filter(|&missing| missing > 0) {
             let (part, behind) = rest.split_at(missing.min(rest.len()));
             self.0.extend_from_slice(part);
@@ -31,7 +31,7 @@ impl DataHeader {
         }
     }
 
-    /// Returns how many bytes are missing; `None` if the data has no such header.
+    /// Returns the number of missing bytes; `None` if the data has no header.
     fn missing(&self) -> Option<usize> {
         let Some(len) = self.0.first_chunk().copied().map(u64::from_le_bytes) else {
             return Some(Self::LENGTH_LEN - self.0.len());
@@ -42,14 +42,14 @@ impl DataHeader {
         Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
     }
 
-    /// Returns by how many bytes data of this length ends before its last tensor; `None` if it does
-    /// not.
+    /// Returns the number of bytes that data of this length lacks before the end of its last
+    /// tensor; `None` if it lacks none.
     pub fn shortage(&self, data_len: u64) -> Option<u64> {
         let end = end_of(&self.layout()?);
         end.checked_sub(data_len).filter(|&shortage| shortage > 0)
     }
 
-    /// Returns the layout of the data, once the whole header has been taken.
+    /// Returns the metadata in the header, if the header is complete.
     pub fn layout(&self) -> Option<Metadata> {
         Metadata::parse_header(&self.0).ok()
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_takes_no_more_than_it_has() {
+    fn keeps_exactly_the_bytes_of_the_header() {
         let json = br#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#;
         let file = [&(json.len() as u64).to_le_bytes()[..], json, &[7; 1000]].concat();
         for step in [1, 7, 5000] {

@@ -1,34 +1,35 @@
-//! A file in which tensors are compressed, seen as the file that it decompresses to.
+//! A file with compressed tensors, viewed as the file that it decompresses to.
 
 use std::io;
 
-use zipnn::tensor::{Metadata, MetadataError, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 
 use crate::content::tensor_entry::TensorEntry;
-use crate::content::tensor_source::Source;
-use crate::fs::endpoint::Place;
+use crate::content::tensor_source::TensorSource;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 
-/// Where everything would be in the decompressed file.
+/// Reads a file with compressed tensors by the offsets of the decompressed file.
 pub struct InsideView {
-    source: Source,
+    source: TensorSource,
     layout: Metadata,
-    /// Which of the source's tensors each of the layout's is.
+    /// The index in the source of each tensor of `layout`.
     order: Vec<usize>,
 }
 
 impl InsideView {
-    /// Opens a file, of which only the header and what frames begin with is read.
-    pub fn open(place: &Place) -> Result<Self, Failure> {
-        let source = Source::open_partial(place)?.require_list()?;
-        let restored = source.reader.restored().map_err(|error| source.failure(error))?;
+    /// Opens a file. Reads only its header and the beginnings of frames.
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let source = TensorSource::open_partial(endpoint)?.require_list()?;
+        let restored = source.reader.restored_header().map_err(|error| source.failure(error))?;
         let layout = Metadata::parse_header(&restored.header)
             .map_err(|error| source.failure(error.into()))?;
         let order = restored.tensors;
         Ok(Self { source, layout, order })
     }
 
-    /// All tensors, in the order of their bytes.
+    /// Returns all tensors, in the order of their bytes.
     pub fn list(&mut self) -> Vec<TensorEntry> {
         let reader = &self.source.reader;
         let stored = reader.tensors();
@@ -56,22 +57,25 @@ impl InsideView {
         found.is_none_or(|(_, &number)| self.source.reader.is_complete(number))
     }
 
-    /// The tensor of this name.
+    /// Returns the tensor with this name.
     pub fn tensor(&self, name: &str) -> Result<TensorInfo, Failure> {
         self.layout.tensor(name).cloned().ok_or_else(|| {
-            Failure::new(self.source.place(), format_args!("has no tensor {name:?}"))
-                .hint("zipnn ls lists the tensors that there are")
+            Failure::new(self.source.endpoint(), format_args!("has no tensor {name:?}"))
+                .hint("zipnn ls lists all tensors of the file")
         })
     }
 
-    /// Decodes as many bytes of a tensor as `dst` holds, from `offset` in the file on.
+    /// Fills `dst` with the bytes of a tensor that begin at `offset` in the decompressed file.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
         let tensors = self.layout.tensors();
         let behind = tensors.partition_point(|tensor| tensor.range.start <= offset);
-        // Tensors without bytes can stand anywhere, also within others.
+        // Tensors without bytes may be anywhere, also within others.
         let is_here = |tensor: &TensorInfo| tensor.range.contains(&offset);
         let Some(number) = tensors[..behind].iter().rposition(is_here) else {
-            return Err(Failure::reading(self.source.place(), io::ErrorKind::UnexpectedEof.into()));
+            return Err(Failure::reading(
+                self.source.endpoint(),
+                io::ErrorKind::UnexpectedEof.into(),
+            ));
         };
         let offset = offset - tensors[number].range.start;
         let read = self.source.reader.read_part(self.order[number], offset, dst);

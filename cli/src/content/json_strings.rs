@@ -1,5 +1,5 @@
-//! Changing single strings of a JSON text, and nothing else in it: order, spaces and the way in
-//! which other strings are written stay as they are.
+//! Replacing single strings of a JSON text, and leaving everything else as it is: order, white
+//! space and the escapes of other strings.
 
 use std::ops::Range;
 
@@ -8,18 +8,18 @@ use serde::de::IgnoredAny;
 /// A string of a JSON text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct JsonString {
-    /// Where it is in the text, without its quotes.
+    /// The range in the text, without the quotes.
     pub span: Range<usize>,
     /// Whether it is the key of an entry.
     pub is_key: bool,
-    /// The keys that lead to it, from the outermost object on; of a value, its own key is the last.
-    /// An array counts as a key without letters.
+    /// The keys that lead to the string, outermost first. The last key of a value is its own. An
+    /// array counts as an empty key.
     pub path: Vec<String>,
 }
 
-/// All strings of a JSON text, in order.
+/// Returns all strings of a JSON text, in order.
 pub fn find(text: &str) -> Result<Vec<JsonString>, serde_json::Error> {
-    // From here on the text is known to be well-formed.
+    // This checks that the text is well-formed.
     serde_json::from_str::<IgnoredAny>(text)?;
     let mut strings = Vec::new();
     let mut levels: Vec<Level> = Vec::new();
@@ -51,14 +51,14 @@ pub fn find(text: &str) -> Result<Vec<JsonString>, serde_json::Error> {
     Ok(strings)
 }
 
-/// An object or an array that is open.
+/// An open object or array.
 struct Level {
     is_object: bool,
     awaits_key: bool,
     key: String,
 }
 
-/// Where the quote is that ends a string.
+/// Returns the offset of the quote that ends a string.
 fn end_of_string(bytes: &mut impl Iterator<Item = (usize, u8)>) -> usize {
     let mut end = 0;
     while let Some((at, byte)) = bytes.next() {
@@ -72,12 +72,12 @@ fn end_of_string(bytes: &mut impl Iterator<Item = (usize, u8)>) -> usize {
     end
 }
 
-/// What a string means, of which the text between its quotes is given.
+/// Decodes the text between the quotes of a string.
 pub fn decode(raw: &str) -> Result<String, serde_json::Error> {
     serde_json::from_str(&format!("\"{raw}\""))
 }
 
-/// The text with some of its parts replaced, which are given in order.
+/// Replaces ranges of a text, which must be in order.
 pub fn replace(text: &str, changes: &[(Range<usize>, String)]) -> String {
     let mut changed = String::with_capacity(text.len() + changes.len() * 8);
     let mut copied = 0;
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_found_with_their_keys() {
+    fn finds_strings_with_their_keys() {
         let text = r#" {"a": ["x", {"b\"{": "y\\"}, "z"], "\u0063": {"d":1,"e":"ü"}, "":"w"} "#;
         let found: Vec<_> = find(text)
             .unwrap()
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_changes() {
+    fn replaces_only_the_given_ranges() {
         let text = "{ \"a\":\"b\",\n\"c\" : \"b\" }";
         let strings = find(text).unwrap();
         let changes = [(strings[3].span.clone(), "new".to_owned())];

@@ -1,10 +1,11 @@
-//! What files hold: kinds of files, and the tensors in them.
+//! The contents of files: detecting their kind, and reading the tensors in them.
 
 pub mod beginning;
+pub mod compression;
 pub mod data_header;
 pub mod inside_view;
 pub mod json_strings;
-pub mod kind;
+pub mod lost;
 pub mod npy;
 pub mod tensor_entry;
 pub mod tensor_source;

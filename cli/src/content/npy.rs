@@ -1,14 +1,14 @@
-//! NumPy's file format, version 1.0 and 2.0: a header in front of an array's bytes. Described in
-//! NumPy's documentation, under `numpy.lib.format`.
+//! The header of NumPy's file format, version 1.0 and 2.0, as NumPy documents it under
+//! `numpy.lib.format`.
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// The data begins at a multiple of this.
+/// The offset of the data is a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// The header of a file that holds an array in C order; `None` if NumPy knows no such type.
+/// Returns the header of a file that holds an array in C order; `None` if NumPy has no such type.
 ///
-/// Types that NumPy itself lacks, bfloat16 and those of 8 bits, are named as its extensions do: as
-/// bytes of their width, which a reader views as the type.
+/// Types that only extensions of NumPy support, bfloat16 and floats of 8 bits, become bytes of the
+/// same width, which can be viewed as the type.
 pub fn header(dtype: &str, shape: &[u64]) -> Option<Vec<u8>> {
     let descr = match dtype {
         "BOOL" => "|b1",
@@ -34,7 +34,7 @@ pub fn header(dtype: &str, shape: &[u64]) -> Option<Vec<u8>> {
         dims => format!("({})", dims.join(", ")),
     };
     let mut dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {tuple}, }}");
-    // Version 1.0 has two bytes for the length.
+    // Version 1.0 stores the length in two bytes, version 2.0 in four.
     let is_short = dict.len() + 2 * ALIGNMENT <= usize::from(u16::MAX);
     let len_bytes = if is_short { 2 } else { 4 };
     let prefix = MAGIC.len() + 2 + len_bytes;
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_is_aligned() {
+    fn headers_align_the_data() {
         for shape in [&[][..], &[7], &[3, 4], &[u64::MAX; 255]] {
             let header = header("F32", shape).unwrap();
             assert_eq!(header.len() % ALIGNMENT, 0);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_types_are_none() {
+    fn unknown_types_have_no_header() {
         assert_eq!(header("F4", &[2]), None);
     }
 }

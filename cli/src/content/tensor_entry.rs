@@ -3,13 +3,13 @@
 /// Describes a tensor of a file.
 pub struct TensorEntry {
     pub name: String,
-    /// As the file calls it.
+    /// The type, as the file names it.
     pub dtype: String,
     pub shape: Vec<u64>,
-    /// Its bytes.
+    /// Length in bytes when decoded.
     pub len: u64,
-    /// Bytes of the file that it takes; where it shares a frame with others, its share.
+    /// Length in bytes in the compressed file. In a shared frame, the share of this tensor.
     pub stored_len: u64,
-    /// Whether the file has all of its bytes.
+    /// Whether the file holds all bytes of the tensor.
     pub is_complete: bool,
 }

@@ -1,88 +1,95 @@
-//! A `.safetensors` file that is read, with tensors that may be compressed.
+//! Reading a `.safetensors` file whose tensors may be compressed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 
-use zipnn::tensor::{Metadata, MetadataError, TensorError, TensorReader};
-use zipnn::{DecodeErrorKind, Limits};
+use zipnn::tensor::inside::{TensorError, TensorReader};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::{DecodeErrorKind, Limits, Options};
 
 use crate::content::beginning;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
-/// Longest tensor that is decoded at once, in bytes; of a longer one a part at a time, which many
-/// threads make longer.
+/// Maximum length in bytes of a tensor that is decoded at once. Longer tensors are decoded in
+/// parts.
 const PART_LEN: u64 = 4 << 20;
-const CHUNK_LEN: u64 = 256 << 10;
-const PART_LEN_OF_THREAD: u64 = 1 << 20;
+/// Minimum length of a part for each thread.
+const PART_LEN_PER_THREAD: u64 = 1 << 20;
+/// Maximum length of a tensor for which waking another thread costs more than it saves: a chunk.
+pub const CHUNK_LEN: u64 = Options::DEFAULT_CHUNK_LEN as u64;
 
-/// A file of tensors that is read, and whose data may be decoded on several threads.
-pub struct Source {
-    place: Place,
+/// A `.safetensors` file, opened for reading.
+pub struct TensorSource {
+    endpoint: Endpoint,
     metadata: Option<fs::Metadata>,
     file_len: u64,
     pub reader: TensorReader<File>,
-    /// Whether what is restored must be the source to the byte, where that can be known.
+    /// Whether decoding must restore the exact source, if the file records it.
     pub verify: bool,
 }
 
-impl Source {
-    /// Opens a file; standard input by way of a nameless one, as tensors are not read in order.
-    pub fn open(place: &Place, limits: Limits) -> Result<Self, Failure> {
-        Self::open_with(place, |file| TensorReader::open(file, limits), limits.verify)
+impl TensorSource {
+    /// Opens a file. Copies standard input to an anonymous file, because tensors are not read in
+    /// order.
+    pub fn open(endpoint: &Endpoint, limits: Limits) -> Result<Self, Failure> {
+        Self::open_with(endpoint, |file| TensorReader::open(file, limits), limits.verify)
     }
 
     /// Opens a file whose end may be missing.
-    pub fn open_partial(place: &Place) -> Result<Self, Failure> {
+    pub fn open_partial(endpoint: &Endpoint) -> Result<Self, Failure> {
         let limits = Limits::default();
-        Self::open_with(place, |file| TensorReader::open_partial(file, limits), true)
+        Self::open_with(endpoint, |file| TensorReader::open_partial(file, limits), true)
     }
 
-    /// Opens a file that may be damaged, to save what is left of it.
-    pub fn open_damaged(place: &Place) -> Result<Self, Failure> {
+    /// Opens a file that may be damaged, to recover its readable part.
+    pub fn open_damaged(endpoint: &Endpoint) -> Result<Self, Failure> {
         let limits = Limits::default();
-        let unverified = Limits { verify: false, ..limits };
+        let unverified = limits.verify(false);
         let open = |file: File| match TensorReader::open_partial(file.try_clone()?, limits) {
-            // The checksums themselves are damaged.
+            // The list of checksums is damaged.
             Err(TensorError::InvalidMetadata { .. }) => {
                 TensorReader::open_partial(file, unverified)
             }
             opened => opened,
         };
-        Self::open_with(place, open, false)
+        Self::open_with(endpoint, open, false)
     }
 
     fn open_with(
-        place: &Place,
+        endpoint: &Endpoint,
         open: impl FnOnce(File) -> Result<TensorReader<File>, TensorError>,
         verify: bool,
     ) -> Result<Self, Failure> {
-        if beginning::is_znn(place) {
-            return Err(Failure::new(place, "is compressed as a whole, and no .safetensors file")
-                .hint("`zipnn decompress` it first"));
+        if beginning::is_znn(endpoint) {
+            return Err(Failure::new(
+                endpoint,
+                "is compressed as a whole, and not a .safetensors file",
+            )
+            .hint("run `zipnn decompress` first"));
         }
-        let input = Input::open(place)?;
+        let input = Input::open(endpoint)?;
         let metadata = input.metadata().cloned();
-        let failure = |error| Failure::reading(place, error);
-        let file = match place.path() {
-            Some(path) if input.is_seekable() => File::open(path).map_err(failure)?,
-            _ => spool(input).map_err(failure)?,
+        let unreadable = |error| Failure::reading(endpoint, error);
+        let file = match endpoint.path() {
+            Some(path) if input.is_seekable() => File::open(path).map_err(unreadable)?,
+            _ => spool(input).map_err(unreadable)?,
         };
-        let file_len = file.metadata().map_err(failure)?.len();
-        let reader = open(file).map_err(|error| reading(place, error))?;
-        Ok(Self { place: place.clone(), metadata, file_len, reader, verify })
+        let file_len = file.metadata().map_err(unreadable)?.len();
+        let reader = open(file).map_err(|error| failure(endpoint, error))?;
+        Ok(Self { endpoint: endpoint.clone(), metadata, file_len, reader, verify })
     }
 
-    /// Returns its length in bytes.
+    /// Returns the length of the file in bytes.
     pub fn file_len(&self) -> u64 {
         self.file_len
     }
 
-    /// Returns its name.
-    pub fn place(&self) -> &Place {
-        &self.place
+    /// Returns the endpoint that was opened.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Returns the permissions and times for the result.
@@ -90,27 +97,27 @@ impl Source {
         self.metadata.as_ref()
     }
 
-    /// Explains an error of reading it.
+    /// Returns the failure for an error of reading this file.
     pub fn failure(&self, error: TensorError) -> Failure {
-        reading(&self.place, error)
+        failure(&self.endpoint, error)
     }
 
-    /// Refuses a file in which nothing is to be decompressed.
+    /// Returns an error if no tensor in the file is compressed.
     pub fn require_compressed(self) -> Result<Self, Failure> {
         if self.reader.is_compressed() {
             return Ok(self);
         }
         if let Some(cut) = self.reader.cut() {
-            return Err(layout(&self.place, cut));
+            return Err(header_failure(&self.endpoint, cut));
         }
         let hint = match self.reader.list_problem() {
-            Some(_) => "its metadata belong to another file: `zipnn repair` drops what is stale",
-            None => "nothing to decompress here",
+            Some(_) => "its metadata belong to another file: `zipnn repair` removes them",
+            None => "it needs no decompression",
         };
-        Err(Failure::new(&self.place, "no tensor in it is compressed").hint(hint))
+        Err(Failure::new(&self.endpoint, "no tensor in it is compressed").hint(hint))
     }
 
-    /// Refuses a file without compressed tensors that does not list any either.
+    /// Returns an error if the file neither holds nor lists compressed tensors.
     pub fn require_list(self) -> Result<Self, Failure> {
         match self.reader.list_problem() {
             Some(_) => Ok(self),
@@ -118,7 +125,8 @@ impl Source {
         }
     }
 
-    /// Decodes the whole file and hands over its parts in order. Returns their length.
+    /// Decodes the whole file, and passes its parts to `write` in order. Returns the decoded
+    /// length.
     pub fn restore(
         &mut self,
         threads: usize,
@@ -126,23 +134,22 @@ impl Source {
         mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<u64, Failure> {
         let pool = pool(threads)?;
-        let restored = self.reader.restored().map_err(|error| self.failure(error))?;
+        let restored = self.reader.restored_header().map_err(|error| self.failure(error))?;
         if self.reader.is_ours() && !restored.is_exact && self.verify {
-            if let Some(oddity) = self.reader.layout().oddities().next() {
-                let message = format!("has been changed since it was compressed: {oddity}");
-                return Err(Failure::new(&self.place, message).hint(
-                    "fetch or copy it once more; with --no-verify, `zipnn decompress` restores the \
-                     tensors under another header",
+            if let Some(oddity) = self.reader.metadata().oddities().next() {
+                let message = format!("was changed after it was compressed: {oddity}");
+                return Err(Failure::new(&self.endpoint, message).hint(
+                    "fetch or copy it once more; `zipnn decompress --no-verify` restores the tensors \
+                     with a new header",
                 ));
             }
             return Err(Failure::new(
-                &self.place,
-                "the header of its source, which it carries, does not belong to these tensors",
+                &self.endpoint,
+                "the stored header of its source belongs to other tensors",
             )
             .hint(
-                "if a tool has changed the file since it was compressed, `zipnn repair` drops what \
-                 is stale; with --no-verify, `zipnn decompress` restores the tensors under another \
-                 header",
+                "if a tool changed the file after it was compressed, `zipnn repair` removes the stale \
+                 header; `zipnn decompress --no-verify` restores the tensors with a new header",
             ));
         }
         write(&restored.header)?;
@@ -152,7 +159,6 @@ impl Source {
             decoded_len += self.reader.tensors()[number].decoded_len;
             if self.reader.tensors()[number].decoded_len <= PART_LEN {
                 let read = match self.reader.tensors()[number].decoded_len {
-                    // A chunk, for which no other thread is worth waking.
                     ..=CHUNK_LEN => self.reader.read(number, &mut decoded),
                     _ => pool.install(|| self.reader.par_read(number, &mut decoded)),
                 };
@@ -167,7 +173,7 @@ impl Source {
         Ok(decoded_len)
     }
 
-    /// Decodes a tensor part by part.
+    /// Decodes a tensor in parts.
     fn restore_long(
         &mut self,
         number: usize,
@@ -178,9 +184,9 @@ impl Source {
     ) -> Result<(), Failure> {
         let tensor = &self.reader.tensors()[number];
         let (len, stored_len) = (tensor.decoded_len, tensor.stored.end - tensor.stored.start);
-        // The part of the stored bytes that goes with so many decoded ones.
+        // The share of the stored bytes for this many decoded bytes.
         let share = |at: u64| (u128::from(stored_len) * u128::from(at) / u128::from(len)) as u64;
-        let part_len = PART_LEN.max(PART_LEN_OF_THREAD * pool.current_num_threads() as u64);
+        let part_len = PART_LEN.max(PART_LEN_PER_THREAD * pool.current_num_threads() as u64);
         for start in (0..len).step_by(part_len as usize) {
             let end = len.min(start + part_len);
             decoded.resize((end - start) as usize, 0);
@@ -192,8 +198,8 @@ impl Source {
         Ok(())
     }
 
-    /// Checks frames as they are stored, where they have checksums of that: there may be bits that
-    /// no decoder looks at.
+    /// Verifies the checksums of stored frames, if they have any. These also cover bits that no
+    /// decoder reads.
     pub fn check_stored(&mut self) -> Result<(), Failure> {
         for number in 0..self.reader.tensors().len() {
             self.reader.verify_stored(number).map_err(|error| self.failure(error))?;
@@ -216,68 +222,69 @@ fn spool(mut input: Input) -> io::Result<File> {
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Failure> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| {
         Failure::new("threads", format_args!("cannot be started: {error}"))
-            .hint("ask for fewer with --threads")
+            .hint("use fewer threads with --threads")
     })
 }
 
-/// Explains an error of reading a file of tensors.
-fn reading(place: &Place, error: TensorError) -> Failure {
+/// Returns the failure for an error of reading a `.safetensors` file.
+pub fn failure(endpoint: &Endpoint, error: TensorError) -> Failure {
     use TensorError as E;
     match error {
-        E::Io(error) => Failure::reading(place, error),
+        E::Io(error) => Failure::reading(endpoint, error),
         E::Decode { ref name, error } => {
-            let failure = Failure::decoding(format_args!("{place}: tensor {name:?}"), error);
+            let failure = Failure::decoding(format_args!("{endpoint}: tensor {name:?}"), error);
             match error.kind() {
                 DecodeErrorKind::ChecksumMissing => failure.hint(
-                    "a tool has changed the file since it was compressed, and `zipnn repair` drops \
-                     what is stale; or the file is damaged: fetch or copy it once more, or save what \
-                     is left with zipnn decompress --no-verify",
+                    "if a tool changed the file after it was compressed, `zipnn repair` removes stale \
+                     metadata; otherwise the file is damaged: fetch or copy it once more, or recover \
+                     the rest with zipnn decompress --no-verify",
                 ),
                 _ => failure,
             }
         }
-        E::Metadata(error) => layout(place, &error),
+        E::Metadata(error) => header_failure(endpoint, &error),
         E::InvalidMetadata { .. } | E::NotAFrame { .. } | E::Contradiction { .. } => Failure::new(
-            place, error,
+            endpoint, error,
         )
         .hint(
-            "the file is damaged, and to be fetched or copied once more; or a tool has saved it \
-                 with the metadata of another file, and `zipnn repair` drops them",
+            "if a tool saved the file with the metadata of another one, `zipnn repair` removes them; \
+             otherwise the file is damaged: fetch or copy it once more",
         ),
-        error => Failure::new(place, error),
+        error => Failure::new(endpoint, error),
     }
 }
 
-/// Explains an error in the header of a file of tensors.
-pub fn layout(place: &Place, error: &MetadataError) -> Failure {
+/// Returns the failure for an error in the header of a `.safetensors` file.
+pub fn header_failure(endpoint: &Endpoint, error: &MetadataError) -> Failure {
     use MetadataError as E;
     let (is_tensors, hint) = match error {
         E::SharedBytes { .. } => {
-            (true, "`zipnn compress` without --inside-safetensors takes such a file as it is")
+            (true, "`zipnn compress` without --inside-safetensors accepts this file")
         }
         E::AmbiguousTensor { .. } => (
             true,
-            "readers disagree on such a file: save it anew with the tool that made it; \
-             `zipnn compress` without --inside-safetensors takes it as it is",
+            "readers interpret such a file differently: save it again with the tool that wrote it; \
+             `zipnn compress` without --inside-safetensors accepts it",
         ),
         E::MissingData { .. } => (
             true,
-            "the file is not complete: fetch or copy it once more; if tensors are compressed in it, \
-             zipnn ls lists which are complete, and zipnn decompress --no-verify saves what is left",
+            "the file is not complete: fetch or copy it once more; if it holds compressed tensors, \
+             zipnn ls lists complete ones, and zipnn decompress --no-verify recovers the rest",
         ),
         E::HeaderTooLong { len } if *len <= Metadata::MAX_HEADER_LEN => {
             (true, "the file ends within its header: fetch or copy it once more")
         }
         E::InvalidHeader { .. } | E::InvalidTensor { .. } => (
             false,
-            "if it loaded before, it is damaged: fetch or copy it once more; if not, save it anew with \
-             the tool that made it; `zipnn compress` without --inside-safetensors takes it as it is",
+            "if other programs read it before, it is damaged: fetch or copy it once more; otherwise, save \
+             it again with the tool that wrote it; `zipnn compress` without --inside-safetensors \
+             accepts it",
         ),
-        _ => (false, "if it was one, it is damaged: fetch or copy it once more"),
+        _ => (false, "if it should be one, it is damaged: fetch or copy it once more"),
     };
     match is_tensors {
-        true => Failure::new(place, error),
-        false => Failure::new(place, format_args!("is no .safetensors file: {error}")),
+        true => Failure::new(endpoint, error),
+        false => Failure::new(endpoint, format_args!("is not a .safetensors file: {error}")),
     }
     .hint(hint)
 }

@@ -1,24 +1,24 @@
-//! What the types of elements are called for people: as `--dtype` names them.
+//! The names of element types in output, as `--dtype` names them.
 //!
-//! A frame's header has no type for bytes of any other kind: it names float8_e4m3fn for a single
-//! plane, and the float of the same width for integers. So the header alone says little, and
-//! tensors around the frame count for more.
+//! A frame's header has no type for data of other kinds: it names float8_e4m3fn for bytes, and the
+//! float of the same width for integers. So the type of the tensor in the frame takes precedence.
 
 use zipnn::DType;
 use zipnn::frame::{Form, Header};
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::args::dtype_name;
 
-/// What bytes of any kind are called, and elements of types that no layout is made for.
+/// The name for bytes, and for element types without a layout.
 pub const BYTES: &str = "bytes";
 
 fn of_tensor(dtype: Option<DType>) -> &'static str {
     dtype.map_or(BYTES, dtype_name)
 }
 
-/// Returns what the elements of a frame are called; `None` where it has no data. `layout` is that
-/// of the tensors in the file, and `offset` is where the data of the frame begins in it.
+/// Returns the name of a frame's element type; `None` if the frame has no data.
+///
+/// `layout` describes the tensors in the file, and `offset` is where the frame's data begins in it.
 pub fn of_frame(header: &Header, layout: Option<&Metadata>, offset: u64) -> Option<&'static str> {
     if header.decoded_len == 0 {
         return None;
@@ -26,14 +26,15 @@ pub fn of_frame(header: &Header, layout: Option<&Metadata>, offset: u64) -> Opti
     let declared = layout.map(|layout| declared_at(layout, offset));
     Some(match (header.layout().planes(), header.layout().is_rotated()) {
         (1, _) => of_single_plane(header, declared),
-        // The layout of integers, and of float16 unless a tensor says otherwise.
+        // The layout of integers, and of float16 unless a tensor declares another type.
         (2, false) if declared.is_some_and(|dtype| dtype != Some(header.dtype)) => BYTES,
         (4, false) => BYTES,
         _ => dtype_name(header.dtype),
     })
 }
 
-/// Frames of bytes name float8_e4m3fn, so that only a shape or a tensor proves it.
+/// Returns the name for a single plane. Frames of bytes name float8_e4m3fn as well, so only a shape
+/// or a tensor proves that type.
 fn of_single_plane(header: &Header, declared: Option<Option<DType>>) -> &'static str {
     match (header.dtype, declared) {
         (_, Some(Some(dtype))) if dtype.size() == 1 => dtype_name(dtype),
@@ -43,7 +44,7 @@ fn of_single_plane(header: &Header, declared: Option<Option<DType>>) -> &'static
     }
 }
 
-/// Returns the type of the tensor whose data is at this offset, if there is one and its type has a
+/// Returns the type of the tensor at an offset of the data, if there is a tensor and its type has a
 /// layout.
 fn declared_at(layout: &Metadata, offset: u64) -> Option<DType> {
     let tensors = layout.tensors();
@@ -51,32 +52,31 @@ fn declared_at(layout: &Metadata, offset: u64) -> Option<DType> {
     tensors.get(number).filter(|tensor| tensor.range.contains(&offset))?.dtype()
 }
 
-/// A set of types in the order in which they came up: there are only so many.
+/// A set of type names, in the order in which they were added.
 #[derive(Debug, Default)]
 pub struct Types(Vec<&'static str>);
 
 impl Types {
-    /// Returns the types of tensors with data: of each its type and its length.
+    /// Returns the types of tensors, given as type and length. Ignores tensors without data.
     pub fn of_tensors(tensors: impl Iterator<Item = (Option<DType>, u64)>) -> Self {
         let mut types = Self::default();
         tensors.filter(|(_, len)| *len > 0).for_each(|(dtype, _)| types.add(of_tensor(dtype)));
         types
     }
 
-    /// Adds a type, once.
+    /// Adds a type, unless the set holds it.
     pub fn add(&mut self, name: &'static str) {
         if !self.0.contains(&name) {
             self.0.push(name);
         }
     }
 
-    /// Returns all of them for people, between what comes before and what follows; nothing where
-    /// there is none.
-    pub fn text(&self, before: &str, behind: &str) -> String {
+    /// Returns all names, between `before` and `after`; an empty text if there are none.
+    pub fn text(&self, before: &str, after: &str) -> String {
         if self.0.is_empty() {
             return String::new();
         }
-        format!("{before}{}{behind}", self.0.join(" and "))
+        format!("{before}{}{after}", self.0.join(" and "))
     }
 
     /// Returns the names of all types.
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn only_proven_types_are_named() {
+    fn names_only_proven_types() {
         let options = Options::new(DType::F8E4M3);
         for (options, shape, expected) in [
             (Options::new(DType::BF16), None, "bf16"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_prove_types() {
+    fn types_of_tensors_take_precedence() {
         for (dtype, frame, expected) in [
             ("F8_E4M3", PlaneLayout::ONE, "f8e4m3"),
             ("F8_E5M2", PlaneLayout::ONE, "f8e5m2"),

@@ -1,4 +1,4 @@
-//! What a path on the command line names: a file, or a standard stream.
+//! An argument that names a file or a standard stream.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 
 use crate::report::units;
 
-/// Standard input or output on the command line.
+/// The argument that names standard input or output.
 pub const DASH: &str = "-";
 
-/// Something that can be read or written.
+/// A source or destination of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Standard input, or standard output.
+pub enum Endpoint {
+    /// Standard input or standard output, depending on the use.
     Standard,
-    /// A file.
+    /// A file, device, pipe or directory.
     Path(PathBuf),
 }
 
-impl Place {
-    /// Returns the place that a path on the command line names.
+impl Endpoint {
+    /// Returns the endpoint that an argument names.
     pub fn new(path: &Path) -> Self {
         if path == Path::new(DASH) { Self::Standard } else { Self::Path(path.to_owned()) }
     }
 
-    /// Returns the path, if it is no standard stream.
+    /// Returns the path; `None` for a standard stream.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Standard => None,
@@ -32,7 +32,7 @@ impl Place {
         }
     }
 
-    /// Returns the name as it was given, for programs: nothing in it is escaped.
+    /// Returns the unescaped name, for other programs.
     pub fn exact(&self) -> Cow<'_, str> {
         match self {
             Self::Standard => DASH.into(),
@@ -41,8 +41,8 @@ impl Place {
     }
 }
 
-/// The name for people: what would control a terminal is escaped.
-impl fmt::Display for Place {
+/// Writes the name with escaped control characters, for terminals.
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&units::name(&self.exact()))
     }

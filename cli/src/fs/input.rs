@@ -1,4 +1,4 @@
-//! What is read: files in which one can jump about, and pipes.
+//! Reading files, which can seek, and pipes, which cannot.
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -7,23 +7,23 @@ use std::path::Path;
 use zipnn::DecodeErrorKind;
 use zipnn::delta::BaseId;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::standard::Stream;
 use crate::report::failure::Failure;
 
-/// Bytes that may be reserved before any have been read: lengths in files may be lies.
-const UNEARNED: u64 = 1 << 16;
+/// Maximum number of bytes to reserve for a pipe before reading: a length in a file may be wrong.
+const MAX_RESERVED: u64 = 1 << 16;
 
-/// A file or pipe that is read from front to back, with jumps.
+/// A file or pipe that is read from its beginning to its end, and may skip bytes.
 pub struct Input {
-    place: Place,
-    inner: Inner,
+    endpoint: Endpoint,
+    kind: InputKind,
     at: u64,
     metadata: Option<Metadata>,
 }
 
-enum Inner {
+enum InputKind {
     File(BufReader<File>),
     Pipe(Box<dyn Read + Send>),
 }
@@ -34,44 +34,44 @@ const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const POINTER_LEN: u64 = 1024;
 
 impl Input {
-    /// Opens a place of the command line. A Git LFS pointer is an error.
-    pub fn open(place: &Place) -> Result<Self, Failure> {
-        Self::open_any(place)?.refuse_pointer()
+    /// Opens an endpoint. A Git LFS pointer is an error.
+    pub fn open(endpoint: &Endpoint) -> Result<Self, Failure> {
+        Self::open_any(endpoint)?.refuse_pointer()
     }
 
     fn refuse_pointer(mut self) -> Result<Self, Failure> {
         match self.is_pointer().map_err(|error| self.failure(error))? {
-            true => Err(Failure::new(&self.place, "is a pointer of Git LFS, not the file itself")
+            true => Err(Failure::new(&self.endpoint, "is a Git LFS pointer, not the file itself")
                 .hint("fetch the file with `git lfs pull`")),
             false => Ok(self),
         }
     }
 
-    /// Opens a place of the command line, Git LFS pointers included.
-    pub fn open_any(place: &Place) -> Result<Self, Failure> {
-        match place {
-            Place::Standard => {
+    /// Opens an endpoint, even if it is a Git LFS pointer.
+    pub fn open_any(endpoint: &Endpoint) -> Result<Self, Failure> {
+        match endpoint {
+            Endpoint::Standard => {
                 Stream::Input.check()?;
                 Ok(Self {
-                    place: place.clone(),
-                    inner: Inner::Pipe(Box::new(io::stdin())),
+                    endpoint: endpoint.clone(),
+                    kind: InputKind::Pipe(Box::new(io::stdin())),
                     at: 0,
                     metadata: None,
                 })
             }
-            Place::Path(path) => Self::open_path(path),
+            Endpoint::Path(path) => Self::open_path(path),
         }
     }
 
-    /// Returns whether it is a Git LFS pointer. Named pipes are not checked, as their data may come
+    /// Returns whether this is a Git LFS pointer. Does not check named pipes, whose data may come
     /// late.
     fn is_pointer(&mut self) -> io::Result<bool> {
         let is_long = self.len().is_some_and(|len| len >= POINTER_LEN);
-        match &mut self.inner {
-            Inner::File(_) if is_long => Ok(false),
-            Inner::File(reader) => Ok(reader.fill_buf()?.starts_with(POINTER)),
-            Inner::Pipe(_) if self.place != Place::Standard => Ok(false),
-            Inner::Pipe(_) => {
+        match &mut self.kind {
+            InputKind::File(_) if is_long => Ok(false),
+            InputKind::File(reader) => Ok(reader.fill_buf()?.starts_with(POINTER)),
+            InputKind::Pipe(_) if self.endpoint != Endpoint::Standard => Ok(false),
+            InputKind::Pipe(_) => {
                 let mut bytes = Vec::new();
                 self.read_up_to(POINTER.len() as u64, &mut bytes)?;
                 let mut is_pointer = bytes == POINTER;
@@ -84,7 +84,7 @@ impl Input {
         }
     }
 
-    /// Opens a file or a named pipe.
+    /// Opens the file or named pipe at a path.
     pub fn open_path(path: &Path) -> Result<Self, Failure> {
         let open = || {
             let file = File::open(path)?;
@@ -93,69 +93,74 @@ impl Input {
         };
         let (file, metadata) = open().map_err(|error| Failure::reading(path.display(), error))?;
         if metadata.is_dir() {
-            return Err(Failure::new(path.display(), "is a directory").hint("name the files in it"));
+            return Err(Failure::new(path.display(), "is a directory").hint("name a file in it"));
         }
-        // Files without a length may still have contents, under /proc for example.
+        // Files of length 0 may have contents, for example under /proc.
         let is_seekable = metadata.is_file() && metadata.len() > 0;
-        let inner = if is_seekable {
-            Inner::File(BufReader::new(file))
+        let kind = if is_seekable {
+            InputKind::File(BufReader::new(file))
         } else {
-            Inner::Pipe(Box::new(file))
+            InputKind::Pipe(Box::new(file))
         };
-        Ok(Self { place: Place::Path(path.to_owned()), inner, at: 0, metadata: Some(metadata) })
+        Ok(Self {
+            endpoint: Endpoint::Path(path.to_owned()),
+            kind,
+            at: 0,
+            metadata: Some(metadata),
+        })
     }
 
-    /// What it is called.
-    pub fn place(&self) -> &Place {
-        &self.place
+    /// Returns the endpoint that was opened.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
-    /// Its length, where that is known.
+    /// Returns the length in bytes; `None` for a pipe.
     pub fn len(&self) -> Option<u64> {
-        match self.inner {
-            Inner::File(_) => self.metadata.as_ref().map(Metadata::len),
-            Inner::Pipe(_) => None,
+        match self.kind {
+            InputKind::File(_) => self.metadata.as_ref().map(Metadata::len),
+            InputKind::Pipe(_) => None,
         }
     }
 
-    /// Permissions and times to pass on, if it is an ordinary file.
+    /// Returns the permissions and times of a regular file.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref().filter(|metadata| metadata.is_file())
     }
 
-    /// Whether it can be read in any order.
+    /// Returns whether the input can be read in any order.
     pub fn is_seekable(&self) -> bool {
-        matches!(self.inner, Inner::File(_))
+        matches!(self.kind, InputKind::File(_))
     }
 
-    /// Where it stands.
+    /// Returns the offset of the next byte.
     pub fn position(&self) -> u64 {
         self.at
     }
 
-    /// Appends up to `len` bytes to `bytes`, fewer only at the end.
+    /// Appends `len` bytes to `bytes`, fewer only at the end of the input. Returns their number.
     pub fn read_up_to(&mut self, len: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
         let left = self.len().map(|file_len| file_len.saturating_sub(self.at));
-        bytes.reserve(len.min(left.unwrap_or(UNEARNED)) as usize);
-        let read = match &mut self.inner {
-            Inner::File(reader) => reader.take(len).read_to_end(bytes),
-            Inner::Pipe(reader) => reader.take(len).read_to_end(bytes),
+        bytes.reserve(len.min(left.unwrap_or(MAX_RESERVED)) as usize);
+        let read = match &mut self.kind {
+            InputKind::File(reader) => reader.take(len).read_to_end(bytes),
+            InputKind::Pipe(reader) => reader.take(len).read_to_end(bytes),
         }? as u64;
         self.at += read;
         Ok(read)
     }
 
-    /// Goes on at `offset` from the beginning; in a pipe only forward. Returns where it came to
-    /// stand, which is less if it ends before that.
+    /// Seeks to an offset from the beginning; in a pipe only forward. Returns the new offset, which
+    /// is smaller if the input ends earlier.
     pub fn go_to(&mut self, offset: u64) -> io::Result<u64> {
         let file_len = self.len().unwrap_or(u64::MAX);
-        match &mut self.inner {
-            Inner::File(reader) => {
+        match &mut self.kind {
+            InputKind::File(reader) => {
                 let offset = offset.min(file_len);
                 reader.seek_relative(offset.wrapping_sub(self.at).cast_signed())?;
                 self.at = offset;
             }
-            Inner::Pipe(reader) => {
+            InputKind::Pipe(reader) => {
                 let distance = offset.checked_sub(self.at).ok_or(io::ErrorKind::NotSeekable)?;
                 self.at += io::copy(&mut reader.take(distance), &mut io::sink())?;
             }
@@ -163,11 +168,11 @@ impl Input {
         Ok(self.at)
     }
 
-    /// How many bytes there are from here to the end. A pipe is at its end afterwards.
+    /// Returns the number of bytes up to the end. Reads a pipe to its end.
     pub fn count_rest(&mut self) -> io::Result<u64> {
-        match &mut self.inner {
-            Inner::File(_) => Ok(self.len().unwrap_or_default().saturating_sub(self.at)),
-            Inner::Pipe(reader) => {
+        match &mut self.kind {
+            InputKind::File(_) => Ok(self.len().unwrap_or_default().saturating_sub(self.at)),
+            InputKind::Pipe(reader) => {
                 let rest = io::copy(reader, &mut io::sink())?;
                 self.at += rest;
                 Ok(rest)
@@ -175,52 +180,56 @@ impl Input {
         }
     }
 
-    /// Goes on with `bytes`, which are all that there is, in place of what it read before.
-    pub fn hold(&mut self, bytes: Vec<u8>) {
-        self.inner = Inner::Pipe(Box::new(io::Cursor::new(bytes)));
-        self.at = 0;
+    /// Returns to the beginning, after `bytes` have been read from there.
+    pub fn rewind(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match self.is_seekable() {
+            true => self.go_to(0).map(drop),
+            false => {
+                self.put_back(bytes);
+                Ok(())
+            }
+        }
     }
 
-    /// Puts bytes that have been read from a pipe back in front of the rest.
+    /// Puts bytes back that were read from a pipe, before the rest.
     pub fn put_back(&mut self, bytes: Vec<u8>) {
         self.at -= bytes.len() as u64;
-        match &mut self.inner {
-            Inner::File(_) => unreachable!("files are read again instead"),
-            Inner::Pipe(reader) => {
+        match &mut self.kind {
+            InputKind::File(_) => unreachable!("files are read again instead"),
+            InputKind::Pipe(reader) => {
                 let rest = std::mem::replace(reader, Box::new(io::empty()));
                 *reader = Box::new(io::Cursor::new(bytes).chain(rest));
             }
         }
     }
 
-    /// An error of reading it, in words.
+    /// Returns the failure for an error of reading this input.
     pub fn failure(&self, error: io::Error) -> Failure {
-        Failure::reading(&self.place, error)
+        Failure::reading(&self.endpoint, error)
     }
 }
 
-/// The file against which a difference is stored, read in lockstep with the data.
+/// The base of a difference, which is read in step with the data.
 pub struct Base {
     input: Input,
 }
 
 impl Base {
-    /// Opens it.
+    /// Opens a base.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let input = Input::open_path(path).map_err(|failure| {
-            failure.hint("--delta must name the file that the difference was, or is, made against")
-        })?;
+        let input = Input::open_path(path)
+            .map_err(|failure| failure.hint("--delta must name the base of the difference"))?;
         Ok(Self { input: input.refuse_pointer()? })
     }
 
-    /// Remembers the file as it was when it was opened. `None` for a pipe.
+    /// Returns the state of the file when it was opened; `None` for a pipe.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        Snapshot::new(&self.input.place, self.input.metadata())
+        Snapshot::new(&self.input.endpoint, self.input.metadata())
     }
 
-    /// Which base it is. `None` for a pipe, which can be read only once.
+    /// Returns the identity of the base; `None` for a pipe, which can be read only once.
     pub fn identify(&mut self) -> Result<Option<BaseId>, Failure> {
-        let Inner::File(reader) = &mut self.input.inner else { return Ok(None) };
+        let InputKind::File(reader) = &mut self.input.kind else { return Ok(None) };
         let at = self.input.at;
         let id = BaseId::read(&mut *reader)
             .and_then(|id| reader.seek(SeekFrom::Start(at)).map(|_| id))
@@ -228,32 +237,37 @@ impl Base {
         Ok(Some(id))
     }
 
-    /// Refuses a base that is not the one that a file needs. That of a pipe shows only when data
-    /// does not have its checksum.
-    pub fn check(&mut self, expected: BaseId, subject: &Place) -> Result<(), Failure> {
+    /// Returns an error if this is not the base that `subject` needs. A wrong base from a pipe is
+    /// detected only by the checksums of the data.
+    pub fn check(&mut self, expected: BaseId, subject: &Endpoint) -> Result<(), Failure> {
         let Some(found) = self.identify()? else { return Ok(()) };
         if found == expected {
             return Ok(());
         }
         let failure = Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).of_base();
         Err(failure.hint(format_args!(
-            "{} is not it; name the file against which the difference was made with --delta",
-            self.input.place()
+            "{} is another file: name the base of the difference with --delta",
+            self.input.endpoint()
         )))
     }
 
-    /// Refuses a base that is known to have another length than the data.
-    pub fn check_len(&self, data: Option<u64>, subject: &Place) -> Result<(), Failure> {
+    /// Returns an error if the lengths of base and data are known and differ.
+    pub fn check_len(&self, data: Option<u64>, subject: &Endpoint) -> Result<(), Failure> {
         match (self.input.len(), data) {
             (Some(base), Some(data)) if base != data => {
-                Err(self.wrong_len(subject, &format!("has {base} bytes, the data {data}")))
+                Err(self.wrong_len(subject, &format!("has {base} bytes, but the data {data}")))
             }
             _ => Ok(()),
         }
     }
 
-    /// Reads the part of the base that goes with the next `len` bytes of the data.
-    pub fn read(&mut self, len: u64, part: &mut Vec<u8>, subject: &Place) -> Result<(), Failure> {
+    /// Reads the part of the base for the next `len` bytes of the data.
+    pub fn read(
+        &mut self,
+        len: u64,
+        part: &mut Vec<u8>,
+        subject: &Endpoint,
+    ) -> Result<(), Failure> {
         part.clear();
         let read = self.input.read_up_to(len, part).map_err(|error| self.input.failure(error))?;
         if read < len {
@@ -262,19 +276,19 @@ impl Base {
         Ok(())
     }
 
-    /// Skips the part that goes with the next `len` bytes of the data.
+    /// Skips the part of the base for the next `len` bytes of the data.
     pub fn skip(&mut self, len: u64) -> Result<(), Failure> {
         let end = self.input.position().saturating_add(len);
         self.input.go_to(end).map(drop).map_err(|error| self.input.failure(error))
     }
 
-    /// Returns the name of the file.
-    pub fn place(&self) -> &Place {
-        self.input.place()
+    /// Returns the endpoint of the base.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.input.endpoint()
     }
 
-    /// Makes sure that it ends with the data.
-    pub fn finish(&mut self, subject: &Place) -> Result<(), Failure> {
+    /// Returns an error unless the base ends here.
+    pub fn finish(&mut self, subject: &Endpoint) -> Result<(), Failure> {
         let mut rest = Vec::new();
         match self.input.read_up_to(1, &mut rest) {
             Ok(0) => Ok(()),
@@ -283,9 +297,9 @@ impl Base {
         }
     }
 
-    fn wrong_len(&self, subject: &Place, how: &str) -> Failure {
-        Failure::new(subject, format_args!("the base {} {how}", self.input.place()))
+    fn wrong_len(&self, subject: &Endpoint, how: &str) -> Failure {
+        Failure::new(subject, format_args!("the base {} {how}", self.input.endpoint()))
             .of_base()
-            .hint("a difference needs a base of exactly the same length: name another with --delta")
+            .hint("a difference needs a base of the same length: name another file with --delta")
     }
 }

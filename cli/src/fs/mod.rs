@@ -1,4 +1,4 @@
-//! Files: inputs, outputs that appear whole or not at all, and the files of directories.
+//! Files: inputs, outputs that appear complete or not at all, and the files of directories.
 
 pub mod endpoint;
 pub mod input;
@@ -10,7 +10,6 @@ pub mod selection;
 pub mod snapshot;
 pub mod sparse;
 pub mod standard;
-pub mod streams;
 pub mod target;
 pub mod temp;
 pub mod tree;

@@ -2,11 +2,11 @@
 
 use std::fs::{File, Metadata};
 
-/// Gives a private file the owner, the group and the permissions of another, as far as the system
+/// Gives a private file the owner, group and permissions of its source, as far as the system
 /// allows.
 ///
-/// The permissions come last, as they would apply to the wrong owner and group before. Setuid,
-/// setgid and sticky bits are left out, as they were granted to other contents.
+/// Sets the permissions last, because they would apply to the wrong owner and group before. Leaves
+/// out setuid, setgid and sticky bits, which were granted to other contents.
 #[cfg(unix)]
 pub fn pass_on(source: &Metadata, file: &File) {
     use std::fs::Permissions;
@@ -21,14 +21,14 @@ pub fn pass_on(source: &Metadata, file: &File) {
     let _ = file.set_permissions(Permissions::from_mode(mode));
 }
 
-/// Gives a file the permissions of another, as far as the system allows.
+/// Gives a file the permissions of its source, as far as the system allows.
 #[cfg(not(unix))]
 pub fn pass_on(source: &Metadata, file: &File) {
     let _ = file.set_permissions(source.permissions());
 }
 
 /// Returns the permissions of a file whose group could not be set. Members of the source's group
-/// count as others now, and must not get more permissions than before.
+/// are now others, and must not get more permissions than before.
 #[cfg(unix)]
 fn without_group(mode: u32) -> u32 {
     const OWNER: u32 = 0o700;
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permissions_without_the_group() {
+    fn others_get_no_more_permissions_than_the_lost_group() {
         for (mode, expected) in
             [(0o640, 0o600), (0o644, 0o604), (0o604, 0o600), (0o777, 0o707), (0o757, 0o705)]
         {

@@ -1,17 +1,17 @@
-//! Which files of a directory are meant.
+//! Selecting the files of a directory.
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::fs::names::{self, Direction};
-use crate::report::failure::Failure;
+use crate::report::failure::{self, Failure};
 
-/// Files that usually are weights, and little else. Configurations, tokenizers and the like are
-/// small, and whoever reads them does not expect them to be compressed.
+/// Patterns of files that usually hold weights. Configurations and tokenizers are small, and other
+/// programs expect them uncompressed.
 const WEIGHTS: [&str; 13] = [
-    "*.safetensors", // most of what is published
+    "*.safetensors", // most published models
     "*.bin",         // PyTorch, as `pytorch_model.bin`
     "*.pt",
     "*.pth",
@@ -21,41 +21,41 @@ const WEIGHTS: [&str; 13] = [
     "*.onnx",
     "*.onnx_data",
     "*.npy",
-    "*.npz",     // stored by `numpy.savez` as they are
+    "*.npz",     // uncompressed, as `numpy.savez` writes them
     "*.h5",      // Keras
     "*.msgpack", // Flax
 ];
 
-/// Files of tensors, by their uncompressed names.
+/// Patterns of safetensors files, by their uncompressed names.
 const TENSORS: [&str; 1] = ["*.safetensors"];
 
-/// For what files are selected.
+/// The purpose for which files are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To change them in this direction.
+    /// Compressing or decompressing them.
     Change(Direction),
-    /// To compress the tensors inside them.
+    /// Compressing the tensors inside them.
     CompressInside,
-    /// To read compressed files.
+    /// Reading compressed files.
     Read,
-    /// To read the tensors of compressed files.
+    /// Reading the tensors of compressed files.
     ReadTensors,
 }
 
-/// Which files to take.
+/// Selects files by their names.
 #[derive(Debug)]
 pub struct Selection {
     purpose: Purpose,
-    /// None where the ending alone decides.
+    /// `None` if only the extension decides.
     patterns: Option<GlobSet>,
-    /// The patterns that the user gave, and whether each has matched a file.
+    /// The patterns of the command line, and whether each has matched a file.
     given: Vec<(String, Cell<bool>)>,
     hidden: bool,
 }
 
 impl Selection {
-    /// Returns what the command line selects: files that match the patterns, or what is usual where
-    /// there are none.
+    /// Creates the selection of the command line. Without patterns, uses the default patterns of
+    /// the purpose.
     pub fn new(purpose: Purpose, patterns: &[String], hidden: bool) -> Result<Self, Failure> {
         let given = patterns.iter().map(|pattern| (pattern.clone(), Cell::new(false))).collect();
         let patterns = match purpose {
@@ -67,19 +67,18 @@ impl Selection {
         Ok(Self { purpose, patterns, given, hidden })
     }
 
-    /// Whether hidden files and directories are looked into.
+    /// Returns whether hidden files and directories are included.
     pub fn takes_hidden(&self) -> bool {
         self.hidden
     }
 
-    /// Returns whether files are only read. Then links to files are taken for those files; a
-    /// command that changes files leaves links alone, as what they lead to may be outside, or come
-    /// up twice, and may belong to somebody else.
+    /// Returns whether files are only read. Then links to files count as files. A command that
+    /// changes files skips links, whose targets may be outside the directory, or come up twice.
     pub fn only_reads(&self) -> bool {
         matches!(self.purpose, Purpose::Read | Purpose::ReadTensors)
     }
 
-    /// Whether a file is meant, going by its path from the directory on.
+    /// Returns whether a file is selected, by its path relative to the directory.
     pub fn takes(&self, relative: &Path) -> bool {
         let is_compressed = names::uncompressed(relative).is_some();
         let is_source = match self.purpose {
@@ -90,9 +89,9 @@ impl Selection {
         is_source && self.matches(relative)
     }
 
-    /// Returns whether a file would have been meant, had the command not been run on it before.
-    /// Without patterns, anything might be the result of decompressing, and nothing counts.
-    pub fn has_taken(&self, relative: &Path) -> bool {
+    /// Returns whether a file is the result of a selected file. Without patterns, any file might be
+    /// the result of decompressing, so none counts.
+    pub fn is_result(&self, relative: &Path) -> bool {
         let is_compressed = names::uncompressed(relative).is_some();
         let is_result = match self.purpose {
             Purpose::Change(Direction::Compress) | Purpose::CompressInside => is_compressed,
@@ -108,8 +107,7 @@ impl Selection {
         self.patterns.as_ref().is_none_or(|patterns| patterns.is_match(name))
     }
 
-    /// Notes that there is a file that is meant, or would have been, for the sake of
-    /// [`Self::unmatched`].
+    /// Records which patterns match a selected file or result, for [`Self::unmatched`].
     pub fn note(&self, relative: &Path) {
         let uncompressed = names::uncompressed(relative);
         let name = uncompressed.as_deref().unwrap_or(relative);
@@ -121,7 +119,7 @@ impl Selection {
         }
     }
 
-    /// Returns a failure for every pattern of the user that has matched no file.
+    /// Returns a failure for every pattern of the command line that has matched no file.
     pub fn unmatched(&self) -> impl Iterator<Item = Failure> {
         let unmatched = self.given.iter().filter(|(_, has_matched)| !has_matched.get());
         unmatched.map(|(pattern, _)| {
@@ -131,30 +129,40 @@ impl Selection {
                 _ => "no compressed file",
             };
             Failure::new("--match", format_args!("{kind} matches the pattern '{pattern}'")).hint(
-                "patterns are for whole names without .znn, as '*.pt', or for paths from the \
-                 directory on, as 'part/**/*.bin'",
+                "patterns match whole names without .znn, like '*.pt', or paths relative to the \
+                 directory, like 'part/**/*.bin'",
             )
         })
     }
 
-    /// Returns why a directory has nothing to take, unless the user's patterns are the reason.
+    /// Reports the patterns that match no file, if any of the inputs is a directory. Returns the
+    /// exit status.
+    pub fn report_unmatched(&self, inputs: &[PathBuf]) -> u8 {
+        match inputs.iter().any(|input| input.is_dir()) {
+            true => failure::report_all(self.unmatched()),
+            false => 0,
+        }
+    }
+
+    /// Returns why a directory has no selected files; `None` if patterns of the command line
+    /// decide.
     pub fn hint(&self) -> Option<&'static str> {
         match self.purpose {
             _ if !self.given.is_empty() => None,
-            Purpose::Change(Direction::Compress) => {
-                Some("nothing in it ends as weights usually do; --match takes other files")
-            }
-            Purpose::CompressInside => Some("nothing in it ends in .safetensors"),
+            Purpose::Change(Direction::Compress) => Some(
+                "it holds no files with the usual extensions of weights; --match selects other files",
+            ),
+            Purpose::CompressInside => Some("it holds no .safetensors files"),
             Purpose::ReadTensors => Some(
-                "nothing in it ends in .safetensors.znn or .znn.safetensors; --match takes other \
+                "it holds no .safetensors.znn or .znn.safetensors files; --match selects other \
                  compressed files",
             ),
-            _ => Some("nothing in it ends in .znn or .znn.safetensors"),
+            _ => Some("it holds no .znn or .znn.safetensors files"),
         }
     }
 }
 
-/// A pattern without a slash is for names, wherever the file is.
+/// Compiles patterns. A pattern without a slash matches names in every directory.
 fn build(patterns: &[impl AsRef<str>]) -> Result<GlobSet, Failure> {
     let wrong = |error: globset::Error| Failure::usage("--match", error);
     let mut set = GlobSetBuilder::new();
@@ -176,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_by_default() {
+    fn selects_weights_by_default() {
         let compress = selection(Direction::Compress, &[]);
         for name in ["model.safetensors", "a/b/pytorch_model.bin", "a/.b/x.gguf"] {
             assert!(compress.takes(Path::new(name)), "{name}");
@@ -197,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_taken() {
+    fn every_purpose_selects_its_files() {
         for (purpose, name, expected) in [
             (Purpose::Read, "a/x.bin.znn", true),
             (Purpose::Read, "x.znn.safetensors", true),
@@ -215,12 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn patterns_without_a_file() {
+    fn reports_patterns_that_match_no_file() {
         let unmatched = |selection: &Selection| -> Vec<String> {
             selection.unmatched().map(|failure| failure.to_string()).collect()
         };
         let compress = selection(Direction::Compress, &["*.pt", "*.bin", "*.typo"]);
-        assert!(compress.takes(Path::new("x.pt")) && compress.has_taken(Path::new("a/x.bin.znn")));
+        assert!(compress.takes(Path::new("x.pt")) && compress.is_result(Path::new("a/x.bin.znn")));
         assert_eq!(unmatched(&compress).len(), 3);
         compress.note(Path::new("x.pt"));
         compress.note(Path::new("a/x.bin.znn"));
@@ -230,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_for_uncompressed_names() {
+    fn patterns_match_uncompressed_names() {
         for (pattern, path, expected) in [
             ("*.pt", "x.pt", true),
             ("*.pt", "deep/er/x.pt", true),
@@ -255,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_patterns_are_refused() {
+    fn rejects_invalid_patterns() {
         let patterns = ["[".to_owned()];
         assert!(Selection::new(Purpose::Read, &patterns, false).is_err());
     }

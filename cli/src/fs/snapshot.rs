@@ -1,13 +1,13 @@
-//! Noticing that a file is written or replaced while it is read.
+//! Detecting that a file is changed or replaced while it is read.
 
 use std::fs::{self, Metadata};
 use std::path::PathBuf;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 use crate::report::failure::Failure;
 
-/// A regular file as it was when it was opened.
+/// The state of a regular file when it was opened.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     path: PathBuf,
@@ -15,17 +15,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Remembers a file. `None` for anything else: a pipe has no contents that could stay the same.
-    pub fn new(place: &Place, metadata: Option<&Metadata>) -> Option<Self> {
+    /// Records the state of a regular file. Returns `None` for anything else.
+    pub fn new(endpoint: &Endpoint, metadata: Option<&Metadata>) -> Option<Self> {
         let metadata = metadata.filter(|metadata| metadata.is_file())?;
-        Some(Self { path: place.path()?.to_owned(), metadata: metadata.clone() })
+        Some(Self { path: endpoint.path()?.to_owned(), metadata: metadata.clone() })
     }
 
-    /// Returns an error if the path leads to other contents now. A file that has been removed
-    /// meanwhile was read as it was.
+    /// Returns an error if the path names other contents now. A file that was removed meanwhile has
+    /// been read unchanged.
     pub fn check(&self) -> Result<(), Failure> {
         match fs::metadata(&self.path) {
-            Ok(now) if !self.is(&now) => Err(self.changed("nothing has been written")),
+            Ok(now) if !self.is(&now) => Err(self.changed("nothing was written")),
             _ => Ok(()),
         }
     }
@@ -34,22 +34,22 @@ impl Snapshot {
     pub fn check_removable(&self) -> Result<(), Failure> {
         match fs::symlink_metadata(&self.path) {
             Ok(now) if self.is(&now) => Ok(()),
-            _ => Err(self.changed("it has been kept")),
+            _ => Err(self.changed("the file is kept")),
         }
     }
 
     fn is(&self, now: &Metadata) -> bool {
         let then = &self.metadata;
-        // Files that the kernel makes up, under /proc for example, have new times at every look.
-        let is_made_up = then.len() == 0 && now.len() == 0;
+        // Virtual files, for example under /proc, have a new time at every access.
+        let is_virtual = then.len() == 0 && now.len() == 0;
         let same_contents =
-            then.len() == now.len() && (is_made_up || then.modified().ok() == now.modified().ok());
+            then.len() == now.len() && (is_virtual || then.modified().ok() == now.modified().ok());
         same_contents && now.is_file() && links::identity(then) == links::identity(now)
     }
 
     fn changed(&self, outcome: &str) -> Failure {
         Failure::new(self.path.display(), format_args!("changed while it was read; {outcome}"))
-            .hint("try again once no other program writes to it")
+            .hint("try again when no other program writes to it")
     }
 }
 
@@ -58,7 +58,7 @@ pub fn check_all(snapshots: &[Snapshot]) -> Result<(), Failure> {
     snapshots.iter().try_for_each(Snapshot::check)
 }
 
-/// Returns the reason for a failure: the change of a file that was read, if one has changed.
+/// Returns the reason for a failure: that a file changed while it was read, if one did.
 pub fn explain(snapshots: &[Snapshot], failure: Failure) -> Failure {
     check_all(snapshots).err().unwrap_or(failure)
 }
@@ -68,17 +68,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_noticed() {
+    fn detects_changed_contents() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let place = Place::Path(path.clone());
+        let endpoint = Endpoint::Path(path.clone());
         let write = |text: &str, seconds| {
             fs::write(&path, text).unwrap();
             let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         };
         write("one", 1);
-        let snapshot = Snapshot::new(&place, fs::metadata(&path).ok().as_ref()).unwrap();
+        let snapshot = Snapshot::new(&endpoint, fs::metadata(&path).ok().as_ref()).unwrap();
         snapshot.check().unwrap();
         snapshot.check_removable().unwrap();
         for (text, seconds) in [("two", 2), ("longer", 1)] {
@@ -90,24 +90,25 @@ mod tests {
         snapshot.check().unwrap();
         snapshot.check_removable().unwrap_err();
         let metadata = fs::metadata(directory.path()).unwrap();
-        assert!(Snapshot::new(&place, Some(&metadata)).is_none());
+        assert!(Snapshot::new(&endpoint, Some(&metadata)).is_none());
     }
 
     #[test]
     #[cfg(unix)]
-    fn another_file_of_the_same_name_is_noticed() {
+    fn detects_another_file_of_the_same_name() {
         let directory = tempfile::tempdir().unwrap();
         let [path, other] = ["file", "other"].map(|name| directory.path().join(name));
         fs::write(&path, "one").unwrap();
         let metadata = fs::metadata(&path).unwrap();
-        let snapshot = Snapshot::new(&Place::Path(path.clone()), Some(&metadata)).unwrap();
+        let snapshot = Snapshot::new(&Endpoint::Path(path.clone()), Some(&metadata)).unwrap();
         fs::write(&other, "two").unwrap();
         let file = fs::File::options().write(true).open(&other).unwrap();
         file.set_modified(metadata.modified().unwrap()).unwrap();
         fs::rename(&other, &path).unwrap();
         snapshot.check().unwrap_err();
         // A link that leads to the file that was read is not that file.
-        let linked = Snapshot::new(&Place::Path(path.clone()), fs::metadata(&path).ok().as_ref());
+        let linked =
+            Snapshot::new(&Endpoint::Path(path.clone()), fs::metadata(&path).ok().as_ref());
         fs::rename(&path, &other).unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
         linked.as_ref().unwrap().check().unwrap();

@@ -1,13 +1,13 @@
-//! Writing a new file without its long runs of zeros, which then take no room on the disk.
+//! Writing a file without its long runs of zeros, which then take no space on the disk.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// Bytes that are left out at a time: a multiple of what file systems allocate.
+/// Number of zeros that are left out at a time: a multiple of the blocks of file systems.
 const BLOCK: usize = 16 << 10;
 static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
-/// How far a file has been written, and the zeros behind that.
+/// The length of a file that is being written, and the zeros that are not written yet.
 #[derive(Debug, Default)]
 pub struct Sparse {
     len: u64,
@@ -16,16 +16,16 @@ pub struct Sparse {
 }
 
 impl Sparse {
-    /// Writes all of `bytes` to the end of a file that was empty at first.
+    /// Appends `bytes` to a file that was empty at first.
     pub fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
-        // The end of the data in front of `rest` that has not been written yet.
+        // The start of the data before `rest` that is not written yet.
         let mut data = 0;
         while !rest.is_empty() {
             let at = bytes.len() - rest.len();
             let to_boundary = BLOCK - ((self.len % BLOCK as u64) as usize + at - data) % BLOCK;
             let (block, behind) = rest.split_at(to_boundary.min(rest.len()));
-            // Comparing stops at the first byte that differs, which in weights comes soon.
+            // Comparing stops at the first different byte, which comes early in weights.
             if *block == ZEROS[..block.len()] {
                 self.put(file, &bytes[data..at])?;
                 data = at + block.len();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn contents_are_the_same() {
+    fn contents_stay_the_same() {
         let mut data = vec![0; 9 * BLOCK + 77];
         for (start, len) in [(5, 1), (BLOCK, BLOCK), (3 * BLOCK - 1, 2), (6 * BLOCK + 9, BLOCK)] {
             data[start..start + len].fill(7);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn zeros_take_no_room() {
+    fn zeros_take_no_space() {
         use std::os::unix::fs::MetadataExt;
         let mut data = vec![0; 256 * BLOCK];
         data[..100].fill(1);

@@ -1,22 +1,22 @@
-//! Whether standard input and output were closed when the program was started.
+//! Detecting that standard input or output was closed when the program started.
 //!
-//! The standard library opens `/dev/null` in the place of a closed stream before `main` runs, for
-//! reading and writing, and nothing records that it did: in its place everything can be read, and
-//! everything written disappears without an error. To start with a stream that leads to `/dev/null`
-//! is fine, though, and some programs open it for reading and writing as well, such as Python for
-//! `DEVNULL`. On Linux, the parent process distinguishes the two:
+//! Before `main` runs, the standard library replaces a closed stream with `/dev/null`, opened for
+//! reading and writing, and does not record it. Reads then find no data, and writes disappear
+//! without an error. Starting with a stream that is `/dev/null` is valid, though, and some programs
+//! open it for reading and writing as well, for example Python for `DEVNULL`. On Linux, the parent
+//! process distinguishes the two. The stream was closed if the parent
 //!
-//! - it has no such stream itself, so that there was none to pass on, or
-//! - it is a shell, which opens `/dev/null` in one direction alone, and whose own stream is not
-//!   `/dev/null` for reading and writing, either.
+//! - does not have this stream itself, so that it could not pass it on, or
+//! - is a shell, which opens `/dev/null` in one direction only, and whose own stream is not
+//!   `/dev/null` for reading and writing.
 //!
-//! This misses a stream that was closed in another way, for example by a shell that was replaced by
-//! this program at once. It is right where it finds one.
+//! This misses a stream that was closed in another way, for example by a shell that replaced itself
+//! with this program. It never reports an open stream as closed.
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 
-/// A stream that every program is started with.
+/// A standard stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     Input,
@@ -24,7 +24,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Returns an error if the stream is closed, as far as that can be detected.
+    /// Returns an error if the stream was closed, as far as that can be detected.
     pub fn check(self) -> Result<(), Failure> {
         let (name, redirect) = match self {
             Self::Input => ("standard input", "redirect it, or name a file"),
@@ -37,9 +37,9 @@ impl Stream {
     }
 }
 
-/// Explains that a path names a descriptor that was closed when the program was started.
-pub fn closed_descriptor(place: &Place) -> Failure {
-    Failure::new(place, "is a descriptor that is not open").hint("redirect it, or name a file")
+/// Returns the error for a path of a descriptor that was closed when the program started.
+pub fn closed_descriptor(endpoint: &Endpoint) -> Failure {
+    Failure::new(endpoint, "is a descriptor that is not open").hint("redirect it, or name a file")
 }
 
 #[cfg(target_os = "linux")]
@@ -62,12 +62,12 @@ mod imp {
     pub(super) fn is_usable(stream: Stream) -> bool {
         let number = stream as u32;
         let Some(access) = access("self", number) else { return true };
-        // Opened the wrong way round, it is of no more use than if it were closed.
+        // A stream in the wrong direction is as useless as a closed one.
         let wrong = if stream == Stream::Input { WRITE_ONLY } else { READ_ONLY };
         access != wrong && !(is_null(access, "self", number) && was_closed(number))
     }
 
-    /// Returns whether the parent shows that it started this program without the stream.
+    /// Returns whether the parent started this program without the stream.
     fn was_closed(number: u32) -> bool {
         let parent = parent_id().to_string();
         let descriptors = format!("/proc/{parent}/fd");
@@ -82,19 +82,19 @@ mod imp {
     }
 
     fn is_shell(process: &str) -> bool {
-        // Its `comm` would be the name of the script.
+        // `comm` would be the name of the script.
         let program = fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
         let name = program.file_name().and_then(OsStr::to_str).unwrap_or_default();
         SHELLS.contains(&name.trim_end_matches(" (deleted)"))
     }
 
-    /// Returns whether a descriptor is what the standard library opens for a closed stream.
+    /// Returns whether a descriptor is open as the standard library replaces a closed stream.
     fn is_null(access: u32, process: &str, number: u32) -> bool {
         let leads_to = fs::read_link(format!("/proc/{process}/fd/{number}"));
         access == READ_WRITE && leads_to.is_ok_and(|path| path == Path::new("/dev/null"))
     }
 
-    /// Returns the way in which a descriptor is open; `None` if it is closed.
+    /// Returns the access mode of a descriptor; `None` if it is closed.
     fn access(process: &str, number: u32) -> Option<u32> {
         let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{number}")).ok()?;
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
@@ -104,7 +104,7 @@ mod imp {
 
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    /// Returns that the stream can be used, as nothing shows otherwise.
+    /// Returns `true`: a closed stream cannot be detected.
     pub(super) fn is_usable(_stream: super::Stream) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Where the path of an output leads: to a file, a stream or a directory.
+//! Following the path of an output to a file, a stream or a directory.
 
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
@@ -6,44 +6,43 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 
-/// Links that a chain may have; the limit of Linux.
-const MOST_LINKS: usize = 40;
+/// Maximum number of links in a chain, as on Linux.
+const MAX_LINKS: usize = 40;
 
-/// Where data arrives once every link has been followed.
+/// The destination of data after following every link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Standard output of this process, under any name.
     Standard,
-    /// A device, a named pipe or an open descriptor: it takes data as it comes, and no file can
-    /// replace it.
+    /// A device, a named pipe or an open descriptor, which a file cannot replace.
     Stream(PathBuf),
-    /// A regular file, or the place for a new one.
+    /// A regular file, or the path of a new one.
     File(PathBuf),
-    /// A directory, which takes no data.
+    /// A directory, which cannot be written.
     Directory,
-    /// A descriptor that this process was not started with.
+    /// A descriptor that was closed when this process started.
     Closed,
 }
 
 impl Target {
     /// Follows the links of an output.
-    pub fn of(place: &Place) -> io::Result<Self> {
-        match place {
-            Place::Standard => Ok(Self::Standard),
-            Place::Path(path) => Self::follow(path),
+    pub fn of(endpoint: &Endpoint) -> io::Result<Self> {
+        match endpoint {
+            Endpoint::Standard => Ok(Self::Standard),
+            Endpoint::Path(path) => Self::follow(path),
         }
     }
 
-    /// Follows the links of a path one by one, as the last may lead to a file that does not exist
-    /// yet.
+    /// Follows the links of a path one by one, because the last may lead to a file that does not
+    /// exist yet.
     fn follow(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
-        for _ in 0..=MOST_LINKS {
-            // Such an entry looks like a link to a file. Replacing that file would leave the
-            // descriptor with the old one.
+        for _ in 0..=MAX_LINKS {
+            // A descriptor looks like a link to a file, but replacing that file would not change
+            // the open descriptor.
             if let Some(descriptor) = Descriptor::named(&path) {
                 if descriptor.is_closed() {
                     return Ok(Self::Closed);
@@ -64,7 +63,7 @@ impl Target {
                     false => Self::Stream(path),
                 });
             }
-            // The system may forbid following the links of other users in a public directory.
+            // The system may forbid following links of other users in a public directory.
             if let Err(error) = fs::metadata(&path)
                 && error.kind() == io::ErrorKind::PermissionDenied
             {
@@ -76,21 +75,21 @@ impl Target {
     }
 }
 
-/// The descriptors that this process was started with.
+/// The descriptors that were open when this process started.
 static INHERITED: OnceLock<HashSet<u32>> = OnceLock::new();
 
-/// Notes which descriptors are open. Call it before any file is opened.
+/// Records which descriptors are open. Call this before opening any file.
 ///
-/// A file gets the lowest number that is free. `/dev/fd/5`, if closed at first, would lead to a file
-/// that this process has opened since: the source, for example, behind which the result would be
-/// written.
+/// A file gets the lowest free number. If `/dev/fd/5` is closed at first, it would later name a
+/// file that this process has opened: for example the source, to which the result would be
+/// appended.
 pub fn note_descriptors() {
     let Ok(entries) = fs::read_dir("/dev/fd") else { return };
     let numbers: Vec<u32> = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
         .collect();
-    // One of them was open only while the directory was read.
+    // One descriptor was open only while the directory was read.
     let is_open = |number: &u32| fs::symlink_metadata(format!("/dev/fd/{number}")).is_ok();
     let _ = INHERITED.set(numbers.into_iter().filter(is_open).collect());
 }
@@ -107,13 +106,13 @@ impl Descriptor {
         let directory = directory_of(path).canonicalize().ok()?;
         let is_process = directory.starts_with("/proc") && directory.ends_with("fd");
         let is_device = directory == Path::new("/dev/fd");
-        // The number of this process may be another one in the namespace of `/proc`.
+        // This process may have another number in the namespace of `/proc`.
         let is_ours = is_device
             || Path::new("/proc/self").canonicalize().is_ok_and(|own| directory.starts_with(own));
         (is_process || is_device).then_some(Self { is_ours, number })
     }
 
-    /// Returns whether this process was started without it.
+    /// Returns whether the descriptor was closed when this process started.
     fn is_closed(&self) -> bool {
         self.is_ours && INHERITED.get().is_some_and(|open| !open.contains(&self.number))
     }
@@ -124,7 +123,7 @@ pub fn is_descriptor(path: &Path) -> bool {
     Descriptor::named(path).is_some()
 }
 
-/// Returns whether a path leads to an open descriptor or a device, beside which no file belongs.
+/// Returns whether a path leads to a descriptor or a device, so that no result belongs beside it.
 pub fn is_descriptor_or_device(path: &Path) -> bool {
     match Target::follow(path) {
         Ok(Target::Standard | Target::Closed) => true,
@@ -142,13 +141,13 @@ pub fn is_device(path: &Path) -> bool {
     })
 }
 
-/// Returns that a path leads to no device, as nothing shows otherwise here.
+/// Returns `false`: devices cannot be detected on this system.
 #[cfg(not(unix))]
 pub fn is_device(_path: &Path) -> bool {
     false
 }
 
-/// Returns the directory of a path, which is the current one for a bare name.
+/// Returns the directory of a path; the current directory for a bare name.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -157,21 +156,21 @@ pub fn directory_of(path: &Path) -> &Path {
 }
 
 /// Returns whether writing to `destination` writes to the file that `source` reads.
-pub fn is_source(source: &Place, destination: &Place) -> bool {
+pub fn is_source(source: &Endpoint, destination: &Endpoint) -> bool {
     let Ok(target) = Target::of(destination) else { return false };
     let written = match &target {
         Target::Directory | Target::Closed => return false,
-        // A result replaces a file under one of its names, and leaves the others alone.
+        // A result replaces a file under one of its names only.
         Target::File(path) => match source {
-            Place::Path(source) => return links::is_same_file(source, path),
-            Place::Standard => path.metadata(),
+            Endpoint::Path(source) => return links::is_same_file(source, path),
+            Endpoint::Standard => path.metadata(),
         },
         Target::Standard => standard_output().and_then(|file| file.metadata()),
         Target::Stream(path) => path.metadata(),
     };
     let read = match source {
-        Place::Standard => standard_input().and_then(|file| file.metadata()),
-        Place::Path(path) => path.metadata(),
+        Endpoint::Standard => standard_input().and_then(|file| file.metadata()),
+        Endpoint::Path(path) => path.metadata(),
     };
     let identity = |metadata: io::Result<Metadata>| {
         metadata.ok().filter(Metadata::is_file).and_then(|file| links::identity(&file))
@@ -179,13 +178,13 @@ pub fn is_source(source: &Place, destination: &Place) -> bool {
     identity(read).is_some_and(|read| identity(written) == Some(read))
 }
 
-/// Opens standard input a second time. The descriptor is shared, and so is the position.
+/// Opens standard input a second time. Both share the position.
 pub fn standard_input() -> io::Result<File> {
     duplicate(&io::stdin())
 }
 
-/// Opens standard output a second time. The standard library's handle ignores errors of a
-/// descriptor that cannot be written to.
+/// Opens standard output a second time. The standard library's handle ignores errors of a closed
+/// descriptor.
 pub fn standard_output() -> io::Result<File> {
     duplicate(&io::stdout())
 }
@@ -212,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chains_end_at_what_is_written() {
+    fn follows_chains_of_links_to_their_target() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::create_dir(path("disk")).unwrap();
@@ -245,7 +244,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn descriptors_are_streams_under_every_name() {
+    fn detects_descriptors_under_every_name() {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("link");
         symlink("/dev/fd/1", &link).unwrap();

@@ -1,4 +1,4 @@
-//! Unfinished files, and their removal when somebody presses Ctrl-C.
+//! Temporary files, and their removal when a signal ends the process.
 
 #[cfg(unix)]
 use std::collections::HashSet;
@@ -12,18 +12,17 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::fs::{links, target};
 
-/// Files that are not finished. Whoever holds the lock can be sure that none comes or goes.
+/// The temporary files of this process. While it is locked, none is created or removed.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From here on, whatever asks the process to end removes what is unfinished first; so does a
-/// panic.
+/// Installs handlers that remove all temporary files when a signal or a panic ends the process.
 pub fn clean_up_on_signals() {
     signals::on_end(|end| {
-        // The lock is kept until the process has ended: no file can be begun meanwhile.
+        // Holds the lock until the process has ended, so that no file is created meanwhile.
         let unfinished = unfinished();
         remove(&unfinished);
         end()
@@ -48,15 +47,15 @@ mod signals {
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
 
-    /// Signals that end a process which does nothing about them, and that other processes send:
-    /// batch systems announce their limits with some of these.
+    /// Signals from other processes that end a process by default. Batch systems announce limits
+    /// with some of them.
     const ENDING: [c_int; 8] =
         [SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF];
-    /// The same, where the system may write a core file, and shells print what happened.
+    /// Signals for which the system may also write a core file, and shells print a message.
     const ENDING_WITH_CORE: [c_int; 4] = [SIGQUIT, SIGABRT, SIGXCPU, SIGXFSZ];
 
-    /// Runs `action` when a signal ends the process, with a function that ends it. Where signals
-    /// cannot be caught, everything else still works.
+    /// Calls `action` when a signal ends the process, with a function that ends it. Does nothing if
+    /// signals cannot be caught.
     pub(super) fn on_end(action: fn(&dyn Fn())) {
         let all = ENDING.into_iter().chain(ENDING_WITH_CORE);
         let ours = all.filter(|&signal| !is_ignored(signal));
@@ -75,8 +74,8 @@ mod signals {
         std::process::exit(128 + signal);
     }
 
-    /// Whether whoever started us wanted us not to hear a signal, as `nohup` does. Where that
-    /// cannot be found out, a lost terminal is taken for no reason to stop.
+    /// Returns whether the parent process ignored a signal for this process, as `nohup` does. If
+    /// that is unknown, only SIGHUP counts as ignored.
     fn is_ignored(signal: c_int) -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status
@@ -92,7 +91,7 @@ mod signals {
     /// Exit status of an interrupted process, as shells show it for SIGINT.
     const INTERRUPTED: i32 = 130;
 
-    /// Runs `action` when a signal ends the process, with a function that ends it.
+    /// Calls `action` when a signal ends the process, with a function that ends it.
     pub(super) fn on_end(action: fn(&dyn Fn())) {
         let _ = ctrlc::set_handler(move || action(&|| std::process::exit(INTERRUPTED)));
     }
@@ -100,7 +99,7 @@ mod signals {
 
 #[cfg(not(any(unix, windows)))]
 mod signals {
-    /// There is nobody who could tell us.
+    /// Does nothing: this system has no signals.
     pub(super) fn on_end(_action: fn(&dyn Fn())) {}
 }
 
@@ -110,12 +109,12 @@ fn remove(paths: &[PathBuf]) {
     }
 }
 
-/// How the name of an unfinished file begins and ends, and how many characters are between.
+/// The beginning and end of the name of a temporary file, and the number of random characters.
 const PREFIX: &str = ".zipnn-";
 const SUFFIX: &str = ".tmp";
 const RANDOM_LEN: usize = 6;
 
-/// Whether a file of this name is one that is not finished.
+/// Returns whether a name is that of a temporary file.
 pub fn is_unfinished(name: &OsStr) -> bool {
     let random = name
         .to_str()
@@ -126,8 +125,8 @@ pub fn is_unfinished(name: &OsStr) -> bool {
     })
 }
 
-/// Removes the unfinished files of killed runs from a directory, once in a run. Files that another
-/// process still writes are locked, and stay.
+/// Removes the temporary files of killed processes from a directory, once per process. Keeps files
+/// that another process still writes, which are locked.
 #[cfg(unix)]
 pub fn remove_abandoned(directory: &Path) {
     static DONE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
@@ -148,16 +147,15 @@ pub fn remove_abandoned(directory: &Path) {
     }
 }
 
-/// Elsewhere a lock keeps everybody from reading, so that there are none.
+/// Does nothing: files are not locked on this system, so that abandoned ones cannot be detected.
 #[cfg(not(unix))]
 pub fn remove_abandoned(_directory: &Path) {}
 
-/// Permissions of a file that nobody else may look into.
+/// Permissions of a file that only its owner can read.
 const PRIVATE: u32 = 0o600;
 
-/// Creates a file with a name of its own, and on Unix with these permissions, less those that the
-/// directory or the user denies to new files. The name is short: any that is legal for the
-/// destination leaves room for it.
+/// Creates a file with a temporary name, and on Unix with these permissions, as far as the umask
+/// and the directory allow. The name is short, so that it is valid wherever the destination is.
 fn create(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
@@ -165,7 +163,7 @@ fn create(directory: &Path, mode: u32) -> io::Result<NamedTempFile> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
     let _ = mode;
-    // Opened here, so that errors do not tell of a name that nobody has ever heard of.
+    // Opening the file here keeps the temporary name out of error messages.
     builder().make_in(directory, |path| options.open(path))
 }
 
@@ -175,27 +173,27 @@ fn builder() -> Builder<'static, 'static> {
     builder
 }
 
-/// Creates a private file that is locked, so that nobody takes it for abandoned.
+/// Creates a private file and locks it, so that no other process treats it as abandoned.
 fn create_locked(directory: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = create(directory, PRIVATE)?;
-        // There are file systems without locks, and nothing is abandoned there.
+        // Some file systems have no locks.
         #[cfg(unix)]
         let _ = file.as_file().lock();
-        // Somebody may have removed it before that.
+        // Another process may have removed the file before it was locked.
         if fs::symlink_metadata(file.path()).is_ok() {
             return Ok(file);
         }
     }
 }
 
-/// A file under a name of its own in the directory of its destination, where nobody else can read
-/// it yet. It is gone when dropped, unless it has been given its name.
+/// A private file with a temporary name in the directory of its destination. Removed when dropped,
+/// unless [`persist`](Self::persist) has given it its name.
 #[derive(Debug)]
 pub struct Unfinished(Option<NamedTempFile>);
 
 impl Unfinished {
-    /// Begins a file that is to have the name `destination`.
+    /// Creates the temporary file for `destination`.
     pub fn create(destination: &Path) -> io::Result<Self> {
         let mut unfinished = unfinished();
         let file = create_locked(target::directory_of(destination))?;
@@ -203,30 +201,30 @@ impl Unfinished {
         Ok(Self(Some(file)))
     }
 
-    /// The file itself.
+    /// Returns the file.
     pub fn file(&mut self) -> &mut File {
         self.0.as_mut().expect("a file has not been given its name twice").as_file_mut()
     }
 
-    /// Where it is for now.
+    /// Returns the temporary path.
     pub fn path(&self) -> &Path {
         self.0.as_ref().map_or(Path::new(""), NamedTempFile::path)
     }
 
-    /// Gives it the permissions that files usually get in its directory. What those are, a file
-    /// tells that is there for a moment, and empty.
+    /// Sets the default permissions of new files in this directory. Creates an empty file for a
+    /// moment to detect them.
     #[cfg(unix)]
-    pub fn make_usual(&mut self) -> io::Result<()> {
-        const USUAL: u32 = 0o666;
-        // No signal may end the process as long as the other file is there.
+    pub fn set_default_permissions(&mut self) -> io::Result<()> {
+        const DEFAULT: u32 = 0o666;
+        // No signal may end the process while the other file exists.
         let lock = unfinished();
         let directory = self.path().parent().unwrap_or(Path::new("."));
-        let usual = create(directory, USUAL)?.as_file().metadata()?.permissions();
+        let default = create(directory, DEFAULT)?.as_file().metadata()?.permissions();
         drop(lock);
-        self.file().set_permissions(usual)
+        self.file().set_permissions(default)
     }
 
-    /// Gives it its name. Replaces what is there only if told so.
+    /// Gives the file its name. Replaces an existing file only if `replace` is set.
     pub fn persist(mut self, destination: &Path, replace: bool) -> io::Result<()> {
         let Some(file) = self.0.take() else { return Ok(()) };
         let mut unfinished = unfinished();
@@ -238,10 +236,10 @@ impl Unfinished {
     }
 }
 
-/// Makes the link at `path` lead to `target`, in one step.
+/// Replaces `path` with a link to `target` in one step.
 pub fn redirect(path: &Path, target: &Path) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    // Nothing may end the process as long as the other link is there.
+    // No signal may end the process while the temporary link exists.
     let lock = unfinished();
     let link = builder().make_in(directory, |path| links::create(target, path))?;
     let result = link.into_temp_path().persist(path).map_err(|error| error.error);

@@ -1,4 +1,4 @@
-//! The files of a directory and of all directories in it.
+//! Finding the files of a directory and of all directories in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,43 +6,43 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::fs::selection::Selection;
-use crate::fs::temp;
+use crate::fs::{names, temp};
 use crate::report::failure::Failure;
-use crate::set::index_file;
 
-/// A file that is to be worked on.
+/// A file in a directory.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundFile {
     pub path: PathBuf,
-    /// The path from the directory on.
+    /// The path relative to the directory.
     pub relative: PathBuf,
     /// Length in bytes.
     pub len: u64,
 }
 
-/// What is in a directory.
+/// The files of a directory.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Files that were selected.
-    pub files: Vec<Found>,
-    /// Files that name the shards of a model, or links to such files.
-    pub indexes: Vec<Found>,
-    /// Symbolic links that would have been selected, had they been files.
+    /// Selected files.
+    pub files: Vec<FoundFile>,
+    /// Index files of models, and links to them.
+    pub indexes: Vec<FoundFile>,
+    /// Number of symbolic links with selected names.
     pub links: usize,
-    /// Files on which the command has been run before, by their names.
+    /// Number of results of earlier runs, by their names.
     pub done: usize,
-    /// What could not be read.
+    /// Files and directories that could not be read.
     pub failures: Vec<Failure>,
 }
 
-/// Looks into a directory, and removes what killed runs left in it, unless files are only read.
-/// Links to directories are not followed; links to files only where files are only read, and to
-/// indexes, which name what lies beside the link.
+/// Lists a directory. Removes temporary files of killed processes, unless files are only read.
+///
+/// Does not follow links to directories. Follows links to files only if files are only read, and
+/// links to indexes, which name files beside the link.
 pub fn walk(root: &Path, selection: &Selection) -> Tree {
     let mut tree = Tree::default();
-    let is_meant =
+    let is_included =
         |entry: &DirEntry| entry.depth() == 0 || selection.takes_hidden() || !is_hidden(entry);
-    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_meant) {
+    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_included) {
         match entry {
             Ok(entry) => tree.add(entry, root, selection),
             Err(error) => {
@@ -81,18 +81,18 @@ impl Tree {
             {
                 selection.note(relative);
                 let (path, relative) = (path.to_owned(), relative.to_owned());
-                self.files.push(Found { path, relative, len: file.len() });
+                self.files.push(FoundFile { path, relative, len: file.len() });
             } else if is_link {
-                self.failures.push(leads_nowhere(path));
+                self.failures.push(dangling_link(path));
             }
             return;
         }
-        if selection.has_taken(relative) && kind.is_file() {
+        if selection.is_result(relative) && kind.is_file() {
             selection.note(relative);
             self.done += 1;
         }
-        if index_file::is_index(path) && (kind.is_file() || is_link) {
-            self.indexes.push(Found {
+        if names::is_index(path) && (kind.is_file() || is_link) {
+            self.indexes.push(FoundFile {
                 path: path.to_owned(),
                 relative: relative.to_owned(),
                 len: 0,
@@ -101,9 +101,9 @@ impl Tree {
     }
 }
 
-fn leads_nowhere(path: &Path) -> Failure {
-    Failure::new(path.display(), "is a link that leads to no file")
-        .hint("fetch or copy the file that it led to once more")
+fn dangling_link(path: &Path) -> Failure {
+    Failure::new(path.display(), "is a link to a file that does not exist")
+        .hint("fetch or copy the target of the link once more")
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {

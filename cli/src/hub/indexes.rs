@@ -1,50 +1,51 @@
-//! Files of a cached model that name others, and must follow when those are renamed: indexes of
-//! shards, and the library's own listings of revisions.
+//! Updating files of a cached model that name others: indexes of shards, and the library's own
+//! listings of revisions.
 //!
-//! An index is a blob like others, and its name stands for its contents: a rewritten one is another
-//! blob, `HASH.znn.json`. What it came from can be told from it, so that this is not kept.
+//! An index is a blob, whose name is the hash of its contents. So a changed index becomes another
+//! blob, `HASH.znn.json`. The original blob can be restored from it, and is removed.
 //!
-//! A listing says which files a revision has on the Hub. The library takes a revision for
-//! incomplete when one of them is missing, and fetches it again: therefore listings have the names
-//! that the files have here.
+//! A listing names the files that a revision has on the Hub. If one is missing, the library treats
+//! the revision as incomplete and fetches it again. So listings get the names of the files in the
+//! cache.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::fs::names::{Direction, Form};
+use crate::fs::names::{Direction, Scope, is_index};
 use crate::fs::{output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 
-/// What rewritten blobs end in.
+/// The end of the names of changed blobs.
 const REWRITTEN: &str = ".znn.json";
 
-/// Reads every index and listing of a repository. Returns the failures: renaming files would leave
-/// those stale.
+/// Reads every index and listing of a repository. Returns the failures: files that could not be
+/// updated after renaming others.
 pub fn check_all(repository: &Repository) -> Vec<Failure> {
     let contents = repository.scan();
     let files = contents.files.into_iter().map(|file| file.path);
-    let linked = contents.links.into_values().filter_map(|links| {
-        links.into_iter().map(|link| link.path).find(|path| index_file::is_index(path))
-    });
-    let indexes = files.chain(linked).filter(|path| index_file::is_index(path));
+    let linked = contents
+        .links
+        .into_values()
+        .filter_map(|links| links.into_iter().map(|link| link.path).find(|path| is_index(path)));
+    let indexes = files.chain(linked).filter(|path| is_index(path));
     let listings = repository.listings().into_iter().map(|(listing, _)| listing);
     indexes.chain(listings).filter_map(|path| index_file::check(&path).err()).collect()
 }
 
-/// Lets everything in a repository name files as they are called. Returns what went wrong.
+/// Updates all names in the indexes and listings of a repository. Returns the failures.
 pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure> {
     let contents = repository.scan();
     let mut results = Vec::new();
-    for file in contents.files.iter().filter(|file| index_file::is_index(&file.path)) {
+    for file in contents.files.iter().filter(|file| is_index(&file.path)) {
         let path = &file.path;
-        results.push(index_file::rewrite_file(path, path, direction, Form::Whole, false));
+        results.push(index_file::rewrite_file(path, path, direction, Scope::File, false));
     }
     for (blob, links) in &contents.links {
-        if links.iter().any(|link| index_file::is_index(&link.path)) {
-            let index = Index { repository, blob, links };
+        if links.iter().any(|link| is_index(&link.path)) {
+            let index = IndexBlob { repository, blob, links };
             results.push(index.rewrite(direction));
         }
     }
@@ -54,14 +55,14 @@ pub fn rewrite_all(repository: &Repository, direction: Direction) -> Vec<Failure
     results.into_iter().filter_map(Result::err).collect()
 }
 
-/// The blob of an index, and what leads to it.
-struct Index<'a> {
+/// The blob of an index, and the links to it.
+struct IndexBlob<'a> {
     repository: &'a Repository,
     blob: &'a OsStr,
     links: &'a [Link],
 }
 
-impl Index<'_> {
+impl IndexBlob<'_> {
     fn rewrite(&self, direction: Direction) -> Result<(), Failure> {
         match (self.original(), direction) {
             (None, Direction::Compress) => self.replace_by_rewritten(),
@@ -71,14 +72,14 @@ impl Index<'_> {
             }
             (Some(original), Direction::Decompress) => self.restore(&original),
             (None, Direction::Decompress) => {
-                // The original's scripts rewrite blobs themselves.
+                // The original's scripts change blobs in place.
                 self.rewrite_in_place(direction)?;
                 self.remove_if_unused(&rewritten_name(self.blob))
             }
         }
     }
 
-    /// The name of the blob from which this one was made, if it was.
+    /// Returns the name of the original blob, if this is a changed one.
     fn original(&self) -> Option<OsString> {
         self.blob.to_str()?.strip_suffix(REWRITTEN).map(OsString::from)
     }
@@ -87,18 +88,17 @@ impl Index<'_> {
         self.repository.blob(self.blob)
     }
 
-    /// Lets all links lead to a rewritten blob.
+    /// Redirects all links to a changed blob.
     fn replace_by_rewritten(&self) -> Result<(), Failure> {
         let Some(text) = self.rewritten(Direction::Compress)? else { return Ok(()) };
         let name = rewritten_name(self.blob);
         write_like(&self.repository.blob(&name), &text, &self.path())?;
         self.redirect_to(&name)?;
-        let rewritten = Index { blob: &name, ..*self };
+        let rewritten = IndexBlob { blob: &name, ..*self };
         rewritten.remove_original(self.blob)
     }
 
-    /// Lets all links lead to the blob from which this one was made, unless some of the shards are
-    /// still called as it says.
+    /// Redirects all links to the original blob, unless some shards still have the changed names.
     fn restore(&self, original: &OsStr) -> Result<(), Failure> {
         self.rewrite_in_place(Direction::Decompress)?;
         let text = index_file::read(&self.path())?;
@@ -121,18 +121,18 @@ impl Index<'_> {
         }
     }
 
-    /// What it is to say. One blob speaks for several trees: a name changes when no tree has the
-    /// file under its old name alone.
+    /// Returns the updated text. Several trees share the blob: a name changes only if no tree has
+    /// the file under just its old name.
     fn rewritten(&self, direction: Direction) -> Result<Option<String>, Failure> {
         let path = self.path();
-        let is_so = |old: &str, new: &str| {
+        let is_renamed = |old: &str, new: &str| {
             self.has(new) && !self.trees().any(|tree| exists(tree, old) && !exists(tree, new))
         };
-        index_file::rewrite(&index_file::read(&path)?, direction, is_so)
+        index_file::rewrite(&index_file::read(&path)?, direction, is_renamed)
             .map_err(|error| index_file::not_an_index(&path, error))
     }
 
-    /// Whether there is such a file beside one of the links.
+    /// Returns whether a file exists beside one of the links.
     fn has(&self, name: &str) -> bool {
         self.trees().any(|tree| exists(tree, name))
     }
@@ -150,7 +150,7 @@ impl Index<'_> {
         Ok(())
     }
 
-    /// Removes the blob from which this one was made, if it can be told from this one.
+    /// Removes the original blob, if it can be restored from this one.
     fn remove_original(&self, original: &OsStr) -> Result<(), Failure> {
         let path = self.repository.blob(original);
         let Ok(expected) = fs::read_to_string(&path) else { return Ok(()) };
@@ -162,7 +162,7 @@ impl Index<'_> {
         Ok(())
     }
 
-    /// Removes another blob if it is there and no link leads to it.
+    /// Removes another blob, if it exists and no link leads to it.
     fn remove_if_unused(&self, blob: &OsStr) -> Result<(), Failure> {
         let path = self.repository.blob(blob);
         if !path.exists() || self.repository.scan().links.contains_key(blob) {
@@ -184,7 +184,7 @@ fn rewritten_name(blob: &OsStr) -> OsString {
     name
 }
 
-/// Writes a blob with the permissions of another.
+/// Writes a blob with the permissions of `like`.
 fn write_like(path: &Path, text: &str, like: &Path) -> Result<(), Failure> {
     let like = fs::metadata(like).map_err(|error| Failure::reading(like.display(), error))?;
     output::replace(path, text.as_bytes(), &like)
@@ -192,10 +192,11 @@ fn write_like(path: &Path, text: &str, like: &Path) -> Result<(), Failure> {
 
 fn rewrite_listing(path: &Path, tree: &Path, direction: Direction) -> Result<(), Failure> {
     const FILES: &str = "files";
-    let is_so = |old: &str, new: &str| exists(tree, new) && !exists(tree, old);
-    let rewritten = index_file::rewrite_where(&index_file::read(path)?, direction, is_so, |name| {
-        name.is_key && name.path == [FILES]
-    });
+    let is_renamed = |old: &str, new: &str| exists(tree, new) && !exists(tree, old);
+    let rewritten =
+        index_file::rewrite_where(&index_file::read(path)?, direction, is_renamed, |name| {
+            name.is_key && name.path == [FILES]
+        });
     match rewritten.map_err(|error| index_file::not_an_index(path, error))? {
         Some(text) => write_like(path, &text, path),
         None => Ok(()),

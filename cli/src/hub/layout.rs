@@ -1,8 +1,8 @@
-//! How the cache of the Hugging Face Hub is laid out.
+//! The layout of the cache of the Hugging Face Hub.
 //!
-//! Of a model, `models--ORG--NAME/blobs` holds the files, each under the name of its contents, and
-//! `snapshots/REVISION` the tree of a revision: links that lead to blobs, `../../blobs/…`. Revisions
-//! share blobs. Where there are no links (on Windows, or in copies), the files are in the tree.
+//! For each model, `models--ORG--NAME/blobs` holds the files, named by their hashes, and
+//! `snapshots/REVISION` the tree of a revision: links to blobs, `../../blobs/…`. Revisions share
+//! blobs. Without links (on Windows, or in copies), the files are in the tree.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,78 +13,78 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::fs::temp;
-use crate::fs::tree::Found;
+use crate::fs::tree::FoundFile;
 use crate::report::failure::Failure;
 
 const BLOBS: &str = "blobs";
 const SNAPSHOTS: &str = "snapshots";
-/// Where the library lists the files of revisions, those included that it did not fetch.
+/// The directory in which the library lists all files of revisions, fetched or not.
 const LISTINGS: &str = "trees";
-/// Where the library notes that the Hub does not have a file.
+/// The directory in which the library records that the Hub does not have a file.
 const ABSENT: &str = ".no_exist";
 
-/// What is cached of a model.
+/// The directory of a model in the cache.
 #[derive(Debug)]
 pub struct Repository {
     root: PathBuf,
-    /// Where the library has its locks on blobs.
+    /// The directory of the library's locks on blobs.
     locks: PathBuf,
 }
 
-/// An entry of a revision's tree that leads to a blob.
+/// A link in the tree of a revision to a blob.
 #[derive(Debug, Clone)]
 pub struct Link {
     pub path: PathBuf,
-    /// What is written in it.
+    /// The target as the link stores it.
     pub target: PathBuf,
 }
 
-/// What is in a repository.
+/// The links and files of all revisions.
 #[derive(Debug, Default)]
 pub struct Contents {
-    /// The links that lead to each blob.
+    /// The links to each blob.
     pub links: BTreeMap<OsString, Vec<Link>>,
-    /// Files that are in the tree themselves.
-    pub files: Vec<Found>,
+    /// Files in the tree that are not links.
+    pub files: Vec<FoundFile>,
 }
 
 impl Repository {
-    /// Looks a model up in the cache: the one that is named, or that the environment names.
+    /// Finds a model in the given cache, or in the cache that the environment names.
     pub fn find(model: &str, cache: Option<&Path>) -> Result<Self, Failure> {
         if !is_model(model) {
-            return Err(Failure::usage(model, "is no model of the Hub")
-                .hint("name it as the Hub does: --hub ORG/NAME"));
+            return Err(Failure::usage(model, "is not the name of a model on the Hub")
+                .hint("name it as on the Hub: --hub ORG/NAME"));
         }
         let cache = cache.map(Path::to_owned).or_else(default_cache).ok_or_else(|| {
-            Failure::usage("--hub", "nobody knows where the cache is").hint("name it with --cache")
+            Failure::usage("--hub", "the cache cannot be found").hint("name it with --cache")
         })?;
         let name = format!("models--{}", model.replace('/', "--"));
         let root = cache.join(&name);
         if !root.join(SNAPSHOTS).is_dir() {
             return Err(Failure::new(
                 root.display(),
-                "is not there: the model is not in this cache",
+                "does not exist: the model is not in this cache",
             )
             .hint("name another cache with --cache, or with HF_HUB_CACHE or HF_HOME"));
         }
         Ok(Self { root, locks: cache.join(".locks").join(name) })
     }
 
-    /// Keeps other runs out as long as the result is kept.
+    /// Locks the model against other runs until the result is dropped.
     pub fn lock(&self) -> Result<Option<File>, Failure> {
-        // Where directories cannot be opened or locked, each file is safe all the same.
+        // If directories cannot be locked, each file is still safe.
         let Ok(directory) = File::open(&self.root) else { return Ok(None) };
         match directory.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(self.root.display(), "another run is at work on this model")
-                    .hint("wait until it is done"))
+                Err(Failure::new(self.root.display(), "is being processed by another run")
+                    .hint("wait until that run has ended"))
             }
             _ => Ok(Some(directory)),
         }
     }
 
-    /// Takes the library's own lock on a blob, which it has while it fetches the blob or links it,
-    /// if it ever had one.
+    /// Takes the library's lock on a blob, if the lock file exists. The library holds it while it
+    /// fetches or links the blob.
     pub fn lock_blob(&self, blob: &OsStr) -> Result<Option<File>, Failure> {
         let mut name = blob.to_owned();
         name.push(".lock");
@@ -93,19 +93,19 @@ impl Repository {
         };
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(self.blob(blob).display(), "is being fetched at this moment")
-                    .hint("try again when that is done"))
+                Err(Failure::new(self.blob(blob).display(), "is being fetched")
+                    .hint("try again when it is complete"))
             }
             _ => Ok(Some(file)),
         }
     }
 
-    /// Where a blob is.
+    /// Returns the path of a blob.
     pub fn blob(&self, name: &OsStr) -> PathBuf {
         self.root.join(BLOBS).join(name)
     }
 
-    /// What a link at `path` has in it, for a blob of this name.
+    /// Returns the target that a link at `path` stores for a blob.
     pub fn target(&self, path: &Path, blob: &OsStr) -> PathBuf {
         let relative = path.strip_prefix(&self.root).unwrap_or(path);
         let mut target = PathBuf::new();
@@ -115,7 +115,7 @@ impl Repository {
         target.join(BLOBS).join(blob)
     }
 
-    /// Looks at everything.
+    /// Lists all links and files of all revisions.
     pub fn scan(&self) -> Contents {
         let mut contents = Contents::default();
         let blobs = self.root.join(BLOBS).canonicalize().ok();
@@ -129,10 +129,10 @@ impl Repository {
             if entry.file_type().is_file() {
                 let relative = tree_path(&snapshots, path);
                 let len = entry.metadata().map_or(0, |metadata| metadata.len());
-                contents.files.push(Found { path: path.to_owned(), relative, len });
+                contents.files.push(FoundFile { path: path.to_owned(), relative, len });
             } else if let (true, Ok(target)) = (entry.path_is_symlink(), fs::read_link(path)) {
                 let link = Link { path: path.to_owned(), target };
-                // Others lead out of the repository, to what is not ours.
+                // Other links lead out of the repository.
                 if let Some(blob) = link.blob_in(blobs.as_deref()) {
                     contents.links.entry(blob).or_default().push(link);
                 }
@@ -141,12 +141,12 @@ impl Repository {
         contents
     }
 
-    /// The path of an entry from its revision on.
+    /// Returns the path of an entry relative to its revision.
     pub fn path_in_tree(&self, path: &Path) -> PathBuf {
         tree_path(&self.root.join(SNAPSHOTS), path)
     }
 
-    /// The listings of files, each with the tree that it is about.
+    /// Returns the listings of files, each with the tree that it describes.
     pub fn listings(&self) -> Vec<(PathBuf, PathBuf)> {
         let Ok(entries) = fs::read_dir(self.root.join(SNAPSHOTS)) else { return Vec::new() };
         let with_listing = entries.flatten().filter_map(|entry| {
@@ -158,14 +158,14 @@ impl Repository {
         with_listing.collect()
     }
 
-    /// Takes back that the Hub does not have a file, as there is one now.
+    /// Removes the record that the Hub does not have a file.
     pub fn forget_absence(&self, path: &Path) {
         if let Ok(relative) = path.strip_prefix(self.root.join(SNAPSHOTS)) {
             let _ = fs::remove_file(self.root.join(ABSENT).join(relative));
         }
     }
 
-    /// Removes what killed runs have left. Nobody else may be at work.
+    /// Removes temporary files of killed runs. The model must be locked.
     pub fn remove_abandoned(&self) {
         temp::remove_abandoned(&self.root.join(BLOBS));
         temp::remove_abandoned(&self.root.join(LISTINGS));
@@ -180,7 +180,7 @@ impl Repository {
 }
 
 impl Link {
-    /// The blob to which it leads, if it is one of these.
+    /// Returns the blob to which the link leads, if it is in `blobs`.
     fn blob_in(&self, blobs: Option<&Path>) -> Option<OsString> {
         let target = self.path.parent()?.join(&self.target);
         let directory = target.parent()?.canonicalize().ok()?;
@@ -188,12 +188,12 @@ impl Link {
     }
 }
 
-/// The path of an entry of a tree from its revision on.
+/// Returns the path of an entry of a tree relative to its revision.
 fn tree_path(snapshots: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(snapshots).unwrap_or(path).components().skip(1).collect()
 }
 
-/// Whether this is how the Hub names models.
+/// Returns whether a name is valid for a model on the Hub.
 fn is_model(model: &str) -> bool {
     let is_name = |name: &str| {
         !name.is_empty()
@@ -204,7 +204,7 @@ fn is_model(model: &str) -> bool {
     model.split('/').count() <= 2 && model.split('/').all(is_name)
 }
 
-/// Where the library keeps its cache.
+/// Returns the directory of the library's cache.
 fn default_cache() -> Option<PathBuf> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(expand_home);
     variable("HF_HUB_CACHE")
@@ -214,7 +214,7 @@ fn default_cache() -> Option<PathBuf> {
         .or_else(|| Some(env::home_dir()?.join(".cache/huggingface/hub")))
 }
 
-/// A `~` in variables is taken for the home directory, as the library does.
+/// Replaces a leading `~` with the home directory, as the library does.
 fn expand_home(path: OsString) -> PathBuf {
     let path = PathBuf::from(path);
     match (path.strip_prefix("~"), env::home_dir()) {
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_models() {
+    fn accepts_only_valid_names_of_models() {
         for name in ["org/name", "gpt2", "a-b/C_d.e-1"] {
             assert!(is_model(name), "{name}");
         }
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_relative_to_links() {
+    fn targets_are_relative_to_their_links() {
         let repository = Repository { root: "/c/models--a--b".into(), locks: PathBuf::new() };
         for (path, target) in [
             ("snapshots/r/model.bin", "../../blobs/x"),

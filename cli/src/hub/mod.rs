@@ -1,9 +1,9 @@
-//! `zipnn compress --hub MODEL` and `zipnn decompress --hub MODEL`: models in the cache of the
-//! Hugging Face Hub, so that its library goes on accepting the cache.
+//! Compressing and decompressing models in the cache of the Hugging Face Hub, so that its library
+//! still accepts the cache.
 //!
-//! Compressed, a file `model.safetensors` of a revision is called `model.safetensors.znn`, and its
-//! link leads to `blobs/HASH.znn`. Everything else stays as it is; so does what nobody links to,
-//! whose name is unknown.
+//! A compressed file `model.safetensors` of a revision becomes `model.safetensors.znn`, a link to
+//! `blobs/HASH.znn`. Everything else stays unchanged, including blobs without links, whose names
+//! are unknown.
 
 mod indexes;
 mod layout;
@@ -14,25 +14,23 @@ use std::path::Path;
 
 use layout::Repository;
 
-use crate::commands::direction::{Manner, Way};
-use crate::commands::directory;
-use crate::fs::names::Direction;
+use crate::fs::names::{self, Direction};
 use crate::fs::selection::{Purpose, Selection};
-use crate::job::batch::{self, Outcome, Task};
-use crate::report::failure::Failure;
-use crate::set::index_file;
+use crate::job::batch::{self, Action, Outcome, Task};
+use crate::job::{FileSettings, Job, directory};
+use crate::report::failure::{self, Failure};
 
-/// Works on a cached model, and returns the exit status.
-pub fn run(way: Way<'_>, model: &str) -> u8 {
-    match try_run(way, model) {
+/// Processes a cached model, and returns the exit status.
+pub fn run(job: Job<'_>, model: &str) -> u8 {
+    match try_run(job, model) {
         Ok(status) => status,
         Err(failure) => failure.report(),
     }
 }
 
-fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
-    let files = way.files();
-    let direction = way.direction();
+fn try_run(job: Job<'_>, model: &str) -> Result<u8, Failure> {
+    let files = job.files();
+    let direction = job.direction();
     let purpose = Purpose::Change(direction);
     let selection = Selection::new(purpose, &files.many.patterns, files.many.hidden)?;
     let repository = Repository::find(model, files.many.cache.as_deref())?;
@@ -40,15 +38,14 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
     repository.remove_abandoned();
     let wrong = indexes::check_all(&repository);
     if !wrong.is_empty() {
-        return Ok(crate::report_all(wrong));
+        return Ok(failure::report_all(wrong));
     }
     let compressed_on_the_hub = match direction {
         Direction::Compress => Vec::new(),
         Direction::Decompress => pair::adopt(&repository)?,
     };
-    let is_selected = |path: &Path| {
-        selection.takes(&repository.path_in_tree(path)) && !index_file::is_index(path)
-    };
+    let is_selected =
+        |path: &Path| selection.takes(&repository.path_in_tree(path)) && !names::is_index(path);
     note_matches(&selection, &repository);
     let pairs = pair::plan(direction, &repository, |link| is_selected(&link.path));
     let shared = pairs.iter().filter(|pair| repository.blob(&pair.source).is_symlink()).count();
@@ -57,60 +54,59 @@ fn try_run(way: Way<'_>, model: &str) -> Result<u8, Failure> {
 
     let pair_lens = pairs.iter().map(|pair| length(&repository.blob(&pair.source)));
     let lens: Vec<u64> = pair_lens.chain(loose.iter().map(|file| file.len)).collect();
-    let whole = directory::progress(&lens, files.quiet);
-    let (repository, whole) = (&repository, &whole);
-    let replacing =
-        pairs.iter().map(|pair| task(move |threads| pair.replace(way, repository, threads, whole)));
+    let total = directory::progress(&lens, files.quiet);
+    let (repository, total) = (&repository, &total);
+    let replacing = pairs
+        .iter()
+        .map(|pair| action(move |threads| pair.replace(job, repository, threads, total)));
     let moving = loose.iter().map(|file| {
-        task(move |threads| {
-            let manner = Manner { threads, force: files.force, rm: true };
+        action(move |threads| {
+            let settings = FileSettings { threads, force: files.force, rm: true };
             let destination = direction.rename(&file.path)?;
-            directory::one(way, &file.path, &destination, manner, whole)
+            directory::process_file(job, &file.path, &destination, settings, total)
         })
     });
     let tasks = replacing.chain(moving).zip(lens).map(|(run, len)| Task { len, run });
-    let mut report = batch::run(tasks.collect(), files.threads.count(), whole);
+    let mut report = batch::run(tasks.collect(), files.threads.count(), total);
     report.failures.extend(indexes::rewrite_all(repository, direction));
     report.warnings.extend(compressed_on_the_hub.iter().map(|path| {
         let path = path.display();
         format!(
-            "zipnn: {path}: the Hub has it compressed, so that it stays as it is; decompress \
-                 it to another place with --output"
+            "zipnn: {path}: is compressed on the Hub, and stays unchanged; decompress it \
+                 without --hub, and name the result with --output"
         )
     }));
     if shared > 0 {
         report.warnings.push(format!(
             "zipnn: {model}: data of {} still in the store that models share; \
-             `hf cache prune` removes what no model needs",
+             `hf cache prune` removes unused data",
             match shared {
                 1 => "1 file is".to_owned(),
                 _ => format!("{shared} files are"),
             }
         ));
     }
-    let status = report.tell(&report.summary(model, direction, whole), files.quiet)?;
-    Ok(status.max(crate::report_all(selection.unmatched())))
+    let status = report.print(&report.summary(model, direction, total), files.quiet)?;
+    Ok(status.max(failure::report_all(selection.unmatched())))
 }
 
-/// Notes which patterns match a file of the model, done before or not.
+/// Records which patterns match files of the model, processed before or not.
 fn note_matches(selection: &Selection, repository: &Repository) {
     let contents = repository.scan();
     let links = contents.links.into_values().flatten().map(|link| link.path);
     for path in links.chain(contents.files.into_iter().map(|file| file.path)) {
         let relative = repository.path_in_tree(&path);
-        if selection.takes(&relative) || selection.has_taken(&relative) {
+        if selection.takes(&relative) || selection.is_result(&relative) {
             selection.note(&relative);
         }
     }
 }
 
-type Run<'a> = Box<dyn FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a>;
-
-fn task<'a>(run: impl FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a) -> Run<'a> {
+fn action<'a>(run: impl FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a) -> Action<'a> {
     Box::new(run)
 }
 
-/// Length of a file in bytes, 0 if it is not there: that will be found out later.
+/// Returns the length of a file in bytes; 0 if it does not exist, which is reported later.
 fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

@@ -1,111 +1,109 @@
-//! Replacing one blob by its result, step by step, so that at every moment each link leads to
-//! something that its name promises.
+//! Replacing a blob with its result in steps, so that each link leads to the right contents at
+//! every moment.
 //!
-//! 1. The result is made under a name of its own: `blobs/HASH.znn`, or `blobs/HASH` of it. The
-//!    library trusts names of blobs, so that compressed data never gets the name of what it came
-//!    from: otherwise a file fetched later would be linked to it.
-//! 2. The result is on the disk, and has been compared with the source.
-//! 3. For each link, one with the other name is made, and then the link is removed.
-//! 4. When no link leads to the source any more, it is removed.
+//! 1. The result gets its own name: compressing `blobs/HASH` writes `blobs/HASH.znn`, and
+//!    decompressing the reverse. The library trusts names of blobs, and would link files that it
+//!    fetches later to compressed data under the original name.
+//! 2. The result is written to the disk, and compared with the source.
+//! 3. For each link, a link with the new name is created, and the old link is removed.
+//! 4. When no link leads to the source any more, the source is removed.
 //!
-//! A run that was killed leaves the results of some of these steps. The next one finds them and goes
-//! on from there.
+//! After a killed run, the next run continues with the first step that is not done.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::commands::direction::{self, Manner, Way};
-use crate::commands::directory;
 use crate::fs::names::{self, Direction};
 use crate::fs::{links, output, temp};
 use crate::hub::layout::{Link, Repository};
 use crate::job::batch::Outcome;
+use crate::job::{FileSettings, Job, commit, directory};
 use crate::report::failure::Failure;
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 
 /// A blob and its result.
 #[derive(Debug)]
 pub struct Pair {
     pub source: OsString,
     pub result: OsString,
-    /// Links that are to lead to the result.
+    /// Links that will lead to the result.
     pub links: Vec<Link>,
 }
 
 impl Pair {
-    /// Does what is left to do.
+    /// Performs all steps that are not done.
     pub fn replace(
         &self,
-        way: Way<'_>,
+        job: Job<'_>,
         repository: &Repository,
         threads: usize,
-        whole: &Arc<Whole>,
+        total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
-        let outcome = self.make_result(way, repository, threads, whole)?;
-        let _lock = repository.lock_blob(match way.direction() {
+        let outcome = self.make_result(job, repository, threads, total)?;
+        let _lock = repository.lock_blob(match job.direction() {
             Direction::Compress => &self.source,
             Direction::Decompress => &self.result,
         })?;
         for link in &self.links {
-            self.switch(link, way, repository)?;
+            self.switch(link, job, repository)?;
         }
-        // The library may have linked it meanwhile.
+        // The library may have created a link meanwhile.
         if !repository.scan().links.contains_key(&self.source) {
             let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
-            direction::remove_source(&source, &result)?;
+            commit::remove_source(&source, result.display())?;
         }
         Ok(outcome)
     }
 
-    /// Steps 1 and 2.
+    /// Performs steps 1 and 2.
     fn make_result(
         &self,
-        way: Way<'_>,
+        job: Job<'_>,
         repository: &Repository,
         threads: usize,
-        whole: &Arc<Whole>,
+        total: &Arc<TotalProgress>,
     ) -> Result<Outcome, Failure> {
         let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
-        // An adopted blob has both names until there is something better to have the old one.
+        // An adopted blob has both names until its result replaces the old one.
         let is_adopted = links::are_one_file(&source, &result);
-        if is_adopted && way.direction() == Direction::Compress {
-            return Ok(Outcome::Ready);
+        if is_adopted && job.direction() == Direction::Compress {
+            return Ok(Outcome::UpToDate);
         }
-        let force = way.files().force || is_adopted;
-        let manner = Manner { threads, force, rm: false };
+        let force = job.files().force || is_adopted;
+        let settings = FileSettings { threads, force, rm: false };
         if !force && fs::symlink_metadata(&result).is_ok() {
-            way.confirm(&source, &result, manner)
+            job.confirm(&source, &result, settings)
                 .map_err(|failure| directory::other_result(&result, failure))?;
-            return Ok(Outcome::Ready);
+            return Ok(Outcome::UpToDate);
         }
-        let moved = way.transfer(&source, &result, manner, whole)?;
-        if let Err(failure) = way.confirm(&source, &result, manner) {
+        let stats = job.convert(&source, &result, settings, total)?;
+        if let Err(failure) = job.confirm(&source, &result, settings) {
             let _ = fs::remove_file(&result);
             return Err(failure.unverified(source.display()));
         }
-        Ok(Outcome::Moved(moved))
+        Ok(Outcome::Done(stats))
     }
 
-    /// Step 3 for one link.
-    fn switch(&self, link: &Link, way: Way<'_>, repository: &Repository) -> Result<(), Failure> {
-        let path = way.direction().rename(&link.path)?;
+    /// Performs step 3 for one link.
+    fn switch(&self, link: &Link, job: Job<'_>, repository: &Repository) -> Result<(), Failure> {
+        let path = job.direction().rename(&link.path)?;
         let target = link.target.with_file_name(&self.result);
         let created = match links::create(&target, &path) {
-            // One that was made before leads to the same place.
-            Err(_) if fs::read_link(&path).is_ok_and(|there| there == target) => Ok(()),
-            Err(_) if way.files().force => temp::redirect(&path, &target),
+            // An earlier run created the same link.
+            Err(_) if fs::read_link(&path).is_ok_and(|existing| existing == target) => Ok(()),
+            Err(_) if job.files().force => temp::redirect(&path, &target),
             created => created,
         };
         created.map_err(|error| Failure::writing(path.display(), error))?;
         repository.forget_absence(&path);
         output::sync_directory_of(&path);
-        direction::remove_source(&link.path, &path)
+        commit::remove_source(&link.path, path.display())
     }
 }
 
-/// What is to be done with blobs of a repository.
+/// Returns the blobs of a repository that have to be replaced.
 pub fn plan(
     direction: Direction,
     repository: &Repository,
@@ -117,7 +115,7 @@ pub fn plan(
     for (blob, links) in &contents.links {
         let path = Path::new(blob);
         if let Ok(result) = direction.rename(path)
-            // Some links have been switched, or the Hub itself has it compressed.
+            // Some links are switched already, or the file is compressed on the Hub.
             && (direction == Direction::Decompress || !links.iter().any(is_compressed))
         {
             let links: Vec<_> = links.iter().filter(|link| is_selected(link)).cloned().collect();
@@ -125,8 +123,8 @@ pub fn plan(
                 pairs.push(Pair { source: blob.clone(), result: result.into(), links });
             }
         }
-        // A run was killed when it had switched the last link, and had not removed the source.
-        if let Ok(source) = reverse(direction).rename(path)
+        // A run was killed between switching the last link and removing the source.
+        if let Ok(source) = direction.reverse().rename(path)
             && !is_linked(source.as_os_str())
             && repository.blob(source.as_os_str()).exists()
         {
@@ -140,17 +138,9 @@ fn is_compressed(link: &Link) -> bool {
     names::is_compressed(&link.path)
 }
 
-fn reverse(direction: Direction) -> Direction {
-    match direction {
-        Direction::Compress => Direction::Decompress,
-        Direction::Decompress => Direction::Compress,
-    }
-}
-
-/// Gives compressed blobs the names that they have here. The original's scripts leave them under
-/// the name of what they were compressed from, with links that are absolute. Links of the library
-/// are relative: where one of them leads from a `.znn` name to a blob without, the Hub has the file
-/// so. Those blobs are returned.
+/// Renames blobs that the original's scripts compressed. They keep the names of the uncompressed
+/// blobs, with absolute links. Links of the library are relative: if a relative link with a `.znn`
+/// name leads to a blob without, the file is compressed on the Hub. Returns these links.
 pub fn adopt(repository: &Repository) -> Result<Vec<PathBuf>, Failure> {
     let mut compressed_on_the_hub = Vec::new();
     for (blob, links) in repository.scan().links {

@@ -1,74 +1,80 @@
-//! Many files at a time: large ones on many threads each, small ones side by side.
+//! Processing many files at once: each large file on many threads, small files side by side.
 
 use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::fs::names::Direction;
-use crate::job::commit::Moved;
+use crate::job::commit::Stats;
 use crate::report::failure::{Failure, say};
-use crate::report::progress::Whole;
+use crate::report::progress::TotalProgress;
 use crate::report::units;
 
-/// Bytes of a file for which a thread is worth being started: two frames. It bounds memory, too: of
-/// files below this, hardly more is kept than they have; of larger ones, what the threads need.
-const BYTES_A_THREAD: u64 = 8 << 20;
+/// Number of bytes of a file for which it is worth starting a thread: two frames.
+///
+/// This bounds memory as well: a smaller file needs hardly more memory than its length, and a
+/// larger file what its threads need.
+const BYTES_PER_THREAD: u64 = 8 << 20;
 
-/// What has become of one of the files.
+/// The result of processing one file.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It has been done.
-    Moved(Moved),
-    /// It had been done before.
-    Ready,
+    /// The result was written.
+    Done(Stats),
+    /// The result existed already.
+    UpToDate,
 }
 
-/// What is to be done with one of the files.
+/// A function that processes one file on a number of threads.
+pub type Action<'a> = Box<dyn FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a>;
+
+/// The work on one file.
 pub struct Task<'a> {
     /// Length of the source in bytes.
     pub len: u64,
-    /// Does it, with so many threads that code.
-    pub run: Box<dyn FnOnce(usize) -> Result<Outcome, Failure> + Send + 'a>,
+    /// Processes the file on a number of threads.
+    pub run: Action<'a>,
 }
 
-/// What has become of all of them.
+/// The results of processing many files.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct BatchReport {
     done: u64,
     ready: u64,
     read: u64,
     written: u64,
     original: u64,
-    /// What the user should know all the same.
+    /// Lines about files that were processed.
     pub warnings: Vec<String>,
-    /// What went wrong.
+    /// Files that could not be processed.
     pub failures: Vec<Failure>,
 }
 
-/// Does all tasks, with `threads` that code at a time.
-pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
+/// Runs all tasks, with at most `threads` threads at a time that compress or decompress.
+pub fn run(tasks: Vec<Task<'_>>, threads: usize, total: &TotalProgress) -> BatchReport {
     let count = tasks.len();
     let mut numbered: Vec<_> = tasks.into_iter().enumerate().collect();
-    // What takes longest comes first, and small files fill the gaps at the end.
+    // The longest files come first, so that small files fill the gaps at the end.
     numbered.sort_by_key(|(_, task)| std::cmp::Reverse(task.len));
     let queue = Mutex::new(numbered.into_iter());
     let budget = Budget::new(threads);
     let outcomes = Mutex::new(Vec::with_capacity(count));
     let work = || {
         loop {
-            // Who comes next waits in front of the queue, so that a large file gets its turn.
+            // Waits for threads with the queue locked, so that small files cannot overtake a large
+            // one.
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
             let Some((number, task)) = queue.next() else { return };
             let share = budget.take(share_of(task.len, threads));
             drop(queue);
             let outcome = (task.run)(share.threads);
             drop(share);
-            if matches!(outcome, Ok(Outcome::Ready)) {
-                whole.skip(task.len);
+            if matches!(outcome, Ok(Outcome::UpToDate)) {
+                total.skip(task.len);
             }
             let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
             outcomes.push((number, outcome));
-            whole.set_label(format!("{} of {count} files", outcomes.len()));
+            total.set_label(format!("{} of {count} files", outcomes.len()));
         }
     };
     thread::scope(|scope| {
@@ -76,22 +82,22 @@ pub fn run(tasks: Vec<Task<'_>>, threads: usize, whole: &Whole) -> Report {
             scope.spawn(work);
         }
     });
-    whole.clear();
+    total.clear();
     let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     outcomes.sort_by_key(|(number, _)| *number);
-    let mut report = Report::default();
+    let mut report = BatchReport::default();
     for (_, outcome) in outcomes {
         report.add(outcome);
     }
     report
 }
 
-/// Threads for a file of this length.
+/// Returns the number of threads for a file of this length.
 fn share_of(len: u64, threads: usize) -> usize {
-    usize::try_from(len / BYTES_A_THREAD).unwrap_or(threads).clamp(1, threads)
+    usize::try_from(len / BYTES_PER_THREAD).unwrap_or(threads).clamp(1, threads)
 }
 
-/// Threads that nobody uses at the moment.
+/// The number of threads that are not in use.
 struct Budget {
     free: Mutex<usize>,
     changed: Condvar,
@@ -102,7 +108,7 @@ impl Budget {
         Self { free: Mutex::new(threads), changed: Condvar::new() }
     }
 
-    /// Waits until there are so many, and takes them.
+    /// Waits until this many threads are free, and takes them.
     fn take(&self, threads: usize) -> Share<'_> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut free = self
@@ -114,7 +120,7 @@ impl Budget {
     }
 }
 
-/// Threads for one file, which come back when it is done, however that ends.
+/// Threads for one file, which are returned when this value is dropped.
 struct Share<'a> {
     budget: &'a Budget,
     threads: usize,
@@ -127,22 +133,22 @@ impl Drop for Share<'_> {
     }
 }
 
-impl Report {
+impl BatchReport {
     fn add(&mut self, outcome: Result<Outcome, Failure>) {
         match outcome {
-            Ok(Outcome::Ready) => self.ready += 1,
-            Ok(Outcome::Moved(moved)) => {
+            Ok(Outcome::UpToDate) => self.ready += 1,
+            Ok(Outcome::Done(stats)) => {
                 self.done += 1;
-                self.read += moved.read;
-                self.written += moved.written;
-                self.original += moved.original;
-                self.warnings.extend(moved.warning);
+                self.read += stats.read;
+                self.written += stats.written;
+                self.original += stats.original;
+                self.warnings.extend(stats.warning);
             }
             Err(failure) => self.failures.push(failure),
         }
     }
 
-    /// Adds what has become of other files.
+    /// Adds the results of other files.
     pub fn extend(&mut self, other: Self) {
         self.done += other.done;
         self.ready += other.ready;
@@ -153,8 +159,8 @@ impl Report {
         self.failures.extend(other.failures);
     }
 
-    /// A line about all files, for people.
-    pub fn summary(&self, subject: &str, direction: Direction, whole: &Whole) -> String {
+    /// Returns a line about all files.
+    pub fn summary(&self, subject: &str, direction: Direction, total: &TotalProgress) -> String {
         let participle = match direction {
             Direction::Compress => "compressed",
             Direction::Decompress => "decompressed",
@@ -172,14 +178,14 @@ impl Report {
                 units::bytes(self.read),
                 units::bytes(self.written),
                 units::percent(self.written, self.read),
-                units::rate(self.original, whole.elapsed()),
+                units::rate(self.original, total.elapsed()),
             );
         }
         summary
     }
 
-    /// Says what went wrong, then the summary, and returns the exit status: of several, the worst.
-    pub fn tell(&self, summary: &str, quiet: bool) -> Result<u8, Failure> {
+    /// Prints warnings, failures and the summary, and returns the worst exit status.
+    pub fn print(&self, summary: &str, quiet: bool) -> Result<u8, Failure> {
         for warning in self.warnings.iter().filter(|_| !quiet) {
             say(warning);
         }
@@ -199,20 +205,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_for_a_file() {
+    fn large_files_get_more_threads() {
         assert_eq!(share_of(0, 4), 1);
-        assert_eq!(share_of(2 * BYTES_A_THREAD - 1, 4), 1);
-        assert_eq!(share_of(3 * BYTES_A_THREAD, 4), 3);
+        assert_eq!(share_of(2 * BYTES_PER_THREAD - 1, 4), 1);
+        assert_eq!(share_of(3 * BYTES_PER_THREAD, 4), 3);
         assert_eq!(share_of(u64::MAX, 4), 4);
         assert_eq!(share_of(u64::MAX, 1), 1);
     }
 
     #[test]
-    fn no_more_threads_than_asked_for() {
+    fn never_uses_more_threads_than_given() {
         let (busy, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (busy, most) = (&busy, &most);
         let tasks = (0..60).map(|number| Task {
-            len: number % 7 * BYTES_A_THREAD,
+            len: number % 7 * BYTES_PER_THREAD,
             run: Box::new(move |threads| {
                 let now = busy.fetch_add(threads, Ordering::SeqCst) + threads;
                 most.fetch_max(now, Ordering::SeqCst);
@@ -220,12 +226,12 @@ mod tests {
                 busy.fetch_sub(threads, Ordering::SeqCst);
                 match number {
                     40 | 20 => Err(Failure::new(number, "")),
-                    _ => Ok(Outcome::Ready),
+                    _ => Ok(Outcome::UpToDate),
                 }
             }),
         });
-        let whole = Whole::new(String::new(), 0, true);
-        let report = run(tasks.collect(), 4, &whole);
+        let total = TotalProgress::new(String::new(), 0, true);
+        let report = run(tasks.collect(), 4, &total);
         assert_eq!(most.load(Ordering::SeqCst), 4);
         assert_eq!(report.ready, 58);
         let failures: Vec<_> = report.failures.iter().map(ToString::to_string).collect();

@@ -1,22 +1,24 @@
-//! What compressing and decompressing have in common around the coding.
+//! Finishing a result: checking paths first, verifying, naming the result and removing the source.
 
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::args::Files;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::links;
 use crate::fs::output::Output;
 use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
-use crate::fs::{links, names};
+use crate::job::check;
 use crate::report::failure::{Failure, say};
 use crate::report::units;
 
-/// Refuses to write a file over one that is still needed, or to remove one without which the result
-/// is worth nothing.
-pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), Failure> {
+/// Returns an error if writing `destination` would overwrite the source or the base, if the source
+/// is its own base, or if `--rm` could not verify the result.
+pub fn check(source: &Endpoint, destination: &Endpoint, files: &Files) -> Result<(), Failure> {
     if let (Some(source), Some(base)) = (source.path(), files.delta.as_deref())
         && links::is_same_file(source, base)
     {
@@ -29,7 +31,7 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
     {
         return Err(cannot_be_verified(source));
     }
-    let base = files.delta.clone().map(Place::Path);
+    let base = files.delta.clone().map(Endpoint::Path);
     if [Some(source), base.as_ref()]
         .into_iter()
         .flatten()
@@ -41,55 +43,56 @@ pub fn check(source: &Place, destination: &Place, files: &Files) -> Result<(), F
 }
 
 fn cannot_be_verified(source: &Path) -> Failure {
-    Failure::new(source.display(), "is kept: what was written could not be verified")
-        .hint("--rm needs a file as its output")
+    Failure::new(source.display(), "is kept, because its result cannot be verified")
+        .hint("--rm needs a regular file as output")
 }
 
-/// Explains that a command would read the file that it writes.
-pub fn would_be_read_and_written(destination: &Place) -> Failure {
-    Failure::usage(destination, "would be read and written at once")
-        .hint("name another place with --output")
+/// Returns the error for a command that would write the file that it reads.
+pub fn would_be_read_and_written(destination: &Endpoint) -> Failure {
+    Failure::usage(destination, "would be read and written at the same time")
+        .hint("name another file with --output")
 }
 
-/// What has become of a file.
+/// Statistics about a processed file.
 #[derive(Debug)]
-pub struct Moved {
-    /// Bytes read.
+pub struct Stats {
+    /// Number of bytes read.
     pub read: u64,
-    /// Bytes written.
+    /// Number of bytes written.
     pub written: u64,
-    /// Bytes of the uncompressed side.
+    /// Number of uncompressed bytes.
     pub original: u64,
-    /// How long it took.
+    /// Duration without verification.
     pub elapsed: Duration,
-    /// What the user should know of it all the same.
+    /// A line for the user about the processed file.
     pub warning: Option<String>,
 }
 
-/// A line about a result, for people.
-pub fn summary(source: &Place, destination: &Place, moved: &Moved) -> String {
+/// Returns a line about a result.
+pub fn summary(source: &Endpoint, destination: &Endpoint, stats: &Stats) -> String {
     format!(
         "{source} -> {destination}  {} -> {} ({}), {}",
-        units::bytes(moved.read),
-        units::bytes(moved.written),
-        units::percent(moved.written, moved.read),
-        units::rate(moved.original, moved.elapsed),
+        units::bytes(stats.read),
+        units::bytes(stats.written),
+        units::percent(stats.written, stats.read),
+        units::rate(stats.original, stats.elapsed),
     )
 }
 
-/// Says on a terminal what has been done.
+/// Prints a summary, if standard error is a terminal.
 pub fn show(summary: &str, files: &Files) {
     if !files.quiet && stderr().is_terminal() {
         say(summary);
     }
 }
 
-/// Gives a result its name, and removes the source if that was asked for: once the result is on
-/// the disk, and `compare(result, source)` has found nothing. Nothing is written if the source has
-/// changed since `metadata` was read, when it was opened.
+/// Gives a result its name. With `--rm`, first writes the result to the disk and verifies it with
+/// `compare(result, source)`, and then removes the source.
+///
+/// Writes nothing if the source changed since it was opened, when `metadata` was read.
 pub fn finish(
     mut output: Output,
-    source: &Place,
+    source: &Endpoint,
     metadata: Option<&Metadata>,
     files: &Files,
     compare: impl FnOnce(&Path, &Path) -> Result<(), Failure>,
@@ -102,48 +105,53 @@ pub fn finish(
     let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
         return Err(cannot_be_verified(source));
     };
-    let Some(snapshot) = snapshot else { return Err(names::not_removable(source)) };
+    let Some(snapshot) = snapshot else { return Err(check::not_removable(source)) };
     output.sync()?;
     if let Err(failure) = compare(&unfinished, source) {
         snapshot.check()?;
         return Err(failure.unverified(source.display()));
     }
     snapshot.check()?;
-    let destination = output.place().clone();
+    let destination = output.endpoint().clone();
     output.finish(metadata)?;
     Output::sync_name(&destination);
     snapshot.check_removable()?;
+    remove_source(source, &destination)
+}
+
+/// Removes a source whose result has been verified.
+pub fn remove_source(source: &Path, result: impl fmt::Display) -> Result<(), Failure> {
     fs::remove_file(source).map_err(|error| {
         Failure::new(source.display(), format_args!("cannot be removed: {error}"))
-            .hint(format_args!("{destination} has been written and is sound"))
+            .hint(format_args!("its result {result} is complete and verified"))
     })
 }
 
-/// Gives the readable part of a file its name, and returns the failure that names the lost part. A
-/// part never replaces its source.
-pub fn keep(
+/// Gives a partial result its name, and returns the failure that names the lost part. A partial
+/// result never replaces its source.
+pub fn keep_partial(
     output: Output,
     metadata: Option<&Metadata>,
     files: &Files,
-    failure: impl Fn(Option<&Place>) -> Failure,
+    failure: impl Fn(Option<&Endpoint>) -> Failure,
     is_empty: bool,
 ) -> Failure {
     if files.rm || files.many.hub.is_some() {
         return failure(None).hint(
-            "only a complete result replaces its source: to save this part, decompress the file \
-             without --rm or --hub",
+            "only a complete result replaces its source: decompress the file without --rm or --hub \
+             to keep the recovered part",
         );
     }
     if is_empty {
         return failure(None).hint("fetch or copy the file once more");
     }
-    let destination = output.place().clone();
+    let destination = output.endpoint().clone();
     match output.finish_partial(metadata) {
         Ok(()) => failure(Some(&destination)).hint(match files.delta {
             None => "fetch or copy the file once more to get the rest",
             Some(_) => {
-                "fetch or copy the file once more to get the rest, and make sure that --delta names \
-                 the file that it was made against"
+                "fetch or copy the file once more to get the rest, and check that --delta names the \
+                 right base"
             }
         }),
         Err(failure) => failure,

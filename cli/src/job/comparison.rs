@@ -1,11 +1,11 @@
-//! Comparing what a file decodes to with another file, while it is decoded.
+//! Comparing decoded data with a file while it is being decoded.
 
 use std::path::Path;
 
 use crate::fs::input::Input;
 use crate::report::failure::Failure;
 
-/// A file that is read in lockstep with what another decodes to.
+/// A file that is read in step with the data that another file decodes to.
 pub struct Comparison<'p> {
     compressed: &'p Path,
     input: Input,
@@ -13,18 +13,18 @@ pub struct Comparison<'p> {
 }
 
 impl<'p> Comparison<'p> {
-    /// Compares what `compressed` decodes to with the file at `plain`.
+    /// Starts to compare the decoded data of `compressed` with the file `plain`.
     pub fn open(compressed: &'p Path, plain: &Path) -> Result<Self, Failure> {
         Ok(Self { compressed, input: Input::open_path(plain)?, expected: Vec::new() })
     }
 
-    /// Takes the next decoded bytes.
+    /// Compares the next decoded bytes.
     pub fn push(&mut self, decoded: &[u8]) -> Result<(), Failure> {
         self.read(decoded.len() as u64)?;
         if self.expected == decoded { Ok(()) } else { Err(self.different()) }
     }
 
-    /// Makes sure that the file ends with them.
+    /// Returns an error unless the file ends here.
     pub fn finish(mut self) -> Result<(), Failure> {
         self.read(1)?;
         if self.expected.is_empty() { Ok(()) } else { Err(self.different()) }
@@ -37,6 +37,6 @@ impl<'p> Comparison<'p> {
     }
 
     fn different(&self) -> Failure {
-        Failure::new(self.compressed.display(), "it decodes to other data")
+        Failure::new(self.compressed.display(), "decodes to other data than its source holds")
     }
 }

@@ -1,4 +1,4 @@
-//! Decoding a file, to wherever its data is to go.
+//! Decoding a file, to any destination.
 
 use std::fs::Metadata;
 use std::ops::Range;
@@ -14,56 +14,57 @@ use zipnn::{DecodeError, DecodeErrorKind, Limits, delta, legacy};
 use crate::args::Files;
 use crate::content::data_header::DataHeader;
 use crate::content::tensors;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::{Base, Input};
 use crate::fs::snapshot::Snapshot;
 use crate::job::comparison::Comparison;
-use crate::job::frames::{self, Frames, Next, OpenFrame, Opened, Run};
+use crate::job::frames::{Frames, Next, OpenFrame, Opened};
 use crate::job::pipeline::{self, Spare};
+use crate::job::run::Run;
 use crate::repair::resync;
 use crate::repair::salvage::Salvage;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
-/// What has been decoded.
+/// The totals of a decoded file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals {
-    /// Bytes of the compressed file.
+    /// The length of the compressed file in bytes.
     pub stored: u64,
-    /// Bytes that it decodes to.
+    /// The decoded length in bytes.
     pub decoded: u64,
-    /// Chunks that have been compared with their checksums.
+    /// The number of chunks compared with their checksums.
     pub checksums: u64,
-    /// Chunks of a difference whose checksums could not be compared without the base.
+    /// The number of chunks whose checksums cannot be compared without the base of a difference.
     pub unverified: u64,
-    /// Bytes behind the only frame, which say nothing that could be decoded.
+    /// The number of bytes after the only frame, which are not part of the file's data.
     pub trailing: u64,
-    /// Whether the loss of whole frames at the end is detected; `None` where none can be lost.
+    /// Whether the loss of whole frames at the end is detected; `None` if none can be lost.
     pub is_sealed: Option<bool>,
 }
 
 impl Totals {
     /// Returns how many bytes the data lacks before the end of its last tensor, if whole frames may
-    /// have been lost. Data of any other file has been compressed as it is.
+    /// have been lost. The data of any other file was compressed in this state.
     pub fn shortage(&self, header: &DataHeader) -> Option<u64> {
         (self.is_sealed == Some(false)).then(|| header.shortage(self.decoded)).flatten()
     }
 }
 
-/// How much of a file is verified.
+/// The extent to which a file is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checks {
     /// Nothing, so that a damaged file can be salvaged.
     None,
-    /// What decoded data has to be.
+    /// The decoded data.
     Decoded,
-    /// That, and what is stored.
+    /// The decoded data and the stored bytes.
     Stored,
 }
 
 /// A compressed file that is about to be decoded.
 pub struct Decoding {
-    source: Place,
+    source: Endpoint,
     metadata: Option<Metadata>,
     opened: Opened,
     base: Option<Base>,
@@ -71,11 +72,11 @@ pub struct Decoding {
 }
 
 impl Decoding {
-    /// Opens a file, and the base if it holds a difference. Only its first header is read.
-    pub fn open(source: &Place, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
+    /// Opens a file, and the base if one is given. Reads only the first header.
+    pub fn open(source: &Endpoint, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
         let input = Input::open(source)?;
         let metadata = input.metadata().cloned();
-        let limits = Limits { verify: checks != Checks::None, ..Limits::default() };
+        let limits = Limits::default().verify(checks != Checks::None);
         let opened = Opened::new(input, limits)?;
         let base = base.map(Base::open).transpose()?;
         let known_len = match &opened {
@@ -91,7 +92,7 @@ impl Decoding {
         Ok(Self { source: source.clone(), metadata, opened, base, checks })
     }
 
-    /// Refuses a file that holds a difference when there is no base.
+    /// Returns an error if the file holds a difference and no base is given.
     pub fn require_base(self) -> Result<Self, Failure> {
         if self.is_bare_difference() {
             return Err(fail(&self.source, DecodeErrorKind::BaseRequired));
@@ -99,23 +100,23 @@ impl Decoding {
         Ok(self)
     }
 
-    /// Whether what comes out is a difference, for want of a base.
+    /// Returns whether the file holds a difference that is decoded without its base.
     pub fn is_bare_difference(&self) -> bool {
         self.opened.is_delta() && self.base.is_none()
     }
 
-    /// Permissions and times of the file, if it is an ordinary one.
+    /// Returns the permissions and times of the file, if it is a regular file.
     pub fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref()
     }
 
-    /// Remembers the file and its base as they were when they were opened.
+    /// Returns the state of the file and its base at the time when they were opened.
     pub fn snapshots(&self) -> Vec<Snapshot> {
         let source = Snapshot::new(&self.source, self.metadata.as_ref());
         source.into_iter().chain(self.base.as_ref().and_then(Base::snapshot)).collect()
     }
 
-    /// Length of the file, where that is known.
+    /// Returns the length of the file, if it is known.
     pub fn file_len(&self) -> Option<u64> {
         match &self.opened {
             Opened::Frames(frames) => frames.file_len(),
@@ -134,7 +135,7 @@ impl Decoding {
     ) -> Result<(Totals, Salvage), Failure> {
         match self.opened {
             Opened::Frames(mut frames) => {
-                let base = self.base.as_ref().and_then(|base| base.place().path());
+                let base = self.base.as_ref().and_then(|base| base.endpoint().path());
                 let directory = tensors::directory(&self.source, base)
                     .or_else(|| resync::directory(&self.source, base));
                 let known_len = frames.known_decoded_len();
@@ -164,14 +165,14 @@ impl Decoding {
                 if let Some(error) = error {
                     salvage.end(error);
                 }
-                let trailing = frames::old_trailing_len(&file);
+                let trailing = legacy::trailing_len(&file);
                 let totals = Totals { stored, decoded: decoded_len, trailing, ..Totals::default() };
                 Ok((totals, salvage))
             }
         }
     }
 
-    /// Decodes the file and hands over its data, part by part and in order.
+    /// Decodes the file and passes its data to `write`, part by part and in order.
     pub fn run(
         self,
         threads: usize,
@@ -194,7 +195,7 @@ impl Decoding {
                 Ok(Totals {
                     stored: file.len() as u64,
                     decoded: decoded.len() as u64,
-                    trailing: frames::old_trailing_len(&file),
+                    trailing: legacy::trailing_len(&file),
                     ..Totals::default()
                 })
             }
@@ -202,15 +203,15 @@ impl Decoding {
     }
 }
 
-/// Turns a difference into the data, with the same part of the base.
-fn undo_difference(decoded: &mut [u8], base: &mut Base, subject: &Place) -> Result<(), Failure> {
+/// Turns a difference into the data, with the next part of the base.
+fn undo_difference(decoded: &mut [u8], base: &mut Base, subject: &Endpoint) -> Result<(), Failure> {
     let mut part = Vec::new();
     base.read(decoded.len() as u64, &mut part, subject)?;
     delta::apply(decoded, &part);
     Ok(())
 }
 
-/// Passes on the decoded chunks of a job, and which are lost.
+/// Passes the decoded chunks of a job to `salvage`, and records which are lost.
 fn salvage_job(
     job: &Job,
     salvage: &mut Salvage,
@@ -237,12 +238,12 @@ fn salvage_job(
     Ok(())
 }
 
-fn fail(source: &Place, kind: DecodeErrorKind) -> Failure {
+fn fail(source: &Endpoint, kind: DecodeErrorKind) -> Failure {
     Failure::decoding(source, kind.into())
 }
 
-/// Decodes a file of one of the old layouts, which have no frames to read one by one: the
-/// difference, where it holds one.
+/// Decodes a file of an old layout, which cannot be read frame by frame. Returns the difference if
+/// the file holds one.
 fn decode_whole(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     legacy::decode(file, &Limits::default())
 }
@@ -251,7 +252,7 @@ fn decode_whole(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
 #[derive(Default)]
 struct Job {
     run: Run,
-    /// The part of the base that goes with it.
+    /// The part of the base that belongs to it.
     base: Option<Vec<u8>>,
     decoded: Vec<u8>,
     decoded_len: usize,
@@ -267,17 +268,17 @@ struct Job {
     end: Option<DecodeError>,
 }
 
-/// What a worker keeps from run to run.
+/// The memory that a worker reuses.
 #[derive(Default)]
 struct Worker {
     scratch: DecodeScratch,
-    /// Memory for the next run, where a base takes the job's.
+    /// Memory for the next run. With a base, the job's memory is used for the base.
     memory: Vec<u8>,
 }
 
 impl Job {
-    /// Decodes the run, and undoes the difference. The memory of a base then goes to the worker,
-    /// whose own the data is in.
+    /// Decodes the run, and undoes the difference. With a base, the data is then in the worker's
+    /// memory, and the worker gets the memory of the base.
     fn decode(&mut self, worker: &mut Worker) -> Result<(), DecodeError> {
         if self.base.is_some() {
             std::mem::swap(&mut self.decoded, &mut worker.memory);
@@ -315,13 +316,13 @@ struct Cutter {
     checks: Checks,
     frame: Option<OpenFrame>,
     next_chunk: usize,
-    /// What follows the only frame, once the end has been reached.
+    /// The number of bytes after the only frame, once the end has been reached.
     trailing_len: Arc<AtomicU64>,
-    /// Number of checksums that cannot be verified without the base.
+    /// The number of checksums that cannot be verified without the base.
     unverified: Arc<AtomicU64>,
-    /// Whether a file that is salvaged has ended too early.
+    /// Whether a salvaged file has ended too early.
     is_cut: bool,
-    /// What the frames say of the end, once it has been reached.
+    /// Whether the file is sealed, once the end has been reached.
     is_sealed: Arc<OnceLock<bool>>,
 }
 
@@ -340,7 +341,7 @@ impl Cutter {
         }
     }
 
-    /// Reads the next run; `false` at the end of the file.
+    /// Reads the next run; returns `false` at the end of the file.
     fn read(&mut self, job: &mut Job) -> Result<bool, Failure> {
         job.is_salvaging = self.checks == Checks::None;
         (job.lost_before, job.end) = (None, None);
@@ -352,7 +353,7 @@ impl Cutter {
             if let Some(base) = &mut self.base
                 && !self.is_cut
             {
-                base.finish(self.frames.place())?;
+                base.finish(self.frames.endpoint())?;
             }
             self.trailing_len.store(self.frames.trailing_len(), Ordering::Relaxed);
             if let Some(is_sealed) = self.frames.is_sealed() {
@@ -364,13 +365,13 @@ impl Cutter {
             return Ok(job.lost_before.is_some() || job.end.is_some());
         };
         let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
-        let end = end.min(frame.index.get().chunk_count());
+        let end = end.min(frame.index().chunk_count());
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
         if let Some(base) = &mut self.base {
             let part = job.base.get_or_insert_default();
-            // Its memory has gone to the worker, and the data that is there has been written.
+            // Its memory has gone to the worker, and the data in this memory has been written.
             std::mem::swap(part, &mut job.decoded);
-            base.read(job.run.decoded_len(), part, self.frames.place())?;
+            base.read(job.run.decoded_len(), part, self.frames.endpoint())?;
         }
         job.position = self.frames.position();
         self.next_chunk = end;
@@ -378,20 +379,23 @@ impl Cutter {
         Ok(true)
     }
 
-    /// Checks what can be checked of a frame before it is decoded.
-    fn check(&mut self, frame: &mut OpenFrame) -> Result<(), Failure> {
-        if let (Some(expected), Some(base)) = (frame.base, &mut self.base) {
-            base.check(expected, self.frames.place())?;
+    /// Checks a frame as far as possible before it is decoded.
+    fn check(&mut self, mut frame: OpenFrame) -> Result<OpenFrame, Failure> {
+        if let (Some(expected), Some(base)) = (frame.opened.base(), &mut self.base)
+            && self.checks != Checks::None
+        {
+            base.check(expected, self.frames.endpoint())?;
         }
         if self.frames.first().delta != Delta::None && self.base.is_none() {
-            // They are of the data, and what is decoded is the difference.
-            self.unverified.fetch_add(frame.checksums.len() as u64, Ordering::Relaxed);
-            frame.checksums.clear();
+            // The checksums are of the data, and the difference is decoded.
+            let count = frame.opened.checksums().len() as u64;
+            self.unverified.fetch_add(count, Ordering::Relaxed);
+            frame.opened = frame.opened.without_checksums();
         }
         if self.checks == Checks::Stored {
-            self.frames.check_payload(frame)?;
+            self.frames.check_payload(&frame)?;
         }
-        Ok(())
+        Ok(frame)
     }
 
     /// Returns the open frame, or the next readable frame that holds any data. Records in the job
@@ -429,23 +433,23 @@ impl Cutter {
     /// Returns the open frame, unless all of its chunks have been read.
     fn unfinished_frame(&mut self) -> Option<OpenFrame> {
         let frame = self.frame.take()?;
-        (self.next_chunk < frame.index.get().chunk_count()).then_some(frame)
+        (self.next_chunk < frame.index().chunk_count()).then_some(frame)
     }
 
     /// Prepares a frame for reading; `None` if it holds no data.
-    fn begin(&mut self, mut frame: OpenFrame) -> Result<Option<OpenFrame>, Failure> {
+    fn begin(&mut self, frame: OpenFrame) -> Result<Option<OpenFrame>, Failure> {
         self.next_chunk = 0;
-        self.check(&mut frame)?;
-        let chunks = frame.index.get().chunk_count();
+        let frame = self.check(frame)?;
+        let chunks = frame.index().chunk_count();
         // A single plane is stored in the order in which it is decoded.
-        let is_sequential = frame.index.get().header().dtype.size() == 1;
+        let is_sequential = frame.index().header().dtype.size() == 1;
         if chunks > Run::chunk_count(&frame) && !is_sequential {
-            self.frames.keep_content(&frame)?;
+            self.frames.keep_payload(&frame)?;
         }
         Ok((chunks > 0).then_some(frame))
     }
 
-    /// The open frame, or the next one that holds any data.
+    /// Returns the open frame, or the next one that holds any data.
     fn frame_with_chunks(&mut self) -> Result<Option<OpenFrame>, Failure> {
         if let Some(frame) = self.unfinished_frame() {
             return Ok(Some(frame));
@@ -466,7 +470,7 @@ fn run_frames(
     mut write: impl FnMut(&Job) -> Result<(), Failure>,
 ) -> Result<Totals, Failure> {
     let mut cutter = cutter;
-    let subject = cutter.frames.place().clone();
+    let subject = cutter.frames.endpoint().clone();
     let trailing_len = Arc::clone(&cutter.trailing_len);
     let unverified = Arc::clone(&cutter.unverified);
     let is_sealed = Arc::clone(&cutter.is_sealed);
@@ -494,10 +498,10 @@ fn run_frames(
     Ok(totals)
 }
 
-/// Makes sure that a compressed file decodes to exactly the bytes of another file.
+/// Checks that a compressed file decodes to exactly the bytes of another file.
 pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<Totals, Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
-    let compressed = Place::Path(compressed.to_owned());
+    let compressed = Endpoint::Path(compressed.to_owned());
     let decoding =
         Decoding::open(&compressed, files.delta.as_deref(), Checks::Decoded)?.require_base()?;
     let mut progress = Progress::new("verifying".to_owned(), decoding.file_len(), files.quiet);

@@ -1,68 +1,34 @@
-//! A compressed file frame by frame: header and index first, payload as it is needed.
+//! The frames of a compressed file: header and index first, payload as it is needed.
 
 use std::ops::Range;
 
-use zipnn::delta::{BaseId, Delta};
-use zipnn::file::{Directory, DirectoryEntry, FileCheck};
-use zipnn::frame::{Annex, Chunk, HEADER_LEN, Header, IndexBuf, PayloadCheck};
+use zipnn::delta::Delta;
+use zipnn::file::{Directory, DirectoryEntry, FrameWalk};
+use zipnn::frame::{FrameIndex, FrameOpener, HEADER_LEN, Header, Keep, OpenOptions, OpenedFrame};
 use zipnn::{DecodeError, DecodeErrorKind, Limits, legacy};
 
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::report::failure::Failure;
 
 /// The frames of a file.
 pub struct Frames {
     input: Input,
-    limits: Limits,
-    /// The header of the first frame, which speaks for the file.
+    walk: FrameWalk,
+    /// Whether damage is ignored, and nothing is verified.
+    is_salvaging: bool,
+    /// The header of the first frame, which applies to the file.
     first: Header,
-    /// Bytes of a header that has been read and whose frame has not.
-    header: Vec<u8>,
-    /// How many frames have been opened.
-    opened: u64,
-    /// Where the open frame begins.
-    start: u64,
-    /// Where the open frame ends.
-    end: u64,
-    decoded_len: u64,
-    /// What the frames so far say of the others.
-    sequence: FileCheck,
-    /// Bytes behind the last frame of a file that says it has only one.
+    /// The range of the open frame in the file.
+    range: Range<u64>,
+    /// The number of bytes after the only frame of a file.
     trailing_len: u64,
-    /// Content of the open frame, where it cannot be read piece by piece.
-    content: Option<Vec<u8>>,
+    /// The payload of the open frame, if the input cannot seek.
+    payload: Option<Vec<u8>>,
     /// The places of all frames, if they are known before the frames are read.
     directory: Option<Directory>,
-    /// The header of the frame that is being opened.
+    /// The header of a frame that is being opened.
     opening: Option<Header>,
-    /// Whether an index has to follow. Only tracked while salvaging.
-    seal: Seal,
-}
-
-/// Whether the index has been read that a sealed file ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seal {
-    /// The file is not sealed.
-    None,
-    /// The file is sealed, and its index has not been read.
-    Promised,
-    /// The last frame holds the index.
-    Kept,
-}
-
-impl Seal {
-    /// Returns the state after a frame with this annex. A malformed annex counts as the index,
-    /// because the data before it is complete.
-    fn after(self, annex: Result<Annex<'_>, DecodeErrorKind>) -> Self {
-        let is_end = annex.as_ref().map_or(true, |annex| annex.footer().is_some());
-        let is_promised = annex.is_ok_and(|annex| annex.is_sealed()) || self != Self::None;
-        match (is_promised, is_end) {
-            (false, _) => Self::None,
-            (true, false) => Self::Promised,
-            (true, true) => Self::Kept,
-        }
-    }
 }
 
 /// The next part of a file that is salvaged.
@@ -77,54 +43,39 @@ pub enum Next {
 
 /// A compressed file, by its layout.
 pub enum Opened {
-    /// Today's layout.
+    /// A file of frames in the current layout.
     Frames(Box<Frames>),
-    /// A layout of old, which is decoded as a whole; these are all its bytes.
+    /// All bytes of a file in an old layout, which is decoded as a whole.
     Whole(Vec<u8>),
 }
 
 impl Opened {
-    /// Reads the first header.
+    /// Reads the first header. `limits` without `verify` open a file for salvage.
     pub fn new(mut input: Input, limits: Limits) -> Result<Self, Failure> {
-        let mut header = read_header(&mut input)?;
-        let first = match Header::parse(&header) {
+        let mut bytes = read(&mut input, HEADER_LEN as u64, Vec::new())?;
+        let first = match Header::parse(&bytes) {
             Err(DecodeErrorKind::UnsupportedVersion(_)) => {
-                return Ok(Self::Whole(read_rest(&mut input, header)?));
+                return Ok(Self::Whole(read(&mut input, u64::MAX, bytes)?));
             }
             Err(kind) => {
-                return Err(Failure::decoding(input.place(), DecodeError::from(kind).in_frame(0)));
+                return Err(Failure::decoding(
+                    input.endpoint(),
+                    DecodeError::from(kind).in_frame(0),
+                ));
             }
             Ok(first) => first,
         };
-        if may_be_old_further_on(&first) {
-            let bytes = read_rest(&mut input, header)?;
+        if legacy::may_be_legacy(&first) {
+            bytes = read(&mut input, u64::MAX, bytes)?;
             if legacy::is_legacy(&bytes) {
                 return Ok(Self::Whole(bytes));
             }
-            input.hold(bytes);
-            header = read_header(&mut input)?;
         }
-        Ok(Self::Frames(Box::new(Frames {
-            input,
-            limits,
-            first,
-            header,
-            opened: 0,
-            start: 0,
-            end: 0,
-            decoded_len: 0,
-            sequence: FileCheck::default(),
-            trailing_len: 0,
-            content: None,
-            directory: None,
-            opening: None,
-            seal: Seal::None,
-        })))
+        input.rewind(bytes).map_err(|error| input.failure(error))?;
+        Ok(Self::Frames(Box::new(Frames::new(input, first, limits))))
     }
-}
 
-impl Opened {
-    /// Whether the file holds a difference.
+    /// Returns whether the file holds a difference.
     pub fn is_delta(&self) -> bool {
         match self {
             Self::Frames(frames) => frames.first.delta != Delta::None,
@@ -133,76 +84,67 @@ impl Opened {
     }
 }
 
-/// Bytes behind the only frame of a file of an old layout. Before release 0.3.0 files do not tell
-/// where their frames end, or have any number of them.
-pub fn old_trailing_len(file: &[u8]) -> u64 {
-    const STREAMING_AT: usize = 13;
-    const STREAMING: u8 = 128;
-    const FRAME_LEN_AT: usize = 24;
-    let frame_len = match file {
-        [_, _, 0, 3, ..] if file.get(STREAMING_AT).is_some_and(|&byte| byte < STREAMING) => {
-            file.get(FRAME_LEN_AT..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes)
-        }
-        _ => None,
-    };
-    let file_len = file.len() as u64;
-    file_len.saturating_sub(frame_len.unwrap_or(file_len))
-}
-
-fn read_header(input: &mut Input) -> Result<Vec<u8>, Failure> {
-    let mut header = Vec::new();
-    input.read_up_to(HEADER_LEN as u64, &mut header).map_err(|error| input.failure(error))?;
-    Ok(header)
-}
-
-/// Reads on to the end.
-fn read_rest(input: &mut Input, mut bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
-    input.read_up_to(u64::MAX, &mut bytes).map_err(|error| input.failure(error))?;
+/// Appends up to `len` bytes of the input to `bytes`.
+fn read(input: &mut Input, len: u64, mut bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    input.read_up_to(len, &mut bytes).map_err(|error| input.failure(error))?;
     Ok(bytes)
-}
-
-/// Whether only more than a header tells if a file is of an old layout: releases that could leave
-/// out a byte.
-fn may_be_old_further_on(header: &Header) -> bool {
-    header.streaming && matches!(header.version, [0, 3, 0 | 1])
 }
 
 /// A frame whose index and annex have been read.
 pub struct OpenFrame {
     /// Its number in the file.
     pub number: u64,
-    /// Its index.
-    pub index: IndexBuf,
-    /// The checksums of its chunks, if it has any.
-    pub checksums: Vec<u64>,
-    /// Which base the file needs.
-    pub base: Option<BaseId>,
-    payload_check: Option<PayloadCheck>,
+    /// Everything but its payload.
+    pub opened: OpenedFrame,
+}
+
+impl OpenFrame {
+    /// Returns the index.
+    pub fn index(&self) -> FrameIndex<'_> {
+        self.opened.index()
+    }
 }
 
 impl Frames {
-    /// The header of the first frame.
+    /// Returns the frames of a file, whose first header has been read and put back.
+    fn new(input: Input, first: Header, limits: Limits) -> Self {
+        let keep = if input.is_seekable() { Keep::Index } else { Keep::Content };
+        let options = OpenOptions::new(limits).keep(keep);
+        Self {
+            input,
+            walk: FrameWalk::new(if limits.verify { options } else { options.salvage() }),
+            is_salvaging: !limits.verify,
+            first,
+            range: 0..0,
+            trailing_len: 0,
+            payload: None,
+            directory: None,
+            opening: None,
+        }
+    }
+
+    /// Returns the header of the first frame.
     pub fn first(&self) -> &Header {
         &self.first
     }
 
-    /// What the file is called.
-    pub fn place(&self) -> &Place {
-        self.input.place()
+    /// Returns the name of the file.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.input.endpoint()
     }
 
-    /// Length of the file, where that is known.
+    /// Returns the length of the file, if it is known.
     pub fn file_len(&self) -> Option<u64> {
         self.input.len()
     }
 
-    /// How far the file has been read.
+    /// Returns how far the file has been read.
     pub fn position(&self) -> u64 {
         self.input.position()
     }
 
-    /// How many bytes follow the only frame of a file that says it has only one: known once
-    /// [`next`](Self::next) has returned `None`. In other files every byte belongs to a frame.
+    /// Returns the number of bytes after the only frame of a file. Known once
+    /// [`next`](Self::next) has returned `None`; in other files, every byte belongs to a frame.
     pub fn trailing_len(&self) -> u64 {
         self.trailing_len
     }
@@ -210,51 +152,39 @@ impl Frames {
     /// Returns whether the file promises to end with an index, as far as it has been read; `None`
     /// for a single frame, whose header gives its length.
     pub fn is_sealed(&self) -> Option<bool> {
-        let is_sealed = match self.is_salvaging() {
-            true => self.seal != Seal::None,
-            false => self.sequence.is_sealed(),
-        };
-        self.first.streaming.then_some(is_sealed)
+        self.first.streaming.then_some(self.walk.is_sealed())
     }
 
-    /// What the whole file decodes to, where the first header tells.
+    /// Returns the decoded length of the file, if the first header gives it.
     pub fn known_decoded_len(&self) -> Option<u64> {
         (!self.first.streaming).then_some(self.first.decoded_len)
     }
 
+    /// Returns whether damage is ignored, and nothing is verified.
+    pub fn is_salvaging(&self) -> bool {
+        self.is_salvaging
+    }
+
     /// Opens the next frame; `None` at the end of the file.
     pub fn next(&mut self) -> Result<Option<OpenFrame>, Failure> {
-        match self.try_next() {
-            Ok(frame) => Ok(frame),
-            Err(Fault::Decode(error)) => {
-                Err(Failure::decoding(self.input.place(), error.in_frame(self.opened)))
-            }
-            Err(Fault::Io(error)) => Err(self.input.failure(error)),
-        }
+        let number = self.walk.number();
+        self.try_next().map_err(|fault| self.failure(fault, number))
     }
 
-    /// Returns whether damage is passed over, and nothing is verified.
-    fn is_salvaging(&self) -> bool {
-        !self.limits.verify
-    }
-
-    /// Sets the places of all frames, which then count instead of the lengths in damaged headers.
+    /// Sets the places of all frames, which then replace the lengths in damaged headers.
     pub fn use_directory(&mut self, directory: Directory) {
         self.directory = Some(directory);
     }
 
     /// Opens the next frame of a file that is salvaged. Returns an error only if reading fails.
     pub fn next_salvaged(&mut self) -> Result<Next, Failure> {
+        let number = self.walk.number();
         match self.try_next() {
             Ok(Some(frame)) => Ok(Next::Frame(Box::new(frame))),
-            Ok(None) => {
-                let is_missing = self.seal == Seal::Promised;
-                let error = DecodeError::from(DecodeErrorKind::FooterMissing);
-                Ok(Next::End(is_missing.then(|| error.in_frame(self.opened))))
-            }
+            Ok(None) => Ok(Next::End(None)),
             Err(Fault::Io(error)) => Err(self.input.failure(error)),
             Err(Fault::Decode(error)) => {
-                let error = error.in_frame(self.opened);
+                let error = in_frame(error, number);
                 Ok(self.skip_frame().map_or(Next::End(Some(error)), |len| Next::Lost(len, error)))
             }
         }
@@ -266,207 +196,168 @@ impl Frames {
         let header = self.opening.take();
         let decoded_len = match self.entry() {
             Some(entry) => {
-                self.end = entry.range().end;
+                self.range = entry.range();
                 entry.decoded_len
             }
             None => header.filter(|_| self.first.streaming)?.decoded_len,
         };
-        self.opened += 1;
-        self.decoded_len = self.decoded_len.checked_add(decoded_len)?;
+        self.walk.skip(decoded_len)?;
         Some(decoded_len)
     }
 
     /// Returns the entry of the next frame in the directory, if there is a directory.
     fn entry(&self) -> Option<DirectoryEntry> {
-        let number = usize::try_from(self.opened).ok()?;
+        let number = usize::try_from(self.walk.number()).ok()?;
         self.directory.as_ref()?.entries().get(number).copied()
     }
 
     fn try_next(&mut self) -> Result<Option<OpenFrame>, Fault> {
-        let Some(header) = self.next_header()? else { return Ok(None) };
-        self.limits.check(header.decoded_len, header.frame_len, self.decoded_len)?;
-        self.end =
-            self.start.checked_add(header.frame_len).ok_or(DecodeErrorKind::InvalidLength)?;
-        if let Some(entry) = self.entry()
-            && (entry.len, entry.decoded_len) != (header.frame_len, header.decoded_len)
-        {
-            return Err(DecodeErrorKind::IndexMismatch.into());
-        }
-        if let Some(file_len) = self.input.len()
-            && file_len < self.end
-            && !self.is_salvaging()
-        {
-            return Err(truncated(header.frame_len, file_len - self.start));
-        }
-        self.opening = Some(header);
-        let bytes = std::mem::take(&mut self.header);
-        let input = &mut self.input;
-        let index = IndexBuf::read(header, bytes, |bytes, needed| {
-            input.read_up_to(needed - bytes.len() as u64, bytes).map(drop).map_err(Fault::Io)
-        })?;
-        // The length of the frame is only a promise. What earns output is content.
-        let content_len = index.get().content_len();
-        self.limits.check(header.decoded_len, content_len, self.decoded_len)?;
-        self.content = None;
-        let slack = self.read_annex(&index)?;
-        let annex = match (Annex::parse(&slack), self.is_salvaging()) {
-            (annex, true) => {
-                self.seal = self.seal.after(annex);
-                // A damaged annex says nothing about the chunks.
-                let is_right = |annex: &Annex<'_>| index.check_annex(annex).is_ok();
-                annex.ok().filter(is_right).unwrap_or_default()
-            }
-            (annex, false) => annex?,
-        };
-        if self.limits.verify {
-            index.check_annex(&annex)?;
-            self.sequence.push(header.frame_len, header.decoded_len, &annex)?;
-        }
+        self.payload = None;
         self.opening = None;
-        self.decoded_len += header.decoded_len;
-        self.opened += 1;
-        Ok(Some(OpenFrame {
-            number: self.opened - 1,
-            checksums: annex.checksums().collect(),
-            base: annex.base().filter(|_| !self.is_salvaging()),
-            payload_check: annex.payload_check(),
-            index,
-        }))
-    }
-
-    /// The annex of the frame that is being opened; nothing where its slack holds anything else.
-    fn read_annex(&mut self, index: &IndexBuf) -> Result<Vec<u8>, Fault> {
-        let content_len = index.get().content_len();
-        let slack_len = index.get().header().frame_len - content_len;
-        let mut annex = Vec::new();
-        if slack_len == 0 {
-            return Ok(annex);
+        let Some(header) = self.next_header()? else { return Ok(None) };
+        let options = self.walk.options();
+        let mut opener = FrameOpener::new(match self.entry() {
+            Some(entry) => options.lengths(entry.len, entry.decoded_len),
+            None => options,
+        });
+        opener.feed(&header)?;
+        if let Some(header) = opener.header() {
+            self.range = self.frame_range(header)?;
+            self.opening = Some(*header);
         }
-        self.hold_content(index)?;
-        self.input.go_to(self.start + content_len)?;
-        let magic_len = slack_len.min(Annex::MAGIC.len() as u64);
-        let mut have = self.input.read_up_to(magic_len, &mut annex)?;
-        if annex == Annex::MAGIC {
-            have += self.input.read_up_to(slack_len - magic_len, &mut annex)?;
-            if have < slack_len && !self.is_salvaging() {
-                return Err(truncated(content_len + slack_len, content_len + have));
+        while let Some(wanted) = opener.wanted() {
+            if let Some(index) = opener.index() {
+                self.hold_payload(&index)?;
             }
+            self.input.go_to(self.range.start + wanted.start)?;
+            let input = &mut self.input;
+            opener.fill(|bytes, len| input.read_up_to(len, bytes).map(drop).map_err(Fault::Io))?;
         }
-        Ok(annex)
+        let number = self.walk.number();
+        let opened = self.walk.open(opener)?;
+        self.opening = None;
+        Ok(Some(OpenFrame { number, opened }))
     }
 
-    /// The header of the next frame, which is kept as bytes, too.
-    fn next_header(&mut self) -> Result<Option<Header>, Fault> {
-        if self.opened == 0 {
-            return Ok(Some(self.first));
+    /// Returns the range of the next frame in the file, which must be there unless the file is
+    /// salvaged.
+    fn frame_range(&self, header: &Header) -> Result<Range<u64>, Fault> {
+        let start = self.range.start;
+        let end = start.checked_add(header.frame_len).ok_or(DecodeErrorKind::InvalidLength)?;
+        match self.input.len() {
+            Some(file_len) if file_len < end && !self.is_salvaging => {
+                Err(truncated(header.frame_len, file_len - start))
+            }
+            _ => Ok(start..end),
         }
-        let reached = self.input.go_to(self.end)?;
-        if reached < self.end {
-            // It is the frame before that is not all there.
-            self.opened -= 1;
-            return Err(truncated(self.end - self.start, reached - self.start));
+    }
+
+    /// Reads the header of the next frame; `None` at the end of the file.
+    fn next_header(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let number = self.walk.number();
+        let Range { start, end } = self.range;
+        let reached = self.input.go_to(end)?;
+        if reached < end {
+            // The frame before is not complete.
+            self.directory = None;
+            let (needed, have) = (end - start, reached.saturating_sub(start));
+            let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
+            return Err(error.in_frame(number - 1).into());
         }
-        if !self.first.streaming {
+        let mut header = Vec::new();
+        if number > 0 && !self.first.streaming {
             self.trailing_len = self.input.count_rest()?;
-            self.sequence.end()?;
+        } else {
+            self.range = end..end;
+            self.input.read_up_to(HEADER_LEN as u64, &mut header)?;
+        }
+        if number > 0 && header.is_empty() {
+            self.walk.end()?;
             return Ok(None);
         }
-        self.start = self.end;
-        self.header.clear();
-        if self.input.read_up_to(HEADER_LEN as u64, &mut self.header)? == 0 {
-            self.sequence.end()?;
-            return Ok(None);
-        }
-        Ok(Some(Header::parse_following(&self.header)?))
+        Ok(Some(header))
     }
 
-    /// Makes ready for reading parts of the content in any order, if the file is not.
-    pub fn keep_content(&mut self, frame: &OpenFrame) -> Result<(), Failure> {
-        self.hold_content(&frame.index).map_err(|fault| self.failure(fault, frame))
+    /// Prepares for reading parts of the payload in any order, if the input cannot seek.
+    pub fn keep_payload(&mut self, frame: &OpenFrame) -> Result<(), Failure> {
+        self.hold_payload(&frame.index()).map_err(|fault| self.failure(fault, frame.number))
     }
 
-    fn hold_content(&mut self, index: &IndexBuf) -> Result<(), Fault> {
-        if self.input.is_seekable() || self.content.is_some() {
+    fn hold_payload(&mut self, index: &FrameIndex<'_>) -> Result<(), Fault> {
+        if self.input.is_seekable() || self.payload.is_some() {
             return Ok(());
         }
-        let content_len = index.get().content_len();
-        let needed = content_len - index.prefix_len();
-        let mut content = Vec::new();
-        let have = self.input.read_up_to(needed, &mut content)?;
-        if have < needed && !self.is_salvaging() {
-            return Err(truncated(content_len, index.prefix_len() + have));
+        let (start, end) = (index.prefix_len(), index.content_len());
+        let mut payload = Vec::new();
+        let have = start + self.input.read_up_to(end - start, &mut payload)?;
+        if have < end && !self.is_salvaging {
+            return Err(truncated(end, have));
         }
-        self.content = Some(content);
+        self.payload = Some(payload);
         Ok(())
     }
 
-    /// Reads the payload as it is stored, and checks it.
+    /// Reads the stored payload and checks it.
     pub fn check_payload(&mut self, frame: &OpenFrame) -> Result<(), Failure> {
-        self.try_check_payload(frame).map_err(|fault| self.failure(fault, frame))
+        self.try_check_payload(frame).map_err(|fault| self.failure(fault, frame.number))
     }
 
     fn try_check_payload(&mut self, frame: &OpenFrame) -> Result<(), Fault> {
         /// Bytes that are read at a time.
         const PART: usize = 1 << 18;
-        let Some(mut check) = frame.payload_check.clone() else { return Ok(()) };
-        self.hold_content(&frame.index)?;
+        let Some(mut check) = frame.opened.payload_check() else { return Ok(()) };
+        self.hold_payload(&frame.index())?;
         let mut part = Vec::new();
-        let mut at = frame.index.prefix_len();
-        let end = frame.index.get().content_len();
-        while at < end {
+        let Range { start, end } = frame.opened.payload_range();
+        for at in (start..end).step_by(PART) {
             let next = end.min(at + PART as u64);
             part.clear();
-            self.read(frame, at..next, &mut part)?;
+            let have = self.read_up_to(frame, at..next, &mut part)?;
+            if have < next - at {
+                return Err(truncated(next - at, have));
+            }
             check.update(&part);
-            at = next;
         }
         Ok(check.finish()?)
     }
 
-    fn failure(&self, fault: Fault, frame: &OpenFrame) -> Failure {
+    fn failure(&self, fault: Fault, number: u64) -> Failure {
         match fault {
-            Fault::Decode(error) => Failure::decoding(self.place(), error.in_frame(frame.number)),
+            Fault::Decode(error) => Failure::decoding(self.endpoint(), in_frame(error, number)),
             Fault::Io(error) => self.input.failure(error),
         }
     }
 
-    /// Appends a part of the open frame to `bytes`.
-    fn read(
-        &mut self,
-        frame: &OpenFrame,
-        range: Range<u64>,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), Fault> {
-        let needed = range.end - range.start;
-        let have = self.read_up_to(frame, range, bytes)?;
-        if have < needed { Err(truncated(needed, have)) } else { Ok(()) }
-    }
-
-    /// Appends a part of the open frame to `bytes`, and returns its length: less than `range` has
-    /// only at the end of the file.
-    fn read_up_to(
+    /// Appends a part of the open frame's payload to `bytes`, and returns its length. It is shorter
+    /// than `range` only at the end of the file.
+    pub fn read_up_to(
         &mut self,
         frame: &OpenFrame,
         range: Range<u64>,
         bytes: &mut Vec<u8>,
     ) -> std::io::Result<u64> {
-        if let Some(content) = &self.content {
-            let in_content =
-                |offset: u64| content.len().min((offset - frame.index.prefix_len()) as usize);
-            let part = &content[in_content(range.start)..in_content(range.end)];
-            bytes.extend_from_slice(part);
-            return Ok(part.len() as u64);
-        }
-        self.input.go_to(self.start + range.start)?;
-        self.input.read_up_to(range.end - range.start, bytes)
+        let Some(payload) = &self.payload else {
+            self.input.go_to(self.range.start + range.start)?;
+            return self.input.read_up_to(range.end - range.start, bytes);
+        };
+        let start = frame.opened.payload_range().start;
+        let at = |offset: u64| payload.len().min((offset - start) as usize);
+        let part = &payload[at(range.start)..at(range.end)];
+        bytes.extend_from_slice(part);
+        Ok(part.len() as u64)
+    }
+
+    /// Returns the failure for an error of reading the file.
+    pub fn read_failure(&self, error: std::io::Error) -> Failure {
+        self.input.failure(error)
     }
 }
 
-/// Why a part of a file could not be had.
-pub enum Fault {
-    /// What is there is wrong.
+/// Why a part of a file is not available.
+enum Fault {
+    /// The file is damaged.
     Decode(DecodeError),
-    /// It could not be read.
+    /// The file cannot be read.
     Io(std::io::Error),
 }
 
@@ -492,135 +383,10 @@ fn truncated(needed: u64, have: u64) -> Fault {
     DecodeErrorKind::Truncated { needed, have }.into()
 }
 
-/// Consecutive chunks of a frame, with the bytes that they are decoded from.
-#[derive(Default)]
-pub struct Run {
-    frame: u64,
-    /// Number of the first chunk.
-    first: u64,
-    chunks: Vec<Chunk>,
-    /// What the planes hold of these chunks, one plane after the other.
-    stored: Vec<u8>,
-    /// What to add to an offset in the frame to get to its place in `stored`, for each plane.
-    shifts: Vec<u64>,
-    /// The offset in the frame at which reading each plane has ended. Before the end of the plane
-    /// only if a file is salvaged that was cut off.
-    ends: Vec<u64>,
-}
-
-impl Run {
-    /// Decoded length that a run is to have, in bytes. Only a single chunk may be longer.
-    pub const TARGET_LEN: u64 = 4 << 20;
-
-    /// How many chunks a run may have: of tiny ones, it is not the data that takes the memory.
-    const MAX_CHUNKS: u64 = 1 << 12;
-
-    /// How many chunks of this frame make a run.
-    pub fn chunk_count(frame: &OpenFrame) -> usize {
-        let index = frame.index.get();
-        (Self::TARGET_LEN / index.header().chunk_len()).clamp(1, Self::MAX_CHUNKS) as usize
-    }
-
-    /// Reads the chunks of these numbers, of which there is at least one.
-    pub fn read(
-        &mut self,
-        frames: &mut Frames,
-        frame: &OpenFrame,
-        numbers: Range<usize>,
-    ) -> Result<(), Failure> {
-        let index = frame.index.get();
-        self.frame = frame.number;
-        self.first = numbers.start as u64;
-        self.chunks.clear();
-        self.chunks.extend(numbers.filter_map(|number| {
-            let checksum = frame.checksums.get(number).copied();
-            Some(index.chunk(number)?.with_checksum(checksum))
-        }));
-        self.stored.clear();
-        self.shifts.clear();
-        self.ends.clear();
-        let Some(first) = self.chunks.first() else { return Ok(()) };
-        for plane in 0..first.plane_count() {
-            let ranges = || self.chunks.iter().filter_map(|chunk| chunk.plane_ranges().nth(plane));
-            let range = Range {
-                start: ranges().map(|range| range.start).next().unwrap_or_default(),
-                end: ranges().next_back().map(|range| range.end).unwrap_or_default(),
-            };
-            self.shifts.push((self.stored.len() as u64).wrapping_sub(range.start));
-            let read = frames.read_up_to(frame, range.clone(), &mut self.stored);
-            let have = read.map_err(|error| frames.input.failure(error))?;
-            let end = range.start + have;
-            self.ends.push(end);
-            if end < range.end && !frames.is_salvaging() {
-                let needed = range.end - range.start;
-                let whole = ranges().take_while(|range| range.end <= end).count() as u64;
-                let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
-                let error = error.in_plane(plane).in_chunk(self.first + whole);
-                return Err(Failure::decoding(frames.place(), error.in_frame(self.frame)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Length of the chunks, decoded.
-    pub fn decoded_len(&self) -> u64 {
-        self.chunks.iter().map(Chunk::len).sum()
-    }
-
-    /// How many of the chunks have checksums.
-    pub fn checksum_count(&self) -> u64 {
-        self.chunks.iter().filter_map(Chunk::checksum).count() as u64
-    }
-
-    /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
-    /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range
-    /// in `decoded` and the error, and continues with the next chunk if that returns `Ok`. After a
-    /// checksum mismatch, the range holds what the chunk decodes to.
-    pub fn decode(
-        &self,
-        decoded: &mut [u8],
-        base: Option<&[u8]>,
-        scratch: &mut zipnn::frame::DecodeScratch,
-        mut fault: impl FnMut(Range<usize>, DecodeError) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        let mut stored = Vec::with_capacity(self.shifts.len());
-        let mut start = 0;
-        for (number, chunk) in (self.first..).zip(&self.chunks) {
-            let range = start..start + chunk.len() as usize;
-            start = range.end;
-            let base = base.map(|base| &base[range.clone()]);
-            stored.clear();
-            let mut decode = |chunk: &Chunk, stored: &[&[u8]]| {
-                let mut scratch = scratch.with_len(chunk.scratch_len())?;
-                let part = &mut decoded[range.clone()];
-                match base {
-                    Some(base) => chunk.decode_delta(stored, base, part, &mut scratch),
-                    None => chunk.decode(stored, part, &mut scratch),
-                }
-            };
-            let result = self.stored(chunk, &mut stored).and_then(|()| decode(chunk, &stored));
-            let Err(error) = result else { continue };
-            fault(range.clone(), error.in_chunk(number).in_frame(self.frame))?;
-            if error.kind() == DecodeErrorKind::ChecksumMismatch {
-                decode(&chunk.clone().with_checksum(None), &stored)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Appends the stored bytes of each plane of a chunk.
-    fn stored<'r>(&'r self, chunk: &Chunk, stored: &mut Vec<&'r [u8]>) -> Result<(), DecodeError> {
-        let planes = chunk.plane_ranges().zip(self.shifts.iter().zip(&self.ends));
-        for (plane, (range, (&shift, &end))) in planes.enumerate() {
-            let place = |offset: u64| offset.wrapping_add(shift) as usize;
-            if range.end > end {
-                let needed = range.end - range.start;
-                let have = end.saturating_sub(range.start);
-                let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
-                return Err(error.in_plane(plane));
-            }
-            stored.push(&self.stored[place(range.start)..place(range.end)]);
-        }
-        Ok(())
+/// Adds the number of the frame to an error without one.
+fn in_frame(error: DecodeError, number: u64) -> DecodeError {
+    match error.place().frame {
+        Some(_) => error,
+        None => error.in_frame(number),
     }
 }

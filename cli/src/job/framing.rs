@@ -1,40 +1,40 @@
-//! What input is cut into before it is compressed, and how the frames of each piece are found.
+//! Cutting input into pieces, and compressing each piece into frames.
 
 use std::io;
 use std::ops::Range;
 
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, compress_frame_into};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{Metadata, MetadataError, PlannedFrame, plan};
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
-use crate::args::Choice;
+use crate::args::TypeChoice;
 use crate::content::beginning::{PEEK_LEN, may_begin_json};
 use crate::fs::input::Input;
 
-/// What is known of a piece.
+/// What is known about a piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Knowledge {
-    /// Nothing: its data has to tell, and where its frames end, too.
+    /// Nothing: a search decides on frames and layouts.
     #[default]
     Nothing,
-    /// Its type, which may not be the truth.
+    /// The layout of the declared type. Another layout may suit the data better.
     Declared(PlaneLayout),
-    /// The user wants this type.
+    /// The layout that the user chose.
     Forced(PlaneLayout),
 }
 
-/// The pieces of an input, one after another, without end: input that goes on when all that was
-/// known of has been read is cut as well.
-pub struct Pieces {
+/// Iterates over the pieces of an input without end: input after the planned pieces is cut as well.
+pub struct Framing {
     planned: Box<dyn Iterator<Item = PlannedFrame> + Send>,
     rest: Knowledge,
 }
 
-impl Pieces {
-    /// Looks at the beginning of the input, which is where it was afterwards. What looks like a
-    /// `.safetensors` file and is none is data of which nothing is known.
-    pub fn new(choice: Choice, input: &mut Input) -> io::Result<Self> {
+impl Framing {
+    /// Plans the pieces of an input from its header, if it is a `.safetensors` file. Does not
+    /// consume any input.
+    pub fn new(choice: TypeChoice, input: &mut Input) -> io::Result<Self> {
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
             None => match read_layout(input)? {
                 Some(layout) => Box::new(plan(&layout, Options::DEFAULT_FRAME_LEN as u64)),
@@ -46,10 +46,10 @@ impl Pieces {
         Ok(Self { planned, rest: forced.map_or(Knowledge::Nothing, Knowledge::Forced) })
     }
 
-    /// Length of the next piece, if there is so much input, and what is known of it.
+    /// Returns the maximum length of the next piece, and what is known about it.
     pub fn next(&mut self) -> (u64, Knowledge) {
         match self.planned.next() {
-            Some(PlannedFrame { range, layout }) => {
+            Some(PlannedFrame { range, layout, .. }) => {
                 let knowledge = layout.map_or(Knowledge::Nothing, Knowledge::Declared);
                 (range.end - range.start, knowledge)
             }
@@ -58,7 +58,8 @@ impl Pieces {
     }
 }
 
-/// Where the tensors are, if the input is a `.safetensors` file, whatever its name.
+/// Reads the header of a `.safetensors` file, whatever its name; `None` if the input is another
+/// file.
 fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {
@@ -67,7 +68,7 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
             Err(MetadataError::Truncated { needed, .. }) if may_begin_header(&bytes) => needed,
             Err(_) => break None,
         };
-        // Before a pipe is read as far as a number in it says, there is a look at what follows.
+        // Checks the first byte of the header before reading as many bytes as its length says.
         let missing = needed.max(PEEK_LEN as u64) - bytes.len() as u64;
         if input.read_up_to(missing, &mut bytes)? < missing {
             break None;
@@ -85,8 +86,8 @@ fn may_begin_header(bytes: &[u8]) -> bool {
     bytes.get(PEEK_LEN - 1).is_none_or(|&first| may_begin_json(first))
 }
 
-/// The frames that a piece becomes, and their layouts. Where there is a part of a base that goes
-/// with it, the difference decides.
+/// Returns the frames of a piece, and their layouts. With the matching part of a base, chooses them
+/// for the difference.
 pub fn segments(piece: &[u8], base: Option<&[u8]>, knowledge: Knowledge) -> Vec<Segment> {
     let whole = |layout| vec![Segment { range: 0..piece.len(), layout }];
     match knowledge {
@@ -96,17 +97,16 @@ pub fn segments(piece: &[u8], base: Option<&[u8]>, knowledge: Knowledge) -> Vec<
     }
 }
 
-/// The frames of a piece, one after another.
+/// The compressed frames of a piece.
 #[derive(Default)]
 pub struct Coded {
     bytes: Vec<u8>,
-    /// Of each frame, where it is, and the length of its data.
+    /// The range of each frame in `bytes`, and the length of its data.
     frames: Vec<(Range<usize>, usize)>,
 }
 
 impl Coded {
-    /// Compresses a piece in place of what is here. `base`, where there is one, becomes the
-    /// difference.
+    /// Replaces the frames with those of another piece. Overwrites `base` with the difference.
     pub fn compress(
         &mut self,
         piece: &[u8],
@@ -141,7 +141,7 @@ impl Coded {
         Ok(())
     }
 
-    /// Exchanges the memory of the frames, which are gone then.
+    /// Exchanges the memory of the frames with `memory`, and removes the frames.
     pub fn exchange_memory(&mut self, memory: &mut Vec<u8>) {
         self.frames.clear();
         std::mem::swap(&mut self.bytes, memory);
@@ -152,12 +152,12 @@ impl Coded {
         self.frames.iter().map(|&(_, len)| len as u64).sum()
     }
 
-    /// All frames.
+    /// Returns the bytes of all frames.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.frames.last().map_or(0, |(range, _)| range.end)]
     }
 
-    /// Each frame, and the length of its data.
+    /// Returns each frame with the length of its data.
     pub fn frames(&self) -> impl Iterator<Item = (&[u8], usize)> {
         self.frames.iter().map(|(range, len)| (&self.bytes[range.clone()], *len))
     }

@@ -1,4 +1,4 @@
-//! Reading, coding and writing at the same time, in bounded memory and in order.
+//! Reading, processing and writing items at the same time, in bounded memory and in order.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -7,34 +7,34 @@ use std::thread;
 
 use crate::report::failure::Failure;
 
-/// Jobs beside the ones that the workers hold.
+/// Number of items besides those that the workers process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spare {
-    /// One that is read, one that is written, and one that waits.
+    /// One that is being read, one that is being written, and one that waits.
     Three,
-    /// None that waits, for jobs that take much memory.
+    /// None that waits, for items that take much memory.
     Two,
 }
 
-/// What goes from the workers to the writer: the number of a job, and what became of it.
-type Done<Job> = (u64, Result<Job, Failure>);
+/// A message from the workers to the writer: the number of an item, and its result.
+type Done<Item> = (u64, Result<Item, Failure>);
 
-/// Fills jobs with `read` on one thread, does them with `work` on `threads` others, each with a
-/// state of its own, and hands them to `write` here, in the order in which they were filled.
+/// Fills items with `read` on one thread, processes them with `work` on `threads` other threads,
+/// and passes them to `write` on this thread, in the order in which they were filled.
 ///
-/// There are only as many jobs as keep everybody busy. They are used again and again, so that
-/// their memory is allocated once. `read` returns `false` when there is no more to do. Of
-/// several failures the one counts that belongs to the earliest job, whatever the number of
-/// threads. After one, the threads are not waited for: one may sit in front of a pipe.
-pub fn run<Job, State>(
+/// Each worker has its own state. A fixed number of items is reused, so that their memory is
+/// allocated once. `read` returns `false` at the end of the input. If several items fail, returns
+/// the failure of the first of them, whatever the number of threads. After a failure, does not wait
+/// for the threads, because one may be blocked on a pipe.
+pub fn run<Item, State>(
     threads: usize,
     spare: Spare,
-    mut read: impl FnMut(&mut Job) -> Result<bool, Failure> + Send + 'static,
-    work: impl Fn(&mut Job, &mut State) -> Result<(), Failure> + Send + Clone + 'static,
-    mut write: impl FnMut(&mut Job) -> Result<(), Failure>,
+    mut read: impl FnMut(&mut Item) -> Result<bool, Failure> + Send + 'static,
+    work: impl Fn(&mut Item, &mut State) -> Result<(), Failure> + Send + Clone + 'static,
+    mut write: impl FnMut(&mut Item) -> Result<(), Failure>,
 ) -> Result<(), Failure>
 where
-    Job: Default + Send + 'static,
+    Item: Default + Send + 'static,
     State: Default + 'static,
 {
     let (free, to_fill) = mpsc::channel();
@@ -45,7 +45,7 @@ where
         Spare::Two => 2,
     };
     for _ in 0..threads + spare {
-        let _ = free.send(Job::default());
+        let _ = free.send(Item::default());
     }
     let to_do = Arc::new(Mutex::new(to_do));
     let mut handles = Vec::with_capacity(threads + 1);
@@ -53,7 +53,7 @@ where
         let (work, to_do, done) = (work.clone(), Arc::clone(&to_do), done.clone());
         handles.push(spawn(move || run_worker(work, &to_do, &done))?);
     }
-    // Only the workers keep it, so that the reader notices when they are gone.
+    // The workers hold the only other reference, so that the reader notices when they end.
     drop(to_do);
     handles.push(spawn(move || run_reader(&mut read, &to_fill, &filled, &done))?);
     write_in_order(&to_write, &free, &mut write)?;
@@ -72,17 +72,17 @@ fn spawn(body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>,
     })
 }
 
-fn run_reader<Job>(
-    read: &mut impl FnMut(&mut Job) -> Result<bool, Failure>,
-    to_fill: &Receiver<Job>,
-    filled: &Sender<(u64, Job)>,
-    done: &Sender<Done<Job>>,
+fn run_reader<Item>(
+    read: &mut impl FnMut(&mut Item) -> Result<bool, Failure>,
+    to_fill: &Receiver<Item>,
+    filled: &Sender<(u64, Item)>,
+    done: &Sender<Done<Item>>,
 ) {
     for number in 0.. {
-        let Ok(mut job) = to_fill.recv() else { return };
-        match read(&mut job) {
+        let Ok(mut item) = to_fill.recv() else { return };
+        match read(&mut item) {
             Ok(true) => {
-                if filled.send((number, job)).is_err() {
+                if filled.send((number, item)).is_err() {
                     return;
                 }
             }
@@ -95,37 +95,37 @@ fn run_reader<Job>(
     }
 }
 
-fn run_worker<Job, State: Default>(
-    work: impl Fn(&mut Job, &mut State) -> Result<(), Failure>,
-    to_do: &Mutex<Receiver<(u64, Job)>>,
-    done: &Sender<Done<Job>>,
+fn run_worker<Item, State: Default>(
+    work: impl Fn(&mut Item, &mut State) -> Result<(), Failure>,
+    to_do: &Mutex<Receiver<(u64, Item)>>,
+    done: &Sender<Done<Item>>,
 ) {
     let mut state = State::default();
     loop {
-        // Whoever waits for a job does so with the lock; the others wait for the lock.
+        // One worker waits for an item and holds the lock; the others wait for the lock.
         let next = to_do.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((number, mut job)) = next else { return };
-        let result = work(&mut job, &mut state).map(|()| job);
+        let Ok((number, mut item)) = next else { return };
+        let result = work(&mut item, &mut state).map(|()| item);
         if done.send((number, result)).is_err() {
             return;
         }
     }
 }
 
-fn write_in_order<Job>(
-    to_write: &Receiver<Done<Job>>,
-    free: &Sender<Job>,
-    write: &mut impl FnMut(&mut Job) -> Result<(), Failure>,
+fn write_in_order<Item>(
+    to_write: &Receiver<Done<Item>>,
+    free: &Sender<Item>,
+    write: &mut impl FnMut(&mut Item) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut early = BTreeMap::new();
     let mut next = 0;
     for (number, result) in to_write {
         early.insert(number, result);
         while let Some(result) = early.remove(&next) {
-            let mut job = result?;
-            write(&mut job)?;
-            // The reader may have come to the end.
-            let _ = free.send(job);
+            let mut item = result?;
+            write(&mut item)?;
+            // The reader may have ended already.
+            let _ = free.send(item);
             next += 1;
         }
     }
@@ -139,24 +139,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_is_kept_and_jobs_are_used_again() {
+    fn writes_reused_items_in_order() {
         let mut count = 0;
         let mut written = Vec::new();
         run(
             4,
             Spare::Three,
-            move |job: &mut (u64, u64)| {
+            move |item: &mut (u64, u64)| {
                 count += 1;
-                job.0 = count;
+                item.0 = count;
                 Ok(count <= 100)
             },
-            |job, _: &mut ()| {
-                thread::sleep(Duration::from_micros(job.0 * 7 % 50));
-                job.1 = job.0 * 2;
+            |item, _: &mut ()| {
+                thread::sleep(Duration::from_micros(item.0 * 7 % 50));
+                item.1 = item.0 * 2;
                 Ok(())
             },
-            |job| {
-                written.push(job.1);
+            |item| {
+                written.push(item.1);
                 Ok(())
             },
         )
@@ -165,18 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_failure_counts() {
+    fn returns_the_failure_of_the_earliest_item() {
         let mut count = 0;
         let mut written = 0;
         let failure = run(
             3,
             Spare::Two,
-            move |job: &mut u64| {
-                *job = count;
+            move |item: &mut u64| {
+                *item = count;
                 count += 1;
                 if count == 20 { Err(Failure::new("reader", "")) } else { Ok(true) }
             },
-            |job, _: &mut ()| match *job {
+            |item, _: &mut ()| match *item {
                 10 => {
                     thread::sleep(Duration::from_millis(20));
                     Err(Failure::new("ten", ""))

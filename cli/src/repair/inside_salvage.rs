@@ -1,27 +1,27 @@
-//! Saving what is left of a file in which tensors are compressed.
+//! Recovering the readable part of a file with compressed tensors.
 
 use std::io;
 
-use zipnn::tensor::TensorError;
-use zipnn::{DecodeError, DecodeErrorKind};
+use zipnn::tensor::inside::TensorError;
+use zipnn::{DecodeError, DecodeErrorKind, Options};
 
 use crate::content::data_header::DataHeader;
-use crate::content::tensor_source::Source;
-use crate::fs::endpoint::Place;
+use crate::content::tensor_source::TensorSource;
+use crate::fs::endpoint::Endpoint;
 use crate::repair::salvage::Salvage;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
-/// Bytes that are decoded at a time, or lost together.
-const PART_LEN: u64 = 256 << 10;
+/// Number of bytes that are decoded, or lost, at a time.
+const PART_LEN: u64 = Options::DEFAULT_CHUNK_LEN as u64;
 
-/// What has been saved, and what is lost.
-pub struct Saved {
+/// The recovered and the lost ranges of a file.
+pub struct InsideSalvage {
     salvage: Salvage,
     header: DataHeader,
 }
 
-impl Saved {
+impl InsideSalvage {
     /// Returns whether nothing is lost.
     pub fn is_whole(&self) -> bool {
         self.salvage.is_whole()
@@ -32,25 +32,26 @@ impl Saved {
         self.salvage.is_empty()
     }
 
-    /// Returns how many bytes have been written.
+    /// Returns the number of bytes that were written.
     pub fn len(&self) -> u64 {
         self.salvage.written()
     }
 
-    /// Returns the message for a file of which a part is lost, as [`Salvage::failure`].
-    pub fn failure(&self, source: &Place, destination: Option<&Place>) -> Failure {
+    /// Returns the failure for a file that lost data, as [`Salvage::failure`] does.
+    pub fn failure(&self, source: &Endpoint, destination: Option<&Endpoint>) -> Failure {
         self.salvage.failure(source, destination, &self.header)
     }
 }
 
-/// Decodes what can be decoded, and writes zeros for lost ranges before the last byte that can.
+/// Decodes the readable parts of a file. Writes zeros for lost ranges before the last readable
+/// byte.
 pub fn run(
-    source: &mut Source,
+    source: &mut TensorSource,
     progress: &mut Progress,
     mut write: impl FnMut(&[u8]) -> Result<(), Failure>,
-) -> Result<Saved, Failure> {
+) -> Result<InsideSalvage, Failure> {
     let reader = &source.reader;
-    let restored = reader.restored().map_err(|error| source.failure(error))?;
+    let restored = reader.restored_header().map_err(|error| source.failure(error))?;
     let lens = restored.order.iter().map(|&number| reader.tensors()[number].decoded_len);
     let total = lens.fold(restored.header.len() as u64, u64::saturating_add);
     let mut salvage = Salvage::new(Some(total));
@@ -70,26 +71,26 @@ pub fn run(
         salvage.end(DecodeErrorKind::Truncated { needed, have }.into());
     }
     salvage.finish(&mut write)?;
-    Ok(Saved { salvage, header })
+    Ok(InsideSalvage { salvage, header })
 }
 
-/// Returns lines about all that is damaged or missing in a file; none if it cannot be opened.
-pub fn damage(place: &Place) -> Vec<String> {
-    // Standard input is gone once it has been read.
-    let source = place.path().and_then(|_| Source::open_damaged(place).ok());
+/// Returns lines about all damaged and missing ranges of a file; no lines if it cannot be opened.
+pub fn damage(endpoint: &Endpoint) -> Vec<String> {
+    // Standard input can be read only once.
+    let source = endpoint.path().and_then(|_| TensorSource::open_damaged(endpoint).ok());
     let Some(mut source) = source.and_then(|source| source.require_compressed().ok()) else {
         return Vec::new();
     };
-    let mut progress = Progress::new(place.to_string(), None, true);
+    let mut progress = Progress::new(endpoint.to_string(), None, true);
     match run(&mut source, &mut progress, |_| Ok(())) {
         Ok(saved) => saved.salvage.damage(&saved.header),
         Err(_) => Vec::new(),
     }
 }
 
-/// Saves a tensor, part by part.
+/// Recovers a tensor in parts.
 fn save_tensor(
-    source: &mut Source,
+    source: &mut TensorSource,
     number: usize,
     salvage: &mut Salvage,
     write: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
@@ -99,20 +100,21 @@ fn save_tensor(
     let (len, is_compressed) = (tensor.decoded_len, tensor.is_compressed);
     let (needed, have) = (tensor.stored.end, reader.file_len());
     let truncated = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
-    // Of a tensor that is stored as it is, the file has exactly these bytes.
-    let there = if is_compressed { len } else { len.min(have.saturating_sub(tensor.stored.start)) };
-    // Without its end, a tensor has no checksum.
+    // An uncompressed tensor has exactly these bytes in the file.
+    let available =
+        if is_compressed { len } else { len.min(have.saturating_sub(tensor.stored.start)) };
+    // The checksum of an incomplete tensor cannot match.
     let mut is_verified = reader.is_complete(number);
     let mut fault = None;
     let mut part = Vec::new();
     let mut at = 0;
-    while at < there {
-        part.resize(PART_LEN.min(there - at) as usize, 0);
+    while at < available {
+        part.resize(PART_LEN.min(available - at) as usize, 0);
         if is_verified {
             match source.reader.read_part(number, at, &mut part) {
                 Ok(()) => fault = None,
                 Err(error) => {
-                    // It has one checksum, which need not be compared again for each part.
+                    // An uncompressed tensor has one checksum, which is compared only once.
                     is_verified = is_compressed;
                     fault = Some(fault_of(source, error)?);
                 }
@@ -138,13 +140,13 @@ fn save_tensor(
         }
         at += part.len() as u64;
     }
-    salvage.lose(len - there, truncated);
+    salvage.lose(len - available, truncated);
     Ok(())
 }
 
-/// Returns why a part of a tensor is damaged; `None` if nothing shows that it is. Fails if the rest
-/// cannot be saved either.
-fn fault_of(source: &Source, error: TensorError) -> Result<Option<DecodeError>, Failure> {
+/// Returns why a part of a tensor is damaged; `None` if nothing shows that it is. Returns an error
+/// if the rest cannot be recovered either.
+fn fault_of(source: &TensorSource, error: TensorError) -> Result<Option<DecodeError>, Failure> {
     use DecodeErrorKind as E;
     match error {
         TensorError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

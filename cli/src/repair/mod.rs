@@ -1,6 +1,12 @@
-//! Saving data from damaged files.
+//! Damaged files: recovering what can be decoded, and repairing what the original ZipNN damaged.
 
-pub mod command;
+pub mod diagnosis;
+pub mod examination;
 pub mod inside_salvage;
 pub mod resync;
+pub mod rewrite;
+pub mod rotation;
 pub mod salvage;
+pub mod samples;
+#[cfg(test)]
+mod tests;

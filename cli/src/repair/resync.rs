@@ -1,31 +1,32 @@
-//! Finding the frames behind damaged headers in a file without a usable index.
+//! Finding the frames after damaged headers in a file without a valid index.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use zipnn::Limits;
 use zipnn::file::Directory;
-use zipnn::frame::{HEADER_LEN, Header};
-use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::frame::{HEADER_LEN, Header, MAGIC};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::Metadata;
+use zipnn::{Limits, Options};
 
 use crate::content::{data_header, tensors};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 
-/// Bytes that are searched at a time.
-const PART: usize = 1 << 20;
+/// Number of bytes that are searched at a time.
+const PART_LEN: usize = 1 << 20;
 
-/// Returns the places of all frames of a file with damaged headers. What lies between the frames
-/// before the damage and those behind it counts as one frame.
+/// Returns the directory of a file with damaged headers. All bytes between the last frame before
+/// the damage and the first frame after it count as one frame.
 ///
-/// Its decoded length is what the other frames lack of the data, whose length only the header of a
-/// `.safetensors` file says: for other data, there is no result.
-pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
-    let mut archive = tensors::open_archive(source, base).ok()?;
+/// The decoded length of that frame is the rest of the data. Only the header of a `.safetensors`
+/// file gives the length of all data, so returns `None` for other data.
+pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
+    let archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
     let layout = archive.layout().ok()?.clone();
-    let mut file = tensors::open_file(source).ok()?;
+    let mut file = BufReader::new(tensors::open_file(source).ok()?);
     let file_len = file.seek(SeekFrom::End(0)).ok()?;
     let mut directory = Directory::new();
     let before = archive.directory().entries().iter();
@@ -40,8 +41,8 @@ pub fn directory(source: &Place, base: Option<&Path>) -> Option<Directory> {
     Some(directory)
 }
 
-/// Returns where in the data the frames behind the damage begin: so that they end where the last
-/// tensor does, or that frames of bytes behind the last tensor follow it.
+/// Returns the offset in the data of the frames after the damage. They end where the last tensor
+/// ends, or where bytes after the last tensor end.
 fn start_of(behind: &[Header], before: &Directory, layout: &Metadata) -> Option<u64> {
     let end = data_header::end_of(layout);
     let mut starts = vec![end];
@@ -53,10 +54,10 @@ fn start_of(behind: &[Header], before: &Directory, layout: &Metadata) -> Option<
     let follows_tensors =
         before.entries().iter().all(|entry| begins_frame(layout, entry.decoded_range().end));
     if !follows_tensors {
-        // The last tensor may be followed by more, of which nothing says how long it is.
+        // Bytes of unknown length may follow the last tensor.
         return starts.get(behind.len()).copied();
     }
-    // The first `count` frames hold what is left of the tensors.
+    // The first `count` frames hold the rest of the tensors.
     let is_possible = |&count: &usize| {
         let mut breaks = starts[..count].iter().map(|start| starts[count] + (end - start));
         starts[count] >= before.decoded_len() && breaks.all(|at| begins_frame(layout, at))
@@ -64,55 +65,57 @@ fn start_of(behind: &[Header], before: &Directory, layout: &Metadata) -> Option<
     (1..starts.len()).rev().find(is_possible).map(|count| starts[count])
 }
 
-/// Returns whether a frame may begin here in a file whose frames follow its tensors.
+/// Returns whether a frame may begin at an offset in a file whose frames match its tensors.
 fn begins_frame(layout: &Metadata, at: u64) -> bool {
-    /// Long tensors are divided into frames of a multiple of this many bytes.
-    const STEP: u64 = 1 << 18;
+    /// Long tensors are divided into frames of whole chunks.
+    const STEP: u64 = Options::DEFAULT_CHUNK_LEN as u64;
     at == layout.data_start()
         || layout.tensors().iter().any(|TensorInfo { range, .. }| {
             at == range.end || range.contains(&at) && (at - range.start).is_multiple_of(STEP)
         })
 }
 
-/// Searches for frames that follow one another up to the end of the file. Returns where the first
-/// of them begins, behind `start`, and the headers of all.
+/// Searches after `start` for consecutive frames up to the end of the file. Returns the offset of
+/// the first one, and the headers of all.
 fn find(
     file: &mut BufReader<File>,
     start: u64,
     file_len: u64,
 ) -> io::Result<Option<(u64, Vec<Header>)>> {
-    let mut refused = HashSet::new();
+    let mut rejected = HashSet::new();
     let mut part = Vec::new();
     let mut at = start + 1;
     while at < file_len {
         part.clear();
         file.seek(SeekFrom::Start(at))?;
-        file.take(PART as u64).read_to_end(&mut part)?;
-        for (offset, _) in part.windows(2).enumerate().filter(|(_, pair)| pair == b"ZN") {
+        file.take(PART_LEN as u64).read_to_end(&mut part)?;
+        for (offset, _) in
+            part.windows(MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == MAGIC)
+        {
             let found = at + offset as u64;
-            if let Some(headers) = headers_from(file, found, file_len, &mut refused)? {
+            if let Some(headers) = headers_from(file, found, file_len, &mut rejected)? {
                 return Ok(Some((found, headers)));
             }
         }
-        // The last byte may be the first of a pair.
+        // The last byte may begin a frame.
         at += part.len().max(2) as u64 - 1;
     }
     Ok(None)
 }
 
-/// Reads the headers of the frames from `start` to the end of the file; `None` if there is anything
-/// else. A place that has been refused is not tried again, so that time grows with the file alone.
+/// Reads the headers of all frames from `start` to the end of the file; `None` if there is other
+/// data between them. Does not try a rejected offset again, so that the time is linear in the file.
 fn headers_from(
     file: &mut BufReader<File>,
     start: u64,
     file_len: u64,
-    refused: &mut HashSet<u64>,
+    rejected: &mut HashSet<u64>,
 ) -> io::Result<Option<Vec<Header>>> {
     let mut headers = Vec::new();
     let mut at = start;
     while at < file_len {
         let mut bytes = Vec::new();
-        let header = match refused.insert(at) {
+        let header = match rejected.insert(at) {
             true => {
                 file.seek(SeekFrom::Start(at))?;
                 file.take(HEADER_LEN as u64).read_to_end(&mut bytes)?;

@@ -1,85 +1,38 @@
-//! Saving the readable part of a file that is damaged or was cut off, and reporting the lost part.
+//! Recovering the readable part of a damaged or incomplete file, and reporting the lost part.
 
 use std::fmt;
-use std::ops::Range;
 
 use zipnn::DecodeError;
-use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::data_header::{self, DataHeader};
-use crate::fs::endpoint::Place;
+use crate::content::lost::{self, Lost};
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
-use crate::report::units;
 
-/// Most lost ranges in a message.
-const MOST_LINES: usize = 20;
-
-/// A range of the data that is lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
-    /// The first error in the range, with its frame and chunk.
-    pub error: DecodeError,
-    /// The decoded bytes. The end is `u64::MAX` if it is unknown.
-    pub range: Range<u64>,
-    /// Whether the bytes are decoded, and do not have their checksum.
-    pub is_wrong: bool,
-}
-
-impl Lost {
-    /// Returns a line that names the error, the range, and the tensors in it.
-    pub fn describe(&self, tensors: &[TensorInfo]) -> String {
-        let Range { start, end } = self.range;
-        let is_touched =
-            |tensor: &&TensorInfo| tensor.range.start < end && start < tensor.range.end;
-        let names = units::list(tensors.iter().filter(is_touched).map(|tensor| &tensor.name));
-        let kind = if self.is_wrong { "wrong" } else { "lost" };
-        let range = match end {
-            u64::MAX => format!("everything from byte {start} on"),
-            _ => format!("bytes {start} to {end}"),
-        };
-        let place = if names.is_empty() { names } else { format!(", in {names}") };
-        format!("{}; {kind}: {range}{place}", self.error)
-    }
-}
-
-/// Returns a line for each of the first ranges, and one with the number of the others. `more`
-/// ranges are not in `lost`, and counted as well.
-pub fn describe(
-    mut lost: impl Iterator<Item = Lost>,
-    more: u64,
-    tensors: &[TensorInfo],
-) -> Vec<String> {
-    let mut lines: Vec<String> =
-        lost.by_ref().take(MOST_LINES).map(|lost| lost.describe(tensors)).collect();
-    match lost.count() as u64 + more {
-        0 => {}
-        more => lines.push(format!("and {more} more")),
-    }
-    lines
-}
-
-/// Writes the data of a damaged file, with zeros for lost ranges, and records those ranges.
+/// Writes the data of a damaged file with zeros for lost ranges, and records these ranges.
 #[derive(Debug, Default)]
 pub struct Salvage {
     lost: Vec<Lost>,
     /// Number of lost ranges that are not in `lost`.
     more: u64,
-    /// Why the file ends too early, if it does.
+    /// Why the file ends too early.
     end: Option<DecodeError>,
-    /// Bytes that were decoded, without those with wrong checksums.
+    /// Number of decoded bytes without wrong checksums.
     saved: u64,
-    /// Bytes with wrong checksums.
+    /// Number of decoded bytes with wrong checksums.
     wrong: u64,
-    /// Bytes that were written, zeros included.
+    /// Number of bytes that were written, including zeros.
     written: u64,
-    /// Lost bytes after these. Zeros are written for them once more data follows.
+    /// Number of lost bytes after these. They are written as zeros when more data follows.
     owed: u64,
-    /// Length of the data, if the file says it.
+    /// Length of the data, if it is known.
     total: Option<u64>,
 }
 
 impl Salvage {
-    /// Creates the state for a file that decodes to `total` bytes, if that is known.
+    /// Creates the state for a file that decodes to `total` bytes, if their number is known.
     pub fn new(total: Option<u64>) -> Self {
         Self { total, ..Self::default() }
     }
@@ -98,7 +51,7 @@ impl Salvage {
         Ok(())
     }
 
-    /// Writes the next bytes of the data, which do not have their checksum.
+    /// Writes the next bytes of the data, which do not match their checksum.
     pub fn save_wrong(
         &mut self,
         bytes: &[u8],
@@ -112,7 +65,7 @@ impl Salvage {
         Ok(())
     }
 
-    /// Writes the next bytes, behind zeros for what is lost before them.
+    /// Writes zeros for lost bytes, and then the next bytes.
     fn put(
         &mut self,
         bytes: &[u8],
@@ -163,7 +116,7 @@ impl Salvage {
 
     /// Adds a range to the list, or to the last range of the list.
     fn record(&mut self, lost: Lost) {
-        let has_room = self.lost.len() < MOST_LINES;
+        let has_room = self.lost.len() < lost::MAX_LINES;
         match self.lost.last_mut() {
             Some(last) if last.range.end == lost.range.start && last.is_wrong == lost.is_wrong => {
                 last.range.end = lost.range.end;
@@ -178,7 +131,7 @@ impl Salvage {
         self.end = Some(error);
     }
 
-    /// Returns how many bytes have been written, zeros for lost ones included.
+    /// Returns the number of bytes that were written, including zeros for lost bytes.
     pub fn written(&self) -> u64 {
         self.written
     }
@@ -193,12 +146,12 @@ impl Salvage {
         self.saved == 0 && self.wrong == 0
     }
 
-    /// Returns the message for a file of which a part is lost. `destination` holds the other part,
-    /// if it has been written; `header` is the header of the data.
+    /// Returns the failure for a file that lost data. `destination` holds the recovered part, if it
+    /// was written; `header` is the header of the data.
     pub fn failure(
         &self,
-        source: &Place,
-        destination: Option<&Place>,
+        source: &Endpoint,
+        destination: Option<&Endpoint>,
         header: &DataHeader,
     ) -> Failure {
         let layout = header.layout();
@@ -209,7 +162,7 @@ impl Salvage {
         });
         let lost = if self.wrong > 0 { "lost or wrong" } else { "lost" };
         let message = match (destination, self.is_empty()) {
-            (_, true) => "nothing of it can be saved: no chunk is whole".to_owned(),
+            (_, true) => "nothing can be recovered: no chunk is intact".to_owned(),
             (Some(destination), false) if total == Some(self.saved) => {
                 let upto = self.total.map_or(" up to the end of the last tensor", |_| "");
                 format!(
@@ -218,27 +171,30 @@ impl Salvage {
                 )
             }
             (Some(destination), false) => {
-                format!("{} saved in {destination}; the rest is {lost}", Saved(self.saved, total))
+                format!(
+                    "{} saved in {destination}; the rest is {lost}",
+                    SavedCount(self.saved, total)
+                )
             }
             (None, false) => {
-                format!("{} could be saved; nothing has been written", Saved(self.saved, total))
+                format!("{} can be recovered; nothing was written", SavedCount(self.saved, total))
             }
         };
         let mut details = self.details(total, tensors);
         if self.written > self.saved + self.wrong {
-            details.push("in the result, lost bytes are zeros up to where it ends".to_owned());
+            details.push("lost bytes before the end of the result are zeros".to_owned());
         }
         Failure::new(source, message).details(details)
     }
 
-    /// Returns lines about the lost ranges, as [`Self::failure`] has them.
+    /// Returns lines about the lost ranges, as [`Self::failure`] does.
     pub fn damage(&self, header: &DataHeader) -> Vec<String> {
         let layout = header.layout();
         let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
         self.details(self.total, tensors)
     }
 
-    /// Returns lines about the lost ranges. All that is lost after the last written byte is one
+    /// Returns lines about the lost ranges. Everything lost after the last written byte is one
     /// range.
     fn details(&self, total: Option<u64>, tensors: &[TensorInfo]) -> Vec<String> {
         let is_inside = |lost: &&Lost| lost.range.start < self.written;
@@ -250,21 +206,21 @@ impl Salvage {
             Lost { error, range, is_wrong: false }
         });
         let at_end = at_end.filter(|lost| !lost.range.is_empty());
-        let mut lines = describe(inside.chain(at_end), self.more, tensors);
+        let mut lines = lost::describe(inside.chain(at_end), self.more, tensors);
         if lines.is_empty()
             && let Some(error) = self.end
         {
             let data = self.total.map_or("the last tensor", |_| "the data");
-            lines.push(format!("{error}; lost: nothing but the end of the file, behind {data}"));
+            lines.push(format!("{error}; lost: only the end of the file, after {data}"));
         }
         lines
     }
 }
 
-/// The number of saved bytes, and of all bytes, if that is known.
-struct Saved(u64, Option<u64>);
+/// The number of saved bytes, and of all bytes if it is known.
+struct SavedCount(u64, Option<u64>);
 
-impl fmt::Display for Saved {
+impl fmt::Display for SavedCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             Some(total) => write!(f, "{} of {total} bytes", self.0),
@@ -284,12 +240,12 @@ mod tests {
     }
 
     fn message(salvage: &Salvage) -> String {
-        let place = Place::Standard;
-        salvage.failure(&place, Some(&place), &DataHeader::default()).to_string()
+        let endpoint = Endpoint::Standard;
+        salvage.failure(&endpoint, Some(&endpoint), &DataHeader::default()).to_string()
     }
 
     #[test]
-    fn zeros_keep_the_place_of_what_is_lost() {
+    fn writes_zeros_for_lost_bytes_between_saved_ones() {
         let mut salvage = Salvage::new(Some(100));
         let mut written = Vec::new();
         let mut write = |bytes: &[u8]| {
@@ -303,7 +259,7 @@ mod tests {
         salvage.lose(10, error(4));
         salvage.end(error(5));
         salvage.finish(&mut write).unwrap();
-        assert_eq!(written, [[1; 10], [0; 10], [2; 10]].concat(), "and none at the end");
+        assert_eq!(written, [[1; 10], [0; 10], [2; 10]].concat(), "no zeros at the end");
         assert!(!salvage.is_whole());
         let failure = message(&salvage);
         assert!(failure.contains("20 of 100 bytes saved"), "{failure}");
@@ -312,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_what_is_lost_is_bounded() {
+    fn lists_a_bounded_number_of_lost_ranges() {
         let mut salvage = Salvage::default();
         for number in 0..100_000 {
             salvage.lose(1, error(number));

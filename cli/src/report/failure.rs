@@ -1,4 +1,4 @@
-//! Why a file could not be processed, in words for whoever typed the command.
+//! Errors as the user sees them: the file, what is wrong with it, and what to do.
 
 use std::{fmt, io};
 
@@ -6,20 +6,20 @@ use zipnn::{DecodeError, DecodeErrorKind, EncodeError};
 
 use crate::report::units;
 
-/// What went wrong with a file, and what to do about it.
+/// Describes why a file could not be processed, and what to do about it.
 #[derive(Debug)]
 pub struct Failure {
-    /// The file, as it was named on the command line.
+    /// The file, as named on the command line.
     subject: String,
     message: String,
-    /// Lines that say more.
+    /// Lines with more information.
     details: Vec<String>,
     hint: Option<String>,
-    kind: Kind,
+    cause: Cause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Cause {
     File,
     Base,
     Usage,
@@ -30,55 +30,57 @@ impl Failure {
     /// Exit status after SIGPIPE, as shells report it: the reader of the output has closed it.
     pub const BROKEN_PIPE: u8 = 141;
 
-    /// Something is wrong with a file.
+    /// Creates the failure of a file.
     pub fn new(subject: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self {
             subject: subject.to_string(),
             message: message.to_string(),
             details: Vec::new(),
             hint: None,
-            kind: Kind::File,
+            cause: Cause::File,
         }
     }
 
-    /// What was asked for makes no sense.
+    /// Creates the failure of a command whose arguments are invalid.
     pub fn usage(subject: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { kind: Kind::Usage, ..Self::new(subject, message) }
+        Self { cause: Cause::Usage, ..Self::new(subject, message) }
     }
 
-    /// Something is wrong with `subject` for the reason that is given here.
+    /// Puts another subject and message before this one, which becomes the reason.
     pub fn because(self, subject: impl fmt::Display, message: impl fmt::Display) -> Self {
         let message = format!("{message}: {}", self.message);
         Self { message, subject: subject.to_string(), ..self }
     }
 
-    /// The result made of `source` did not stand the test, for the reason that is given here.
+    /// Explains that the result of `source` failed verification for this reason.
     pub fn unverified(self, source: impl fmt::Display) -> Self {
-        self.because(source, "is kept, as its result cannot be trusted")
-            .hint("try again; if it goes on, the disk or the memory of this machine is failing")
+        self.because(source, "is kept, because its result failed verification").hint(
+            "try again; if it happens again, the disk or the memory of this machine is failing",
+        )
     }
 
-    /// Blames the base that was given, not the file.
+    /// Marks this as an error of the base, not of the file.
     pub fn of_base(self) -> Self {
-        Self { kind: Kind::Base, ..self }
+        Self { cause: Cause::Base, ..self }
     }
 
-    /// Returns whether the base that was given is to blame, not the file.
+    /// Returns whether this is an error of the base, not of the file.
     pub fn is_of_base(&self) -> bool {
-        self.kind == Kind::Base
+        self.cause == Cause::Base
     }
 
-    /// Adds lines that say more.
+    /// Sets lines with more information.
     pub fn details(self, details: Vec<String>) -> Self {
         Self { details, ..self }
     }
 
-    /// Adds what to do.
+    /// Sets the advice on what to do.
     pub fn hint(self, hint: impl fmt::Display) -> Self {
         Self { hint: Some(hint.to_string()), ..self }
     }
 
-    /// A file could not be opened or read; also for decoders, which wrap their errors.
+    /// Creates the failure of a file that cannot be opened or read. `error` may wrap the error of a
+    /// decoder.
     pub fn reading(subject: impl fmt::Display, error: io::Error) -> Self {
         match error.downcast::<DecodeError>() {
             Ok(error) => Self::decoding(subject, error),
@@ -86,124 +88,139 @@ impl Failure {
         }
     }
 
-    /// A file could not be written.
+    /// Creates the failure of a file that cannot be written.
     pub fn writing(subject: impl fmt::Display, error: io::Error) -> Self {
         let failure = Self::new(subject, format_args!("cannot be written: {error}"));
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self { kind: Kind::BrokenPipe, ..failure },
-            io::ErrorKind::NotFound => {
-                failure.hint("its directory is not there: make it, or name another with --output")
-            }
+            io::ErrorKind::BrokenPipe => Self { cause: Cause::BrokenPipe, ..failure },
+            io::ErrorKind::NotFound => failure
+                .hint("its directory does not exist: create it, or name another with --output"),
             io::ErrorKind::AlreadyExists => failure.hint("use --force to overwrite it"),
             io::ErrorKind::PermissionDenied => {
-                failure.hint("name another place with --output, or change the permissions there")
+                failure.hint("change the permissions, or name another file with --output")
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                failure.hint("make room, or name another place with --output")
+                failure.hint("free some space, or name a file on another disk with --output")
             }
             io::ErrorKind::FileTooLarge => failure.hint(
-                "the file system or `ulimit -f` limits the size of files: name another place with \
-                 --output, or raise the limit",
+                "the file system or `ulimit -f` limits the size of files: raise the limit, or name \
+                 a file on another file system with --output",
             ),
-            io::ErrorKind::InvalidFilename => failure.hint("name a shorter one with --output"),
+            io::ErrorKind::InvalidFilename => failure.hint("choose a shorter name with --output"),
             _ => failure,
         }
     }
 
-    /// A compressed file is not sound.
+    /// Creates the failure of a compressed file that cannot be decoded.
     pub fn decoding(subject: impl fmt::Display, error: DecodeError) -> Self {
-        use DecodeErrorKind as E;
         let failure = Self::new(subject, error);
-        match error.kind() {
-            E::BadMagic if error.place().frame.unwrap_or(0) == 0 => {
-                failure.hint("nothing to decompress here: only .znn files of ZipNN can be read")
-            }
-            E::BadMagic => failure.hint(
-                "what follows the frames before is not one; cut it off if those are all there is",
-            ),
-            E::Truncated { have: 0, .. } if is_at_the_beginning(&error) => {
-                failure.hint("the file is empty")
-            }
-            E::Truncated { have, .. }
-                if is_at_the_beginning(&error) && have < zipnn::frame::HEADER_LEN as u64 =>
-            {
-                failure.hint("the file is not complete: fetch or copy it once more")
-            }
-            E::Truncated { .. } | E::FooterMissing => failure.hint(
-                "the file is not complete: fetch or copy it once more, or save what is left with \
-                 zipnn decompress --no-verify",
-            ),
-            E::ChecksumMismatch
-            | E::ChecksumMissing
-            | E::CorruptStream
-            | E::InvalidCodeLengths
-            | E::InvalidIndex => failure.hint(
-                "the file is damaged: fetch or copy it once more, or save what is left with \
-                     zipnn decompress --no-verify",
-            ),
-            E::BaseRequired => failure.hint("name that file with --delta"),
-            E::BaseLength { .. } | E::BaseTooShort { .. } | E::BaseTooLong { .. } => {
-                failure.hint("name the file that it was made against with --delta")
-            }
-            E::NotADelta => failure.hint("leave out --delta"),
-            E::OutOfMemory { .. } => failure.hint("it needs a machine with more memory"),
-            E::WrongBase => failure.hint("name the file that it was made against with --delta"),
-            E::UnsupportedVersion(_) => failure,
-            E::UnsupportedAnnex(_) | E::IndexMismatch | E::SealMissing => {
-                failure.hint("decompress with --no-verify to get unverified data")
-            }
-            _ => failure.hint("the file is damaged: fetch or copy it once more"),
+        match decoding_hint(&error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 
-    /// Data could not be compressed.
+    /// Creates the failure of data that cannot be compressed.
     pub fn encoding(subject: impl fmt::Display, error: EncodeError) -> Self {
         Self::new(subject, error)
     }
 
-    /// Says it on standard error, unless there is nobody to whom it would matter, and returns the
-    /// exit status.
+    /// Writes the failure to standard error, and returns the exit status. Writes nothing if the
+    /// reader of the output closed it.
     pub fn report(&self) -> u8 {
-        let status = match self.kind {
-            Kind::BrokenPipe => return Self::BROKEN_PIPE,
-            Kind::File | Kind::Base => 1,
-            Kind::Usage => 2,
+        let status = match self.cause {
+            Cause::BrokenPipe => return Self::BROKEN_PIPE,
+            Cause::File | Cause::Base => 1,
+            Cause::Usage => 2,
         };
         write_line(self);
         status
     }
 }
 
-/// Whether it was the header of the first frame in which something was wrong.
-fn is_at_the_beginning(error: &DecodeError) -> bool {
-    let place = error.place();
-    place.frame == Some(0) && place.chunk.is_none()
+/// Reports failures, and returns the worst exit status.
+pub fn report_all(failures: impl IntoIterator<Item = Failure>) -> u8 {
+    failures.into_iter().map(|failure| failure.report()).max().unwrap_or_default()
 }
 
-/// Writes a line to standard error, where names of files and tensors may be part of it.
+/// Reports the failure, if there is one, and returns the exit status.
+pub fn status(result: Result<(), Failure>) -> u8 {
+    result.map_or_else(|failure| failure.report(), |()| 0)
+}
+
+/// Returns what to do about a file that cannot be decoded.
+fn decoding_hint(error: &DecodeError) -> Option<&'static str> {
+    use DecodeErrorKind as E;
+    Some(match error.kind() {
+        E::BadMagic if error.place().frame.unwrap_or(0) == 0 => {
+            "only .znn files can be decompressed, and this is not one"
+        }
+        E::BadMagic => {
+            "other data follows the frames: cut it off if the file should end there, or fetch or \
+             copy the file once more"
+        }
+        E::Truncated { have: 0, .. } if is_in_first_header(error) => "the file is empty",
+        E::Truncated { have, .. }
+            if is_in_first_header(error) && have < zipnn::frame::HEADER_LEN as u64 =>
+        {
+            "the file is not complete: fetch or copy it once more"
+        }
+        E::Truncated { .. } | E::FooterMissing => {
+            "the file is not complete: fetch or copy it once more, or recover the rest with \
+             zipnn decompress --no-verify"
+        }
+        E::ChecksumMismatch
+        | E::ChecksumMissing
+        | E::CorruptStream
+        | E::InvalidCodeLengths
+        | E::InvalidIndex => {
+            "the file is damaged: fetch or copy it once more, or recover the rest with \
+             zipnn decompress --no-verify"
+        }
+        E::BaseRequired => "name the base with --delta",
+        E::BaseLength { .. } | E::BaseTooShort { .. } | E::BaseTooLong { .. } | E::WrongBase => {
+            "name the base that the difference was made against with --delta"
+        }
+        E::NotADelta => "leave out --delta",
+        E::OutOfMemory { .. } => "use a machine with more memory",
+        E::UnsupportedVersion(_) => return None,
+        E::UnsupportedAnnex(_) | E::IndexMismatch | E::SealMissing => {
+            "use zipnn decompress --no-verify to get unverified data"
+        }
+        _ => "the file is damaged: fetch or copy it once more",
+    })
+}
+
+/// Returns whether an error is in the header of the first frame.
+fn is_in_first_header(error: &DecodeError) -> bool {
+    let location = error.place();
+    location.frame == Some(0) && location.chunk.is_none()
+}
+
+/// Writes a line to standard error. Names of files and tensors in it are escaped.
 pub fn say(line: impl fmt::Display) {
-    write_line(part(&line.to_string()));
+    write_line(printable(&line.to_string()));
 }
 
-/// Writes a line to standard error, and ignores that it may be closed.
+/// Writes a line to standard error. Standard error may be closed, which is ignored.
 fn write_line(line: impl fmt::Display) {
     use io::Write;
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Returns a part of a message, which names of files and tensors may be part of: bounded, and
-/// without characters that control the terminal.
-fn part(text: &str) -> String {
-    /// Most characters, with room for any path.
-    const MOST: usize = 5000;
-    units::short_name(text, MOST)
+/// Returns text with a bounded length and without characters that control the terminal. The text
+/// may contain names of files and tensors.
+fn printable(text: &str) -> String {
+    /// Maximum length in characters, which leaves room for any path.
+    const MAX_LEN: usize = 5000;
+    units::short_name(text, MAX_LEN)
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "zipnn: {}: {}", part(&self.subject), part(&self.message))?;
+        write!(f, "zipnn: {}: {}", printable(&self.subject), printable(&self.message))?;
         for line in self.details.iter().chain(&self.hint) {
-            write!(f, "\n  {}", part(line))?;
+            write!(f, "\n  {}", printable(line))?;
         }
         Ok(())
     }

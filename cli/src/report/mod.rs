@@ -1,4 +1,4 @@
-//! What the program reports: failures, progress, tables and numbers.
+//! Output for the user: failures, progress, tables and numbers.
 
 pub mod failure;
 pub mod progress;

@@ -1,4 +1,4 @@
-//! How far we are, for those who wait in front of a terminal.
+//! Progress bars on a terminal.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is done sooner than this needs no bar.
+/// Time after which a progress bar appears.
 const DELAY: Duration = Duration::from_millis(300);
 
-/// A bar on standard error, where that is a terminal and nobody asked for silence. It shows up only
-/// once waiting has become noticeable.
+/// A progress bar on standard error, if that is a terminal. Appears after a delay.
 #[derive(Debug)]
 pub struct Progress {
     is_visible: bool,
@@ -19,28 +18,36 @@ pub struct Progress {
     done: u64,
     start: Instant,
     bar: Option<ProgressBar>,
-    /// What is shown instead, where this is only a part of it.
-    whole: Option<Arc<Whole>>,
+    /// The bar to update instead, if this is one of many files.
+    total_progress: Option<Arc<TotalProgress>>,
 }
 
 impl Progress {
-    /// Progress through `total` bytes, if that many are known.
+    /// Starts a bar for `total` bytes, if their number is known.
     pub fn new(label: String, total: Option<u64>, quiet: bool) -> Self {
         let is_visible = !quiet && stderr().is_terminal();
-        Self { is_visible, label, total, done: 0, start: Instant::now(), bar: None, whole: None }
+        Self {
+            is_visible,
+            label,
+            total,
+            done: 0,
+            start: Instant::now(),
+            bar: None,
+            total_progress: None,
+        }
     }
 
-    /// Progress through one of many files, which are shown together.
-    pub fn part_of(whole: &Arc<Whole>) -> Self {
+    /// Starts progress for one of many files, which share a bar.
+    pub fn part_of(total_progress: &Arc<TotalProgress>) -> Self {
         let mut progress = Self::new(String::new(), None, true);
-        progress.whole = Some(Arc::clone(whole));
+        progress.total_progress = Some(Arc::clone(total_progress));
         progress
     }
 
-    /// So many more bytes are done.
+    /// Adds processed bytes.
     pub fn add(&mut self, bytes: u64) {
-        if let Some(whole) = &self.whole {
-            whole.progress().add(bytes);
+        if let Some(total_progress) = &self.total_progress {
+            total_progress.progress().add(bytes);
             return;
         }
         self.done += bytes;
@@ -49,7 +56,7 @@ impl Progress {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = draw(self.total, &self.label).with_elapsed(self.start.elapsed());
-            // What was done before must not look as if it had taken no time.
+            // Bytes that were processed before the bar appeared must not distort the estimate.
             bar.set_position(self.done);
             bar.reset_eta();
             bar
@@ -57,7 +64,7 @@ impl Progress {
         bar.set_position(self.done);
     }
 
-    /// How long it has taken so far.
+    /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
@@ -71,17 +78,17 @@ impl Drop for Progress {
     }
 }
 
-/// Progress through many files, several of which are worked on at a time.
+/// A progress bar for many files, several of which are processed at a time.
 #[derive(Debug)]
-pub struct Whole(Mutex<Progress>);
+pub struct TotalProgress(Mutex<Progress>);
 
-impl Whole {
-    /// Progress through `total` bytes.
+impl TotalProgress {
+    /// Starts a bar for `total` bytes.
     pub fn new(label: String, total: u64, quiet: bool) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Progress::new(label, Some(total), quiet))))
     }
 
-    /// Says how far the files are.
+    /// Sets the text before the bar.
     pub fn set_label(&self, label: String) {
         let mut progress = self.progress();
         if let Some(bar) = &progress.bar {
@@ -90,19 +97,19 @@ impl Whole {
         progress.label = label;
     }
 
-    /// So many bytes needed nothing to be done.
+    /// Adds bytes of files that did not need processing.
     pub fn skip(&self, bytes: u64) {
         self.progress().add(bytes);
     }
 
-    /// Takes the bar away, once everything is done.
+    /// Removes the bar.
     pub fn clear(&self) {
         if let Some(bar) = self.progress().bar.take() {
             bar.finish_and_clear();
         }
     }
 
-    /// How long it has taken so far.
+    /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
         self.progress().elapsed()
     }

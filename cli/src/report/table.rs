@@ -1,34 +1,34 @@
 //! Tables of untrusted text.
 //!
-//! No cell is wider than its column allows, and only one row is in memory at a time: the output
-//! grows with the number of rows alone.
+//! No cell is wider than its column allows, and only one row is in memory at a time, so the output
+//! grows only with the number of rows.
 
 use std::io::{self, Write};
 
 use crate::report::units;
 
-/// Most characters of a type.
+/// Maximum number of characters of a type.
 pub const TYPE: usize = 16;
-/// Most characters of a shape.
+/// Maximum number of characters of a shape.
 pub const SHAPE: usize = 40;
 
-/// How the cells of a column are written.
+/// The format of a column.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// Most characters of a cell; longer ones lose their middle.
-    most: usize,
+    /// Maximum number of characters of a cell. Longer cells lose their middle.
+    max: usize,
     is_number: bool,
 }
 
 impl Column {
-    /// Returns a column of text with at most `most` characters.
-    pub const fn text(most: usize) -> Self {
-        Self { most, is_number: false }
+    /// Returns a column of text with at most `max` characters.
+    pub const fn text(max: usize) -> Self {
+        Self { max, is_number: false }
     }
 
-    /// Returns a column of numbers, which stand to the right and are never cut.
+    /// Returns a column of numbers, which are aligned to the right and never cut.
     pub const fn number() -> Self {
-        Self { most: usize::MAX, is_number: true }
+        Self { max: usize::MAX, is_number: true }
     }
 }
 
@@ -44,7 +44,7 @@ pub fn write<const N: usize>(
     let mut widths = [0; N];
     for row in rows.clone() {
         for ((width, cell), column) in widths.iter_mut().zip(&row).zip(columns) {
-            *width = cell.chars().count().min(column.most).max(*width);
+            *width = cell.chars().count().min(column.max).max(*width);
         }
     }
     let mut line = String::new();
@@ -53,14 +53,14 @@ pub fn write<const N: usize>(
         for ((cell, column), width) in row.iter().zip(columns).zip(widths) {
             let gap = if line.is_empty() { indent } else { "  " };
             line.push_str(gap);
-            push_cell(&mut line, &units::clip(cell, column.most), width, column.is_number);
+            push_cell(&mut line, &units::clip(cell, column.max), width, column.is_number);
         }
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }
 
-/// Pads by hand: the standard library's formatter refuses widths above 65,535.
+/// Appends a padded cell. The standard library's formatter panics for widths above 65,535.
 fn push_cell(line: &mut String, cell: &str, width: usize, is_number: bool) {
     let padding = width.saturating_sub(cell.chars().count());
     let pad = |line: &mut String| line.extend(std::iter::repeat_n(' ', padding));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_as_wide_as_their_cells_up_to_a_limit() {
+    fn columns_are_as_wide_as_their_widest_cell_up_to_a_limit() {
         let columns = [Column::text(5), Column::number()];
         let text = written(columns, &[["größe", "1"], ["x", "1000"], ["abcdefgh", "2"]]);
         assert_eq!(text, "  größe     1\n  x      1000\n  ab…gh     2\n");
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cell_can_be_written() {
+    fn writes_very_long_cells() {
         let long = "n".repeat(200_000);
         let text = written([Column::text(100), Column::number()], &[[&long, &long], ["a", "1"]]);
         assert_eq!(text.lines().count(), 2);

@@ -1,4 +1,4 @@
-//! Numbers and names for people.
+//! Formatting numbers, names and JSON.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Most characters of a name in a list or a table.
+/// Maximum number of characters of a name in a list or table.
 pub const NAME: usize = 100;
 
-/// Bytes with three digits: `7.05 MB`.
+/// Formats a number of bytes with three digits: `7.05 MB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if count < 1000 {
@@ -31,31 +31,31 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
-/// Bytes in a time: `1.20 GB/s`.
+/// Formats a speed: `1.20 GB/s`.
 pub fn rate(count: u64, time: Duration) -> String {
     let seconds = time.as_secs_f64().max(1e-9);
     format!("{}/s", bytes((count as f64 / seconds) as u64))
 }
 
-/// Returns a number of things: `1 tensor`, `2 tensors`.
+/// Formats a number with its noun: `1 tensor`, `2 tensors`.
 pub fn count(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
 
-/// Describes bytes behind the only frame of a file.
+/// Describes bytes after the only frame of a file.
 pub fn trailing(len: u64) -> String {
     let verb = if len == 1 { "follows" } else { "follow" };
     format!("{} {verb} the only frame", count(len, "byte"))
 }
 
-/// Describes the data of a `.safetensors` file that lacks `len` bytes at its end.
+/// Describes data of a `.safetensors` file that lacks `len` bytes at its end.
 pub fn shortage(len: u64) -> String {
     format!("the data ends {} before its last tensor does", count(len, "byte"))
 }
 
-/// Returns untrusted text, such as a name, for a terminal: characters that move the cursor, change
-/// colours, break lines or change the direction of text are escaped as in Rust.
+/// Returns untrusted text, such as a name, for a terminal. Escapes characters that move the cursor,
+/// change colours, break lines or change the direction of text, as Rust does.
 pub fn name(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());
     for char in name.chars() {
@@ -64,7 +64,7 @@ pub fn name(name: &str) -> String {
     shown
 }
 
-/// Returns whether a character controls how others are shown.
+/// Returns whether a character controls the display of others.
 fn is_control(char: char) -> bool {
     let breaks_lines = matches!(char, '\u{2028}' | '\u{2029}');
     let turns_text = matches!(
@@ -74,32 +74,32 @@ fn is_control(char: char) -> bool {
     char.is_control() || breaks_lines || turns_text
 }
 
-/// Returns a text of at most `most` characters, at least one: a longer one loses its middle.
-pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
-    let Some(excess) = text.chars().count().checked_sub(most).filter(|&excess| excess > 0) else {
+/// Returns a text of at most `max` characters, at least one. A longer text loses its middle.
+pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
+    let Some(excess) = text.chars().count().checked_sub(max).filter(|&excess| excess > 0) else {
         return text.into();
     };
-    let kept = most.saturating_sub(1);
+    let kept = max.saturating_sub(1);
     let (head, tail) = (kept.div_ceil(2), kept / 2);
     let mut chars = text.chars();
     let mut clipped: String = chars.by_ref().take(head).collect();
     clipped.push('…');
-    // The character that the ellipsis replaces is left out as well.
+    // Leaves out the character that the ellipsis replaces as well.
     clipped.extend(chars.skip(excess + kept + 1 - head - tail));
     clipped.into()
 }
 
-/// Returns a name as [`name`] does, with at most `most` characters.
-pub fn short_name(text: &str, most: usize) -> String {
-    clip(&name(text), most).into_owned()
+/// Returns a name as [`name`] does, with at most `max` characters.
+pub fn short_name(text: &str, max: usize) -> String {
+    clip(&name(text), max).into_owned()
 }
 
-/// Returns a list of any number of names: the first few, and how many more.
+/// Lists the first names, and the number of others.
 pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
-    /// Names that are listed.
-    const LISTED: usize = 8;
+    /// Maximum number of names in the list.
+    const MAX_NAMES: usize = 8;
     let mut list = String::new();
-    for listed in names.by_ref().take(LISTED) {
+    for listed in names.by_ref().take(MAX_NAMES) {
         let separator = if list.is_empty() { "" } else { ", " };
         list += separator;
         list += &short_name(listed.as_ref(), NAME);
@@ -110,14 +110,14 @@ pub fn list(mut names: impl Iterator<Item = impl AsRef<str>>) -> String {
     }
 }
 
-/// Returns a value as JSON that a terminal can show: what [`name`] escapes is escaped here as well,
-/// and reads as it was.
+/// Returns a value as JSON for a terminal. Escapes the same characters as [`name`], so that parsing
+/// restores them.
 pub fn json(value: &Value) -> String {
     let text = value.to_string();
     if !text.contains(is_control) {
         return text;
     }
-    // Such characters are in strings alone, and take one unit of UTF-16.
+    // Such characters occur only in strings, and take one unit of UTF-16.
     let escape = |char| match is_control(char) {
         true => format!("\\u{:04x}", u32::from(char)),
         false => char.into(),
@@ -125,8 +125,8 @@ pub fn json(value: &Value) -> String {
     text.chars().map(escape).collect()
 }
 
-/// Writes a JSON object and a line break: the entries of `head`, then lists, whose items are
-/// written one by one, as there may be any number of them.
+/// Writes a JSON object and a line break: the entries of `head`, and then lists of any length,
+/// whose items are written one by one.
 pub fn write_json(
     out: &mut impl Write,
     head: &Value,
@@ -145,7 +145,7 @@ pub fn write_json(
     out.write_all(b"}\n")
 }
 
-/// A part of a whole: `66.7 %`. Nothing of nothing is all of it; something of nothing is no number.
+/// Formats a part of a whole: `66.7 %`. Zero of zero is `100.0 %`; a part of zero is `-`.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 && part > 0 {
         return "-".to_owned();
@@ -153,7 +153,8 @@ pub fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", 100.0 * ratio(part, whole))
 }
 
-/// A part of a whole, 1 for nothing of nothing. Something of nothing is infinite: `null` in JSON.
+/// Returns the ratio of a part to a whole: 1 for zero of zero, and infinity for a part of zero,
+/// which is `null` in JSON.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     if part == whole { 1.0 } else { part as f64 / whole as f64 }
 }
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits() {
+    fn formats_bytes_with_three_digits() {
         for (count, text) in [
             (0, "0 B"),
             (999, "999 B"),
@@ -192,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn names_keep_to_their_line() {
+    fn names_cannot_break_lines() {
         assert_eq!(name("layers.0.größe \"x\""), "layers.0.größe \"x\"");
         assert_eq!(name("a\nb\u{1b}[31m\u{9b}"), r"a\nb\u{1b}[31m\u{9b}");
     }
 
     #[test]
-    fn names_do_not_turn_or_break_lines() {
+    fn names_cannot_change_the_direction_of_text() {
         assert_eq!(name("a\u{2028}b\u{202e}c\u{2066}"), r"a\u{2028}b\u{202e}c\u{2066}");
         assert_eq!(name("हिन्दी e\u{301} 👩\u{200d}🔬"), "हिन्दी e\u{301} 👩\u{200d}🔬");
     }
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn json_reads_as_it_was() {
+    fn parsing_restores_escaped_json() {
         let value = Value::from("é\u{9b}31m\u{7f}\u{1b}\u{202e}\u{2028}\"\\");
         let text = json(&value);
         assert_eq!(text, r#""é\u009b31m\u007f\u001b\u202e\u2028\"\\""#);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_written_in_parts() {
+    fn writes_json_with_lists() {
         let mut out = Vec::new();
         let mut items = [Value::from(1), Value::from("x")].into_iter();
         let head = serde_json::json!({ "name": "a}" });
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_bounded() {
+    fn lists_have_a_bounded_length() {
         let names = |count: usize| list((0..count).map(|number| number.to_string()));
         assert_eq!(names(0), "");
         assert_eq!(names(3), "0, 1, 2");

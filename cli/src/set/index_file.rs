@@ -1,57 +1,49 @@
-//! Files that say in which file a tensor of a large model is: `model.safetensors.index.json` and
-//! its like. When shards get other names, these must follow.
+//! Index files such as `model.safetensors.index.json`, which map the tensors of a model to its
+//! shards. When shards are renamed, their names in the index must change.
 //!
-//! What a file is to be called is decided by what is there: a shard that could not be compressed
-//! keeps its name, and whatever a killed run left undone is done by the next.
+//! Existing files decide on the new names: a shard that could not be compressed keeps its name, and
+//! the next run completes the work of a killed one.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::content::json_strings::{self, JsonString};
-use crate::fs::names::{Direction, Form, SUFFIX};
+use crate::fs::names::{Direction, SUFFIX, Scope};
 use crate::fs::output;
 use crate::report::failure::Failure;
 
-/// How the names of indexes end, in any case.
-const ENDING: &[u8] = b".index.json";
 /// The entry that maps tensors to files.
 const WEIGHT_MAP: &str = "weight_map";
-/// What files are called whose tensors are compressed one by one: `NAME.znn.safetensors`.
+/// The end of safetensors names. Files with compressed tensors inside are `NAME.znn.safetensors`.
 const SAFETENSORS: &str = ".safetensors";
-/// What some editors put before the first character of a text.
+/// The mark that some editors write before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Whether a file maps tensors to files, going by its name.
-pub fn is_index(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.len().checked_sub(ENDING.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(ENDING))
-}
-
-/// Lets the index at `source` name the files that are beside `destination`, and writes it there: the
-/// same place, or one beside results. `form` is what the results are.
+/// Updates the names in the index at `source` to the files beside `destination`, and writes it to
+/// `destination`: the same path, or a path beside the results. `scope` is the scope of the results.
 ///
-/// A file that is there under both names is called by the new one only if `all_done`: after a
-/// failure, the file of the new name may be another one.
+/// If a file exists under both names, the index gets the new name only if `all_done`: after a
+/// failure, the file with the new name may be another one.
 pub fn rewrite_file(
     source: &Path,
     destination: &Path,
     direction: Direction,
-    form: Form,
+    scope: Scope,
     all_done: bool,
 ) -> Result<(), Failure> {
     let directory = destination.parent().unwrap_or(Path::new(""));
     let is_result =
-        |new: &str| form == Form::Whole || direction == Direction::Decompress || is_inside(new);
+        |new: &str| scope == Scope::File || direction == Direction::Decompress || is_inside(new);
     let text = read(source)?;
     let is_there = |name: &str| directory.join(name).is_file();
-    let is_so =
+    let is_renamed =
         |old: &str, new: &str| is_result(new) && is_there(new) && (all_done || !is_there(old));
     let rewritten =
-        rewrite(&text, direction, is_so).map_err(|error| not_an_index(source, error))?;
+        rewrite(&text, direction, is_renamed).map_err(|error| not_an_index(source, error))?;
     match rewritten {
         Some(rewritten) => write(destination, &rewritten, source),
-        // It may name results as it is, where it followed them before.
+        // The index may name results already.
         None if destination != source && check(source)?.iter().any(|name| is_there(name)) => {
             write(destination, &text, source)
         }
@@ -59,8 +51,8 @@ pub fn rewrite_file(
     }
 }
 
-/// Refuses to write an index over another file, unless that is the same index in which more or
-/// fewer files have got their new names.
+/// Returns an error if the destination exists, unless it is the same index with other names
+/// updated.
 pub fn check_destination(
     source: &Path,
     destination: &Path,
@@ -76,11 +68,11 @@ pub fn check_destination(
     if renamed(destination) == renamed(source) {
         return Ok(());
     }
-    Err(Failure::new(destination.display(), "exists already, and is another index")
+    Err(Failure::new(destination.display(), "already exists, and is another index")
         .hint("use --force to overwrite it"))
 }
 
-/// Returns the path to which a link leads, or the path itself.
+/// Returns the target of a link, or the path itself.
 fn target(path: &Path) -> Result<PathBuf, Failure> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -90,30 +82,29 @@ fn target(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Writes an index with the permissions of another. A link stays, as the names in the file to which
-/// it leads are those beside the link.
+/// Writes an index with the permissions of `like`. Keeps a link and writes its target.
 fn write(path: &Path, text: &str, like: &Path) -> Result<(), Failure> {
     let like = fs::metadata(like).map_err(|error| Failure::reading(like.display(), error))?;
     output::replace(&target(path)?, text.as_bytes(), &like)
 }
 
-/// The text of an index.
+/// Reads the text of an index.
 pub fn read(path: &Path) -> Result<String, Failure> {
     let metadata = fs::metadata(path).map_err(|error| Failure::reading(path.display(), error))?;
     if !metadata.is_file() {
-        return Err(Failure::new(path.display(), "is an index by its name, but not a file")
-            .hint("give it another name, or leave out --rewrite-index"));
+        return Err(Failure::new(path.display(), "has the name of an index, but is not a file")
+            .hint("rename it, or leave out --rewrite-index"));
     }
     fs::read_to_string(path).map_err(|error| match error.kind() {
         ErrorKind::InvalidData => {
-            Failure::new(path.display(), "is an index that is not UTF-8 text")
+            Failure::new(path.display(), "is not UTF-8 text, as an index must be")
                 .hint("save it as UTF-8, or leave out --rewrite-index")
         }
         _ => Failure::reading(path.display(), error),
     })
 }
 
-/// Makes sure that an index can be read. Returns the files that it names.
+/// Reads an index, and returns the names of files in it.
 pub fn check(path: &Path) -> Result<Vec<String>, Failure> {
     named(&read(path)?).map_err(|error| not_an_index(path, error))
 }
@@ -124,20 +115,20 @@ fn named(text: &str) -> Result<Vec<String>, serde_json::Error> {
     strings.map(|string| json_strings::decode(&text[string.span])).collect()
 }
 
-/// What is said of a file that is none.
+/// Returns the failure for a file that is not a valid index.
 pub fn not_an_index(path: &Path, error: serde_json::Error) -> Failure {
-    Failure::new(path.display(), format_args!("is no index of files: {error}"))
-        .hint("mend or remove it, or leave out --rewrite-index")
+    Failure::new(path.display(), format_args!("is not a valid index: {error}"))
+        .hint("correct or remove it, or leave out --rewrite-index")
 }
 
-/// The text with files called as they are called after going in this direction; `None` where
-/// nothing changes. `is_so(old, new)` says whether a file has got its new name.
+/// Updates the names in an index after compressing or decompressing; `None` if nothing changes.
+/// `is_renamed(old, new)` returns whether a file has got its new name.
 pub fn rewrite(
     text: &str,
     direction: Direction,
-    is_so: impl Fn(&str, &str) -> bool,
+    is_renamed: impl Fn(&str, &str) -> bool,
 ) -> Result<Option<String>, serde_json::Error> {
-    rewrite_where(text, direction, is_so, is_file_name)
+    rewrite_where(text, direction, is_renamed, is_file_name)
 }
 
 /// Returns whether a string of an index is the name of a file.
@@ -145,24 +136,24 @@ fn is_file_name(string: &JsonString) -> bool {
     !string.is_key && string.path.len() == 2 && string.path[0] == WEIGHT_MAP
 }
 
-/// The same for whatever strings are names of files.
+/// Updates names as [`rewrite`] does, in all strings that are names by `is_name`.
 pub fn rewrite_where(
     text: &str,
     direction: Direction,
-    is_so: impl Fn(&str, &str) -> bool,
+    is_renamed: impl Fn(&str, &str) -> bool,
     is_name: impl Fn(&JsonString) -> bool,
 ) -> Result<Option<String>, serde_json::Error> {
     let Some(text) = text.strip_prefix(BYTE_ORDER_MARK) else {
-        return rewrite_bare(text, direction, is_so, is_name);
+        return rewrite_bare(text, direction, is_renamed, is_name);
     };
-    let rewritten = rewrite_bare(text, direction, is_so, is_name)?;
+    let rewritten = rewrite_bare(text, direction, is_renamed, is_name)?;
     Ok(rewritten.map(|rewritten| format!("{BYTE_ORDER_MARK}{rewritten}")))
 }
 
 fn rewrite_bare(
     text: &str,
     direction: Direction,
-    is_so: impl Fn(&str, &str) -> bool,
+    is_renamed: impl Fn(&str, &str) -> bool,
     is_name: impl Fn(&JsonString) -> bool,
 ) -> Result<Option<String>, serde_json::Error> {
     let mut changes = Vec::new();
@@ -170,7 +161,7 @@ fn rewrite_bare(
         let raw = &text[string.span.clone()];
         let old = json_strings::decode(raw)?;
         for new in renamed(raw, direction) {
-            if is_so(&old, &json_strings::decode(&new)?) {
+            if is_renamed(&old, &json_strings::decode(&new)?) {
                 changes.push((string.span, new));
                 break;
             }
@@ -179,15 +170,14 @@ fn rewrite_bare(
     Ok((!changes.is_empty()).then(|| json_strings::replace(text, &changes)))
 }
 
-/// Returns whether this is the name of a file whose tensors are compressed one by one.
+/// Returns whether a name is that of a file with compressed tensors inside.
 fn is_inside(name: &str) -> bool {
     name.strip_suffix(SAFETENSORS)
         .and_then(|name| name.strip_suffix(SUFFIX))
         .is_some_and(|name| name.ends_with('.'))
 }
 
-/// What a file may be called afterwards, both as they are written in JSON: its name may have
-/// escapes, and they stay.
+/// Returns the possible new names of a file. All names are JSON, and keep their escapes.
 fn renamed(name: &str, direction: Direction) -> Vec<String> {
     let outside = format!(".{SUFFIX}");
     let inside = format!(".{SUFFIX}{SAFETENSORS}");
@@ -222,7 +212,7 @@ mod tests {
 "#;
 
     #[test]
-    fn only_files_that_are_there_are_renamed_and_back() {
+    fn renames_only_existing_files_and_back() {
         let has =
             |_: &str, name: &str| ["w1.safetensors.znn", "café.safetensors.znn"].contains(&name);
         let compressed = rewrite(INDEX, Direction::Compress, has).unwrap().unwrap();
@@ -244,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn files_with_compressed_tensors() {
+    fn renames_files_with_compressed_tensors() {
         let has = |_: &str, name: &str| name == "w1.znn.safetensors";
         let compressed = rewrite(INDEX, Direction::Compress, has).unwrap().unwrap();
         assert!(compressed.contains(r#""w1.safetensors": "w1.znn.safetensors""#), "{compressed}");
@@ -254,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_index_is_left_alone() {
+    fn leaves_other_json_unchanged() {
         for text in ["{}", "[]", "{\"weight_map\": []}", "{\"weight_map\": {\"a\": [\"b\"]}}"] {
             assert_eq!(rewrite(text, Direction::Compress, |_, _| true).unwrap(), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! Files that belong together.
+//! Files that name others: the shards of a model, and their indexes.
 
 pub mod index_file;
 pub mod shards;

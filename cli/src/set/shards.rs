@@ -1,38 +1,38 @@
-//! Indexes that follow when the shards of a model get other names.
+//! Updating indexes when the shards of a model are renamed.
 //!
-//! All indexes are found and checked before anything is done: one that cannot be read would
-//! name files that are no longer there.
+//! All indexes are found and checked before any file is processed: an index that cannot be read
+//! would name files that no longer exist.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::commands::direction::Way;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::selection::Selection;
 use crate::fs::target::directory_of;
 use crate::fs::{links, names, tree};
+use crate::job::{Job, destination};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 
-/// The indexes that a command rewrites once it has done its work.
+/// The indexes that a command updates after processing files.
 #[derive(Default)]
-pub struct Indexes(Vec<Index>);
+pub struct Indexes(Vec<ShardIndex>);
 
 #[derive(PartialEq, Eq)]
-struct Index {
+struct ShardIndex {
     source: PathBuf,
-    /// The same, or a file beside the results.
+    /// The same path, or a path beside the results.
     destination: PathBuf,
 }
 
 impl Indexes {
-    /// Finds and checks the indexes in directories, and those that name a file of the command
-    /// line. Returns all that stands in the way.
-    pub fn find(way: Way<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
-        let mut search = Search { way, indexes: Vec::new(), checked: HashMap::new() };
+    /// Finds and checks the indexes in directories, and those that name an input. Returns all
+    /// failures if there are any.
+    pub fn find(job: Job<'_>, selection: &Selection) -> Result<Self, Vec<Failure>> {
+        let mut search = IndexSearch { job, indexes: Vec::new(), checked: HashMap::new() };
         let mut failures = Vec::new();
-        for input in &way.files().inputs {
+        for input in &job.files().inputs {
             if input.is_dir() {
                 failures.extend(search.add_all_in(input, selection));
             } else {
@@ -42,33 +42,33 @@ impl Indexes {
         if failures.is_empty() { Ok(Self(search.indexes)) } else { Err(failures) }
     }
 
-    /// Rewrites all indexes with the new names. `all_done` is whether no file has failed. Returns the
-    /// failures.
-    pub fn rewrite(&self, way: Way<'_>, all_done: bool) -> Vec<Failure> {
-        let rewrite = |index: &Index| {
-            let Index { source, destination } = index;
-            // Where there are no results, there is nothing to name.
+    /// Writes the new names into all indexes. `all_done` is whether all files were processed.
+    /// Returns the failures.
+    pub fn rewrite(&self, job: Job<'_>, all_done: bool) -> Vec<Failure> {
+        let rewrite = |index: &ShardIndex| {
+            let ShardIndex { source, destination } = index;
+            // Without the directory, there are no results to name.
             if !directory_of(destination).is_dir() {
                 return Ok(());
             }
-            index_file::rewrite_file(source, destination, way.direction(), way.form(), all_done)
+            index_file::rewrite_file(source, destination, job.direction(), job.scope(), all_done)
         };
         self.0.iter().filter_map(|index| rewrite(index).err()).collect()
     }
 }
 
-/// The search for indexes.
-struct Search<'w> {
-    way: Way<'w>,
-    indexes: Vec<Index>,
-    /// The files that each index names, nothing for one that cannot be read.
+/// A search for the indexes that a job updates.
+struct IndexSearch<'w> {
+    job: Job<'w>,
+    indexes: Vec<ShardIndex>,
+    /// The files that each index names; none for an index that cannot be read.
     checked: HashMap<PathBuf, HashSet<PathBuf>>,
 }
 
-impl Search<'_> {
+impl IndexSearch<'_> {
     /// Adds the indexes of a directory. Returns the failures.
     fn add_all_in(&mut self, root: &Path, selection: &Selection) -> Vec<Failure> {
-        let output = self.way.files().output.as_deref();
+        let output = self.job.files().output.as_deref();
         let elsewhere = output.filter(|output| !links::is_same_file(root, output));
         let results = elsewhere.and_then(|output| output.canonicalize().ok());
         let is_result = |index: &Path| match (&results, index.canonicalize()) {
@@ -85,13 +85,14 @@ impl Search<'_> {
         added.filter_map(Result::err).collect()
     }
 
-    /// Adds the indexes beside a file that name it, and those one directory above, where names in
-    /// an index may have a directory in them.
+    /// Adds the indexes that name a file: those in its directory, and those in the parent
+    /// directory, whose names may contain a directory.
     fn add_beside(&mut self, input: &Path) -> Result<(), Failure> {
-        let (output, direction) = (self.way.files().output.as_deref(), self.way.direction());
-        let result = names::destination(&Place::new(input), output, direction, self.way.form());
-        // The command itself reports failures of the file.
-        let (true, Ok(Place::Path(result)), Some(name)) =
+        let (output, direction) = (self.job.files().output.as_deref(), self.job.direction());
+        let result =
+            destination::destination(&Endpoint::new(input), output, direction, self.job.scope());
+        // Processing the file reports its failures.
+        let (true, Ok(Endpoint::Path(result)), Some(name)) =
             (input.is_file(), result, input.file_name())
         else {
             return Ok(());
@@ -99,7 +100,7 @@ impl Search<'_> {
         let directory = input.parent().unwrap_or(Path::new(""));
         for index in indexes_in(directory)? {
             if self.names(&index)?.contains(Path::new(name)) {
-                check_name(input, &result, self.way)?;
+                check_name(input, &result, self.job)?;
                 let beside_result = index.file_name().map(|name| result.with_file_name(name));
                 self.add(index, beside_result)?;
             }
@@ -126,7 +127,7 @@ impl Search<'_> {
         Ok(&self.checked[index])
     }
 
-    /// Adds an index that is to be written to `destination`, or in place.
+    /// Adds an index that will be written to `destination`, or in place.
     fn add(&mut self, source: PathBuf, destination: Option<PathBuf>) -> Result<(), Failure> {
         let is_elsewhere = |destination: &PathBuf| !has_same_parent(&source, destination);
         let destination = destination.filter(is_elsewhere);
@@ -134,16 +135,16 @@ impl Search<'_> {
             if links::is_same_file(&source, destination) {
                 return Err(Failure::new(
                     destination.display(),
-                    "leads to the index of the sources, which is to stay as it is",
+                    "is a link to the index of the sources, which must not change",
                 )
-                .hint("remove that link, or leave out --rewrite-index"));
+                .hint("remove the link, or leave out --rewrite-index"));
             }
-            if !self.way.files().force {
-                index_file::check_destination(&source, destination, self.way.direction())?;
+            if !self.job.files().force {
+                index_file::check_destination(&source, destination, self.job.direction())?;
             }
         }
         let destination = destination.unwrap_or_else(|| source.clone());
-        let index = Index { source, destination };
+        let index = ShardIndex { source, destination };
         if !self.indexes.contains(&index) {
             self.indexes.push(index);
         }
@@ -159,14 +160,19 @@ fn has_same_parent(one: &Path, other: &Path) -> bool {
     links::is_same_file(directory_of(one), directory_of(other))
 }
 
-/// Refuses a name of a result that the index would not have.
-fn check_name(source: &Path, result: &Path, way: Way<'_>) -> Result<(), Failure> {
-    let renamed = way.rename(source);
+/// Returns an error if the index would not have the name of a result.
+fn check_name(source: &Path, result: &Path, job: Job<'_>) -> Result<(), Failure> {
+    let renamed = job.rename(source);
     if renamed.is_ok_and(|renamed| renamed.file_name() == result.file_name()) {
         return Ok(());
     }
-    Err(Failure::usage(result.display(), "is not a name that the index would have for the result")
-        .hint("with --rewrite-index, --output takes a directory, or the name with or without .znn"))
+    Err(Failure::usage(
+        result.display(),
+        "is not the name that the index would have for the result",
+    )
+    .hint(
+        "with --rewrite-index, name a directory with --output, or the input with or without .znn",
+    ))
 }
 
 /// Returns the indexes in a directory.
@@ -176,7 +182,7 @@ fn indexes_in(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut indexes = Vec::new();
     for entry in fs::read_dir(directory).map_err(failure)? {
         let path = entry.map_err(failure)?.path();
-        if index_file::is_index(&path) && !path.is_dir() {
+        if names::is_index(&path) && !path.is_dir() {
             indexes.push(path);
         }
     }

@@ -1,4 +1,4 @@
-//! The program as its users drive it.
+//! The commands and their options.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,11 +10,11 @@ use program::{Place, text};
 use serde_json::Value;
 use zipnn::{DType, Options};
 
-use crate::common::skipped;
+use crate::common::{golden, skipped};
 use crate::tensor_files::weights;
 use crate::{program, tensor_files};
 
-/// Types as the command line names them.
+/// The names of types on the command line.
 const DTYPES: [&str; 6] = ["bf16", "f16", "f32", "f8e4m3", "f8e5m2", "bytes"];
 
 /// Weights as bytes of the type with this name.
@@ -43,7 +43,7 @@ fn info(place: &Place, file: &str) -> Value {
 }
 
 #[test]
-fn every_type_comes_back() {
+fn restores_every_type() {
     let place = Place::new();
     for dtype in DTYPES {
         for len in [0, 1, 2, 3, 1000, 300_001] {
@@ -63,7 +63,7 @@ fn every_type_comes_back() {
 }
 
 #[test]
-fn several_frames_and_threads() {
+fn results_do_not_depend_on_threads() {
     let place = Place::new();
     let data = sample("bf16", 7_000_001);
     place.write("model", &data);
@@ -85,7 +85,7 @@ fn several_frames_and_threads() {
 }
 
 #[test]
-fn pipes() {
+fn reads_and_writes_pipes() {
     let place = Place::new();
     for (arguments, dtype) in
         [(&["compress", "-"][..], "bf16"), (&["compress", "-", "-o", "-"], "f32")]
@@ -104,7 +104,7 @@ fn pipes() {
 }
 
 #[test]
-fn pipes_into_files_and_files_into_pipes() {
+fn converts_between_pipes_and_files() {
     let place = Place::new();
     let data = sample("bf16", 10_000);
     assert!(place.run_with_input(&["compress", "-", "-o", "model.znn"], &data).status.success());
@@ -114,9 +114,9 @@ fn pipes_into_files_and_files_into_pipes() {
     assert_eq!(place.names(), ["model.znn"]);
 }
 
-/// A file of one frame, as the original writes it, in a pipe: its planes cannot be read by turns.
+/// A pipe with a file of one frame, as the original writes it: its planes cannot be read in turns.
 #[test]
-fn a_single_large_frame_in_a_pipe() {
+fn decodes_a_large_single_frame_from_a_pipe() {
     let place = Place::new();
     let data = sample("bf16", 5_000_000);
     let file = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();
@@ -135,7 +135,7 @@ fn a_single_large_frame_in_a_pipe() {
 }
 
 #[test]
-fn output_names() {
+fn names_results_by_their_sources() {
     let place = Place::new();
     let data = sample("bf16", 1000);
     place.write("a", &data).write("b", &data);
@@ -156,7 +156,7 @@ fn output_names() {
 }
 
 #[test]
-fn sources_that_would_be_lost() {
+fn refuses_to_overwrite_sources() {
     let place = Place::new();
     let data = sample("bf16", 1000);
     for directory in ["one", "two", "results"] {
@@ -173,7 +173,7 @@ fn sources_that_would_be_lost() {
 }
 
 #[test]
-fn existing_files_are_kept_unless_forced() {
+fn overwrites_existing_files_only_with_force() {
     let place = Place::new();
     let data = sample("bf16", 1000);
     place.write("model", &data).write("model.znn", b"precious");
@@ -185,12 +185,14 @@ fn existing_files_are_kept_unless_forced() {
     assert_eq!(place.read("model"), b"precious");
     place.succeeds(&["decompress", "model.znn", "-f"]);
     assert_eq!(place.read("model"), data);
-    assert!(place.fails(2, &["compress", "model", "-o", "./model", "-f"]).contains("at once"));
+    assert!(
+        place.fails(2, &["compress", "model", "-o", "./model", "-f"]).contains("at the same time")
+    );
     assert_eq!(place.read("model"), data);
 }
 
 #[test]
-fn a_failed_force_keeps_what_was_there() {
+fn a_failed_overwrite_keeps_the_existing_file() {
     let place = Place::new();
     place.write("model.znn", b"ZN garbage, over 32 bytes of it, and").write("model", b"precious");
     place.fails(1, &["decompress", "model.znn", "--force"]);
@@ -199,7 +201,7 @@ fn a_failed_force_keeps_what_was_there() {
 }
 
 #[test]
-fn the_source_is_removed_only_on_request() {
+fn removes_the_source_only_with_rm() {
     let place = Place::new();
     let data = sample("bf16", 3_000_000);
     place.write("model", &data);
@@ -217,7 +219,7 @@ fn the_source_is_removed_only_on_request() {
 
 #[test]
 #[cfg(unix)]
-fn a_source_whose_result_cannot_be_verified_is_kept() {
+fn keeps_a_source_whose_result_cannot_be_verified() {
     let place = Place::new();
     place.write("model", &sample("bf16", 1000));
     place.fails(1, &["compress", "model", "-o", "/dev/null", "--rm"]);
@@ -226,7 +228,7 @@ fn a_source_whose_result_cannot_be_verified_is_kept() {
 
 #[test]
 #[cfg(unix)]
-fn permissions_and_times_are_passed_on() {
+fn results_get_permissions_and_times_of_their_sources() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     place.write("model", &sample("bf16", 1000));
@@ -250,7 +252,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 #[cfg(unix)]
-fn results_do_not_run_as_somebody_else() {
+fn results_get_no_setuid_and_setgid_bits() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     place.write("model", &sample("bf16", 1000));
@@ -262,7 +264,7 @@ fn results_do_not_run_as_somebody_else() {
     assert_eq!(mode(&place.path("again")), 0o750);
 }
 
-/// The only file whose name ends in `.tmp`, once it is there.
+/// Waits for a file whose name ends in `.tmp`, and returns its path.
 #[cfg(unix)]
 fn unfinished(place: &Place) -> PathBuf {
     let start = Instant::now();
@@ -277,7 +279,7 @@ fn unfinished(place: &Place) -> PathBuf {
 
 #[test]
 #[cfg(unix)]
-fn results_are_private_until_they_are_finished() {
+fn incomplete_results_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     let data = sample("bf16", 1000);
@@ -302,7 +304,7 @@ fn results_are_private_until_they_are_finished() {
 
 #[test]
 #[cfg(unix)]
-fn what_comes_from_a_pipe_gets_the_usual_permissions() {
+fn results_from_pipes_get_default_permissions() {
     for (mask, permissions) in [("022", 0o644), ("027", 0o640), ("077", 0o600), ("000", 0o666)] {
         let place = Place::new();
         let program = env!("CARGO_BIN_EXE_zipnn");
@@ -325,7 +327,7 @@ fn what_comes_from_a_pipe_gets_the_usual_permissions() {
 
 #[test]
 #[cfg(unix)]
-fn long_names() {
+fn accepts_the_longest_file_names() {
     let place = Place::new();
     let data = sample("bf16", 1000);
     let name = "n".repeat(240);
@@ -340,7 +342,7 @@ fn long_names() {
 }
 
 #[test]
-fn garbage_is_refused() {
+fn rejects_files_that_are_not_compressed() {
     let place = Place::new();
     place.write("text.znn", b"This is not a compressed model, however long it may be.");
     place.write("empty.znn", b"");
@@ -357,7 +359,7 @@ fn garbage_is_refused() {
 }
 
 #[test]
-fn a_promised_frame_earns_no_memory() {
+fn the_length_in_a_header_allocates_no_memory() {
     // Two planes of 2^30 repeated bytes, in a frame that says it is 256 KiB long and is not.
     let mut file = zipnn::compress(&[0; 64], &Options::new(DType::BF16).plain()).unwrap();
     file[13] = 150;
@@ -371,7 +373,7 @@ fn a_promised_frame_earns_no_memory() {
 }
 
 #[test]
-fn bytes_behind_the_last_frame() {
+fn reports_bytes_after_the_last_frame() {
     let place = Place::new();
     let data = sample("bf16", 1000);
     place.write("model", &data).succeeds(&["compress", "model", "-o", "streaming.znn"]);
@@ -385,7 +387,7 @@ fn bytes_behind_the_last_frame() {
 
     // What nobody has decoded must not be lost.
     let message = place.fails(1, &["decompress", "single.znn", "--rm"]);
-    assert!(message.contains("40 bytes follow the only frame; single.znn is kept"), "{message}");
+    assert!(message.contains("40 bytes follow the only frame; the file is kept"), "{message}");
     assert!(!place.path("single").exists());
     assert_eq!(place.read("single.znn"), single);
 
@@ -422,13 +424,13 @@ fn bytes_behind_the_last_frame() {
 }
 
 #[test]
-fn bytes_behind_the_only_frame_of_an_old_layout() {
+fn reports_bytes_after_the_only_frame_of_an_old_layout() {
     let file = crate::common::root().join("tests/data/golden/0.3.4/f32-zstd.znn");
     let frame = fs::read(file).unwrap();
     let place = Place::new();
     place.write("exact.znn", &frame).write("old.znn", &[&frame[..], &[0]].concat());
     let message = place.fails(1, &["decompress", "old.znn", "--rm"]);
-    assert!(message.contains("1 byte follows the only frame; old.znn is kept"), "{message}");
+    assert!(message.contains("1 byte follows the only frame; the file is kept"), "{message}");
     assert_eq!(place.names(), ["exact.znn", "old.znn"]);
     assert!(place.succeeds(&["verify", "old.znn"]).contains("1 byte follows"));
     assert!(place.succeeds(&["info", "old.znn"]).contains("1 byte follows"));
@@ -441,7 +443,7 @@ fn bytes_behind_the_only_frame_of_an_old_layout() {
 }
 
 #[test]
-fn truncated_files_leave_nothing_behind() {
+fn truncated_files_leave_no_result() {
     let place = Place::new();
     let data = sample("bf16", 3_000_000);
     place.write("model", &data).succeeds(&["compress", "model", "-o", "whole.znn"]);
@@ -486,7 +488,7 @@ fn truncated_files_leave_nothing_behind() {
 }
 
 #[test]
-fn damage_is_found_by_verify() {
+fn verify_detects_damage() {
     let place = Place::new();
     place.write("model", &sample("bf16", 200_000)).succeeds(&["compress", "model"]);
     assert!(place.succeeds(&["verify", "model.znn"]).contains("sound"));
@@ -516,7 +518,7 @@ fn damage_is_found_by_verify() {
 }
 
 #[test]
-fn differences() {
+fn compresses_differences_and_checks_their_bases() {
     let place = Place::new();
     let base = sample("bf16", 3_000_000);
     let mut tuned = base.clone();
@@ -540,7 +542,7 @@ fn differences() {
     assert!(piped.stdout == tuned);
 
     let message = place.fails(1, &["decompress", "tuned.znn", "-o", "x"]);
-    assert!(message.ends_with("\n  name that file with --delta\n"), "{message}");
+    assert!(message.ends_with("\n  name the base with --delta\n"), "{message}");
     assert_eq!(message.matches("difference").count(), 1, "{message}");
     for (wrong, status) in [("shorter", 1), ("longer", 1), ("missing", 1), ("-", 2)] {
         place.fails(status, &["decompress", "tuned.znn", "-o", "x", "--delta", wrong]);
@@ -549,7 +551,7 @@ fn differences() {
         assert_eq!(piped.status.code(), Some(status), "{wrong}");
     }
     let message = place.fails(1, &["compress", "tuned", "-o", "x", "--delta", "shorter"]);
-    assert!(message.contains("5999999 bytes, the data 6000000"), "{message}");
+    assert!(message.contains("5999999 bytes, but the data 6000000"), "{message}");
     place.succeeds(&["compress", "base", "-o", "plain.znn"]);
     let message = place.fails(1, &["decompress", "plain.znn", "-o", "x", "--delta", "base"]);
     assert!(message.contains("leave out --delta"), "{message}");
@@ -557,17 +559,17 @@ fn differences() {
     assert!(
         place
             .fails(2, &["compress", "tuned", "-o", "base", "-f", "--delta", "base"])
-            .contains("at once")
+            .contains("at the same time")
     );
 
-    assert!(place.succeeds(&["verify", "tuned.znn"]).contains("without the base"));
+    assert!(place.succeeds(&["verify", "tuned.znn"]).contains("without its base"));
     assert!(!place.succeeds(&["verify", "tuned.znn", "--delta", "base"]).contains("without"));
     place.fails(1, &["verify", "tuned.znn", "--delta", "shorter"]);
     assert!(!place.names().iter().any(|name| name.ends_with(".tmp")));
 }
 
 #[test]
-fn info_tells_what_is_there() {
+fn info_describes_files() {
     let place = Place::new();
     place.write("model", &sample("f32", 1_500_000));
     place.succeeds(&["compress", "model", "--dtype", "f32"]);
@@ -607,7 +609,7 @@ fn info_tells_what_is_there() {
 }
 
 #[test]
-fn the_extended_profile_is_smaller_and_says_what_it_is() {
+fn the_extended_profile_is_smaller_and_reported() {
     let place = Place::new();
     let mut data = sample("bf16", 1_000_000);
     for row in data.chunks_mut(1000).step_by(2) {
@@ -641,7 +643,7 @@ fn the_extended_profile_is_smaller_and_says_what_it_is() {
 }
 
 #[test]
-fn info_on_no_data() {
+fn info_describes_empty_files() {
     let place = Place::new();
     place.write("empty", b"").succeeds(&["compress", "empty"]);
     let shown = place.succeeds(&["info", "empty.znn"]);
@@ -649,11 +651,11 @@ fn info_on_no_data() {
     let told = info(&place, "empty.znn");
     assert_eq!(told["original_bytes"], 0);
     assert_eq!(told["ratio"], Value::Null);
-    assert!(place.succeeds(&["info", "--help"]).contains("null where there is no data"));
+    assert!(place.succeeds(&["info", "--help"]).contains("null if there is no data"));
 }
 
 #[test]
-fn the_type_is_found_out() {
+fn detects_element_types() {
     let place = Place::new();
     for (dtype, name, size, planes, rotated) in [
         ("bf16", "BF16", 2, 2, true),
@@ -685,7 +687,7 @@ fn the_type_is_found_out() {
 }
 
 #[test]
-fn one_failure_does_not_stop_the_others() {
+fn continues_after_a_failed_file() {
     let place = Place::new();
     let data = sample("bf16", 1000);
     place.write("a", &data).write("c", &data);
@@ -703,7 +705,7 @@ fn one_failure_does_not_stop_the_others() {
 }
 
 #[test]
-fn bench_measures() {
+fn bench_reports_ratio_and_speed() {
     let place = Place::new();
     place.write("model", &sample("bf16", 200_000));
     for (threads, arguments) in [
@@ -731,7 +733,7 @@ fn bench_measures() {
 }
 
 #[test]
-fn wrong_command_lines() {
+fn rejects_invalid_arguments() {
     let place = Place::new();
     for arguments in [
         &[][..],
@@ -748,13 +750,13 @@ fn wrong_command_lines() {
 
 #[test]
 #[cfg(unix)]
-fn a_directory_that_cannot_be_written() {
+fn reports_directories_that_cannot_be_written() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     place.write("model", &sample("bf16", 1000)).write("file", b"");
     let message = place.fails(1, &["compress", "model", "-o", "missing/x"]);
     assert!(message.contains("missing/x: cannot be written"), "{message}");
-    assert!(message.contains("directory is not there"), "{message}");
+    assert!(message.contains("directory does not exist"), "{message}");
     assert!(!message.contains(".tmp") && !message.contains("at path"), "{message}");
     assert!(place.fails(1, &["compress", "model", "-o", "file/x"]).contains("cannot be written"));
     let locked = place.path("locked");
@@ -769,7 +771,7 @@ fn a_directory_that_cannot_be_written() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk() {
+fn reports_a_full_disk() {
     let place = Place::new();
     place.write("model", &sample("bf16", 1000));
     assert!(
@@ -778,10 +780,10 @@ fn a_full_disk() {
     assert!(Path::new("/dev/full").exists());
 }
 
-/// A reader that has had enough is no reason to complain.
+/// A reader may close the pipe early.
 #[test]
 #[cfg(unix)]
-fn a_broken_pipe() {
+fn ends_silently_when_the_reader_closes_the_pipe() {
     let place = Place::new();
     place.write("model", &sample("bf16", 3_000_000));
     let mut child = place
@@ -798,10 +800,10 @@ fn a_broken_pipe() {
     assert_eq!(text(&output.stderr), "");
 }
 
-/// The same while it waits for input that does not come.
+/// The program waits for input that does not come.
 #[test]
 #[cfg(unix)]
-fn a_broken_pipe_behind_an_open_one() {
+fn ends_when_the_reader_closes_the_pipe_while_input_is_pending() {
     let place = Place::new();
     let mut child = place
         .command(&["compress", "-"])
@@ -817,7 +819,7 @@ fn a_broken_pipe_behind_an_open_one() {
     assert_eq!(status, Some(141));
 }
 
-/// Exit status of a child, which must not take long any more.
+/// Waits for a child that must end soon, and returns its exit status.
 #[cfg(unix)]
 fn wait(child: &mut std::process::Child) -> Option<i32> {
     let start = Instant::now();
@@ -835,7 +837,7 @@ fn wait(child: &mut std::process::Child) -> Option<i32> {
 
 #[test]
 #[cfg(unix)]
-fn signals_leave_nothing_behind() {
+fn signals_leave_no_temporary_files() {
     let data = sample("bf16", 3_000_000);
     let signals = [("INT", 130), ("TERM", 143)];
     for (signal, status) in
@@ -873,7 +875,7 @@ fn signals_leave_nothing_behind() {
     }
 }
 
-/// `nohup` asks for a signal not to be heard.
+/// `nohup` starts programs with an ignored signal.
 #[test]
 #[cfg(target_os = "linux")]
 fn ignored_signals_stay_ignored() {
@@ -900,7 +902,7 @@ fn ignored_signals_stay_ignored() {
     assert_eq!(place.names(), ["model.znn"]);
 }
 
-/// What a process has used of memory at most, in bytes.
+/// Returns the peak memory of a process in bytes.
 #[cfg(target_os = "linux")]
 fn peak_memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
@@ -908,7 +910,7 @@ fn peak_memory(process: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// Peak memory of a run whose output we read almost to its end.
+/// Returns the peak memory of a run, after reading almost all of its output.
 #[cfg(target_os = "linux")]
 fn peak_memory_of(place: &Place, arguments: &[&str], output_len: usize) -> u64 {
     let mut child = place.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
@@ -940,7 +942,7 @@ fn memory_is_bounded() {
     }
 }
 
-/// What is kept of a chunk takes more than a tiny chunk itself.
+/// The state of a chunk takes more memory than a tiny chunk itself.
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded_for_tiny_chunks() {
@@ -957,17 +959,16 @@ fn memory_is_bounded_for_tiny_chunks() {
 
 /// Returns the folder of the golden files: the whole collection beside the repository, or the part in
 /// it. The part is enough on Windows, where each of the many processes takes long to start.
-fn golden() -> (PathBuf, Value) {
-    let root = crate::common::root();
-    let (all, spread) = (root.join("../shared/format/golden"), root.join("tests/data/golden"));
-    let folder = if cfg!(unix) && all.exists() { all } else { spread };
-    let manifest = fs::read(folder.join("manifest.json")).unwrap();
-    (folder, serde_json::from_slice(&manifest).unwrap())
+fn golden_files() -> (PathBuf, Value) {
+    let folders = golden::folders().take(if cfg!(unix) { 2 } else { 1 });
+    let folder = folders.last().unwrap();
+    let manifest = golden::manifest(&folder);
+    (folder, manifest)
 }
 
 #[test]
-fn golden_files_decompress() {
-    let (folder, manifest) = golden();
+fn decompresses_golden_files() {
+    let (folder, manifest) = golden_files();
     let place = Place::new();
     let path = |entry: &Value, key: &str| {
         folder.join(entry[key].as_str().unwrap()).to_str().unwrap().to_owned()
@@ -1006,9 +1007,9 @@ fn golden_files_decompress() {
 }
 
 #[test]
-fn a_real_model() {
-    let model = crate::common::root().join("../shared/models/minilm-part.bf16.safetensors");
-    let Ok(data) = fs::read(&model) else { return skipped::skipped(model.display()) };
+fn restores_a_real_model() {
+    let Some(model) = skipped::shared("models/minilm-part.bf16.safetensors") else { return };
+    let data = fs::read(model).unwrap();
     let place = Place::new();
     place.write("model.safetensors", &data);
     place.succeeds(&["compress", "model.safetensors", "--rm"]);

@@ -1,6 +1,5 @@
-//! The program on whole directories, and on models in the cache of the Hugging Face Hub: what is
-//! taken and what is left, names, links and indexes; and that a run may be killed at any moment,
-//! so that the next one completes it.
+//! Directories, and models in the cache of the Hugging Face Hub: selected files, names, links and
+//! indexes, and completing the work of killed runs.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -84,7 +83,7 @@ fn set_time(path: &Path, seconds: u64) {
 }
 
 #[test]
-fn a_directory_and_back() {
+fn restores_a_directory() {
     let place = Place::new();
     place
         .write("models/a.safetensors", &model(300_000, 1))
@@ -123,7 +122,7 @@ fn a_directory_and_back() {
 }
 
 #[test]
-fn what_is_selected() {
+fn selects_files_by_patterns() {
     let place = Place::new();
     for name in ["a.bin", "b.pt", "part/a.bin", "part/er/c.bin", ".h/a.bin", "x.txt"] {
         place.write(&format!("m/{name}"), &[1; 100]);
@@ -159,7 +158,7 @@ fn what_is_selected() {
 
 #[test]
 #[cfg(unix)]
-fn links_are_not_followed() {
+fn does_not_follow_links() {
     use std::os::unix::fs::symlink;
     let place = Place::new();
     place.write("elsewhere/a.bin", &[1; 100]).write("m/b.bin", &[2; 100]);
@@ -179,13 +178,13 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn results_elsewhere() {
+fn writes_results_to_another_directory() {
     let place = Place::new();
     place.write("m/a.bin", &[1; 1000]).write("m/deep/a.bin", &[2; 1000]);
     let before = tree(&place);
     let message = place.fails(2, &["compress", "m", "-o", "results"]);
-    assert!(message.contains("a directory that exists"), "{message}");
-    assert!(place.fails(2, &["compress", "m", "-o", "-"]).contains("a directory that exists"));
+    assert!(message.contains("an existing directory"), "{message}");
+    assert!(place.fails(2, &["compress", "m", "-o", "-"]).contains("an existing directory"));
     fs::create_dir(place.path("results")).unwrap();
     fs::create_dir(place.path("again")).unwrap();
     place.succeeds(&["compress", "m", "-o", "results"]);
@@ -196,7 +195,7 @@ fn results_elsewhere() {
 }
 
 #[test]
-fn results_that_are_there() {
+fn continues_with_existing_results() {
     let place = Place::new();
     let data = model(50_000, 1);
     place.write("m/a.bin", &data).write("m/b.bin", &data);
@@ -212,7 +211,7 @@ fn results_that_are_there() {
     set_time(&place.path("m/b.bin"), 1_100_000_000);
     for arguments in [&["compress", "m"][..], &["compress", "m", "--rm"]] {
         let message = place.fails(1, arguments);
-        assert!(message.contains("b.bin.znn: exists already, and is not what"), "{message}");
+        assert!(message.contains("b.bin.znn: already exists, and is not the result"), "{message}");
         assert!(message.contains("--force"), "{message}");
         assert!(place.exists("m/b.bin"));
     }
@@ -223,7 +222,7 @@ fn results_that_are_there() {
 }
 
 #[test]
-fn a_source_that_was_changed_at_once_is_not_done() {
+fn detects_a_source_that_changed_right_after_a_run() {
     let place = Place::new();
     place.write("m/a.bin", &model(50_000, 1));
     let time = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 123_456_700);
@@ -236,12 +235,12 @@ fn a_source_that_was_changed_at_once_is_not_done() {
     place.write("m/a.bin", &model(50_000, 2));
     set(time + Duration::from_millis(20));
     let message = place.fails(1, &["compress", "m"]);
-    assert!(message.contains("a.bin.znn: exists already, and is not what"), "{message}");
+    assert!(message.contains("a.bin.znn: already exists, and is not the result"), "{message}");
 }
 
-/// A result of the same time that is wrong must not cost the source.
+/// A wrong result may have the time of its source.
 #[test]
-fn nothing_is_removed_for_its_time_alone() {
+fn rm_compares_results_with_equal_times() {
     let place = Place::new();
     place.write("m/a.bin", &model(50_000, 1)).write("m/b.bin", &model(50_000, 2));
     place.succeeds(&["compress", "m"]);
@@ -251,13 +250,13 @@ fn nothing_is_removed_for_its_time_alone() {
     }
     for command in ["compress", "decompress"] {
         let message = place.fails(1, &[command, "m", "--rm", "--match", "a.bin"]);
-        assert!(message.contains("exists already, and is not what"), "{message}");
+        assert!(message.contains("already exists, and is not the result"), "{message}");
         assert_eq!(place.names(), ["m/a.bin", "m/a.bin.znn", "m/b.bin", "m/b.bin.znn"]);
     }
 }
 
 #[test]
-fn one_failure_does_not_stop_the_others() {
+fn continues_after_a_failed_file() {
     let place = Place::new();
     let names: Vec<_> = (0..9).map(|number| format!("m/{number}.bin")).collect();
     for name in &names {
@@ -281,9 +280,9 @@ fn one_failure_does_not_stop_the_others() {
     }
 }
 
-/// What follows the only frame of a file is nowhere else, however far an earlier run came.
+/// Bytes after the only frame of a file exist nowhere else, even if an earlier run wrote a result.
 #[test]
-fn bytes_behind_the_only_frame_are_kept() {
+fn rm_keeps_sources_with_bytes_after_the_only_frame() {
     let place = Place::new();
     let data = data::weights(DType::BF16, 10_000, 1);
     let mut file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16).plain()).unwrap();
@@ -298,7 +297,7 @@ fn bytes_behind_the_only_frame_are_kept() {
 }
 
 #[test]
-fn wrong_command_lines() {
+fn rejects_invalid_arguments() {
     let place = Place::new();
     place.write("m/a.bin", b"data").write("base", b"data");
     assert!(place.fails(2, &["compress", "m", "--delta", "base"]).contains("--delta"));
@@ -318,7 +317,7 @@ fn hf_index(name: &str) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// Which file holds which tensor.
+/// Returns the map from tensors to files.
 fn weight_map(index: &[u8]) -> Value {
     serde_json::from_slice::<Value>(index).unwrap()["weight_map"].take()
 }
@@ -327,7 +326,7 @@ const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-0
 const INDEX: &str = "model.safetensors.index.json";
 
 #[test]
-fn indexes_name_what_is_there() {
+fn indexes_name_existing_files() {
     let place = Place::new();
     let before = hf_index("before.json");
     place.write(&format!("m/{INDEX}"), before.as_bytes());
@@ -353,7 +352,7 @@ fn indexes_name_what_is_there() {
 }
 
 #[test]
-fn indexes_of_files_with_compressed_tensors() {
+fn indexes_name_files_with_compressed_tensors() {
     let place = Place::new();
     place.write(&format!("m/{INDEX}"), hf_index("before.json").as_bytes());
     for shard in SHARDS {
@@ -365,7 +364,7 @@ fn indexes_of_files_with_compressed_tensors() {
     assert_eq!(weight_map(&index), weight_map(hf_index("after-tensor.json").as_bytes()));
 }
 
-/// Peak memory of a run, as far as it could be seen.
+/// Returns the highest memory that was observed in a run.
 #[cfg(target_os = "linux")]
 fn peak_memory(mut child: Child) -> u64 {
     let status = format!("/proc/{}/status", child.id());
@@ -396,10 +395,10 @@ fn memory_is_bounded_for_many_files() {
     }
 }
 
-/// Files that are left by killed runs go; those of runs that go on do not.
+/// Files of killed runs are removed, and files of other running processes are not.
 #[test]
 #[cfg(unix)]
-fn abandoned_files_are_removed() {
+fn removes_abandoned_temporary_files() {
     let place = Place::new();
     place.write("m/a.bin", &model(9000, 1));
     fs::create_dir(place.path("m/deep")).unwrap();
@@ -426,7 +425,7 @@ fn abandoned_files_are_removed() {
     assert_eq!(decoded(&place.read("m/deep/b.bin.znn")), data);
 }
 
-/// Kills a run after `delay`, if it takes that long. Returns whether it did.
+/// Kills a run after `delay`. Returns whether it was still running.
 #[cfg(unix)]
 fn kill_after(mut command: Command, delay: Duration) -> bool {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -435,8 +434,8 @@ fn kill_after(mut command: Command, delay: Duration) -> bool {
     child.wait().unwrap().code().is_none()
 }
 
-/// Compresses and decompresses again and again, and kills nearly every run at some moment. `files`
-/// are the paths of all files that are to be compressed.
+/// Compresses and decompresses repeatedly, and kills nearly every run. `files` are the paths of all
+/// files to compress.
 #[cfg(unix)]
 fn survives_kills(place: &Place, compress: &[&str], decompress: &[&str], files: &[&str]) {
     let before = contents(place);
@@ -483,7 +482,7 @@ fn survives_kills(place: &Place, compress: &[&str], decompress: &[&str], files: 
     assert!(killed >= 5, "only {killed} runs were killed");
 }
 
-/// Everything but times, which a rewritten index does not keep.
+/// Returns everything except times, which a changed index does not keep.
 fn contents(place: &Place) -> BTreeMap<String, Entry> {
     let mut tree = tree(place);
     for entry in tree.values_mut() {
@@ -496,7 +495,7 @@ fn contents(place: &Place) -> BTreeMap<String, Entry> {
 
 #[test]
 #[cfg(unix)]
-fn a_directory_survives_kills() {
+fn a_directory_survives_killed_runs() {
     let place = Place::new();
     let files = ["m/a.safetensors", "m/b.bin", "m/deep/c.pt", "m/deep/d.pt"];
     for (file, seed) in files.iter().zip(1..) {
@@ -578,7 +577,7 @@ mod hub {
         place
     }
 
-    /// The model as it is when it has been compressed.
+    /// Asserts that the model is compressed.
     fn assert_compressed(place: &Place) {
         for (revision, name, target_blob) in [
             (OLD, SHARDS[0], "../../blobs/first.znn"),
@@ -611,7 +610,7 @@ mod hub {
     }
 
     #[test]
-    fn a_cached_model_and_back() {
+    fn restores_a_cached_model() {
         let place = cached_model();
         let before = contents(&place);
         let said = place.succeeds(&COMPRESS);
@@ -626,9 +625,9 @@ mod hub {
         assert_eq!(contents(&place), before);
     }
 
-    /// The library notes which files the Hub does not have.
+    /// The library records which files the Hub does not have.
     #[test]
-    fn a_file_that_is_there_is_not_absent() {
+    fn removes_the_record_of_absent_files() {
         let place = cached_model();
         let absent = format!("{REPOSITORY}/.no_exist/{NEW}/unet/model.safetensors.znn");
         place.write(&absent, b"");
@@ -638,7 +637,7 @@ mod hub {
     }
 
     #[test]
-    fn caches_of_the_environment() {
+    fn finds_the_cache_by_environment_variables() {
         let place = cached_model();
         let cache = place.path("cache");
         for (variable, value) in [
@@ -664,9 +663,9 @@ mod hub {
         }
     }
 
-    /// A blob stays as long as a link needs it.
+    /// A blob is kept while a link needs it.
     #[test]
-    fn a_selection_of_files() {
+    fn processes_selected_files_of_a_cached_model() {
         let place = cached_model();
         link(&place, OLD, "same/as.bin", "first");
         let before = contents(&place);
@@ -682,10 +681,10 @@ mod hub {
         assert_eq!(contents(&place), before);
     }
 
-    /// The original's scripts keep the blob's name, make links absolute and rewrite the index where
-    /// it is.
+    /// The original's scripts keep the name of the blob, write absolute links and change the index
+    /// in place.
     #[test]
-    fn a_cache_that_the_original_has_compressed() {
+    fn decompresses_a_cache_that_the_original_compressed() {
         for is_killed in [false, true] {
             let place = cached_model();
             let before = contents(&place);
@@ -722,7 +721,7 @@ mod hub {
 
     /// A repository of files that were compressed before they were published.
     #[test]
-    fn what_the_hub_has_compressed_stays() {
+    fn keeps_files_that_are_compressed_on_the_hub() {
         let place = cached_model();
         let data = model(50_000, 1);
         let file = zipnn::compress(&data, &zipnn::Options::new(DType::BF16).plain()).unwrap();
@@ -732,13 +731,13 @@ mod hub {
         place.succeeds(&COMPRESS);
         let output = place.run(&DECOMPRESS);
         assert!(output.status.success());
-        assert!(text(&output.stderr).contains("the Hub has it compressed"), "{output:?}");
+        assert!(text(&output.stderr).contains("is compressed on the Hub"), "{output:?}");
         assert_eq!(contents(&place), before);
     }
 
     /// The states in which a killed run may leave a blob and its links.
     #[test]
-    fn every_step_is_resumed() {
+    fn resumes_after_every_step() {
         let place = cached_model();
         let before = contents(&place);
         place.succeeds(&COMPRESS);
@@ -806,12 +805,12 @@ mod hub {
     }
 
     #[test]
-    fn what_is_there_and_wrong_costs_nothing() {
+    fn a_wrong_existing_result_loses_no_data() {
         let place = cached_model();
         place.write(&blob("first.znn"), b"garbage");
         let before = tree(&place);
         let message = place.fails(1, &COMPRESS);
-        assert!(message.contains("first.znn: exists already, and is not what"), "{message}");
+        assert!(message.contains("first.znn: already exists, and is not the result"), "{message}");
         for name in [blob("first"), entry(OLD, SHARDS[0]), entry(NEW, SHARDS[0])] {
             assert_eq!(tree(&place)[&name], before[&name]);
         }
@@ -823,9 +822,9 @@ mod hub {
         assert_compressed(&place);
     }
 
-    /// One index speaks for several revisions, and in one of them a shard keeps its name.
+    /// Several revisions share an index, and in one of them a shard keeps its name.
     #[test]
-    fn an_index_names_what_all_revisions_have() {
+    fn an_index_gets_names_that_all_revisions_have() {
         let place = cached_model();
         place.write(&blob("changed.znn"), b"garbage");
         place.fails(1, &COMPRESS);
@@ -840,12 +839,12 @@ mod hub {
     }
 
     #[test]
-    fn one_run_at_a_time() {
+    fn locks_a_model_against_other_runs() {
         let place = cached_model();
         let repository = File::open(place.path(REPOSITORY)).unwrap();
         repository.lock().unwrap();
         let before = tree(&place);
-        assert!(place.fails(1, &COMPRESS).contains("another run is at work"));
+        assert!(place.fails(1, &COMPRESS).contains("is being processed by another run"));
         assert!(tree(&place) == before);
         drop(repository);
         // The library's lock on one blob.
@@ -861,7 +860,7 @@ mod hub {
 
     /// Models may share data: then blobs are links themselves.
     #[test]
-    fn blobs_in_the_shared_store() {
+    fn processes_blobs_in_the_shared_store() {
         let place = cached_model();
         let data = place.read(&blob("first"));
         place.write("cache/blobs/ab/abcd", &data);
@@ -877,7 +876,7 @@ mod hub {
     }
 
     #[test]
-    fn a_cached_model_survives_kills() {
+    fn a_cached_model_survives_killed_runs() {
         let place = cached_model();
         for (name, seed) in [("first", 1), ("second", 2), ("changed", 3)] {
             let permissions = PermissionsExt::from_mode(0o644);

@@ -1,5 +1,4 @@
-//! What one command takes, all take; and what they write about it: tables and names from files,
-//! types, hints.
+//! Behaviour that is the same for all commands: accepted inputs, tables, names, types and hints.
 
 use std::fs;
 
@@ -57,7 +56,7 @@ mod tables {
     }
 
     #[test]
-    fn no_name_is_too_long() {
+    fn shortens_long_names_in_text() {
         let place = Place::new();
         place.write("m.safetensors", &odd()).succeeds(&["compress", "m.safetensors"]);
         place.write("plain.safetensors", &odd());
@@ -75,7 +74,7 @@ mod tables {
     }
 
     #[test]
-    fn json_is_exact() {
+    fn json_holds_exact_names() {
         let place = Place::new();
         let name = "odd \u{9b}\u{202e}é.safetensors.znn";
         place.write("m.safetensors", &odd());
@@ -96,7 +95,7 @@ mod tables {
     }
 
     #[test]
-    fn one_wide_name_does_not_widen_every_row() {
+    fn a_wide_name_does_not_widen_every_row() {
         let place = Place::new();
         let names: Vec<String> =
             (0..2000).map(|n| if n == 0 { "n".repeat(60_000) } else { format!("t{n}") }).collect();
@@ -111,7 +110,7 @@ mod tables {
 
     /// Every frame holds all of the small tensors, and not all of their names need to be read.
     #[test]
-    fn damage_names_a_few_tensors() {
+    fn reports_of_damage_name_a_few_tensors() {
         let place = Place::new();
         let names: Vec<String> = (0..3000).map(|number| format!("tensor{number:04}")).collect();
         let data = data::weights(DType::BF16, 2000, 1);
@@ -143,7 +142,7 @@ mod names {
     }
 
     #[test]
-    fn file_names_do_not_reach_the_terminal() {
+    fn escapes_control_characters_in_file_names() {
         let place = Place::new();
         let directory = "d\u{1b}[1m\n";
         let compressed = format!("{CONTROL}.znn");
@@ -180,7 +179,7 @@ mod names {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn names_that_are_no_text() {
+    fn accepts_file_names_that_are_not_unicode() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let place = Place::new();
@@ -241,7 +240,7 @@ mod indexes {
     }
 
     #[test]
-    fn single_files_are_followed() {
+    fn updates_indexes_beside_single_files() {
         let place = place("");
         let unrelated = r#"{"weight_map": {"a": "other.safetensors"}}"#;
         place.write("other.safetensors.index.json", unrelated.as_bytes());
@@ -259,7 +258,7 @@ mod indexes {
     }
 
     #[test]
-    fn tensors_inside_single_files() {
+    fn updates_indexes_of_single_files_with_compressed_tensors() {
         let place = place("");
         place.succeeds(&["compress", SHARDS[0]]);
         place.succeeds(&["compress", "--inside-safetensors", "--rewrite-index", SHARDS[0]]);
@@ -271,7 +270,7 @@ mod indexes {
     }
 
     #[test]
-    fn results_elsewhere_have_an_index() {
+    fn writes_indexes_beside_results_in_another_directory() {
         for single in [false, true] {
             let place = place("m/");
             fs::create_dir(place.path("out")).unwrap();
@@ -292,9 +291,9 @@ mod indexes {
         }
     }
 
-    /// An index of the sources may have the names of results already.
+    /// An index of the sources may name the results already.
     #[test]
-    fn an_index_that_names_the_results() {
+    fn copies_an_index_that_names_the_results() {
         let place = place("m/");
         place.write(&format!("m/{INDEX}"), renamed(&[0, 1]).as_bytes());
         fs::create_dir(place.path("out")).unwrap();
@@ -306,7 +305,7 @@ mod indexes {
     }
 
     #[test]
-    fn another_index_is_not_overwritten() {
+    fn does_not_overwrite_another_index() {
         let place = place("m/");
         let other = r#"{"weight_map": {"z": "z.safetensors"}}"#;
         place.write(&format!("out/{INDEX}"), other.as_bytes());
@@ -317,9 +316,9 @@ mod indexes {
         assert_eq!(index(&place, &format!("out/{INDEX}")), renamed(&[0, 1]));
     }
 
-    /// The directory of results may lie in that of sources, and is no source then.
+    /// The directory of results may be inside the directory of sources.
     #[test]
-    fn results_within_the_directory() {
+    fn ignores_indexes_of_results_inside_the_directory() {
         let place = place("");
         fs::create_dir(place.path("o")).unwrap();
         for _ in 0..2 {
@@ -332,7 +331,7 @@ mod indexes {
 
     #[test]
     #[cfg(unix)]
-    fn links_are_followed() {
+    fn follows_links_to_indexes() {
         for arguments in [&["."][..], &SHARDS] {
             let place = place("");
             fs::rename(place.path(INDEX), place.path("real.json")).unwrap();
@@ -344,7 +343,7 @@ mod indexes {
     }
 
     #[test]
-    fn a_byte_order_mark_stays() {
+    fn keeps_a_byte_order_mark() {
         let place = place("");
         place.write(INDEX, format!("\u{feff}{}", index_text()).as_bytes());
         place.succeeds(&["compress", "--rm", "--rewrite-index", "."]);
@@ -354,7 +353,7 @@ mod indexes {
     }
 
     #[test]
-    fn other_cases_and_directories_in_names() {
+    fn finds_indexes_in_any_case_and_names_with_directories() {
         let place = Place::new();
         let text_of = |name: &str| format!(r#"{{"weight_map": {{"w": "{name}"}}}}"#);
         let index_name = "Model.SafeTensors.INDEX.JSON";
@@ -370,11 +369,11 @@ mod indexes {
     }
 
     #[test]
-    fn a_broken_index_stops_everything() {
+    fn an_invalid_index_stops_the_command() {
         let utf16: Vec<u8> = index_text().encode_utf16().flat_map(u16::to_le_bytes).collect();
         for (broken, message) in [
-            (&b"{"[..], "is no index of files"),
-            (b"", "is no index of files"),
+            (&b"{"[..], "is not a valid index"),
+            (b"", "is not a valid index"),
             (&[&b"\xff\xfe"[..], &utf16].concat(), "not UTF-8"),
         ] {
             for arguments in [&["m"][..], &["m/model-00001-of-00002.safetensors"], &["other", "m"]]
@@ -400,7 +399,7 @@ mod indexes {
 
     #[test]
     #[cfg(unix)]
-    fn a_link_that_leads_nowhere_is_broken() {
+    fn reports_dangling_links_to_indexes() {
         let place = place("");
         std::os::unix::fs::symlink("gone", place.path("x.index.json")).unwrap();
         let before = place.names();
@@ -409,7 +408,7 @@ mod indexes {
     }
 
     #[test]
-    fn a_file_that_is_no_result_is_not_named() {
+    fn does_not_name_files_that_are_not_results() {
         for input in [".", SHARDS[0]] {
             let place = place("");
             place.write(&format!("{}.znn", SHARDS[0]), b"something else");
@@ -424,7 +423,7 @@ mod indexes {
     }
 
     #[test]
-    fn several_indexes() {
+    fn updates_several_indexes() {
         let place = place("");
         place.write("copy.index.json", index_text().as_bytes());
         place.succeeds(&["compress", "--rm", "--rewrite-index", SHARDS[1]]);
@@ -434,7 +433,7 @@ mod indexes {
     }
 
     #[test]
-    fn names_that_no_index_could_have() {
+    fn rejects_results_that_an_index_cannot_name() {
         let place = place("");
         for arguments in [
             &["compress", "-", "--rewrite-index", "-o", "x.znn"][..],
@@ -449,16 +448,16 @@ mod indexes {
         assert_eq!(index(&place, INDEX), renamed(&[0]));
     }
 
-    /// Models in the cache of the Hub, whose indexes are always rewritten.
+    /// The indexes of models in the cache are always updated.
     #[test]
-    fn a_broken_index_in_the_cache() {
+    fn an_invalid_index_in_the_cache_stops_the_command() {
         let place = place("hub/models--org--name/snapshots/r/");
         let index_name = format!("hub/models--org--name/snapshots/r/{INDEX}");
         fs::create_dir(place.path("hub/models--org--name/blobs")).unwrap();
         place.write(&index_name, b"{");
         let before = place.names();
         let arguments = ["compress", "--hub", "org/name", "--cache", "hub"];
-        assert!(place.fails(1, &arguments).contains("is no index"));
+        assert!(place.fails(1, &arguments).contains("is not a valid index"));
         assert_eq!(place.names(), before);
         place.write(&index_name, format!("\u{feff}{}", index_text()).as_bytes());
         let typo = [&arguments[..], &["--match", "*.typo"]].concat();
@@ -486,7 +485,7 @@ mod directories {
     }
 
     #[test]
-    fn reading_commands_take_directories() {
+    fn reading_commands_accept_directories() {
         let place = place();
         let verified = place.succeeds(&["verify", "d"]);
         assert_eq!(verified.lines().count(), 5, "{verified}");
@@ -523,7 +522,7 @@ mod directories {
     }
 
     #[test]
-    fn failures_in_directories() {
+    fn reports_failures_in_directories() {
         let place = place();
         let mut file = place.read("d/a.safetensors.znn");
         let middle = file.len() / 2;
@@ -538,7 +537,7 @@ mod directories {
         place.write("empty/notes.txt", b"text");
         for command in ["verify", "ls", "info"] {
             let message = place.fails(1, &[command, "empty"]);
-            assert!(message.contains("empty: has nothing to look at"), "{message}");
+            assert!(message.contains("empty: has no files to read"), "{message}");
             let message = place.fails(1, &[command, "d", "--match", "*.typo"]);
             assert!(message.contains("'*.typo'"), "{message}");
         }
@@ -547,7 +546,7 @@ mod directories {
 
     #[test]
     #[cfg(unix)]
-    fn linked_files_are_read_and_not_skipped() {
+    fn reading_commands_follow_links_to_files() {
         use std::os::unix::fs::symlink;
         let place = place();
         place.write("blobs/x", &place.read("d/a.safetensors.znn"));
@@ -555,11 +554,13 @@ mod directories {
         symlink("../blobs/x", place.path("snapshot/m.safetensors.znn")).unwrap();
         assert!(place.succeeds(&["verify", "snapshot"]).ends_with("snapshot: 1 file sound\n"));
         symlink("../blobs/gone", place.path("snapshot/n.safetensors.znn")).unwrap();
-        assert!(place.fails(1, &["verify", "snapshot"]).contains("leads to no file"));
+        assert!(
+            place.fails(1, &["verify", "snapshot"]).contains("link to a file that does not exist")
+        );
     }
 
     #[test]
-    fn both_forms_are_decompressed() {
+    fn decompresses_both_kinds_of_files() {
         let place = place();
         let said = place.succeeds(&["decompress", "d", "--rm"]);
         assert!(said.starts_with("d: 4 files decompressed; "), "{said}");
@@ -570,7 +571,7 @@ mod directories {
     }
 
     #[test]
-    fn tensors_inside_the_files_of_a_directory() {
+    fn compresses_tensors_inside_the_files_of_a_directory() {
         let place = Place::new();
         let files = ["d/a.safetensors", "d/deep/b.safetensors"];
         place.write(files[0], &model(20_000, 1)).write(files[1], &model(20_000, 2));
@@ -586,13 +587,13 @@ mod directories {
         assert!(place.read(files[0]) == model(20_000, 1));
         place.write("e/c.bin", b"c");
         let said = place.succeeds(&["compress", "--inside-safetensors", "e"]);
-        assert!(said.contains("nothing in it ends in .safetensors"), "{said}");
+        assert!(said.contains("it holds no .safetensors files"), "{said}");
         place.fails(1, &["compress", "--inside-safetensors", "e", "--match", "*.bin"]);
     }
 
-    /// Two files that become the same one: the second is compared with what the first became.
+    /// Two files have the same result: the second is compared with the result of the first.
     #[test]
-    fn both_forms_of_one_file() {
+    fn two_files_with_the_same_result_do_not_overwrite_it() {
         let place = Place::new();
         let data = model(20_000, 1);
         place.write("d/a.safetensors", &data).succeeds(&["compress", "d"]);
@@ -611,8 +612,11 @@ mod directories {
             assert_eq!(place.names(), inputs);
         }
         let said = place.fails(1, &["decompress", "d", "--rm", "--force"]);
-        assert!(said.contains("a.safetensors: exists already"), "{said}");
-        assert!(said.contains("another file becomes it") && !said.contains("--force"), "{said}");
+        assert!(said.contains("a.safetensors: already exists"), "{said}");
+        assert!(
+            said.contains("another file has the same result") && !said.contains("--force"),
+            "{said}"
+        );
         assert_eq!(place.names().len(), 2, "one of them is left: {:?}", place.names());
     }
 }
@@ -621,7 +625,7 @@ mod advice {
     use super::*;
 
     #[test]
-    fn compressed_files_are_refused_in_both_forms() {
+    fn refuses_to_compress_both_kinds_again() {
         let place = Place::new();
         place.write("a.safetensors", &model(20_000, 1)).succeeds(&["compress", "a.safetensors"]);
         place.succeeds(&["compress", "--inside-safetensors", "a.safetensors"]);
@@ -629,7 +633,7 @@ mod advice {
         for name in ["a.safetensors.znn", "a.znn.safetensors"] {
             for more in [&[][..], &["--inside-safetensors"]] {
                 let arguments = [&["compress", name][..], more].concat();
-                assert!(place.fails(1, &arguments).contains("compressed already"));
+                assert!(place.fails(1, &arguments).contains("already compressed"));
             }
         }
         assert_eq!(place.names(), before);
@@ -637,7 +641,7 @@ mod advice {
     }
 
     #[test]
-    fn plain_files_are_not_compressed() {
+    fn reports_uncompressed_files() {
         let place = Place::new();
         place.write("a.safetensors", &model(1000, 1)).write("b.bin", b"some").write("empty", b"");
         for name in ["a.safetensors", "b.bin", "empty"] {
@@ -653,7 +657,7 @@ mod advice {
     }
 
     #[test]
-    fn empty_patterns() {
+    fn rejects_empty_patterns() {
         let place = Place::new();
         place.write("d/a.safetensors", &model(1000, 1)).write("d/readme.txt", b"hi");
         for pattern in ["", " ", "\t\n"] {
@@ -668,7 +672,7 @@ mod advice {
     }
 
     #[test]
-    fn patterns_that_match_nothing() {
+    fn reports_patterns_that_match_no_file() {
         let place = Place::new();
         place.write("d/a.safetensors", &model(1000, 1)).write("d/b.bin", &[1; 5000]);
         fs::create_dir(place.path("none")).unwrap();
@@ -693,7 +697,7 @@ mod advice {
     }
 
     #[test]
-    fn directories_with_nothing_to_do() {
+    fn explains_why_a_directory_has_no_selected_files() {
         let place = Place::new();
         place.write("d/readme.txt", b"hi");
         for (command, hint) in [("compress", "--match"), ("decompress", ".znn.safetensors")] {
@@ -708,7 +712,7 @@ mod types {
     use super::*;
 
     #[test]
-    fn bytes_are_called_bytes() {
+    fn names_bytes_in_every_output() {
         let place = Place::new();
         let text_data = "some text, over and over again. ".repeat(5000);
         place.write("r", text_data.as_bytes());
@@ -725,7 +729,7 @@ mod types {
     }
 
     #[test]
-    fn integers_are_no_floats() {
+    fn does_not_name_integers_as_floats() {
         let place = Place::new();
         let id = |number: u32| (number.wrapping_mul(2_654_435_761) >> 8) % 30_000;
         let ids: Vec<u8> = (0..100_000).flat_map(|number| id(number).to_le_bytes()).collect();
@@ -742,7 +746,7 @@ mod types {
     }
 
     #[test]
-    fn floats_of_eight_bits_are_named() {
+    fn names_floats_of_eight_bits() {
         let place = Place::new();
         for (name, dtype) in [("F8_E4M3", DType::F8E4M3), ("F8_E5M2", DType::F8E5M2)] {
             let data = data::weights(dtype, 100_000, 1);
@@ -786,9 +790,9 @@ mod types {
         assert_eq!(json_of(&place, "info", "none.safetensors.znn")["dtypes"], json!([]));
     }
 
-    /// The form of frames is named only where it says more than the types.
+    /// The form of frames is shown only if the types do not imply it.
     #[test]
-    fn one_of_anything_is_singular() {
+    fn counts_of_one_are_singular() {
         let place = Place::new();
         place.write("m.safetensors", &model(200_000, 1)).succeeds(&["compress", "m.safetensors"]);
         let shown = place.succeeds(&["ls", "m.safetensors.znn"]);
@@ -800,7 +804,7 @@ mod types {
     }
 
     #[test]
-    fn frames_go_with_their_tensors() {
+    fn info_maps_tensors_to_frames() {
         let place = Place::new();
         let large = data::weights(DType::BF16, 9 << 20, 1);
         let small = data::weights(DType::BF16, 3000, 2);
@@ -849,7 +853,7 @@ mod types {
     }
 
     #[test]
-    fn info_knows_tensors_inside() {
+    fn info_describes_compressed_tensors_inside() {
         let place = Place::new();
         let data = data::weights(DType::BF16, 40_000, 1);
         let random: Vec<u8> = (0..64).map(|byte: u8| byte.wrapping_mul(167)).collect();

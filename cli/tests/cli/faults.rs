@@ -1,10 +1,10 @@
-//! What the program leaves behind when its surroundings fail: the source is as it was, and whatever
-//! has the name of a result is whole.
+//! Faults of the system: the source stays unchanged, and a file with the name of a result is
+//! complete.
 //!
-//! Every run of a test tries a few faults at random moments. For as many as one likes:
+//! Every test tries a few faults at random moments. To try more:
 //!
 //! ```sh
-//! FAULTS=1000 cargo test --release --all-features --test cli_faults -- --nocapture
+//! FAULTS=1000 cargo test --release -p zipnn-cli --test cli faults:: -- --nocapture
 //! ```
 
 use std::fs::{self, OpenOptions};
@@ -30,13 +30,13 @@ fn faults() -> usize {
     std::env::var("FAULTS").ok().and_then(|faults| faults.parse().ok()).unwrap_or(12)
 }
 
-/// Weights without a pause for thought: a part of them over and over.
+/// Returns weights that are fast to make: a part of them, repeated.
 fn weights() -> Vec<u8> {
     let part = data::weights(DType::BF16, 1 << 20, 1);
     part.iter().copied().cycle().take(LEN).collect()
 }
 
-/// How long a run takes that nobody disturbs.
+/// Returns the duration of an undisturbed run.
 fn time_of(run: impl FnOnce()) -> Duration {
     let start = Instant::now();
     run();
@@ -49,13 +49,13 @@ fn send(signal: &str, child: &Child) {
     let _ = Command::new("kill").args(["-s", signal, &id]).stderr(Stdio::null()).status();
 }
 
-/// Whether what is in a place with a final name is whole: there is none, or all of it.
+/// Returns whether a result is complete or missing.
 fn is_whole(path: &Path, expected: &[u8]) -> bool {
     fs::read(path).map_or(true, |found| found == expected)
 }
 
 #[test]
-fn killed_at_any_moment() {
+fn a_killed_run_leaves_complete_files() {
     let place = Place::new();
     let weights = weights();
     place.write("model", &weights);
@@ -103,13 +103,13 @@ fn check_ending(signal: &str, status: ExitStatus) {
     assert!(is_expected, "{signal}: {status}");
 }
 
-/// Files that no command was asked for.
+/// Returns the names of files that are neither sources nor results.
 fn leftovers(place: &Place) -> Vec<String> {
     let known = ["model", "kept.znn", "model.znn", "back"];
     place.names().into_iter().filter(|name| !known.contains(&&**name)).collect()
 }
 
-/// A directory in memory of so many bytes, for those who may mount one.
+/// A directory in memory of limited size. Only the superuser can mount it.
 struct Memory(TempDir);
 
 impl Memory {
@@ -151,7 +151,7 @@ impl Drop for Memory {
 }
 
 #[test]
-fn a_disk_that_fills_up() {
+fn a_full_disk_leaves_complete_files() {
     let place = Place::new();
     place.write("model", &weights());
     place.succeeds(&["compress", "--dtype", "bf16", "model"]);
@@ -172,7 +172,7 @@ fn a_disk_that_fills_up() {
 }
 
 #[test]
-fn a_directory_that_must_not_be_written() {
+fn a_read_only_directory_leaves_complete_files() {
     let place = Place::new();
     let Some(disk) = Memory::mount("size=4m") else { return };
     let model = disk.path("model");
@@ -184,9 +184,9 @@ fn a_directory_that_must_not_be_written() {
     disk.remount("rw");
 }
 
-/// The result is what the file was at some moments, or there is none; and it can be read.
+/// The result holds contents of the file at some moments, or is missing.
 #[test]
-fn a_file_that_changes_while_it_is_read() {
+fn a_changing_source_leaves_complete_files() {
     let mut random = Random(6);
     for fault in 0..faults() {
         let place = Place::new();
@@ -216,9 +216,9 @@ fn a_file_that_changes_while_it_is_read() {
     }
 }
 
-/// A reader that goes away in the middle: no message, no file, no wait.
+/// The reader closes the pipe in the middle.
 #[test]
-fn pipes_that_break_at_any_moment() {
+fn a_broken_pipe_ends_the_run_silently() {
     let place = Place::new();
     place.write("model", &weights());
     let mut random = Random(7);

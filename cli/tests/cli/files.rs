@@ -1,5 +1,4 @@
-//! What the program does to files other than those that it was asked to write: links, devices,
-//! descriptors, owners, terminals.
+//! Links, devices, descriptors, owners, permissions and terminals.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{Read, Write};
@@ -28,7 +27,7 @@ fn tensor_len() -> usize {
     data::weights(DType::BF16, 60_000, 3).len()
 }
 
-/// A model that the original has damaged.
+/// Returns a model that the original damaged.
 fn rotated() -> Vec<u8> {
     let golden = crate::common::root().join("tests/data/golden/reference_damaged");
     let mut names: Vec<_> =
@@ -60,7 +59,7 @@ fn shell(place: &Place, script: &str) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// Waits until a child has ended, which must not take long.
+/// Waits for a child that must end soon.
 fn end(mut child: Child) -> Output {
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -99,7 +98,7 @@ fn is_root(place: &Place) -> bool {
 // Outputs that are links.
 
 #[test]
-fn results_arrive_where_links_lead() {
+fn writes_results_to_the_targets_of_links() {
     let place = Place::new();
     place.write("m.safetensors", &model()).write("disk/old", b"old");
     link(&place, "disk/old", "near");
@@ -110,7 +109,7 @@ fn results_arrive_where_links_lead() {
     let compressed = place.read("m.safetensors.znn");
     for output in ["near", "disk/chain", "directory/chain", "directory/old"] {
         let message = place.fails(1, &["compress", "m.safetensors", "-o", output]);
-        assert!(message.contains("exists already"), "{message}");
+        assert!(message.contains("already exists"), "{message}");
         assert_eq!(place.read("disk/old"), b"old");
         place.succeeds(&["compress", "m.safetensors", "-f", "-o", output]);
         assert!(place.read("disk/old") == compressed, "{output}");
@@ -139,7 +138,7 @@ fn results_arrive_where_links_lead() {
 }
 
 #[test]
-fn results_in_a_directory_of_links() {
+fn writes_results_to_a_directory_of_links() {
     let place = Place::new();
     place.write("m/a.bin", &[1; 5000]).write("m/b.bin", &[2; 5000]);
     place.write("disk/a", b"old").write("out/x", b"");
@@ -157,7 +156,7 @@ fn results_in_a_directory_of_links() {
 }
 
 #[test]
-fn a_link_that_leads_to_a_source_destroys_nothing() {
+fn refuses_links_to_the_source_as_output() {
     let place = Place::new();
     let data = vec![3; 5000];
     place.write("m/a.bin", &data).write("base", &data);
@@ -169,7 +168,7 @@ fn a_link_that_leads_to_a_source_destroys_nothing() {
         &["compress", "m/a.bin", "-f"],
         &["compress", "m/a.bin", "-f", "--delta", "base", "-o", "to-base"],
     ] {
-        assert!(place.fails(2, arguments).contains("at once"), "{arguments:?}");
+        assert!(place.fails(2, arguments).contains("at the same time"), "{arguments:?}");
         assert!(place.read("m/a.bin") == data && place.read("base") == data, "{arguments:?}");
     }
     place.remove("m/a.bin.znn");
@@ -179,13 +178,13 @@ fn a_link_that_leads_to_a_source_destroys_nothing() {
     let compressed = place.read("m/a.bin.znn");
     for arguments in [&["decompress", "m", "-f", "--rm"][..], &["decompress", "m/a.bin.znn", "-f"]]
     {
-        assert!(place.fails(2, arguments).contains("at once"), "{arguments:?}");
+        assert!(place.fails(2, arguments).contains("at the same time"), "{arguments:?}");
         assert!(place.read("m/a.bin.znn") == compressed);
     }
 }
 
 #[test]
-fn two_results_that_lead_to_one_file() {
+fn refuses_two_results_that_link_to_one_file() {
     let place = Place::new();
     let (a, b) = (vec![1; 5000], vec![2; 5000]);
     place.write("m/a.bin", &a).write("m/b.bin", &b);
@@ -200,7 +199,7 @@ fn two_results_that_lead_to_one_file() {
 }
 
 #[test]
-fn repairs_arrive_where_links_lead() {
+fn writes_repaired_files_to_the_targets_of_links() {
     let place = Place::new();
     place.write("blobs/x", &rotated());
     for revision in ["r1", "r2"] {
@@ -232,7 +231,7 @@ fn repairs_arrive_where_links_lead() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn descriptors_are_written_as_streams() {
+fn writes_descriptors_as_streams() {
     let place = Place::new();
     place.write("m", &[7; 9000]);
     place.succeeds(&["compress", "m", "-o", "expected"]);
@@ -273,7 +272,7 @@ fn descriptors_are_written_as_streams() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn closed_descriptors_do_not_lead_to_files_of_the_program() {
+fn refuses_closed_descriptors() {
     let place = Place::new();
     place.write("m.safetensors", &model());
     place.succeeds(&["compress", "m.safetensors"]);
@@ -311,7 +310,7 @@ fn closed_descriptors_do_not_lead_to_files_of_the_program() {
 }
 
 #[test]
-fn a_named_pipe_among_results_of_a_directory_is_reported() {
+fn reports_a_named_pipe_among_results_of_a_directory() {
     let place = Place::new();
     fs::create_dir(place.path("d")).unwrap();
     place.write("d/m.bin", &[7; 9000]).write("d/n.bin.znn", b"");
@@ -322,7 +321,7 @@ fn a_named_pipe_among_results_of_a_directory_is_reported() {
         let output = end(child);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
-        assert!(message.contains("exists already, and is not a file"), "{message}");
+        assert!(message.contains("already exists, and is not a file"), "{message}");
         if arguments.contains(&"decompress") {
             continue;
         }
@@ -331,7 +330,7 @@ fn a_named_pipe_among_results_of_a_directory_is_reported() {
 }
 
 #[test]
-fn a_directory_that_does_not_exist_is_no_output() {
+fn refuses_a_missing_directory_as_output() {
     let place = Place::new();
     place.write("m.safetensors", &model());
     place.succeeds(&["compress", "m.safetensors"]);
@@ -342,17 +341,17 @@ fn a_directory_that_does_not_exist_is_no_output() {
     ] {
         let message = place.fails(1, arguments);
         assert!(message.contains("new/: is a directory that does not exist"), "{message}");
-        assert!(message.contains("make it, or name a file"), "{message}");
+        assert!(message.contains("create it, or name a file"), "{message}");
     }
     let long = format!("{}.bin", "n".repeat(251));
     place.write(&long, b"data");
     let message = place.fails(1, &["compress", &long]);
-    assert!(message.contains("name a shorter one with --output"), "{message}");
+    assert!(message.contains("choose a shorter name with --output"), "{message}");
     assert!(place.names().len() == 3);
 }
 
 #[test]
-fn named_pipes_and_devices_are_written_as_streams() {
+fn writes_named_pipes_and_devices_as_streams() {
     let place = Place::new();
     place.write("m", &[7; 9000]);
     place.succeeds(&["compress", "m", "-o", "expected"]);
@@ -371,7 +370,7 @@ fn named_pipes_and_devices_are_written_as_streams() {
 }
 
 #[test]
-fn a_file_is_not_read_and_written_at_once() {
+fn refuses_to_read_and_write_one_file() {
     let place = Place::new();
     place.write("m", &model());
     place.succeeds(&["compress", "m"]);
@@ -391,14 +390,14 @@ fn a_file_is_not_read_and_written_at_once() {
     ] {
         let output = shell(&place, script);
         assert_eq!(output.status.code(), Some(2), "{script}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains("at once"), "{script}");
+        assert!(text(&output.stderr).contains("at the same time"), "{script}");
         assert!(place.read("m") == plain && place.read("m.znn") == compressed, "{script}");
     }
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn streams_take_one_thing_and_have_no_names() {
+fn refuses_several_results_on_a_stream() {
     let place = Place::new();
     place.write("m.safetensors", &rotated());
     link(&place, "/proc/self/fd/0", "input");
@@ -423,7 +422,7 @@ fn streams_take_one_thing_and_have_no_names() {
 // What may be removed.
 
 #[test]
-fn only_files_are_removed() {
+fn rm_removes_only_regular_files() {
     let place = Place::new();
     place.write("real.safetensors", &model()).write("other", b"other");
     place.succeeds(&["compress", "other", "-o", "real.znn"]);
@@ -464,7 +463,7 @@ fn only_files_are_removed() {
     assert!(place.read("back") == model());
 }
 
-/// Runs a command on `m`, which takes until `base` has come, and changes something meanwhile.
+/// Runs a command that waits for a base in a pipe, and changes a file meanwhile.
 fn disturbed(place: &Place, arguments: &[&str], change: impl FnOnce()) -> (Option<i32>, String) {
     if !place.exists("base") {
         fifo(place, "base");
@@ -480,7 +479,7 @@ fn disturbed(place: &Place, arguments: &[&str], change: impl FnOnce()) -> (Optio
 }
 
 #[test]
-fn a_source_that_changes_is_kept_and_nothing_is_written() {
+fn keeps_a_changing_source_and_writes_nothing() {
     let place = Place::new();
     let past = SystemTime::now() - Duration::from_secs(1000);
     let append = || File::options().append(true).open(place.path("m")).unwrap();
@@ -522,7 +521,7 @@ fn a_source_that_changes_is_kept_and_nothing_is_written() {
 }
 
 #[test]
-fn a_base_that_changes_is_noticed() {
+fn detects_a_changing_base() {
     let place = Place::new();
     place.write("base", &[1; 5000]);
     let mut child = place
@@ -547,7 +546,7 @@ fn a_base_that_changes_is_noticed() {
 // Who may read results.
 
 #[test]
-fn owner_and_group_are_passed_on() {
+fn results_get_owner_and_group_of_their_sources() {
     let place = Place::new();
     if !is_root(&place) {
         return skipped::skipped("root, as only root may give files away");
@@ -584,7 +583,7 @@ fn owner_and_group_are_passed_on() {
 }
 
 #[test]
-fn a_group_that_cannot_be_passed_on_gets_nothing() {
+fn a_group_that_cannot_be_set_gets_no_permissions() {
     let place = Place::new();
     let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
     if !is_root(&place) || !has_setpriv {
@@ -641,7 +640,7 @@ fn a_tensor_of_a_private_file_is_private() {
 // Zeros.
 
 #[test]
-fn a_private_file_that_is_replaced_stays_private() {
+fn a_replaced_private_file_stays_private() {
     let place = Place::new();
     place.write("m.znn", b"old");
     fs::set_permissions(place.path("m.znn"), Permissions::from_mode(0o600)).unwrap();
@@ -658,7 +657,7 @@ fn a_private_file_that_is_replaced_stays_private() {
 }
 
 #[test]
-fn zeros_take_no_room() {
+fn zeros_take_no_space_on_the_disk() {
     let place = Place::new();
     const LEN: usize = 20 << 20;
     let mut data = vec![0; LEN];
@@ -699,8 +698,8 @@ fn zeros_take_no_room() {
 
 // Terminals.
 
-/// Runs a shell script on a terminal of its own, where nothing is typed. `None` where there is no
-/// program for that.
+/// Runs a shell script on its own terminal, without input. Returns `None` if no program can create
+/// a terminal.
 fn on_terminal(place: &Place, script: &str) -> Option<(Option<i32>, String)> {
     let child = Command::new("script")
         .args(["-qec", script, "/dev/null"])
@@ -728,7 +727,7 @@ fn on_terminal(place: &Place, script: &str) -> Option<(Option<i32>, String)> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn data_is_not_shown_on_terminals() {
+fn refuses_to_write_data_to_a_terminal() {
     let place = Place::new();
     place.write("m.safetensors", &model());
     place.succeeds(&["compress", "m.safetensors"]);
@@ -758,7 +757,7 @@ fn data_is_not_shown_on_terminals() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn nothing_waits_for_a_terminal() {
+fn refuses_to_read_data_from_a_terminal() {
     let place = Place::new();
     link(&place, "/dev/stdin", "link");
     for command in [
@@ -790,7 +789,7 @@ fn nothing_waits_for_a_terminal() {
 // Runs that end early.
 
 #[test]
-fn a_run_on_one_file_removes_what_a_killed_one_left() {
+fn removes_temporary_files_of_killed_runs() {
     let place = Place::new();
     place.write("m", &[1; 5000]).write(".zipnn-a1B2c3.tmp", b"abandoned");
     place.write("disk/.zipnn-a1B2c3.tmp", b"abandoned").write("keep/.zipnn-a1B2c3.tmp", b"");
@@ -819,7 +818,7 @@ fn a_run_on_one_file_removes_what_a_killed_one_left() {
 }
 
 #[test]
-fn every_signal_cleans_up() {
+fn every_signal_removes_temporary_files() {
     let signals = [
         ("HUP", 1),
         ("INT", 2),
@@ -858,7 +857,7 @@ fn every_signal_cleans_up() {
 // Messages.
 
 #[test]
-fn pointers_of_git_lfs_are_recognized() {
+fn detects_git_lfs_pointers() {
     let place = Place::new();
     let pointer = b"version https://git-lfs.github.com/spec/v1\n\
         oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n\
@@ -907,7 +906,7 @@ fn pointers_of_git_lfs_are_recognized() {
 }
 
 #[test]
-fn hints_fit_the_command_line() {
+fn hints_match_the_arguments() {
     let place = Place::new();
     place.write("a", b"a").write("b", b"b");
     let message = place.fails(2, &["compress", "a", "b", "-o", "-"]);
@@ -925,7 +924,7 @@ fn hints_fit_the_command_line() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_closed_standard_output_is_an_error() {
+fn reports_closed_standard_output() {
     let place = Place::new();
     place.write("m.safetensors", &model());
     place.succeeds(&["compress", "m.safetensors"]);
@@ -970,7 +969,7 @@ fn a_closed_standard_output_is_an_error() {
 /// Some programs open `/dev/null` as the standard library does in place of a closed stream.
 #[test]
 #[cfg(target_os = "linux")]
-fn an_output_that_nobody_wants_is_no_error() {
+fn accepts_dev_null_as_standard_output() {
     let place = Place::new();
     place.write("m.safetensors", &model());
     place.succeeds(&["compress", "m.safetensors"]);

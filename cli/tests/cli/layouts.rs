@@ -1,5 +1,4 @@
-//! What `zipnn compress` makes of files of tensors, from disk and from pipes: the same, whatever
-//! their headers say and however many threads there are.
+//! Compressing safetensors files from disk and pipes, with any header and number of threads.
 
 use data::{Random, noise, weights};
 use program::{Place, text};
@@ -39,7 +38,7 @@ fn comes_back(place: &Place, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn pipes_and_threads_change_nothing() {
+fn results_are_the_same_for_pipes_and_threads() {
     let place = Place::new();
     for data in [model(), [&noise(3, 1)[..], &weights(DType::F32, 9_000_000, 5)].concat()] {
         let file = comes_back(&place, &data);
@@ -53,7 +52,7 @@ fn pipes_and_threads_change_nothing() {
 }
 
 #[test]
-fn headers_that_are_wrong_do_no_harm() {
+fn restores_files_with_wrong_headers() {
     let place = Place::new();
     let model = model();
     let good = comes_back(&place, &model).len();
@@ -96,7 +95,7 @@ fn headers_that_are_wrong_do_no_harm() {
 }
 
 #[test]
-fn differences_of_files_of_tensors() {
+fn restores_differences_of_safetensors_files() {
     let place = Place::new();
     let base = model();
     let mut tuned = base.clone();

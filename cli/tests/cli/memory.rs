@@ -1,5 +1,5 @@
-//! Peak memory of the program. It stays below what README.md promises, whatever the size of a file
-//! or of a tensor in it. Measured where the system reports it: on Linux.
+//! Peak memory of the program, which stays below the limits in the documentation for files and
+//! tensors of any size. Measured on Linux.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use program::{Place, text};
 use crate::program;
 use crate::tensor_files::*;
 
-/// What README.md promises, in KiB.
+/// The limit in the documentation, in KiB.
 const PROMISED: u64 = 50 << 10;
 
-/// Runs the program to its end and returns the most memory that it had, in KiB. A process that ended
-/// unseen, as a short one may on a busy machine, is run again; `--force` lets it.
+/// Runs the program, and returns its peak memory in KiB. Runs it again if it ended before it was
+/// observed, as a short run may on a busy machine.
 #[track_caller]
 fn peak(place: &Place, arguments: &[&str]) -> u64 {
     const RUNS: usize = 50;
@@ -25,7 +25,7 @@ fn peak(place: &Place, arguments: &[&str]) -> u64 {
     peak
 }
 
-/// Runs the program to its end and returns the most memory that it was seen to have, in KiB.
+/// Runs the program, and returns the highest observed memory in KiB.
 #[track_caller]
 fn seen_peak(place: &Place, arguments: &[&str]) -> u64 {
     let mut command = place.command(arguments);
@@ -54,14 +54,14 @@ fn assert_below(limit: u64, place: &Place, arguments: &[&str]) {
     assert!(peak < limit, "{arguments:?}: {peak} KiB, and {limit} KiB are allowed");
 }
 
-/// So many bytes of bfloat16 weights.
+/// Returns `len` bytes of bfloat16 weights.
 fn many_weights(len: usize) -> Vec<u8> {
     let tile = bf16(weights(100_000, 1));
     tile.iter().copied().cycle().take(len).collect()
 }
 
 #[test]
-fn large_tensors() {
+fn memory_is_bounded_for_large_tensors() {
     let place = Place::new();
     let len = 80_000_000;
     let source = file_of(&[
@@ -81,7 +81,7 @@ fn large_tensors() {
 }
 
 #[test]
-fn rows_of_a_large_tensor() {
+fn memory_is_bounded_for_rows_of_a_large_tensor() {
     let place = Place::new();
     let (row, len) = (2 * 50, 64_000_000);
     let data = many_weights(len);
@@ -99,7 +99,7 @@ fn rows_of_a_large_tensor() {
 }
 
 #[test]
-fn differences() {
+fn memory_is_bounded_for_differences() {
     let place = Place::new();
     let data = many_weights(60_000_000);
     place.write("a.bin", &data);
@@ -116,7 +116,7 @@ fn differences() {
 }
 
 #[test]
-fn many_tensors() {
+fn memory_is_bounded_for_many_tensors() {
     let place = Place::new();
     let len = 20_000;
     let names: Vec<String> =
@@ -138,9 +138,9 @@ fn many_tensors() {
     assert_below(PROMISED, &place, &["verify", "-q", "--threads", "2", "a.znn.safetensors"]);
 }
 
-/// A header takes a small multiple of itself, and no more.
+/// A header takes a small multiple of its length.
 #[test]
-fn long_headers() {
+fn memory_is_bounded_for_long_headers() {
     let place = Place::new();
     let entries: Vec<String> = (0..100_000)
         .map(|i| entry(&format!("model.layers.{i}.weight"), "BF16", &[8], 16 * i, 16 * i + 16))

@@ -1,4 +1,4 @@
-//! The program in a directory of its own.
+//! Running the program in a temporary directory.
 
 use std::fs;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A directory of our own, and the program run in it.
+/// A temporary directory in which the program runs.
 pub struct Place(TempDir);
 
 impl Place {
@@ -35,12 +35,12 @@ impl Place {
         fs::remove_file(self.path(name)).unwrap();
     }
 
-    /// Whether there is anything of this name, be it a link to nothing.
+    /// Returns whether a file exists, even if it is a dangling link.
     pub fn exists(&self, name: &str) -> bool {
         fs::symlink_metadata(self.path(name)).is_ok()
     }
 
-    /// The paths of everything but directories, in order.
+    /// Returns the sorted paths of all files.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         add_names(self.0.path(), "", &mut names);
@@ -48,7 +48,7 @@ impl Place {
         names
     }
 
-    /// The program, which takes nothing from its surroundings.
+    /// Returns the program with arguments, without input and cache directories of the environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
         command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
@@ -72,23 +72,23 @@ impl Place {
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
-        // It may stop reading at any time.
+        // The program may stop reading at any time.
         let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         output
     }
 
-    /// What it says on standard output, and nothing else.
+    /// Runs the program, which must succeed and print no errors. Returns its standard output.
     #[track_caller]
     pub fn succeeds(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(text(&output.stderr), "", "without a terminal nothing is said");
+        assert_eq!(text(&output.stderr), "", "standard error is empty without a terminal");
         text(&output.stdout)
     }
 
-    /// What it says, on either way out, when it fails with this status.
+    /// Runs the program, which must fail with this status. Returns its standard output and errors.
     #[track_caller]
     pub fn fails(&self, status: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -111,15 +111,14 @@ fn add_names(directory: &Path, prefix: &str, names: &mut Vec<String>) {
     }
 }
 
-/// Whether the program will ignore a signal as this test does, because a parent of both asked for
-/// that. Only Linux can tell.
+/// Returns whether this process ignores a signal, and so will the program. Works only on Linux.
 pub fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal - 1) & 1 == 1)
 }
 
-/// Output as text.
+/// Returns output as text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -1,12 +1,11 @@
-//! The program on files of which a part is missing or damaged: what is saved, what of it can be read,
-//! and what is said. And on the parts of a difference.
+//! Recovering and reading damaged and incomplete files, and reading parts of a difference.
 
 use std::ops::Range;
 
 use program::{Place, text};
 use serde_json::Value;
 use zipnn::file::Frames;
-use zipnn::tensor::Metadata;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{DType, DecodeErrorKind, Limits, Options};
 
 use crate::common::{data, golden};
@@ -23,14 +22,14 @@ fn model() -> Vec<u8> {
     ])
 }
 
-/// Where the bytes of a tensor are in the model.
+/// Returns the range of a tensor in the model.
 fn range(model: &[u8], name: &str) -> Range<usize> {
     let layout = Metadata::parse(model, model.len() as u64).unwrap();
     let range = layout.tensor(name).unwrap().range.clone();
     range.start as usize..range.end as usize
 }
 
-/// Where each frame of a file begins and ends, and where its data does.
+/// Returns the range of each frame in the file, and of its data.
 fn frames(file: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
     let (mut start, mut decoded) = (0, 0);
     let frames = Frames::without_annexes(file).map(|frame| {
@@ -52,7 +51,7 @@ fn compressed(options: &[&str]) -> (Place, Vec<u8>, Vec<u8>) {
     (place, model, file)
 }
 
-/// The chunk of this number in a frame, in the file: the last byte of what is stored of it.
+/// Returns the offset of the last stored byte of a chunk.
 fn last_byte(file: &[u8], frame: usize, chunk: usize) -> usize {
     let (stored, _) = frames(file)[frame].clone();
     let parsed = zipnn::frame::Frame::parse(&file[stored.clone()]).unwrap();
@@ -61,7 +60,7 @@ fn last_byte(file: &[u8], frame: usize, chunk: usize) -> usize {
 }
 
 #[test]
-fn what_is_left_of_a_file_that_was_cut_off() {
+fn recovers_the_beginning_of_a_cut_file() {
     let (place, model, file) = compressed(&[]);
     let cut = file[..file.len() * 6 / 10].to_vec();
     place.write("cut.znn", &cut);
@@ -94,10 +93,9 @@ fn what_is_left_of_a_file_that_was_cut_off() {
     assert!(!place.exists("strict"));
 }
 
-/// Wherever a file is cut off, what is saved is the beginning of the data, and no frame is left out
-/// that is whole.
+/// The recovered part is the beginning of the data, and holds all whole frames.
 #[test]
-fn cuts_at_any_place() {
+fn recovers_whole_frames_wherever_a_file_is_cut() {
     for options in [&[][..], &["--plain"]] {
         let (place, model, file) = compressed(options);
         let frames = frames(&file);
@@ -129,10 +127,10 @@ fn cuts_at_any_place() {
     }
 }
 
-/// A file of a single frame, as the original writes them, has its planes one behind the other. What
-/// is saved of it are the chunks of which all planes are there.
+/// A file of a single frame, as the original writes it, stores one plane after another. A chunk can
+/// be recovered if all of its planes are there.
 #[test]
-fn whole_chunks_of_a_frame_are_saved() {
+fn recovers_whole_chunks_of_a_cut_frame() {
     let data = data::weights(DType::BF16, 5_000_000, 4);
     let file = zipnn::compress(&data, &Options::new(DType::BF16).plain()).unwrap();
     let cut = &file[..last_byte(&file, 0, 7)];
@@ -148,12 +146,12 @@ fn whole_chunks_of_a_frame_are_saved() {
     // The upper plane is missing altogether.
     place.write("cut.znn", &file[..file.len() / 2]);
     let message = place.fails(1, &["decompress", "--no-verify", "cut.znn", "-o", "nothing"]);
-    assert!(message.contains("nothing of it can be saved"), "{message}");
+    assert!(message.contains("nothing can be recovered"), "{message}");
     assert!(!place.exists("nothing"));
 }
 
 #[test]
-fn damaged_chunks_leave_the_others_in_their_places() {
+fn damaged_chunks_do_not_move_others() {
     let (place, model, mut file) = compressed(&[]);
     let second = frames(&file)[1].1.clone();
     let at = last_byte(&file, 1, 3);
@@ -177,7 +175,7 @@ fn damaged_chunks_leave_the_others_in_their_places() {
     assert!(piped.status.code() == Some(1) && piped.stdout == expected);
 }
 
-/// Of a file that has its end, the result is as long as the data, so that loaders take it.
+/// If the end of the file is there, the result is as long as the data, so that loaders accept it.
 #[test]
 fn damage_at_the_end_keeps_the_length() {
     for options in [&[][..], &["--plain"]] {
@@ -195,9 +193,9 @@ fn damage_at_the_end_keeps_the_length() {
     }
 }
 
-/// What is lost of a frame that cannot be read is as long as its header says, or the file's index.
+/// The header of a frame, or the index of the file, gives the length of lost data.
 #[test]
-fn damaged_frames_leave_the_others_in_their_places() {
+fn damaged_frames_do_not_move_others() {
     // Within the magic bytes, the lengths, and the index of the frame.
     let sealed = [0, 18, 26, 30, 40].map(|at| (&[][..], at, true));
     let plain = [0, 30, 40].map(|at| (&["--plain"][..], at, true));
@@ -228,9 +226,9 @@ fn damaged_frames_leave_the_others_in_their_places() {
     }
 }
 
-/// Without an index, only the tensors show where the frames behind damage belong.
+/// Without an index, only the tensors show the offsets of frames after the damage.
 #[test]
-fn bytes_behind_the_last_tensor_move_nothing() {
+fn bytes_after_the_last_tensor_do_not_move_others() {
     let (place, model, _) = compressed(&[]);
     let source = [&model[..], &[7; 1000]].concat();
     place.write("t", &source).succeeds(&["compress", "--plain", "t"]);
@@ -254,9 +252,9 @@ fn bytes_behind_the_last_tensor_move_nothing() {
     assert!(place.read("damaged")[frames[1].1.end..] == source[frames[1].1.end..]);
 }
 
-/// Damage to a raw plane decodes to something. It is kept, and said.
+/// A damaged raw plane decodes to wrong bytes.
 #[test]
-fn chunks_with_wrong_checksums_are_kept() {
+fn keeps_chunks_with_wrong_checksums() {
     let (place, model, mut file) = compressed(&[]);
     let (stored, data) = frames(&file)[1].clone();
     let frame = zipnn::frame::Frame::parse(&file[stored.clone()]).unwrap();
@@ -279,9 +277,9 @@ fn chunks_with_wrong_checksums_are_kept() {
     assert!(place.exists("damaged.znn") && !place.exists("x"));
 }
 
-/// A part of a download that never came: zeros over several frames.
+/// A missing part of a download: zeros over several frames.
 #[test]
-fn holes_over_several_frames() {
+fn recovers_frames_around_a_hole() {
     for options in [&[][..], &["--plain"]] {
         let (place, model, mut file) = compressed(options);
         let frames = frames(&file);
@@ -302,7 +300,7 @@ fn holes_over_several_frames() {
 }
 
 #[test]
-fn much_damage_is_told_in_few_lines() {
+fn reports_much_damage_in_few_lines() {
     let data = data::weights(DType::BF16, 400_000, 3);
     let options = Options::new(DType::BF16).chunk_log2(10);
     let mut file = zipnn::compress(&data, &options).unwrap();
@@ -320,12 +318,12 @@ fn much_damage_is_told_in_few_lines() {
 }
 
 #[test]
-fn a_source_is_never_removed_for_a_part_of_its_data() {
+fn rm_keeps_a_source_with_lost_data() {
     let (place, _, file) = compressed(&[]);
     let cut = &file[..file.len() / 2];
     place.write("cut.znn", cut);
     let message = place.fails(1, &["decompress", "--no-verify", "--rm", "cut.znn"]);
-    assert!(message.contains("nothing has been written") && message.contains("--rm"), "{message}");
+    assert!(message.contains("nothing was written") && message.contains("--rm"), "{message}");
     assert!(place.read("cut.znn") == cut);
     assert!(!place.exists("cut"));
     place.write("whole.znn", &file);
@@ -335,7 +333,7 @@ fn a_source_is_never_removed_for_a_part_of_its_data() {
 
 #[cfg(unix)]
 #[test]
-fn a_cache_is_left_as_it_is() {
+fn hub_keeps_damaged_files_unchanged() {
     let place = Place::new();
     let name = "cache/models--org--name/snapshots/0123/model.safetensors";
     place.write("cache/models--org--name/blobs/first", &model());
@@ -349,13 +347,13 @@ fn a_cache_is_left_as_it_is() {
     place.write(blob, &file[..file.len() / 2]);
     let names = place.names();
     let message = place.fails(1, &[&["decompress", "--no-verify"], &hub[..]].concat());
-    assert!(message.contains("nothing has been written"), "{message}");
+    assert!(message.contains("nothing was written"), "{message}");
     assert_eq!(place.names(), names);
 }
 
-/// Bytes behind the last tensor are data as well, of which nothing says how long they are.
+/// Bytes of unknown length may follow the last tensor.
 #[test]
-fn bytes_behind_the_last_tensor_are_not_counted_twice() {
+fn counts_bytes_after_the_last_tensor_once() {
     let (place, model, _) = compressed(&[]);
     let source = [&model[..], &[7; 100_000]].concat();
     place.write("t.safetensors", &source).succeeds(&["compress", "t.safetensors"]);
@@ -374,9 +372,9 @@ fn bytes_behind_the_last_tensor_are_not_counted_twice() {
     }
 }
 
-/// If only the index is missing, all of the data is saved; that the file is not whole is said.
+/// If only the index is missing, all data is recovered, and the file is reported as incomplete.
 #[test]
-fn a_cut_in_the_index_loses_no_data() {
+fn a_cut_index_loses_no_data() {
     let (place, model, file) = compressed(&[]);
     let last = frames(&file).last().unwrap().0.clone();
     for len in [last.start, last.start + 10, last.start + 60, last.end - 1] {
@@ -392,10 +390,10 @@ fn a_cut_in_the_index_loses_no_data() {
     }
 }
 
-/// The result has the permissions of its source. Its time is another one: whoever runs on the
-/// directory again is not told that it has been done.
+/// A partial result has the permissions of its source, but another time: the next run on the
+/// directory must not treat it as complete.
 #[test]
-fn directories() {
+fn recovers_files_of_directories() {
     let (place, model, file) = compressed(&[]);
     let place = &place;
     place.write("models/good.safetensors.znn", &file);
@@ -428,7 +426,7 @@ fn directories() {
 }
 
 #[test]
-fn files_of_old_layouts() {
+fn recovers_files_of_old_layouts() {
     let cases = golden::cases();
     let old = cases.iter().filter(|case| !case.is_current() && case.base().is_none());
     let place = Place::new();
@@ -444,15 +442,14 @@ fn files_of_old_layouts() {
             place.remove("cut");
         } else {
             lost += 1;
-            assert!(message.contains("nothing of it can be saved"), "{}: {message}", case.name());
+            assert!(message.contains("nothing can be recovered"), "{}: {message}", case.name());
         }
     }
     assert!(lost > 0, "{saved} saved, {lost} lost");
 }
 
-/// `--no-verify` says nothing of a file that is whole.
 #[test]
-fn whole_files_are_whole() {
+fn no_verify_reports_nothing_about_whole_files() {
     for options in [&[][..], &["--plain"]] {
         let (place, model, file) = compressed(options);
         place.succeeds(&["decompress", "--no-verify", "model.safetensors.znn", "-o", "saved"]);
@@ -479,7 +476,7 @@ fn listed(place: &Place, arguments: &[&str]) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn tensors_that_are_whole_in_a_cut_file() {
+fn reads_complete_tensors_of_a_cut_file() {
     for options in [&[][..], &["--plain"]] {
         let (place, model, file) = compressed(options);
         let frames = frames(&file);
@@ -494,10 +491,10 @@ fn tensors_that_are_whole_in_a_cut_file() {
             assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
             assert!(output.stdout == model[range(&model, "first")]);
             let warning = text(&output.stderr);
-            assert!(warning.contains("warning: the file is not whole"), "{warning}");
+            assert!(warning.contains("warning: the file is not complete"), "{warning}");
             for lost in ["second", "third"] {
                 let message = place.fails(1, &["cat", name, lost, "-o", "x"]);
-                assert!(message.contains("not whole") && message.contains(lost), "{message}");
+                assert!(message.contains("not complete") && message.contains(lost), "{message}");
                 assert!(
                     message.contains("missing") && message.contains("--no-verify"),
                     "{message}"
@@ -507,7 +504,7 @@ fn tensors_that_are_whole_in_a_cut_file() {
             let all = ["first", "second", "third"].map(String::from).to_vec();
             assert_eq!(listed(&place, &[name]), (vec!["first".to_owned()], all));
             let output = place.run(&["ls", name]);
-            assert!(output.status.success() && text(&output.stderr).contains("not whole"));
+            assert!(output.status.success() && text(&output.stderr).contains("not complete"));
             let table = text(&output.stdout);
             let marked = |name: &str| {
                 let line = table.lines().find(|line| line.contains(name)).unwrap();
@@ -528,9 +525,9 @@ fn tensors_that_are_whole_in_a_cut_file() {
     }
 }
 
-/// A tensor whose checksums are damaged or missing is not passed for whole.
+/// A tensor with damaged or missing checksums is not complete.
 #[test]
-fn tensors_of_a_cut_file_are_verified() {
+fn verifies_tensors_of_a_cut_file() {
     let (place, _, file) = compressed(&[]);
     let frames = frames(&file);
     let mut cut = file[..frames[3].0.end - 1].to_vec();
@@ -542,7 +539,7 @@ fn tensors_of_a_cut_file_are_verified() {
 }
 
 #[test]
-fn cuts_before_the_tensors() {
+fn reports_files_that_are_cut_before_the_tensors() {
     let (place, _, file) = compressed(&[]);
     for (len, told) in [(0, "empty"), (20, "truncated"), (40, "truncated"), (100, "truncated")] {
         place.write("cut.safetensors.znn", &file[..len]);
@@ -555,9 +552,9 @@ fn cuts_before_the_tensors() {
     }
 }
 
-/// Without an index, a cut between two frames does not show in the frames.
+/// Without an index, frames do not show a cut between them.
 #[test]
-fn data_that_ends_before_its_last_tensor() {
+fn reports_data_that_ends_before_its_last_tensor() {
     let (place, model, file) = compressed(&["--plain"]);
     let (stored, data) = frames(&file)[2].clone();
     place.write("cut.safetensors.znn", &file[..stored.end]);
@@ -578,7 +575,7 @@ fn data_that_ends_before_its_last_tensor() {
 }
 
 #[test]
-fn verify_lists_what_is_lost() {
+fn verify_lists_lost_ranges() {
     let (place, model, file) = compressed(&[]);
     let frames = frames(&file);
     let mut cut = file[..frames[3].0.end - 1].to_vec();
@@ -610,7 +607,7 @@ const TUNED: &str = "tuned.safetensors.znn";
 const DELTA: [&str; 2] = ["--delta", "base.safetensors"];
 
 #[test]
-fn parts_of_a_difference() {
+fn reads_parts_of_a_difference() {
     for options in [&[][..], &["--plain"]] {
         let (place, tuned) = difference(options);
         let all = ["first", "second", "third"].map(String::from).to_vec();
@@ -631,12 +628,12 @@ fn parts_of_a_difference() {
         }
         let message = place
             .fails(2, &["cat", TUNED, "first", "-f", "-o", "base.safetensors", DELTA[0], DELTA[1]]);
-        assert!(message.contains("read and written at once"), "{message}");
+        assert!(message.contains("read and written at the same time"), "{message}");
     }
 }
 
 #[test]
-fn the_base_of_parts_is_verified() {
+fn verifies_the_base_of_parts() {
     let (place, tuned) = difference(&[]);
     let mut wrong = place.read("base.safetensors");
     let second = range(&tuned, "second");
@@ -663,20 +660,20 @@ fn the_base_of_parts_is_verified() {
 }
 
 #[test]
-fn verify_does_not_deny_the_checksums_of_a_difference() {
+fn verify_mentions_unverified_checksums_of_a_difference() {
     let (place, _) = difference(&[]);
     let told = place.succeeds(&["verify", TUNED]);
-    assert!(told.contains("without the base") && told.contains("--delta BASE"), "{told}");
+    assert!(told.contains("without its base") && told.contains("--delta BASE"), "{told}");
     assert!(!told.contains("no checksums"), "{told}");
     let told = place.succeeds(&[&["verify", TUNED], &DELTA[..]].concat());
-    assert!(told.contains("all checksums are right") && !told.contains("--delta"), "{told}");
+    assert!(told.contains("all checksums match") && !told.contains("--delta"), "{told}");
     let (place, _) = difference(&["--plain"]);
     let told = place.succeeds(&["verify", TUNED]);
     assert!(told.contains("no checksums") && !told.contains("--delta"), "{told}");
 }
 
 #[test]
-fn differences_that_are_cut_off_or_damaged() {
+fn recovers_damaged_differences() {
     let (place, tuned) = difference(&[]);
     let file = place.read(TUNED);
     let frames = frames(&file);
@@ -688,7 +685,7 @@ fn differences_that_are_cut_off_or_damaged() {
     assert!(place.read("cut.safetensors") == tuned[..saved]);
     let output = place.run(&[&["cat", name, "first"], &DELTA[..]].concat());
     assert!(output.status.success() && output.stdout == tuned[range(&tuned, "first")]);
-    assert!(text(&output.stderr).contains("not whole"));
+    assert!(text(&output.stderr).contains("not complete"));
     place.fails(1, &[&["cat", name, "third", "-o", "x"], &DELTA[..]].concat());
     let (complete, all) = listed(&place, &[&[name], &DELTA[..]].concat());
     assert_eq!((complete.len(), all.len()), (1, 3));
@@ -706,10 +703,9 @@ fn differences_that_are_cut_off_or_damaged() {
     assert!(place.read("damaged.safetensors") == expected);
 }
 
-/// The lengths in a file that was cut off are not trusted: no zeros are written for what never
-/// comes, and nothing is allocated.
+/// No zeros are written, and no memory is allocated, for lengths in a cut file.
 #[test]
-fn promises_are_not_trusted() {
+fn lengths_in_a_cut_file_are_not_trusted() {
     let (place, model, file) = compressed(&["--plain"]);
     let frames = frames(&file);
     let mut cut = file[..frames[2].0.end - 1].to_vec();

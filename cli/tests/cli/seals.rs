@@ -1,4 +1,4 @@
-//! What the program reports of files whose encoder never finished, and of files without a seal.
+//! Reports about files whose encoder never finished, and files without a seal.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use zipnn::{DType, Encoder, Options};
 
 use crate::program::{Place, text};
 
-/// Data that compresses, but not to nothing.
+/// Returns data that compresses moderately.
 fn data(len: usize) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 27) as u8).collect()
 }
@@ -19,7 +19,7 @@ fn encoder(options: Options) -> Encoder<Vec<u8>> {
 }
 
 #[test]
-fn the_program_reports_files_of_dropped_encoders_and_what_cannot_be_noticed() {
+fn reports_unfinished_files_and_missing_seals() {
     let place = Place::new();
     let options = Options::new(DType::BF16);
     place.write("dropped.znn", encoder(options).get_ref());
@@ -31,7 +31,9 @@ fn the_program_reports_files_of_dropped_encoders_and_what_cannot_be_noticed() {
     place.write("sealed.znn", &encoder(options).finish().unwrap());
     place.write("plain.znn", &encoder(options.plain()).finish().unwrap());
     place.write("single.znn", &zipnn::compress(&data(3500), &options).unwrap());
-    for (name, expected) in [("sealed.znn", "; sealed"), ("plain.znn", "; not sealed: the loss")] {
+    for (name, expected) in
+        [("sealed.znn", "; sealed"), ("plain.znn", "; not sealed: missing frames")]
+    {
         let said = place.succeeds(&["verify", name]);
         assert!(said.contains(expected), "{said}");
         let piped = place.run_with_input(&["verify", "-"], &place.read(name));

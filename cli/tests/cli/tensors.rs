@@ -1,4 +1,4 @@
-//! The program on the tensors of a compressed file, and on files of which something is damaged.
+//! Reading the tensors of compressed and damaged files.
 
 use program::Place;
 use serde_json::{Value, json};
@@ -32,9 +32,9 @@ fn place() -> (Place, Vec<u8>) {
     (place, file)
 }
 
-/// The bytes of a tensor in the uncompressed file.
+/// Returns the bytes of a tensor in the uncompressed file.
 fn tensor<'f>(file: &'f [u8], name: &str) -> &'f [u8] {
-    let layout = zipnn::tensor::Metadata::parse(file, file.len() as u64).unwrap();
+    let layout = zipnn::tensor::safetensors::Metadata::parse(file, file.len() as u64).unwrap();
     let range = layout.tensor(name).unwrap().range.clone();
     &file[range.start as usize..range.end as usize]
 }
@@ -77,7 +77,7 @@ fn cat_writes_one_tensor() {
 }
 
 #[test]
-fn cat_refuses_what_is_not_there() {
+fn cat_reports_missing_tensors_and_rows() {
     let (place, _) = place();
     let message = place.fails(1, &["cat", "model.safetensors.znn", "missing"]);
     assert!(message.contains("zipnn ls"), "{message}");
@@ -91,9 +91,9 @@ fn cat_refuses_what_is_not_there() {
     assert_eq!(place.read("out"), b"precious");
 }
 
-/// Lists need no checksums and no index: files of the original have neither.
+/// Files of the original have neither checksums nor an index.
 #[test]
-fn plain_files_have_tensors_too() {
+fn reads_tensors_without_checksums_and_index() {
     let (place, file) = place();
     place.succeeds(&["compress", "model.safetensors", "--plain", "--force"]);
     assert!(place.succeeds(&["ls", "model.safetensors.znn"]).contains("3 tensors"));
@@ -103,10 +103,10 @@ fn plain_files_have_tensors_too() {
 }
 
 #[test]
-fn verify_names_the_tensors_that_are_damaged() {
+fn verify_names_damaged_tensors() {
     let (place, file) = place();
     let verified = place.succeeds(&["verify", "model.safetensors.znn"]);
-    assert!(verified.contains("all checksums are right"), "{verified}");
+    assert!(verified.contains("all checksums match"), "{verified}");
     let mut damaged = place.read("model.safetensors.znn");
     let at = damaged.len() / 2;
     damaged[at] ^= 1;
@@ -120,7 +120,7 @@ fn verify_names_the_tensors_that_are_damaged() {
 }
 
 #[test]
-fn a_wrong_base_is_refused_before_anything_is_written() {
+fn a_wrong_base_writes_nothing() {
     let place = Place::new();
     let base = data::weights(DType::BF16, 100_000, 1);
     let mut tuned = base.clone();
@@ -140,11 +140,11 @@ fn a_wrong_base_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn cat_never_writes_over_its_file() {
+fn cat_never_overwrites_its_source() {
     let (place, _) = place();
     let file = "model.safetensors.znn";
     let before = place.read(file);
     let message = place.fails(2, &["cat", file, "matrix", "--force", "-o", file]);
-    assert!(message.contains("read and written at once"), "{message}");
+    assert!(message.contains("read and written at the same time"), "{message}");
     assert!(place.read(file) == before);
 }

@@ -1,4 +1,4 @@
-//! Decoding a plane that is a Zstandard frame.
+//! Decodes planes that are Zstandard frames.
 
 use alloc::vec::Vec;
 
@@ -7,11 +7,11 @@ use zrip::DecompressContext;
 use crate::chunk::zstd::frame;
 use crate::error::DecodeErrorKind;
 
-/// What decoding needs besides input and output. Allocates when it is first used.
+/// A decoder that keeps its memory. Allocates on first use.
 #[derive(Default)]
 pub(crate) struct Decoder {
     context: Option<DecompressContext>,
-    /// Where the plane is decoded to: `zrip` writes beyond its end, so the output will not do.
+    /// The decoded plane. `zrip` needs room behind it, which the output does not have.
     plane: Vec<u8>,
 }
 
@@ -22,10 +22,10 @@ impl core::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    /// Bytes that are needed behind a plane.
+    /// Bytes of room behind a plane.
     const MARGIN: usize = 64;
 
-    /// Decodes the plane in `src` into `dst`, which has its length.
+    /// Decodes a frame into `dst`, which has the length of the plane.
     pub(crate) fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
         let corrupt = DecodeErrorKind::CorruptStream;
         frame::check(src, dst.len() as u64).ok_or(corrupt)?;

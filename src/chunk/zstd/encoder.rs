@@ -1,4 +1,4 @@
-//! Writing a plane as a Zstandard frame of one block: Huffman-coded literals, and repetitions.
+//! Encodes a plane as a Zstandard frame of one block: Huffman-coded literals, and repetitions.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::encode::{Coding, plan};
 use crate::entropy::{STREAMS, SYMBOLS};
 
-/// What encoding needs besides input and output. Keep it from plane to plane.
+/// An encoder that keeps its memory from plane to plane.
 #[derive(Default)]
 pub(crate) struct Encoder {
     literals: Vec<u8>,
@@ -21,13 +21,12 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Bytes that everything but the literals and the sequences can take: headers, and tables of
-    /// three kinds of codes.
+    /// Most bytes of headers and of the tables of three kinds of codes.
     const OVERHEAD: usize = 512;
-    /// Bytes that a sequence can take.
+    /// Most bytes of a sequence.
     const SEQUENCE: usize = 8;
 
-    /// Encodes a plane; `None` where there is hardly anything to gain, or it is longer than a block.
+    /// Encodes a plane; returns `None` if that hardly saves anything or the plane exceeds a block.
     pub(crate) fn encode(&mut self, plane: &[u8]) -> Option<&[u8]> {
         self.encode_with_period(plane, runs::likely_period(plane)?)
     }
@@ -38,7 +37,7 @@ impl Encoder {
         }
         let count = runs::find(plane, period, &mut self.literals, &mut self.sequences);
         let literals = &self.literals[..count];
-        // A single literal that is repeated to the end is better stored as such.
+        // A single literal that repeats to the end is better stored as one repeated byte.
         if self.sequences.is_empty() || count == 1 {
             return None;
         }
@@ -59,9 +58,9 @@ impl Encoder {
     }
 }
 
-/// Writes the header of a frame that has its content for a window, and returns its length.
+/// Writes the header of a frame whose window is its content, and returns the header's length.
 fn frame_header(len: usize, dst: &mut [u8]) -> Option<usize> {
-    /// Lengths from which on the content size takes two bytes, and four.
+    /// Least content sizes that take two and four bytes.
     const TWO_BYTES: usize = 256;
     const FOUR_BYTES: usize = TWO_BYTES + (1 << 16);
     let (flag, size, size_len) = if len < TWO_BYTES {
@@ -80,7 +79,7 @@ fn frame_header(len: usize, dst: &mut [u8]) -> Option<usize> {
     Some(header.len())
 }
 
-/// Writes the literals (RFC 8878, section 3.1.1.3.1) and returns the length of the section.
+/// Writes the section of literals (RFC 8878, section 3.1.1.3.1) and returns its length.
 fn write_literals(literals: &[u8], counts: &mut StreamCounts, dst: &mut [u8]) -> Option<usize> {
     const RAW: u64 = 0;
     const REPEAT: u64 = 1;
@@ -117,7 +116,7 @@ mod tests {
     use crate::chunk::zstd::Decoder;
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn encoded_planes_decode() {
         let mut encoder = Encoder::default();
         let mut decoder = Decoder::default();
         let mut state = 1_u64;

@@ -1,41 +1,41 @@
-//! The outside of a Zstandard frame (RFC 8878, section 3.1.1), as far as it has to fit a plane.
+//! Checks the headers of Zstandard frames (RFC 8878, section 3.1.1).
 
-/// What a frame begins with.
+/// Magic number of a frame.
 pub(super) const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// Bits of the frame header descriptor.
 pub(super) mod descriptor {
-    /// Two bits: how long the identifier of a dictionary is.
+    /// Two bits: the length of the dictionary identifier.
     pub(in super::super) const DICTIONARY: u8 = 0b11;
-    /// A checksum follows the blocks.
+    /// Set if a checksum follows the blocks.
     pub(in super::super) const CHECKSUM: u8 = 1 << 2;
     pub(in super::super) const RESERVED: u8 = 1 << 3;
-    /// The window is the content, and not described.
+    /// Set if the window is the content, and has no descriptor.
     pub(in super::super) const SINGLE_SEGMENT: u8 = 1 << 5;
-    /// Where the two bits begin that say how long the content size is.
+    /// Offset of two bits that give the length of the content size.
     pub(in super::super) const CONTENT_SIZE_SHIFT: u32 = 6;
 }
 
 /// Kinds of blocks.
 pub(super) mod block {
-    /// Bytes of a block's header.
+    /// Length of a block's header in bytes.
     pub(in super::super) const HEADER_LEN: usize = 3;
-    /// Most bytes that a block may hold, and decode to.
+    /// Most bytes of a block, stored and decoded.
     pub(in super::super) const MOST: usize = 128 * 1024;
     pub(in super::super) const RAW: u32 = 0;
     pub(in super::super) const REPEAT: u32 = 1;
     pub(in super::super) const COMPRESSED: u32 = 2;
 }
 
-/// Bytes of the checksum behind the blocks.
+/// Length of the checksum behind the blocks in bytes.
 const CHECKSUM_LEN: usize = 4;
-/// A window that a frame may always ask for, however short its content: what the format wants
-/// every decoder to support.
+/// Window that every frame may require: the format recommends that all decoders support it.
 const LEAST_WINDOW: u64 = 8 << 20;
 
-/// Checks that `src` is one frame and nothing else, and that what its header says fits a plane of
-/// this length: no dictionary, the content size (if it is there) that of the plane, no unusual
-/// window. What is in the blocks remains to be seen.
+/// Checks that `src` is exactly one frame whose header fits a plane of this length.
+///
+/// The frame has no dictionary, the content size of the plane or none, and no unusual window. The
+/// content of its blocks is not checked.
 pub(super) fn check(src: &[u8], plane_len: u64) -> Option<()> {
     let rest = src.strip_prefix(&MAGIC)?;
     let (&descriptor, rest) = rest.split_first()?;
@@ -63,14 +63,15 @@ pub(super) fn check(src: &[u8], plane_len: u64) -> Option<()> {
     (behind.len() == checksum_len).then_some(())
 }
 
+/// Returns the window size of a descriptor.
 fn window_size(described: u8) -> u64 {
     let base = 1_u64 << (10 + (described >> 3));
     base + base / 8 * u64::from(described & 7)
 }
 
-/// The size in a field of 1, 2, 4 or 8 bytes.
+/// Returns the content size in a field of 1, 2, 4 or 8 bytes.
 fn content_size(field: &[u8]) -> u64 {
-    /// What a field of two bytes begins to count from.
+    /// Bias of a field of two bytes.
     const TWO_BYTES_FROM: u64 = 256;
     let mut bytes = [0; 8];
     bytes[..field.len()].copy_from_slice(field);
@@ -78,7 +79,7 @@ fn content_size(field: &[u8]) -> u64 {
     if field.len() == 2 { size + TWO_BYTES_FROM } else { size }
 }
 
-/// What follows the last block.
+/// Returns the bytes behind the last block.
 fn skip_blocks(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         let (&[low, middle, high], behind) = rest.split_first_chunk::<{ block::HEADER_LEN }>()?;

@@ -1,8 +1,7 @@
-//! Planes that are stored as Zstandard frames (RFC 8878): only where a writer was asked for the
-//! extended profile, as the original refuses them.
+//! Planes as Zstandard frames (RFC 8878), a method of the extended profile that the original rejects.
 //!
-//! Decoding is left to `zrip`, which like this crate is without `unsafe`. What it is given has been
-//! checked by [`frame`], so that it is asked for no more than the plane.
+//! The crate `zrip`, which contains no `unsafe` code either, decodes them. First, [`frame`] checks that
+//! a frame decodes to no more than the plane.
 
 pub(crate) mod decoder;
 pub(crate) mod encoder;

@@ -1,46 +1,42 @@
-//! Where a plane repeats what stood a few bytes before.
+//! Finds repetitions at a fixed short distance.
 //!
-//! This is all that is looked for. Planes of numbers have no words that come again, but they have
-//! zeros, and columns of equal bytes; and what a Huffman code cannot make of those is less than a
-//! bit for each.
+//! Planes of numbers hardly repeat longer strings. But they have runs of zeros and columns of equal
+//! bytes, for which a Huffman code cannot take less than a bit each.
 
 use alloc::vec::Vec;
 
-/// Some literals, then a repetition.
+/// Literals followed by a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sequence {
-    /// How many literals; never none.
+    /// Number of literals, at least one.
     pub(super) literals: u32,
-    /// Bytes that are repeated.
+    /// Number of repeated bytes.
     pub(super) repeated: u32,
 }
 
-/// Shortest repetition that is looked for. A shorter one is worth its sequence in few planes, and
-/// makes many more of them.
+/// Shortest repetition to find. Shorter ones rarely save more than their sequences cost.
 const SHORTEST: usize = 6;
 
-/// Bytes that are compared at a time: one for each bit of a mask.
+/// Bytes that are compared at a time, one for each bit of a mask.
 const STEP: usize = u64::BITS as usize;
 
-/// How far back repetitions may reach: neighbours, and the widths of numbers and pairs of them.
+/// Distances of repetitions: neighbours, and the widths of numbers and of pairs of numbers.
 const PERIODS: [usize; 4] = [1, 2, 4, 8];
 
-/// How far back to look for repetitions in this plane, if a sample has enough of them.
+/// Returns the distance of most repetitions in a sample of a plane, if it has enough of them.
 pub(super) fn likely_period(plane: &[u8]) -> Option<usize> {
-    /// Of so many bytes a few are looked at.
+    /// Bytes from one part of the sample to the next.
     const DISTANCE: usize = 1024;
-    /// As many as the longest period reaches back, and four words.
+    /// Bytes of a part: as many as the longest period, and four words.
     const SAMPLE: usize = WORD + 4 * WORD;
     const WORD: usize = 8;
-    /// One word in so many has to hold a repetition. Where nothing but chance repeats, that hardly
-    /// ever happens: all of its bytes would have to be the most frequent one.
+    /// One word in this many must hold a repetition, which hardly ever happens by chance.
     const RARE: usize = 32;
     let mut found = [0; PERIODS.len()];
     let mut words = 0;
     for part in plane.chunks(DISTANCE).filter_map(<[u8]>::first_chunk::<SAMPLE>) {
-        let word = |at: usize| {
-            u64::from_le_bytes(*part[at..].first_chunk().expect("there is a word behind it"))
-        };
+        let word =
+            |at: usize| u64::from_le_bytes(*part[at..].first_chunk().expect("a word follows"));
         for at in (WORD..SAMPLE).step_by(WORD) {
             for (found, period) in found.iter_mut().zip(PERIODS) {
                 let difference = word(at) ^ word(at - period);
@@ -58,9 +54,10 @@ pub(super) fn likely_period(plane: &[u8]) -> Option<usize> {
     PERIODS.into_iter().zip(found).find(|&(_, found)| found == most).map(|(period, _)| period)
 }
 
-/// Splits a plane into literals, which are written to the beginning of `literals`, and repetitions
-/// of what stood `period` bytes before. Literals behind the last repetition have no sequence.
-/// Returns how many literals there are.
+/// Splits a plane into literals and repetitions of the bytes `period` bytes before.
+///
+/// Writes the literals to the beginning of `literals` and returns their number. Literals behind the
+/// last repetition have no sequence.
 pub(super) fn find(
     plane: &[u8],
     period: usize,
@@ -82,7 +79,7 @@ pub(super) fn find(
     finder.finish()
 }
 
-/// One bit for each of the bytes behind `at + period`, set where it repeats the one `period` before.
+/// Returns a bit for each byte from `at + period` on, set where it equals the byte `period` before.
 #[inline(always)]
 fn repeated(plane: &[u8], period: usize, at: usize) -> u64 {
     let now = plane.get(at + period..).unwrap_or_default();
@@ -97,11 +94,11 @@ fn repeated(plane: &[u8], period: usize, at: usize) -> u64 {
     }
 }
 
-/// One bit for each byte, set where they are equal.
+/// Returns a bit for each byte, set where both are equal.
 #[inline(always)]
 fn equal(now: &[u8; STEP], before: &[u8; STEP]) -> u64 {
     const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
-    /// Brings the lowest bits of eight bytes together in the highest byte.
+    /// Gathers the lowest bits of eight bytes in the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let mut mask = 0;
     let words = now.as_chunks::<8>().0.iter().zip(before.as_chunks::<8>().0);
@@ -115,8 +112,9 @@ fn equal(now: &[u8; STEP], before: &[u8; STEP]) -> u64 {
     mask
 }
 
-/// Where repetitions begin that are long enough, if they go on in the next mask: the bits from
-/// which on `SHORTEST` are set.
+/// Returns a bit for each position at which `SHORTEST` bits in a row are set.
+///
+/// The bits may continue in the next mask.
 #[inline(always)]
 fn starts(mask: u64, next: u64) -> u64 {
     const { assert!(SHORTEST == 6, "two, then four, then six bits in a row") };
@@ -131,14 +129,14 @@ struct Finder<'a> {
     literals: &'a mut [u8],
     literal_count: usize,
     sequences: &'a mut Vec<Sequence>,
-    /// Where the repetition began that goes on, if one does.
+    /// Start of the current repetition, if any.
     run_start: Option<usize>,
-    /// Where the last repetition ended.
+    /// End of the last repetition.
     end: usize,
 }
 
 impl Finder<'_> {
-    /// Takes note of which of the bytes from `at` on are repeated.
+    /// Processes a mask of the bytes from `at` on.
     #[inline(always)]
     fn push(&mut self, mask: u64, next: u64, at: usize) {
         let starts = starts(mask, next);
@@ -167,7 +165,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Ends a repetition.
+    /// Adds a sequence for a repetition.
     #[inline(always)]
     fn close(&mut self, start: usize, end: usize) {
         self.run_start = None;
@@ -177,10 +175,10 @@ impl Finder<'_> {
         self.end = end;
     }
 
-    /// Copies what lies before `end` to the literals.
+    /// Copies the bytes from the last repetition to `end` to the literals.
     #[inline(always)]
     fn copy_literals(&mut self, end: usize) {
-        /// Bytes that are copied whether they are wanted or not.
+        /// Bytes of a copy of fixed length, which is faster than one of variable length.
         const WINDOW: usize = 16;
         let len = end - self.end;
         let from = &self.plane[self.end..];
@@ -205,7 +203,7 @@ impl Finder<'_> {
 mod tests {
     use super::*;
 
-    /// Puts a plane together again.
+    /// Undoes [`find`].
     fn expand(literals: &[u8], sequences: &[Sequence], period: usize) -> Vec<u8> {
         let mut plane = Vec::new();
         let mut literals = literals.iter().copied();
@@ -220,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn every_place_and_length_of_a_repetition() {
+    fn repetitions_are_found_at_every_offset_and_length() {
         let (mut literals, mut sequences) = (Vec::new(), Vec::new());
         for period in PERIODS {
             for start in period..140 {
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_period_that_repeats_is_likely() {
+    fn the_shortest_repeating_period_is_likely() {
         let numbers = |width: usize| -> Vec<u8> {
             (0..1 << 16).map(|at: usize| ((at % width) * 37) as u8).collect()
         };

@@ -1,18 +1,20 @@
-//! The sequences of a block (RFC 8878, section 3.1.1.3.2): how many literals, then how many
-//! repeated bytes, from how far back; each as a code for FSE with further bits.
+//! Writes the sequences of a block (RFC 8878, section 3.1.1.3.2).
+//!
+//! A sequence is a number of literals, a number of repeated bytes, and their distance. Each is encoded
+//! as an FSE code and extra bits.
 
 use crate::bits::ForwardWriter;
 use crate::chunk::zstd::fse::{self, Table};
 use crate::chunk::zstd::runs::Sequence;
 
-/// Largest tables, as powers of two.
+/// Sizes of the largest tables, as powers of two.
 const LENGTH_TABLE_LOG: u32 = 9;
 const OFFSET_TABLE_LOG: u32 = 8;
 
 /// Shortest repetition that has a code.
 pub(super) const SHORTEST_REPETITION: u32 = 3;
 
-/// A code: the least value that it stands for, and how many bits say which.
+/// The values of a code: the least one, and the number of extra bits.
 type Range = (u32, u32);
 
 const LITERAL_CODES: [Range; 36] = codes::<36>(&[
@@ -34,7 +36,7 @@ const LITERAL_CODES: [Range; 36] = codes::<36>(&[
     (1, 15),
     (1, 16),
 ]);
-/// Of repetitions, less the shortest.
+/// Codes of the lengths of repetitions, less the shortest.
 const REPETITION_CODES: [Range; 53] = codes::<53>(&[
     (32, 0),
     (4, 1),
@@ -55,13 +57,13 @@ const REPETITION_CODES: [Range; 53] = codes::<53>(&[
     (1, 16),
 ]);
 
-/// Below these, the code of a length is looked up. From there on, it goes by powers of two.
+/// Lengths below these have their codes in tables. Longer ones have codes by powers of two.
 const LITERALS_LOOKED_UP: usize = 64;
 const REPETITIONS_LOOKED_UP: usize = 128;
 const LITERAL_LOOK_UP: [u8; LITERALS_LOOKED_UP] = look_up(&LITERAL_CODES);
 const REPETITION_LOOK_UP: [u8; REPETITIONS_LOOKED_UP] = look_up(&REPETITION_CODES);
 
-/// Codes that follow each other without gaps, from how many there are of each number of bits.
+/// Returns codes without gaps, given the number of codes for each number of extra bits.
 const fn codes<const N: usize>(widths: &[(usize, u32)]) -> [Range; N] {
     let mut codes = [(0, 0); N];
     let (mut code, mut least, mut group) = (0, 0, 0);
@@ -76,10 +78,11 @@ const fn codes<const N: usize>(widths: &[(usize, u32)]) -> [Range; N] {
         }
         group += 1;
     }
-    assert!(code == N, "all codes have a range");
+    assert!(code == N, "every code has a range");
     codes
 }
 
+/// Returns the code of each length below `N`.
 const fn look_up<const N: usize>(codes: &[Range]) -> [u8; N] {
     let mut table = [0; N];
     let (mut value, mut code) = (0, 0);
@@ -107,11 +110,13 @@ fn repetition_code(count: u32) -> u8 {
     }
 }
 
-/// A number and how many bits it takes.
+/// A number and its width in bits.
 type Bits = (u32, u32);
 
-/// How far back the first repetition reaches (the others do the same by repeating its offset), as
-/// a code and its further bits. Periods of 1, 4 and 8 are offsets that every frame begins with.
+/// Returns the code and the extra bits of the first repetition's offset.
+///
+/// The other repetitions refer to the first one's offset. Periods of 1, 4 and 8 are offsets that every
+/// frame starts with.
 fn first_offset(period: usize) -> (u8, Bits) {
     let value = match period {
         1 => 1,
@@ -123,11 +128,12 @@ fn first_offset(period: usize) -> (u8, Bits) {
     (code as u8, (value - (1 << code), code))
 }
 
-/// The code of the offset that is used already.
+/// Code of the last repetition's offset.
 const SAME_OFFSET: u8 = 0;
 
-/// Writes the section to the beginning of `dst` and returns its length. There is at least one
-/// sequence. `None` if there is no room.
+/// Writes at least one sequence to the beginning of `dst` and returns the section's length.
+///
+/// Returns `None` if there is no room.
 pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Option<usize> {
     let (first_code, first_bits) = first_offset(period);
     let literal = |sequence: &Sequence| literal_code(sequence.literals);
@@ -158,7 +164,7 @@ pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Op
     let mut bits = ForwardWriter::new(dst.get_mut(at..)?);
     let (last, others) = sequences.split_last()?;
     let offset = |index| if index == 0 { (first_code, first_bits) } else { (SAME_OFFSET, (0, 0)) };
-    let further = |sequence: &Sequence, bits: &mut ForwardWriter, offset_bits: Bits| {
+    let push_extra = |sequence: &Sequence, bits: &mut ForwardWriter, offset_bits: Bits| {
         let (least, width) = LITERAL_CODES[usize::from(literal(sequence))];
         bits.push(sequence.literals - least, width);
         let (least, width) = REPETITION_CODES[usize::from(repetition(sequence))];
@@ -170,7 +176,7 @@ pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Op
     let mut literal_state = literals.first_state(literal(last));
     let mut offset_state = offsets.first_state(offset_code);
     let mut repetition_state = repetitions.first_state(repetition(last));
-    further(last, &mut bits, offset_bits)?;
+    push_extra(last, &mut bits, offset_bits)?;
     for (index, sequence) in others.iter().enumerate().rev() {
         let (offset_code, offset_bits) = offset(index);
         offset_state = offsets.next_state(offset_state, offset_code, &mut bits);
@@ -178,7 +184,7 @@ pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Op
             repetitions.next_state(repetition_state, repetition(sequence), &mut bits);
         literal_state = literals.next_state(literal_state, literal(sequence), &mut bits);
         bits.flush()?;
-        further(sequence, &mut bits, offset_bits)?;
+        push_extra(sequence, &mut bits, offset_bits)?;
     }
     repetitions.write_state(repetition_state, &mut bits);
     offsets.write_state(offset_state, &mut bits);
@@ -188,9 +194,9 @@ pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Op
     Some(at + bits.finish()?)
 }
 
-/// Writes how many sequences there are.
+/// Writes the number of sequences.
 fn write_count(count: usize, dst: &mut [u8]) -> Option<usize> {
-    /// From here on the number takes two bytes, or three.
+    /// Least numbers that take two and three bytes.
     const TWO_BYTES: usize = 128;
     const THREE_BYTES: usize = 0x7f00;
     let (bytes, len) = if count < TWO_BYTES {
@@ -210,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_those_of_the_format() {
+    fn codes_match_the_format() {
         assert_eq!(
             LITERAL_CODES[15..26],
             [
@@ -253,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn every_length_has_its_code() {
+    fn every_length_has_a_code() {
         for length in 0..=131_071 {
             for (code, codes) in [
                 (literal_code(length), &LITERAL_CODES[..]),

@@ -13,7 +13,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x64;
 use fearless_simd::x86::Avx512;
 
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::stream_writer::{MAX_UNIT_BITS, StreamWriter};
 use crate::entropy::{STREAMS, SYMBOLS};
 
@@ -65,7 +65,7 @@ impl Span {
 }
 
 impl Tables {
-    fn new(codes: &[Symbols; SYMBOLS]) -> Self {
+    fn new(codes: &[Codeword; SYMBOLS]) -> Self {
         let [mut low, mut high, mut len, mut ranks] = [[0; SYMBOLS]; 4];
         let coded = codes.iter().enumerate().filter(|(_, code)| code.len() > 0);
         for (rank, (symbol, code)) in coded.enumerate() {
@@ -99,7 +99,7 @@ impl Tables {
 pub(crate) fn encode(
     token: Avx512,
     plane: &[u8],
-    codes: &[Symbols; SYMBOLS],
+    codes: &[Codeword; SYMBOLS],
     writers: [StreamWriter<'_>; STREAMS],
 ) {
     let tables = Tables::new(codes);
@@ -127,7 +127,7 @@ pub(crate) fn encode(
 #[inline(never)]
 fn write_scalar<'a>(
     symbols: &[u8],
-    codes: &[Symbols; SYMBOLS],
+    codes: &[Codeword; SYMBOLS],
     mut writer: StreamWriter<'a>,
 ) -> StreamWriter<'a> {
     const RUN: usize = 5;
@@ -273,7 +273,7 @@ macro_rules! few {
                 token: Avx512,
                 streams: [&[u8]; 2],
                 tables: &Tables,
-                codes: &[Symbols; SYMBOLS],
+                codes: &[Codeword; SYMBOLS],
                 writers: [StreamWriter<'_>; 2],
             ) {
                 let vectors = tables
@@ -356,7 +356,7 @@ macro_rules! wide {
                 token: Avx512,
                 streams: [&[u8]; 2],
                 tables: &Tables,
-                codes: &[Symbols; SYMBOLS],
+                codes: &[Codeword; SYMBOLS],
                 writers: [StreamWriter<'_>; 2],
             ) {
                 let low = quarters!(token, tables.low);

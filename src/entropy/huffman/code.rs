@@ -1,9 +1,9 @@
-//! Canonical codes: which code each symbol has follows from the lengths alone.
+//! Canonical codes: the lengths of the codewords determine the code.
 
 use crate::entropy::SYMBOLS;
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// The symbols of a code in the order of their cells: longest codes first, ties by symbol.
+/// The symbols of a code in the order of their cells: longest codewords first, ties by symbol.
 pub(crate) struct Order {
     symbols: [u8; SYMBOLS],
     len: usize,
@@ -31,34 +31,37 @@ impl Order {
         Self { symbols, len: usize::from(len) }
     }
 
+    /// Returns the symbols.
     pub(crate) fn symbols(&self) -> &[u8] {
         &self.symbols[..self.len]
     }
 }
 
-/// The code of a symbol, or of several behind each other: highest the bits, the one that is written
-/// last above the others, and lowest their number.
+/// The codeword of a symbol, or of several symbols in a row.
+///
+/// The highest bits hold the codeword, with the symbol that is written last on top. The lowest six
+/// bits hold its length.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Symbols(pub(crate) u64);
+pub(crate) struct Codeword(pub(crate) u64);
 
-impl Symbols {
-    /// The lowest `len` bits of `bits`, 1 to 22.
+impl Codeword {
+    /// Creates a codeword of the lowest `len` bits of `bits`, 1 to 22.
     pub(crate) fn new(bits: u32, len: u32) -> Self {
         Self(u64::from(bits) << (u64::BITS - len) | u64::from(len))
     }
 
-    /// How many bits.
+    /// Returns the length in bits.
     pub(crate) fn len(self) -> u32 {
         self.0 as u32 % u64::BITS
     }
 
-    /// Returns the bits, the one that is written last above the others.
+    /// Returns the bits, the newest highest.
     pub(crate) fn bits(self) -> u64 {
         let len = self.len();
         (self.0 - u64::from(len)).checked_shr(u64::BITS - len).unwrap_or_default()
     }
 
-    /// Both codes, `next` to be written behind this one.
+    /// Returns both codewords as one, `next` written behind this one.
     pub(crate) fn then(self, next: Self) -> Self {
         let bits =
             (self.0 - u64::from(self.len())) >> next.len() | (next.0 - u64::from(next.len()));
@@ -66,15 +69,15 @@ impl Symbols {
     }
 }
 
-/// The code of each symbol.
-pub(crate) fn codes(code: &CodeLengths) -> [Symbols; SYMBOLS] {
-    let mut codes = [Symbols::default(); SYMBOLS];
+/// Returns the codeword of each symbol.
+pub(crate) fn codewords(code: &CodeLengths) -> [Codeword; SYMBOLS] {
+    let mut codewords = [Codeword::default(); SYMBOLS];
     let mut cell = 0;
     for &symbol in Order::new(code).symbols() {
         let len = u32::from(code.bits[usize::from(symbol)]);
         let unused = code.longest - len;
-        codes[usize::from(symbol)] = Symbols::new(cell >> unused, len);
+        codewords[usize::from(symbol)] = Codeword::new(cell >> unused, len);
         cell += 1 << unused;
     }
-    codes
+    codewords
 }

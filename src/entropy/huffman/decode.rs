@@ -1,4 +1,4 @@
-//! Decoding planes.
+//! Decodes planes.
 
 use crate::bits::BackwardReader;
 use crate::entropy::STREAMS;
@@ -9,24 +9,25 @@ use crate::entropy::huffman::table::multi::WRITTEN;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::error::DecodeErrorKind;
 
-/// Bits that a fetch is sure to bring.
+/// Bits that every fetch provides.
 const FETCHED_BITS: u32 = 57;
-/// Output that a round may touch, as far as the compiler can see: what the counts in a sum of
-/// entries can be at most, and the symbols of the last look-up behind it.
+/// Most bytes that a round writes as far as the compiler can prove.
+///
+/// That is the largest number of symbols that a sum of entries can hold, and one look-up more.
 const WINDOW: usize = 63 + WRITTEN;
 
-/// How a coded plane is stored.
-pub(crate) enum Coded<'a> {
-    /// As it is.
+/// A coded plane by kind.
+pub(crate) enum CodedPlane<'a> {
+    /// The plane itself.
     Copy(&'a [u8]),
-    /// As one byte that repeats.
+    /// A byte that the plane repeats.
     Repeat(u8),
-    /// As Huffman codes.
+    /// A description of a code and four streams.
     Streams(&'a [u8]),
 }
 
-impl<'a> Coded<'a> {
-    /// Tells the three apart by their sizes.
+impl<'a> CodedPlane<'a> {
+    /// Determines the kind from the lengths.
     pub(crate) fn new(src: &'a [u8], plane_len: u64) -> Result<Self, DecodeErrorKind> {
         match *src {
             _ if src.len() as u64 > plane_len => Err(DecodeErrorKind::InvalidIndex),
@@ -38,23 +39,25 @@ impl<'a> Coded<'a> {
     }
 }
 
-/// Decodes a plane that is stored as Huffman codes. `dst` has the length of the plane.
+/// Decodes a description and four streams into `dst`, which has the length of the plane.
 pub(crate) fn decode(
     src: &[u8],
     dst: &mut [u8],
     table: &mut DecodeTable,
 ) -> Result<(), DecodeErrorKind> {
-    let (code, tree_size) = weights::read(src)?;
-    let streams = split_streams(&src[tree_size..])?;
+    let (code, description_len) = weights::read(src)?;
+    let streams = split_streams(&src[description_len..])?;
     let outputs = split_outputs(dst)?;
     match table.fill(&code) {
-        Filled::Many(table) => decode_by_table(&code, table, streams, outputs),
-        Filled::Two(table) => decode_by_table(&code, table, streams, outputs),
+        Filled::Multi(table) => decode_by_table(&code, table, streams, outputs),
+        Filled::Pair(table) => decode_by_table(&code, table, streams, outputs),
     }
 }
 
-/// Decodes with a table: all streams in turn while none is near an end, then the others a round
-/// each in turn, then look-up by look-up, and the last few symbols one by one.
+/// Decodes with a table.
+///
+/// All streams take turns while none is near its end. Then the remaining ones take turns by rounds,
+/// each ends by look-ups, and its last few symbols are decoded one by one.
 fn decode_by_table(
     code: &CodeLengths,
     table: impl LookUp,
@@ -64,55 +67,54 @@ fn decode_by_table(
     let corrupt = DecodeErrorKind::CorruptStream;
     let [s0, s1, s2, s3] = streams;
     let [d0, d1, d2, d3] = outputs;
-    let mut cursors = [
-        Cursor::new(s0, d0).ok_or(corrupt)?,
-        Cursor::new(s1, d1).ok_or(corrupt)?,
-        Cursor::new(s2, d2).ok_or(corrupt)?,
-        Cursor::new(s3, d3).ok_or(corrupt)?,
+    let mut decoders = [
+        StreamDecoder::new(s0, d0).ok_or(corrupt)?,
+        StreamDecoder::new(s1, d1).ok_or(corrupt)?,
+        StreamDecoder::new(s2, d2).ok_or(corrupt)?,
+        StreamDecoder::new(s3, d3).ok_or(corrupt)?,
     ];
-    while round(&mut cursors, table).is_some() {}
+    while round(&mut decoders, table).is_some() {}
     let mut goes_on = true;
     while goes_on {
         goes_on = false;
-        for cursor in &mut cursors {
-            goes_on |= cursor.round(table).is_some();
+        for decoder in &mut decoders {
+            goes_on |= decoder.round(table).is_some();
         }
     }
-    for mut cursor in cursors {
-        while cursor.look_up(table).is_some() {}
-        cursor.finish(code, table)?;
+    for mut decoder in decoders {
+        while decoder.look_up(table).is_some() {}
+        decoder.finish(code, table)?;
     }
     Ok(())
 }
 
-/// Decodes a few symbols of each stream; `None` (and nothing done) near an end of any.
+/// Decodes a round of each stream; returns `None` and does nothing near the end of any.
 ///
-/// The streams take turns at every look-up: a processor does not look far enough ahead to find the
-/// next stream behind a whole round.
+/// The streams take turns at every look-up. With whole rounds, a processor would not look far enough
+/// ahead to find the next stream's work.
 #[inline(always)]
-fn round<T: LookUp>(cursors: &mut [Cursor<'_, '_>; STREAMS], table: T) -> Option<()> {
-    let [first, second, third, fourth] = &mut *cursors;
+fn round<T: LookUp>(decoders: &mut [StreamDecoder<'_, '_>; STREAMS], table: T) -> Option<()> {
+    let [first, second, third, fourth] = &mut *decoders;
     let mut lanes: [Lane<'_, T, WINDOW>; STREAMS] =
         [first.open(table)?, second.open(table)?, third.open(table)?, fourth.open(table)?];
     for _ in 0..FETCHED_BITS / T::BITS {
         lanes.iter_mut().for_each(Lane::look_up);
     }
     let taken = lanes.map(|lane| lane.taken);
-    for (cursor, taken) in cursors.iter_mut().zip(taken) {
-        cursor.close::<T>(taken);
+    for (decoder, taken) in decoders.iter_mut().zip(taken) {
+        decoder.close::<T>(taken);
     }
     Some(())
 }
 
-/// Builds the table of a coded plane and nothing else.
-#[cfg(feature = "kernels")]
+/// Fills the table for a coded plane without decoding it.
 pub(crate) fn build_table(src: &[u8], table: &mut DecodeTable) -> Result<(), DecodeErrorKind> {
     let (code, _) = weights::read(src)?;
     table.fill(&code);
     Ok(())
 }
 
-/// The four streams behind the jump table.
+/// Splits a jump table and the streams behind it into the streams.
 pub(crate) fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
     let (jumps, mut rest) = src.split_at_checked(JUMP_TABLE).ok_or(corrupt)?;
@@ -128,7 +130,7 @@ pub(crate) fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorK
     Ok(streams)
 }
 
-/// The parts of the plane that the streams decode to: equal ones, but for the last.
+/// Splits a plane into the parts that the streams decode to, of which only the last may be shorter.
 pub(crate) fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind> {
     let quarter = dst.len().div_ceil(STREAMS);
     let corrupt = DecodeErrorKind::CorruptStream;
@@ -138,54 +140,53 @@ pub(crate) fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], Deco
     Ok([first, second, third, fourth])
 }
 
-/// A stream on its way through a table.
-struct Cursor<'s, 'd> {
-    /// The stream, but for the bytes at its end that have been used up.
+/// A partly decoded stream.
+struct StreamDecoder<'s, 'd> {
+    /// The stream without the bytes at its end that are consumed.
     src: &'s [u8],
-    /// Bits of the last byte that have been used up, or are the end mark, at most 7.
-    unused: u32,
-    /// Where the coming symbols go.
+    /// Bits of the last byte that are consumed or the end mark, at most 7.
+    consumed: u32,
+    /// Memory for the remaining symbols.
     dst: &'d mut [u8],
 }
 
-/// A stream in a round.
+/// A stream during a round.
 struct Lane<'c, T, const ROOM: usize> {
     table: T,
-    /// Rotated so that the bits of the next look-up are the lowest, and those behind them the
-    /// highest.
+    /// Bits of the stream, rotated: the next look-up's are the lowest, those behind it the highest.
     container: u64,
-    /// Where the round's symbols go.
+    /// Memory for the round's symbols.
     window: &'c mut [u8; ROOM],
     /// The sum of the round's entries.
     taken: u64,
 }
 
-impl<'s, 'd> Cursor<'s, 'd> {
-    /// `None` if the stream has no end mark.
+impl<'s, 'd> StreamDecoder<'s, 'd> {
+    /// Creates a decoder; returns `None` if the stream has no end mark.
     fn new(src: &'s [u8], dst: &'d mut [u8]) -> Option<Self> {
         let left = BackwardReader::new(src)?.bits_left();
         let src = &src[..left.div_ceil(8)];
-        Some(Self { src, unused: (src.len() * 8 - left) as u32, dst })
+        Some(Self { src, consumed: (src.len() * 8 - left) as u32, dst })
     }
 
-    /// The next 57 bits or more, and room for `ROOM` symbols; `None` near an end of either.
+    /// Fetches at least 57 bits and room for `ROOM` symbols; returns `None` near an end of either.
     #[inline(always)]
     fn open<T: LookUp, const ROOM: usize>(&mut self, table: T) -> Option<Lane<'_, T, ROOM>> {
         let last = u64::from_le_bytes(*self.src.last_chunk()?);
-        let container = last.rotate_left(self.unused + T::BITS);
+        let container = last.rotate_left(self.consumed + T::BITS);
         Some(Lane { table, container, window: self.dst.first_chunk_mut()?, taken: 0 })
     }
 
-    /// Goes on behind what a round has taken.
+    /// Consumes the bits and symbols of a round, given as the sum of its entries.
     #[inline(always)]
     fn close<T: LookUp>(&mut self, taken: u64) {
-        let bits = self.unused + taken as u32 % u64::BITS;
-        self.unused = bits % 8;
+        let bits = self.consumed + taken as u32 % u64::BITS;
+        self.consumed = bits % 8;
         self.src = &self.src[..self.src.len() - (bits / 8) as usize];
         self.dst = &mut core::mem::take(&mut self.dst)[(taken >> T::COUNT_SHIFT) as usize..];
     }
 
-    /// Decodes a few symbols of this stream alone.
+    /// Decodes a round of this stream alone.
     #[inline(always)]
     fn round<T: LookUp>(&mut self, table: T) -> Option<()> {
         let mut lane: Lane<'_, T, WINDOW> = self.open(table)?;
@@ -207,9 +208,9 @@ impl<'s, 'd> Cursor<'s, 'd> {
         Some(())
     }
 
-    /// Decodes the last symbols one by one, to exactly the end of the stream.
+    /// Decodes the last symbols one by one; the stream must end with them.
     fn finish<T: LookUp>(self, code: &CodeLengths, table: T) -> Result<(), DecodeErrorKind> {
-        let left = self.src.len() * 8 - self.unused as usize;
+        let left = self.src.len() * 8 - self.consumed as usize;
         decode_rest(BackwardReader::with_bits_left(self.src, left), self.dst, |bits| {
             let container = bits.peek(T::BITS) as u64;
             let mut symbols = [0; WRITTEN];
@@ -220,7 +221,7 @@ impl<'s, 'd> Cursor<'s, 'd> {
 }
 
 impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
-    /// Decodes the symbols that the next bits stand for.
+    /// Decodes the symbols of the next bits.
     #[inline(always)]
     fn look_up(&mut self) {
         let at = (self.taken >> T::COUNT_SHIFT) as usize;
@@ -230,8 +231,9 @@ impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
     }
 }
 
-/// Decodes one symbol at a time, to exactly the end of the stream. `next` gives the symbol that
-/// the coming bits stand for and the length of its code.
+/// Decodes symbols one by one; the stream must end with the last of `dst`.
+///
+/// `next` returns the symbol of the next bits and the length of its codeword.
 pub(crate) fn decode_rest(
     mut bits: BackwardReader,
     dst: &mut [u8],
@@ -256,10 +258,9 @@ mod tests {
     use crate::entropy::huffman::encode::{Coding, plan};
     use crate::entropy::{SYMBOLS, histogram};
 
-    /// Decodes by comparing with the first cell of each code length: what the tables are tested
-    /// against.
+    /// Decodes without a table by comparing with the first cell of each length, as a reference.
     fn decode_by_length(src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
-        let (code, tree_size) = weights::read(src)?;
+        let (code, description_len) = weights::read(src)?;
         let order = Order::new(&code);
         let next = |bits: &BackwardReader| {
             let mut cell = bits.peek(code.longest);
@@ -277,14 +278,14 @@ mod tests {
             }
         };
         let outputs = split_outputs(dst)?;
-        for (src, dst) in split_streams(&src[tree_size..])?.into_iter().zip(outputs) {
+        for (src, dst) in split_streams(&src[description_len..])?.into_iter().zip(outputs) {
             let bits = BackwardReader::new(src).ok_or(DecodeErrorKind::CorruptStream)?;
             decode_rest(bits, dst, next)?;
         }
         Ok(())
     }
 
-    /// A plane of `len` symbols below `alphabet`, the higher the rarer.
+    /// Returns a plane of `len` symbols below `alphabet`, the lower the more frequent.
     fn plane(len: usize, alphabet: u32, skew: u32) -> Vec<u8> {
         let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ u64::from(alphabet * 7 + skew);
         let mut random = || {
@@ -298,7 +299,7 @@ mod tests {
             .collect()
     }
 
-    fn code(plane: &[u8]) -> Option<Vec<u8>> {
+    fn encode(plane: &[u8]) -> Option<Vec<u8>> {
         let mut counts = [[0; SYMBOLS]; STREAMS];
         histogram::count(plane, &mut counts);
         let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
@@ -308,14 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn tables_decode_as_lengths_do() {
+    fn tables_decode_as_the_reference_does() {
         let mut table = alloc::boxed::Box::<DecodeTable>::default();
         let mut tried = 0;
         for len in [12, 13, 50, 255, 256, 1000, 4097, 20_000] {
             for alphabet in [2, 3, 5, 16, 40, 64, 130, 256] {
                 for skew in [0, 1, 4, 30] {
                     let plane = plane(len, alphabet, skew);
-                    let Some(coded) = code(&plane) else { continue };
+                    let Some(coded) = encode(&plane) else { continue };
                     let mut decoded = vec![0x55; len];
                     decode_by_length(&coded, &mut decoded).unwrap();
                     assert_eq!(decoded, plane);
@@ -330,11 +331,11 @@ mod tests {
     }
 
     #[test]
-    fn damaged_streams_decode_alike() {
+    fn damaged_streams_fail_as_in_the_reference() {
         let mut table = alloc::boxed::Box::<DecodeTable>::default();
         for (alphabet, skew) in [(40, 6), (200, 1), (2, 5)] {
             let plane = plane(600, alphabet, skew);
-            let Some(coded) = code(&plane) else { panic!("cannot be coded") };
+            let Some(coded) = encode(&plane) else { panic!("not encoded") };
             for at in 0..coded.len() {
                 for flip in [1, 0x10, 0x80, 0xff] {
                     let mut damaged = coded.clone();

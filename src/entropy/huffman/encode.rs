@@ -1,45 +1,49 @@
-//! Coding a plane: first the decision how, with its exact size, then the bytes.
+//! Encodes planes: first plans the coding and its exact length, then writes it.
 
 use crate::entropy::histogram::StreamCounts;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::huffman::avx512;
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::{Codeword, codewords};
 use crate::entropy::huffman::lengths::{self, Ranking};
-use crate::entropy::huffman::pairs::{self, PairCodes};
+use crate::entropy::huffman::pairs::{self, PairCodewords};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::{self, CodeLengths};
-use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE, code};
+use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE};
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::simd::Kernels;
 
 /// How to store a plane.
-#[expect(clippy::large_enum_variant, reason = "made once a plane, and the encoder never allocates")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "created once a plane, and the encoder never allocates"
+)]
 pub(crate) enum Coding {
-    /// As it is: nothing to gain.
+    /// Unchanged, because no code is shorter.
     Raw,
-    /// As one byte that repeats.
+    /// As one byte, which the plane repeats.
     Repeat(u8),
-    /// As Huffman codes.
+    /// As a description of a code and four streams.
     Streams(Plan),
 }
 
-/// A code for a plane, with all sizes known.
+/// A code for a plane, and the lengths of all parts of the result.
 pub(crate) struct Plan {
     code: CodeLengths,
-    tree: [u8; weights::MAX_SIZE],
-    tree_size: usize,
-    stream_sizes: [usize; STREAMS],
+    description: [u8; weights::MAX_SIZE],
+    description_len: usize,
+    stream_lens: [usize; STREAMS],
 }
 
 impl Plan {
-    /// Bytes that the coded plane takes.
+    /// Returns the length of the coded plane in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.tree_size + JUMP_TABLE + self.stream_sizes.iter().sum::<usize>()
+        self.description_len + JUMP_TABLE + self.stream_lens.iter().sum::<usize>()
     }
 }
 
-/// Decides how to store a plane of `plane_len` bytes with these counts. Whether a plan is worth it
-/// is for the caller to say.
+/// Plans how to store a plane of `plane_len` bytes with these counts.
+///
+/// The caller decides whether the plan saves enough.
 pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
     if !(2..=MAX_WRITTEN_PLANE).contains(&plane_len) {
         return Coding::Raw;
@@ -57,8 +61,7 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
     if most == plane_len {
         return Coding::Repeat(most_frequent);
     }
-    // The original's rule of thumb for noise. Four streams of at least three symbols each are the
-    // least that can be coded.
+    // The original's rule of thumb for noise. Four streams need at least three symbols each.
     if most <= (plane_len >> 7) + 4 || plane_len < 3 * STREAMS {
         return Coding::Raw;
     }
@@ -73,11 +76,11 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
 }
 
 impl Plan {
-    /// `None` if the code cannot be described or a stream is too long for the jump table.
+    /// Creates a plan; returns `None` if the code has no description or a stream is too long.
     fn new(code: CodeLengths, counts: &StreamCounts) -> Option<Self> {
-        let mut tree = [0; weights::MAX_SIZE];
-        let tree_size = weights::write(&code, &mut tree)?;
-        let stream_sizes = counts.map(|counts| {
+        let mut description = [0; weights::MAX_SIZE];
+        let description_len = weights::write(&code, &mut description)?;
+        let stream_lens = counts.map(|counts| {
             let bits: usize = counts
                 .iter()
                 .zip(&code.bits)
@@ -85,81 +88,82 @@ impl Plan {
                 .sum();
             (bits + 1).div_ceil(8)
         });
-        let jumps = &stream_sizes[..STREAMS - 1];
-        jumps.iter().all(|&size| size <= usize::from(u16::MAX)).then_some(Self {
+        let jumps = &stream_lens[..STREAMS - 1];
+        jumps.iter().all(|&len| len <= usize::from(u16::MAX)).then_some(Self {
             code,
-            tree,
-            tree_size,
-            stream_sizes,
+            description,
+            description_len,
+            stream_lens,
         })
     }
 
-    /// Codes `plane`, whose counts the plan was made from, into `dst` of exactly [`Self::size`].
+    /// Encodes the plane that the counts belong to into `dst`, which has a length of [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
         self.encode_with(Kernels::new(), plane, dst);
     }
 
-    /// Does the same as [`Self::encode`], and writes the same bytes, with kernels of a given level.
+    /// Encodes the plane with kernels of a given level, to the same bytes as [`Self::encode`].
     pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
-        let codes = code::codes(&self.code);
+        let codewords = codewords(&self.code);
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         if let Kernels::Avx512(token, _) = kernels
             && plane.len() >= avx512::SHORTEST
         {
-            return avx512::encode(token, plane, &codes, self.write_head(dst));
+            return avx512::encode(token, plane, &codewords, self.write_head(dst));
         }
-        let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];
-        encode_streams::<1, RUN>(streams, self.write_head(dst), code);
+        let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
+        encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
     }
 
-    /// The same for a plane that has been packed into pairs.
+    /// Encodes a plane that is packed into pairs, to the same bytes as [`Self::encode`].
+    ///
+    /// Overwrites `pair_codewords`, which spares a large allocation.
     pub(crate) fn encode_pairs(
         &self,
         packed: &[u8],
         lowest: u8,
-        codes: &mut PairCodes,
+        pair_codewords: &mut PairCodewords,
         dst: &mut [u8],
     ) {
-        /// Up to so many bits that eight symbols take on average, twelve nearly always fit into a
-        /// container.
+        /// Average bits of eight symbols up to which twelve symbols nearly always fit in a container.
         const SHORT: usize = 27;
-        pairs::join(&code::codes(&self.code), lowest, codes);
+        pairs::join(&codewords(&self.code), lowest, pair_codewords);
         let streams = packed.chunks(packed.len() / STREAMS);
-        let code = |pair| codes[pairs::number(pair)];
-        let coded_len: usize = self.stream_sizes.iter().sum();
+        let codeword = |pair| pair_codewords[pairs::number(pair)];
+        let coded_len: usize = self.stream_lens.iter().sum();
         if coded_len * 8 * 8 <= packed.len() * SHORT {
-            encode_streams::<2, 6>(streams, self.write_head(dst), code);
+            encode_streams::<2, 6>(streams, self.write_head(dst), codeword);
         } else {
-            encode_streams::<2, 4>(streams, self.write_head(dst), code);
+            encode_streams::<2, 4>(streams, self.write_head(dst), codeword);
         }
     }
 
-    /// Writes everything before the streams, and cuts what follows into their places.
+    /// Writes description and jump table, and returns a writer for each stream behind them.
     fn write_head<'d>(&self, dst: &'d mut [u8]) -> [StreamWriter<'d>; STREAMS] {
-        let (tree, rest) = dst.split_at_mut(self.tree_size);
-        tree.copy_from_slice(&self.tree[..self.tree_size]);
+        let (description, rest) = dst.split_at_mut(self.description_len);
+        description.copy_from_slice(&self.description[..self.description_len]);
         let (jumps, mut rest) = rest.split_at_mut(JUMP_TABLE);
-        for (jump, size) in jumps.chunks_exact_mut(2).zip(self.stream_sizes) {
-            jump.copy_from_slice(&(size as u16).to_le_bytes());
+        for (jump, len) in jumps.chunks_exact_mut(2).zip(self.stream_lens) {
+            jump.copy_from_slice(&(len as u16).to_le_bytes());
         }
-        self.stream_sizes.map(|size| {
-            let (stream, behind) = core::mem::take(&mut rest).split_at_mut(size);
+        self.stream_lens.map(|len| {
+            let (stream, behind) = core::mem::take(&mut rest).split_at_mut(len);
             rest = behind;
             StreamWriter::new(stream)
         })
     }
 }
 
-/// Codes all streams, each last symbol first, and their end marks. `code` gives the code of a unit
-/// of `UNIT` bytes; a run of `RUN` units is written at once where their codes are short enough.
+/// Encodes all streams, each from its last symbol to its end mark.
 ///
-/// Two streams go hand in hand, so that neither waits for itself.
+/// `codeword` returns the codeword of a unit of `UNIT` bytes. A run of `RUN` units is written at once
+/// if their codewords are short enough. Two streams alternate, so that neither waits for itself.
 fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
     mut streams: impl Iterator<Item = &'p [u8]>,
     writers: [StreamWriter<'_>; STREAMS],
-    code: impl Fn([u8; UNIT]) -> Symbols + Copy,
+    codeword: impl Fn([u8; UNIT]) -> Codeword + Copy,
 ) {
     let mut units = || streams.next().unwrap_or_default().as_chunks::<UNIT>().0;
     let [first, second, third, fourth] = writers;
@@ -169,14 +173,14 @@ fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
         let (rest0, both0) = runs0.split_at(runs0.len() - common);
         let (rest1, both1) = runs1.split_at(runs1.len() - common);
         for (run0, run1) in both0.iter().zip(both1).rev() {
-            first.write::<UNIT, RUN>(run0, code);
-            second.write::<UNIT, RUN>(run1, code);
+            first.write::<UNIT, RUN>(run0, codeword);
+            second.write::<UNIT, RUN>(run1, codeword);
         }
         for (mut writer, rest, head) in [(first, rest0, head0), (second, rest1, head1)] {
             for run in rest.iter().rev() {
-                writer.write(run, code);
+                writer.write(run, codeword);
             }
-            writer.write_one_by_one(head, code).finish();
+            writer.write_one_by_one(head, codeword).finish();
         }
     }
 }

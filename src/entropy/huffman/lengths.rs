@@ -1,4 +1,4 @@
-//! Code lengths from counts: Huffman's, and where those are too long, limited ones.
+//! Computes the lengths of codewords from counts: Huffman's, or limited where those are too long.
 
 use crate::entropy::SYMBOLS;
 use crate::entropy::huffman::MAX_WRITTEN_BITS;
@@ -27,7 +27,7 @@ impl Ranking {
         &self.counts[..self.len]
     }
 
-    /// Lengths by rank as lengths by symbol.
+    /// Converts lengths by rank to lengths by symbol.
     fn by_symbol(&self, ranked: &[u8; SYMBOLS]) -> CodeLengths {
         let mut bits = [0; SYMBOLS];
         for (&symbol, &length) in self.symbols[..self.len].iter().zip(ranked) {
@@ -38,15 +38,15 @@ impl Ranking {
     }
 }
 
-/// The codes worth trying for a plane, at least two different symbols of which occur.
+/// The codes to try for a plane in which at least two different symbols occur.
 pub(crate) struct Candidates {
-    /// What the original uses: Huffman's lengths or, where those are too long, its own limit.
+    /// The original's code: Huffman's lengths or, where those are too long, its own limited ones.
     pub(crate) original: CodeLengths,
-    /// The best lengths of at most 11 bits, where they differ.
+    /// The best code of at most 11 bits, if it differs.
     pub(crate) optimal: Option<CodeLengths>,
 }
 
-/// Lengths for a plane of `plane_len` bytes, each by the way that suits it.
+/// Returns the codes to try for a plane of `plane_len` bytes.
 pub(crate) fn candidates(ranking: &Ranking, plane_len: usize) -> Candidates {
     let huffman = huffman(ranking.counts());
     let limit = original_limit(ranking, plane_len);
@@ -64,7 +64,7 @@ pub(crate) fn candidates(ranking: &Ranking, plane_len: usize) -> Candidates {
     }
 }
 
-/// The longest code that the original allows in a plane of this length.
+/// Returns the length of the longest codeword that the original allows in a plane of this length.
 fn original_limit(ranking: &Ranking, plane_len: usize) -> u32 {
     let highest = ranking.symbols[..ranking.len].iter().copied().max().unwrap_or_default();
     let for_length = (plane_len - 1).ilog2().saturating_sub(1).min(MAX_WRITTEN_BITS);
@@ -72,9 +72,10 @@ fn original_limit(ranking: &Ranking, plane_len: usize) -> u32 {
     for_length.max(needed).max(5)
 }
 
-/// Huffman's code lengths by rank, with two queues: leaves from the rarest on, and inner nodes in
-/// the order in which they are made. An inner node goes first where counts are equal, which keeps
-/// the longest code short.
+/// Computes Huffman's lengths by rank.
+///
+/// Uses two queues: leaves from the rarest on, and inner nodes in the order of their creation. Where
+/// counts are equal an inner node goes first, which keeps the longest codeword short.
 fn huffman(counts: &[u32]) -> [u8; SYMBOLS] {
     let inner_count = counts.len() - 1;
     let mut inner = [0_u32; SYMBOLS];
@@ -109,9 +110,10 @@ fn huffman(counts: &[u32]) -> [u8; SYMBOLS] {
     bits
 }
 
-/// Shortens codes of more than `limit` bits as `huff0` does: cut them all, then pay for the cells
-/// that this takes by lengthening the codes that cost least, one table of "last symbol of each
-/// length" at a time. Not optimal, but the optimal lengths may need a longer description.
+/// Shortens codewords of more than `limit` bits exactly as `huff0` does.
+///
+/// Cuts all of them, then pays for the cells that this takes by lengthening the codewords that cost
+/// least. The result is not optimal, but optimal lengths may need a longer description.
 fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     const LENGTHS: usize = 14;
     let deepest = u32::from(bits[bits.len() - 1]);
@@ -123,7 +125,7 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     debt >>= deepest - limit;
     let limit = limit as u8;
     let Some(mut shorter) = bits.iter().rposition(|&bits| bits < limit) else { return };
-    // By how much shorter than the limit a code is -> the last symbol with such a code.
+    // The last symbol whose codeword is this much shorter than the limit.
     let mut last = [None; LENGTHS];
     for (position, &bits) in bits[..=shorter].iter().enumerate() {
         last[usize::from(limit - bits)] = Some(position);
@@ -165,15 +167,15 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     }
 }
 
-/// The best code lengths of at most 11 bits, by rank (Larmore and Hirschberg, "A fast algorithm
-/// for optimal length-limited Huffman codes", J. ACM 37(3), 1990).
+/// Computes the best lengths of at most 11 bits, by rank, with the package-merge algorithm.
 ///
-/// Every level merges the symbols with pairs of the level below, the cheapest first. Which of them
-/// the 2·(symbols − 1) cheapest of the top level are, down to the bottom, gives the lengths.
+/// See Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", J. ACM
+/// 37(3), 1990. Every level merges the symbols with pairs of the level below, the cheapest first. The
+/// 2·(symbols − 1) cheapest items of the top level, followed down to the bottom, give the lengths.
 fn package_merge(counts: &[u32]) -> [u8; SYMBOLS] {
     const LEVELS: usize = MAX_WRITTEN_BITS as usize;
     const ITEMS: usize = 2 * SYMBOLS;
-    /// Behind the last cost, so that no list needs to be asked for its end.
+    /// Follows the last cost, so that no list needs a check for its end.
     const END: u32 = u32::MAX;
     let symbols = counts.len();
     let mut symbol_costs = [END; SYMBOLS + 1];

@@ -1,10 +1,26 @@
-//! The Huffman coder of a plane: `huff0`'s format, as in RFC 8878 (Huffman_Tree_Description,
-//! Jump_Table and four streams), with codes of up to 12 bits when reading.
+//! The Huffman coder of planes, in the format of `huff0` (RFC 8878, section 4.2).
 //!
 //! A coded plane is one of
-//! * as many bytes as the plane has: a plain copy;
-//! * one byte: the plane repeats it;
-//! * the code lengths ([`weights`]), then four streams ([`encode`], [`decode`]).
+//! * as many bytes as the plane has: the plane itself;
+//! * one byte, which the plane repeats;
+//! * a description of the code ([`weights`]), a jump table, and four streams ([`encode`], [`decode`]).
+//!
+//! # Glossary
+//!
+//! * *symbol*: a byte of a plane.
+//! * *codeword*: the bits that stand for a symbol, or for several symbols in a row.
+//! * *code*: the codewords of all symbols. It is canonical: their lengths determine it.
+//! * *weight* of a symbol: the length of the longest codeword + 1 − the length of the symbol's
+//!   codeword, or 0 if the symbol does not occur.
+//! * *cell*: one of the 2^`longest` bit strings of the longest codeword's length. A codeword that is
+//!   *n* bits shorter covers 2^*n* cells.
+//! * *stream*: the codewords of a quarter of the plane, last symbol first, behind which the highest
+//!   set bit is the end mark. Decoding starts there and goes backwards.
+//! * *jump table*: the lengths of the first three streams.
+//! * *look-up*: one access to a decoding table, which returns an *entry*: symbols and their length in
+//!   bits.
+//! * *round*: as many look-ups as one fetch of 57 bits allows.
+//! * *pair*: two symbols that are counted and encoded at once ([`pairs`]).
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx512;
@@ -17,13 +33,13 @@ mod stream_writer;
 pub(crate) mod table;
 pub(crate) mod weights;
 
-/// Bytes of the jump table: the sizes of all streams but the last, two bytes each.
+/// Length of the jump table: two bytes for each stream but the last.
 pub(crate) const JUMP_TABLE: usize = 6;
-/// Longest code that a writer uses, in bits.
+/// Longest codeword that is written, in bits.
 pub(crate) const MAX_WRITTEN_BITS: u32 = 11;
-/// Longest code that a reader accepts, in bits.
+/// Longest codeword that is accepted, in bits: one more than RFC 8878 allows.
 pub(crate) const MAX_READ_BITS: u32 = 12;
-/// Largest weight that may stand in the description of a tree.
+/// Largest weight that a description may hold.
 pub(crate) const MAX_EXPLICIT_WEIGHT: u8 = 11;
-/// Longest plane that the original codes, in bytes. Longer ones it stores raw.
+/// Longest plane that is encoded, in bytes, as in the original.
 pub(crate) const MAX_WRITTEN_PLANE: usize = 128 * 1024;

@@ -1,24 +1,25 @@
-//! Two symbols at a time: counting and coding planes whose symbols span at most 64 values, as the
-//! exponents of weights do.
+//! Counts and encodes two symbols at a time.
 //!
-//! A pair is a number of 12 bits, so that a table over all pairs stays in the first-level cache,
-//! and every step is paid once for two symbols.
+//! This serves planes whose symbols span at most 64 values, as the exponents of weights do. A pair is
+//! a number of 12 bits. A table of all pairs stays in the first-level cache, and one step does the
+//! work of two.
 
 use crate::entropy::histogram::StreamCounts;
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::Codeword;
 use crate::entropy::{STREAMS, SYMBOLS};
 
-/// Values that the symbols may span.
+/// Number of values that the symbols may span.
 pub(crate) const SPAN: usize = 1 << SPAN_LOG;
 const SPAN_LOG: u32 = 6;
-/// Numbers that a pair can have.
+/// Number of different pairs.
 pub(crate) const PAIRS: usize = SPAN * SPAN;
 
-/// Planes of a multiple of so many symbols have whole pairs in every stream.
+/// Divisor of the lengths of planes that have whole pairs in every stream.
 pub(crate) const ALIGNMENT: usize = 2 * STREAMS;
 
-/// Replaces every two symbols by the number of their pair, little-endian. All symbols lie from
-/// `lowest` to less than [`SPAN`] above it.
+/// Replaces every two symbols by the number of their pair, in little-endian order.
+///
+/// All symbols are at least `lowest` and less than `lowest` + [`SPAN`].
 pub(crate) fn pack(plane: &mut [u8], lowest: u8) {
     let lowest = u16::from_le_bytes([lowest; 2]);
     for pair in plane.as_chunks_mut().0 {
@@ -29,7 +30,7 @@ pub(crate) fn pack(plane: &mut [u8], lowest: u8) {
     }
 }
 
-/// Gets the symbols back from the numbers of their pairs.
+/// Undoes [`pack`].
 pub(crate) fn unpack(packed: &[u8], lowest: u8, plane: &mut [u8]) {
     let lowest = u16::from_le_bytes([lowest; 2]);
     for (to, pair) in plane.as_chunks_mut().0.iter_mut().zip(packed.as_chunks().0) {
@@ -39,16 +40,16 @@ pub(crate) fn unpack(packed: &[u8], lowest: u8, plane: &mut [u8]) {
     }
 }
 
-/// The number that a packed pair is.
+/// Returns the number of a packed pair.
 #[inline(always)]
 pub(crate) fn number(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair)) % PAIRS
 }
 
-/// Counts of pairs in each stream. A stream has too few pairs for a count to overflow.
+/// Counts of pairs in each stream, which has too few pairs to overflow a count.
 pub(crate) type PairCounts = [[u16; PAIRS]; STREAMS];
 
-/// Counts the symbols of a packed plane, stream by stream.
+/// Counts the pairs and the symbols of each stream of a packed plane.
 pub(crate) fn count(packed: &[u8], lowest: u8, pairs: &mut PairCounts, counts: &mut StreamCounts) {
     *pairs = [[0; PAIRS]; STREAMS];
     let mut streams = packed.chunks_exact(packed.len() / STREAMS);
@@ -66,7 +67,7 @@ pub(crate) fn count(packed: &[u8], lowest: u8, pairs: &mut PairCounts, counts: &
     }
 }
 
-/// Adds the counts of pairs up to counts of symbols.
+/// Computes counts of symbols from counts of pairs.
 fn count_symbols(pairs: &[u16; PAIRS], lowest: usize, counts: &mut [u32; SYMBOLS]) {
     let mut firsts = [0_u16; SPAN];
     let mut seconds = [0_u16; SPAN];
@@ -83,13 +84,14 @@ fn count_symbols(pairs: &[u16; PAIRS], lowest: usize, counts: &mut [u32; SYMBOLS
     }
 }
 
-/// The codes of two symbols as one: the second symbol's below, as it is written first.
-pub(crate) type PairCodes = [Symbols; PAIRS];
+/// The codeword of each pair: the second symbol below, because it is written first.
+pub(crate) type PairCodewords = [Codeword; PAIRS];
 
-/// Fills in the pairs of the symbols from `lowest` on.
-pub(crate) fn join(codes: &[Symbols; SYMBOLS], lowest: u8, pairs: &mut PairCodes) {
-    let present = &codes[usize::from(lowest)..];
-    let highest = present.iter().rposition(|&code| code != Symbols::default()).unwrap_or_default();
+/// Joins codewords of symbols from `lowest` on to codewords of pairs.
+pub(crate) fn join(codewords: &[Codeword; SYMBOLS], lowest: u8, pairs: &mut PairCodewords) {
+    let present = &codewords[usize::from(lowest)..];
+    let highest =
+        present.iter().rposition(|&codeword| codeword != Codeword::default()).unwrap_or_default();
     let present = &present[..=highest.min(SPAN - 1)];
     for (row, second) in pairs.as_chunks_mut::<SPAN>().0.iter_mut().zip(present) {
         for (pair, first) in row.iter_mut().zip(present) {

@@ -1,21 +1,23 @@
 //! Writes one of the four streams of a coded plane.
 
 use crate::bits;
-use crate::entropy::huffman::code::Symbols;
+use crate::entropy::huffman::code::Codeword;
 
-/// A stream that is being written.
+/// Writes a stream to room of exactly its length.
+///
+/// Unlike [`ForwardWriter`](bits::ForwardWriter) it keeps the newest bits on top: appending is one
+/// shift by the length of a codeword, and does not wait for the number of pending bits.
 #[derive(Default)]
 pub(crate) struct StreamWriter<'a> {
-    /// Where finished bytes go: exactly the room that the stream takes.
+    /// Memory behind the finished bytes.
     room: &'a mut [u8],
-    /// Bits that are not in the output yet, the oldest lowest, the last one highest. The bits below
-    /// them are meaningless.
+    /// Bits behind the finished bytes, the newest highest. Lower bits are meaningless.
     pending: u64,
-    /// How many.
+    /// Number of pending bits.
     pending_bits: u32,
 }
 
-/// Pending bits that fit beside meaningless ones: the length of the last code.
+/// Most pending bits: the lowest six hold the length of the last codeword.
 const CONTAINER_BITS: u32 = 64 - 6;
 
 /// Most bits that [`StreamWriter::write_bits`] accepts. Up to seven may be pending before.
@@ -34,14 +36,14 @@ impl<'a> StreamWriter<'a> {
         self.room.len()
     }
 
-    /// Appends a code. At most [`CONTAINER_BITS`] may be pending when they are flushed.
+    /// Appends a codeword; at most [`CONTAINER_BITS`] may be pending at the next flush.
     #[inline(always)]
-    fn push(&mut self, code: Symbols) {
-        self.pending = self.pending >> code.len() | code.0;
-        self.pending_bits += code.len();
+    fn push(&mut self, codeword: Codeword) {
+        self.pending = self.pending >> codeword.len() | codeword.0;
+        self.pending_bits += codeword.len();
     }
 
-    /// Moves the finished bytes to the output.
+    /// Moves finished bytes to the output.
     #[inline(always)]
     fn flush(&mut self) {
         let finished = (self.pending_bits / 8) as usize;
@@ -68,41 +70,42 @@ impl<'a> StreamWriter<'a> {
         self.flush();
     }
 
-    /// Writes the codes of a run of units, last first.
+    /// Encodes a run of units, last first.
     ///
-    /// Writes them at once if they fit into the container together.
+    /// Appends all codewords before it checks whether they fit in the container. If they do not, it
+    /// starts again and flushes behind each.
     #[inline(always)]
     pub(crate) fn write<const UNIT: usize, const RUN: usize>(
         &mut self,
         run: &[[u8; UNIT]; RUN],
-        code: impl Fn([u8; UNIT]) -> Symbols,
+        codeword: impl Fn([u8; UNIT]) -> Codeword,
     ) {
         let (mut pending, mut pending_bits) = (self.pending, u64::from(self.pending_bits));
         for &unit in run.iter().rev() {
-            let code = code(unit);
-            pending = pending >> code.len() | code.0;
-            pending_bits = pending_bits.wrapping_add(code.0);
+            let codeword = codeword(unit);
+            pending = pending >> codeword.len() | codeword.0;
+            pending_bits = pending_bits.wrapping_add(codeword.0);
         }
         let pending_bits = u32::from(pending_bits as u8);
         if pending_bits <= CONTAINER_BITS {
             (self.pending, self.pending_bits) = (pending, pending_bits);
             self.flush();
         } else {
-            // The writer is moved and not borrowed, so that it can live in registers elsewhere.
-            *self = core::mem::take(self).write_one_by_one(run, code);
+            // The writer is moved instead of borrowed, so that it can live in registers elsewhere.
+            *self = core::mem::take(self).write_one_by_one(run, codeword);
         }
     }
 
-    /// Writes the codes of units, last first, without expecting several to fit into the container.
+    /// Encodes units, last first, flushing behind each.
     #[cold]
     #[inline(never)]
     pub(crate) fn write_one_by_one<const UNIT: usize>(
         mut self,
         units: &[[u8; UNIT]],
-        code: impl Fn([u8; UNIT]) -> Symbols,
+        codeword: impl Fn([u8; UNIT]) -> Codeword,
     ) -> Self {
         for &unit in units.iter().rev() {
-            self.push(code(unit));
+            self.push(codeword(unit));
             self.flush();
         }
         self
@@ -110,9 +113,9 @@ impl<'a> StreamWriter<'a> {
 
     /// Writes the end mark.
     pub(crate) fn finish(mut self) {
-        self.push(Symbols::new(1, 1));
+        self.push(Codeword::new(1, 1));
         self.flush();
         let unfinished = usize::from(self.pending_bits > 0);
-        debug_assert_eq!(unfinished, self.room.len(), "a plan knows the size of each stream");
+        debug_assert_eq!(unfinished, self.room.len(), "a stream has its planned length");
     }
 }

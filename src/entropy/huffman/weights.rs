@@ -1,16 +1,16 @@
-//! The description of a Huffman tree: weights of its symbols, plain or coded with FSE.
+//! Descriptions of codes: the weights of the symbols, plain or encoded with FSE.
 //!
-//! A weight is the length of the longest code + 1 − the length of the symbol's code, 0 for a
-//! symbol that does not occur. The weight of the last symbol is not written; it completes the tree.
+//! The weight of the last symbol is not stored, because it completes the code.
 
 use crate::entropy::huffman::{MAX_EXPLICIT_WEIGHT, MAX_READ_BITS};
 use crate::entropy::{SYMBOLS, fse};
 use crate::error::DecodeErrorKind;
 
-/// The first byte of a description is the size of the FSE-coded weights if less than this,
-/// otherwise it says how many plain weights follow.
+/// Boundary of a description's first byte: below, it is the length of FSE-encoded weights.
+///
+/// From here on, the first byte is the number of plain weights plus [`DIRECT_BIAS`].
 const DIRECT: u8 = 128;
-/// What is taken from the first byte to get the number of plain weights.
+/// Difference between the first byte and the number of plain weights.
 const DIRECT_BIAS: usize = 127;
 
 /// Upper bound of the weights, a power of two.
@@ -23,15 +23,15 @@ const FSE_TABLE_LOG_OF_FEW: u32 = fse::MIN_TABLE_LOG + 1;
 /// Size of the FSE table for more weights, as a power of two.
 const FSE_TABLE_LOG: u32 = fse::MIN_TABLE_LOG;
 
-/// A complete prefix code, by the lengths of its codes.
+/// A complete prefix code, given by the lengths of its codewords.
 pub(crate) struct CodeLengths {
-    /// Bits of each symbol's code; 0 if it does not occur.
+    /// Length of each symbol's codeword in bits; 0 if the symbol does not occur.
     pub(crate) bits: [u8; SYMBOLS],
-    /// Bits of the longest code.
+    /// Length of the longest codeword in bits.
     pub(crate) longest: u32,
 }
 
-/// Reads a description from the beginning of `src` and returns the code and the description's size.
+/// Reads a description from the beginning of `src` and returns the code and the description's length.
 pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> {
     let invalid = DecodeErrorKind::InvalidCodeLengths;
     let (&first, rest) = src.split_first().ok_or(invalid)?;
@@ -58,7 +58,7 @@ pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> 
     Ok((code, 1 + size))
 }
 
-/// Adds the implied weight after `count` explicit ones and turns all into code lengths.
+/// Adds the implied weight behind `count` explicit ones and converts all to lengths.
 fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
     let cells = |weight: u8| if weight == 0 { 0 } else { 1_u32 << (weight - 1) };
     let explicit = &weights[..count];
@@ -80,11 +80,12 @@ fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
     Some(CodeLengths { bits, longest })
 }
 
-/// Longest description: the size byte and 127 bytes of FSE, or 64 bytes of plain weights.
+/// Longest description: its first byte and 127 bytes of FSE, or 64 bytes of plain weights.
 pub(crate) const MAX_SIZE: usize = 1 + 127;
 
-/// Writes the shorter description of `code` and returns its size, or `None` if it has none
-/// (more than 128 plain weights that FSE cannot shorten).
+/// Writes the shortest description of a code and returns its length.
+///
+/// Returns `None` if there is none: for more than 128 plain weights that FSE does not shorten.
 pub(crate) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usize> {
     let mut weights = [0; SYMBOLS];
     for (weight, &bits) in weights.iter_mut().zip(&code.bits) {

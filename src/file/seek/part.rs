@@ -1,44 +1,48 @@
-//! A part of a frame: which bytes of the file it takes, and decoding it from them.
+//! Decoding a part of a frame.
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
+use crate::base::Delta;
 use crate::chunk::decode::{Chunk, DecodeScratch};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::DirectoryEntry;
-use crate::file::seek::more_of;
+use crate::file::seek::reads::{Reads, stored_in};
 use crate::format::HEADER_LEN;
 use crate::frame::annex::Annex;
 use crate::frame::header::Header;
-use crate::frame::index::IndexBuf;
+use crate::frame::index::CheckedIndex;
+use crate::frame::open::{Keep, OpenOptions, Prefix};
 use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::at_least;
 
-/// Bytes of a frame that are asked for first where only some of its chunks are needed: header and
-/// index, for frames of usual sizes.
+/// Bytes of a frame that are read first where only some of its chunks are needed: enough for the
+/// header and the index of frames of usual sizes.
 const FIRST_READ: u64 = 1 << 10;
-/// Frames up to this length are asked for whole: one read costs less than several.
+/// Frames up to this length are read whole: one read costs less than several.
 const SMALL_FRAME: u64 = 64 << 10;
-/// Two reads that are no further apart are one.
+/// Two reads that are no further apart are joined.
 const GAP: u64 = 4 << 10;
 
-/// Some of the decoded bytes of a frame, from [`Seeker::covering`](crate::file::seek::Seeker::covering): it
-/// says which bytes of the file it needs, takes them, and decodes. Only the chunks that hold its
-/// bytes are read and decoded; each is verified if it has a checksum.
+/// Decodes a part of a frame from the few bytes of the file that it needs.
+///
+/// [`Seeker::covering`](crate::seek::Seeker::covering) returns the parts that hold a range of the
+/// data. A part names the bytes of the file that it needs, takes them, and decodes them. It needs
+/// only the chunks that hold its bytes, and verifies each of them that has a checksum.
+///
+/// It keeps the bytes as they are given, without a copy: `P` can be `&[u8]` for a file in memory,
+/// `Vec<u8>`, or any other type that holds bytes.
 #[derive(Clone)]
-pub struct FramePart {
+pub struct FramePart<P = Vec<u8>> {
     number: u64,
     entry: DirectoryEntry,
-    /// Which of the frame's decoded bytes it is.
+    /// Position in the frame's decoded bytes.
     range: Range<u64>,
     surroundings: Surroundings,
-    stage: Stage,
-    /// What has been read of the frame, in pieces with their offsets in it.
-    pieces: Vec<(u64, Vec<u8>)>,
-    /// A chunk of which only a part is needed.
-    chunk: Vec<u8>,
+    reads: Reads<P>,
+    opened: Option<Opened>,
 }
 
 /// The properties of a file that matter to each of its parts.
@@ -47,30 +51,24 @@ pub(super) struct Surroundings {
     pub(super) limits: Limits,
     /// Bytes of the frame that the file has: fewer than its length if the file was cut off in it.
     pub(super) have: u64,
-    /// Whether every frame of the file has to have checksums.
+    /// Whether every frame of the file must have checksums.
     pub(super) is_sealed: bool,
-    /// Whether the file holds a difference.
+    /// Whether a difference is expected.
     pub(super) is_delta: bool,
-}
-
-#[derive(Clone)]
-enum Stage {
-    /// Reads the frame up to this byte, to have its index.
-    Beginning(u64),
-    /// Reads what the chunks are decoded from; the next range is the last of these.
-    Stored(Opened, Vec<Range<u64>>),
+    /// Whether the first frame of the file was found to be as expected.
+    pub(super) is_delta_checked: bool,
 }
 
 /// A frame whose index has been read.
 #[derive(Clone)]
 struct Opened {
-    index: IndexBuf,
-    checksums: Vec<u64>,
-    /// The slack is still to be read and checked.
+    /// The index, without its bytes: these are the first read.
+    index: CheckedIndex,
+    /// Position in the frame of the slack, if there may be an annex to verify.
     slack: Option<Range<u64>>,
 }
 
-impl fmt::Debug for FramePart {
+impl<P> fmt::Debug for FramePart<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FramePart")
             .field("number", &self.number)
@@ -81,7 +79,7 @@ impl fmt::Debug for FramePart {
     }
 }
 
-impl FramePart {
+impl<P> FramePart<P> {
     pub(super) fn new(
         number: u64,
         entry: DirectoryEntry,
@@ -92,229 +90,244 @@ impl FramePart {
         let is_whole =
             (entry.len <= SMALL_FRAME || is_most) && entry.len <= surroundings.limits.frame_bytes;
         let first_read = if is_whole { entry.len } else { FIRST_READ };
-        Self {
-            number,
-            entry,
-            range,
-            surroundings,
-            stage: Stage::Beginning(first_read.min(surroundings.have)),
-            pieces: Vec::new(),
-            chunk: Vec::new(),
-        }
+        let reads = Reads::beginning(first_read.min(surroundings.have));
+        Self { number, entry, range, surroundings, reads, opened: None }
     }
 
-    /// The number of its frame in the file.
+    /// Returns the number of the frame in the file, counted from zero.
     pub fn frame(&self) -> u64 {
         self.number
     }
 
-    /// Bytes that it decodes to.
+    /// Returns the decoded length of the part in bytes.
     pub fn decoded_len(&self) -> u64 {
         self.range.end - self.range.start
     }
 
-    /// Which of the file's decoded bytes it is.
+    /// Returns the position of the part in the decoded data of the file.
     pub fn decoded_range(&self) -> Range<u64> {
         let start = self.entry.decoded_offset;
         start + self.range.start..start + self.range.end
     }
 
-    /// Which of the file's decoded bytes its frame holds.
+    /// Returns the position of the whole frame in the decoded data of the file.
     pub fn frame_range(&self) -> Range<u64> {
         self.entry.decoded_range()
     }
 
-    /// Which of the file's decoded bytes a chunk of its frame holds; `None` while its frame's index
-    /// is wanted, and if there is no such chunk.
+    /// Returns the position of a chunk of the frame in the decoded data of the file.
+    ///
+    /// `None` before the index of the frame has been read, and if there is no chunk of this number.
     pub fn chunk_range(&self, number: u64) -> Option<Range<u64>> {
-        let Stage::Stored(opened, _) = &self.stage else { return None };
-        let index = opened.index.get();
-        let chunk = index.chunk(usize::try_from(number).ok()?)?;
-        let start = self.entry.decoded_offset + number * index.header().chunk_len();
-        Some(start..start + chunk.len())
+        let header = self.opened.as_ref()?.index.header();
+        let start = number.checked_mul(header.chunk_len())?;
+        let len = header.decoded_len.checked_sub(start)?.min(header.chunk_len());
+        let start = self.entry.decoded_offset + start;
+        (len > 0).then_some(start..start + len)
     }
 
-    /// Returns which bytes of the base [`Self::decode_delta_into`] needs.
+    /// Returns the range of the base that [`Self::decode_delta_into`] needs.
     ///
-    /// They go with the chunks that hold the part. `None` while its frame's index is wanted.
+    /// It is as long as the chunks that hold the part. `None` before the index of the frame has
+    /// been read.
     pub fn base_range(&self) -> Option<Range<u64>> {
-        let Stage::Stored(opened, _) = &self.stage else { return None };
+        let opened = self.opened.as_ref()?;
         let chunks = self.chunks(&opened.index);
-        let chunk_len = opened.index.get().header().chunk_len();
+        let chunk_len = opened.index.header().chunk_len();
         let end = (chunks.end as u64).saturating_mul(chunk_len).min(self.entry.decoded_len);
         let offset = self.entry.decoded_offset;
         Some(offset + chunks.start as u64 * chunk_len..offset + end)
     }
 
-    /// Which bytes of the file it needs next; `None` when it can be decoded.
+    /// Returns the range of the file that [`Self::feed`] takes next, `None` if the part can be
+    /// decoded.
     pub fn wanted(&self) -> Option<Range<u64>> {
-        let in_frame = match &self.stage {
-            Stage::Beginning(needed) => self.beginning().len() as u64..*needed,
-            Stage::Stored(_, ranges) => ranges.last()?.clone(),
-        };
-        Some(self.entry.offset + in_frame.start..self.entry.offset + in_frame.end)
+        self.all_wanted().next()
     }
 
-    /// Takes the bytes that are wanted: exactly those. When nothing is wanted, none.
+    /// Returns all ranges of the file that are known to be needed, in the order in which
+    /// [`Self::feed`] takes them.
     ///
-    /// # Errors
-    ///
-    /// With the frame: errors of its index or annex, `IndexMismatch` if its header does not match
-    /// the file's index, `ChecksumMissing`, `LimitExceeded`.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        self.take(bytes).map_err(|error| error.in_frame(self.number))
+    /// A reader can request them at the same time. Feeding the first range of a part can add
+    /// others.
+    pub fn all_wanted(&self) -> impl Iterator<Item = Range<u64>> {
+        let offset = self.entry.offset;
+        self.reads.wanted().map(move |range| offset + range.start..offset + range.end)
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
-        let Some(wanted) = self.wanted() else { return Ok(()) };
-        let (needed, have) = (wanted.end - wanted.start, bytes.len() as u64);
-        if have != needed {
-            return Err(DecodeErrorKind::Truncated { needed, have }.into());
-        }
-        match &mut self.stage {
-            Stage::Beginning(_) => {
-                match self.pieces.first_mut() {
-                    Some((_, beginning)) => beginning.extend_from_slice(bytes),
-                    None => self.pieces.push((0, bytes.to_vec())),
-                }
-                self.open()
-            }
-            Stage::Stored(_, ranges) => {
-                ranges.pop();
-                self.pieces.push((wanted.start - self.entry.offset, bytes.to_vec()));
-                self.check_slack()
-            }
-        }
+    /// Returns the bytes that the part has taken, so that their memory can be used again.
+    pub fn into_bytes(self) -> impl Iterator<Item = P> {
+        self.reads.into_bytes()
     }
 
-    /// What has been read from where the frame begins.
-    fn beginning(&self) -> &[u8] {
-        self.pieces.first().map(|(_, bytes)| &bytes[..]).unwrap_or_default()
-    }
-
-    /// Reads the index, if it is there, and finds out what else is needed.
-    fn open(&mut self) -> Result<(), DecodeError> {
-        let beginning = self.beginning();
-        if beginning.len() < HEADER_LEN {
-            // Frames are never shorter; this one the index tells a lie of.
-            return Err(DecodeErrorKind::IndexMismatch.into());
-        }
-        let header = match self.number {
-            0 => Header::parse(beginning)?,
-            _ => Header::parse_following(beginning)?,
-        };
-        if (header.frame_len, header.decoded_len) != (self.entry.len, self.entry.decoded_len) {
-            return Err(DecodeErrorKind::IndexMismatch.into());
-        }
-        let index = match IndexBuf::parse(header, beginning) {
-            Ok(index) => index,
-            Err(error) => {
-                let needed = more_of(error, header.frame_len)?;
-                self.surroundings.limits.check_memory(needed)?;
-                self.stage = Stage::Beginning(needed);
-                return Ok(());
-            }
-        };
-        let content_len = index.get().content_len();
-        self.surroundings.limits.check(header.decoded_len, content_len, 0)?;
-        let slack = content_len..header.frame_len;
-        let slack = (self.surroundings.limits.verify && !slack.is_empty()).then_some(slack);
-        if slack.is_none() && self.surroundings.is_sealed {
-            return Err(DecodeErrorKind::ChecksumMissing.into());
-        }
-        let ranges = self.missing(&index, slack.as_ref());
-        let requested = ranges.iter().map(|range| range.end - range.start).sum();
-        let limit = self.surroundings.limits.frame_bytes;
-        if requested > limit {
-            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
-        }
-        self.stage = Stage::Stored(Opened { index, checksums: Vec::new(), slack }, ranges);
-        self.check_slack()
-    }
-
-    /// What is still to be read, from the last to the first.
-    fn missing(&self, index: &IndexBuf, slack: Option<&Range<u64>>) -> Vec<Range<u64>> {
-        let have = self.beginning().len() as u64;
-        let chunks = self.chunks(index);
-        let planes = index.get().header().dtype.size();
-        let plane_range = |plane: usize| {
-            let of = |chunk| index.get().chunk(chunk)?.plane_ranges().nth(plane);
-            Some(of(chunks.start)?.start..of(chunks.end.checked_sub(1)?)?.end)
-        };
-        let mut ranges: Vec<Range<u64>> = Vec::new();
-        for range in (0..planes).filter_map(plane_range).chain(slack.cloned()) {
-            match ranges.last_mut() {
-                _ if range.is_empty() || range.end <= have => {}
-                Some(last) if range.start <= last.end + GAP => last.end = range.end,
-                _ => ranges.push(range),
-            }
-        }
-        ranges.reverse();
-        ranges
-    }
-
-    /// Numbers of the chunks that hold the part.
-    fn chunks(&self, index: &IndexBuf) -> Range<usize> {
-        let chunk_len = index.get().header().chunk_len();
+    /// Returns the numbers of the chunks that hold the part.
+    fn chunks(&self, index: &CheckedIndex) -> Range<usize> {
+        let chunk_len = index.header().chunk_len();
         let start = self.range.start / chunk_len;
         start as usize..self.range.end.div_ceil(chunk_len) as usize
     }
+}
 
-    /// Checks the slack once it has been read: the checksums come from there.
-    fn check_slack(&mut self) -> Result<(), DecodeError> {
-        let Stage::Stored(opened, _) = &mut self.stage else { return Ok(()) };
-        let Some(slack) = opened.slack.clone() else { return Ok(()) };
-        let Some(slack) = stored(&self.pieces, slack) else { return Ok(()) };
-        let annex = Annex::parse(slack)?;
-        opened.index.check_annex(&annex)?;
-        match annex.frame_checksum() {
-            None if self.surroundings.is_sealed => {
-                return Err(DecodeErrorKind::ChecksumMissing.into());
-            }
-            Some(checksum) if checksum.decoded_offset != self.entry.decoded_offset => {
-                return Err(DecodeErrorKind::FrameOutOfPlace {
-                    expected: self.entry.decoded_offset,
-                    found: checksum.decoded_offset,
-                }
-                .into());
-            }
-            _ => {}
-        }
-        opened.checksums = annex.checksums().collect();
-        opened.slack = None;
-        Ok(())
-    }
-
-    /// Decodes the part into `dst`, which has exactly its length.
+impl<P: AsRef<[u8]>> FramePart<P> {
+    /// Takes the bytes of the file at [`Self::wanted`]: exactly that range. Ignores them if nothing
+    /// is wanted.
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall` if `dst` has another length, `OutOfRange` while more is wanted,
-    /// `BaseRequired` for a part of a difference, and, with frame, chunk and plane, the
-    /// errors of the stored data. `dst` is then unspecified.
+    /// With the number of the frame: errors of its index or annex, `IndexMismatch` if its header
+    /// does not match the file's index, `BaseRequired`, `NotADelta`, `ChecksumMissing`,
+    /// `LimitExceeded`, and `Truncated` if the bytes are not as many as wanted.
+    pub fn feed(&mut self, bytes: P) -> Result<(), DecodeError> {
+        self.take(bytes).map_err(|error| error.in_frame(self.number))
+    }
+
+    fn take(&mut self, bytes: P) -> Result<(), DecodeError> {
+        let Some(wanted) = self.wanted() else { return Ok(()) };
+        let (needed, have) = (wanted.end - wanted.start, bytes.as_ref().len() as u64);
+        if have != needed {
+            return Err(DecodeErrorKind::Truncated { needed, have }.into());
+        }
+        self.reads.fill(bytes);
+        if self.opened.is_none() {
+            self.open()?;
+        }
+        if self.wanted().is_none() {
+            self.check_annex()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the index, and requests what else is needed. If the index is longer than what was
+    /// read, requests the beginning once more, up to where the index ends.
+    fn open(&mut self) -> Result<(), DecodeError> {
+        let beginning = self.reads.first();
+        if beginning.len() < HEADER_LEN {
+            // No frame is as short as the file's index says.
+            return Err(DecodeErrorKind::IndexMismatch.into());
+        }
+        let options = self.options();
+        let index = match options.prefix(beginning)? {
+            Prefix::Needs(needed) => {
+                self.reads = Reads::beginning(needed);
+                return Ok(());
+            }
+            Prefix::Read(index) => index,
+        };
+        self.check_delta(index.header())?;
+        let slack = index.content_len()..index.header().frame_len;
+        let slack = options.reads_annex(&index).then_some(slack);
+        if slack.is_none() && self.surroundings.is_sealed {
+            return Err(DecodeErrorKind::ChecksumMissing.into());
+        }
+        let index = index.checked();
+        self.request_chunks(&index, slack.as_ref());
+        let requested = self.reads.wanted().map(|range| range.end - range.start).sum();
+        self.surroundings.limits.check_memory(requested)?;
+        self.opened = Some(Opened { index, slack });
+        Ok(())
+    }
+
+    /// Returns what the frame must be, according to the directory of the file.
+    fn options(&self) -> OpenOptions {
+        let Surroundings { limits, is_delta, .. } = self.surroundings;
+        let options = OpenOptions::new(limits)
+            .keep(Keep::Index)
+            .delta(is_delta)
+            .lengths(self.entry.len, self.entry.decoded_len);
+        match self.number {
+            0 => options,
+            _ => options.following(self.entry.decoded_offset),
+        }
+    }
+
+    /// Checks a frame behind the first, which alone says whether the file holds a difference, but
+    /// has not been read if the directory was given.
+    fn check_delta(&self, header: &Header) -> Result<(), DecodeErrorKind> {
+        let Surroundings { is_delta, is_delta_checked, .. } = self.surroundings;
+        if header.delta != Delta::None && !is_delta && !is_delta_checked {
+            return Err(DecodeErrorKind::BaseRequired);
+        }
+        Ok(())
+    }
+
+    /// Requests the stored planes of the chunks that hold the part, and the annex.
+    fn request_chunks(&mut self, index: &CheckedIndex, slack: Option<&Range<u64>>) {
+        let have = self.reads.first().len() as u64;
+        let mut ranges: [Range<u64>; MAX_PLANES] = Default::default();
+        let chunks = self.chunks(index);
+        let ends = (chunks.start, chunks.end.checked_sub(1));
+        if let (first, Some(last)) = ends {
+            let index = index.with_bytes(self.reads.first());
+            if let (Some(first), Some(last)) = (index.chunk(first), index.chunk(last)) {
+                let planes = first.plane_ranges().zip(last.plane_ranges());
+                for (range, (first, last)) in ranges.iter_mut().zip(planes) {
+                    *range = first.start..last.end;
+                }
+            }
+        }
+        for range in ranges.iter().chain(slack) {
+            if !range.is_empty() && range.end > have {
+                self.reads.request_near(range.clone(), GAP);
+            }
+        }
+    }
+
+    /// Verifies the annex, whose checksums the chunks are verified with.
+    fn check_annex(&self) -> Result<(), DecodeError> {
+        let Some(opened) = &self.opened else { return Ok(()) };
+        let index = opened.index.with_bytes(self.reads.first());
+        let prefix = self.reads.get(0..index.prefix_len()).unwrap_or_default();
+        let slack = self.slack(opened);
+        let annex = self.options().annex(prefix, index.chunk_count(), slack)?;
+        match annex.frame_checksum() {
+            None if self.surroundings.is_sealed => Err(DecodeErrorKind::ChecksumMissing.into()),
+            Some(checksum) if checksum.decoded_offset != self.entry.decoded_offset => {
+                Err(DecodeErrorKind::FrameOutOfPlace {
+                    expected: self.entry.decoded_offset,
+                    found: checksum.decoded_offset,
+                }
+                .into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the slack of the frame, nothing if it is not to be read.
+    fn slack(&self, opened: &Opened) -> &[u8] {
+        let slack = opened.slack.clone().and_then(|slack| self.reads.get(slack));
+        slack.unwrap_or_default()
+    }
+
+    /// Decodes the part into `dst`, which must have exactly its length.
+    ///
+    /// # Errors
+    ///
+    /// `OutputTooSmall` if `dst` has another length, `OutOfRange` while bytes are wanted,
+    /// `BaseRequired` for a part of a difference, and, with frame, chunk and plane, the errors of
+    /// the stored data. The contents of `dst` are then unspecified.
     pub fn decode_into(
-        &mut self,
+        &self,
         dst: &mut [u8],
         scratch: &mut DecodeScratch,
     ) -> Result<(), DecodeError> {
         if self.surroundings.is_delta {
             return Err(DecodeErrorKind::BaseRequired.into());
         }
-        let number = self.number;
-        self.decode(None, dst, scratch).map_err(|error| error.in_frame(number))
+        self.decode(None, dst, scratch).map_err(|error| error.in_frame(self.number))
     }
 
-    /// Decodes a part of a difference into `dst`, which has exactly its length. `base` holds the
-    /// bytes of [`Self::base_range`].
+    /// Decodes a part of a difference into `dst`, which must have exactly its length. `base` holds
+    /// the bytes of [`Self::base_range`].
     ///
-    /// The checksums belong to the data, so that with another base the error is
-    /// `ChecksumMismatch`. In a file without checksums, another base is not detected.
+    /// The checksums are those of the data, so that the wrong base causes `ChecksumMismatch`. In a
+    /// file without checksums, the wrong base is not detected.
     ///
     /// # Errors
     ///
-    /// `NotADelta` for a part of another file, `BaseLength`, and as [`Self::decode_into`].
+    /// `NotADelta` for a part of another file, `BaseLength`, and the errors of
+    /// [`Self::decode_into`].
     pub fn decode_delta_into(
-        &mut self,
+        &self,
         base: &[u8],
         dst: &mut [u8],
         scratch: &mut DecodeScratch,
@@ -322,8 +335,7 @@ impl FramePart {
         if !self.surroundings.is_delta {
             return Err(DecodeErrorKind::NotADelta.into());
         }
-        let number = self.number;
-        self.decode(Some(base), dst, scratch).map_err(|error| error.in_frame(number))
+        self.decode(Some(base), dst, scratch).map_err(|error| error.in_frame(self.number))
     }
 
     /// Checks the length of a part of the base.
@@ -337,7 +349,7 @@ impl FramePart {
     }
 
     fn decode(
-        &mut self,
+        &self,
         base: Option<&[u8]>,
         dst: &mut [u8],
         scratch: &mut DecodeScratch,
@@ -347,78 +359,106 @@ impl FramePart {
             return Err(DecodeErrorKind::OutputTooSmall { needed, have }.into());
         }
         self.check_base(base)?;
-        let Stage::Stored(opened, ranges) = &self.stage else {
-            return Err(DecodeErrorKind::OutOfRange.into());
-        };
-        if !ranges.is_empty() {
-            return Err(DecodeErrorKind::OutOfRange.into());
-        }
-        let index = opened.index.get();
-        let chunk_len = index.header().chunk_len();
         let mut rest = dst;
-        let mut base = base;
-        for number in self.chunks(&opened.index) {
-            let chunk = index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
-            let chunk = chunk.with_checksum(opened.checksums.get(number).copied());
-            let start = number as u64 * chunk_len;
-            let from = self.range.start.saturating_sub(start);
-            let to = chunk.len().min(self.range.end - start);
+        for chunk in self.stored_chunks(base)? {
+            let chunk = chunk?;
+            let from = self.range.start.saturating_sub(chunk.start);
+            let to = chunk.chunk.len().min(self.range.end - chunk.start);
             let (part, behind) = rest.split_at_mut((to - from) as usize);
             rest = behind;
-            let is_whole = part.len() as u64 == chunk.len();
-            let whole = match is_whole {
-                true => &mut *part,
-                false => at_least(&mut self.chunk, chunk.len())?,
-            };
-            let base = split_base(&mut base, chunk.len());
-            decode_chunk(&chunk, &self.pieces, base, whole, scratch)
-                .map_err(|error| error.in_chunk(number as u64))?;
-            if !is_whole {
-                part.copy_from_slice(&self.chunk[from as usize..to as usize]);
+            if part.len() as u64 == chunk.chunk.len() {
+                self.decode_chunk(&chunk, part, scratch)?;
+                continue;
             }
+            // Only a part of the chunk is wanted: it is decoded beside the output.
+            let mut whole = core::mem::take(&mut scratch.chunk);
+            let result = at_least(&mut whole, chunk.chunk.len()).and_then(|whole| {
+                self.decode_chunk(&chunk, whole, scratch)?;
+                part.copy_from_slice(&whole[from as usize..to as usize]);
+                Ok(())
+            });
+            scratch.chunk = whole;
+            result?;
         }
         Ok(())
     }
-}
 
-impl FramePart {
-    /// Decodes its chunks one by one, and tells of those that are damaged: what is wrong, and which
-    /// of the file's decoded bytes cannot be had. Of nothing while more is wanted. A difference
-    /// needs the same part of the base as in [`Self::decode_delta_into`].
+    /// Returns the chunks that hold the part, with their checksums and their parts of the base,
+    /// whose length has been checked.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfRange` while bytes are wanted.
+    fn stored_chunks<'a>(
+        &'a self,
+        base: Option<&'a [u8]>,
+    ) -> Result<impl Iterator<Item = Result<StoredChunk<'a>, DecodeError>>, DecodeError> {
+        let out_of_range = DecodeError::from(DecodeErrorKind::OutOfRange);
+        let opened =
+            self.opened.as_ref().filter(|_| self.wanted().is_none()).ok_or(out_of_range)?;
+        let annex = Annex::parse(self.slack(opened))?;
+        let index = opened.index.with_bytes(self.reads.first());
+        let chunk_len = index.header().chunk_len();
+        let mut base = base;
+        Ok(self.chunks(&opened.index).map(move |number| {
+            let chunk = index.chunk(number).ok_or(out_of_range)?;
+            let chunk = chunk.with_checksum(annex.checksum(number));
+            let number = number as u64;
+            let base = split_base(&mut base, chunk.len());
+            Ok(StoredChunk { number, start: number * chunk_len, chunk, base })
+        }))
+    }
+
+    /// Decodes a chunk from the bytes that were read.
+    fn decode_chunk(
+        &self,
+        stored: &StoredChunk<'_>,
+        dst: &mut [u8],
+        scratch: &mut DecodeScratch,
+    ) -> Result<(), DecodeError> {
+        decode_stored(&stored.chunk, |range| self.reads.get(range), stored.base, dst, scratch)
+            .map_err(|error| error.in_chunk(stored.number))
+    }
+
+    /// Decodes the chunks one by one, and returns the errors of damaged ones, with the range of the
+    /// file's decoded data that is lost. Returns nothing while bytes are wanted. A difference needs
+    /// the same part of the base as in [`Self::decode_delta_into`].
+    #[cfg(feature = "std")]
     pub(crate) fn damage(
-        &mut self,
+        &self,
         base: Option<&[u8]>,
         scratch: &mut DecodeScratch,
     ) -> Result<Vec<(DecodeError, Range<u64>)>, DecodeError> {
         self.check_base(base)?;
-        let Stage::Stored(opened, _) = &self.stage else { return Ok(Vec::new()) };
-        let index = opened.index.get();
         let mut damage = Vec::new();
-        let mut base = base;
-        for number in self.chunks(&opened.index) {
-            let chunk = index.chunk(number).ok_or(DecodeErrorKind::OutOfRange)?;
-            let chunk = chunk.with_checksum(opened.checksums.get(number).copied());
-            let decoded = at_least(&mut self.chunk, chunk.len())?;
-            let base = split_base(&mut base, chunk.len());
-            if let Err(error) = decode_chunk(&chunk, &self.pieces, base, decoded, scratch) {
-                let number = number as u64;
-                let start = self.entry.decoded_offset + number * index.header().chunk_len();
-                let error = error.in_chunk(number).in_frame(self.number);
-                damage.push((error, start..start + chunk.len()));
+        if self.wanted().is_some() {
+            return Ok(damage);
+        }
+        for chunk in self.stored_chunks(base)? {
+            let chunk = chunk?;
+            let mut decoded = core::mem::take(&mut scratch.chunk);
+            let result = at_least(&mut decoded, chunk.chunk.len())
+                .map(|decoded| self.decode_chunk(&chunk, decoded, scratch));
+            scratch.chunk = decoded;
+            if let Err(error) = result? {
+                let start = self.entry.decoded_offset + chunk.start;
+                damage.push((error.in_frame(self.number), start..start + chunk.chunk.len()));
             }
         }
         Ok(damage)
     }
 }
 
-/// Splits the first `len` bytes off a part of a base, which is known to have them.
-fn split_base<'b>(base: &mut Option<&'b [u8]>, len: u64) -> Option<&'b [u8]> {
-    let (part, behind) = (*base)?.split_at(len as usize);
-    *base = Some(behind);
-    Some(part)
+/// A chunk whose stored bytes were read.
+struct StoredChunk<'a> {
+    number: u64,
+    /// Position in the frame's decoded bytes.
+    start: u64,
+    chunk: Chunk,
+    base: Option<&'a [u8]>,
 }
 
-/// Decodes a chunk from pieces of its frame; with its part of the base in a difference.
+/// Decodes a chunk from pieces of its frame, each with its position in the frame.
 pub(crate) fn decode_chunk(
     chunk: &Chunk,
     pieces: &[(u64, Vec<u8>)],
@@ -426,9 +466,21 @@ pub(crate) fn decode_chunk(
     dst: &mut [u8],
     scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
+    let stored = |range| pieces.iter().find_map(|(start, bytes)| stored_in(*start, bytes, &range));
+    decode_stored(chunk, stored, base, dst, scratch)
+}
+
+/// Decodes a chunk, whose planes `stored` returns; with its part of the base in a difference.
+fn decode_stored<'s>(
+    chunk: &Chunk,
+    stored: impl Fn(Range<u64>) -> Option<&'s [u8]>,
+    base: Option<&[u8]>,
+    dst: &mut [u8],
+    scratch: &mut DecodeScratch,
+) -> Result<(), DecodeError> {
     let mut planes = [&[][..]; MAX_PLANES];
     for (plane, range) in planes.iter_mut().zip(chunk.plane_ranges()) {
-        *plane = stored(pieces, range).ok_or(DecodeErrorKind::OutOfRange)?;
+        *plane = stored(range).ok_or(DecodeErrorKind::OutOfRange)?;
     }
     let mut scratch = scratch.with_len(chunk.scratch_len())?;
     match base {
@@ -437,15 +489,9 @@ pub(crate) fn decode_chunk(
     }
 }
 
-/// A range of a frame, if it has been read. Every range that is needed lies in one piece; one of
-/// nothing, which a chunk of fewer bytes than planes has, is never read.
-fn stored(pieces: &[(u64, Vec<u8>)], range: Range<u64>) -> Option<&[u8]> {
-    if range.is_empty() {
-        return Some(&[]);
-    }
-    pieces.iter().find_map(|(start, bytes)| {
-        let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
-        let to = usize::try_from(range.end.checked_sub(*start)?).ok()?;
-        bytes.get(from..to)
-    })
+/// Splits the first `len` bytes off a part of a base, which is known to have them.
+fn split_base<'b>(base: &mut Option<&'b [u8]>, len: u64) -> Option<&'b [u8]> {
+    let (part, behind) = (*base)?.split_at(len as usize);
+    *base = Some(behind);
+    Some(part)
 }

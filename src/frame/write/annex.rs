@@ -6,7 +6,7 @@ use crate::frame::annex::{Annex, record_header};
 use crate::frame::write::envelope::Envelope;
 use crate::options::Options;
 
-/// Bytes that the annex of a frame of so many chunks takes.
+/// Returns the length of the annex of a frame with this number of chunks.
 pub(crate) fn annex_len(chunks: usize, options: &Options, envelope: &Envelope) -> usize {
     if !is_written(options, envelope) {
         return 0;
@@ -30,18 +30,18 @@ fn is_written(options: &Options, envelope: &Envelope) -> bool {
         || envelope.position.is_first && options.base.is_some()
 }
 
-/// Only files of frames in a row end with an index.
+/// Returns whether the first frame promises an index. Only files of several frames end with one.
 fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
     options.index && envelope.position.is_indexed && envelope.streaming
 }
 
-/// What lengths of frames are aligned to.
+/// Modulus to which the length of a frame and that of its data are equal.
 const ALIGNMENT: usize = 8;
-/// Most bytes that aligning a frame takes.
+/// Maximum length of padding.
 pub(crate) const MAX_PADDING: usize = RECORD_HEADER_LEN + ALIGNMENT - 1;
 
-/// Bytes that make the length of a frame leave the same remainder as that of its data: behind an
-/// annex as a record, otherwise on their own.
+/// Returns the length of the padding that makes the length of a frame equal to that of its data
+/// modulo 8. In an annex the padding is a record; without one it is just zeros.
 pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) -> usize {
     let missing =
         (decoded_len % ALIGNMENT + ALIGNMENT - (content_len + annex_len) % ALIGNMENT) % ALIGNMENT;
@@ -51,8 +51,8 @@ pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) 
     }
 }
 
-/// Writes the annex into `dst`, which holds zeros and has its length with the padding, behind a
-/// frame's prefix and the payload of this checksum.
+/// Writes the annex and the padding into `dst`, which holds zeros and has exactly their length.
+/// The frame consists of this prefix and a payload with this checksum.
 pub(crate) fn write(
     (prefix, payload): (&[u8], u64),
     checksums: &[u64],
@@ -83,42 +83,43 @@ pub(crate) fn write(
     records.frame_checksum(envelope.position.decoded_offset, prefix, payload);
 }
 
-/// The records of an annex, one after another.
+/// Writes the records of an annex, one after another.
 pub(crate) struct Records<'d> {
     dst: &'d mut [u8],
     filled: usize,
 }
 
 impl<'d> Records<'d> {
-    /// An annex that is to fill `dst`.
+    /// Begins an annex that fills `dst`.
     pub(crate) fn new(dst: &'d mut [u8]) -> Self {
         let mut records = Self { dst, filled: 0 };
         records.bytes(&Annex::MAGIC);
         records
     }
 
-    /// Begins a record, whose body is to follow.
+    /// Begins a record. Its body has to follow.
     pub(crate) fn begin(&mut self, kind: u8, body_len: usize) {
         self.bytes(&record_header(kind, body_len));
     }
 
-    /// A number of a body.
+    /// Adds a number to a body.
     pub(crate) fn number(&mut self, number: u64) {
         self.bytes(&number.to_le_bytes());
     }
 
-    /// A whole body.
+    /// Adds bytes to a body.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.dst[self.filled..][..bytes.len()].copy_from_slice(bytes);
         self.filled += bytes.len();
     }
 
-    /// Leaves bytes as they are.
+    /// Leaves the next bytes as they are.
     fn pass_over(&mut self, len: usize) {
         self.filled += len;
     }
 
-    /// Adds the record that covers everything before it. `payload` is the checksum of the payload.
+    /// Adds the record with the checksums of prefix, payload and the records before it. `payload` is
+    /// the checksum of the payload.
     pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: u64) {
         self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
         self.number(decoded_offset);

@@ -1,17 +1,17 @@
-//! Writing a frame.
+//! Writing a frame, into memory of the caller or to the end of a growing output.
+
+use alloc::vec::Vec;
 
 use crate::checksum::checksum;
-use crate::chunk::encode::{self, EncodeScratch};
-use crate::chunk::plane_encoder::Stored;
+use crate::chunk::encode::{self, EncodeScratch, FrameMemory};
 use crate::error::EncodeError;
-use crate::format::HEADER_LEN;
-use crate::frame::header::{Form, Header};
-use crate::frame::shape;
-use crate::frame::write::annex;
+use crate::frame::write::draft::Draft;
 use crate::frame::write::envelope::Envelope;
-use crate::frame::write::geometry::Geometry;
+use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
+use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
+use crate::try_alloc::{grow, reserve, reserve_exact};
 
 /// Compresses `src` into one frame at the beginning of `dst` and returns the frame's length.
 pub(crate) fn compress_frame(
@@ -21,20 +21,159 @@ pub(crate) fn compress_frame(
     envelope: &Envelope,
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
-    let geometry = prepare(src.len(), dst, options, envelope)?;
-    let (prefix, payload) = dst.split_at_mut(geometry.payload_at);
-    let mut tables = Tables::new(&mut prefix[geometry.tables_at..], &geometry);
-    let mut regions = geometry.plane_regions(payload);
+    let draft = Draft::new(src, options, envelope)?;
+    let mut memory = core::mem::take(&mut scratch.frame);
+    let written = match dst.len() < draft.geometry.bound() {
+        true => write_exactly(&draft, src, dst, &mut memory, scratch),
+        false => write_into(&draft, src, dst, &mut memory.checksums, scratch),
+    };
+    scratch.frame = memory;
+    written
+}
+
+/// Compresses `src` into one frame at the end of `dst` and returns the frame's length. After an
+/// error, `dst` is as it was.
+pub(crate) fn append_frame(
+    src: &[u8],
+    dst: &mut Vec<u8>,
+    options: &Options,
+    envelope: &Envelope,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let draft = Draft::new(src, options, envelope)?;
+    let mut memory = core::mem::take(&mut scratch.frame);
+    let start = dst.len();
+    let written = append(&draft, src, dst, &mut memory, scratch);
+    scratch.frame = memory;
+    if written.is_err() {
+        dst.truncate(start);
+    }
+    written
+}
+
+/// Returns the length of the frame that `src` is compressed to, without writing it.
+pub(crate) fn frame_len(
+    src: &[u8],
+    options: &Options,
+    envelope: &Envelope,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let draft = Draft::new(src, options, envelope)?;
+    let (layout, Options { threshold, profile, .. }) = (draft.geometry.layout, draft.options);
+    let mut space = core::mem::take(&mut scratch.frame.whole);
+    let mut content_len = draft.geometry.payload_at;
+    for chunk in src.chunks(draft.geometry.chunk_len) {
+        let space = grow(&mut space, chunk.len())?;
+        content_len += encode::encoded_len(layout, chunk, threshold, profile, space, scratch);
+    }
+    scratch.frame.whole = space;
+    Ok(content_len + draft.slack_len(content_len))
+}
+
+/// Writes a frame into memory that has room for any frame of this length.
+fn write_into(
+    draft: &Draft,
+    src: &[u8],
+    dst: &mut [u8],
+    checksums: &mut Vec<u64>,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let (prefix, payload) = dst.split_at_mut(draft.geometry.payload_at);
+    let regions = Regions(draft.geometry.plane_regions(payload));
+    let filled = encode_chunks(draft, src, prefix, regions, checksums, scratch)?;
+    let content_len = close_gaps(draft, filled, dst);
+    Ok(draft.finish(content_len, checksums, dst))
+}
+
+/// Moves the planes together, which begin where they would if those before them were raw. Returns
+/// the length of the content.
+fn close_gaps(draft: &Draft, filled: PerPlane, frame: &mut [u8]) -> usize {
+    let mut end = draft.geometry.payload_at;
+    let mut region = end;
+    for (filled, raw) in filled.into_iter().zip(draft.geometry.plane_lens) {
+        if region != end {
+            frame.copy_within(region..region + filled, end);
+        }
+        end += filled;
+        region += raw;
+    }
+    end
+}
+
+/// Writes a frame into memory that may have just enough room for it.
+fn write_exactly(
+    draft: &Draft,
+    src: &[u8],
+    dst: &mut [u8],
+    memory: &mut FrameMemory,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let mut frame = core::mem::take(&mut memory.whole);
+    frame.clear();
+    let written = append(draft, src, &mut frame, memory, scratch).and_then(|len| {
+        let (needed, have) = (len as u64, dst.len() as u64);
+        let dst = dst.get_mut(..len).ok_or(EncodeError::OutputTooSmall { needed, have })?;
+        dst.copy_from_slice(&frame);
+        Ok(len)
+    });
+    memory.whole = frame;
+    written
+}
+
+/// Writes a frame to the end of an output. The first plane is written to its place, and the others
+/// follow when its length is known.
+fn append(
+    draft: &Draft,
+    src: &[u8],
+    dst: &mut Vec<u8>,
+    memory: &mut FrameMemory,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let geometry = &draft.geometry;
+    let start = dst.len();
+    let payload_start = start + geometry.payload_at;
+    reserve(dst, geometry.payload_at + geometry.plane_lens[0])?;
+    dst.resize(payload_start, 0);
+    let FrameMemory { checksums, prefix, planes, .. } = memory;
+    prefix.clear();
+    let prefix = grow(prefix, geometry.payload_at)?;
+    core::mem::swap(dst, &mut planes[0]);
+    let room = Growing { planes, starts: [payload_start, 0, 0, 0] };
+    let filled = encode_chunks(draft, src, prefix, room, checksums, scratch);
+    core::mem::swap(dst, &mut planes[0]);
+    let filled = filled?;
+    dst.truncate(payload_start + filled[0]);
+    let content_len = geometry.payload_at + filled.iter().sum::<usize>();
+    let frame_len = content_len + draft.slack_len(content_len);
+    reserve_exact(dst, start + frame_len - dst.len())?;
+    for (plane, filled) in planes.iter().zip(filled).skip(1) {
+        dst.extend_from_slice(&plane[..filled]);
+    }
+    dst.resize(start + frame_len, 0);
+    let frame = &mut dst[start..];
+    frame[..geometry.payload_at].copy_from_slice(prefix);
+    Ok(draft.finish(content_len, checksums, frame))
+}
+
+/// Encodes all chunks, and writes the index to the end of the prefix. Returns the length of each
+/// plane.
+fn encode_chunks(
+    draft: &Draft,
+    src: &[u8],
+    prefix: &mut [u8],
+    mut room: impl Room,
+    checksums: &mut Vec<u64>,
+    scratch: &mut EncodeScratch,
+) -> Result<PerPlane, EncodeError> {
+    let Draft { geometry, options, envelope, .. } = draft;
+    let mut tables = Tables::new(prefix, geometry);
     let mut filled = [0; MAX_PLANES];
-    let mut checksums = core::mem::take(&mut scratch.checksums);
-    checksums.clear();
     let plain = if options.checksums { envelope.plain.unwrap_or(src) } else { &[] };
     let mut plain = plain.chunks(geometry.chunk_len);
+    checksums.clear();
     for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
         checksums.extend(plain.next().map(checksum));
-        let mut starts = filled.into_iter();
-        let outputs =
-            regions.each_mut().map(|region| &mut region[starts.next().unwrap_or_default()..]);
+        let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
         let (layout, threshold) = (geometry.layout, options.threshold);
         let stored = encode::encode(layout, chunk, threshold, options.profile, outputs, scratch);
         for (filled, stored) in filled.iter_mut().zip(&stored) {
@@ -42,142 +181,5 @@ pub(crate) fn compress_frame(
         }
         tables.set(number, &stored);
     }
-    let mut end = geometry.payload_at;
-    let mut region = geometry.payload_at;
-    for (filled, uncoded) in filled.into_iter().zip(geometry.plane_lens) {
-        if region != end {
-            dst.copy_within(region..region + filled, end);
-        }
-        end += filled;
-        region += uncoded;
-    }
-    let len = finish(src.len(), end, &geometry, &checksums, dst, options, envelope);
-    scratch.checksums = checksums;
-    Ok(len)
-}
-
-/// Checks the arguments of a writer and works out where everything goes.
-pub(crate) fn prepare(
-    len: usize,
-    dst: &[u8],
-    options: &Options,
-    envelope: &Envelope,
-) -> Result<Geometry, EncodeError> {
-    options.check()?;
-    check_shape(len, options, envelope)?;
-    let geometry = Geometry::new(len, options, envelope);
-    let (needed, have) = (geometry.bound() as u64, dst.len() as u64);
-    if have < needed {
-        return Err(EncodeError::OutputTooSmall { needed, have });
-    }
-    Ok(geometry)
-}
-
-pub(super) fn check_shape(
-    len: usize,
-    options: &Options,
-    envelope: &Envelope,
-) -> Result<(), EncodeError> {
-    if envelope.form == Form::Bytes {
-        return if envelope.shape.is_empty() { Ok(()) } else { Err(EncodeError::InvalidShape) };
-    }
-    let elements = if envelope.shape.contains(&0) {
-        Some(0)
-    } else {
-        envelope.shape.iter().try_fold(1_u64, |elements, &dim| elements.checked_mul(dim))
-    };
-    let bytes = elements.and_then(|elements| elements.checked_mul(options.dtype.size() as u64));
-    if bytes != Some(len as u64) || envelope.shape.len() > usize::from(u8::MAX) {
-        return Err(EncodeError::InvalidShape);
-    }
-    Ok(())
-}
-
-/// Writes the header and the shape of a frame of `content_len` bytes of content, and the annex
-/// behind them, with the checksums of the chunks. Returns the length of the frame.
-pub(crate) fn finish(
-    decoded_len: usize,
-    content_len: usize,
-    geometry: &Geometry,
-    checksums: &[u64],
-    dst: &mut [u8],
-    options: &Options,
-    envelope: &Envelope,
-) -> usize {
-    let (content, behind) = dst.split_at_mut(content_len);
-    let (prefix, payload) = content.split_at_mut(geometry.payload_at);
-    let annex_len = geometry.slack_len(content_len, decoded_len, envelope);
-    let annex = &mut behind[..annex_len];
-    annex.fill(0);
-    let payload = if geometry.annex_len > 0 { checksum(payload) } else { 0 };
-    let content = (content_len, payload);
-    finish_around(decoded_len, content, geometry, checksums, (prefix, annex), options, envelope);
-    content_len + annex_len
-}
-
-/// Writes the header and the shape into the prefix of a frame, and the annex into its zeroed slack.
-/// `content` is the length of the frame without the slack, and the checksum of the payload, which
-/// only an annex needs.
-pub(super) fn finish_around(
-    decoded_len: usize,
-    content: (usize, u64),
-    geometry: &Geometry,
-    checksums: &[u64],
-    (prefix, slack): (&mut [u8], &mut [u8]),
-    options: &Options,
-    envelope: &Envelope,
-) {
-    let (content_len, payload) = content;
-    let header = Header {
-        form: envelope.form,
-        delta: options.delta,
-        streaming: envelope.streaming,
-        // The original sets the flag for single planes, where it means nothing.
-        rotated: options.layout.rotated || options.layout.planes == 1,
-        frame_len: (content_len + slack.len()) as u64,
-        ..Header::new(options.dtype, options.chunk_log2, decoded_len as u64)
-    };
-    // Of the next power of two, which for the largest sizes is none.
-    let frame_size_log2 =
-        (usize::BITS - envelope.frame_len.saturating_sub(1).leading_zeros()) as u8;
-    prefix[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));
-    if envelope.form != Form::Bytes {
-        shape::write(envelope.shape, &mut prefix[HEADER_LEN..HEADER_LEN + envelope.shape_len()]);
-    }
-    if geometry.annex_len > 0 {
-        let padding = slack.len() - geometry.annex_len;
-        annex::write((prefix, payload), checksums, padding, options, envelope, slack);
-    }
-}
-
-/// The index of a frame while it is written, chunk by chunk in order.
-pub(crate) struct Tables<'d> {
-    methods: &'d mut [u8],
-    ends: &'d mut [[u8; 8]],
-    chunks: usize,
-    /// Bytes of each plane so far.
-    pub(super) filled: [u64; MAX_PLANES],
-    planes: usize,
-}
-
-impl<'d> Tables<'d> {
-    pub(crate) fn new(tables: &'d mut [u8], geometry: &Geometry) -> Self {
-        let (methods, ends) = tables.split_at_mut(geometry.layout.planes * geometry.chunks);
-        Self {
-            methods,
-            ends: ends.as_chunks_mut().0,
-            chunks: geometry.chunks,
-            filled: [0; MAX_PLANES],
-            planes: geometry.layout.planes,
-        }
-    }
-
-    /// The next chunk.
-    pub(crate) fn set(&mut self, chunk: usize, stored: &[Stored; MAX_PLANES]) {
-        for (plane, stored) in stored[..self.planes].iter().enumerate() {
-            self.filled[plane] += stored.len as u64;
-            self.methods[plane * self.chunks + chunk] = stored.method;
-            self.ends[plane * self.chunks + chunk] = self.filled[plane].to_le_bytes();
-        }
-    }
+    Ok(filled)
 }

@@ -1,40 +1,44 @@
-//! What surrounds the data of a frame that is written.
+//! Properties of a written frame other than its data.
 
 use crate::frame::header::Form;
 use crate::frame::shape;
 use crate::options::Options;
 
-/// Where in its file a frame stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Position of a frame in a file of several frames.
+///
+/// Start with [`Self::FIRST`], and call [`Self::after`] for each following frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct FramePosition {
-    /// Whether the file begins with it.
+    /// Whether the frame is the first of its file.
     pub is_first: bool,
-    /// Bytes of data in the frames before it.
+    /// Bytes of data in the frames before this one.
     pub decoded_offset: u64,
     /// Whether the file ends with an index, unless the options are
-    /// [plain](crate::Options::plain). Its first frame promises so, and readers report a file in
-    /// which the index is missing.
+    /// [plain](crate::Options::plain). The first frame promises the index, and readers report a
+    /// file that lacks it.
     pub is_indexed: bool,
 }
 
 impl Default for FramePosition {
+    /// Returns [`Self::FIRST`].
     fn default() -> Self {
         Self::FIRST
     }
 }
 
 impl FramePosition {
-    /// Position of the first frame in a file that ends with an index.
+    /// The position of the first frame in a file that ends with an index.
     pub const FIRST: Self = Self { is_first: true, decoded_offset: 0, is_indexed: true };
 
-    /// Returns the same position in a file without an index. The loss of frames at the end of such
-    /// a file goes unnoticed.
+    /// Returns the same position in a file without an index. Readers cannot detect that frames at
+    /// the end of such a file are missing.
     #[must_use]
     pub const fn without_index(self) -> Self {
         Self { is_indexed: false, ..self }
     }
 
-    /// Returns the position of the frame behind this one, which holds `len` bytes of data.
+    /// Returns the position of the next frame, if this one holds `len` bytes of data.
     #[must_use]
     pub const fn after(self, len: u64) -> Self {
         let decoded_offset = self.decoded_offset.saturating_add(len);
@@ -42,25 +46,25 @@ impl FramePosition {
     }
 }
 
-/// What kind of frame is written around the data.
+/// Properties of a frame that do not depend on its data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Envelope<'a> {
     pub(crate) form: Form,
-    /// Dimensions, for any form but bytes.
+    /// Dimensions; empty for the form `Bytes`.
     pub(crate) shape: &'a [u64],
     pub(crate) streaming: bool,
     pub(crate) position: FramePosition,
-    /// What the checksums are of, where that is not what is coded: the data of a difference.
+    /// The data of a difference, which its checksums cover.
     pub(crate) plain: Option<&'a [u8]>,
-    /// Whether slack makes the frame's length leave the same remainder as that of the data, so that
-    /// what follows either of them is aligned alike.
+    /// Whether padding makes the length of the frame equal to that of the data modulo 8, so that
+    /// whatever follows keeps its alignment.
     pub(crate) is_aligned: bool,
-    /// Most bytes of data in the frames of the file, which their headers name.
+    /// Maximum number of bytes of data in the frames of the file, which their headers state.
     pub(crate) frame_len: usize,
 }
 
 impl<'a> Envelope<'a> {
-    /// The only frame of a file of bytes.
+    /// The single frame of a file of bytes.
     pub(crate) const BYTES: Self = Self {
         form: Form::Bytes,
         shape: &[],
@@ -71,11 +75,12 @@ impl<'a> Envelope<'a> {
         frame_len: Options::DEFAULT_FRAME_LEN,
     };
 
-    /// One of several frames of a file of bytes.
+    /// Returns the envelope of one of several frames in a file of bytes.
     pub(crate) const fn streaming(position: FramePosition, plain: Option<&'a [u8]>) -> Self {
         Self { streaming: true, position, plain, ..Self::BYTES }
     }
 
+    /// Returns the number of bytes that the shape takes.
     pub(crate) fn shape_len(&self) -> usize {
         if self.form == Form::Bytes { 0 } else { shape::encoded_len(self.shape) }
     }

@@ -1,4 +1,4 @@
-//! Where the parts of a frame that is written are.
+//! Where the parts of a frame are while it is written.
 
 use crate::format::HEADER_LEN;
 use crate::frame::header::{Form, Header};
@@ -9,50 +9,44 @@ use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::plane_layout::PlaneLayout;
 
-/// Where the parts of a frame of a given length are.
+/// Lengths and places of the parts of a frame.
 pub(crate) struct Geometry {
     pub(crate) layout: PlaneLayout,
-    /// Decoded bytes of every chunk but the last.
+    /// Decoded length of every chunk but the last.
     pub(crate) chunk_len: usize,
     pub(crate) chunks: usize,
     /// Where the index begins.
     pub(crate) tables_at: usize,
     /// Where the payload begins.
     pub(crate) payload_at: usize,
-    /// Length of each plane over all chunks, uncoded.
+    /// Length of each raw plane over all chunks.
     pub(crate) plane_lens: [usize; MAX_PLANES],
-    /// Bytes of the annex behind the content.
+    /// Length of the annex after the content, without padding.
     pub(crate) annex_len: usize,
 }
 
 impl Geometry {
     pub(crate) fn new(len: usize, options: &Options, envelope: &Envelope) -> Self {
         let layout = options.layout;
-        let header = Header::new(options.dtype, options.chunk_log2, len as u64);
+        let header = Header::new(options.header_dtype, options.chunk_log2, len as u64);
         let chunks = header.chunk_count() as usize;
         let chunk_len = usize::try_from(header.chunk_len()).unwrap_or(usize::MAX);
         let tables_at = HEADER_LEN + envelope.shape_len();
-        let full = len / chunk_len;
-        let plane_lens = core::array::from_fn(|plane| {
-            if plane >= layout.planes {
-                return 0;
-            }
-            let in_chunk = |len: usize| layout.plane_len(len as u64, plane) as usize;
-            full * in_chunk(chunk_len) + in_chunk(len % chunk_len)
-        });
+        let (full, rest) = (plane_lens(layout, chunk_len), plane_lens(layout, len % chunk_len));
+        let plane_lens = core::array::from_fn(|plane| len / chunk_len * full[plane] + rest[plane]);
         let payload_at = tables_at.saturating_add(tables_len(layout, chunks));
         let annex_len = annex::annex_len(chunks, options, envelope);
         Self { layout, chunk_len, chunks, tables_at, payload_at, plane_lens, annex_len }
     }
 
-    /// Most bytes that the frame can take, or that memory has.
+    /// Returns the maximum length of the frame, or of memory.
     pub(crate) fn bound(&self) -> usize {
         let behind = self.annex_len.saturating_add(annex::MAX_PADDING);
         let around = self.payload_at.saturating_add(behind);
         self.plane_lens.iter().fold(around, |sum, &len| sum.saturating_add(len))
     }
 
-    /// Bytes behind `content_len` bytes of content: the annex, and what aligns the frame.
+    /// Returns the length of what follows `content_len` bytes of content: the annex, and padding.
     pub(crate) fn slack_len(
         &self,
         content_len: usize,
@@ -66,25 +60,21 @@ impl Geometry {
         self.annex_len + padding
     }
 
-    /// Returns the least bytes that a frame around a tensor of this shape takes: header, shape, the
-    /// index of a chunk with a byte of payload and, where it has checksums, the annex.
+    /// Returns the minimum length of a frame around a tensor of this shape: header, shape, the index
+    /// of a chunk, one byte of payload and, with checksums, the annex.
     pub(crate) fn shortest(shape: &[u64], has_checksums: bool) -> usize {
-        let options = Options::new(crate::dtype::DType::F8E4M3).checksums(has_checksums);
+        let options = Options::bytes().checksums(has_checksums);
         let envelope = Envelope { form: Form::Torch, shape, ..Envelope::BYTES };
         let geometry = Self::new(1, &options, &envelope);
         geometry.payload_at + 1 + geometry.annex_len
     }
 
-    /// Length of a plane of a chunk, uncoded, in a frame of `len` decoded bytes.
-    pub(crate) fn plane_room(&self, len: usize, chunk: usize, plane: usize) -> usize {
-        if plane >= self.layout.planes {
-            return 0;
-        }
-        let chunk_len = self.chunk_len.min(len - chunk * self.chunk_len);
-        self.layout.plane_len(chunk_len as u64, plane) as usize
+    /// Returns the length of each raw plane of a chunk.
+    pub(crate) fn plane_lens_in(&self, chunk_len: usize) -> [usize; MAX_PLANES] {
+        plane_lens(self.layout, chunk_len)
     }
 
-    /// The output cut where each plane's uncoded bytes would end.
+    /// Splits the payload where the planes would end if all were raw.
     pub(crate) fn plane_regions<'d>(&self, payload: &'d mut [u8]) -> [&'d mut [u8]; MAX_PLANES] {
         let mut rest = payload;
         self.plane_lens.map(|len| {
@@ -93,4 +83,11 @@ impl Geometry {
             region
         })
     }
+}
+
+fn plane_lens(layout: PlaneLayout, chunk_len: usize) -> [usize; MAX_PLANES] {
+    core::array::from_fn(|plane| match plane < layout.planes {
+        true => layout.plane_len(chunk_len as u64, plane) as usize,
+        false => 0,
+    })
 }

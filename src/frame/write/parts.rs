@@ -1,4 +1,4 @@
-//! Writing a frame whose data comes in parts, to a place where its planes can grow side by side.
+//! Writing a frame whose data arrives in parts, to a place where its planes can grow side by side.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -7,37 +7,34 @@ use core::ops::Range;
 use crate::chunk::plane_encoder::Stored;
 use crate::error::EncodeError;
 use crate::frame::index::FrameIndex;
-use crate::frame::write::body::{Tables, check_shape, finish_around};
+use crate::frame::write::draft::Draft;
 use crate::frame::write::envelope::Envelope;
-use crate::frame::write::geometry::Geometry;
+use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 
-/// A frame that is put together from frames of its parts. It keeps the index and the checksums in
-/// memory; the payload goes to where the caller has room for it.
+/// A frame that is combined from frames of its parts. It keeps the index and the checksums in
+/// memory; the caller stores the payload.
 ///
-/// Each plane is first stored where it would begin if all planes before it were stored as they are.
-/// In the end the planes move together.
+/// Each plane is first stored where it would begin if all planes before it were raw. At the end the
+/// planes move together.
 pub(crate) struct FrameParts<'a> {
-    len: usize,
-    options: &'a Options,
-    envelope: &'a Envelope<'a>,
-    geometry: Geometry,
+    draft: Draft<'a>,
     /// Header, shape and index.
     prefix: Vec<u8>,
     checksums: Vec<u64>,
-    /// How many chunks have come.
+    /// Number of chunks so far.
     chunks: usize,
-    /// Bytes of each plane that have come.
+    /// Bytes of each plane so far.
     filled: [u64; MAX_PLANES],
 }
 
 /// A part of a frame, compressed.
-pub(crate) struct FramePart<'p> {
-    /// The index and the bytes of the frame that has been made of the part alone.
+pub(crate) struct CompressedPart<'p> {
+    /// The index and the bytes of the frame that holds only this part.
     pub(crate) index: FrameIndex<'p>,
     pub(crate) bytes: &'p [u8],
-    /// The checksums of its chunks, if they are needed.
+    /// The checksums of its chunks, if the frame has some.
     pub(crate) checksums: Vec<u64>,
 }
 
@@ -45,69 +42,67 @@ impl<'a> FrameParts<'a> {
     /// Begins a frame of `len` bytes of data.
     pub(crate) fn new(
         len: usize,
-        options: &'a Options,
+        options: &Options,
         envelope: &'a Envelope<'a>,
     ) -> Result<Self, EncodeError> {
-        options.check()?;
-        check_shape(len, options, envelope)?;
-        let geometry = Geometry::new(len, options, envelope);
-        let prefix = vec![0; geometry.payload_at];
-        let (checksums, filled) = (Vec::new(), [0; MAX_PLANES]);
-        Ok(Self { len, options, envelope, geometry, prefix, checksums, chunks: 0, filled })
+        let draft = Draft::with_len(len, options, envelope)?;
+        let prefix = vec![0; draft.geometry.payload_at];
+        Ok(Self { draft, prefix, checksums: Vec::new(), chunks: 0, filled: [0; MAX_PLANES] })
     }
 
-    /// Returns the length of a part that has about `len` bytes: whole chunks, at least one.
+    /// Returns the length of the whole chunks in about `len` bytes, at least one.
     pub(crate) fn part_len(&self, len: usize) -> usize {
-        (len / self.geometry.chunk_len).max(1).saturating_mul(self.geometry.chunk_len)
+        let chunk_len = self.draft.geometry.chunk_len;
+        (len / chunk_len).max(1).saturating_mul(chunk_len)
     }
 
     /// Returns the options for the frame of a part alone.
     pub(crate) fn part_options(&self) -> Options {
-        self.options.plain()
+        self.draft.options.plain()
     }
 
-    /// Returns the length of the chunks that need a checksum, if any do.
+    /// Returns the length of a chunk if chunks have checksums.
     pub(crate) fn checksum_len(&self) -> Option<usize> {
-        self.options.checksums.then_some(self.geometry.chunk_len)
+        self.draft.options.checksums.then_some(self.draft.geometry.chunk_len)
     }
 
-    /// Takes the next part, and returns its planes: for each, where in the frame it is to be
-    /// stored, and its bytes.
-    pub(crate) fn add<'p>(&mut self, part: &FramePart<'p>) -> [(u64, &'p [u8]); MAX_PLANES] {
+    /// Adds the next part and returns its planes: for each, its place in the frame and its bytes.
+    pub(crate) fn add<'p>(&mut self, part: &CompressedPart<'p>) -> [(u64, &'p [u8]); MAX_PLANES] {
         self.checksums.extend_from_slice(&part.checksums);
         let mut planes = [(0, &[][..]); MAX_PLANES];
-        let mut at = self.geometry.payload_at;
+        let geometry = &self.draft.geometry;
+        let mut at = geometry.payload_at;
         let mut from = part.index.prefix_len() as usize;
         let before = self.filled;
-        let mut tables = Tables::new(&mut self.prefix[self.geometry.tables_at..], &self.geometry);
+        let mut tables = Tables::new(&mut self.prefix, geometry);
         tables.filled = self.filled;
         for chunk in part.index.chunks() {
-            let stored = chunk.pieces.each_ref().map(|piece| Stored {
-                method: piece.method,
-                len: (piece.range.end - piece.range.start) as usize,
+            let stored = chunk.planes.each_ref().map(|entry| Stored {
+                method: entry.method,
+                len: (entry.range.end - entry.range.start) as usize,
             });
             tables.set(self.chunks, &stored);
             self.chunks += 1;
         }
         self.filled = tables.filled;
-        for (plane, place) in planes[..self.geometry.layout.planes].iter_mut().enumerate() {
+        for (plane, place) in planes[..geometry.layout.planes].iter_mut().enumerate() {
             let len = (self.filled[plane] - before[plane]) as usize;
             *place = (at as u64 + before[plane], &part.bytes[from..from + len]);
             from += len;
-            at += self.geometry.plane_lens[plane];
+            at += geometry.plane_lens[plane];
         }
         planes
     }
 
-    /// Returns where each plane is stored, and where it has to begin in the end, in the order in
-    /// which they are to be moved.
+    /// Returns the range of each plane, and where it has to begin in the finished frame, in the
+    /// order in which they have to be moved.
     pub(crate) fn moves(&self) -> impl Iterator<Item = (Range<u64>, u64)> + use<> {
-        let start = self.geometry.payload_at as u64;
+        let start = self.draft.geometry.payload_at as u64;
         let (mut from, mut to) = (start, start);
         let planes: Vec<(Range<u64>, u64)> = self
             .filled
             .iter()
-            .zip(self.geometry.plane_lens)
+            .zip(self.draft.geometry.plane_lens)
             .map(|(&filled, plane_len)| {
                 let moved = (from..from + filled, to);
                 from += plane_len as u64;
@@ -120,35 +115,28 @@ impl<'a> FrameParts<'a> {
 
     /// Returns whether the frame ends with a checksum of its payload.
     pub(crate) fn needs_payload_checksum(&self) -> bool {
-        self.geometry.annex_len > 0
+        self.draft.has_annex()
     }
 
     fn content_len(&self) -> usize {
-        self.geometry.payload_at + self.filled.iter().sum::<u64>() as usize
+        self.draft.geometry.payload_at + self.filled.iter().sum::<u64>() as usize
     }
 
     fn slack_len(&self) -> usize {
-        self.geometry.slack_len(self.content_len(), self.len, self.envelope)
+        self.draft.slack_len(self.content_len())
     }
 
-    /// Returns the length of the frame, once all parts have come.
+    /// Returns the length of the frame after all parts have been added.
     pub(crate) fn frame_len(&self) -> u64 {
         (self.content_len() + self.slack_len()) as u64
     }
 
-    /// Returns what the frame begins with, where in it the slack begins, and the slack.
+    /// Returns the beginning of the frame, the place of the slack in it, and the slack.
     pub(crate) fn finish(mut self, payload_checksum: u64) -> (Vec<u8>, u64, Vec<u8>) {
         let content_len = self.content_len();
         let mut slack = vec![0; self.slack_len()];
-        finish_around(
-            self.len,
-            (content_len, payload_checksum),
-            &self.geometry,
-            &self.checksums,
-            (&mut self.prefix, &mut slack),
-            self.options,
-            self.envelope,
-        );
+        let content = (content_len, payload_checksum);
+        self.draft.finish_around(content, &self.checksums, &mut self.prefix, &mut slack);
         (self.prefix, content_len as u64, slack)
     }
 }

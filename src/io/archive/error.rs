@@ -1,44 +1,61 @@
-//! Why a part of an archive could not be had.
+//! The error of reading parts of a file.
 
 use core::fmt;
+use std::error::Error;
 use std::io;
 use std::string::String;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 #[cfg(feature = "safetensors")]
-use crate::tensor::metadata::MetadataError;
-#[cfg(feature = "safetensors")]
 use crate::tensor::rows::RowsError;
+#[cfg(feature = "safetensors")]
+use crate::tensor::safetensors::error::MetadataError;
 
-/// Why a part of an [`Archive`](crate::Archive) could not be had.
+/// The error of reading from an [`Archive`](crate::Archive).
+///
+/// Its message is complete: it includes the message of the error inside, which
+/// [`source`](Error::source) therefore skips. Converted to an [`io::Error`], an [`Io`](Self::Io)
+/// or a [`Decode`](Self::Decode) becomes the error inside, as from a
+/// [`Decoder`](crate::Decoder), so that all readers can be downcast alike:
+///
+/// ```
+/// use std::io;
+/// use zipnn::{Archive, DecodeError, DecodeErrorKind, Limits};
+///
+/// let error = Archive::open(&[0; 100], Limits::default()).unwrap_err();
+/// let error = io::Error::from(error);
+/// assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+/// assert_eq!(error.downcast::<DecodeError>()?.kind(), DecodeErrorKind::BadMagic);
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ArchiveError {
-    /// The source could not be read.
+    /// The source or the base could not be read.
     Io(io::Error),
-    /// What is in the file is wrong, or was asked for where it is not.
+    /// The file is damaged or not supported, or does not hold the requested range.
     Decode(DecodeError),
-    /// The data is not that of a `.safetensors` file.
+    /// The data is not the data of a `.safetensors` file.
     #[cfg(feature = "safetensors")]
     Metadata(MetadataError),
-    /// There is no tensor of this name.
+    /// The file has no tensor of this name.
     #[cfg(feature = "safetensors")]
     NoSuchTensor {
-        /// What was asked for.
+        /// The requested name.
         name: String,
     },
-    /// The bytes of some rows of a tensor cannot be given.
+    /// The tensor does not have the requested rows.
     #[cfg(feature = "safetensors")]
     Rows {
-        /// The tensor's name.
+        /// The name of the tensor.
         name: String,
-        /// Why not.
+        /// The reason.
         error: RowsError,
     },
-    /// The tensor's elements are of another type than was asked for.
+    /// The elements of the tensor have another type than requested.
     #[cfg(feature = "safetensors")]
     WrongDType {
-        /// The tensor's type, as the file calls it.
+        /// The type of the tensor, as the file names it.
         found: String,
     },
 }
@@ -60,24 +77,26 @@ impl fmt::Display for ArchiveError {
     }
 }
 
-impl core::error::Error for ArchiveError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+impl Error for ArchiveError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // The message includes the message of the error inside.
         match self {
-            Self::Io(error) => Some(error),
-            Self::Decode(error) => Some(error),
+            Self::Io(error) => error.source(),
+            Self::Decode(error) => error.source(),
             #[cfg(feature = "safetensors")]
-            Self::Metadata(error) => Some(error),
+            Self::Metadata(error) => error.source(),
             #[cfg(feature = "safetensors")]
-            Self::Rows { error, .. } => Some(error),
+            Self::Rows { error, .. } => error.source(),
             #[cfg(feature = "safetensors")]
             Self::NoSuchTensor { .. } | Self::WrongDType { .. } => None,
         }
     }
 }
 
+/// Returns [`ArchiveError::Decode`] for an error that a reader of this crate has returned.
 impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        error.downcast::<DecodeError>().map_or_else(Self::Io, Self::Decode)
     }
 }
 
@@ -104,7 +123,15 @@ impl From<ArchiveError> for io::Error {
     fn from(error: ArchiveError) -> Self {
         match error {
             ArchiveError::Io(error) => error,
-            error => Self::new(io::ErrorKind::InvalidData, error),
+            ArchiveError::Decode(error) => error.into(),
+            #[cfg(feature = "safetensors")]
+            ArchiveError::Metadata(_) => Self::new(io::ErrorKind::InvalidData, error),
+            #[cfg(feature = "safetensors")]
+            ArchiveError::NoSuchTensor { .. } => Self::new(io::ErrorKind::NotFound, error),
+            #[cfg(feature = "safetensors")]
+            ArchiveError::Rows { .. } | ArchiveError::WrongDType { .. } => {
+                Self::new(io::ErrorKind::InvalidInput, error)
+            }
         }
     }
 }

@@ -2,37 +2,45 @@
 
 pub(crate) mod damage;
 pub(crate) mod error;
-pub(crate) mod source;
+mod scratch;
 #[cfg(feature = "safetensors")]
 pub(crate) mod tensors;
 
 use core::fmt;
-use std::io::{Empty, Read, Seek, SeekFrom};
-use std::vec::Vec;
+#[cfg(feature = "safetensors")]
+use core::ops::Range;
+use std::io::Empty;
+#[cfg(feature = "safetensors")]
+use std::sync::OnceLock;
 
 pub use damage::Damage;
 pub use error::ArchiveError;
 
-use crate::chunk::decode::DecodeScratch;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::Directory;
 use crate::file::seek::Seeker;
-use crate::io::archive::source::{read_base_range, read_range};
+use crate::io::archive::scratch::{Bytes, Pool, Scratch};
+use crate::io::archive::tensors::Tensors;
+use crate::io::read_at::ReadAt;
 use crate::limits::Limits;
 #[cfg(feature = "safetensors")]
-use crate::tensor::metadata::Metadata;
 
-/// A compressed file in which any part can be read without decoding the rest; with the feature
-/// `safetensors`, tensor by tensor.
+/// Reads any part of a compressed file without decoding the rest.
 ///
-/// It reads from a file or, through [`std::io::Cursor`], from memory. It decodes only the chunks
-/// that are needed, into the caller's memory where they fit there whole, and verifies every one of
-/// them that has a checksum. It keeps the directory of the file in memory, 32 bytes a frame, and
-/// what is read of one frame at a time. For sources that cannot block, such as HTTP ranges, there
-/// is the [`Seeker`] beneath it.
+/// With the feature `safetensors` it also reads the file tensor by tensor. All reads take `&self`:
+/// threads can share an archive, and each read uses scratch memory of its own, which the archive
+/// keeps for later reads.
+///
+/// The source is anything that implements [`ReadAt`]: a [`File`](std::fs::File), bytes in memory, a
+/// memory map, or a mutex around any `Read + Seek`. Only the chunks that hold the requested bytes
+/// are read and decoded, and each that has a checksum is verified. Bytes in memory are decoded from
+/// where they are. Whole chunks are decoded directly into the caller's memory.
+///
+/// The archive keeps the directory of the file in memory, 32 bytes for each frame. For HTTP ranges
+/// and asynchronous sources, see [`Seeker`] and the crate `zipnn-async`.
 ///
 /// ```
-/// use std::io::{Cursor, Write};
+/// use std::io::Write;
 /// use zipnn::{Archive, DType, Encoder, Limits, Options};
 ///
 /// let data: Vec<u8> = (0..100_000_u32).flat_map(|i| (i as f32).to_le_bytes()).collect();
@@ -40,42 +48,46 @@ use crate::tensor::metadata::Metadata;
 /// encoder.write_all(&data)?;
 /// let file = encoder.finish()?;
 ///
-/// let mut archive = Archive::open(Cursor::new(&file), Limits::default())?;
-/// let mut number = [0; 4];
-/// archive.read_into(77_777 * 4, &mut number)?;
-/// assert_eq!(f32::from_le_bytes(number), 77_777.0);
+/// let archive = Archive::open(&file, Limits::default())?;
+/// std::thread::scope(|scope| {
+///     for thread in 0..4 {
+///         let archive = &archive;
+///         scope.spawn(move || {
+///             let mut number = [0; 4];
+///             archive.read_into(thread * 4000, &mut number).expect("the file is sound");
+///             assert_eq!(f32::from_le_bytes(number), thread as f32 * 1000.0);
+///         });
+///     }
+/// });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`Self::open_delta`] opens a file that holds a difference, together with its base, and
-/// [`Self::open_partial`] one that was cut off.
+/// | constructor | opens |
+/// |---|---|
+/// | [`Self::open`] | a complete file |
+/// | [`Self::open_partial`] | a file whose end may be missing |
+/// | [`Self::open_delta`], [`Self::open_partial_delta`] | a difference, together with its base |
+/// | [`Self::with_directory`] | a file whose directory is known, without reading it again |
+/// | [`Self::with_seeker`], [`Self::with_seeker_delta`] | any of these, prepared with a [`Seeker`] |
 pub struct Archive<S, B = Empty> {
     source: S,
     base: Option<B>,
     seeker: Seeker,
-    /// Why the file is incomplete, if it is.
-    cut: Option<DecodeError>,
-    /// Whether the file may be incomplete.
+    pool: Pool,
+    /// The tensors, once they have been asked for.
     #[cfg(feature = "safetensors")]
-    is_partial: bool,
-    scratch: DecodeScratch,
-    /// What has been read last.
-    bytes: Vec<u8>,
-    /// The part of the base that goes with these bytes.
-    base_part: Vec<u8>,
-    /// Which tensors there are, once that has been asked.
-    #[cfg(feature = "safetensors")]
-    layout: Option<Metadata>,
+    tensors: OnceLock<Tensors>,
 }
 
-impl<S: Read + Seek> Archive<S> {
-    /// Finds the frames of the file that `source` reads from its beginning to its end.
+impl<S: ReadAt> Archive<S> {
+    /// Finds the frames of a file.
     ///
     /// # Errors
     ///
-    /// Errors of reading the source, and of [`Seeker::feed`].
+    /// Errors of the source and of [`Seeker::feed`].
     pub fn open(source: S, limits: Limits) -> Result<Self, ArchiveError> {
-        Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits))
+        let file_len = source.size()?;
+        Self::with_seeker(source, Seeker::new(file_len, limits))
     }
 
     /// Opens a file whose end may be missing or damaged, such as an interrupted download.
@@ -86,7 +98,6 @@ impl<S: Read + Seek> Archive<S> {
     /// frame is missing, and its checksums with it, none of its bytes are available.
     ///
     /// ```
-    /// use std::io::Cursor;
     /// use zipnn::{Archive, DType, Limits, Options};
     /// use zipnn::io::EncoderBuilder;
     /// # use std::io::Write;
@@ -94,12 +105,12 @@ impl<S: Read + Seek> Archive<S> {
     /// let builder = EncoderBuilder::new(Options::new(DType::BF16)).frame_len(1000);
     /// let mut encoder = builder.build(Vec::new())?;
     /// encoder.write_all(&[7; 10_000])?;
-    /// let mut file = encoder.finish()?;
-    /// let fifth = Archive::open(Cursor::new(&file), Limits::default())?.directory().entries()[5];
-    /// file.truncate(fifth.offset as usize + 1);
+    /// let file = encoder.finish()?;
+    /// let fifth = Archive::open(&file, Limits::default())?.directory().entries()[5];
+    /// let cut = &file[..fifth.offset as usize + 1];
     ///
-    /// assert!(Archive::open(Cursor::new(&file), Limits::default()).is_err());
-    /// let mut archive = Archive::open_partial(Cursor::new(&file), Limits::default())?;
+    /// assert!(Archive::open(cut, Limits::default()).is_err());
+    /// let archive = Archive::open_partial(cut, Limits::default())?;
     /// assert!(archive.cut().is_some());
     /// assert_eq!(archive.available_len(), 5000);
     /// archive.read_into(4000, &mut [0; 1000])?;
@@ -109,23 +120,65 @@ impl<S: Read + Seek> Archive<S> {
     ///
     /// # Errors
     ///
-    /// Errors of reading the source, and of [`Seeker::feed`] for the first frame.
+    /// Errors of the source, and of [`Seeker::feed`] for the first frame.
     pub fn open_partial(source: S, limits: Limits) -> Result<Self, ArchiveError> {
-        Self::open_seeker(source, None, |file_len| Seeker::new(file_len, limits).partial(true))
+        let file_len = source.size()?;
+        Self::with_seeker(source, Seeker::new(file_len, limits).partial(true))
+    }
+
+    /// Opens a file whose directory is known, without reading anything.
+    ///
+    /// For programs that store the directory of each of their files. Each frame is checked against
+    /// the directory when it is read.
+    ///
+    /// ```
+    /// use zipnn::{Archive, DType, Limits, Options};
+    ///
+    /// let file = zipnn::compress(&[7; 1000], &Options::new(DType::BF16))?;
+    /// let directory = Archive::open(&file, Limits::default())?.directory().clone();
+    ///
+    /// let archive = Archive::with_directory(&file, directory, Limits::default())?;
+    /// archive.read_into(500, &mut [0; 10])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `LimitExceeded`.
+    pub fn with_directory(
+        source: S,
+        directory: Directory,
+        limits: Limits,
+    ) -> Result<Self, ArchiveError> {
+        Self::with_seeker(source, Seeker::with_directory(directory, limits)?)
+    }
+
+    /// Opens a file with a seeker, which need not know its frames yet.
+    ///
+    /// A clone of the [`Self::seeker`] of one archive opens the same file again without reading it.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the source and of [`Seeker::feed`]; `BaseRequired` if the seeker expects a
+    /// difference.
+    pub fn with_seeker(source: S, seeker: Seeker) -> Result<Self, ArchiveError> {
+        if seeker.expects_delta() {
+            return Err(DecodeErrorKind::BaseRequired.into());
+        }
+        Self::new(source, None, seeker)
     }
 }
 
-impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
+impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// Opens a file that holds the difference to `base`.
     ///
     /// Reading takes only the needed parts of the file and of the base. The checksum of the whole
-    /// base, which the file may have, is not verified: that would take reading all of it. Its
-    /// length is, and so is the checksum of each chunk, which is one of the data: with another
-    /// base, reading returns `ChecksumMismatch`. In a file without checksums, another base of the
-    /// same length is not detected.
+    /// base is not verified, as that would take reading all of it. The length of the base is
+    /// checked, and each chunk has a checksum of its data: with another base, reading returns
+    /// `ChecksumMismatch`. In a file without checksums, another base of the same length is not
+    /// detected.
     ///
     /// ```
-    /// use std::io::Cursor;
     /// use zipnn::{Archive, DType, Limits, Options, delta};
     ///
     /// let base = vec![0x3f; 10_000];
@@ -133,8 +186,7 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// tuned[1234] = 0x3e;
     /// let file = delta::compress(&tuned, &base, &Options::new(DType::BF16))?;
     ///
-    /// let (file, base) = (Cursor::new(file), Cursor::new(base));
-    /// let mut archive = Archive::open_delta(file, base, Limits::default())?;
+    /// let archive = Archive::open_delta(file, base, Limits::default())?;
     /// let mut bytes = [0; 2];
     /// archive.read_into(1233, &mut bytes)?;
     /// assert_eq!(bytes, [0x3f, 0x3e]);
@@ -143,10 +195,10 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Self::open`], errors of reading the base, `NotADelta` and `BaseLength`.
+    /// The errors of [`Self::open`], errors of the base, `NotADelta` and `BaseLength`.
     pub fn open_delta(source: S, base: B, limits: Limits) -> Result<Self, ArchiveError> {
-        let seeker = |file_len| Seeker::new(file_len, limits).delta(true);
-        Self::open_seeker(source, Some(base), seeker)
+        let file_len = source.size()?;
+        Self::with_seeker_delta(source, base, Seeker::new(file_len, limits))
     }
 
     /// Opens a file that holds the difference to `base` and whose end may be missing or damaged.
@@ -155,51 +207,88 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// The errors of [`Self::open_partial`], errors of reading the base, `NotADelta` and
-    /// `BaseLength`.
+    /// The errors of [`Self::open_partial`], errors of the base, `NotADelta` and `BaseLength`.
     pub fn open_partial_delta(source: S, base: B, limits: Limits) -> Result<Self, ArchiveError> {
-        let seeker = |file_len| Seeker::new(file_len, limits).delta(true).partial(true);
-        Self::open_seeker(source, Some(base), seeker)
+        let file_len = source.size()?;
+        Self::with_seeker_delta(source, base, Seeker::new(file_len, limits).partial(true))
     }
 
-    fn open_seeker(
-        mut source: S,
-        base: Option<B>,
-        seeker: impl FnOnce(u64) -> Seeker,
-    ) -> Result<Self, ArchiveError> {
-        let file_len = source.seek(SeekFrom::End(0))?;
-        let mut seeker = seeker(file_len);
-        let mut bytes = Vec::new();
+    /// Opens a file that holds the difference to `base`, with a seeker.
+    ///
+    /// See [`Self::with_seeker`]. This sets [`Seeker::delta`].
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::open_delta`].
+    pub fn with_seeker_delta(source: S, base: B, seeker: Seeker) -> Result<Self, ArchiveError> {
+        Self::new(source, Some(base), seeker.delta(true))
+    }
+
+    fn new(source: S, base: Option<B>, mut seeker: Seeker) -> Result<Self, ArchiveError> {
+        let mut scratch = Scratch::default();
         while let Some(range) = seeker.wanted() {
-            read_range(&mut source, range.start, range.end - range.start, &mut bytes)?;
-            seeker.feed(&bytes)?;
+            let bytes = scratch.read(&source, range)?;
+            seeker.feed(bytes.as_ref())?;
+            scratch.recycle([bytes]);
         }
-        let mut archive = Self {
+        let archive = Self {
             source,
             base,
-            cut: seeker.cut(),
-            #[cfg(feature = "safetensors")]
-            is_partial: seeker.is_partial(),
             seeker,
-            scratch: DecodeScratch::new(),
-            bytes,
-            base_part: Vec::new(),
+            pool: Pool::default(),
             #[cfg(feature = "safetensors")]
-            layout: None,
+            tensors: OnceLock::new(),
         };
         archive.check_base_len()?;
         Ok(archive)
     }
 
     /// Checks that the base is as long as the data; for an incomplete file, that it is long enough.
-    fn check_base_len(&mut self) -> Result<(), ArchiveError> {
-        let Some(base) = &mut self.base else { return Ok(()) };
-        let found = base.seek(SeekFrom::End(0))?;
+    fn check_base_len(&self) -> Result<(), ArchiveError> {
+        let Some(base) = &self.base else { return Ok(()) };
+        let found = base.size()?;
         let expected = self.seeker.available_len();
-        if found < expected || self.cut.is_none() && found > expected {
+        if found < expected || self.seeker.cut().is_none() && found > expected {
             return Err(DecodeErrorKind::BaseLength { expected, found }.into());
         }
         Ok(())
+    }
+
+    /// Fills `dst` with the decoded bytes at `offset`.
+    ///
+    /// Once the archive has read as much as this before, a read allocates no memory.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfRange` if the data ends before, errors of the frames that hold it, and errors of the
+    /// source and the base. For an incomplete file, the error that [`Self::cut`] returns. The
+    /// contents of `dst` are then unspecified.
+    pub fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
+        let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
+        self.pool.with(|scratch| {
+            let mut rest = dst;
+            for mut part in self.seeker.covering::<Bytes<'_>>(offset..end)? {
+                scratch.fill(&self.source, &mut part)?;
+                // The parts cover no more than the range, whose length is that of `dst`.
+                let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
+                match scratch.base(self.base.as_ref(), &part)? {
+                    (Some(base), scratch) => part.decode_delta_into(base, decoded, scratch)?,
+                    (None, scratch) => part.decode_into(decoded, scratch)?,
+                }
+                scratch.recycle(part.into_bytes());
+                rest = behind;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl<S, B> Archive<S, B> {
+    /// Returns the error of reading a range that the data does not have, before memory for it is
+    /// allocated.
+    #[cfg(feature = "safetensors")]
+    fn check_available(&self, range: &Range<u64>) -> Result<(), DecodeError> {
+        self.seeker.covering::<&[u8]>(range.clone()).map(drop)
     }
 
     /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
@@ -208,7 +297,11 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// [`Self::open_partial_delta`]. A file without an index looks complete if it ends where a
     /// frame ends. With the data of a `.safetensors` file, [`Self::tensors`] detects that as well.
     pub fn cut(&self) -> Option<DecodeError> {
-        self.cut
+        #[cfg(feature = "safetensors")]
+        if let Some(missing) = self.tensors.get().and_then(|tensors| tensors.missing) {
+            return Some(missing);
+        }
+        self.seeker.cut()
     }
 
     /// Returns how many bytes of the data can be read, counted from the first.
@@ -222,40 +315,22 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         self.directory().decoded_len()
     }
 
-    /// The frames of the file.
+    /// Returns the positions of all frames.
     pub fn directory(&self) -> &Directory {
         self.seeker.directory().unwrap_or(Directory::EMPTY)
     }
 
-    /// Decodes the bytes from `offset` on, as many as `dst` holds.
-    ///
-    /// # Errors
-    ///
-    /// `OutOfRange` if the data ends before, the errors of the frames that hold it, and errors of
-    /// reading the source and the base. For an incomplete file, the error that [`Self::cut`]
-    /// returns.
-    /// `dst` is then unspecified.
-    pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
-        let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
-        let mut rest = dst;
-        for mut part in self.seeker.covering(offset..end)? {
-            while let Some(range) = part.wanted() {
-                let len = range.end - range.start;
-                read_range(&mut self.source, range.start, len, &mut self.bytes)?;
-                part.feed(&self.bytes)?;
-            }
-            // The parts cover no more than the range, whose length is that of `dst`.
-            let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
-            match read_base_range(self.base.as_mut(), &part, &mut self.base_part)? {
-                Some(base) => part.decode_delta_into(base, decoded, &mut self.scratch)?,
-                None => part.decode_into(decoded, &mut self.scratch)?,
-            }
-            rest = behind;
-        }
-        Ok(())
+    /// Returns the seeker that has found the frames.
+    pub fn seeker(&self) -> &Seeker {
+        &self.seeker
     }
 
-    /// The source, wherever it stands.
+    /// Returns the source.
+    pub fn get_ref(&self) -> &S {
+        &self.source
+    }
+
+    /// Returns the source, and drops the rest of the archive.
     pub fn into_inner(self) -> S {
         self.source
     }

@@ -1,24 +1,35 @@
-//! The tensors of a compressed `.safetensors` file.
+//! Reading the tensors of a compressed `.safetensors` file.
 
 use core::ops::Range;
 use std::borrow::ToOwned;
-use std::io::{Read, Seek};
 use std::string::ToString;
 use std::vec::Vec;
 
-use crate::error::DecodeErrorKind;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
-use crate::tensor::metadata::{Metadata, MetadataError, TensorInfo};
+use crate::io::read_at::ReadAt;
+use crate::tensor::info::TensorInfo;
 use crate::tensor::rows::RowsError;
-use crate::typed::{Element, swap_on_big_endian, zeroed_elements};
+use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::safetensors::metadata::Metadata;
+use crate::try_alloc::zeroed;
+use crate::typed::{Element, elements_from};
 
-impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
-    /// Names, types and shapes of the tensors, if the data is that of a `.safetensors` file. Their
-    /// ranges are of the decoded data. Read once, and then kept.
+/// The tensors of an archive.
+pub(super) struct Tensors {
+    metadata: Metadata,
+    /// Why the last of them cannot be read, if the data ends before.
+    pub(super) missing: Option<DecodeError>,
+}
+
+impl<S: ReadAt, B: ReadAt> Archive<S, B> {
+    /// Returns the names, types and shapes of the tensors, if the data is the data of a
+    /// `.safetensors` file.
+    ///
+    /// Their ranges are ranges of the decoded data. They are read once, and then kept.
     ///
     /// ```
-    /// use std::io::Cursor;
     /// use half::bf16;
     /// use zipnn::{Archive, DType, Limits, Options};
     ///
@@ -28,8 +39,11 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     /// data.extend((0..6).flat_map(|i| bf16::from_f32(i as f32).to_le_bytes()));
     /// let file = zipnn::compress(&data, &Options::new(DType::BF16))?;
     ///
-    /// let mut archive = Archive::open(Cursor::new(file), Limits::default())?;
-    /// assert_eq!(archive.tensors()?.tensors()[0].shape, [2, 3]);
+    /// let archive = Archive::open(file, Limits::default())?;
+    /// for tensor in archive.tensors()?.tensors() {
+    ///     let weights: Vec<bf16> = archive.read_tensor(&tensor.name)?;
+    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product());
+    /// }
     /// let row: Vec<bf16> = archive.read_rows("a", 1..2)?;
     /// assert_eq!(row, [3.0, 4.0, 5.0].map(bf16::from_f32));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,18 +51,18 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `Metadata` if it is no such file, and as [`Self::read_into`]. For an incomplete file, all tensors
-    /// are returned whose names are available, whether their bytes are or not.
-    pub fn tensors(&mut self) -> Result<&Metadata, ArchiveError> {
-        if self.layout.is_none() {
-            let layout = self.read_layout()?;
-            self.note_missing(&layout);
-            self.layout = Some(layout);
+    /// `Metadata` for other data, and the errors of [`Self::read_into`]. For an incomplete file,
+    /// this returns all tensors whose names are available, whether their bytes are or not.
+    pub fn tensors(&self) -> Result<&Metadata, ArchiveError> {
+        if let Some(tensors) = self.tensors.get() {
+            return Ok(&tensors.metadata);
         }
-        self.layout.as_ref().ok_or_else(|| DecodeErrorKind::OutOfRange.into())
+        let metadata = self.read_metadata()?;
+        let missing = self.missing_data(&metadata);
+        Ok(&self.tensors.get_or_init(|| Tensors { metadata, missing }).metadata)
     }
 
-    fn read_layout(&mut self) -> Result<Metadata, ArchiveError> {
+    fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
         /// Bytes of the first frame that are read at once: more than most headers have.
         const FIRST_READ: u64 = 64 << 10;
         let data_len = self.decoded_len();
@@ -57,40 +71,40 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         let mut beginning = Vec::new();
         self.read_up_to(first_len.min(self.available_len()), &mut beginning)?;
         loop {
-            let parsed = match Metadata::parse(&beginning, data_len) {
-                // Only the header says how long the data was.
-                Err(error) if self.is_partial => {
-                    Metadata::parse_header(&beginning).map_err(|other| match other {
-                        MetadataError::Truncated { .. } => other,
-                        _ => error,
-                    })
-                }
-                parsed => parsed,
-            };
-            match parsed {
-                Ok(layout) => return Ok(layout),
+            match self.parse_metadata(&beginning, data_len) {
                 Err(MetadataError::Truncated { needed, .. })
-                    if needed <= data_len || self.cut.is_some() =>
+                    if needed <= data_len || self.seeker.cut().is_some() =>
                 {
                     self.read_up_to(needed, &mut beginning)?;
                 }
-                Err(error) => return Err(error.into()),
+                parsed => return Ok(parsed?),
             }
         }
     }
 
-    /// Detects that the data ends before its last tensor, although no frame is incomplete.
-    fn note_missing(&mut self, layout: &Metadata) {
-        let needed = layout.tensors().iter().map(|tensor| tensor.range.end).max();
-        let (needed, have) = (needed.unwrap_or_default(), self.available_len());
-        if needed > have && self.cut.is_none() {
-            self.cut = Some(DecodeErrorKind::Truncated { needed, have }.into());
-        }
+    fn parse_metadata(&self, beginning: &[u8], data_len: u64) -> Result<Metadata, MetadataError> {
+        let error = match Metadata::parse(beginning, data_len) {
+            // In an incomplete file, only the header says how long the data was.
+            Err(error) if self.seeker.is_partial() => error,
+            parsed => return parsed,
+        };
+        Metadata::parse_header(beginning).map_err(|other| match other {
+            MetadataError::Truncated { .. } => other,
+            _ => error,
+        })
     }
 
-    /// Reads on until `bytes` hold the first `len` bytes of the data. How long the header is, is
-    /// only a promise; so memory grows with what has been read.
-    fn read_up_to(&mut self, len: u64, bytes: &mut Vec<u8>) -> Result<(), ArchiveError> {
+    /// Returns an error if the data ends before its last tensor, although no frame is incomplete.
+    fn missing_data(&self, metadata: &Metadata) -> Option<DecodeError> {
+        let needed = metadata.tensors().iter().map(|tensor| tensor.range.end).max();
+        let (needed, have) = (needed.unwrap_or_default(), self.available_len());
+        let is_missing = needed > have && self.seeker.cut().is_none();
+        is_missing.then(|| DecodeErrorKind::Truncated { needed, have }.into())
+    }
+
+    /// Extends `bytes` to the first `len` bytes of the data. The data only promises that it has so
+    /// many, so memory grows with what has been read.
+    fn read_up_to(&self, len: u64, bytes: &mut Vec<u8>) -> Result<(), ArchiveError> {
         /// Bytes that are read at a time.
         const PART: u64 = 1 << 20;
         while (bytes.len() as u64) < len {
@@ -102,81 +116,109 @@ impl<S: Read + Seek, B: Read + Seek> Archive<S, B> {
         Ok(())
     }
 
-    /// The tensor of this name.
+    /// Returns the names of the tensors, in the order of their bytes.
     ///
     /// # Errors
     ///
-    /// `NoSuchTensor`, and as [`Self::tensors`].
-    pub fn tensor(&mut self, name: &str) -> Result<&TensorInfo, ArchiveError> {
+    /// The errors of [`Self::tensors`].
+    pub fn tensor_names(&self) -> Result<impl ExactSizeIterator<Item = &str>, ArchiveError> {
+        Ok(self.tensors()?.tensors().iter().map(|tensor| tensor.name.as_str()))
+    }
+
+    /// Returns the type, the shape and the range of a tensor.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchTensor`, and the errors of [`Self::tensors`].
+    pub fn tensor(&self, name: &str) -> Result<&TensorInfo, ArchiveError> {
         self.tensors()?
             .tensor(name)
             .ok_or_else(|| ArchiveError::NoSuchTensor { name: name.to_string() })
     }
 
-    /// Decodes a tensor's bytes into `dst`, which has exactly their length.
+    /// Decodes a tensor into bytes.
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall` if it has another length, and as [`Self::tensor`] and [`Self::read_into`].
-    pub fn read_tensor_into(&mut self, name: &str, dst: &mut [u8]) -> Result<(), ArchiveError> {
-        let range = self.tensor(name)?.range.clone();
-        self.read_range_into(range, dst)
+    /// The errors of [`Self::tensor`] and [`Self::read_into`].
+    pub fn read_tensor_bytes(&self, name: &str) -> Result<Vec<u8>, ArchiveError> {
+        self.read_range(self.tensor(name)?.range.clone())
     }
 
-    /// Decodes some of a tensor's rows, which are its parts along the first dimension, into `dst`,
-    /// which has exactly their length in bytes.
+    /// Decodes a tensor into `dst`, which must have exactly its length in bytes.
     ///
     /// # Errors
     ///
-    /// `Rows` if the tensor has no such rows, or they begin or end within a byte; and as
-    /// [`Self::read_tensor_into`].
-    pub fn read_rows_into(
-        &mut self,
+    /// `OutputTooSmall` if `dst` has another length, and the errors of [`Self::tensor`] and
+    /// [`Self::read_into`].
+    pub fn read_tensor_bytes_into(&self, name: &str, dst: &mut [u8]) -> Result<(), ArchiveError> {
+        self.read_range_into(self.tensor(name)?.range.clone(), dst)
+    }
+
+    /// Decodes a tensor into elements.
+    ///
+    /// # Errors
+    ///
+    /// `WrongDType` if its elements have another type, `InvalidBool`, and the errors of
+    /// [`Self::tensor`] and [`Self::read_into`].
+    pub fn read_tensor<T: Element>(&self, name: &str) -> Result<Vec<T>, ArchiveError> {
+        let tensor = self.tensor(name)?;
+        check_dtype::<T>(tensor)?;
+        self.read_elements(tensor.range.clone())
+    }
+
+    /// Decodes rows of a tensor, its parts along the first dimension, into bytes.
+    ///
+    /// # Errors
+    ///
+    /// `Rows` if the tensor has no such rows, or they begin or end within a byte, and the errors of
+    /// [`Self::read_tensor_bytes`].
+    pub fn read_rows_bytes(&self, name: &str, rows: Range<u64>) -> Result<Vec<u8>, ArchiveError> {
+        self.read_range(rows_of(self.tensor(name)?, rows)?)
+    }
+
+    /// Decodes rows of a tensor into `dst`, which must have exactly their length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::read_rows_bytes`] and [`Self::read_tensor_bytes_into`].
+    pub fn read_rows_bytes_into(
+        &self,
         name: &str,
         rows: Range<u64>,
         dst: &mut [u8],
     ) -> Result<(), ArchiveError> {
-        let range = rows_of(self.tensor(name)?, rows)?;
-        self.read_range_into(range, dst)
+        self.read_range_into(rows_of(self.tensor(name)?, rows)?, dst)
     }
 
-    /// Decodes a tensor into numbers.
+    /// Decodes rows of a tensor into elements.
     ///
     /// # Errors
     ///
-    /// `WrongDType` if its elements are of another type, and as [`Self::tensor`] and
-    /// [`Self::read_into`].
-    pub fn read_tensor<T: Element>(&mut self, name: &str) -> Result<Vec<T>, ArchiveError> {
-        let tensor = self.tensor(name)?;
-        check_dtype::<T>(tensor)?;
-        let range = tensor.range.clone();
-        self.read_elements(range)
-    }
-
-    /// Decodes some of a tensor's rows into numbers.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::read_tensor`] and [`Self::read_rows_into`].
+    /// The errors of [`Self::read_rows_bytes`] and [`Self::read_tensor`].
     pub fn read_rows<T: Element>(
-        &mut self,
+        &self,
         name: &str,
         rows: Range<u64>,
     ) -> Result<Vec<T>, ArchiveError> {
         let tensor = self.tensor(name)?;
         check_dtype::<T>(tensor)?;
-        let range = rows_of(tensor, rows)?;
-        self.read_elements(range)
+        self.read_elements(rows_of(tensor, rows)?)
     }
 
-    fn read_elements<T: Element>(&mut self, range: Range<u64>) -> Result<Vec<T>, ArchiveError> {
-        let mut elements = zeroed_elements::<T>(range.end - range.start)?;
-        self.read_into(range.start, bytemuck::cast_slice_mut(&mut elements))?;
-        swap_on_big_endian(&mut elements);
-        Ok(elements)
+    fn read_elements<T: Element>(&self, range: Range<u64>) -> Result<Vec<T>, ArchiveError> {
+        self.check_available(&range)?;
+        elements_from(range.end - range.start, |bytes| self.read_into(range.start, bytes))
     }
 
-    fn read_range_into(&mut self, range: Range<u64>, dst: &mut [u8]) -> Result<(), ArchiveError> {
+    fn read_range(&self, range: Range<u64>) -> Result<Vec<u8>, ArchiveError> {
+        self.check_available(&range)?;
+        let mut bytes = zeroed(range.end - range.start)?;
+        self.read_into(range.start, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_range_into(&self, range: Range<u64>, dst: &mut [u8]) -> Result<(), ArchiveError> {
         let (needed, have) = (range.end - range.start, dst.len() as u64);
         if needed != have {
             return Err(DecodeErrorKind::OutputTooSmall { needed, have }.into());
@@ -191,7 +233,7 @@ fn rows_of(tensor: &TensorInfo, rows: Range<u64>) -> Result<Range<u64>, ArchiveE
 }
 
 fn check_dtype<T: Element>(tensor: &TensorInfo) -> Result<(), ArchiveError> {
-    if tensor.dtype() == Some(T::DTYPE) {
+    if tensor.dtype == T::SAFETENSORS {
         return Ok(());
     }
     Err(ArchiveError::WrongDType { found: tensor.dtype.to_owned() })

@@ -8,5 +8,4 @@ mod rotation;
 mod split;
 
 pub(crate) use merge::{merge, merge2, merge2_rotated, merge4, merge4_rotated};
-pub(crate) use rotation::{unrotate2, unrotate4};
 pub(crate) use split::{split, split2, split2_rotated, split4, split4_rotated};

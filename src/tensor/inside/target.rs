@@ -1,17 +1,20 @@
-//! Where files in which tensors are compressed are written.
+//! Outputs of a writer.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, Write};
 use std::vec::Vec;
 
-/// Output of a [`TensorWriter`](crate::tensor::TensorWriter) that can be read again and cut off: large
-/// tensors are put together there.
+/// Output of a [`TensorWriter`] that can be read again and truncated.
+///
+/// The writer needs this for large tensors, which it assembles in the output.
+///
+/// [`TensorWriter`]: crate::tensor::inside::TensorWriter
 pub trait TensorTarget: Read + Write + Seek {
-    /// Sets the length of the output, which is cut off or filled up with zeros.
+    /// Truncates the output to `len` bytes, or extends it with zeros.
     ///
     /// # Errors
     ///
-    /// Errors of the output.
+    /// Returns errors of the output.
     fn set_len(&mut self, len: u64) -> io::Result<()>;
 }
 

@@ -1,4 +1,4 @@
-//! Where the program begins and how it ends, on a device and on a host.
+//! Starts and ends the program, on a device and on a host.
 
 #[cfg(target_os = "none")]
 mod device {
@@ -14,7 +14,7 @@ mod device {
         end(crate::run(MEMORY).is_ok())
     }
 
-    /// Tells the emulator, or a debugger, how it went.
+    /// Reports the result to the emulator or debugger.
     fn end(well: bool) -> ! {
         loop {
             debug::exit(if well { ExitStatus::Ok(()) } else { ExitStatus::Err(()) });

@@ -1,11 +1,10 @@
-//! Weights that lie in flash, whole or as the difference to others that do, are decoded chunk by
-//! chunk into fixed memory: what a device does that has little of it. Ends well if every byte is
-//! right and every damage an error.
+//! Decodes weights in flash chunk by chunk into fixed memory, like a small device.
 //!
-//! There is no `alloc` crate here: a decoder that used one would not link.
+//! The weights are whole or a difference to other weights in flash. The program succeeds if every byte
+//! is right and every damage is an error. It has no allocator: a decoder that used one would not link.
 //!
 //! `tests/firmware/measure.sh` runs it on an emulated Cortex-M4 and measures code and stack;
-//! `tests/core_only.rs` runs it on this machine.
+//! `tests/project/core_only.rs` runs it on this machine.
 #![no_std]
 #![no_main]
 
@@ -23,7 +22,7 @@ type Table = zipnn::frame::SmallTable;
 /// Most bytes of a chunk in [`FILES`].
 const CHUNK: usize = 4096;
 
-/// All memory that decoding needs, besides the stack.
+/// All memory that decoding needs besides the stack.
 struct Memory {
     table: Table,
     planes: [u8; CHUNK],
@@ -39,9 +38,9 @@ impl Memory {
 /// A compressed file.
 struct File {
     compressed: &'static [u8],
-    /// What it decodes to, perhaps with more behind it.
+    /// The decoded data, perhaps followed by more.
     original: &'static [u8],
-    /// What it holds the difference to, if it does.
+    /// The base, if the file holds a difference.
     base: Option<&'static [u8]>,
 }
 
@@ -71,7 +70,7 @@ const FILES: [File; 7] = [
     golden!("0.5.4/delta-byte-stream4096.znn", "orig/bf16.bin", "orig/delta_bf16.bin"),
 ];
 
-/// Why the program fails.
+/// Reasons for the program to fail.
 enum Failure {
     Undecodable,
     WrongBytes,
@@ -109,8 +108,9 @@ fn check(compressed: &[u8], file: &File, memory: &mut Memory) -> Result<(), Fail
     Ok(())
 }
 
-/// The weights of one chunk. Longer chunks than there is memory for are an error. Takes from the
-/// base what belongs to the chunk.
+/// Decodes a chunk, with its part of the base.
+///
+/// A chunk that exceeds the memory is an error.
 fn decode_chunk<'m>(
     frame: &Frame<'_>,
     number: usize,
@@ -128,7 +128,7 @@ fn decode_chunk<'m>(
         None => frame.decode_chunk(number, decoded, &mut scratch)?,
         Some(base) => {
             let part = base.split_off(..decoded.len()).ok_or(DecodeErrorKind::OutOfRange)?;
-            // The checksum is of the weights, not of the difference.
+            // The checksum covers the weights, not the difference.
             let chunk = chunk.with_checksum(frame.annex().checksum(number));
             chunk.decode_delta(&stored(&chunk, frame), part, decoded, &mut scratch)?;
         }
@@ -136,7 +136,7 @@ fn decode_chunk<'m>(
     Ok(decoded)
 }
 
-/// The planes of a chunk as they are stored in the frame, which has at most four.
+/// Returns the stored planes of a chunk, which are at most four.
 fn stored<'f>(chunk: &Chunk, frame: &Frame<'f>) -> [&'f [u8]; 4] {
     let mut stored = [&[][..]; 4];
     for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {

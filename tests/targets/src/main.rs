@@ -1,8 +1,8 @@
-//! Decodes every golden file in every way, and compresses what comes out, on whatever it runs.
+//! Decodes every golden file with every decoder and compresses the data, on any target.
 //!
-//! Prints a digest of all that it has written: the same data has to give the same bytes
-//! everywhere. Where nothing can be printed, as in a bare WebAssembly module, `EXPECTED_DIGEST` is
-//! compiled in, and another one ends in a panic.
+//! Prints a digest of all results, because the same data must give the same bytes everywhere. Where
+//! printing is impossible, as in a bare WebAssembly module, it panics unless the digest is the
+//! `EXPECTED_DIGEST` of the build.
 
 #[path = "../../common/data.rs"]
 mod data;
@@ -14,22 +14,22 @@ use zipnn::file::Frames;
 use zipnn::frame::{Scratch, SmallTable};
 use zipnn::io::EncoderBuilder;
 
-/// A golden file, and what it decodes to.
+/// A golden file and its data.
 struct Case {
     name: &'static str,
     file: &'static [u8],
     original: &'static [u8],
     original_len: usize,
-    /// What the file holds the difference to.
+    /// The base, if the file holds a difference.
     base: Option<&'static [u8]>,
 }
 
 include!(concat!(env!("OUT_DIR"), "/cases.rs"));
 
-/// What [`Digest::finish`] has to be, where it is known.
+/// The expected result of [`Digest::finish`], if known.
 const EXPECTED_DIGEST: Option<&str> = option_env!("EXPECTED_DIGEST");
 
-/// FNV-1a of 64 bits over everything that was written.
+/// FNV-1a of 64 bits over all results.
 struct Digest(u64);
 
 impl Digest {
@@ -79,7 +79,7 @@ fn check(case: &Case) {
             let decoded = decode_small(case.file).unwrap();
             assert!(decoded == original, "{}: SmallTable", case.name);
         }
-        // The old layouts are read in whole inputs only.
+        // Old layouts are only read from whole inputs.
         Err(error) => {
             let error: &DecodeError = error.get_ref().unwrap().downcast_ref().unwrap();
             let is_old = matches!(error.kind(), DecodeErrorKind::UnsupportedVersion(_));
@@ -101,14 +101,14 @@ fn decode_small(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     Ok(decoded)
 }
 
-/// No cut file may end in a panic.
+/// Checks that truncated files cause no panic.
 fn cut(case: &Case) {
     for len in (0..case.file.len()).step_by(1 + case.file.len() / 20) {
         let _ = zipnn::decompress(&case.file[..len], &Limits::default());
     }
 }
 
-/// Compresses data of every type, and returns how many files that made.
+/// Compresses data of every type and returns the number of files.
 fn compress(digest: &mut Digest) -> usize {
     let mut written = 0;
     for dtype in DType::ALL {

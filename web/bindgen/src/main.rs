@@ -1,7 +1,7 @@
-//! Writes the JavaScript that goes with a `.wasm` file of ours.
+//! Generates the JavaScript bindings of a `.wasm` file.
 //!
-//! `wasm-bindgen` and the program of the same name have to be of one version. As a dependency of
-//! this workspace the program is, because the lock file holds both.
+//! The `wasm-bindgen` crate and its generator must have the same version. The workspace depends on both,
+//! so that the lock file keeps their versions equal.
 
 use std::env;
 use std::error::Error;

@@ -7,7 +7,9 @@ use std::error::Error;
 use std::time::Instant;
 
 use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
-use zipnn::{DType, Options, Profile, compress, compress_bound, compress_into, decompress_into};
+use zipnn::{
+    DType, Limits, Options, Profile, compress, compress_bound, compress_into, decompress_into,
+};
 
 /// Runs of each kind, of which the fastest counts: the others were disturbed.
 const RUNS: usize = 9;
@@ -87,7 +89,7 @@ fn measure(name: &str, dtype: DType, data: &[u8]) -> Result<(), Box<dyn Error>> 
         let mut decoded = vec![0; data.len()];
         let decompressing = fastest(|| {
             for (part, (file, len)) in decoded.chunks_mut(FRAME_LEN).zip(&files) {
-                decompress_into(&file[..*len], part, &mut decode_scratch)?;
+                decompress_into(&file[..*len], part, &Limits::default(), &mut decode_scratch)?;
             }
             Ok(())
         })?;

@@ -1,7 +1,7 @@
 //! This repository's crate.
 
 use zipnn::frame::{DecodeScratch, EncodeScratch};
-use zipnn::{DType, Options};
+use zipnn::{DType, Limits, Options};
 
 use super::{Codec, Failure};
 
@@ -34,7 +34,7 @@ impl Codec for ZipNn {
     }
 
     fn decompress(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), Failure> {
-        zipnn::decompress_into(src, dst, &mut self.decode_scratch)?;
+        zipnn::decompress_into(src, dst, &Limits::default(), &mut self.decode_scratch)?;
         Ok(())
     }
 }

@@ -1,20 +1,21 @@
-//! `zipnn info` for files in which tensors are compressed one by one.
+//! Describing files with compressed tensors inside.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zipnn::tensor::{MetadataError, StoredTensor};
+use zipnn::tensor::inside::StoredTensor;
+use zipnn::tensor::safetensors::MetadataError;
 
 use crate::commands::info::tensors::{TensorRow, write_lines};
-use crate::content::tensor_source::{Source, layout};
+use crate::content::tensor_source::{TensorSource, header_failure};
 use crate::content::types::Types;
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 use crate::report::units;
 
 /// Describes a file.
-pub struct Inside {
-    /// The tensors, each with whether the file has all of its bytes.
+pub struct InsideInfo {
+    /// The tensors, each with whether the file holds all of its bytes.
     tensors: Vec<(StoredTensor, bool)>,
     /// Why the file is incomplete.
     cut: Option<MetadataError>,
@@ -28,22 +29,23 @@ pub struct Inside {
     has_checksums: bool,
 }
 
-impl Inside {
-    /// Reads the header, and what frames begin with.
-    pub fn read(place: &Place) -> Result<Self, Failure> {
-        let source = Source::open_partial(place)?;
+impl InsideInfo {
+    /// Reads the header and the beginnings of frames.
+    pub fn read(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let source = TensorSource::open_partial(endpoint)?;
         let reader = &source.reader;
         if let (false, Some(cut)) = (reader.is_compressed(), reader.cut()) {
-            return Err(layout(place, cut));
+            return Err(header_failure(endpoint, cut));
         }
         if !reader.is_compressed() {
-            return Err(Failure::new(place, "no tensor in it is compressed")
-                .hint("info shows compressed files: this is a plain .safetensors file"));
+            return Err(Failure::new(endpoint, "no tensor in it is compressed").hint(
+                "info describes compressed files, and this is an uncompressed .safetensors file",
+            ));
         }
-        let restored = reader.restored().map_err(|error| source.failure(error))?;
+        let restored = reader.restored_header().map_err(|error| source.failure(error))?;
         let lens = reader.tensors().iter().map(|tensor| tensor.decoded_len);
         let original = lens.fold(restored.header.len() as u64, u64::saturating_add);
-        // Bytes of the source that belong to no tensor are left out.
+        // Leaves out bytes of the source that belong to no tensor.
         let mut numbers = restored.tensors;
         numbers.sort_unstable();
         let tensor = |number: usize| (reader.tensors()[number].clone(), reader.is_complete(number));
@@ -64,8 +66,8 @@ impl Inside {
     }
 
     /// Returns a failure if the file is incomplete.
-    pub fn check(&self, place: &Place) -> Result<(), Failure> {
-        self.cut.as_ref().map_or(Ok(()), |cut| Err(layout(place, cut)))
+    pub fn check(&self, endpoint: &Endpoint) -> Result<(), Failure> {
+        self.cut.as_ref().map_or(Ok(()), |cut| Err(header_failure(endpoint, cut)))
     }
 
     fn compressed_count(&self) -> usize {
@@ -73,10 +75,10 @@ impl Inside {
     }
 
     /// Writes a JSON object.
-    pub fn write_json(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+    pub fn write_json(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         let compressed = self.compressed_count();
         let head = json!({
-            "file": place.exact(),
+            "file": endpoint.exact(),
             "inside_safetensors": true,
             "complete": self.cut.is_none(),
             "dtypes": self.dtypes.names(),
@@ -100,10 +102,10 @@ impl Inside {
         units::write_json(out, &head, &mut [("tensors", &mut self.tensors.iter().map(tensor))])
     }
 
-    /// Writes lines for people.
-    pub fn write_text(&self, out: &mut impl Write, place: &Place) -> io::Result<()> {
+    /// Writes text.
+    pub fn write_text(&self, out: &mut impl Write, endpoint: &Endpoint) -> io::Result<()> {
         let writer = if self.is_ours { "this program" } else { "the original ZipNN" };
-        writeln!(out, "{place}: tensors compressed inside a safetensors file, by {writer}")?;
+        writeln!(out, "{endpoint}: tensors compressed inside a safetensors file, by {writer}")?;
         writeln!(
             out,
             "  {} -> {} bytes ({}){}",
@@ -119,14 +121,14 @@ impl Inside {
         if self.is_list_lost {
             writeln!(
                 out,
-                "  the list of compressed tensors is lost: `zipnn repair` makes a new one"
+                "  the list of compressed tensors is missing: `zipnn repair` writes a new one"
             )?;
         }
         if let Some(problem) = &self.list_problem {
-            writeln!(out, "  {problem}: see `zipnn repair`")?;
+            writeln!(out, "  {problem}: `zipnn repair` removes stale metadata")?;
         }
         write_lines(out, &self.tensors, |(tensor, is_complete)| {
-            let how = if tensor.is_compressed { "compressed" } else { "stored as it is" };
+            let how = if tensor.is_compressed { "compressed" } else { "uncompressed" };
             let more = if *is_complete { "" } else { ", incomplete" };
             (tensor_info(tensor), format!("{how}{more}"))
         })

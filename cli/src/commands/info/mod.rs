@@ -12,30 +12,38 @@ use serde_json::{Value, json};
 use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{Form, Header, Method, PlaneLayout};
-use zipnn::tensor::{Metadata, TensorInfo};
+use zipnn::tensor::TensorInfo;
+use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, legacy};
 
 use crate::args::Info;
-use crate::commands::info::inside::Inside;
+use crate::commands::info::inside::InsideInfo;
 use crate::commands::info::tensors::TensorRow;
 use crate::content::tensors::open_archive;
 use crate::content::types::{self, Types};
-use crate::fs::endpoint::Place;
+use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
+use crate::fs::selection::Purpose;
 use crate::job::frames::{Frames, Opened};
+use crate::job::read_only::ReadOnly;
 use crate::report::failure::Failure;
 use crate::report::{table, units};
 
-/// Frames that are listed one by one for people.
+/// Maximum number of frames that are listed in text.
 const LISTED: usize = 16;
 
-/// Writes what one of the files holds.
-pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
+/// Describes all files, and returns the exit status.
+pub fn run(arguments: &Info) -> u8 {
+    let participle = (!arguments.json).then_some("shown");
+    ReadOnly { purpose: Purpose::Read, search: &arguments.search, participle }
+        .for_each(&arguments.files, |source| show_file(source, arguments))
+}
+
+fn show_file(source: &Endpoint, arguments: &Info) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    // Why not everything can be shown.
     let mut checked = Ok(());
     if crate::content::beginning::is_safetensors(source) {
-        let inside = Inside::read(source)?;
+        let inside = InsideInfo::read(source)?;
         checked = inside.check(source);
         match arguments.json {
             true => inside.write_json(&mut out, source),
@@ -44,7 +52,7 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     } else {
         match Opened::new(Input::open(source)?, Limits::default())? {
             Opened::Frames(frames) => {
-                let mut summary = Summary::read(*frames, source)?;
+                let mut summary = FileInfo::read(*frames, source)?;
                 let written = match arguments.json {
                     true => summary.write_json(&mut out, source),
                     false => summary.write_text(&mut out, source),
@@ -69,7 +77,7 @@ pub fn run(source: &Place, arguments: &Info) -> Result<(), Failure> {
     checked
 }
 
-/// How many planes of chunks are stored in which way.
+/// The number of planes of chunks stored with each method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Methods {
     raw: u64,
@@ -106,7 +114,7 @@ impl std::fmt::Display for Methods {
 /// Describes a frame.
 struct FrameInfo {
     header: Header,
-    /// What its elements are called, where it has any.
+    /// The name of its element type; `None` without data.
     dtype: Option<&'static str>,
     shape: Option<Vec<u64>>,
     methods: Methods,
@@ -117,7 +125,7 @@ impl FrameInfo {
         let mut frame = json!({
             "version": version(self.header.version),
             "dtype": self.dtype,
-            "form": form_name(self.header.form),
+            "form": self.header.form.name(),
             "planes": self.header.layout().planes(),
             "rotated": self.header.layout().is_rotated(),
             "chunk_bytes": self.header.chunk_len(),
@@ -133,7 +141,7 @@ impl FrameInfo {
         frame
     }
 
-    /// Returns a line for people.
+    /// Returns a line of text.
     fn text(&self) -> String {
         let header = &self.header;
         let lens = format!(
@@ -162,29 +170,28 @@ impl FrameInfo {
 }
 
 /// Describes a file.
-struct Summary {
+struct FileInfo {
     first: Header,
     frames: Vec<FrameInfo>,
-    /// Where the frames are.
+    /// The directory of the frames.
     directory: Directory,
-    /// Where the tensors are in the data, if it has any.
+    /// The metadata of the tensors, if the data is a `.safetensors` file.
     layout: Option<Metadata>,
     methods: Methods,
-    /// Bytes behind the only frame.
+    /// Number of bytes after the only frame.
     trailing: u64,
-    /// Why the frames behind these cannot be shown: the file was cut off, or is damaged.
+    /// Why later frames cannot be described: the file was cut off, or is damaged.
     failure: Option<Failure>,
 }
 
-impl Summary {
-    /// Reads headers and indexes, and passes over what lies between but for the header of a file of
-    /// tensors.
-    fn read(mut source: Frames, place: &Place) -> Result<Self, Failure> {
+impl FileInfo {
+    /// Reads headers and indexes of all frames, and the header of a `.safetensors` file.
+    fn read(mut source: Frames, endpoint: &Endpoint) -> Result<Self, Failure> {
         let mut summary = Self {
             first: *source.first(),
             frames: Vec::new(),
             directory: Directory::new(),
-            layout: layout_of(place),
+            layout: layout_of(endpoint),
             methods: Methods::default(),
             trailing: 0,
             failure: None,
@@ -198,7 +205,7 @@ impl Summary {
                     break;
                 }
             };
-            let index = frame.index.get();
+            let index = frame.index();
             let mut methods = Methods::default();
             for (method, count) in index.method_counts() {
                 match method {
@@ -232,7 +239,7 @@ impl Summary {
         self.layout.as_ref().map(Metadata::tensors).unwrap_or_default()
     }
 
-    /// Returns the types of all tensors with data, each once; the types of frames in other files.
+    /// Returns the types of all tensors with data, each once; without tensors, the types of frames.
     fn dtypes(&self) -> Types {
         if let Some(layout) = &self.layout {
             let tensors = layout.tensors().iter();
@@ -252,7 +259,7 @@ impl Summary {
         let versions = versions.filter(|&version| seen.insert(version));
         let mut versions: Vec<String> = versions.map(version).collect();
         if versions.is_empty() {
-            // Not even the first frame is complete.
+            // Even the first frame is incomplete.
             versions.push(version(self.first.version));
         }
         versions
@@ -284,14 +291,14 @@ impl Summary {
         entry
     }
 
-    fn write_json(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+    fn write_json(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         let mut head = json!({
             "file": source.exact(),
             "inside_safetensors": false,
             "complete": self.failure.is_none(),
             "streaming": self.first.streaming,
             "delta": self.first.delta != Delta::None,
-            "form": form_name(self.first.form),
+            "form": self.first.form.name(),
             "dtypes": self.dtypes().names(),
             "versions": self.versions(),
             "original_bytes": self.original(),
@@ -311,7 +318,7 @@ impl Summary {
         units::write_json(out, &head, &mut [("frames", frames), ("tensors", tensors)])
     }
 
-    fn write_text(&self, out: &mut impl Write, source: &Place) -> io::Result<()> {
+    fn write_text(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         write!(out, "{source}: ZipNN {}", units::list(self.versions().iter()))?;
         if self.first.delta != Delta::None {
             write!(out, ", a difference to a base")?;
@@ -325,7 +332,7 @@ impl Summary {
         )?;
         let form = match self.first.form {
             Form::Bytes => String::new(),
-            form => format!("{} form, ", form_name(form)),
+            form => format!("{} form, ", form.name()),
         };
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
@@ -337,7 +344,7 @@ impl Summary {
             writeln!(out, "  {}", units::trailing(self.trailing))?;
         }
         if self.failure.is_some() {
-            writeln!(out, "  incomplete: only the frames before the missing part count")?;
+            writeln!(out, "  incomplete: only frames before the missing part are counted")?;
         }
         match &self.layout {
             Some(layout) => self.write_tensors(out, layout),
@@ -345,7 +352,7 @@ impl Summary {
         }
     }
 
-    /// Writes which frames hold the header, and which each tensor.
+    /// Writes which frames hold the header and each tensor.
     fn write_tensors(&self, out: &mut impl Write, layout: &Metadata) -> io::Result<()> {
         let header = 0..layout.data_start();
         let stored_len = self.directory.stored_len(header.clone());
@@ -356,7 +363,7 @@ impl Summary {
         })
     }
 
-    /// Returns which frames hold a range of the data, and how they are stored.
+    /// Returns which frames hold a range of the data, and their methods.
     fn frames_text(&self, range: &Range<u64>) -> String {
         let numbers = self.frames_of(range);
         let (Some(first), Some(last)) = (
@@ -391,21 +398,13 @@ impl Summary {
     }
 }
 
-/// Returns where the tensors are in what a file decodes to, where that can be found out: not in
-/// pipes, differences and old layouts, and not where the beginning of the data is damaged.
-fn layout_of(place: &Place) -> Option<Metadata> {
-    place.path().filter(|path| path.is_file())?;
-    open_archive(place, None).ok()?.layout().ok().cloned()
+/// Returns the metadata of the tensors in a compressed file; `None` for pipes, differences and old
+/// layouts, and if the beginning of the data is damaged.
+fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
+    endpoint.path().filter(|path| path.is_file())?;
+    open_archive(endpoint, None).ok()?.layout().ok().cloned()
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {
     format!("{major}.{minor}.{tiny}")
-}
-
-fn form_name(form: Form) -> &'static str {
-    match form {
-        Form::Bytes => "bytes",
-        Form::Torch => "torch",
-        Form::Numpy => "numpy",
-    }
 }

@@ -1,4 +1,4 @@
-//! `zipnn info` for files of old layouts, whose headers describe little of what they hold.
+//! Describing files of old layouts.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 use zipnn::legacy;
 
 use crate::commands::info::version;
-use crate::fs::endpoint::Place;
-use crate::job::frames;
+use crate::fs::endpoint::Endpoint;
 use crate::report::units;
 
 /// Returns a JSON object.
-pub fn json(source: &Place, old: &legacy::Summary, file: &[u8]) -> Value {
-    let trailing = frames::old_trailing_len(file);
+pub fn json(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> Value {
+    let trailing = legacy::trailing_len(file);
     let compressed = file.len() as u64 - trailing;
     json!({
         "file": source.exact(),
@@ -30,9 +29,9 @@ pub fn json(source: &Place, old: &legacy::Summary, file: &[u8]) -> Value {
     })
 }
 
-/// Returns lines for people.
-pub fn text(source: &Place, old: &legacy::Summary, file: &[u8]) -> String {
-    let trailing = frames::old_trailing_len(file);
+/// Returns lines of text.
+pub fn text(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> String {
+    let trailing = legacy::trailing_len(file);
     let compressed = file.len() as u64 - trailing;
     let mut text = format!(
         "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {}\n",
@@ -48,8 +47,11 @@ pub fn text(source: &Place, old: &legacy::Summary, file: &[u8]) -> String {
         let _ = writeln!(text, "  {}", units::trailing(trailing));
     }
     if old.lost > 0 {
-        let _ =
-            writeln!(text, "  lost when the file was written: {}", units::count(old.lost, "byte"));
+        let _ = writeln!(
+            text,
+            "  not in the file, because its writer left them out: {}",
+            units::count(old.lost, "byte")
+        );
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What `zipnn info` says of a tensor.
+//! Describing tensors.
 
 use std::io::{self, Write};
 
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::report::{table, units};
 
-/// Tensors that are listed one by one for people.
+/// Maximum number of tensors that are listed in text.
 const LISTED: usize = 16;
 
-/// Describes a tensor, compressed inside a safetensors file or in a `.znn` file.
+/// A tensor, compressed inside a safetensors file or in a `.znn` file.
 pub struct TensorRow<'t> {
     pub name: &'t str,
-    /// As the file calls it.
+    /// The type, as the file names it.
     pub dtype: &'t str,
     pub shape: &'t [u64],
     pub original: u64,
@@ -20,7 +20,7 @@ pub struct TensorRow<'t> {
 }
 
 impl TensorRow<'_> {
-    /// Returns an entry of a list for programs; the caller adds what only its form has.
+    /// Returns a JSON object, to which the caller adds more entries.
     pub fn json(&self) -> Value {
         json!({
             "name": self.name,
@@ -32,7 +32,7 @@ impl TensorRow<'_> {
         })
     }
 
-    /// Returns a line for people that ends with `more`.
+    /// Returns a line of text that ends with `more`.
     fn line(&self, more: &str) -> String {
         format!(
             "  tensor {}: {}, {}, {} -> {} bytes ({}), {more}",
@@ -46,8 +46,8 @@ impl TensorRow<'_> {
     }
 }
 
-/// Writes lines about the first tensors, each with what `describe` adds, and how many more there
-/// are.
+/// Writes lines about the first tensors, each ending with text from `describe`, and the number of
+/// others.
 pub fn write_lines<'t, T>(
     out: &mut impl Write,
     tensors: &'t [T],

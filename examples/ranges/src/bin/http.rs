@@ -1,14 +1,19 @@
-//! One tensor over HTTP, of which only its ranges are requested: `http FILE.znn TENSOR`.
+//! Reads one tensor over HTTP with range requests: `http FILE.znn TENSOR`.
 //!
-//! The server is in here, too, so that nothing else is needed to try it.
+//! The program contains the server, so that nothing else is needed to try it.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use tiny_http::{Header, Request, Response, Server};
-use zipnn_ranges::{Error, Ranges, layout, open, read};
+use zipnn::io::ReadAt;
+use zipnn::seek::Seeker;
+use zipnn::{Archive, Limits};
+
+type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,14 +29,21 @@ fn main() -> Result<(), Error> {
         }
     });
 
-    let mut source = Http { url: format!("http://{address}/"), requests: 0, received: 0 };
-    let seeker = open(&mut source)?;
-    println!("{} requests, {} bytes to find all frames", source.requests, source.received);
-    let layout = layout(&seeker, &mut source)?;
-    println!("{} requests, {} bytes to list all tensors", source.requests, source.received);
-    let tensor = layout.tensor(name).ok_or("there is no such tensor")?;
-    let data = read(&seeker, &mut source, tensor.range.clone())?;
-    println!("{} requests, {} bytes to read {name}", source.requests, source.received);
+    let source = Http::new(format!("http://{address}/"));
+    // The length of the file comes with its last bytes.
+    let (suffix, file_len) = source.get(&format!("bytes=-{}", Seeker::SUFFIX_LEN))?;
+    let mut seeker = Seeker::new(file_len, Limits::default());
+    seeker.feed_suffix(&suffix)?;
+    let archive = Archive::with_seeker(source, seeker)?;
+    let report = |what: &str| {
+        let Http { requests, received, .. } = archive.get_ref();
+        println!("{} requests, {} bytes to {what}", requests.load(Relaxed), received.load(Relaxed));
+    };
+    report("find all frames");
+    let tensor = archive.tensor(name)?;
+    report("list all tensors");
+    let data = archive.read_tensor_bytes(name)?;
+    report(&format!("read {name}"));
     println!("{name}: {} {:?}, {} bytes", tensor.dtype, tensor.shape, data.len());
     Ok(())
 }
@@ -39,30 +51,46 @@ fn main() -> Result<(), Error> {
 /// A file on a server that answers range requests.
 struct Http {
     url: String,
-    requests: u64,
-    received: u64,
+    requests: AtomicU64,
+    received: AtomicU64,
 }
 
-impl Ranges for Http {
-    fn len(&mut self) -> Result<u64, Error> {
-        self.requests += 1;
-        let response = ureq::head(&self.url).call()?;
-        let len = response.headers().get("content-length").ok_or("the server tells no length")?;
-        Ok(len.to_str()?.parse()?)
+impl Http {
+    fn new(url: String) -> Self {
+        Self { url, requests: AtomicU64::new(0), received: AtomicU64::new(0) }
     }
 
-    fn read(&mut self, range: Range<u64>) -> Result<Vec<u8>, Error> {
-        if range.is_empty() {
-            return Ok(Vec::new());
+    /// Requests a range. Returns its bytes and the length of the file.
+    fn get(&self, range: &str) -> io::Result<(Vec<u8>, u64)> {
+        let response = ureq::get(&self.url).header("range", range).call();
+        let mut response = response.map_err(io::Error::other)?;
+        let content_range = response.headers().get("content-range");
+        let file_len = content_range.and_then(|value| value.to_str().ok()?.rsplit_once('/'));
+        let file_len = file_len.and_then(|(_, len)| len.parse().ok());
+        let file_len = file_len.ok_or("the server does not answer range requests");
+        let file_len = file_len.map_err(io::Error::other)?;
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+        let body = body.map_err(io::Error::other)?;
+        self.requests.fetch_add(1, Relaxed);
+        self.received.fetch_add(body.len() as u64, Relaxed);
+        Ok((body, file_len))
+    }
+}
+
+impl ReadAt for Http {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.get("bytes=-1")?.1)
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
         }
-        self.requests += 1;
-        self.received += range.end - range.start;
-        let range = format!("bytes={}-{}", range.start, range.end - 1);
-        let mut response = ureq::get(&self.url).header("range", &range).call()?;
-        if response.status() != 206 {
-            return Err("the server does not answer range requests".into());
-        }
-        Ok(response.body_mut().with_config().limit(u64::MAX).read_to_vec()?)
+        let last = offset + (buf.len() as u64 - 1);
+        let (bytes, _) = self.get(&format!("bytes={offset}-{last}"))?;
+        let len = bytes.len().min(buf.len());
+        buf[..len].copy_from_slice(&bytes[..len]);
+        Ok(len)
     }
 }
 
@@ -88,9 +116,12 @@ fn answer(request: Request, mut file: &File) -> Result<(), Error> {
     Ok(request.respond(response)?)
 }
 
-/// `bytes=A-B`, both included, within a file of this length.
+/// Parses `bytes=A-B`, both included, or `bytes=-N`, the last bytes of a file of this length.
 fn parse_range(text: &str, len: u64) -> Option<Range<u64>> {
     let (start, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-    let range = start.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?;
-    (range.start < range.end && range.end <= len).then_some(range)
+    let range = match start {
+        "" => len.saturating_sub(last.parse().ok()?)..len,
+        _ => start.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?.min(len),
+    };
+    (range.start < range.end).then_some(range)
 }

@@ -1,76 +1,59 @@
-//! One tensor out of an object store: `object_store FILE.znn TENSOR`.
+//! Reads one tensor from an object store: `object_store FILE.znn TENSOR`.
 //!
-//! The store is one in memory, into which the file is put first. One in a cloud is used alike: the
+//! The store is in memory, and the file is put into it first. Stores in a cloud are used alike: the
 //! crate `object_store` has them behind features.
 
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::executor::block_on;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use zipnn::Limits;
-use zipnn::frame::DecodeScratch;
-use zipnn::seek::Seeker;
-use zipnn::tensor::{Metadata, MetadataError};
-use zipnn_ranges::Error;
+use zipnn_async::{Archive, AsyncReadAt};
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     block_on(run())
 }
 
-async fn run() -> Result<(), Error> {
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, name] = &arguments[..] else {
         return Err("usage: object_store FILE.znn TENSOR".into());
     };
-    let store = InMemory::new();
-    let path = Path::from("model.safetensors.znn");
+    let (store, path) = (Arc::new(InMemory::new()), Path::from("model.safetensors.znn"));
     store.put(&path, std::fs::read(file)?.into()).await?;
 
-    let mut seeker = Seeker::new(store.head(&path).await?.size, Limits::default());
-    while let Some(range) = seeker.wanted() {
-        seeker.feed(&store.get_range(&path, range).await?)?;
-    }
-    let layout = layout(&seeker, &store, &path).await?;
-    let tensor = layout.tensor(name).ok_or("there is no such tensor")?;
-    let data = read(&seeker, &store, &path, tensor.range.clone()).await?;
+    let archive = Archive::open(Object { store, path }, Limits::default()).await?;
+    let data = archive.read_tensor_bytes(name).await?;
+    let tensor = archive.tensor(name).await?;
     println!("{name}: {} {:?}, {} bytes", tensor.dtype, tensor.shape, data.len());
     Ok(())
 }
 
-/// Decodes a range of the data.
-async fn read(
-    seeker: &Seeker,
-    store: &impl ObjectStore,
-    path: &Path,
-    range: Range<u64>,
-) -> Result<Vec<u8>, Error> {
-    let mut data = Vec::new();
-    let mut scratch = DecodeScratch::new();
-    for mut part in seeker.covering(range)? {
-        while let Some(wanted) = part.wanted() {
-            part.feed(&store.get_range(path, wanted).await?)?;
-        }
-        let start = data.len();
-        data.resize(start + usize::try_from(part.decoded_len())?, 0);
-        part.decode_into(&mut data[start..], &mut scratch)?;
-    }
-    Ok(data)
+/// An object of a store.
+struct Object {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
 }
 
-/// Names, types and places of the tensors.
-async fn layout(seeker: &Seeker, store: &impl ObjectStore, path: &Path) -> Result<Metadata, Error> {
-    let directory = seeker.directory().ok_or("the file is not open")?;
-    let data_len = directory.decoded_len();
-    let first_len = directory.entries().first().map_or(0, |frame| frame.decoded_len.min(1 << 16));
-    let mut beginning = read(seeker, store, path, 0..first_len).await?;
-    loop {
-        match Metadata::parse(&beginning, data_len) {
-            Err(MetadataError::Truncated { needed, .. }) => {
-                beginning = read(seeker, store, path, 0..needed.min(data_len)).await?;
-            }
-            layout => return Ok(layout?),
-        }
+impl AsyncReadAt for Object {
+    async fn size(&self) -> io::Result<u64> {
+        Ok(self.store.head(&self.path).await?.size)
+    }
+
+    async fn read_at(&self, range: Range<u64>) -> io::Result<Bytes> {
+        Ok(self.store.get_range(&self.path, range).await?)
+    }
+
+    /// Takes one request for the bytes and the length.
+    async fn read_suffix(&self, len: u64) -> io::Result<(Bytes, u64)> {
+        let options = GetOptions { range: Some(GetRange::Suffix(len)), ..Default::default() };
+        let result = self.store.get_opts(&self.path, options).await?;
+        let size = result.meta.size;
+        Ok((result.bytes().await?, size))
     }
 }

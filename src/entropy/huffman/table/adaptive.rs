@@ -1,37 +1,39 @@
-//! The tables that decode: what the next bits of a stream stand for.
+//! The fast decoding table, of two kinds, the better of which is filled for each code.
 //!
-//! A table is filled from narrower tables of the same code. A bit string that begins with a code
-//! goes on like the string behind the code; so the entries of a symbol are those of a narrower
-//! table with the symbol put in front, and filling is copying.
+//! Tables are filled from narrower tables of the same code. A bit string that begins with a codeword
+//! continues like the bit string behind the codeword. So the entries of a symbol are the entries of a
+//! narrower table with the symbol in front, and filling is copying.
 
 use crate::entropy::huffman::code::Order;
-use crate::entropy::huffman::table::multi::ManyTable;
-use crate::entropy::huffman::table::pair::TwoTable;
+use crate::entropy::huffman::table::multi::MultiTable;
+use crate::entropy::huffman::table::pair::PairTable;
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// The tables for decoding Huffman codes, 96 KiB: the caller's, so that decoding allocates
-/// nothing. Filled anew for every plane.
+/// Decodes Huffman codes fast, with tables of 96 KiB.
+///
+/// The caller owns it, so that decoding allocates nothing. It is filled anew for every plane.
+/// [`SmallTable`](crate::frame::SmallTable) is the alternative where memory is short.
 #[derive(Clone)]
 pub struct DecodeTable {
-    many: ManyTable,
-    two: TwoTable,
+    multi: MultiTable,
+    pair: PairTable,
 }
 
-/// The table that suits a code.
+/// The table that was filled for a code.
 pub(crate) enum Filled<'t> {
-    Many(&'t ManyTable),
-    Two(&'t TwoTable),
+    Multi(&'t MultiTable),
+    Pair(&'t PairTable),
 }
 
 impl DecodeTable {
-    /// Empty tables.
+    /// Creates empty tables.
     pub const fn new() -> Self {
-        Self { many: ManyTable::new(), two: TwoTable::new() }
+        Self { multi: MultiTable::new(), pair: PairTable::new() }
     }
 
-    /// Fills the table that decodes the code fastest.
+    /// Fills the table that decodes this code fastest.
     pub(crate) fn fill(&mut self, code: &CodeLengths) -> Filled<'_> {
-        /// Up to this mean length, in bits, enough codes fit into a look-up.
+        /// Mean length in bits up to which enough codewords fit in a look-up of several.
         const SHORT: f32 = 4.2;
         let order = Order::new(code);
         let mean: f32 = code
@@ -40,12 +42,12 @@ impl DecodeTable {
             .filter(|&&bits| bits > 0)
             .map(|&bits| f32::from(bits) / (1_u32 << bits) as f32)
             .sum();
-        if code.longest <= ManyTable::LONGEST && mean <= SHORT {
-            self.many.fill(code, &order);
-            Filled::Many(&self.many)
+        if code.longest <= MultiTable::LONGEST && mean <= SHORT {
+            self.multi.fill(code, &order);
+            Filled::Multi(&self.multi)
         } else {
-            self.two.fill(code, &order);
-            Filled::Two(&self.two)
+            self.pair.fill(code, &order);
+            Filled::Pair(&self.pair)
         }
     }
 }

@@ -1,13 +1,14 @@
-//! Which table decodes: the caller chooses between speed and memory.
+//! The choice of a decoding table, between speed and memory.
 
 use crate::entropy::huffman::decode;
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
 use crate::error::DecodeErrorKind;
 
-/// A table that decodes Huffman codes: [`DecodeTable`] for speed, [`SmallTable`] for small
-/// memories. What is decoded, and which errors are found, is the same; only the code of the one
-/// that is used becomes part of a program.
+/// Decodes Huffman codes: [`DecodeTable`] fast, [`SmallTable`] in little memory.
+///
+/// Both return the same data and the same errors. A program contains only the code of the tables
+/// that it uses.
 pub trait Table: sealed::Decode {}
 
 impl Table for DecodeTable {}
@@ -29,7 +30,7 @@ pub(crate) mod sealed {
     use super::DecodeErrorKind;
 
     pub trait Decode {
-        /// Decodes a plane that is stored as Huffman codes. `dst` has the length of the plane.
+        /// Decodes a description and four streams into `dst`, which has the length of the plane.
         fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind>;
     }
 }

@@ -1,21 +1,23 @@
-//! What a decoder sees of a table.
+//! The interface between a decoder and its table.
 
-/// Where in an entry the symbols begin, first in the lowest byte. Below them is the number of bits
-/// that they take, on which the next look-up waits.
+/// Offset of an entry's symbols in bits, the first symbol lowest.
+///
+/// Below is their length in bits, because the next look-up waits for it.
 pub(crate) const SYMBOLS_SHIFT: u32 = 8;
 
-/// A table that decodes.
+/// A decoding table.
 ///
-/// An entry has the number of bits lowest, then the symbols, and the number of symbols highest,
-/// with room for sums: the entries of a round add up to the bits and the symbols of all of them,
-/// whatever becomes of the symbols in between.
+/// An entry holds a number of bits lowest, then symbols, and the number of symbols highest. The
+/// numbers have room for sums: adding the entries of a round gives its numbers of bits and symbols,
+/// with meaningless bits between them.
 pub(crate) trait LookUp: Copy {
-    /// Bits that a look-up sees.
+    /// Bits that select an entry.
     const BITS: u32;
-    /// Where in an entry the number of symbols begins.
+    /// Offset of the number of symbols in an entry.
     const COUNT_SHIFT: u32;
 
-    /// Writes the symbols that the lowest bits of `container` stand for to `window`, from `at` on,
-    /// perhaps with meaningless bytes behind them. Returns their entry.
+    /// Writes the symbols of the lowest bits of `container` to `window` and returns their entry.
+    ///
+    /// The symbols start at `at`. Meaningless bytes may follow them.
     fn look_up<const ROOM: usize>(self, container: u64, window: &mut [u8; ROOM], at: usize) -> u64;
 }

@@ -1,4 +1,4 @@
-//! Tables that decode: which symbols the next bits of a stream stand for.
+//! Decoding tables: they map the next bits of a stream to symbols.
 
 pub(crate) mod adaptive;
 pub(crate) mod choice;

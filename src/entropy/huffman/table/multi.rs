@@ -1,32 +1,34 @@
-//! The table for short codes: up to six symbols in a look-up of 11 bits.
+//! The table for short codewords: up to six symbols in a look-up of 11 bits.
 
 use crate::entropy::huffman::code::Order;
 use crate::entropy::huffman::table::look_up::{LookUp, SYMBOLS_SHIFT};
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// Bits that a look-up sees.
+/// Bits that select an entry.
 const BITS: u32 = 11;
-/// Entries that a look-up chooses from.
+/// Number of entries that a look-up selects from.
 const ENTRIES: usize = 1 << BITS;
 /// Most symbols in an entry.
 const MAX_SYMBOLS: usize = 6;
 /// Bytes that a look-up writes.
 pub(crate) const WRITTEN: usize = size_of::<u64>();
 
-/// Where in an entry the number of symbols begins: five times six fit.
+/// Offset of the number of symbols in an entry: the sum of five look-ups of six fits.
 const COUNT_SHIFT: u32 = 59;
-/// The bits of an entry that are symbols.
+/// Bits of an entry that hold symbols.
 const SYMBOLS_MASK: u64 = ((1 << (8 * MAX_SYMBOLS)) - 1) << SYMBOLS_SHIFT;
 
-/// For every width d up to 11 bits there is a sub-table of 2^d entries, at index 2^d. That of 11
-/// bits serves the decoder; the narrower ones serve to fill the wider.
+/// A table of up to six symbols per entry.
+///
+/// For every width d up to 11 bits, it holds a sub-table of 2^d entries at index 2^d. The decoder
+/// uses the widest; the narrower ones serve to fill it.
 #[derive(Clone)]
-pub(crate) struct ManyTable {
+pub(crate) struct MultiTable {
     entries: [u64; 2 * ENTRIES],
 }
 
-impl ManyTable {
-    /// Bits that the longest code may have.
+impl MultiTable {
+    /// Length of the longest codeword that the table decodes, in bits.
     pub(crate) const LONGEST: u32 = BITS;
 
     pub(crate) const fn new() -> Self {
@@ -36,7 +38,7 @@ impl ManyTable {
     /// Fills the table for a code.
     pub(crate) fn fill(&mut self, code: &CodeLengths, order: &Order) {
         let shortest = order.symbols().last().map_or(0, |&symbol| code.bits[usize::from(symbol)]);
-        // Codes of one bit could make more symbols than fit an entry: look less far ahead then.
+        // Codewords of one bit could make more symbols than an entry holds: look less far ahead.
         let most_seen = if shortest == 1 { MAX_SYMBOLS as u32 - 1 } else { BITS };
         self.entries[1] = 0;
         for width in 1..=BITS {
@@ -44,8 +46,9 @@ impl ManyTable {
         }
     }
 
-    /// Fills the sub-table for bit strings of `width` bits from the narrower ones. Behind the first
-    /// symbol, no more than `most_seen` bits are looked at.
+    /// Fills the sub-table of `width` bits from the narrower ones.
+    ///
+    /// Looks at no more than `most_seen` bits behind the first symbol.
     fn fill_width(&mut self, width: u32, code: &CodeLengths, order: &Order, most_seen: u32) {
         let (narrow, entries) = self.entries.split_at_mut(1 << width);
         let mut end = 1 << width;
@@ -74,13 +77,13 @@ impl ManyTable {
     }
 }
 
-/// An entry with another symbol, given as an entry of its own, in front.
+/// Returns an entry with another symbol, given as an entry of its own, in front.
 fn prepend(first: u64, behind: u64) -> u64 {
     let symbols = behind & SYMBOLS_MASK;
     first + (symbols << 8) + (behind - symbols)
 }
 
-impl LookUp for &ManyTable {
+impl LookUp for &MultiTable {
     const BITS: u32 = BITS;
     const COUNT_SHIFT: u32 = COUNT_SHIFT;
 

@@ -1,26 +1,28 @@
-//! The table for long codes: up to two symbols in a look-up of 13 bits.
+//! The table for long codewords: up to two symbols in a look-up of 13 bits.
 
 use crate::entropy::huffman::code::Order;
 use crate::entropy::huffman::table::look_up::{LookUp, SYMBOLS_SHIFT};
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// Bits that a look-up sees: enough for two codes of common length, and for any one code.
+/// Bits that select an entry: enough for two codewords of common length, and for any single one.
 const BITS: u32 = 13;
-/// Entries that a look-up chooses from.
+/// Number of entries that a look-up selects from.
 const ENTRIES: usize = 1 << BITS;
-/// Where in an entry the number of symbols begins: four times two fit.
+/// Offset of the number of symbols in an entry: the sum of four look-ups of two fits.
 const COUNT_SHIFT: u32 = 28;
 
-/// The entries, and for every width d below 13 bits a sub-table of 2^d second symbols, at index
-/// 2^d. A second symbol is an entry without the first, or zero where none fits: the two just add
-/// up.
+/// A table of up to two symbols per entry.
 #[derive(Clone)]
-pub(crate) struct TwoTable {
+pub(crate) struct PairTable {
     entries: [u32; ENTRIES],
+    /// For every width d below 13 bits, a sub-table of 2^d second symbols at index 2^d.
+    ///
+    /// A second symbol is an entry without the first, or zero if none fits. Adding a first symbol
+    /// makes it a whole entry.
     seconds: [u32; ENTRIES],
 }
 
-impl TwoTable {
+impl PairTable {
     pub(crate) const fn new() -> Self {
         Self { entries: [0; ENTRIES], seconds: [0; ENTRIES] }
     }
@@ -63,12 +65,12 @@ impl TwoTable {
     }
 }
 
-/// The step over one symbol.
+/// Returns an entry of one symbol, without the symbol.
 fn step(bits: u32) -> u32 {
     1 << COUNT_SHIFT | bits
 }
 
-impl LookUp for &TwoTable {
+impl LookUp for &PairTable {
     const BITS: u32 = BITS;
     const COUNT_SHIFT: u32 = COUNT_SHIFT;
 

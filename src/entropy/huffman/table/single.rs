@@ -1,4 +1,4 @@
-//! The table for small memories: one symbol in a look-up.
+//! The table that needs little memory: one symbol in a look-up.
 
 use crate::bits::BackwardReader;
 use crate::entropy::huffman::MAX_READ_BITS;
@@ -7,13 +7,16 @@ use crate::entropy::huffman::decode::{decode_rest, split_outputs, split_streams}
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::error::DecodeErrorKind;
 
-/// Entries that the longest code needs.
+/// Number of entries for the longest codeword.
 const ENTRIES: usize = 1 << MAX_READ_BITS;
-/// Where in an entry the symbol begins. Below it is the length of its code.
+/// Offset of the symbol in an entry. Below is the length of its codeword.
 const SYMBOL_SHIFT: u32 = 8;
 
-/// A table for decoding where memory is short: 8 KiB, a twelfth of a
-/// [`DecodeTable`](crate::DecodeTable), for a multiple of the work on each symbol.
+/// Decodes Huffman codes in little memory: 8 KiB, a twelfth of a [`DecodeTable`].
+///
+/// Each symbol takes several times longer to decode.
+///
+/// [`DecodeTable`]: crate::frame::DecodeTable
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -35,12 +38,12 @@ pub struct SmallTable {
 }
 
 impl SmallTable {
-    /// An empty table.
+    /// Creates an empty table.
     pub const fn new() -> Self {
         Self { entries: [0; ENTRIES] }
     }
 
-    /// Fills as much of the table as the longest code needs.
+    /// Fills as much of the table as the longest codeword needs.
     fn fill(&mut self, code: &CodeLengths) {
         let mut start = 0;
         for &symbol in Order::new(code).symbols() {
@@ -51,15 +54,14 @@ impl SmallTable {
         }
     }
 
-    /// Decodes a plane that is stored as Huffman codes, stream after stream. `dst` has the length
-    /// of the plane.
+    /// Decodes a description and four streams into `dst`, which has the length of the plane.
     pub(crate) fn decode_plane(
         &mut self,
         src: &[u8],
         dst: &mut [u8],
     ) -> Result<(), DecodeErrorKind> {
-        let (code, tree_size) = weights::read(src)?;
-        let streams = split_streams(&src[tree_size..])?;
+        let (code, description_len) = weights::read(src)?;
+        let streams = split_streams(&src[description_len..])?;
         self.fill(&code);
         for (stream, output) in streams.into_iter().zip(split_outputs(dst)?) {
             let bits = BackwardReader::new(stream).ok_or(DecodeErrorKind::CorruptStream)?;

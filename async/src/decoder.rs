@@ -1,0 +1,109 @@
+//! Decompressing from an asynchronous reader.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::AsyncRead;
+use zipnn::Limits;
+use zipnn::push::PushDecoder;
+
+/// Bytes that are read at a time.
+const READ_LEN: usize = 64 << 10;
+
+/// Decompresses a file as it is read.
+///
+/// It keeps one compressed frame and one decoded chunk in memory. Errors are the same as from
+/// [`zipnn::Decoder`]: a [`DecodeError`](zipnn::DecodeError) inside an [`io::Error`].
+///
+/// ```
+/// use futures_util::AsyncReadExt;
+/// use zipnn::{DType, Limits, Options};
+/// use zipnn_async::Decoder;
+///
+/// # futures_executor::block_on(async {
+/// let data = [1, 2, 3, 4].repeat(1000);
+/// let file = zipnn::compress(&data, &Options::new(DType::F32))?;
+///
+/// let mut decoded = Vec::new();
+/// Decoder::new(&file[..], Limits::default()).read_to_end(&mut decoded).await?;
+/// assert_eq!(decoded, data);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Decoder<R> {
+    reader: R,
+    push: PushDecoder,
+    /// Decoded bytes that did not fit, and how many of them were taken since.
+    rest: Vec<u8>,
+    taken: usize,
+}
+
+impl<R> Decoder<R> {
+    /// Returns a decoder of the file that `reader` reads to its end.
+    pub fn new(reader: R, limits: Limits) -> Self {
+        Self { reader, push: PushDecoder::new(limits), rest: Vec::new(), taken: 0 }
+    }
+
+    /// Returns the reader.
+    pub fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
+    /// Returns the reader, which may have been read beyond what was decoded.
+    pub fn into_inner(self) -> R {
+        self.reader
+    }
+
+    /// Copies decoded bytes that did not fit before.
+    fn take_rest(&mut self, buf: &mut [u8]) -> usize {
+        let rest = &self.rest[self.taken..];
+        let len = rest.len().min(buf.len());
+        buf[..len].copy_from_slice(&rest[..len]);
+        self.taken += len;
+        len
+    }
+
+    /// Decodes the next chunk of a frame that was read whole.
+    fn next_chunk(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some(chunk) = self.push.next_chunk()? else { return Ok(None) };
+        let len = chunk.len().min(buf.len());
+        buf[..len].copy_from_slice(&chunk[..len]);
+        self.rest.clear();
+        self.rest.extend_from_slice(&chunk[len..]);
+        self.taken = 0;
+        Ok(Some(len))
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Decoder<R> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            match this.take_rest(buf) {
+                0 => {}
+                len => return Poll::Ready(Ok(len)),
+            }
+            if let Some(len) = this.next_chunk(buf)? {
+                return Poll::Ready(Ok(len));
+            }
+            let space = this.push.buffer(READ_LEN)?;
+            if space.is_empty() {
+                // Whatever follows the only frame of a file does not belong to it.
+                return Poll::Ready(Ok(0));
+            }
+            match ready!(Pin::new(&mut this.reader).poll_read(context, space))? {
+                0 => return Poll::Ready(this.push.finish().map(|()| 0).map_err(Into::into)),
+                len => this.push.advance(len)?,
+            }
+        }
+    }
+}

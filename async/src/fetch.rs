@@ -1,0 +1,153 @@
+//! Fetching the bytes of several parts of frames.
+
+use std::io;
+use std::iter::Peekable;
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use zipnn::ArchiveError;
+use zipnn::seek::FramePart;
+
+use crate::limiter::Limiter;
+use crate::source::AsyncReadAt;
+
+/// Ranges that are no further apart are fetched with one request.
+const GAP: u64 = 64 << 10;
+/// Most bytes of a request that joins the ranges of several parts.
+const MAX_REQUEST: u64 = 8 << 20;
+/// Most decoded bytes of parts that are fetched together.
+const MAX_DECODED: u64 = 32 << 20;
+
+/// Groups parts whose first ranges are close to each other.
+pub(crate) struct Groups<I: Iterator<Item = FramePart<Bytes>>>(Peekable<I>);
+
+impl<I: Iterator<Item = FramePart<Bytes>>> Groups<I> {
+    pub(crate) fn new(parts: I) -> Self {
+        Self(parts.peekable())
+    }
+}
+
+impl<I: Iterator<Item = FramePart<Bytes>>> Iterator for Groups<I> {
+    type Item = Vec<FramePart<Bytes>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = self.0.next()?;
+        let mut request = first.wanted().unwrap_or_default();
+        let mut decoded_len = first.decoded_len();
+        let mut group = vec![first];
+        while let Some(part) = self.0.next_if(|part| {
+            let decoded_len = decoded_len + part.decoded_len();
+            let wanted = part.wanted().unwrap_or_default();
+            decoded_len <= MAX_DECODED && is_near(&request, &wanted)
+        }) {
+            request.end = request.end.max(part.wanted().unwrap_or_default().end);
+            decoded_len += part.decoded_len();
+            group.push(part);
+        }
+        Some(group)
+    }
+}
+
+/// Fetches everything that parts need to be decoded.
+pub(crate) async fn fetch<S: AsyncReadAt>(
+    source: &S,
+    limiter: &Limiter,
+    mut parts: Vec<FramePart<Bytes>>,
+) -> Result<Vec<FramePart<Bytes>>, ArchiveError> {
+    loop {
+        let wanted = parts.iter().flat_map(FramePart::all_wanted).collect();
+        let requests = merge(wanted);
+        if requests.is_empty() {
+            return Ok(parts);
+        }
+        let fetches = requests.into_iter().map(|range| fetch_range(source, limiter, range));
+        let fetched = try_join_all(fetches).await?;
+        for part in &mut parts {
+            // Feeding can add ranges, which the next round fetches.
+            for wanted in part.all_wanted().collect::<Vec<_>>() {
+                part.feed(slice_of(&fetched, &wanted)?)?;
+            }
+        }
+    }
+}
+
+/// Bytes of the source with their position.
+struct Fetched {
+    start: u64,
+    bytes: Bytes,
+}
+
+async fn fetch_range<S: AsyncReadAt>(
+    source: &S,
+    limiter: &Limiter,
+    range: Range<u64>,
+) -> Result<Fetched, ArchiveError> {
+    let start = range.start;
+    let bytes = limiter.run(read_exact_at(source, range)).await?;
+    Ok(Fetched { start, bytes })
+}
+
+/// Reads a range, and checks that the source has returned exactly that.
+pub(crate) async fn read_exact_at<S: AsyncReadAt>(
+    source: &S,
+    range: Range<u64>,
+) -> Result<Bytes, ArchiveError> {
+    if range.is_empty() {
+        return Ok(Bytes::new());
+    }
+    let needed = range.end - range.start;
+    let bytes = source.read_at(range).await?;
+    let have = bytes.len() as u64;
+    if have != needed {
+        let message = format!("the source returned {have} bytes instead of {needed}");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+    }
+    Ok(bytes)
+}
+
+/// Returns a range from what was fetched.
+fn slice_of(fetched: &[Fetched], range: &Range<u64>) -> io::Result<Bytes> {
+    let slice = fetched.iter().find_map(|Fetched { start, bytes }| {
+        let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
+        let to = usize::try_from(range.end.checked_sub(*start)?).ok()?;
+        (to <= bytes.len()).then(|| bytes.slice(from..to))
+    });
+    slice.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// Joins ranges that are near to each other.
+fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if is_near(last, &range) => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Returns whether a range is fetched together with one that does not begin after it.
+fn is_near(request: &Range<u64>, next: &Range<u64>) -> bool {
+    let is_inside = next.end <= request.end;
+    let is_behind = request.start <= next.start && next.start <= request.end.saturating_add(GAP);
+    is_behind && (is_inside || next.end - request.start <= MAX_REQUEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_ranges_are_one_request() {
+        assert_eq!(merge(vec![10..20, 0..5, 0..5, 20..30]), [0..30]);
+        assert_eq!(merge(vec![0..5, GAP + 5..GAP + 6]), [0..GAP + 6]);
+        assert_eq!(merge(vec![0..5, GAP + 6..GAP + 7]), [0..5, GAP + 6..GAP + 7]);
+        let half = MAX_REQUEST / 2 + 1;
+        assert_eq!(merge(vec![0..half, half..2 * half]), [0..half, half..2 * half]);
+        assert_eq!(merge(vec![0..2 * MAX_REQUEST, 5..6]), [0..2 * MAX_REQUEST]);
+        assert!(merge(vec![]).is_empty());
+    }
+}

@@ -1,0 +1,62 @@
+//! Where the coded planes of a frame go while it is written.
+
+use alloc::vec::Vec;
+
+use crate::error::EncodeError;
+use crate::plane::MAX_PLANES;
+use crate::try_alloc::grow;
+
+/// A number for each plane.
+pub(super) type PerPlane = [usize; MAX_PLANES];
+
+/// Memory for the planes of a frame, one chunk after another.
+pub(super) trait Room {
+    /// Returns room for the planes of the next chunk, which take at most `lens` bytes, after the
+    /// `filled` bytes of each plane.
+    fn after(
+        &mut self,
+        filled: PerPlane,
+        lens: PerPlane,
+    ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError>;
+}
+
+/// Memory that has room for raw planes.
+pub(super) struct Regions<'d>(pub(super) [&'d mut [u8]; MAX_PLANES]);
+
+impl Room for Regions<'_> {
+    fn after(
+        &mut self,
+        filled: PerPlane,
+        lens: PerPlane,
+    ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError> {
+        let mut places = filled.into_iter().zip(lens);
+        Ok(self.0.each_mut().map(|region| {
+            let (start, len) = places.next().unwrap_or_default();
+            &mut region[start..start + len]
+        }))
+    }
+}
+
+/// Memory that grows as it is needed.
+pub(super) struct Growing<'d> {
+    pub(super) planes: &'d mut [Vec<u8>; MAX_PLANES],
+    /// Where in its memory each plane begins.
+    pub(super) starts: PerPlane,
+}
+
+impl Room for Growing<'_> {
+    fn after(
+        &mut self,
+        filled: PerPlane,
+        lens: PerPlane,
+    ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError> {
+        let mut rooms = <[&mut [u8]; MAX_PLANES]>::default();
+        let mut places = self.starts.into_iter().zip(filled).zip(lens);
+        for (room, plane) in rooms.iter_mut().zip(&mut *self.planes) {
+            let ((start, filled), len) = places.next().unwrap_or_default();
+            let start = start + filled;
+            *room = &mut grow(plane, start + len)?[start..];
+        }
+        Ok(rooms)
+    }
+}

@@ -1,0 +1,184 @@
+//! Writes long tensors in parts.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::vec::Vec;
+
+use crate::checksum::Hasher;
+use crate::frame::write::parts::FrameParts;
+use crate::options::Options;
+use crate::tensor::info::TensorInfo;
+use crate::tensor::inside::coder::{Coder, PART_LEN, compress_part};
+use crate::tensor::inside::error::TensorError;
+use crate::tensor::inside::result_header::Written;
+use crate::tensor::inside::target::TensorTarget;
+use crate::tensor::inside::writer::TensorWriter;
+use crate::tensor::inside::writer::check::{envelope, options_for};
+
+/// Number of bytes to copy at a time.
+const COPY_LEN: usize = 1 << 20;
+
+impl<W: TensorTarget> TensorWriter<W> {
+    pub(super) fn write_from_with(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        options: Option<&Options>,
+        coder: &impl Coder,
+    ) -> Result<(), TensorError> {
+        self.reserve_header()?;
+        let len = self.next_tensor()?.len();
+        match usize::try_from(len) {
+            Ok(len) if len <= PART_LEN => {
+                let mut data = core::mem::take(&mut self.data);
+                read_part(source, len, &mut data)?;
+                let result = self.write_with(&data, options, coder);
+                self.data = data;
+                result
+            }
+            len => self.write_long(source, len.ok(), options, coder),
+        }
+    }
+
+    /// Writes the next tensor in parts. `len` is its length if it could be in memory.
+    fn write_long(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        len: Option<usize>,
+        options: Option<&Options>,
+        coder: &impl Coder,
+    ) -> Result<(), TensorError> {
+        let tensor = self.next_tensor()?.clone();
+        let has_checksums = self.header.has_checksums;
+        let from = source.stream_position().map_err(TensorError::Source)?;
+        let to = self.dst.stream_position()?;
+        let options = options_for(&tensor, options, has_checksums)?;
+        if let (Some(len), Some(options)) = (len, options) {
+            if let Some(len) = self.write_frame(source, &tensor, (to, len), options, coder)? {
+                let compressed = options.dtype();
+                self.written.push(Written { len, compressed, checksum: None });
+                return Ok(());
+            }
+            source.seek(SeekFrom::Start(from)).map_err(TensorError::Source)?;
+            self.dst.seek(SeekFrom::Start(to))?;
+        }
+        let checksum = self.copy_plain(source, tensor.len())?;
+        self.dst.set_len(to + tensor.len())?;
+        let checksum = has_checksums.then_some(checksum);
+        self.written.push(Written { len: tensor.len(), compressed: None, checksum });
+        Ok(())
+    }
+
+    /// Writes the frame of a tensor of `len` bytes at offset `at`. Returns the length of the frame,
+    /// or `None` if compression does not make the file smaller.
+    fn write_frame(
+        &mut self,
+        source: &mut impl Read,
+        tensor: &TensorInfo,
+        (at, len): (u64, usize),
+        options: &Options,
+        coder: &impl Coder,
+    ) -> Result<Option<u64>, TensorError> {
+        let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
+        let envelope = envelope(tensor);
+        let mut frame = FrameParts::new(len, options, &envelope).map_err(failure)?;
+        let part_len = frame.part_len(coder.part_len());
+        let mut hasher = Hasher::default();
+        let mut left = len;
+        while left > 0 {
+            let part_len = part_len.min(left);
+            read_part(source, part_len, &mut self.data)?;
+            let part = compress_part(&frame, &self.data, &mut self.frame, coder, &mut self.scratch)
+                .map_err(failure)?;
+            let planes = frame.add(&part);
+            if frame.needs_payload_checksum() {
+                hasher.update(planes[0].1);
+            }
+            for (offset, bytes) in planes.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
+                self.dst.seek(SeekFrom::Start(at + offset))?;
+                self.dst.write_all(bytes)?;
+            }
+            left -= part_len;
+        }
+        if !self.header.costs(tensor).is_worth(len as u64, frame.frame_len()) {
+            return Ok(None);
+        }
+        self.finish_frame(frame, at, hasher).map(Some)
+    }
+
+    /// Completes a frame at offset `at` and returns its length. `hasher` contains its first plane.
+    fn finish_frame(
+        &mut self,
+        frame: FrameParts<'_>,
+        at: u64,
+        mut hasher: Hasher,
+    ) -> Result<u64, TensorError> {
+        let frame_len = frame.frame_len();
+        self.close_gaps(&frame, at, &mut hasher)?;
+        let (prefix, slack_at, slack) = frame.finish(hasher.checksum());
+        self.dst.seek(SeekFrom::Start(at))?;
+        self.dst.write_all(&prefix)?;
+        self.dst.seek(SeekFrom::Start(at + slack_at))?;
+        self.dst.write_all(&slack)?;
+        self.dst.set_len(at + frame_len)?;
+        Ok(frame_len)
+    }
+
+    /// Moves the planes of a frame together, and hashes all but the first if the frame needs a
+    /// checksum of its payload.
+    fn close_gaps(
+        &mut self,
+        frame: &FrameParts<'_>,
+        at: u64,
+        hasher: &mut Hasher,
+    ) -> io::Result<()> {
+        for (from, to) in frame.moves().skip(1) {
+            let distance = from.start - to;
+            if distance > 0 || frame.needs_payload_checksum() {
+                self.move_plane(at + from.start..at + from.end, distance, hasher)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a range of the output back by `distance`, and hashes it.
+    fn move_plane(
+        &mut self,
+        mut from: Range<u64>,
+        distance: u64,
+        hasher: &mut Hasher,
+    ) -> io::Result<()> {
+        while !from.is_empty() {
+            let len = (from.end - from.start).min(COPY_LEN as u64);
+            self.dst.seek(SeekFrom::Start(from.start))?;
+            self.data.resize(len as usize, 0);
+            self.dst.read_exact(&mut self.data)?;
+            hasher.update(&self.data);
+            if distance > 0 {
+                self.dst.seek(SeekFrom::Start(from.start - distance))?;
+                self.dst.write_all(&self.data)?;
+            }
+            from.start += len;
+        }
+        Ok(())
+    }
+
+    /// Copies an uncompressed tensor and returns its checksum.
+    fn copy_plain(&mut self, source: &mut impl Read, len: u64) -> Result<u64, TensorError> {
+        let mut hasher = Hasher::default();
+        let mut left = len;
+        while left > 0 {
+            let part_len = left.min(COPY_LEN as u64);
+            read_part(source, part_len as usize, &mut self.data)?;
+            hasher.update(&self.data);
+            self.dst.write_all(&self.data)?;
+            left -= part_len;
+        }
+        Ok(hasher.checksum())
+    }
+}
+
+/// Replaces the contents of `part` with the next `len` bytes of the source.
+fn read_part(source: &mut impl Read, len: usize, part: &mut Vec<u8>) -> Result<(), TensorError> {
+    part.resize(len, 0);
+    source.read_exact(part).map_err(TensorError::Source)
+}
