@@ -100,10 +100,8 @@ pub enum LevelError {
 impl fmt::Display for LevelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("ZIPNN_SIMD names no level; use one of")?,
-            Self::Absent(level) => {
-                write!(f, "ZIPNN_SIMD is {level}, which this processor lacks; use one of")?;
-            }
+            Self::Unknown => f.write_str("vector instructions of an unknown name; use one of")?,
+            Self::Absent(level) => write!(f, "this processor lacks {level}; use one of")?,
         }
         Level::ALL.into_iter().filter(|level| is_present(*level)).try_for_each(|level| {
             f.write_str(" ")?;

@@ -197,15 +197,17 @@ impl Analysis {
 
     /// Returns the analysis of a plane whose symbols span few values, or `None` if they span more.
     fn of_narrow(plane: &[u8], kernels: Kernels) -> Option<Self> {
-        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        if let Kernels::Avx512(token, _) = kernels {
-            let is_narrow = plane.len() >= SHORTEST_IN_VECTORS && {
-                let (lowest, highest) = count_avx512::range(token, plane);
-                usize::from(highest - lowest) < SPAN
-            };
-            return is_narrow.then_some(Self::Narrow);
+        match kernels {
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Kernels::Avx512(token, _) => {
+                let is_narrow = plane.len() >= SHORTEST_IN_VECTORS && {
+                    let (lowest, highest) = count_avx512::range(token, plane);
+                    usize::from(highest - lowest) < SPAN
+                };
+                is_narrow.then_some(Self::Narrow)
+            }
+            _ => lowest_of_narrow(plane).map(Self::Pairs),
         }
-        lowest_of_narrow(plane).map(Self::Pairs)
     }
 
     /// Plans how to store the plane, which is packed for an analysis in pairs.
@@ -213,7 +215,7 @@ impl Analysis {
         match self {
             Self::Noise => return Coding::Raw,
             Self::Symbols => {
-                count(plane, false, kernels, &mut tables.counts);
+                count(plane, self, kernels, &mut tables.counts);
                 if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
                     return Coding::Raw;
                 }
@@ -222,7 +224,7 @@ impl Analysis {
                 let (pairs, counts) = tables.pairs();
                 pairs::count(plane, lowest, &mut pairs.counts, counts);
             }
-            Self::Narrow => count(plane, true, kernels, &mut tables.counts),
+            Self::Narrow => count(plane, self, kernels, &mut tables.counts),
         }
         plan(&tables.counts, plane.len())
     }
@@ -238,11 +240,12 @@ impl Analysis {
     }
 }
 
-/// Counts a plane. `narrow` says that its symbols span at most 64 values.
-fn count(plane: &[u8], narrow: bool, kernels: Kernels, counts: &mut StreamCounts) {
-    match kernels {
+/// Counts the symbols of a plane.
+fn count(plane: &[u8], analysis: Analysis, kernels: Kernels, counts: &mut StreamCounts) {
+    match (kernels, analysis) {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        Kernels::Avx512(token, _) if plane.len() >= SHORTEST_IN_VECTORS => {
+        (Kernels::Avx512(token, _), analysis) if plane.len() >= SHORTEST_IN_VECTORS => {
+            let narrow = matches!(analysis, Analysis::Narrow);
             count_avx512::count(token, plane, narrow, counts);
         }
         _ => histogram::count(plane, counts),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
 use zipnn::tensor::safetensors::Metadata;
-use zipnn::{DType, Limits, Options, decompress, decompress_into};
+use zipnn::{DType, Limits, Options, decompress, decompress_into, simd};
 
 use crate::args::{self, Bench, TypeChoice};
 use crate::content::types::{self, Types};
@@ -237,6 +237,7 @@ impl Measured {
         json!({
             "dtypes": self.dtypes.names(),
             "threads": self.threads,
+            "simd": simd::level().name(),
             "original_bytes": self.original,
             "compressed_bytes": self.compressed,
             "ratio": units::ratio(self.compressed, self.original),

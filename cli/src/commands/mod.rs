@@ -11,11 +11,14 @@ mod repair;
 mod streams;
 mod verify;
 
+use zipnn::simd;
+
 use crate::args::Command;
+use crate::report::failure::Failure;
 
 /// Runs a command, and returns the exit status.
 pub fn run(command: &Command) -> u8 {
-    if let Err(failure) = streams::check(command) {
+    if let Err(failure) = streams::check(command).and_then(|()| check_level()) {
         return failure.report();
     }
     match command {
@@ -28,4 +31,9 @@ pub fn run(command: &Command) -> u8 {
         Command::Repair(arguments) => repair::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     }
+}
+
+/// Returns an error if the environment forces vector instructions that do not exist here.
+fn check_level() -> Result<(), Failure> {
+    simd::from_environment().map(drop).map_err(|error| Failure::usage("ZIPNN_SIMD", error))
 }

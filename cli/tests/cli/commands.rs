@@ -732,6 +732,38 @@ fn bench_reports_ratio_and_speed() {
     assert_eq!(place.names(), ["empty", "model"]);
 }
 
+/// Runs the program with each level of vector instructions, all of which write the same file.
+#[test]
+fn vector_instructions_can_be_forced() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 200_000));
+    place.succeeds(&["compress", "model", "--dtype", "bf16"]);
+    let expected = place.read("model.znn");
+    let run = |level: &str, arguments: &[&str]| {
+        place.command(arguments).env("ZIPNN_SIMD", level).output().unwrap()
+    };
+    let mut forced = 0;
+    for level in zipnn::simd::Level::ALL {
+        let arguments = ["compress", "model", "--dtype", "bf16", "-o", "again.znn", "--force"];
+        let output = run(level.name(), &arguments);
+        let message = text(&output.stderr);
+        if !output.status.success() {
+            assert_eq!(output.status.code(), Some(2), "{message}");
+            assert!(message.contains(&format!("this processor lacks {level}")), "{message}");
+            continue;
+        }
+        assert!(place.read("again.znn") == expected, "{level}");
+        let output = run(level.name(), &["bench", "model", "--runs", "1", "--json"]);
+        let told: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        assert_eq!(told["simd"], level.name());
+        forced += 1;
+    }
+    assert!(forced > 0);
+    let output = run("mmx", &["bench", "model"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("use one of scalar"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn rejects_invalid_arguments() {
     let place = Place::new();

@@ -107,14 +107,16 @@ impl Plan {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
         let codewords = codewords(&self.code);
-        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        if let Kernels::Avx512(token, _) = kernels
-            && plane.len() >= avx512::SHORTEST
-        {
-            return avx512::encode(token, plane, &codewords, self.write_head(dst));
+        match kernels {
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Kernels::Avx512(token, _) if plane.len() >= avx512::SHORTEST => {
+                avx512::encode(token, plane, &codewords, self.write_head(dst));
+            }
+            _ => {
+                let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
+                encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
+            }
         }
-        let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
-        encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
     }
 
     /// Encodes a plane that is packed into pairs, to the same bytes as [`Self::encode`].
