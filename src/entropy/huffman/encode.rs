@@ -218,7 +218,7 @@ impl StreamWriter<'_> {
         let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
         // The room is passed instead of the writer, so that the writer can live in registers.
-        self.room = bits::store(room, bytes, finished).unwrap_or_default();
+        self.room = bits::store(room, bytes, finished);
         self.pending_bits %= 8;
     }
 
