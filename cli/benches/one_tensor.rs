@@ -1,4 +1,4 @@
-//! One tensor out of a file of 1 GB: how many bytes are read for it, and how long it takes.
+//! Measures reading one tensor of a file of 1 GB: the bytes that are read, and the time.
 //!
 //! The file consists of copies of the tensors of a real model under other names, and is compressed
 //! by the program with its defaults. `cargo bench -p zipnn-cli --bench one_tensor`.
@@ -17,13 +17,13 @@ use zipnn::io::ReadAt;
 use zipnn::tensor::Metadata;
 use zipnn::{Archive, Limits};
 
-/// Bytes of the file; once through is enough for a test.
+/// Length of the file in bytes; a test writes only one copy of the model.
 const LEN: u64 = 1_000_000_000;
-/// Runs of which the median counts.
+/// Number of runs, of which the median is reported.
 const RUNS: usize = 51;
-/// Shape of what is read.
+/// Shape of the tensor that is read.
 const SHAPE: [u64; 2] = [384, 384];
-/// The model; the second where the first is not there.
+/// The model, and the one that replaces it if it is missing.
 const MODELS: [&str; 2] = [
     "../../shared/models/minilm-part.mixed.safetensors",
     "../tests/data/minilm-slice.bf16.safetensors",
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     measure(&directory.path().join("model.safetensors.znn"))
 }
 
-/// Writes a file of at least `len` bytes, of as many copies of a model's tensors as that takes.
+/// Writes a file of at least `len` bytes, with as many copies of a model's tensors as that takes.
 fn repeat(model: &[u8], len: u64, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let layout = Metadata::parse(model, model.len() as u64)?;
     let data = &model[layout.data_start() as usize..];
@@ -66,7 +66,7 @@ fn repeat(model: &[u8], len: u64, path: &Path) -> Result<(), Box<dyn std::error:
     Ok(file.flush()?)
 }
 
-/// Opens the file and reads the tensor in its middle, each time anew.
+/// Opens the file and reads the tensor in its middle, several times.
 fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut times = Vec::new();
     let mut told = String::new();

@@ -4,11 +4,11 @@
 use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
-use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, Scratch, SmallTable};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
+use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
 
 /// No input may make a target slow: what it promises is never believed beyond this.
 pub const LIMITS: Limits =
@@ -214,7 +214,7 @@ pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
 /// Reads a good file through `Archive`: all of it, and a part. A footer may be missing or in the
 /// wrong place, which only `Archive` takes notice of.
 fn read_archive(file: &[u8], expected: &[u8]) {
-    let Ok(mut archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
+    let Ok(archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
     for range in [0..expected.len(), expected.len() / 3..expected.len() / 2] {
         let mut decoded = vec![0x77; range.len()];
         if archive.read_into(range.start as u64, &mut decoded).is_ok() {
