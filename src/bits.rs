@@ -134,8 +134,11 @@ impl<'a> ForwardWriter<'a> {
     #[inline(always)]
     pub(crate) fn flush(&mut self) -> Option<()> {
         let finished = self.pending_bits / 8;
+        if finished as usize > self.room.len() {
+            return None;
+        }
         let room = core::mem::take(&mut self.room);
-        self.room = store(room, self.pending.to_le_bytes(), finished as usize)?;
+        self.room = store(room, self.pending.to_le_bytes(), finished as usize);
         self.pending = self.pending.checked_shr(finished * 8).unwrap_or_default();
         self.pending_bits %= 8;
         Some(())
@@ -149,27 +152,27 @@ impl<'a> ForwardWriter<'a> {
     }
 }
 
-/// Writes the first `len` of `bytes` and returns the room behind them; `None` if they do not fit.
+/// Writes the first `len` of `bytes` and returns the room behind them.
 ///
 /// Writes the other bytes, too, as far as there is room, because that is faster. The caller
 /// overwrites or ignores them.
 #[inline(always)]
-pub(crate) fn store(room: &mut [u8], bytes: [u8; 8], len: usize) -> Option<&mut [u8]> {
+pub(crate) fn store(room: &mut [u8], bytes: [u8; 8], len: usize) -> &mut [u8] {
     match room.first_chunk_mut() {
         Some(window) => {
             *window = bytes;
-            Some(&mut room[len..])
+            &mut room[len..]
         }
         None => store_at_end(room, bytes, len),
     }
 }
 
 #[cold]
-fn store_at_end(room: &mut [u8], bytes: [u8; 8], len: usize) -> Option<&mut [u8]> {
+fn store_at_end(room: &mut [u8], bytes: [u8; 8], len: usize) -> &mut [u8] {
     for (to, byte) in room.iter_mut().zip(bytes) {
         *to = byte;
     }
-    room.get_mut(len..)
+    room.get_mut(len..).unwrap_or_default()
 }
 
 #[cfg(test)]

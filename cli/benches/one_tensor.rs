@@ -66,7 +66,7 @@ fn repeat(model: &[u8], len: u64, path: &Path) -> Result<(), Box<dyn std::error:
     Ok(file.flush()?)
 }
 
-/// Opens the file and reads the tensor in its middle, each time anew.
+/// Opens the file and reads the tensor in its middle, several times.
 fn measure(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut times = Vec::new();
     let mut told = String::new();

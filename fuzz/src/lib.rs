@@ -217,7 +217,7 @@ pub fn decode(file: &[u8], lengths: &[u8]) -> Result<Vec<u8>, DecodeError> {
 
 /// Reads all and a part of a sound file with `Archive`, which may reject a footer that others skip.
 fn read_archive(file: &[u8], expected: &[u8]) {
-    let Ok(mut archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
+    let Ok(archive) = Archive::open(Cursor::new(file), LIMITS) else { return };
     for range in [0..expected.len(), expected.len() / 3..expected.len() / 2] {
         let mut decoded = vec![0x77; range.len()];
         if archive.read_into(range.start as u64, &mut decoded).is_ok() {

@@ -8,7 +8,7 @@ fn a_repaired_header_lists_all_compressed_tensors() {
         let name = case["name"].as_str().unwrap();
         let damaged = open(&file).unwrap();
         let header = damaged.repaired_header(false).unwrap();
-        let data = &file[damaged.layout().data_start() as usize..];
+        let data = &file[damaged.metadata().data_start() as usize..];
         let repaired = [&header[..], data].concat();
         let mut reader = open(&repaired).unwrap();
         assert!(reader.is_compressed() && !reader.is_list_lost(), "{name}");

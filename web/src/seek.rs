@@ -1,4 +1,4 @@
-//! Finding parts of a file by reading little of it. What is wanted is read in JavaScript.
+//! Finding parts of a file without reading all of it. JavaScript reads the bytes that are wanted.
 
 use core::ops::Range;
 
@@ -15,36 +15,36 @@ use crate::limits;
 #[wasm_bindgen]
 pub struct Seeker(zipnn::seek::Seeker);
 
-/// A range of bytes as JavaScript gets it: where it begins and ends.
+/// Returns the start and the end of a range, as JavaScript numbers.
 fn range(range: Range<u64>) -> Box<[f64]> {
     Box::new([range.start as f64, range.end as f64])
 }
 
 #[wasm_bindgen]
 impl Seeker {
-    /// One of a file of so many bytes.
+    /// Returns a seeker for a file of this length.
     #[wasm_bindgen(constructor)]
     pub fn new(file_len: f64, decoded_bytes: f64, frame_bytes: f64, verify: bool) -> Self {
         Self(zipnn::seek::Seeker::new(file_len as u64, limits(decoded_bytes, frame_bytes, verify)))
     }
 
-    /// Which bytes of the file it needs next; nothing when it knows all frames.
+    /// Returns the range of the file that it needs next; nothing when it knows all frames.
     pub fn wanted(&self) -> Option<Box<[f64]>> {
         self.0.wanted().map(range)
     }
 
-    /// Takes those bytes.
+    /// Takes the bytes of the wanted range.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         Ok(self.0.feed(bytes)?)
     }
 
-    /// Bytes that the file decodes to.
+    /// Returns the decoded length of the file in bytes.
     #[wasm_bindgen(getter, js_name = decodedLength)]
     pub fn decoded_len(&self) -> f64 {
         self.0.directory().map_or(0.0, |directory| directory.decoded_len() as f64)
     }
 
-    /// The parts of frames that hold a range of the data.
+    /// Returns the parts of frames that hold a range of the data.
     pub fn covering(&self, start: f64, end: f64) -> Result<Vec<Part>, Failure> {
         let parts = self.0.covering(start as u64..end as u64)?;
         let entries = self.0.directory().map(Directory::entries).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Seeker {
     }
 }
 
-/// A [`FramePart`], and what it decodes to.
+/// A [`FramePart`] and its decoded bytes.
 #[wasm_bindgen]
 pub struct Part {
     part: FramePart,
@@ -67,31 +67,31 @@ pub struct Part {
 
 #[wasm_bindgen]
 impl Part {
-    /// Which of the file's decoded bytes it is.
+    /// Returns the position of the part in the decoded data.
     #[wasm_bindgen(js_name = decodedRange)]
     pub fn decoded_range(&self) -> Box<[f64]> {
         range(self.part.decoded_range())
     }
 
-    /// If it is fed all of its frame at once: the number of that, and which of the file's decoded
-    /// bytes it holds.
+    /// Returns the number of the frame and its position in the decoded data, if the part takes all
+    /// of the frame at once.
     #[wasm_bindgen(js_name = wholeFrame)]
     pub fn whole_frame(&self) -> Option<Box<[f64]>> {
         let (number, Range { start, end }) = (self.part.frame(), self.part.frame_range());
         self.needs_whole_frame.then(|| Box::from([number as f64, start as f64, end as f64]))
     }
 
-    /// Which bytes of the file it needs next; nothing when it can be decoded.
+    /// Returns the range of the file that it needs next; nothing when it can be decoded.
     pub fn wanted(&self) -> Option<Box<[f64]>> {
         self.part.wanted().map(range)
     }
 
-    /// Takes those bytes.
+    /// Takes the bytes of the wanted range, and keeps them.
     pub fn feed(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         Ok(self.part.feed(bytes)?)
     }
 
-    /// Decodes it, and returns where in memory the result is, and how long.
+    /// Decodes the part, and returns the address and the length of the result in memory.
     pub fn decode(&mut self) -> Result<Box<[f64]>, Failure> {
         let requested = self.part.decoded_len();
         let out_of_memory = DecodeErrorKind::OutOfMemory { requested };

@@ -235,9 +235,9 @@ pub fn failure(endpoint: &Endpoint, error: TensorError) -> Failure {
             let failure = Failure::decoding(format_args!("{endpoint}: tensor {name:?}"), error);
             match error.kind() {
                 DecodeErrorKind::ChecksumMissing => failure.hint(
-                    "if a tool changed the file after it was compressed, `zipnn repair` removes stale \
-                     metadata; otherwise the file is damaged: fetch or copy it once more, or recover \
-                     the rest with zipnn decompress --no-verify",
+                    "if a tool changed the file after it was compressed, `zipnn repair` removes \
+                     stale metadata; otherwise the file is damaged: fetch or copy it once more, or \
+                     recover the rest with zipnn decompress --no-verify",
                 ),
                 _ => failure,
             }

@@ -49,15 +49,8 @@ impl<'a> StreamWriter<'a> {
         let finished = (self.pending_bits / 8) as usize;
         let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
-        // Only the rare case is left to another function, which takes the room instead of the writer,
-        // so that the writer can live in registers.
-        self.room = match room.first_chunk_mut() {
-            Some(window) => {
-                *window = bytes;
-                &mut room[finished..]
-            }
-            None => bits::store(room, bytes, finished).unwrap_or_default(),
-        };
+        // The room is passed instead of the writer, so that the writer can live in registers.
+        self.room = bits::store(room, bytes, finished);
         self.pending_bits %= 8;
     }
 

@@ -5,8 +5,7 @@ use crate::tensor::info::TensorInfo;
 use crate::tensor::inside::{checksums, list};
 use crate::tensor::safetensors::write::{self, Entry, Escaped, len_of};
 
-/// Length from which tensors are stored uncompressed: the original fails on the index of a longer
-/// one.
+/// Longest tensor that is compressed. The original fails on the index of a longer one.
 const MAX_COMPRESSED_LEN: u64 = 8 << 30;
 
 /// Which checksums a header contains for tensors that are stored uncompressed.
