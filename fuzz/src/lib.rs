@@ -4,11 +4,11 @@
 use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
+use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, Scratch, SmallTable};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
-use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
 
 /// No input may make a target slow: what it promises is never believed beyond this.
 pub const LIMITS: Limits =

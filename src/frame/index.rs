@@ -312,13 +312,6 @@ impl IndexBuf {
         }
     }
 
-    /// The index of the frame that `bytes` begin with.
-    pub(crate) fn parse(header: Header, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let index = FrameIndex::parse_behind(header, bytes)?;
-        let bytes = bytes[..index.prefix_len() as usize].to_vec();
-        Ok(Self { checked: index.checked(), bytes })
-    }
-
     /// Returns the frame's header.
     pub fn header(&self) -> &Header {
         &self.checked.header
