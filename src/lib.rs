@@ -1,8 +1,118 @@
-//! Lossless compression of AI model weights.
+//! Lossless compression of AI model weights, in safe Rust.
+//!
+//! Numbers of a model look random, but their exponents do not. This crate splits elements into byte
+//! planes, codes the planes that compress, and stores the others raw. bfloat16 weights shrink to two
+//! thirds of their size, and come back identical to the last bit. Files have the extension `.znn`;
+//! [ZipNN](https://github.com/zipnn/zipnn), "the original" in these pages, reads and writes them
+//! too.
+//!
+//! ```
+//! use zipnn::{DType, Limits, Options};
+//!
+//! let weights = [0.02_f32, -0.5, 0.125].map(f32::to_le_bytes).concat().repeat(1000);
+//! let file = zipnn::compress(&weights, &Options::new(DType::F32))?;
+//! assert!(file.len() < weights.len() / 2);
+//! assert_eq!(zipnn::decompress(&file, &Limits::default())?, weights);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What to use when
+//!
+//! | you want to | use |
+//! |---|---|
+//! | compress or decompress a whole input | [`compress`], [`decompress`] |
+//! | do it for many inputs, and reuse memory | [`compress_into`] or [`compress_append`], [`decompress_into`] |
+//! | use all cores | [`parallel::par_compress`], [`parallel::par_decompress`] |
+//! | pass numbers instead of bytes | [`typed::compress_slice`], [`typed::decompress_slice`] |
+//! | keep the shape of a tensor | [`compress_tensor`], [`decompress_tensor`] |
+//! | stream data of any length through [`Write`](std::io::Write) and [`Read`](std::io::Read) | [`Encoder`], [`Decoder`] |
+//! | decode input that arrives in parts, such as from a socket | [`push::PushDecoder`] |
+//! | read one tensor, or any range of a file | [`Archive`] |
+//! | do it over HTTP or from another source without `Read` | [`seek::Seeker`] |
+//! | compress the tensors inside a safetensors file | [`tensor::TensorWriter`], [`tensor::TensorReader`] |
+//! | store a fine-tuned model as the difference to its base | [`delta::compress`], [`delta::DeltaEncoder`] |
+//! | check a file | [`verify`] |
+//! | decode untrusted input | [`Limits`] |
+//! | decode without an allocator | [`frame::Frame::decode_into`] |
+//!
+//! # What is known of the data
+//!
+//! [`Options`] say how to compress. [`Options::new`] is for elements of a [`DType`],
+//! [`Options::auto`] for data of unknown type, and [`Options::bytes`] for bytes that are not
+//! numbers. A wrong choice costs space, never data: any options work for any bytes.
+//!
+//! # Reusing memory
+//!
+//! Fresh memory costs more than the codec, because the system clears each page when it is first
+//! used. Keep outputs and scratch memory from call to call: then nothing is allocated.
+//!
+//! ```
+//! use zipnn::frame::{DecodeScratch, EncodeScratch};
+//! use zipnn::{DType, Limits, Options};
+//!
+//! let (options, limits) = (Options::new(DType::BF16), Limits::default());
+//! let (mut encode, mut decode) = (EncodeScratch::new(), DecodeScratch::new());
+//! let (mut file, mut weights) = (Vec::new(), vec![0; 4096]);
+//! for tensor in [[0x3f; 4096], [0x3e; 4096]] {
+//!     file.clear();
+//!     zipnn::compress_append(&tensor, &mut file, &options, &mut encode)?;
+//!     zipnn::decompress_into(&file, &mut weights, &limits, &mut decode)?;
+//!     assert_eq!(weights, tensor);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Streams
+//!
+//! An [`Encoder`] writes frames of 4 MiB of data, and at the end an index of them. Call
+//! [`finish`](Encoder::finish): readers report a file without its index as truncated.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use zipnn::{Decoder, Encoder, Limits, Options};
+//!
+//! let mut encoder = Encoder::new(Vec::new(), Options::auto())?;
+//! encoder.write_all(&1.5_f32.to_le_bytes().repeat(1000))?;
+//! let file = encoder.finish()?;
+//!
+//! let mut first = [0; 4];
+//! Decoder::new(&file[..], Limits::default())?.read_exact(&mut first)?;
+//! assert_eq!(f32::from_le_bytes(first), 1.5);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # Errors
+//!
+//! Compressing returns an [`EncodeError`], decoding a [`DecodeError`] that names the frame, the chunk
+//! and the plane. Readers and writers return them in an [`io::Error`](std::io::Error), whose
+//! [`downcast`](std::io::Error::downcast) unwraps them. Decoding never panics and never returns data
+//! that does not match its checksum.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `std` | yes | [`Encoder`], [`Decoder`], [`Archive`]; implies `alloc` |
+//! | `alloc` | yes | functions that return [`Vec`](alloc::vec::Vec), and compression |
+//! | `rayon` | yes | [`parallel`] |
+//! | `simd` | yes | vector instructions for splitting and merging planes |
+//! | `safetensors` | yes | [`tensor`]: safetensors headers, and tensors compressed inside safetensors files |
+//! | `zstd` | yes | [`Profile::Extended`] |
+//! | `legacy` | no | [`legacy`]: files of releases 0.1.1 to 0.3.4 of the original |
+//!
+//! Without any feature the crate decodes on `core` alone, into memory of the caller. No feature
+//! changes the bytes that are written. Only [`parallel`] uses other threads.
+//!
+//! The crate needs Rust 1.89 and no C compiler. It contains no `unsafe` code.
+//! [`half`](https://docs.rs/half/2) and [`bytemuck`](https://docs.rs/bytemuck/1) are public
+//! dependencies: [`typed::Element`] uses their types and traits.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What belongs to a feature that is off has no page to link to.
-#![cfg_attr(not(feature = "std"), allow(rustdoc::broken_intra_doc_links))]
+// Items of disabled features have no page to link to.
+#![cfg_attr(
+    not(all(feature = "legacy", feature = "rayon", feature = "safetensors", feature = "zstd")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 // Modules hold items that only some features use. The build with all features detects dead code.
 #![cfg_attr(
     not(all(
@@ -68,8 +178,10 @@ pub mod typed;
 pub use dtype::{DType, ParseDTypeError};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Location};
 #[cfg(feature = "alloc")]
+#[doc(inline)]
 pub use file::{push, seek};
 #[cfg(feature = "std")]
+#[doc(inline)]
 pub use io::{Archive, ArchiveError, Decoder, Encoder};
 pub use limits::Limits;
 #[cfg(feature = "alloc")]

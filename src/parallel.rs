@@ -41,7 +41,7 @@ use crate::frame::write::geometry::Geometry;
 use crate::frame::write::tables::Tables;
 use crate::limits::Limits;
 use crate::older_file::OlderFile;
-use crate::oneshot::{decoded_len, refuse_delta, zeroed_for_frame};
+use crate::oneshot::{decoded_len, refuse_delta, shortened, zeroed_for_frame};
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::zeroed;
@@ -98,8 +98,7 @@ pub fn par_compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeErro
     options.check()?;
     let mut dst = zeroed_for_frame(src.len(), &options, &Envelope::BYTES)?;
     let len = par_compress_into(src, &mut dst, &options, &ScratchPool::new())?;
-    dst.truncate(len);
-    Ok(dst)
+    Ok(shortened(dst, len))
 }
 
 /// Compresses bytes into a file of one frame at the beginning of `dst`, and returns the length of

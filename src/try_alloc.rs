@@ -95,7 +95,7 @@ impl ReadBuf {
     ///
     /// Panics if the space was shorter.
     pub(crate) fn advance(&mut self, len: usize) {
-        assert!(len <= self.handed_out, "{len} bytes were filled of {}", self.handed_out);
+        assert!(len <= self.handed_out, "{len} bytes have been filled of {}", self.handed_out);
         self.handed_out = 0;
         self.filled += len;
     }

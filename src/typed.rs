@@ -1,7 +1,7 @@
 //! Compresses and decompresses slices of numbers instead of bytes, without copying them.
 //!
-//! [`half::bf16`] and [`half::f16`] are the types of the crate [`half`], and [`Element`] requires
-//! [`bytemuck::Pod`]: both crates are public dependencies.
+//! [`Element`] is implemented for types of the crate [`half`](https://docs.rs/half/2), and requires
+//! `Pod` of the crate [`bytemuck`](https://docs.rs/bytemuck/1): both are public dependencies.
 
 use alloc::vec::Vec;
 

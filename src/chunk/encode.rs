@@ -112,6 +112,7 @@ pub(crate) fn encoded_len(
 }
 
 /// Splits a chunk into planes: each to the memory of its encoder, or to its place in the output.
+#[inline]
 fn split_planes(
     layout: PlaneLayout,
     chunk: &[u8],

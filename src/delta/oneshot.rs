@@ -45,8 +45,7 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
     let mut dst = oneshot::zeroed_for_frame(src.len(), &options, &envelope)?;
     let scratch = &mut EncodeScratch::new();
     let len = compress_frame(&difference, &mut dst, &options, &envelope, scratch)?;
-    dst.truncate(len);
-    Ok(dst)
+    Ok(oneshot::shortened(dst, len))
 }
 
 /// Compresses the difference between `src` and a part of a base into one frame of a file of several,

@@ -150,17 +150,12 @@ impl FrameWalk {
     #[cfg(feature = "alloc")]
     pub fn open(&mut self, opener: FrameOpener) -> Result<OpenedFrame, DecodeError> {
         let number = self.number;
-        self.try_open(opener).map_err(|error| error.in_frame(number))
-    }
-
-    #[cfg(feature = "alloc")]
-    fn try_open(&mut self, opener: FrameOpener) -> Result<OpenedFrame, DecodeError> {
-        let (index, annex) = opener.checked()?;
         if let Check::Salvage(seal) = &mut self.check {
             *seal = seal.after(Annex::parse(opener.slack()));
         }
-        self.push(index.header(), &annex)?;
-        opener.finish()
+        opener
+            .finish_with(|header, annex| self.push(header, annex))
+            .map_err(|error| error.in_frame(number))
     }
 
     /// Checks that the next frame follows the frames before it.

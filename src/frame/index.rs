@@ -291,13 +291,6 @@ impl IndexBuf {
         }
     }
 
-    /// Reads the index of the frame at the beginning of `bytes`.
-    pub(crate) fn parse(header: Header, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let index = FrameIndex::parse_behind(header, bytes)?;
-        let bytes = bytes[..index.prefix_len() as usize].to_vec();
-        Ok(Self { checked: index.checked(), bytes })
-    }
-
     /// Returns the frame's header.
     pub fn header(&self) -> &Header {
         &self.checked.header

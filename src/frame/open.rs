@@ -409,7 +409,7 @@ impl FrameOpener {
 
     /// Returns the index and the annex, checked, once nothing is wanted. The annex is empty where
     /// there is none.
-    pub(crate) fn checked(&self) -> Result<(CheckedIndex, Annex<'_>), DecodeError> {
+    fn checked(&self) -> Result<(CheckedIndex, Annex<'_>), DecodeError> {
         match (self.index, self.wanted()) {
             (Some(index), None) => {
                 let chunks = index.chunk_count();
@@ -428,7 +428,16 @@ impl FrameOpener {
     ///
     /// `Truncated` while bytes are wanted; `InvalidAnnex`, `UnsupportedAnnex`, `ChecksumMismatch`.
     pub fn finish(self) -> Result<OpenedFrame, DecodeError> {
+        self.finish_with(|_, _| Ok(()))
+    }
+
+    /// As [`Self::finish`], with another check of the header and the annex.
+    pub(crate) fn finish_with(
+        self,
+        check: impl FnOnce(&Header, &Annex<'_>) -> Result<(), DecodeErrorKind>,
+    ) -> Result<OpenedFrame, DecodeError> {
         let (index, annex) = self.checked()?;
+        check(index.header(), &annex)?;
         Ok(OpenedFrame {
             checksums: annex.checksums().collect(),
             base: annex.base(),

@@ -96,8 +96,8 @@ fn files_of_all_kinds_decode() {
         assert_eq!(read(&file).unwrap(), expected, "{file:?}");
         assert_eq!(describe(&file).decoded_len, expected.len() as u64);
         let mut dst = vec![1; expected.len() + 1];
-        let len = decompress_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())
-            .unwrap();
+        let (limits, mut scratch) = (Limits::default(), DecodeScratch::new());
+        let len = decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap();
         assert_eq!(dst[..len], expected);
     }
 }
@@ -192,8 +192,8 @@ fn limits_hold() {
         let limits = Limits::default().expansion(0);
         assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
         let mut dst = vec![0; decoded.len() - 1];
-        let result =
-            decompress_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new());
+        let scratch = &mut DecodeScratch::new();
+        let result = decompress_into(&file, &mut dst, &Limits::default(), scratch);
         assert!(matches!(kind(result), DecodeErrorKind::OutputTooSmall { .. }));
     }
 }

@@ -38,12 +38,93 @@ fn the_widest_options_work() {
 
 #[test]
 fn too_little_room_to_compress() {
-    let needed = zipnn::compress_bound(data().len(), &OPTIONS);
+    let needed = zipnn::compress(&data(), &OPTIONS).unwrap().len();
+    assert!(needed < zipnn::compress_bound(data().len(), &OPTIONS));
     let mut dst = vec![0; needed - 1];
-    let error =
-        zipnn::compress_into(&data(), &mut dst, &OPTIONS, &mut EncodeScratch::new()).unwrap_err();
-    let have = needed as u64 - 1;
-    assert_eq!(error, EncodeError::OutputTooSmall { needed: needed as u64, have });
+    let expected = EncodeError::OutputTooSmall { needed: needed as u64, have: needed as u64 - 1 };
+    let mut scratch = EncodeScratch::new();
+    let error = zipnn::compress_into(&data(), &mut dst, &OPTIONS, &mut scratch);
+    assert_eq!(error, Err(expected));
+    #[cfg(feature = "rayon")]
+    {
+        let pool = zipnn::parallel::ScratchPool::new();
+        let error = zipnn::parallel::par_compress_into(&data(), &mut dst, &OPTIONS, &pool);
+        assert_eq!(error, Err(expected));
+    }
+}
+
+#[test]
+fn an_output_is_unchanged_after_an_error() {
+    let mut file = b"before".to_vec();
+    let scratch = &mut EncodeScratch::new();
+    let error = zipnn::compress_append(&data(), &mut file, &OPTIONS.chunk_log2(1), scratch);
+    assert_eq!(error, Err(EncodeError::InvalidChunkSize(1)));
+    assert_eq!(file, b"before");
+}
+
+/// Checks that an error fits `?` under any error type, and prints no fact twice.
+fn check_error(error: impl std::error::Error + Send + Sync + 'static) -> String {
+    let text = error.to_string();
+    if let Some(source) = error.source() {
+        assert!(!text.contains(&source.to_string()), "{text}");
+    }
+    let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
+    assert_eq!(boxed.to_string(), text);
+    text
+}
+
+#[test]
+fn errors_are_errors_everywhere() {
+    let decode = zipnn::decompress(b"ZN", &Limits::default()).unwrap_err();
+    assert_eq!(check_error(decode), "frame 0: input is truncated: 32 bytes needed, 2 there");
+    assert_eq!(check_error(decode.kind()), "input is truncated: 32 bytes needed, 2 there");
+    check_error(EncodeError::InvalidThreshold);
+    check_error("int8".parse::<DType>().unwrap_err());
+
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let mut decoder = Decoder::new(&file[..100], Limits::default());
+    let error = match &mut decoder {
+        Ok(decoder) => decoder.read(&mut [0; 10]).unwrap_err(),
+        Err(_) => decoder.unwrap_err(),
+    };
+    let inner: &zipnn::DecodeError = error.get_ref().unwrap().downcast_ref().unwrap();
+    assert_eq!(error.to_string(), inner.to_string());
+    let kind: std::io::Error = inner.kind().into();
+    assert!(kind.get_ref().unwrap().is::<zipnn::DecodeError>());
+}
+
+#[test]
+fn errors_have_the_right_kind() {
+    use std::io::ErrorKind;
+    let kind = |kind: DecodeErrorKind| std::io::Error::from(kind).kind();
+    assert_eq!(kind(DecodeErrorKind::Truncated { needed: 2, have: 1 }), ErrorKind::UnexpectedEof);
+    assert_eq!(kind(DecodeErrorKind::FooterMissing), ErrorKind::UnexpectedEof);
+    assert_eq!(kind(DecodeErrorKind::OutOfMemory { requested: 1 }), ErrorKind::OutOfMemory);
+    assert_eq!(kind(DecodeErrorKind::UnsupportedMethod(9)), ErrorKind::Unsupported);
+    assert_eq!(kind(DecodeErrorKind::UnsupportedVersion([0, 1, 1])), ErrorKind::Unsupported);
+    assert_eq!(kind(DecodeErrorKind::BaseRequired), ErrorKind::InvalidInput);
+    assert_eq!(kind(DecodeErrorKind::CorruptStream), ErrorKind::InvalidData);
+    let kind = |error: EncodeError| std::io::Error::from(error).kind();
+    assert_eq!(kind(EncodeError::OutOfMemory { requested: 1 }), ErrorKind::OutOfMemory);
+    assert_eq!(kind(EncodeError::InvalidThreshold), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn files_that_are_no_tensors() {
+    let decompress = |file: &[u8]| zipnn::decompress_tensor(file, &Limits::default());
+    let file = zipnn::compress(&data(), &OPTIONS).unwrap();
+    let error = decompress(&file).unwrap_err();
+    assert_eq!((error.kind(), error.place().frame), (DecodeErrorKind::NotATensor, Some(0)));
+
+    let mut file = zipnn::compress_tensor(&data(), Form::Torch, &[42, 100], &OPTIONS).unwrap();
+    assert_eq!(decompress(&file).unwrap().shape, [42, 100]);
+    let wrong = zipnn::typed::decompress_tensor::<f32>(&file, &Limits::default()).unwrap_err();
+    assert!(matches!(wrong.kind(), DecodeErrorKind::WrongDType { .. }), "{wrong}");
+    // The shape begins behind the header: its length, and a tag before each dimension.
+    file[34] = 43;
+    assert_eq!(decompress(&file).unwrap_err().kind(), DecodeErrorKind::InvalidShape);
+    assert!(zipnn::decompress(&file, &Limits::default()).is_ok());
+    assert!(decompress(&file[..33]).is_err());
 }
 
 #[test]

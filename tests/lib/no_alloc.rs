@@ -33,6 +33,47 @@ fn compressing() {
 }
 
 #[test]
+fn appending() {
+    let mut scratch = EncodeScratch::new();
+    let mut dst = Vec::new();
+    for dtype in DType::ALL {
+        for len in LENGTHS {
+            let data = data::weights(dtype, len, 1);
+            let options = Options::new(dtype);
+            check(&format!("{dtype}, {len} bytes"), || {
+                dst.clear();
+                zipnn::compress_append(&data, &mut dst, &options, &mut scratch).unwrap();
+            });
+            let expected = zipnn::compress(&data, &options).unwrap();
+            assert!(dst == expected);
+            let mut exact = vec![0; dst.len()];
+            check(&format!("{dtype}, {len} bytes, exact"), || {
+                zipnn::compress_into(&data, &mut exact, &options, &mut scratch).unwrap();
+            });
+            assert!(exact == expected);
+            check(&format!("{dtype}, {len} bytes, length only"), || {
+                zipnn::compressed_len(&data, &options, &mut scratch).unwrap();
+            });
+        }
+    }
+}
+
+/// Results own no more memory than they need.
+#[test]
+fn results_have_no_spare_capacity() {
+    for dtype in DType::ALL {
+        for len in LENGTHS {
+            let data = data::weights(dtype, len, 1);
+            let file = zipnn::compress(&data, &Options::new(dtype)).unwrap();
+            assert_eq!(file.capacity(), file.len(), "{dtype}, {len} bytes");
+            let peak = measure(|| drop(zipnn::compress(&data, &Options::new(dtype)))).bytes_max;
+            let bound = zipnn::compress_bound(len, &Options::new(dtype)) as u64;
+            assert!(peak <= bound + (1 << 20), "{dtype}, {len} bytes: {peak}");
+        }
+    }
+}
+
+#[test]
 fn decompressing() {
     let mut scratch = DecodeScratch::new();
     for dtype in DType::ALL {

@@ -491,3 +491,65 @@ fn tensors_that_are_not_compressed_keep_to_the_limits() {
     let limits = limits.decoded_bytes(5000);
     assert_eq!(read_tensor(&file, limits, |reader, data| reader.read(0, data)), Ok(()));
 }
+
+#[test]
+fn unknown_data_gets_a_layout_of_its_own() {
+    let auto = Options::auto();
+    for dtype in DType::ALL {
+        let data = data::weights(dtype, 1 << 20, 3);
+        let typed = zipnn::compress(&data, &Options::new(dtype)).unwrap();
+        for (name, file) in encode_unknown(&data, &auto) {
+            let most = typed.len() * 101 / 100 + 500;
+            assert!(file.len() <= most, "{name}, {dtype}: {} {}", file.len(), typed.len());
+            assert!(zipnn::decompress(&file, &Limits::default()).unwrap() == data, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_later_layout_ends_the_search() {
+    let data = data::weights(DType::F32, 1 << 16, 3);
+    let fixed = zipnn::compress(&data, &Options::bytes().layout(PlaneLayout::TWO)).unwrap();
+    for (name, file) in encode_unknown(&data, &Options::auto().layout(PlaneLayout::TWO)) {
+        let frame = Frame::parse(&file).unwrap();
+        assert_eq!(frame.index().header().layout(), PlaneLayout::TWO, "{name}");
+        assert!(name == "Encoder" || file == fixed, "{name}");
+    }
+}
+
+/// Compresses in every way that may choose a layout.
+fn encode_unknown(data: &[u8], options: &Options) -> Vec<(&'static str, Vec<u8>)> {
+    let scratch = &mut EncodeScratch::new();
+    let mut appended = Vec::new();
+    zipnn::compress_append(data, &mut appended, options, scratch).unwrap();
+    let mut into = vec![0; zipnn::compress_bound(data.len(), options)];
+    let len = zipnn::compress_into(data, &mut into, options, scratch).unwrap();
+    into.truncate(len);
+    assert_eq!(zipnn::compressed_len(data, options, scratch), Ok(len));
+    let mut encoder = Encoder::new(Vec::new(), *options).unwrap();
+    encoder.write_all(data).unwrap();
+    vec![
+        ("compress", zipnn::compress(data, options).unwrap()),
+        ("compress_append", appended),
+        ("compress_into", into),
+        ("par_compress", zipnn::parallel::par_compress(data, options).unwrap()),
+        ("Encoder", encoder.finish().unwrap()),
+    ]
+}
+
+#[test]
+fn options_name_the_type_of_elements_only() {
+    for dtype in DType::ALL {
+        assert_eq!(Options::new(dtype).dtype(), Some(dtype));
+        let same = Options::new(dtype).layout(PlaneLayout::of(dtype));
+        assert_eq!(same.dtype(), Some(dtype));
+        for options in [Options::bytes(), Options::auto()] {
+            assert_eq!(options.layout(PlaneLayout::of(dtype)).dtype(), None);
+        }
+    }
+    assert_eq!(Options::new(DType::BF16).layout(PlaneLayout::FOUR).dtype(), None);
+    // The header names a type for them all the same.
+    let file = zipnn::compress(&[1; 100], &Options::bytes()).unwrap();
+    assert_eq!(Frame::parse(&file).unwrap().dtype(), DType::F8E4M3);
+    assert_eq!(file, zipnn::compress(&[1; 100], &Options::new(DType::F8E4M3)).unwrap());
+}

@@ -29,7 +29,20 @@ fn check_oneshot(data: &[u8], options: &Options, scratches: &mut Scratches) {
     let len = zipnn::compress_into(data, &mut dst, options, &mut scratches.encode).unwrap();
     assert!(len <= bound && dst[..len] == file, "compress_into");
     assert_eq!(dst[bound], 0xa5, "compress_into wrote beyond the bound");
+    check_exact_lengths(data, &file, options, &mut scratches.encode);
     check_decode(&file, data, &mut scratches.decode);
+}
+
+/// Compresses into outputs that have no more room than necessary, or that grow.
+fn check_exact_lengths(data: &[u8], file: &[u8], options: &Options, scratch: &mut EncodeScratch) {
+    let len = zipnn::compressed_len(data, options, scratch).unwrap();
+    assert_eq!(len, file.len(), "compressed_len");
+    let mut exact = vec![0xa5; len];
+    assert_eq!(zipnn::compress_into(data, &mut exact, options, scratch), Ok(len));
+    assert!(exact == file, "compress_into without room to spare");
+    let mut appended = vec![0xa5; 7];
+    assert_eq!(zipnn::compress_append(data, &mut appended, options, scratch), Ok(len));
+    assert!(appended[..7] == [0xa5; 7] && appended[7..] == *file, "compress_append");
 }
 
 /// Many threads make the same file, and the same data of it.
@@ -40,6 +53,17 @@ fn check_parallel(data: &[u8], options: &Options) {
         assert!(zipnn::parallel::par_compress(data, options).unwrap() == file, "par_compress");
         let decoded = zipnn::parallel::par_decompress(&file, &Limits::default()).unwrap();
         assert!(decoded == data, "par_decompress");
+
+        let pool = zipnn::parallel::ScratchPool::new();
+        let bound = zipnn::compress_bound(data.len(), options);
+        for room in [bound, file.len(), bound] {
+            let mut dst = vec![0xa5; room];
+            let len = zipnn::parallel::par_compress_into(data, &mut dst, options, &pool).unwrap();
+            assert!(dst[..len] == file, "par_compress_into");
+            let (mut dst, limits) = (vec![0xa5; data.len()], Limits::default());
+            zipnn::parallel::par_decompress_into(&file, &mut dst, &limits, &pool).unwrap();
+            assert!(dst == data, "par_decompress_into");
+        }
     }
     #[cfg(not(feature = "rayon"))]
     let _ = (data, options);

@@ -318,3 +318,36 @@ fn encoders_need_bases_of_the_same_length() {
     let long = DecodeErrorKind::BaseTooLong { expected: 10 };
     assert_eq!(kind(&encode(&[2; 11]).unwrap_err()), long);
 }
+
+#[test]
+fn encoders_give_access_to_the_inner_writer() {
+    let mut encoder = builder(Options::new(DType::BF16)).build(b"before".to_vec()).unwrap();
+    encoder.get_mut().extend_from_slice(b", behind");
+    assert_eq!(encoder.get_ref(), b"before, behind");
+    encoder.write_all(&[1; 10]).unwrap();
+    assert_eq!(encoder.into_inner(), b"before, behind", "no frame is complete");
+
+    let base = io::Cursor::new([2; 10]);
+    let mut encoder = builder(Options::new(DType::BF16)).build_delta(Vec::new(), base).unwrap();
+    encoder.write_all(&[1; 10]).unwrap();
+    assert!(encoder.get_ref().is_empty());
+    encoder.try_finish().unwrap();
+    let file = encoder.get_mut().clone();
+    assert!(!file.is_empty());
+    assert_eq!(encoder.into_inner(), file);
+    let decoded = zipnn::delta::decompress(&file, &[2; 10], &Limits::default()).unwrap();
+    assert_eq!(decoded, [1; 10]);
+}
+
+#[test]
+fn a_failed_encoder_returns_its_error_again() {
+    let base = io::Cursor::new([2; 9]);
+    let mut encoder = builder(options()).build_delta(Vec::new(), base).unwrap();
+    let short = DecodeErrorKind::BaseTooShort { found: 9 };
+    encoder.write_all(&[1; 10]).unwrap();
+    for _ in 0..3 {
+        assert_eq!(kind(&encoder.try_finish().unwrap_err()), short);
+    }
+    assert_eq!(kind(&encoder.write(&[1]).unwrap_err()), short);
+    assert_eq!(kind(&encoder.flush().unwrap_err()), short);
+}

@@ -5,6 +5,7 @@ mod common;
 
 #[cfg(target_os = "linux")]
 mod core_only;
+mod exports;
 #[cfg(feature = "alloc")]
 mod format_example;
 mod module_graph;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
 use zipnn::tensor::safetensors::Metadata;
-use zipnn::{DType, Limits, Options, decompress, decompress_into, simd};
+use zipnn::{Limits, Options, decompress, decompress_into, simd};
 
 use crate::args::{self, Bench, TypeChoice};
 use crate::content::types::{self, Types};
@@ -33,8 +33,10 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
-    let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
-    let options = Options::new(dtype)
+    let options = arguments
+        .dtype
+        .dtype()
+        .map_or(Options::bytes(), Options::new)
         .profile(args::profile(arguments.extended))
         .checksums(arguments.checksums);
     let pieces = cut(&data, &mut pieces);

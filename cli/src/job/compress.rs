@@ -1,9 +1,9 @@
 //! Compressing one file: read pieces, compress them on threads, write frames in order.
 
+use zipnn::Options;
 use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition};
-use zipnn::{DType, Options};
 
 use crate::args::{self, Compress, Files};
 use crate::fs::endpoint::Endpoint;
@@ -33,9 +33,9 @@ pub fn compress(
     }
     let pieces = Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
-    let dtype = arguments.dtype.dtype().unwrap_or(DType::F8E4M3);
+    let options = arguments.dtype.dtype().map_or(Options::bytes(), Options::new);
     let profile = args::profile(arguments.extended);
-    let mut options = Options::new(dtype).profile(profile);
+    let mut options = options.profile(profile);
     if !has_annexes {
         options = options.plain();
     }

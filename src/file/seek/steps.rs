@@ -12,7 +12,8 @@ use crate::format::FOOTER_LEN;
 use crate::frame::Frame;
 use crate::frame::annex::{Annex, Footer};
 use crate::frame::header::Header;
-use crate::frame::index::{FrameIndex, IndexBuf};
+use crate::frame::index::FrameIndex;
+use crate::frame::open::{Keep, OpenOptions, Prefix};
 
 /// Bytes of a frame that are read at once: enough for the header and the index of most frames.
 const FIRST_READ: u64 = 1 << 10;
@@ -117,7 +118,7 @@ impl Seeker {
         let before = self.directory.decoded_len() - header.decoded_len;
         let (needed, have) = (header.frame_len, self.file_len - self.last_offset());
         let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_frame(number);
-        let index = match IndexBuf::parse(header, &beginning) {
+        let index = match FrameIndex::parse_behind(header, &beginning) {
             Ok(index) => index,
             Err(error) => match error.kind() {
                 DecodeErrorKind::Truncated { needed, .. } if needed <= have => {
@@ -128,13 +129,11 @@ impl Seeker {
                 _ => return self.cut_at(error.in_frame(number), before),
             },
         };
-        let has_checksums =
-            self.directory.is_sealed() || index.get().content_len() < header.frame_len;
+        let has_checksums = self.directory.is_sealed() || index.content_len() < header.frame_len;
         if has_checksums && self.limits.verify {
             return self.cut_at(error, before);
         }
         let is_there = |chunk: &Chunk| chunk.plane_ranges().all(|range| range.end <= have);
-        let index = index.get();
         let whole: u64 = index.chunks().take_while(is_there).map(|chunk| chunk.len()).sum();
         self.cut_at(error, before + whole)
     }
@@ -152,18 +151,15 @@ impl Seeker {
 
     /// Reads the first frame up to its payload, to find its slack.
     fn read_beginning(&mut self, beginning: Vec<u8>) -> Result<(), DecodeError> {
-        let index = match FrameIndex::parse(&beginning) {
-            Ok(index) => index,
-            Err(error) => {
-                let needed = more_of(error, self.directory.file_len())?;
+        let options = OpenOptions::new(self.limits).keep(Keep::Index);
+        let slack = match options.prefix(&beginning)? {
+            Prefix::Needs(needed) => {
                 self.stage = Stage::First { beginning, needed };
                 return Ok(());
             }
+            Prefix::Read(index) if options.reads_annex(&index) => index.checked().slack_range(),
+            Prefix::Read(_) => return self.walk_on(),
         };
-        let slack = index.content_len()..index.header().frame_len;
-        if slack.is_empty() {
-            return self.walk_on();
-        }
         self.limits.check_memory(slack.end - slack.start)?;
         self.stage = Stage::Slack(slack);
         Ok(())
@@ -214,16 +210,6 @@ impl Seeker {
         }
         self.stage = Stage::Complete;
         Ok(())
-    }
-}
-
-/// Returns up to where a frame of `frame_len` bytes must be read to complete its index, if the error
-/// is that it ends too early.
-pub(super) fn more_of(error: DecodeError, frame_len: u64) -> Result<u64, DecodeError> {
-    match error.kind() {
-        DecodeErrorKind::Truncated { needed, .. } if needed <= frame_len => Ok(needed),
-        DecodeErrorKind::Truncated { .. } => Err(DecodeErrorKind::InvalidLength.into()),
-        _ => Err(error),
     }
 }
 
