@@ -254,6 +254,8 @@ macro_rules! few_units {
 }
 
 /// Writes units from the last one on.
+///
+/// One stream after the other: the state of both does not fit in registers.
 macro_rules! write_units {
     ($writer:ident, $units:ident, $positions:expr) => {
         for position in $positions {
@@ -299,10 +301,8 @@ macro_rules! few {
                     if (fit0, fit1) == (Fit::Units, Fit::Units) {
                         // In memory, or the compiler would move units from vectors one by one.
                         let (units0, units1) = (black_box(&units0), black_box(&units1));
-                        for position in (0..8).step_by($step).rev() {
-                            first.write_bits(units0.bits[position], units0.len[position]);
-                            second.write_bits(units1.bits[position], units1.len[position]);
-                        }
+                        write_units!(first, units0, (0..8).step_by($step).rev());
+                        write_units!(second, units1, (0..8).step_by($step).rev());
                         continue;
                     }
                     match fit0 {
@@ -344,6 +344,20 @@ macro_rules! quads {
         let quads = _mm512_or_si512(shifted, _mm512_srli_epi64::<32>(pairs));
         (quads, _mm512_and_si512(_mm512_add_epi64(pair_len, second_len), low_half))
     }};
+}
+
+/// Writes octets from the last one on, or the two quads of each that is too long.
+macro_rules! write_octets {
+    ($writer:ident, $octets:ident, $quads:ident, $joined:literal) => {
+        for at in (0..8).rev() {
+            if $joined && $octets.len[at] <= MAX_UNIT_BITS {
+                $writer.write_bits($octets.bits[at], $octets.len[at]);
+            } else {
+                $writer.write_bits($quads[1].bits[at], $quads[1].len[at]);
+                $writer.write_bits($quads[0].bits[at], $quads[0].len[at]);
+            }
+        }
+    };
 }
 
 /// Defines how two streams of any symbols are coded: in octets if `$joined`, but for those that are
@@ -399,20 +413,8 @@ macro_rules! wide {
                     // In memory, or the compiler would move units from vectors one by one.
                     let (octets0, octets1) = (black_box(&octets0), black_box(&octets1));
                     let (quads0, quads1) = (black_box(&quads0), black_box(&quads1));
-                    for at in (0..8).rev() {
-                        if $joined && octets0.len[at] <= MAX_UNIT_BITS {
-                            first.write_bits(octets0.bits[at], octets0.len[at]);
-                        } else {
-                            first.write_bits(quads0[1].bits[at], quads0[1].len[at]);
-                            first.write_bits(quads0[0].bits[at], quads0[0].len[at]);
-                        }
-                        if $joined && octets1.len[at] <= MAX_UNIT_BITS {
-                            second.write_bits(octets1.bits[at], octets1.len[at]);
-                        } else {
-                            second.write_bits(quads1[1].bits[at], quads1[1].len[at]);
-                            second.write_bits(quads1[0].bits[at], quads1[0].len[at]);
-                        }
-                    }
+                    write_octets!(first, octets0, quads0, $joined);
+                    write_octets!(second, octets1, quads1, $joined);
                 }
                 first = write_scalar(rest0.as_flattened(), codes, first);
                 second = write_scalar(rest1.as_flattened(), codes, second);
