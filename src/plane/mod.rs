@@ -9,8 +9,6 @@
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx2;
-#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-mod avx512;
 mod kernels;
 mod merge;
 pub(crate) mod scalar;
