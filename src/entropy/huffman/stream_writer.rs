@@ -14,11 +14,11 @@ pub(crate) struct StreamWriter<'a> {
     /// Bits behind the finished bytes, the newest highest. Lower bits are meaningless.
     pending: u64,
     /// Number of pending bits.
-    pending_bits: u32,
+    pending_bits: u8,
 }
 
 /// Most pending bits: the lowest six hold the length of the last codeword.
-const CONTAINER_BITS: u32 = 64 - 6;
+const CONTAINER_BITS: u8 = 64 - 6;
 
 /// Most bits that [`StreamWriter::write_bits`] accepts. Up to seven may be pending before.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
@@ -40,7 +40,7 @@ impl<'a> StreamWriter<'a> {
     #[inline(always)]
     fn push(&mut self, codeword: Codeword) {
         self.pending = self.pending >> codeword.len() | codeword.0;
-        self.pending_bits += codeword.len();
+        self.pending_bits += codeword.0 as u8;
     }
 
     /// Moves finished bytes to the output.
@@ -59,7 +59,7 @@ impl<'a> StreamWriter<'a> {
     #[inline(always)]
     pub(crate) fn write_bits(&mut self, bits: u64, len: u64) {
         self.pending = self.pending >> (len % 64) | bits;
-        self.pending_bits += len as u32;
+        self.pending_bits += len as u8;
         self.flush();
     }
 
@@ -79,7 +79,7 @@ impl<'a> StreamWriter<'a> {
             pending = pending >> codeword.len() | codeword.0;
             pending_bits = pending_bits.wrapping_add(codeword.0);
         }
-        let pending_bits = u32::from(pending_bits as u8);
+        let pending_bits = pending_bits as u8;
         if pending_bits <= CONTAINER_BITS {
             (self.pending, self.pending_bits) = (pending, pending_bits);
             self.flush();
