@@ -8,18 +8,12 @@ use std::vec::Vec;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
+use crate::io::archive::listing::Listing;
 use crate::io::read_at::ReadAt;
 use crate::tensor::metadata::{Metadata, MetadataError, TensorInfo};
 use crate::tensor::rows::RowsError;
 use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
-
-/// The tensors of an archive.
-pub(super) struct Tensors {
-    metadata: Metadata,
-    /// Why the last of them cannot be read, if the data ends before.
-    pub(super) missing: Option<DecodeError>,
-}
 
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// Returns the names, types and shapes of the tensors, if the data is the data of a
@@ -57,7 +51,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
         }
         let metadata = self.read_metadata()?;
         let missing = self.missing_data(&metadata);
-        Ok(&self.tensors.get_or_init(|| Tensors { metadata, missing }).metadata)
+        Ok(&self.tensors.get_or_init(|| Listing { metadata, missing }).metadata)
     }
 
     fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
