@@ -98,12 +98,28 @@ pub(crate) async fn read_exact_at<S: AsyncReadAt>(
     }
     let needed = range.end - range.start;
     let bytes = source.read_at(range).await?;
-    let have = bytes.len() as u64;
-    if have != needed {
-        let message = format!("the source returned {have} bytes instead of {needed}");
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+    match bytes.len() as u64 {
+        have if have == needed => Ok(bytes),
+        have => Err(wrong_length(needed, have)),
     }
-    Ok(bytes)
+}
+
+/// Reads the last bytes of a source, and checks that they are no fewer than requested.
+pub(crate) async fn read_suffix<S: AsyncReadAt>(
+    source: &S,
+    len: u64,
+) -> Result<(Bytes, u64), ArchiveError> {
+    let (suffix, size) = source.read_suffix(len).await?;
+    let (needed, have) = (len.min(size), suffix.len() as u64);
+    if have < needed {
+        return Err(wrong_length(needed, have));
+    }
+    Ok((suffix, size))
+}
+
+fn wrong_length(needed: u64, have: u64) -> ArchiveError {
+    let message = format!("the source returned {have} bytes instead of {needed}");
+    io::Error::new(io::ErrorKind::UnexpectedEof, message).into()
 }
 
 /// Returns a range from what was fetched.
