@@ -34,7 +34,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// let archive = Archive::open(file, Limits::default())?;
     /// for tensor in archive.tensors()?.tensors() {
     ///     let weights: Vec<bf16> = archive.read_tensor(&tensor.name)?;
-    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product());
+    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product::<u64>());
     /// }
     /// let row: Vec<bf16> = archive.read_rows("a", 1..2)?;
     /// assert_eq!(row, [3.0, 4.0, 5.0].map(bf16::from_f32));
