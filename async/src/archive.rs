@@ -14,7 +14,7 @@ use zipnn::seek::Seeker;
 use zipnn::tensor::safetensors::Metadata;
 use zipnn::{ArchiveError, DecodeErrorKind, Limits};
 
-use crate::fetch::{Groups, fetch, read_exact_at};
+use crate::fetch::{Groups, fetch, read_exact_at, read_suffix};
 use crate::limiter::Limiter;
 use crate::source::AsyncReadAt;
 
@@ -58,7 +58,7 @@ impl<S: AsyncReadAt> Archive<S> {
     ///
     /// Errors of the source and of [`Seeker::feed`].
     pub async fn open(source: S, limits: Limits) -> Result<Self, ArchiveError> {
-        let (suffix, file_len) = source.read_suffix(Seeker::SUFFIX_LEN).await?;
+        let (suffix, file_len) = read_suffix(&source, Seeker::SUFFIX_LEN).await?;
         let mut seeker = Seeker::new(file_len, limits);
         seeker.feed_suffix(&suffix)?;
         Self::with_seeker(source, seeker).await

@@ -98,12 +98,28 @@ pub(crate) async fn read_exact_at<S: AsyncReadAt>(
     }
     let needed = range.end - range.start;
     let bytes = source.read_at(range).await?;
-    let have = bytes.len() as u64;
-    if have != needed {
-        let message = format!("the source returned {have} bytes instead of {needed}");
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+    match bytes.len() as u64 {
+        have if have == needed => Ok(bytes),
+        have => Err(wrong_length(needed, have)),
     }
-    Ok(bytes)
+}
+
+/// Reads the last bytes of a source, and checks that they are no fewer than requested.
+pub(crate) async fn read_suffix<S: AsyncReadAt>(
+    source: &S,
+    len: u64,
+) -> Result<(Bytes, u64), ArchiveError> {
+    let (suffix, size) = source.read_suffix(len).await?;
+    let (needed, have) = (len.min(size), suffix.len() as u64);
+    if have < needed {
+        return Err(wrong_length(needed, have));
+    }
+    Ok((suffix, size))
+}
+
+fn wrong_length(needed: u64, have: u64) -> ArchiveError {
+    let message = format!("the source returned {have} bytes instead of {needed}");
+    io::Error::new(io::ErrorKind::UnexpectedEof, message).into()
 }
 
 /// Returns a range from what was fetched.
@@ -142,12 +158,16 @@ mod tests {
 
     #[test]
     fn near_ranges_are_one_request() {
-        assert_eq!(merge(vec![10..20, 0..5, 0..5, 20..30]), [0..30]);
-        assert_eq!(merge(vec![0..5, GAP + 5..GAP + 6]), [0..GAP + 6]);
-        assert_eq!(merge(vec![0..5, GAP + 6..GAP + 7]), [0..5, GAP + 6..GAP + 7]);
+        let check = |ranges: &[Range<u64>], expected: &[Range<u64>]| {
+            assert_eq!(merge(ranges.to_vec()), expected);
+        };
+        check(&[10..20, 0..5, 0..5, 20..30, 1 << 20..2 << 20], &[0..30, 1 << 20..2 << 20]);
+        check(&[0..5, GAP + 5..GAP + 6, 2 << 20..3 << 20], &[0..GAP + 6, 2 << 20..3 << 20]);
+        check(&[0..5, GAP + 6..GAP + 7], &[0..5, GAP + 6..GAP + 7]);
         let half = MAX_REQUEST / 2 + 1;
-        assert_eq!(merge(vec![0..half, half..2 * half]), [0..half, half..2 * half]);
-        assert_eq!(merge(vec![0..2 * MAX_REQUEST, 5..6]), [0..2 * MAX_REQUEST]);
-        assert!(merge(vec![]).is_empty());
+        check(&[0..half, half..2 * half], &[0..half, half..2 * half]);
+        let long = 2 * MAX_REQUEST;
+        check(&[0..long, 5..6, 2 * long..3 * long], &[0..long, 2 * long..3 * long]);
+        check(&[], &[]);
     }
 }

@@ -47,16 +47,16 @@ pub struct FramePart<P = Vec<u8>> {
 
 /// The properties of a file that matter to each of its parts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings {
-    pub(super) limits: Limits,
+pub(crate) struct Surroundings {
+    pub(crate) limits: Limits,
     /// Bytes of the frame that the file has: fewer than its length if the file was cut off in it.
-    pub(super) have: u64,
+    pub(crate) have: u64,
     /// Whether every frame of the file must have checksums.
-    pub(super) is_sealed: bool,
+    pub(crate) is_sealed: bool,
     /// Whether a difference is expected.
-    pub(super) is_delta: bool,
+    pub(crate) is_delta: bool,
     /// Whether the first frame of the file was found to be as expected.
-    pub(super) is_delta_checked: bool,
+    pub(crate) is_delta_checked: bool,
 }
 
 /// A frame whose index has been read.
@@ -80,7 +80,7 @@ impl<P> fmt::Debug for FramePart<P> {
 }
 
 impl<P> FramePart<P> {
-    pub(super) fn new(
+    pub(crate) fn new(
         number: u64,
         entry: DirectoryEntry,
         range: Range<u64>,

@@ -9,7 +9,7 @@ const MAX_READS: usize = MAX_PLANES + 2;
 
 /// The ranges of a frame that have to be read, in order, each with its bytes once they are there.
 #[derive(Clone)]
-pub(super) struct Reads<P> {
+pub(crate) struct Reads<P> {
     reads: [Option<Read<P>>; MAX_READS],
 }
 
@@ -22,7 +22,7 @@ struct Read<P> {
 
 impl<P> Reads<P> {
     /// Returns the list that asks for the first `len` bytes of a frame.
-    pub(super) fn beginning(len: u64) -> Self {
+    pub(crate) fn beginning(len: u64) -> Self {
         let mut reads = Self { reads: [const { None }; MAX_READS] };
         reads.request(0..len);
         reads
@@ -30,7 +30,7 @@ impl<P> Reads<P> {
 
     /// Appends a range. Extends the last one instead if that is still wanted, and no more than
     /// `gap` bytes before it.
-    pub(super) fn request_near(&mut self, range: Range<u64>, gap: u64) {
+    pub(crate) fn request_near(&mut self, range: Range<u64>, gap: u64) {
         match self.reads.iter_mut().flatten().last() {
             Some(Read { range: last, bytes: None }) if range.start <= last.end + gap => {
                 last.end = last.end.max(range.end);
@@ -47,34 +47,34 @@ impl<P> Reads<P> {
     }
 
     /// Returns the ranges whose bytes are missing, in the order in which [`Self::fill`] takes them.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = Range<u64>> {
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = Range<u64>> {
         let missing = self.reads.iter().flatten().filter(|read| read.bytes.is_none());
         missing.map(|read| read.range.clone())
     }
 
     /// Stores the bytes of the first missing range.
-    pub(super) fn fill(&mut self, bytes: P) {
+    pub(crate) fn fill(&mut self, bytes: P) {
         if let Some(read) = self.reads.iter_mut().flatten().find(|read| read.bytes.is_none()) {
             read.bytes = Some(bytes);
         }
     }
 
     /// Returns the bytes that were read, without their positions.
-    pub(super) fn into_bytes(self) -> impl Iterator<Item = P> {
+    pub(crate) fn into_bytes(self) -> impl Iterator<Item = P> {
         self.reads.into_iter().flatten().filter_map(|read| read.bytes)
     }
 }
 
 impl<P: AsRef<[u8]>> Reads<P> {
     /// Returns the beginning of the frame as far as it was read.
-    pub(super) fn first(&self) -> &[u8] {
+    pub(crate) fn first(&self) -> &[u8] {
         let first = self.reads[0].as_ref().and_then(|read| read.bytes.as_ref());
         first.map(AsRef::as_ref).unwrap_or_default()
     }
 
     /// Returns the bytes of a range, `None` if they were not read. Every range that is needed lies
     /// in one read.
-    pub(super) fn get(&self, range: Range<u64>) -> Option<&[u8]> {
+    pub(crate) fn get(&self, range: Range<u64>) -> Option<&[u8]> {
         let mut reads = self.reads.iter().flatten();
         reads.find_map(|read| stored_in(read.range.start, read.bytes.as_ref()?.as_ref(), &range))
     }
@@ -82,7 +82,7 @@ impl<P: AsRef<[u8]>> Reads<P> {
 
 /// Returns a range of a frame from the bytes that are at `start` in it, if it lies within them. An
 /// empty one, as a chunk with fewer bytes than planes has, lies anywhere.
-pub(super) fn stored_in<'s>(start: u64, bytes: &'s [u8], range: &Range<u64>) -> Option<&'s [u8]> {
+pub(crate) fn stored_in<'s>(start: u64, bytes: &'s [u8], range: &Range<u64>) -> Option<&'s [u8]> {
     if range.is_empty() {
         return Some(&[]);
     }

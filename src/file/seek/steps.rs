@@ -20,7 +20,7 @@ const FIRST_READ: u64 = 1 << 10;
 
 impl Seeker {
     /// Takes the wanted bytes, and goes on to the next stage.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         match core::mem::replace(&mut self.stage, Stage::Walk) {
             Stage::Tail => self.read_tail(bytes),
             Stage::Index(footer) => self.read_index(bytes, footer),
@@ -145,7 +145,7 @@ impl Seeker {
     }
 
     /// Returns where the last known frame begins.
-    pub(super) fn last_offset(&self) -> u64 {
+    pub(crate) fn last_offset(&self) -> u64 {
         self.directory.entries().last().map_or(0, |entry| entry.offset)
     }
 
@@ -197,7 +197,7 @@ impl Seeker {
     }
 
     /// Ends the search, and checks the frames against the limits.
-    pub(super) fn complete(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn complete(&mut self) -> Result<(), DecodeError> {
         let readable_len = self.readable_len();
         for (number, entry) in (0..).zip(self.directory.entries()) {
             // Bytes that the file lacks count neither as input nor as output.

@@ -2,6 +2,8 @@
 
 pub(crate) mod damage;
 pub(crate) mod error;
+#[cfg(feature = "safetensors")]
+mod listing;
 mod scratch;
 #[cfg(feature = "safetensors")]
 pub(crate) mod tensors;
@@ -19,8 +21,9 @@ pub use error::ArchiveError;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::Directory;
 use crate::file::seek::Seeker;
+#[cfg(feature = "safetensors")]
+use crate::io::archive::listing::Listing;
 use crate::io::archive::scratch::{Bytes, Pool, Scratch};
-use crate::io::archive::tensors::Tensors;
 use crate::io::read_at::ReadAt;
 use crate::limits::Limits;
 #[cfg(feature = "safetensors")]
@@ -76,7 +79,7 @@ pub struct Archive<S, B = Empty> {
     pool: Pool,
     /// The tensors, once they have been asked for.
     #[cfg(feature = "safetensors")]
-    tensors: OnceLock<Tensors>,
+    tensors: OnceLock<Listing>,
 }
 
 impl<S: ReadAt> Archive<S> {

@@ -8,6 +8,7 @@ use std::vec::Vec;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
+use crate::io::archive::listing::Listing;
 use crate::io::read_at::ReadAt;
 use crate::tensor::info::TensorInfo;
 use crate::tensor::rows::RowsError;
@@ -15,13 +16,6 @@ use crate::tensor::safetensors::error::MetadataError;
 use crate::tensor::safetensors::metadata::Metadata;
 use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
-
-/// The tensors of an archive.
-pub(super) struct Tensors {
-    metadata: Metadata,
-    /// Why the last of them cannot be read, if the data ends before.
-    pub(super) missing: Option<DecodeError>,
-}
 
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// Returns the names, types and shapes of the tensors, if the data is the data of a
@@ -42,7 +36,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// let archive = Archive::open(file, Limits::default())?;
     /// for tensor in archive.tensors()?.tensors() {
     ///     let weights: Vec<bf16> = archive.read_tensor(&tensor.name)?;
-    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product());
+    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product::<u64>());
     /// }
     /// let row: Vec<bf16> = archive.read_rows("a", 1..2)?;
     /// assert_eq!(row, [3.0, 4.0, 5.0].map(bf16::from_f32));
@@ -59,7 +53,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
         }
         let metadata = self.read_metadata()?;
         let missing = self.missing_data(&metadata);
-        Ok(&self.tensors.get_or_init(|| Tensors { metadata, missing }).metadata)
+        Ok(&self.tensors.get_or_init(|| Listing { metadata, missing }).metadata)
     }
 
     fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
