@@ -262,7 +262,7 @@ pub(crate) enum Prefix<'f> {
 /// let mut scratch = DecodeScratch::new();
 /// chunk.decode(&stored, &mut decoded, &mut scratch.with_len(chunk.scratch_len())?)?;
 /// assert_eq!(decoded, data);
-/// # Ok::<(), zipnn::DecodeError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg(feature = "alloc")]
 #[derive(Clone)]

@@ -375,6 +375,9 @@ fn lengths_beyond_64_bits_are_rejected() {
     // Together they claim 2^64 + 498 bytes.
     let file = [i64::MAX as u64, i64::MAX as u64, 500].map(frame_of_repeats).concat();
     let error = zipnn::decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap_err();
+    assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }), "{error}");
+    let limits = limits.expansion(u32::MAX);
+    let error = zipnn::decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap_err();
     let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
     assert!(is_expected, "{error}");
     #[cfg(feature = "rayon")]

@@ -26,7 +26,6 @@ use crate::io::archive::listing::Listing;
 use crate::io::archive::scratch::{Bytes, Pool, Scratch};
 use crate::io::read_at::ReadAt;
 use crate::limits::Limits;
-#[cfg(feature = "safetensors")]
 
 /// Reads any part of a compressed file without decoding the rest.
 ///
