@@ -122,12 +122,3 @@ pub fn info<'py>(py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'p
     dict.set_item("sealed", summary.sealed)?;
     Ok(dict)
 }
-
-/// Returns the length and the checksum by which files name a base.
-#[pyfunction]
-pub fn base_id(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<(u64, u64)> {
-    let input = Input::new(data)?;
-    let data = input.as_slice()?;
-    let id = run(py, || Ok(BaseId::of(data)))?;
-    Ok((id.len, id.checksum))
-}

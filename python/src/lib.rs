@@ -26,7 +26,7 @@ mod _native {
     #[pymodule_export]
     use crate::file::{compress_file, decompress_file};
     #[pymodule_export]
-    use crate::info::{base_id, info};
+    use crate::info::info;
     #[pymodule_export]
     use crate::oneshot::{
         compress, compress_bound, compress_bytearray, compress_frames, compress_into,

@@ -56,7 +56,10 @@ pub fn bytes<'py>(
         return Ok(PyBytes::new(py, &memory[..filled]));
     }
     let memory = py.import("zipnn_rs._memory")?;
-    let scratch = memory.call_method1("scratch", (bound,))?;
-    let filled = fill(Target::of_array(scratch.cast::<PyArray1<u8>>()?)?.as_mut_slice()?)?;
-    Ok(memory.call_method1("to_bytes", (scratch, filled))?.cast_into()?)
+    let (buffer, array): (Bound<'py, PyAny>, Bound<'py, PyAny>) =
+        memory.call_method1("new_bytes", (bound,))?.extract()?;
+    let filled = fill(Target::of_array(array.cast::<PyArray1<u8>>()?)?.as_mut_slice()?)?;
+    // The buffer cannot become `bytes` as long as the array borrows it.
+    drop(array);
+    Ok(memory.call_method1("finish_bytes", (buffer, filled))?.cast_into()?)
 }

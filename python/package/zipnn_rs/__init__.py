@@ -6,6 +6,10 @@
 True
 """
 
+from ._interpreter import refuse_sub_interpreters
+
+refuse_sub_interpreters()
+
 from ._archive import Archive, Slice, open_archive
 from ._errors import ZipnnError
 from ._file import ZipnnFile, open

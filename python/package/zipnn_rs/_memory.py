@@ -5,6 +5,7 @@ The native part imports this module when it needs it, so that ``import zipnn_rs`
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Callable
@@ -17,7 +18,6 @@ _TYPES = re.compile(
     r"bool|u?int(8|16|32|64)|b?float16|float(32|64|128)|float8_\w+|complex(64|128)"
 )
 _HUGE_PAGE = 2 << 20
-_MADV_DONTNEED = 4
 _MADV_HUGEPAGE = 14
 
 
@@ -54,18 +54,25 @@ def target(data: Any) -> np.ndarray:
 def large(data: bytearray) -> np.ndarray:
     """Return the bytes of a new ``bytearray``, for which huge pages are requested."""
     array = np.frombuffer(data, np.uint8)
-    _advise(array, _MADV_HUGEPAGE)
+    _advise(array)
     return array
 
 
-def scratch(length: int) -> np.ndarray:
-    """Return new memory, for which numpy requests huge pages."""
-    return np.empty(length, np.uint8)
+def new_bytes(length: int) -> tuple[io.BytesIO, np.ndarray]:
+    """Return a buffer that becomes ``bytes`` without a copy, and the array to write to it.
+
+    The buffer owns the only reference to its ``bytes``, which it therefore lets others write to.
+    """
+    buffer = io.BytesIO(bytes(length))
+    array = np.frombuffer(buffer.getbuffer(), np.uint8)
+    _advise(array)
+    return buffer, array
 
 
-def to_bytes(array: np.ndarray, length: int) -> bytes:
-    """Return the first bytes of an array."""
-    return array[:length].tobytes()
+def finish_bytes(buffer: io.BytesIO, length: int) -> bytes:
+    """Return the first bytes of a buffer, once its array is no longer used."""
+    buffer.truncate(length)
+    return buffer.getvalue()
 
 
 def is_tensor(data: Any) -> bool:
@@ -97,14 +104,14 @@ def _bytes_of_tensor(tensor: Any) -> np.ndarray:
     return tensor.reshape(-1).view(sys.modules["torch"].uint8).numpy()
 
 
-def _advise(array: np.ndarray, advice: int) -> None:
-    """Advise the system about the whole huge pages in an array. It is free to ignore it."""
+def _advise(array: np.ndarray) -> None:
+    """Request huge pages for an array. The system is free to ignore it."""
     madvise = _madvise()
     begin = array.__array_interface__["data"][0]
     start = -(-begin // _HUGE_PAGE) * _HUGE_PAGE
     end = (begin + array.nbytes) // _HUGE_PAGE * _HUGE_PAGE
     if madvise is not None and start < end:
-        madvise(start, end - start, advice)
+        madvise(start, end - start, _MADV_HUGEPAGE)
 
 
 @cache
