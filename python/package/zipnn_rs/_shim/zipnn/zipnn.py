@@ -116,7 +116,7 @@ class ZipNN:
             compressed_type(self.bytearray_dtype),
             frame_len=self.streaming_chunk if self.is_streaming else None,
             chunk_log2=self.compression_chunk.bit_length() - 1,
-            threshold=self.compression_threshold,
+            threshold=self._threshold(),
             delta=self._delta(),
             threads=self.threads,
         )
@@ -209,6 +209,10 @@ class ZipNN:
     def _is_delta(self) -> bool:
         return self.delta_compressed_type in ("byte", "file")
 
+    def _threshold(self) -> float:
+        # Above 1 the original stores planes that grew when they were coded.
+        return min(float(self.compression_threshold), 1.0)
+
     def _second_data(self, second: Any) -> Any:
         """Return the base of a difference, if this object is for differences."""
         if not self._is_delta():
@@ -236,7 +240,7 @@ class ZipNN:
             form,
             list(data.shape),
             chunk_log2=self.compression_chunk.bit_length() - 1,
-            threshold=self.compression_threshold,
+            threshold=self._threshold(),
         )
         return file
 
