@@ -16,7 +16,6 @@ from conftest import ROOT, TYPES, weights
 if not zipnn_rs.compat.install():
     pytest.skip("the original is installed", allow_module_level=True)
 
-import zipnn
 from zipnn import ZipNN
 
 GOLDEN = (ROOT / "tests/data/golden", ROOT / "../shared/format/golden")
@@ -27,7 +26,11 @@ def test_the_stand_in_by_path():
     path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     code = "import zipnn; print(zipnn.__file__)"
     for environment in ({"PYTHONPATH": path}, {}):
-        command = [sys.executable, "-c", code if environment else f"import zipnn_rs.compat as c; print(c.install()); {code}"]
+        command = [
+            sys.executable,
+            "-c",
+            code if environment else f"import zipnn_rs.compat as c; print(c.install()); {code}",
+        ]
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, env=os.environ | environment
         )
@@ -222,7 +225,9 @@ def test_files_of_every_release():
 def check_case(folder: pathlib.Path, case: dict) -> None:
     file = (folder / case["file"]).read_bytes()
     original = (folder / case["original"]).read_bytes()[: case["original_len"]]
-    base = (folder / case["delta"]).read_bytes()[: case["original_len"]] if case.get("delta") else None
+    base = (
+        (folder / case["delta"]).read_bytes()[: case["original_len"]] if case.get("delta") else None
+    )
     decoded = zipnn_rs.decompress(file, base=base)
     assert decoded == original, case["name"]
 

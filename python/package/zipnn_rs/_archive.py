@@ -130,7 +130,9 @@ class Archive:
             start, end = start + rows[0] * row, start + rows[1] * row
         data = _empty(end - start)
         self._native.read_into(start, data)
-        return self._as_tensor(data, dtype, shape) if self._is_torch else _as_array(data, dtype, shape)
+        return (
+            self._as_tensor(data, dtype, shape) if self._is_torch else _as_array(data, dtype, shape)
+        )
 
     def _as_tensor(self, data: Any, dtype: str, shape: list[int]) -> Any:
         import torch

@@ -4,8 +4,8 @@
 class ZipnnError(ValueError):
     """Something is wrong with a file, or with a call.
 
-    ``code`` names the kind of error, for example ``"Truncated"`` or ``"ChecksumMismatch"``. ``frame``,
-    ``chunk`` and ``plane`` name the place, as far as it is known.
+    ``code`` names the kind of error, for example ``"Truncated"`` or ``"ChecksumMismatch"``.
+    ``frame``, ``chunk`` and ``plane`` name the place, as far as it is known.
     """
 
     code: str

@@ -121,12 +121,17 @@ def open(
     file that is read can seek. ``dtype``, ``checksums`` and ``extended`` are for writing.
     """
     kind = mode.replace("b", "").replace("t", "")
-    if kind not in ("r", "w", "x") or "b" in mode and "t" in mode:
+    if kind not in ("r", "w", "x") or ("b" in mode and "t" in mode):
         raise ValueError(f"invalid mode {mode!r}")
     if "t" not in mode and (encoding, errors, newline) != (None, None, None):
         raise ValueError("encoding, errors and newline are for text")
     if kind == "r":
-        binary: Any = io.BufferedReader(_Reader(builtins.open(path, "rb"), threads), _BUFFER)
+        file = builtins.open(path, "rb")
+        try:
+            binary: Any = io.BufferedReader(_Reader(file, threads), _BUFFER)
+        except BaseException:
+            file.close()
+            raise
     else:
         compressor = _native.Compressor(dtype, checksums=checksums, extended=extended)
         binary = ZipnnFile(builtins.open(path, f"{kind}b"), compressor)

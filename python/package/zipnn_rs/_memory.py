@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-_TYPES = re.compile(
-    r"bool|u?int(8|16|32|64)|b?float16|float(32|64|128)|float8_\w+|complex(64|128)"
-)
+_TYPES = re.compile(r"bool|u?int(8|16|32|64)|b?float16|float(32|64|128)|float8_\w+|complex(64|128)")
 _HUGE_PAGE = 2 << 20
 _MADV_HUGEPAGE = 14
 

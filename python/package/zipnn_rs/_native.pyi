@@ -123,9 +123,7 @@ class Decompressor:
 
 @final
 class Archive:
-    def __new__(
-        cls, place: _Place, *, base: _Place | None = None, threads: int = 0
-    ) -> Archive: ...
+    def __new__(cls, place: _Place, *, base: _Place | None = None, threads: int = 0) -> Archive: ...
     @property
     def decoded_len(self) -> int: ...
     @property

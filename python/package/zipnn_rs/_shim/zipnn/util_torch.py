@@ -74,7 +74,7 @@ class _DtypeEnum(Enum):
         return next((member.name for member in cls if member.code == code), cls["NONE"])
 
 
-ZipNNDtypeEnum: Any = _DtypeEnum("ZipNNDtypeEnum", _members())
+ZipNNDtypeEnum: Any = _DtypeEnum("ZipNNDtypeEnum", _members())  # type: ignore[call-arg]
 
 
 def zipnn_multiply_if_max_below(
@@ -114,7 +114,8 @@ def zipnn_pack_shape(shape: Iterable[int]) -> bytes:
 def zipnn_unpack_shape(packed_data: Any) -> tuple[tuple[int, ...], int]:
     """Return the shape that is stored in bytes, and how many bytes it takes."""
     formats = {1: "<B", 2: "<H", 4: "<I", 8: "<Q"}
-    dimensions, at = [], 1
+    dimensions: list[int] = []
+    at = 1
     for _ in range(packed_data[0]):
         size = packed_data[at]
         dimensions += struct.unpack_from(formats[size], packed_data, at + 1)

@@ -65,7 +65,9 @@ class ZipNN:
             _warn_without_effect(name, locals()[name], default)
         self.method = EnumMethod(method).value
         if self.method not in (EnumMethod.AUTO.value, EnumMethod.HUFFMAN.value):
-            warnings.warn(f"method {method!r} has no effect: the original codes alike", stacklevel=2)
+            warnings.warn(
+                f"method {method!r} has no effect: the original codes alike", stacklevel=2
+            )
         self._format = EnumFormat(input_format)
         if self._format is EnumFormat.FILE:
             raise ValueError("the input format 'file' does not exist in the original either")
@@ -79,7 +81,10 @@ class ZipNN:
         self.reorder_signbit = reorder_signbit
         self.delta_compressed_type = delta_compressed_type
         self.lossy_compressed_type = EnumLossy(lossy_compressed_type or 0)
-        if self.lossy_compressed_type is not EnumLossy.NONE and self._format is not EnumFormat.TORCH:
+        if (
+            self.lossy_compressed_type is not EnumLossy.NONE
+            and self._format is not EnumFormat.TORCH
+        ):
             raise ValueError("lossy compression is for tensors")
         self.lossy_compressed_factor = lossy_compressed_factor
         self.compression_chunk = _power_of_two("compression_chunk", compression_chunk)
@@ -128,7 +133,7 @@ class ZipNN:
         """Decompress a file to what it was made from: bytes, a tensor or an array."""
         _warn_without_effect("decompress_cpu_gpu", decompress_cpu_gpu, "cpu")
         second = self._second_data(delta_second_data)
-        header = bytes(memoryview(source(data)[0])[: self.header_length])
+        header = source(data)[0][: self.header_length].tobytes()
         form = header[8] if len(header) > 8 else EnumFormat.BYTE.value
         decoded = decompress(data, base=second, threads=self.threads)
         if form == EnumFormat.BYTE.value:
