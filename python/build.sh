@@ -2,7 +2,7 @@
 # Builds the wheel, with the program in it, and names the folder of the wheel last.
 #
 #     python/build.sh          # optimized, into target/wheels
-#     python/build.sh test     # with the profile of the tests
+#     python/build.sh dev      # quickly, for tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,8 +17,7 @@ rm -rf "$wheels" "$scripts"
 mkdir -p "$scripts"
 for program in zipnn zipnn.exe; do
     built=$folder/${profile:-release}/$program
-    # Cargo's folder for the profiles `dev` and `test`.
-    if [[ $profile == test ]]; then built=$folder/debug/$program; fi
+    if [[ $profile == dev ]]; then built=$folder/debug/$program; fi
     if [[ -f $built ]]; then cp "$built" "$scripts/"; fi
 done
 if command -v strip >/dev/null; then strip "$scripts"/*; fi

@@ -35,7 +35,9 @@ if ! MATURIN=$(command -v maturin); then
 fi
 export MATURIN
 
-wheels=$(python/build.sh test | tail -n 1)
+# As the profile `test`, which cannot build libraries for others.
+export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false
+wheels=$(python/build.sh dev | tail -n 1)
 chosen=("${pythons[0]}")
 if ((${#pythons[@]} > 1)); then chosen+=("${pythons[-1]}"); fi
 for python in "${chosen[@]}"; do

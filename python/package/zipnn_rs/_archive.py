@@ -128,16 +128,15 @@ class Archive:
             row = (end - start) // shape[0] if shape[0] else 0
             shape[0] = rows[1] - rows[0]
             start, end = start + rows[0] * row, start + rows[1] * row
-        data = _empty(end - start)
+        import numpy as np
+
+        from ._memory import tensor_of
+
+        data = np.empty(end - start, np.uint8)
         self._native.read_into(start, data)
-        return (
-            self._as_tensor(data, dtype, shape) if self._is_torch else _as_array(data, dtype, shape)
-        )
-
-    def _as_tensor(self, data: Any, dtype: str, shape: list[int]) -> Any:
-        import torch
-
-        tensor = torch.from_numpy(data).view(getattr(torch, _TYPES[dtype])).reshape(shape)
+        if not self._is_torch:
+            return _as_array(data, dtype, shape)
+        tensor = tensor_of(data, _TYPES[dtype], shape)
         return tensor if self._device is None else tensor.to(self._device)
 
 
@@ -180,12 +179,6 @@ def _rows(key: Any, count: int) -> tuple[tuple[int, int] | None, Any]:
         row = index % count
         return (row, row + 1), 0
     return None, key
-
-
-def _empty(length: int) -> Any:
-    import numpy as np
-
-    return np.empty(length, np.uint8)
 
 
 def _as_array(data: Any, dtype: str, shape: list[int]) -> Any:

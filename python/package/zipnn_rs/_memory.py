@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -77,6 +77,16 @@ def is_tensor(data: Any) -> bool:
     """Return whether an object is a tensor of torch, without loading torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(data, torch.Tensor)
+
+
+def tensor_of(data: Any, dtype: str, shape: Sequence[int]) -> Any:
+    """Return the tensor of torch whose bytes these are, in the same memory."""
+    import torch
+
+    of_torch = getattr(torch, dtype)
+    if len(data) == 0:
+        return torch.empty(shape, dtype=of_torch)
+    return torch.frombuffer(data, dtype=of_torch).reshape(shape)
 
 
 def type_name(dtype: Any) -> str:

@@ -2,6 +2,7 @@
 
 ``view`` needs no patch: it makes a folder in which compressed weights look like plain files, for
 any loader. ``zipnn_hf`` patches transformers, so that ``from_pretrained`` reads compressed weights.
+``zipnn_safetensors`` patches safetensors, for files in which tensors are compressed one by one.
 ``lazy_state_dict`` is for ``from_pretrained(None, config=..., state_dict=...)``.
 """
 
@@ -17,9 +18,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _native, open_archive
+from ._inside import zipnn_safetensors
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+__all__ = ["SafeOpen", "lazy_state_dict", "view", "zipnn_hf", "zipnn_safetensors"]
 
 _SUFFIX = ".znn"
 _INDEX = ".index.json"

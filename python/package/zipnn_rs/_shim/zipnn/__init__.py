@@ -21,6 +21,6 @@ if _spec is not None and _spec.loader is not None:
     _sys.modules[__name__] = _module
     _spec.loader.exec_module(_module)
 else:
-    from .zipnn import ZipNN
+    from .zipnn import ZipNN, zipnn_hf, zipnn_safetensors
 
-    __all__ = ["ZipNN"]
+    __all__ = ["ZipNN", "zipnn_hf", "zipnn_safetensors"]

@@ -6,11 +6,12 @@ import os
 import warnings
 from typing import Any
 
-from zipnn_rs import _native, decompress, info
-from zipnn_rs._memory import is_tensor, source
+from zipnn_rs import _native, decompress, hf, info
+from zipnn_rs._memory import is_tensor, source, tensor_of
 
 from ._types import NAMES, compressed_type
 from .util_header import EnumFormat, EnumLossy, EnumMethod
+from .util_patch import multi_process_patcher
 
 _VERSION = (0, 5, 4)
 _MOST_THREADS = 16
@@ -250,6 +251,16 @@ class ZipNN:
         return file
 
 
+def zipnn_hf(replace_local_file: bool = False) -> None:
+    """Let ``from_pretrained`` of transformers read compressed weights."""
+    hf.zipnn_hf(replace_local_file)
+
+
+def zipnn_safetensors() -> None:
+    """Let safetensors read compressed tensors, also in processes that this one starts."""
+    multi_process_patcher(hf.zipnn_safetensors)
+
+
 def _warn_without_effect(name: str, value: Any, default: Any) -> None:
     if value != default and not (value is None and default == 0):
         message = f"{name}={value!r} has no effect, in the original as well"
@@ -274,12 +285,7 @@ def _difference(data: Any, second: Any) -> Any:
 def _restored(decoded: bytearray, form: str, dtype: str, shape: list[int]) -> Any:
     """Return the tensor or array whose bytes these are, in the same memory."""
     if form == "torch":
-        import torch
-
-        of_torch = getattr(torch, dtype)
-        if not decoded:
-            return torch.empty(shape, dtype=of_torch)
-        return torch.frombuffer(decoded, dtype=of_torch).reshape(shape)
+        return tensor_of(decoded, dtype, shape)
     import numpy as np
 
     of_numpy = dtype
