@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -124,6 +125,27 @@ def test_a_patched_transformers(name, folders, tmp_path):
     folders = [str(folders[kind]) for kind in ("plain", "one", "shards", "old")]
     command = [sys.executable, "-c", PATCHED, CLASSES[name], str(tmp_path / "logits"), *folders]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("equal\n"), done.stderr
+
+
+def test_a_hub_cache(name, folders, tmp_path):
+    """Models in the cache of the hub, compressed as `zipnn compress --hub` does, load offline."""
+    revision = "a" * 40
+    for kind in ("one", "shards", "old"):
+        repository = tmp_path / "hub" / f"models--org--{kind}"
+        snapshot = repository / "snapshots" / revision
+        for folder in (repository / "refs", repository / "blobs", snapshot):
+            folder.mkdir(parents=True)
+        (repository / "refs/main").write_text(revision)
+        for number, path in enumerate(sorted(folders[kind].iterdir())):
+            blob = repository / "blobs" / f"{number:064x}"
+            shutil.copy(path, blob)
+            (snapshot / path.name).symlink_to(f"../../blobs/{blob.name}")
+    torch.save(logits(load(name, folders["plain"])), tmp_path / "logits")
+    names = [f"org/{kind}" for kind in ("one", "shards", "old")]
+    command = [sys.executable, "-c", PATCHED, CLASSES[name], str(tmp_path / "logits"), *names]
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.stdout.endswith("equal\n"), done.stderr
 
 
