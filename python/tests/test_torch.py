@@ -55,22 +55,19 @@ def test_targets_that_cannot_be_used():
         zipnn_rs.decompress_into(file, torch.zeros(100, 2)[:, 0])
 
 
-def test_an_archive(model):
+def test_an_archive(model, tmp_path):
     safetensors = pytest.importorskip("safetensors.torch")
     plain = safetensors.load_file(model)
-    path = model.with_suffix(".znn")
-    try:
-        zipnn_rs.compress_file(model, path, overwrite=True)
-        with zipnn_rs.open_archive(path, "torch") as archive:
-            assert set(archive) == set(plain)
-            for name, tensor in plain.items():
-                assert same(archive.get_tensor(name), tensor)
-                if tensor.dim() > 1:
-                    part = archive.get_slice(name)
-                    assert same(part[2:5, 1:], tensor[2:5, 1:])
-                    assert same(part[-1], tensor[-1])
-    finally:
-        path.unlink(missing_ok=True)
+    path = tmp_path / "a.znn"
+    zipnn_rs.compress_file(model, path)
+    with zipnn_rs.open_archive(path, "torch") as archive:
+        assert set(archive) == set(plain)
+        for name, tensor in plain.items():
+            assert same(archive.get_tensor(name), tensor)
+            if tensor.dim() > 1:
+                part = archive.get_slice(name)
+                assert same(part[2:5, 1:], tensor[2:5, 1:])
+                assert same(part[-1], tensor[-1])
 
 
 @pytest.fixture
