@@ -46,7 +46,7 @@ for python in "${chosen[@]}"; do
     if ! "$work/environment/bin/pip" install --quiet numpy pytest "$wheels"/*.whl; then
         echo "skipped: numpy and pytest cannot be installed for $("$python" --version)"
     else
-        "$work/environment/bin/python" -m pytest -q -p no:cacheprovider python/tests
+        "$work/environment/bin/python" -m pytest -q -rs -p no:cacheprovider python/tests
     fi
     rm -rf "$work/environment"
 done

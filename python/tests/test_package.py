@@ -44,7 +44,7 @@ def test_the_program():
     if "is in none of these folders" in done.stderr:
         pytest.skip("this wheel was built without the program")
     assert done.returncode == 0
-    assert done.stdout.startswith("zipnn ")
+    assert done.stdout.startswith("zipnn")
 
 
 def test_a_sub_interpreter_is_refused():
