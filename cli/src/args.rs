@@ -27,7 +27,7 @@ Exit status:
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS, arg_required_else_help = true)]
+#[command(name = "zipnn", version, after_help = EXIT_STATUS, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
