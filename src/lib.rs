@@ -29,7 +29,7 @@
 //! | decode input that arrives in parts, such as from a socket | [`push::PushDecoder`] |
 //! | read one tensor, or any range of a file | [`Archive`] |
 //! | do it over HTTP or from another source without `Read` | [`seek::Seeker`] |
-//! | compress the tensors inside a safetensors file | [`tensor::TensorWriter`], [`tensor::TensorReader`] |
+//! | compress the tensors inside a safetensors file | [`tensor::inside::TensorWriter`], [`tensor::inside::TensorReader`] |
 //! | store a fine-tuned model as the difference to its base | [`delta::compress`], [`delta::DeltaEncoder`] |
 //! | check a file | [`verify`] |
 //! | decode untrusted input | [`Limits`] |

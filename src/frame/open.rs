@@ -519,7 +519,7 @@ mod tests {
     use crate::options::Options;
 
     fn file() -> Vec<u8> {
-        let data: Vec<u8> = (0..5000_u32).map(|number| (number * number >> 7) as u8).collect();
+        let data: Vec<u8> = (0..5000_u32).map(|number| ((number * number) >> 7) as u8).collect();
         let options = Options::new(DType::BF16).chunk_log2(9).checksums(true);
         crate::oneshot::compress(&data, &options).unwrap()
     }
