@@ -111,7 +111,7 @@
 // Items of disabled features have no page to link to.
 #![cfg_attr(
     not(all(feature = "legacy", feature = "rayon", feature = "safetensors", feature = "zstd")),
-    allow(rustdoc::broken_intra_doc_links)
+    allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)
 )]
 // Modules hold items that only some features use. The build with all features detects dead code.
 #![cfg_attr(

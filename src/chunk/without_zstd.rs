@@ -5,7 +5,7 @@ use crate::format::method;
 
 /// Rejects every plane.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder;
+pub(crate) struct Decoder {}
 
 impl Decoder {
     pub(crate) fn decode(&mut self, _: &[u8], _: &mut [u8]) -> Result<(), DecodeErrorKind> {
