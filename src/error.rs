@@ -124,7 +124,7 @@ pub enum DecodeErrorKind {
     },
     /// The base is not the one that the difference was made against.
     WrongBase,
-    /// A checksum differs: that of a chunk, or that of the other bytes of a frame.
+    /// The checksum of a chunk, or of the other bytes of a frame, differs.
     ChecksumMismatch,
     /// A frame has no checksums, although the first frame of the file has some.
     ChecksumMissing,
@@ -327,7 +327,7 @@ impl DecodeError {
     }
 
     /// Returns where the error was detected.
-    pub const fn place(&self) -> Location {
+    pub const fn location(&self) -> Location {
         self.place
     }
 
@@ -395,7 +395,7 @@ pub enum EncodeError {
     InvalidThreshold,
     /// The frame length of an [`Encoder`](crate::Encoder) is zero.
     InvalidFrameSize,
-    /// The options are for another type than that of the elements.
+    /// The options are for another type than the type of the elements.
     WrongDType {
         /// Type of the elements.
         expected: DType,

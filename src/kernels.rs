@@ -1,4 +1,5 @@
-//! Single steps of the codec for this repository's benchmarks and fuzz targets. Not a stable interface.
+//! Single steps of the codec for this repository's benchmarks and fuzz targets. Not a stable
+//! interface.
 
 #![allow(missing_docs, reason = "hidden from the documentation")]
 

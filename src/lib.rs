@@ -1,10 +1,10 @@
 //! Lossless compression of AI model weights, in safe Rust.
 //!
 //! Numbers of a model look random, but their exponents do not. This crate splits elements into byte
-//! planes, codes the planes that compress, and stores the others raw. bfloat16 weights shrink to two
-//! thirds of their size, and come back identical to the last bit. Files have the extension `.znn`;
-//! [ZipNN](https://github.com/zipnn/zipnn), "the original" in these pages, reads and writes them
-//! too.
+//! planes, codes the planes that compress, and stores the others raw. bfloat16 weights shrink to
+//! two thirds of their size, and come back identical to the last bit. Files have the extension
+//! `.znn`; [ZipNN](https://github.com/zipnn/zipnn), "the original" in these pages, reads and writes
+//! them too.
 //!
 //! ```
 //! use zipnn::{DType, Limits, Options};
@@ -83,10 +83,10 @@
 //!
 //! # Errors
 //!
-//! Compressing returns an [`EncodeError`], decoding a [`DecodeError`] that names the frame, the chunk
-//! and the plane. Readers and writers return them in an [`io::Error`](std::io::Error), whose
-//! [`downcast`](std::io::Error::downcast) unwraps them. Decoding never panics and never returns data
-//! that does not match its checksum.
+//! Compressing returns an [`EncodeError`], decoding a [`DecodeError`] that names the frame, the
+//! chunk and the plane. Readers and writers return them in an [`io::Error`](std::io::Error), whose
+//! [`downcast`](std::io::Error::downcast) unwraps them. Decoding never panics and never returns
+//! data that does not match its checksum.
 //!
 //! # Features
 //!

@@ -85,8 +85,8 @@ fn compress_vec(
 
 /// Compresses bytes into a file of one frame at the end of `dst`.
 ///
-/// It returns the length of the file. After an error `dst` is unchanged. It allocates only as much as `dst` and `scratch` lack: nothing, if both have been used for inputs
-/// of this length before.
+/// It returns the length of the file. After an error `dst` is unchanged. It allocates only as much
+/// as `dst` and `scratch` lack: nothing, if both have been used for inputs of this length before.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -117,8 +117,8 @@ pub fn compress_append(
 
 /// Returns the maximum length of a file or frame that holds `len` bytes of data.
 ///
-/// It is the bound for [`compress`] and
-/// [`compress_frame_into`](crate::frame::compress_frame_into). [`compressed_len`] returns the exact length for known bytes.
+/// It is the bound for [`compress`] and [`compress_frame_into`](crate::frame::compress_frame_into).
+/// [`compressed_len`] returns the exact length for known bytes.
 pub fn compress_bound(len: usize, options: &Options) -> usize {
     // The first frame of a file of several has the longest annex.
     let envelope = Envelope::streaming(FramePosition::FIRST, None);
@@ -159,9 +159,10 @@ pub fn compressed_len(
 
 /// Compresses bytes into a file of one frame at the beginning of `dst`.
 ///
-/// It returns the length of the file. A `dst` of at least [`compress_bound`] bytes is compressed into directly, and the contents behind
-/// the file are unspecified afterwards. For a shorter one, the file is first written to `scratch`.
-/// If `scratch` has been used for an input of this length before, nothing is allocated.
+/// It returns the length of the file. A `dst` of at least [`compress_bound`] bytes is compressed
+/// into directly, and the contents behind the file are unspecified afterwards. For a shorter one,
+/// the file is first written to `scratch`. If `scratch` has been used for an input of this length
+/// before, nothing is allocated.
 ///
 /// # Errors
 ///
@@ -177,12 +178,13 @@ pub fn compress_into(
 
 /// Compresses bytes into one frame of a file of several.
 ///
-/// It returns the length of the frame. The concatenation of such frames is a file like that of an [`Encoder`](crate::Encoder), whichever
-/// threads compressed them. A file has at least one frame, which may be empty. It ends with the
-/// frame that [`Directory::to_frame`](crate::file::Directory::to_frame) makes of the lengths of all
-/// others, unless the options are [plain](Options::plain) or the position is
-/// [without an index](FramePosition::without_index). Readers report a file without that last frame
-/// as truncated.
+/// Returns the length of the frame. Such frames in a row are a file, as an
+/// [`Encoder`](crate::Encoder) writes it, whichever threads compressed them. A file has at least
+/// one frame, which may be empty. It ends with the frame that
+/// [`Directory::to_frame`](crate::file::Directory::to_frame) makes of the lengths of all others,
+/// unless the options are [plain](Options::plain) or the position is [without an
+/// index](FramePosition::without_index). Readers report a file without that last frame as
+/// truncated.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -326,8 +328,8 @@ pub(crate) fn tensor_shape(src: &[u8], limits: &Limits) -> Result<(Header, Vec<u
 ///
 /// It checks that every chunk decodes and matches its checksum, and that the stored bytes are those
 /// that were written, including bits that decoding ignores. Of a difference, only the stored bytes
-/// are checked. Files without checksums, such as those of the original, are only decoded, and so are
-/// all files without [`Limits::verify`].
+/// are checked. Files without checksums, such as those of the original, are only decoded, and so
+/// are all files without [`Limits::verify`].
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};

@@ -114,8 +114,8 @@ impl Options {
     }
 
     /// Leaves out everything that the original does not write: checksums, the identity of a base,
-    /// and the index of a file. The result is byte for byte in the form of the original. Readers may
-    /// not notice if it is damaged or lacks its last frames.
+    /// and the index of a file. The result is byte for byte in the form of the original. Readers
+    /// may not notice if it is damaged or lacks its last frames.
     ///
     /// A later `checksums(true)` restores checksums and index, and a later [`Self::base`] the
     /// identity of the base.

@@ -235,8 +235,8 @@ fn close_gaps(
 ///
 /// # Errors
 ///
-/// The errors of [`decompress`](crate::decompress). If a file has several faults, any of them may be
-/// returned.
+/// The errors of [`decompress`](crate::decompress). If a file has several faults, any of them may
+/// be returned.
 pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     refuse_delta(src)?;
     if let Some(older) = OlderFile::probe(src) {

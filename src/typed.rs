@@ -480,7 +480,7 @@ mod tests {
         let file = compress_slice(&[1.0_f32; 100], &Options::new(DType::F32)).unwrap();
         let expected = DecodeErrorKind::WrongDType { found: DType::F32.code() };
         let error = decompress_slice::<bf16>(&file, &Limits::default()).unwrap_err();
-        assert_eq!((error.kind(), error.place().frame), (expected, Some(0)));
+        assert_eq!((error.kind(), error.location().frame), (expected, Some(0)));
         let mut dst = [bf16::ZERO; 200];
         let error =
             decompress_slice_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())

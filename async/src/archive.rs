@@ -117,7 +117,7 @@ impl<S: AsyncReadAt> Archive<S> {
         let mut rest = dst;
         while let Some(parts) = fetched.next().await {
             for part in parts? {
-                // The parts cover no more than the range, whose length is that of `dst`.
+                // The parts cover no more than the range, which is as long as `dst`.
                 let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
                 part.decode_into(decoded, &mut scratch)?;
                 rest = behind;

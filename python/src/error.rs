@@ -64,7 +64,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
             Error::Decode(error) => {
-                let place = error.place();
+                let place = error.location();
                 let place = (place.frame, place.chunk, place.plane);
                 zipnn_error(error.to_string(), error.kind().name(), place)
             }

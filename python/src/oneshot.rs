@@ -238,7 +238,8 @@ pub fn compress_frames<'py>(
     Ok(file.into_any())
 }
 
-/// Compresses runs of frames side by side. Frames in the original's form do not refer to each other.
+/// Compresses runs of frames side by side. Frames in the original's form do not refer to each
+/// other.
 fn frames_in_runs(data: &[u8], builder: EncoderBuilder, run_len: usize) -> Result<Vec<Vec<u8>>> {
     let compress = |run: &[u8]| -> Result<Vec<u8>> {
         let mut encoder = builder.build(Vec::new())?;

@@ -18,7 +18,7 @@ pub(crate) use verification::{ignore, matches};
 mod tests {
     use super::*;
 
-    /// The values are those of the reference implementation.
+    /// The values match the reference implementation.
     #[test]
     fn checksums_are_xxh3() {
         assert_eq!(checksum(b""), 0x2d06_8005_38d3_94c2);

@@ -80,7 +80,8 @@ enum Analysis {
 impl PlaneEncoder {
     /// Returns the memory to split the plane into: `dst` if the plane is likely to stay raw.
     ///
-    /// A plane that is likely to be coded goes to `self.space`, from where it is encoded into `dst`.
+    /// A plane that is likely to be coded goes to `self.space`, from where it is encoded into
+    /// `dst`.
     pub(super) fn target<'t>(&'t mut self, dst: &'t mut [u8]) -> &'t mut [u8] {
         if dst.len() > MAX_WRITTEN_PLANE {
             self.was_coded = false;

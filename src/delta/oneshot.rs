@@ -48,9 +48,9 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
     Ok(oneshot::shortened(dst, len))
 }
 
-/// Compresses the difference between `src` and a part of a base into one frame of a file of several,
-/// as [`frame::compress_frame_into`](crate::frame::compress_frame_into) does with data. It replaces
-/// `part` by the difference.
+/// Compresses the difference between `src` and a part of a base into one frame of a file of
+/// several, as [`frame::compress_frame_into`](crate::frame::compress_frame_into) does with data. It
+/// replaces `part` by the difference.
 ///
 /// # Errors
 ///

@@ -116,7 +116,8 @@ impl PushDecoder {
         }
     }
 
-    /// Takes the next bytes of the file, at most up to the end of a frame, and returns their number.
+    /// Takes the next bytes of the file, at most up to the end of a frame, and returns their
+    /// number.
     ///
     /// Takes none while a complete frame is available: call [`Self::next_chunk`] until it returns
     /// `None`, or [`Self::skip_frame`]. Ignores all bytes after the only frame of a file, and
@@ -206,8 +207,8 @@ impl PushDecoder {
         self.frame_number
     }
 
-    /// Decodes the next chunk of a complete frame; `None` if there is none, and more input has to be
-    /// pushed.
+    /// Decodes the next chunk of a complete frame; `None` if there is none, and more input has to
+    /// be pushed.
     ///
     /// # Errors
     ///

@@ -110,8 +110,8 @@ impl OpenOptions {
         Self { lengths: Some((frame_len, decoded_len)), ..self }
     }
 
-    /// Ignores a damaged annex, so that the chunks of a damaged file can be decoded. An intact annex
-    /// is used even without [`Limits::verify`].
+    /// Ignores a damaged annex, so that the chunks of a damaged file can be decoded. An intact
+    /// annex is used even without [`Limits::verify`].
     #[must_use]
     pub fn salvage(self) -> Self {
         Self { annex: AnnexUse::Salvage, ..self }

@@ -236,8 +236,8 @@ impl<R: Read, B: Read> Engine<R, B> {
         Ok(())
     }
 
-    /// Decodes the next chunk into `output` if it fits, otherwise into memory of our own. Returns how
-    /// much of `output` has been filled.
+    /// Decodes the next chunk into `output` if it fits, otherwise into memory of our own. Returns
+    /// how much of `output` has been filled.
     fn decode_next(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let Some(chunk) = self.next_chunk()? else { return Ok(0) };
         let needed = usize::try_from(chunk.len()).map_err(|_| {
@@ -415,7 +415,7 @@ fn truncated(needed: u64, have: u64) -> io::Error {
 /// Adds the frame to an error of ours that has none.
 fn in_frame(error: io::Error, frame: u64) -> io::Error {
     match error.downcast::<DecodeError>() {
-        Ok(error) if error.place().frame.is_none() => error.in_frame(frame).into(),
+        Ok(error) if error.location().frame.is_none() => error.in_frame(frame).into(),
         Ok(error) => error.into(),
         Err(error) => error,
     }

@@ -25,8 +25,8 @@ use crate::options::Options;
 /// and [`EncoderBuilder::index`].
 ///
 /// The encoder keeps one frame of input and one of output in memory, and 32 bytes for each frame if
-/// the file has an index. `flush` writes only complete frames. [`EncoderBuilder`] sets the length of
-/// frames, and whether there is an index.
+/// the file has an index. `flush` writes only complete frames. [`EncoderBuilder`] sets the length
+/// of frames, and whether there is an index.
 ///
 /// With [`Options::auto`], the encoder starts a new frame wherever the layout of the data changes:
 /// see [`layout_search::segments`].
@@ -88,8 +88,8 @@ impl<W: Write> Encoder<W> {
         self.0.finish()
     }
 
-    /// Completes the file as [`Self::finish`] does, and keeps the inner writer. Writing more data is
-    /// an error afterwards. Another `try_finish` or `finish` writes nothing.
+    /// Completes the file as [`Self::finish`] does, and keeps the inner writer. Writing more data
+    /// is an error afterwards. Another `try_finish` or `finish` writes nothing.
     ///
     /// # Errors
     ///

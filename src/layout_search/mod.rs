@@ -5,12 +5,12 @@
 //! tensor of bytes. For data of an unknown type, [`segments`] finds the layout of every part and
 //! where the elements of each part begin.
 //!
-//! The size of a compressed plane is estimated by the entropy of its bytes, corrected for two limits
-//! of a Huffman code: every symbol takes at least one bit, and a plane that hardly shrinks is stored
-//! raw. A sample's entropy is lower than its source's. The correction for that is Miller's ("Note on
-//! the bias of information estimates", in "Information Theory in Psychology", 1955), with the number
-//! of symbols estimated as by Chao ("Nonparametric estimation of the number of classes in a
-//! population", Scandinavian Journal of Statistics 11, 1984).
+//! The size of a compressed plane is estimated by the entropy of its bytes, corrected for two
+//! limits of a Huffman code: every symbol takes at least one bit, and a plane that hardly shrinks
+//! is stored raw. A sample's entropy is lower than its source's. The correction for that is
+//! Miller's ("Note on the bias of information estimates", in "Information Theory in Psychology",
+//! 1955), with the number of symbols estimated as by Chao ("Nonparametric estimation of the number
+//! of classes in a population", Scandinavian Journal of Statistics 11, 1984).
 
 mod candidate;
 mod declared;

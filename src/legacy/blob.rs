@@ -20,7 +20,8 @@ pub(super) enum Codec {
     Snappy,
 }
 
-/// Window that every Zstandard frame may require: the format recommends that all decoders support it.
+/// Window that every Zstandard frame may require: the format recommends that all decoders support
+/// it.
 const LEAST_WINDOW: u64 = 8 << 20;
 /// Upper bound of Snappy's expansion: three bytes stand for at most 64.
 const SNAPPY_EXPANSION: u64 = 22;
@@ -73,8 +74,8 @@ fn zstd(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
 
 /// Decompresses an LZ4 frame.
 ///
-/// The decoder accepts a frame that is cut between two blocks. Therefore a second end mark follows the
-/// input: the decoder consumes it exactly if the first one is missing.
+/// The decoder accepts a frame that is cut between two blocks. Therefore a second end mark follows
+/// the input: the decoder consumes it exactly if the first one is missing.
 fn lz4(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     let mut decoder = Lz4Decoder::new(src.chain(&LZ4_END[..]));
     let Some(content) = read_at_most(&mut decoder, most)? else {

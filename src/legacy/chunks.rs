@@ -1,7 +1,7 @@
 //! Decodes frames of 16-bit elements of releases 0.3.0 to 0.3.4, which have today's layout.
 //!
-//! There is one exception. Releases 0.3.0 and 0.3.1 omitted the last byte of an input of odd length,
-//! but counted it in the header: both planes of the last chunk are equally long.
+//! There is one exception. Releases 0.3.0 and 0.3.1 omitted the last byte of an input of odd
+//! length, but counted it in the header: both planes of the last chunk are equally long.
 
 use std::boxed::Box;
 

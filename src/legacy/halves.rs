@@ -1,7 +1,8 @@
 //! Decodes 16-bit elements of releases 0.2.0 to 0.2.4: two planes of the whole input.
 //!
-//! The file lacks the last byte of an input of odd length, unless neither plane was compressed. Then
-//! the rotated input follows the flags. The original fails to undo that rotation when it reads.
+//! The file lacks the last byte of an input of odd length, unless neither plane was compressed.
+//! Then the rotated input follows the flags. The original fails to undo that rotation when it
+//! reads.
 
 use std::borrow::Cow;
 use std::boxed::Box;

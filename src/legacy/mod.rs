@@ -9,13 +9,13 @@
 //!
 //! The version of a file's first frame determines the layout, because frames of 0.3.4 and 0.3.5
 //! differ in nothing else. All functions that decompress whole inputs, like
-//! [`decompress`](crate::decompress) and [`delta::decompress`](crate::delta::decompress), read these
-//! files. Use [`summary`] to inspect them.
+//! [`decompress`](crate::decompress) and [`delta::decompress`](crate::delta::decompress), read
+//! these files. Use [`summary`] to inspect them.
 //!
 //! Up to 0.3.1, files lack the last byte of 16-bit data of odd length. The other bytes are decoded,
-//! and [`Summary::lost`] counts the missing ones. Two more losses leave no trace in a file: releases
-//! 0.3.2 to 0.3.4 added a zero byte to such data, and releases from 0.2.0 on dropped the last bytes
-//! of 32-bit data whose length was not a multiple of four.
+//! and [`Summary::lost`] counts the missing ones. Two more losses leave no trace in a file:
+//! releases 0.3.2 to 0.3.4 added a zero byte to such data, and releases from 0.2.0 on dropped the
+//! last bytes of 32-bit data whose length was not a multiple of four.
 
 mod blob;
 mod blocks;

@@ -145,7 +145,7 @@ fn frames_follow_each_other() {
     assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
     file.pop();
     let error = read(&file).unwrap_err();
-    assert_eq!(error.place().frame, Some(1));
+    assert_eq!(error.location().frame, Some(1));
     assert!(matches!(error.kind(), DecodeErrorKind::Truncated { .. }));
 }
 

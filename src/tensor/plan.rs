@@ -8,7 +8,7 @@ use crate::tensor::info::TensorInfo;
 use crate::tensor::safetensors::metadata::Metadata;
 
 /// Tensors of this length or longer get frames of their own, so that they can be read without
-/// their neighbours. The length is that of a chunk.
+/// their neighbours. It is the length of a chunk.
 const LARGE: u64 = 1 << 18;
 /// Tensors shorter than this join their neighbours' frames, because a frame would cost more than
 /// it saves.
@@ -35,8 +35,8 @@ pub struct PlannedFrame {
 ///
 /// The frames cover the whole file in order, or its header and tensors if its length is unknown
 /// ([`Metadata::parse_header`]). A frame holds either the header, one large tensor or a part of it,
-/// or small neighbouring tensors. Small tensors of different types can share a frame, and a large tensor's
-/// last frame also takes up to 2 KiB of padding after it.
+/// or small neighbouring tensors. Small tensors of different types can share a frame, and a large
+/// tensor's last frame also takes up to 2 KiB of padding after it.
 ///
 /// The iterator computes frames one at a time, so that a header which declares more data than
 /// exists costs no memory.

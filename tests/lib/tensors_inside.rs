@@ -1,5 +1,5 @@
-//! Tensors compressed inside a safetensors file: they decode to the same bytes, files of the original
-//! decode, and readers detect malformed headers and frames.
+//! Tensors compressed inside a safetensors file: they decode to the same bytes, files of the
+//! original decode, and readers detect malformed headers and frames.
 
 use std::io::Cursor;
 
@@ -472,8 +472,8 @@ fn damage_does_not_change_data_without_an_error() {
     assert_eq!(undetected, 0, "an exact header must be that of the source");
 }
 
-/// Every wrong bit is detected in a file with checksums, even if the data decodes correctly: the bit
-/// could hide further damage. `verify` detects bits of a frame that do not affect decoding.
+/// Every wrong bit is detected in a file with checksums, even if the data decodes correctly: the
+/// bit could hide further damage. `verify` detects bits of a frame that do not affect decoding.
 #[test]
 fn every_flipped_bit_is_detected() {
     let source = file_of(&[

@@ -60,7 +60,7 @@ impl From<DecodeError> for Failure {
             DecodeErrorKind::UnsupportedMethod(ZSTD) => "ZstdRequired",
             kind => kind.name(),
         };
-        Self { place: error.place(), ..Self::new(code, error) }
+        Self { place: error.location(), ..Self::new(code, error) }
     }
 }
 

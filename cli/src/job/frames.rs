@@ -385,7 +385,7 @@ fn truncated(needed: u64, have: u64) -> Fault {
 
 /// Adds the number of the frame to an error without one.
 fn in_frame(error: DecodeError, number: u64) -> DecodeError {
-    match error.place().frame {
+    match error.location().frame {
         Some(_) => error,
         None => error.in_frame(number),
     }

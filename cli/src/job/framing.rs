@@ -106,7 +106,7 @@ pub struct Coded {
 }
 
 impl Coded {
-    /// Replaces the frames with those of another piece. Overwrites `base` with the difference.
+    /// Replaces the frames with the frames of another piece. Overwrites `base` with the difference.
     pub fn compress(
         &mut self,
         piece: &[u8],

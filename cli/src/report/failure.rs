@@ -152,7 +152,7 @@ pub fn status(result: Result<(), Failure>) -> u8 {
 fn decoding_hint(error: &DecodeError) -> Option<&'static str> {
     use DecodeErrorKind as E;
     Some(match error.kind() {
-        E::BadMagic if error.place().frame.unwrap_or(0) == 0 => {
+        E::BadMagic if error.location().frame.unwrap_or(0) == 0 => {
             "only .znn files can be decompressed, and this is not one"
         }
         E::BadMagic => {
@@ -193,7 +193,7 @@ fn decoding_hint(error: &DecodeError) -> Option<&'static str> {
 
 /// Returns whether an error is in the header of the first frame.
 fn is_in_first_header(error: &DecodeError) -> bool {
-    let location = error.place();
+    let location = error.location();
     location.frame == Some(0) && location.chunk.is_none()
 }
 

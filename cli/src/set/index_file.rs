@@ -170,7 +170,7 @@ fn rewrite_bare(
     Ok((!changes.is_empty()).then(|| json_strings::replace(text, &changes)))
 }
 
-/// Returns whether a name is that of a file with compressed tensors inside.
+/// Returns whether a name belongs to a file with compressed tensors inside.
 fn is_inside(name: &str) -> bool {
     name.strip_suffix(SAFETENSORS)
         .and_then(|name| name.strip_suffix(SUFFIX))

@@ -45,9 +45,9 @@ fn ls_lists_every_tensor() {
     let table = place.succeeds(&["ls", "model.safetensors.znn"]);
     assert!(table.contains("matrix") && table.contains("[300, 1000]"), "{table}");
     assert!(table.contains("3 tensors"), "{table}");
-    let told = place.succeeds(&["ls", "--json", "model.safetensors.znn"]);
-    let told: Value = serde_json::from_str(&told).unwrap();
-    let matrix = told["tensors"].as_array().unwrap().iter().find(|t| t["name"] == "matrix");
+    let shown = place.succeeds(&["ls", "--json", "model.safetensors.znn"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let matrix = shown["tensors"].as_array().unwrap().iter().find(|t| t["name"] == "matrix");
     let matrix = matrix.unwrap();
     assert_eq!(matrix["dtype"], "BF16");
     assert_eq!(matrix["shape"], json!([300, 1000]));

@@ -1,7 +1,8 @@
-//! Planes as Zstandard frames (RFC 8878), a method of the extended profile that the original rejects.
+//! Planes as Zstandard frames (RFC 8878), a method of the extended profile that the original
+//! rejects.
 //!
-//! The crate `zrip`, which contains no `unsafe` code either, decodes them. First, [`frame`] checks that
-//! a frame decodes to no more than the plane.
+//! The crate `zrip`, which contains no `unsafe` code either, decodes them. First, [`frame`] checks
+//! that a frame decodes to no more than the plane.
 
 pub(crate) mod decoder;
 pub(crate) mod encoder;

@@ -1,7 +1,7 @@
 //! Writes the sequences of a block (RFC 8878, section 3.1.1.3.2).
 //!
-//! A sequence is a number of literals, a number of repeated bytes, and their distance. Each is encoded
-//! as an FSE code and extra bits.
+//! A sequence is a number of literals, a number of repeated bytes, and their distance. Each is
+//! encoded as an FSE code and extra bits.
 
 use crate::bits::ForwardWriter;
 use crate::chunk::zstd::fse::{self, Table};
@@ -115,8 +115,8 @@ type Bits = (u32, u32);
 
 /// Returns the code and the extra bits of the first repetition's offset.
 ///
-/// The other repetitions refer to the first one's offset. Periods of 1, 4 and 8 are offsets that every
-/// frame starts with.
+/// The other repetitions refer to the first one's offset. Periods of 1, 4 and 8 are offsets that
+/// every frame starts with.
 fn first_offset(period: usize) -> (u8, Bits) {
     let value = match period {
         1 => 1,

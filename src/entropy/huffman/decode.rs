@@ -90,8 +90,8 @@ fn decode_by_table(
 
 /// Decodes a round of each stream; returns `None` and does nothing near the end of any.
 ///
-/// The streams take turns at every look-up. With whole rounds, a processor would not look far enough
-/// ahead to find the next stream's work.
+/// The streams take turns at every look-up. With whole rounds, a processor would not look far
+/// enough ahead to find the next stream's work.
 #[inline(always)]
 fn round<T: LookUp>(decoders: &mut [StreamDecoder<'_, '_>; STREAMS], table: T) -> Option<()> {
     let [first, second, third, fourth] = &mut *decoders;

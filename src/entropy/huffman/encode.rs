@@ -94,7 +94,8 @@ impl Plan {
         })
     }
 
-    /// Encodes the plane that the counts belong to into `dst`, which has a length of [`Self::size`].
+    /// Encodes the plane that the counts belong to into `dst`, which has a length of
+    /// [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
@@ -113,7 +114,8 @@ impl Plan {
         pair_codewords: &mut PairCodewords,
         dst: &mut [u8],
     ) {
-        /// Average bits of eight symbols up to which twelve symbols nearly always fit in a container.
+        /// Average bits of eight symbols up to which twelve symbols nearly always fit in a
+        /// container.
         const SHORT: usize = 27;
         pairs::join(&codewords(&self.code), lowest, pair_codewords);
         let streams = packed.chunks(packed.len() / STREAMS);
@@ -144,8 +146,9 @@ impl Plan {
 
 /// Encodes all streams, each from its last symbol to its end mark.
 ///
-/// `codeword` returns the codeword of a unit of `UNIT` bytes. A run of `RUN` units is written at once
-/// if their codewords are short enough. Two streams alternate, so that neither waits for itself.
+/// `codeword` returns the codeword of a unit of `UNIT` bytes. A run of `RUN` units is written at
+/// once if their codewords are short enough. Two streams alternate, so that neither waits for
+/// itself.
 fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
     mut streams: impl Iterator<Item = &'p [u8]>,
     writers: [StreamWriter<'_>; STREAMS],

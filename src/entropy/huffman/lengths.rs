@@ -74,8 +74,8 @@ fn original_limit(ranking: &Ranking, plane_len: usize) -> u32 {
 
 /// Computes Huffman's lengths by rank.
 ///
-/// Uses two queues: leaves from the rarest on, and inner nodes in the order of their creation. Where
-/// counts are equal an inner node goes first, which keeps the longest codeword short.
+/// Uses two queues: leaves from the rarest on, and inner nodes in the order of their creation.
+/// Where counts are equal an inner node goes first, which keeps the longest codeword short.
 fn huffman(counts: &[u32]) -> [u8; SYMBOLS] {
     let inner_count = counts.len() - 1;
     let mut inner = [0_u32; SYMBOLS];
@@ -170,8 +170,9 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
 /// Computes the best lengths of at most 11 bits, by rank, with the package-merge algorithm.
 ///
 /// See Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", J. ACM
-/// 37(3), 1990. Every level merges the symbols with pairs of the level below, the cheapest first. The
-/// 2·(symbols − 1) cheapest items of the top level, followed down to the bottom, give the lengths.
+/// 37(3), 1990. Every level merges the symbols with pairs of the level below, the cheapest first.
+/// The 2·(symbols − 1) cheapest items of the top level, followed down to the bottom, give the
+/// lengths.
 fn package_merge(counts: &[u32]) -> [u8; SYMBOLS] {
     const LEVELS: usize = MAX_WRITTEN_BITS as usize;
     const ITEMS: usize = 2 * SYMBOLS;

@@ -1,8 +1,8 @@
 //! Counts and encodes two symbols at a time.
 //!
-//! This serves planes whose symbols span at most 64 values, as the exponents of weights do. A pair is
-//! a number of 12 bits. A table of all pairs stays in the first-level cache, and one step does the
-//! work of two.
+//! This serves planes whose symbols span at most 64 values, as the exponents of weights do. A pair
+//! is a number of 12 bits. A table of all pairs stays in the first-level cache, and one step does
+//! the work of two.
 
 use crate::entropy::histogram::StreamCounts;
 use crate::entropy::huffman::code::Codeword;

@@ -31,7 +31,8 @@ pub(crate) struct CodeLengths {
     pub(crate) longest: u32,
 }
 
-/// Reads a description from the beginning of `src` and returns the code and the description's length.
+/// Reads a description from the beginning of `src` and returns the code and the description's
+/// length.
 pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> {
     let invalid = DecodeErrorKind::InvalidCodeLengths;
     let (&first, rest) = src.split_first().ok_or(invalid)?;

@@ -26,10 +26,9 @@ const PART_LEN: u64 = 16 << 20;
 
 /// Finds the frames of a file, and the parts of frames that hold a range of its data.
 ///
-/// It performs no input or output: the caller reads the ranges of the file that
-/// [`Self::wanted`] returns and passes them to [`Self::feed`]. A file with an index takes one or two
-/// small reads at its end. Files without one, such as those of the original, take a read for each
-/// frame header.
+/// It performs no input or output: the caller reads the ranges of the file that [`Self::wanted`]
+/// returns and passes them to [`Self::feed`]. A file with an index takes one or two small reads at
+/// its end. Files without one, such as those of the original, take a read for each frame header.
 ///
 /// ```
 /// use zipnn::{DType, Encoder, Limits, Options};

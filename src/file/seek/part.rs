@@ -319,7 +319,7 @@ impl<P: AsRef<[u8]>> FramePart<P> {
     /// Decodes a part of a difference into `dst`, which must have exactly its length. `base` holds
     /// the bytes of [`Self::base_range`].
     ///
-    /// The checksums are those of the data, so that the wrong base causes `ChecksumMismatch`. In a
+    /// The checksums are of the data, so that the wrong base causes `ChecksumMismatch`. In a
     /// file without checksums, the wrong base is not detected.
     ///
     /// # Errors

@@ -69,7 +69,8 @@ impl Seeker {
         }
     }
 
-    /// Reads the last frame. If the index is wrong, the first frame shows whether there must be one.
+    /// Reads the last frame. If the index is wrong, the first frame shows whether there must be
+    /// one.
     fn read_index(&mut self, frame: &[u8], footer: Footer) -> Result<(), DecodeError> {
         let Some((directory, delta)) = index_of(frame, footer, self.file_len) else {
             self.is_footer_wrong = true;

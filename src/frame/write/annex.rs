@@ -35,13 +35,13 @@ fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
     options.index && envelope.position.is_indexed && envelope.streaming
 }
 
-/// Modulus to which the length of a frame and that of its data are equal.
+/// The lengths of an aligned frame and of its data are equal modulo this number.
 const ALIGNMENT: usize = 8;
 /// Maximum length of padding.
 pub(crate) const MAX_PADDING: usize = RECORD_HEADER_LEN + ALIGNMENT - 1;
 
-/// Returns the length of the padding that makes the length of a frame equal to that of its data
-/// modulo 8. In an annex the padding is a record; without one it is just zeros.
+/// Returns the length of the padding that makes the length of a frame equal to the length of its
+/// data modulo 8. In an annex the padding is a record; without one it is just zeros.
 pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) -> usize {
     let missing =
         (decoded_len % ALIGNMENT + ALIGNMENT - (content_len + annex_len) % ALIGNMENT) % ALIGNMENT;
@@ -118,8 +118,8 @@ impl<'d> Records<'d> {
         self.filled += len;
     }
 
-    /// Adds the record with the checksums of prefix, payload and the records before it. `payload` is
-    /// the checksum of the payload.
+    /// Adds the record with the checksums of prefix, payload and the records before it. `payload`
+    /// is the checksum of the payload.
     pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: u64) {
         self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
         self.number(decoded_offset);

@@ -56,8 +56,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) position: FramePosition,
     /// The data of a difference, which its checksums cover.
     pub(crate) plain: Option<&'a [u8]>,
-    /// Whether padding makes the length of the frame equal to that of the data modulo 8, so that
-    /// whatever follows keeps its alignment.
+    /// Whether padding makes the length of the frame equal to the length of the data modulo 8, so
+    /// that whatever follows keeps its alignment.
     pub(crate) is_aligned: bool,
     /// Maximum number of bytes of data in the frames of the file, which their headers state.
     pub(crate) frame_len: usize,

@@ -60,8 +60,8 @@ impl Geometry {
         self.annex_len + padding
     }
 
-    /// Returns the minimum length of a frame around a tensor of this shape: header, shape, the index
-    /// of a chunk, one byte of payload and, with checksums, the annex.
+    /// Returns the minimum length of a frame around a tensor of this shape: header, shape, the
+    /// index of a chunk, one byte of payload and, with checksums, the annex.
     pub(crate) fn shortest(shape: &[u64], has_checksums: bool) -> usize {
         let options = Options::bytes().checksums(has_checksums);
         let envelope = Envelope { form: Form::Torch, shape, ..Envelope::BYTES };

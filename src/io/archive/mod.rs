@@ -271,7 +271,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
             let mut rest = dst;
             for mut part in self.seeker.covering::<Bytes<'_>>(offset..end)? {
                 scratch.fill(&self.source, &mut part)?;
-                // The parts cover no more than the range, whose length is that of `dst`.
+                // The parts cover no more than the range, which is as long as `dst`.
                 let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
                 match scratch.base(self.base.as_ref(), &part)? {
                     (Some(base), scratch) => part.decode_delta_into(base, decoded, scratch)?,

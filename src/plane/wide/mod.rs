@@ -2,8 +2,9 @@
 //!
 //! They require a little-endian target, because they treat bytes as halves of 16-bit lanes.
 //!
-//! They rotate planes instead of elements. The sign is bit 7 of the highest byte, and the exponent's
-//! lowest bit is bit 7 of the byte below, so that rotation exchanges single bits of two planes.
+//! They rotate planes instead of elements. The sign is bit 7 of the highest byte, and the
+//! exponent's lowest bit is bit 7 of the byte below, so that rotation exchanges single bits of two
+//! planes.
 
 mod merge;
 mod split;

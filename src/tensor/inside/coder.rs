@@ -13,8 +13,8 @@ use crate::frame::write::parts::{CompressedPart, FrameParts};
 use crate::options::Options;
 use crate::try_alloc;
 
-/// Length up to which tensors are compressed whole. Longer ones are compressed in parts of about this
-/// length.
+/// Length up to which tensors are compressed whole. Longer ones are compressed in parts of about
+/// this length.
 pub(crate) const PART_LEN: usize = 4 << 20;
 
 /// Computes frames and checksums. All implementations return the same bytes.

@@ -18,8 +18,8 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// This header and the file's data form a file that the original reads. If nothing has to
     /// change, it is [`Self::header`]. Otherwise it contains no checksums, and no metadata of
-    /// another file. `changes_data` states that the caller changes the data of uncompressed tensors,
-    /// so that existing checksums do not match it.
+    /// another file. `changes_data` states that the caller changes the data of uncompressed
+    /// tensors, so that existing checksums do not match it.
     ///
     /// # Errors
     ///

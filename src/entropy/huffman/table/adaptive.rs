@@ -1,8 +1,8 @@
 //! The fast decoding table, of two kinds, the better of which is filled for each code.
 //!
-//! Tables are filled from narrower tables of the same code. A bit string that begins with a codeword
-//! continues like the bit string behind the codeword. So the entries of a symbol are the entries of a
-//! narrower table with the symbol in front, and filling is copying.
+//! Tables are filled from narrower tables of the same code. A bit string that begins with a
+//! codeword continues like the bit string behind the codeword. So the entries of a symbol are the
+//! entries of a narrower table with the symbol in front, and filling is copying.
 
 use crate::entropy::huffman::code::Order;
 use crate::entropy::huffman::table::multi::MultiTable;

@@ -204,9 +204,9 @@ impl<R: Read + Seek> TensorReader<R> {
     /// Returns why the list of compressed tensors, or other metadata that belong to it, do not
     /// match the file, or `None` if they do.
     ///
-    /// The data need not be damaged: some tools save tensors with the metadata of a compressed file.
-    /// Where a tensor may be damaged, reading it returns an error.
-    /// [`Self::repaired_header`] returns a header with a matching list or without one.
+    /// The data need not be damaged: some tools save tensors with the metadata of a compressed
+    /// file. Where a tensor may be damaged, reading it returns an error. [`Self::repaired_header`]
+    /// returns a header with a matching list or without one.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
