@@ -139,7 +139,7 @@ impl core::error::Error for ParseDTypeError {}
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     use super::*;
 
@@ -152,7 +152,7 @@ mod tests {
                 assert_eq!(name.to_ascii_uppercase().parse(), Ok(dtype));
             }
             assert_eq!(dtype.to_string().parse(), Ok(dtype));
-            assert_eq!(std::format!("{dtype:>14}").trim_start(), dtype.name());
+            assert_eq!(alloc::format!("{dtype:>14}").trim_start(), dtype.name());
         }
     }
 
