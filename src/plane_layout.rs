@@ -40,7 +40,7 @@ impl PlaneLayout {
     pub const ALL: [Self; 5] =
         [Self::ONE, Self::TWO, Self::TWO_ROTATED, Self::FOUR, Self::FOUR_ROTATED];
 
-    /// Returns the layout for elements of a type.
+    /// Returns the layout for elements of this type.
     pub const fn of(dtype: DType) -> Self {
         Self { planes: dtype.size(), rotated: dtype.is_rotated() }
     }
