@@ -33,8 +33,7 @@ impl<'a> BackwardReader<'a> {
         self.left
     }
 
-    /// Returns the next `count` bits (1 to 16) without consuming them, padded with zeros at the
-    /// end.
+    /// Returns the next `count` bits (1 to 16) without consuming them, zero-padded at the end.
     pub(crate) fn peek(&self, count: u32) -> usize {
         let wanted = count as usize;
         let (from, missing) = match self.left.checked_sub(wanted) {
@@ -78,8 +77,7 @@ impl<'a> ForwardReader<'a> {
         Self { bytes, used: 0 }
     }
 
-    /// Returns the next `count` bits (0 to 16) without consuming them, padded with zeros at the
-    /// end.
+    /// Returns the next `count` bits (0 to 16) without consuming them, zero-padded at the end.
     pub(crate) fn peek(&self, count: u32) -> u32 {
         let mut window = [0; 4];
         for (to, &byte) in
@@ -127,8 +125,7 @@ impl<'a> ForwardWriter<'a> {
         self.pending_bits += count;
     }
 
-    /// Appends the `count` bits (0 to 32) of `value`, then flushes; returns `None` if there is no
-    /// room.
+    /// Appends the `count` bits (0 to 32) of `value` and flushes; returns `None` without room.
     pub(crate) fn write(&mut self, value: u32, count: u32) -> Option<()> {
         self.push(value, count);
         self.flush()

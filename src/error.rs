@@ -61,7 +61,7 @@ pub enum DecodeErrorKind {
     UnsupportedMethod(u8),
     /// The exponent of the chunk size is outside 2..=62.
     InvalidChunkSize(u8),
-    /// The shape of a tensor or array is malformed.
+    /// The shape of a tensor or array does not match the length of the data.
     InvalidShape,
     /// The lengths in the header contradict each other.
     InvalidLength,
@@ -80,8 +80,10 @@ pub enum DecodeErrorKind {
         /// Length of the output in bytes.
         have: u64,
     },
-    /// The caller's scratch memory is smaller than
-    /// [`Frame::scratch_len`](crate::frame::Frame::scratch_len).
+    /// The caller's scratch memory is too small.
+    ///
+    /// [`Frame::scratch_len`](crate::frame::Frame::scratch_len) returns the length that a frame
+    /// needs.
     ScratchTooSmall {
         /// Bytes needed.
         needed: u64,
@@ -139,7 +141,7 @@ pub enum DecodeErrorKind {
     FrameOutOfPlace {
         /// Decoded length of the frames before this one, in bytes.
         expected: u64,
-        /// Decoded length of the frames before it when it was written, in bytes.
+        /// Decoded length of the frames before this one when it was written, in bytes.
         found: u64,
     },
     /// The index of the file does not match its frames.
@@ -316,7 +318,7 @@ impl core::error::Error for DecodeErrorKind {}
 ///
 /// After an error, the contents of the output are unspecified.
 ///
-/// Readers return it inside an [`io::Error`](std::io::Error). Call
+/// Readers return it inside an [`io::Error`](std::io::Error). Use
 /// [`io::Error::downcast`](std::io::Error::downcast) to extract it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
@@ -335,8 +337,7 @@ impl DecodeError {
         self.place
     }
 
-    /// Converts `LimitExceeded` into `OutputTooSmall`, for a limit that is the length of the
-    /// output.
+    /// Converts `LimitExceeded` into `OutputTooSmall`, if the limit was the output's length.
     pub(crate) fn as_output_too_small(mut self, have: u64) -> Self {
         if let DecodeErrorKind::LimitExceeded { requested: needed, .. } = self.kind {
             self.kind = DecodeErrorKind::OutputTooSmall { needed, have };

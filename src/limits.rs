@@ -1,8 +1,8 @@
-//! Limits on the memory and output that an input may demand of a decoder.
+//! Limits on the memory and the output that an input may require of a decoder.
 
 use crate::error::DecodeErrorKind;
 
-/// Limits on the memory and output that an input may demand, and whether decoders verify it.
+/// Limits on the memory and the output that decoding may take, and whether decoders verify.
 ///
 /// The defaults accept every file that the original writes. They reject a small file that claims to
 /// decode to a huge result: each byte of a frame's content may decode to at most

@@ -16,7 +16,7 @@ use crate::dtype::DType;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlaneLayout {
-    /// 1, 2 or 4.
+    /// The number of planes: 1, 2 or 4.
     pub(crate) planes: usize,
     /// Whether elements are rotated before the split. It has no effect with one plane.
     pub(crate) rotated: bool,

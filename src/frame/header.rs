@@ -196,8 +196,7 @@ impl Header {
         self.decoded_len.div_ceil(self.chunk_len())
     }
 
-    /// Returns the header as bytes, with the base-2 logarithm of the frame size in the streaming
-    /// byte.
+    /// Returns the header as bytes. The streaming byte contains `frame_size_log2`.
     pub(crate) fn to_bytes(self, frame_size_log2: u8) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..MAGIC.len()].copy_from_slice(&MAGIC);

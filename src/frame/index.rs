@@ -98,8 +98,7 @@ impl<'a> FrameIndex<'a> {
         Self::parse_behind(Header::parse(bytes)?, bytes)
     }
 
-    /// Parses shape and index after the header, which has been parsed from the beginning of
-    /// `bytes`.
+    /// Parses the shape and index after the header. `bytes` begins with the header.
     pub(crate) fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let (shape, tables_at) = Shape::parse(bytes, header.form)?;
         let needed = prefix_len(&header, tables_at)?;

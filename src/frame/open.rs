@@ -486,8 +486,7 @@ impl OpenedFrame {
         self.index.get()
     }
 
-    /// Returns the chunk with this number and its checksum, if any; `None` if there is no such
-    /// chunk.
+    /// Returns the chunk with this number, including its checksum; `None` if there is none.
     ///
     /// The checksum is of the data, so [`Chunk::decode`] fails for a chunk of a difference. Use
     /// [`Chunk::decode_delta`], or call [`Self::without_checksums`] first.

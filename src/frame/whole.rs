@@ -112,8 +112,7 @@ impl<'a> Frame<'a> {
         &self.bytes[range.start as usize..range.end as usize]
     }
 
-    /// Returns the chunk with this number and its checksum, if any; `None` if there is no such
-    /// chunk.
+    /// Returns the chunk with this number, including its checksum; `None` if there is none.
     ///
     /// In a difference, the chunk has no checksum, because the checksum is of the data and the
     /// frame decodes to the difference.

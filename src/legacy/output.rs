@@ -66,8 +66,7 @@ impl<'l> Output<'l> {
         self.limits.check_memory(frame_len as u64)
     }
 
-    /// Appends `len` zeros as memory for the data of a frame of `frame_len` bytes, and returns
-    /// them.
+    /// Appends `len` zeros for the data of a frame of `frame_len` bytes, and returns them.
     pub(super) fn grow(
         &mut self,
         len: u64,

@@ -14,8 +14,9 @@ pub(super) struct Sequence {
     pub(super) repeated: u32,
 }
 
-/// Length of the shortest repetition to find, because shorter ones rarely save more than their
-/// sequences cost.
+/// Length of the shortest repetition to find.
+///
+/// Shorter ones rarely save more than their sequences cost.
 const SHORTEST: usize = 6;
 
 /// Number of bytes that are compared at a time, one for each bit of a mask.
@@ -24,8 +25,9 @@ const STEP: usize = u64::BITS as usize;
 /// Distances of repetitions in bytes: adjacent bytes, and the widths of numbers and of pairs.
 const PERIODS: [usize; 4] = [1, 2, 4, 8];
 
-/// Returns the most frequent distance of repetitions in a sample of a plane, if it is frequent
-/// enough.
+/// Returns the most frequent distance of repetitions in a sample of a plane.
+///
+/// Returns `None` if repetitions are rare.
 pub(super) fn likely_period(plane: &[u8]) -> Option<usize> {
     /// Number of bytes from the start of one part of the sample to the next.
     const DISTANCE: usize = 1024;

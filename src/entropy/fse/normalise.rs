@@ -7,8 +7,7 @@ use crate::entropy::fse::{MAX_SYMBOLS, Probabilities, RARE};
 /// A share is rounded down, or up if it is small and its remainder is large. Returns `None` if zstd
 /// would find no distribution.
 pub(crate) fn normalise(counts: &[u32], total: u32, table_log: u32) -> Option<Probabilities> {
-    /// Remainder, in units of 2^-20 cells, above which a share is rounded up, by its number of
-    /// cells.
+    /// Remainders above which a share is rounded up, in 2^-20 cells, by its number of cells.
     const ROUND_UP: [u64; 8] = [0, 473_195, 504_333, 520_860, 550_000, 700_000, 750_000, 830_000];
     let scale = 62 - table_log;
     let step = (1_u64 << 62) / u64::from(total);

@@ -173,8 +173,7 @@ impl<'s, 'd> StreamDecoder<'s, 'd> {
         Some(Self { src, consumed: (src.len() * 8 - left) as u32, dst })
     }
 
-    /// Fetches at least 57 bits and memory for `ROOM` symbols; returns `None` near the end of
-    /// either.
+    /// Fetches at least 57 bits and memory for `ROOM` symbols; `None` near the end of either.
     #[inline(always)]
     fn open<T: LookUp, const ROOM: usize>(&mut self, table: T) -> Option<Lane<'_, T, ROOM>> {
         let last = u64::from_le_bytes(*self.src.last_chunk()?);

@@ -114,8 +114,7 @@ impl Plan {
         pair_codewords: &mut PairCodewords,
         dst: &mut [u8],
     ) {
-        /// Mean length of eight symbols in bits up to which twelve symbols nearly always fit into a
-        /// container.
+        /// Mean length of eight symbols in bits, for which twelve nearly always fit a container.
         const SHORT: usize = 27;
         pairs::join(&codewords(&self.code), lowest, pair_codewords);
         let streams = packed.chunks(packed.len() / STREAMS);
@@ -204,8 +203,7 @@ struct StreamWriter<'a> {
     pending_bits: u8,
 }
 
-/// Maximum number of pending bits, because the lowest six bits hold the length of the last
-/// codeword.
+/// Maximum number of pending bits: the lowest six bits hold the length of the last codeword.
 const CONTAINER_BITS: u8 = 64 - 6;
 
 impl StreamWriter<'_> {

@@ -129,7 +129,9 @@ impl Seeker {
         }
     }
 
-    /// Creates a seeker for a file whose directory is known, so that it need not be read.
+    /// Creates a seeker for a file whose directory is known already.
+    ///
+    /// The seeker wants no bytes.
     ///
     /// Each frame is compared with the directory when the frame is read, and a wrong directory
     /// causes `IndexMismatch`. For a difference, also call [`Self::delta`].
@@ -150,7 +152,7 @@ impl Seeker {
     ///
     /// # Errors
     ///
-    /// `LimitExceeded`.
+    /// `LimitExceeded`, with the number of the frame.
     pub fn with_directory(directory: Directory, limits: Limits) -> Result<Self, DecodeError> {
         let mut seeker = Self { directory, ..Self::new(0, limits) };
         seeker.file_len = seeker.directory.file_len();
@@ -192,8 +194,7 @@ impl Seeker {
         self.expects_delta
     }
 
-    /// Returns the reason why the file is incomplete or its end is damaged; `None` if it is
-    /// complete.
+    /// Returns why the file is incomplete or its end is damaged; `None` if it is complete.
     pub fn cut(&self) -> Option<DecodeError> {
         match self.partial {
             Partial::Walked(error) | Partial::Cut(error, _) => Some(error),
@@ -215,8 +216,9 @@ impl Seeker {
         }
     }
 
-    /// Returns the range of the file that [`Self::feed`] takes next; `None` once all frames are
-    /// known.
+    /// Returns the range of the file that [`Self::feed`] takes next.
+    ///
+    /// It is `None` once all frames are known.
     pub fn wanted(&self) -> Option<Range<u64>> {
         let within = |start: u64, len: u64| start..self.file_len.min(start.saturating_add(len));
         match &self.stage {
@@ -253,9 +255,9 @@ impl Seeker {
 
     /// Takes the last bytes of the file, of any length, instead of the first wanted range.
     ///
-    /// This avoids a request for the length of a file over HTTP: the response to `Range:
-    /// bytes=-16384` contains the last bytes, and its `Content-Range` header the length of the
-    /// file.
+    /// This avoids a request for the length of a file over HTTP: the response to a request with
+    /// `Range: bytes=-16384` contains the last bytes, and its `Content-Range` header the length of
+    /// the file.
     ///
     /// ```
     /// use zipnn::{DType, Encoder, Limits, Options};

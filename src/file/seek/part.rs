@@ -50,8 +50,7 @@ pub struct FramePart<P = Vec<u8>> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings {
     pub(crate) limits: Limits,
-    /// Number of bytes of the frame that the file contains, less than its length if the file is cut
-    /// off.
+    /// Number of bytes of the frame in the file: less than its length if the file is cut off.
     pub(crate) have: u64,
     /// Whether every frame of the file must have checksums.
     pub(crate) is_sealed: bool,

@@ -57,8 +57,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) position: FramePosition,
     /// The data of a difference, which its checksums cover.
     pub(crate) plain: Option<&'a [u8]>,
-    /// Whether padding makes the length of the frame equal to the length of the data modulo 8, so
-    /// that the data after the frame keeps its alignment.
+    /// Whether the length of the frame is padded to the length of the data modulo 8.
+    ///
+    /// The data after the frame then keeps its alignment.
     pub(crate) is_aligned: bool,
     /// Maximum decoded length of the frames of the file in bytes, which their headers contain.
     pub(crate) frame_len: usize,

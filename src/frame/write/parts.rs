@@ -32,7 +32,7 @@ pub(crate) struct FrameParts<'a> {
 
 /// A compressed part of a frame.
 pub(crate) struct CompressedPart<'p> {
-    /// The index of the frame that contains only this part, whose bytes follow.
+    /// The index of a frame that contains only this part. `bytes` is the whole frame.
     pub(crate) index: FrameIndex<'p>,
     pub(crate) bytes: &'p [u8],
     /// The checksums of the chunks of the part; empty without checksums.

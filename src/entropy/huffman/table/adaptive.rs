@@ -34,8 +34,7 @@ impl DecodeTable {
 
     /// Fills the table that decodes this code fastest.
     pub(crate) fn fill(&mut self, code: &CodeLengths) -> Filled<'_> {
-        /// Mean length of codewords in bits up to which enough of them fit into a look-up of
-        /// [`MultiTable`].
+        /// Mean length of codewords in bits up to which [`MultiTable`] decodes faster.
         const SHORT: f32 = 4.2;
         let order = Order::new(code);
         let mean: f32 = code
