@@ -1,4 +1,4 @@
-//! Stands in for the Zstandard decoder in builds without the feature `zstd`.
+//! Replaces the Zstandard decoder in builds without the feature `zstd`.
 
 use crate::error::DecodeErrorKind;
 use crate::format::method;

@@ -1,10 +1,10 @@
 //! Byte planes: plane *k* holds byte *k* of every element.
 //!
-//! [`split()`] optionally rotates each element first: that moves the sign below the exponent, so that
-//! the exponent fills the highest plane. Rotation works on whole words of four bytes. The one to
-//! three bytes behind the last word keep their bits, even where they hold a whole `bfloat16`.
+//! [`split()`] can first rotate each element, which moves the sign below the exponent, so that the
+//! exponent fills the highest plane. Rotation works on whole words of four bytes. The one to three
+//! bytes after the last word are not rotated, even if they contain a whole `bfloat16`.
 //!
-//! The kernels in [`scalar`] are the reference, against which those in `wide` are tested.
+//! The kernels in [`scalar`] are the reference against which the kernels in `wide` are tested.
 
 mod merge;
 pub(crate) mod scalar;
@@ -19,9 +19,9 @@ pub(crate) use split::split;
 #[cfg(all(feature = "simd", target_endian = "little"))]
 use wide as kernels;
 
-/// Most planes of a layout.
+/// Maximum number of planes of a layout.
 pub(crate) const MAX_PLANES: usize = 4;
-/// Bytes of a word, the unit of rotation.
+/// Length in bytes of a word, the unit of rotation.
 const WORD: usize = 4;
 
 #[cfg(all(test, feature = "alloc"))]
@@ -45,7 +45,7 @@ mod tests {
         PlaneLayout { planes: 4, rotated: true },
     ];
 
-    /// Splits as the specification says: rotates whole words, then byte b goes to plane b mod K.
+    /// Splits as specified: rotates whole words, then moves byte b to plane b mod K.
     fn split_as_specified(layout: PlaneLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut chunk = chunk.to_vec();
         for word in chunk.as_chunks_mut::<WORD>().0 {
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// Compares every kernel with its scalar form, at lengths that leave every kind of rest.
+    /// Compares every kernel with its scalar form, at lengths that leave every possible remainder.
     #[test]
     fn kernels_agree_with_the_scalar_kernels() {
         type Split2 = fn(&[u8], &mut [u8], &mut [u8]);

@@ -5,7 +5,7 @@ use crate::plane_layout::PlaneLayout;
 
 /// Splits a chunk into its planes.
 ///
-/// Each of `planes` has exactly the length of its plane.
+/// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn split(layout: PlaneLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
     let [p0, p1, p2, p3] = planes;
     let words = chunk.len() / WORD * WORD;

@@ -17,13 +17,13 @@ use crate::entropy::{STREAMS, SYMBOLS};
 pub(crate) enum Coding {
     /// Unchanged, because no code is shorter.
     Raw,
-    /// As one byte, which the plane repeats.
+    /// As one byte, which fills the plane.
     Repeat(u8),
     /// As a description of a code and four streams.
     Streams(Plan),
 }
 
-/// A code for a plane, and the lengths of all parts of the result.
+/// A code for a plane, and the lengths of all parts of the coded plane.
 pub(crate) struct Plan {
     code: CodeLengths,
     description: [u8; weights::MAX_SIZE],
@@ -38,7 +38,7 @@ impl Plan {
     }
 }
 
-/// Plans how to store a plane of `plane_len` bytes with these counts.
+/// Plans how to store a plane of `plane_len` bytes with these symbol counts.
 ///
 /// The caller decides whether the plan saves enough.
 pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
@@ -58,7 +58,8 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
     if most == plane_len {
         return Coding::Repeat(most_frequent);
     }
-    // The original's rule of thumb for noise. Four streams need at least three symbols each.
+    // The first condition is the heuristic of the original for noise. The second ensures that none
+    // of the four streams is empty.
     if most <= (plane_len >> 7) + 4 || plane_len < 3 * STREAMS {
         return Coding::Raw;
     }
@@ -94,8 +95,7 @@ impl Plan {
         })
     }
 
-    /// Encodes the plane that the counts belong to into `dst`, which has a length of
-    /// [`Self::size`].
+    /// Encodes the counted plane into `dst`, which has the length [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
@@ -104,9 +104,9 @@ impl Plan {
         encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
     }
 
-    /// Encodes a plane that is packed into pairs, to the same bytes as [`Self::encode`].
+    /// Encodes a plane that is packed into pairs. The result is the same as of [`Self::encode`].
     ///
-    /// Overwrites `pair_codewords`, which spares a large allocation.
+    /// It overwrites `pair_codewords`, which avoids a large allocation.
     pub(crate) fn encode_pairs(
         &self,
         packed: &[u8],
@@ -114,8 +114,7 @@ impl Plan {
         pair_codewords: &mut PairCodewords,
         dst: &mut [u8],
     ) {
-        /// Average bits of eight symbols up to which twelve symbols nearly always fit in a
-        /// container.
+        /// Mean length of eight symbols in bits, for which twelve nearly always fit a container.
         const SHORT: usize = 27;
         pairs::join(&codewords(&self.code), lowest, pair_codewords);
         let streams = packed.chunks(packed.len() / STREAMS);
@@ -128,7 +127,7 @@ impl Plan {
         }
     }
 
-    /// Writes description and jump table, and returns a writer for each stream behind them.
+    /// Writes description and jump table, and returns a writer for each of the following streams.
     fn write_head<'d>(&self, dst: &'d mut [u8]) -> [StreamWriter<'d>; STREAMS] {
         let (description, rest) = dst.split_at_mut(self.description_len);
         description.copy_from_slice(&self.description[..self.description_len]);
@@ -147,8 +146,8 @@ impl Plan {
 /// Encodes all streams, each from its last symbol to its end mark.
 ///
 /// `codeword` returns the codeword of a unit of `UNIT` bytes. A run of `RUN` units is written at
-/// once if their codewords are short enough. Two streams alternate, so that neither waits for
-/// itself.
+/// once if their codewords are short enough. Two streams alternate, because the steps of one stream
+/// depend on each other.
 fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
     mut streams: impl Iterator<Item = &'p [u8]>,
     writers: [StreamWriter<'_>; STREAMS],
@@ -174,7 +173,7 @@ fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
     }
 }
 
-/// Encodes units, last first, flushing behind each.
+/// Encodes units, last first, and flushes after each.
 #[cold]
 #[inline(never)]
 fn write_one_by_one<'a, const UNIT: usize>(
@@ -189,21 +188,22 @@ fn write_one_by_one<'a, const UNIT: usize>(
     writer
 }
 
-/// Writes a stream to room of exactly its length.
+/// Writes a stream into memory of exactly its length.
 ///
-/// Unlike [`ForwardWriter`](bits::ForwardWriter) it keeps the newest bits on top: appending is one
-/// shift by the length of a codeword, and does not wait for the number of pending bits.
+/// Unlike [`ForwardWriter`](bits::ForwardWriter), it keeps the newest bits highest. To append is a
+/// single shift by the length of the codeword, which does not wait for the number of pending bits.
 #[derive(Default)]
 struct StreamWriter<'a> {
-    /// Memory behind the finished bytes.
+    /// The memory after the finished bytes.
     room: &'a mut [u8],
-    /// Bits behind the finished bytes, the newest highest. Lower bits are meaningless.
+    /// The bits after the finished bytes; the newest bit is the highest. Lower bits are
+    /// meaningless.
     pending: u64,
     /// Number of pending bits.
     pending_bits: u8,
 }
 
-/// Most pending bits: the lowest six hold the length of the last codeword.
+/// Maximum number of pending bits: the lowest six bits hold the length of the last codeword.
 const CONTAINER_BITS: u8 = 64 - 6;
 
 impl StreamWriter<'_> {
@@ -214,21 +214,21 @@ impl StreamWriter<'_> {
         self.pending_bits += codeword.0 as u8;
     }
 
-    /// Moves finished bytes to the output.
+    /// Moves complete bytes to the output.
     #[inline(always)]
     fn flush(&mut self) {
         let finished = (self.pending_bits / 8) as usize;
         let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
-        // The room is passed instead of the writer, so that the writer can live in registers.
+        // The memory is passed instead of the writer, so that the writer can stay in registers.
         self.room = bits::store(room, bytes, finished);
         self.pending_bits %= 8;
     }
 
     /// Encodes a run of units, last first.
     ///
-    /// Appends all codewords before it checks whether they fit in the container. If they do not, it
-    /// starts again and flushes behind each.
+    /// It appends all codewords before it checks whether they fit into the container. If they do
+    /// not, it starts again and flushes after each codeword.
     #[inline(always)]
     fn write<const UNIT: usize, const RUN: usize>(
         &mut self,
@@ -246,7 +246,8 @@ impl StreamWriter<'_> {
             (self.pending, self.pending_bits) = (pending, pending_bits);
             self.flush();
         } else {
-            // The writer is moved instead of borrowed, so that it can live in registers elsewhere.
+            // The writer is moved instead of borrowed, so that it can stay in registers in the
+            // common case.
             *self = write_one_by_one(run, codeword, core::mem::take(self));
         }
     }

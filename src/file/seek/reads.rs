@@ -1,13 +1,13 @@
-//! The ranges of a frame that have to be read, and the bytes that were read.
+//! The ranges of a frame to read, and the bytes that were read.
 
 use core::ops::Range;
 
 use crate::plane::MAX_PLANES;
 
-/// The beginning of the frame, one range for each plane, and the annex.
+/// Maximum number of reads: the beginning of the frame, one for each plane, and the annex.
 const MAX_READS: usize = MAX_PLANES + 2;
 
-/// The ranges of a frame that have to be read, in order, each with its bytes once they are there.
+/// The ranges of a frame to read, in order, each with its bytes once they have been read.
 #[derive(Clone)]
 pub(crate) struct Reads<P> {
     reads: [Option<Read<P>>; MAX_READS],
@@ -21,15 +21,14 @@ struct Read<P> {
 }
 
 impl<P> Reads<P> {
-    /// Returns the list that asks for the first `len` bytes of a frame.
+    /// Creates a list that requests the first `len` bytes of a frame.
     pub(crate) fn beginning(len: u64) -> Self {
         let mut reads = Self { reads: [const { None }; MAX_READS] };
         reads.request(0..len);
         reads
     }
 
-    /// Appends a range. Extends the last one instead if that is still wanted, and no more than
-    /// `gap` bytes before it.
+    /// Requests a range, by extending the last wanted range if the gap is at most `gap` bytes.
     pub(crate) fn request_near(&mut self, range: Range<u64>, gap: u64) {
         match self.reads.iter_mut().flatten().last() {
             Some(Read { range: last, bytes: None }) if range.start <= last.end + gap => {
@@ -40,7 +39,8 @@ impl<P> Reads<P> {
     }
 
     fn request(&mut self, range: Range<u64>) {
-        // The number of planes bounds the number of ranges.
+        // There is always a free entry: callers request at most one range for each plane, and the
+        // annex.
         if let Some(free) = self.reads.iter_mut().find(|read| read.is_none()) {
             *free = Some(Read { range, bytes: None });
         }
@@ -66,22 +66,24 @@ impl<P> Reads<P> {
 }
 
 impl<P: AsRef<[u8]>> Reads<P> {
-    /// Returns the beginning of the frame as far as it was read.
+    /// Returns the beginning of the frame, as much as has been read.
     pub(crate) fn first(&self) -> &[u8] {
         let first = self.reads[0].as_ref().and_then(|read| read.bytes.as_ref());
         first.map(AsRef::as_ref).unwrap_or_default()
     }
 
-    /// Returns the bytes of a range, `None` if they were not read. Every range that is needed lies
-    /// in one read.
+    /// Returns the bytes of a range; `None` if they have not been read.
+    ///
+    /// Every range that is needed lies within one read.
     pub(crate) fn get(&self, range: Range<u64>) -> Option<&[u8]> {
         let mut reads = self.reads.iter().flatten();
         reads.find_map(|read| stored_in(read.range.start, read.bytes.as_ref()?.as_ref(), &range))
     }
 }
 
-/// Returns a range of a frame from the bytes that are at `start` in it, if it lies within them. An
-/// empty one, as a chunk with fewer bytes than planes has, lies anywhere.
+/// Returns a range of a frame from the bytes at `start` in the frame, if it lies within them.
+///
+/// An empty range lies anywhere: a chunk with fewer bytes than planes has empty planes.
 pub(crate) fn stored_in<'s>(start: u64, bytes: &'s [u8], range: &Range<u64>) -> Option<&'s [u8]> {
     if range.is_empty() {
         return Some(&[]);
