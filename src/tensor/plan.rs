@@ -81,7 +81,7 @@ fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFra
     })
 }
 
-/// Neighbouring tensors, or bytes that belong to no tensor.
+/// A run of neighbouring tensors, or of bytes that belong to no tensor.
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,

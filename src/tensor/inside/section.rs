@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Reader of a range of a file, such as the bytes of a tensor.
+/// Reads a range of a file, such as the bytes of a tensor.
 #[derive(Debug)]
 pub struct Section<'s, R> {
     source: &'s mut R,

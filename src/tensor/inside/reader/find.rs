@@ -47,7 +47,7 @@ impl<R: Read + Seek> TensorReader<R> {
             (true, _) => ListState::Present,
             (false, Some(_)) => ListState::Stale,
             (false, None) if has_frames => ListState::Lost,
-            // Our writer writes an empty list if nothing is worth compressing.
+            // `TensorWriter` writes an empty list if no tensor is worth compressing.
             (false, None) if has_empty_list && self.is_ours() => ListState::Present,
             (false, None) => ListState::NotNeeded,
         };
