@@ -260,7 +260,7 @@ impl Frames {
         let Range { start, end } = self.range;
         let reached = self.input.go_to(end)?;
         if reached < end {
-            // The directory is wrong: the previous frame is incomplete.
+            // The previous frame is incomplete, so the directory does not match the file.
             self.directory = None;
             let (needed, have) = (end - start, reached.saturating_sub(start));
             let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
