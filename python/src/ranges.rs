@@ -92,7 +92,7 @@ impl Ranges {
             .seeker
             .covering(start..end)?
             .map(|part| {
-                // The parts cover exactly the range, whose length is that of the target.
+                // The parts cover exactly the range, which is as long as the target.
                 let memory = std::mem::take(&mut rest);
                 let (memory, behind) = memory.split_at_mut(part.decoded_len() as usize);
                 rest = behind;

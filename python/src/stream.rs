@@ -97,7 +97,7 @@ pub struct Decompressor {
     waiting: Vec<u8>,
     /// Output that has not been returned yet.
     ready: Vec<u8>,
-    /// Whether the file promises to end with an index.
+    /// Whether the first frame states that an index ends the file.
     is_sealed: bool,
     /// Whether all of the file has been decoded.
     is_decoded: bool,

@@ -17,7 +17,7 @@ use std::vec::Vec;
 /// |---|---|
 /// | [`File`] | on Unix and Windows |
 /// | `[u8]`, `[u8; N]`, `Vec<u8>` | nothing is copied |
-/// | [`Cursor<T>`](Cursor), whatever its position | any memory: `Cursor::new(mmap)`, `Cursor::new(bytes)`; nothing is copied |
+/// | [`Cursor<T>`](Cursor), at any position | any memory: `Cursor::new(mmap)`, `Cursor::new(bytes)`; nothing is copied |
 /// | [`Mutex<R>`](Mutex) | any `R: Read + Seek`: `Mutex::new(reader)` |
 /// | `&T`, `Box<T>`, `Rc<T>`, `Arc<T>` | any `T` from this table |
 ///

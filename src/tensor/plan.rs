@@ -22,8 +22,9 @@ const ELEMENT: u64 = 8;
 pub struct PlannedFrame {
     /// Bytes of the file.
     pub range: Range<u64>,
-    /// Plane layout for the type that the header declares; `None` if the type says nothing about
-    /// the data, as `U8` does.
+    /// Plane layout for the declared type, or `None` if the type does not determine one.
+    ///
+    /// For example, `U8` says nothing about the data.
     ///
     /// [`layout_search::layout`](crate::layout_search::layout) finds the layout that suits the
     /// actual data, and [`layout_search::segments`](crate::layout_search::segments) divides data

@@ -1,4 +1,4 @@
-//! Processing many files at once: each large file on many threads, small files side by side.
+//! Processes many files at once: each large file on many threads, small files in parallel.
 
 use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, PoisonError};

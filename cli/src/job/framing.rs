@@ -58,8 +58,7 @@ impl Framing {
     }
 }
 
-/// Reads the header of a `.safetensors` file, whatever its name; `None` if the input is another
-/// file.
+/// Reads the header of a `.safetensors` file of any name; `None` if the input is another file.
 fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {

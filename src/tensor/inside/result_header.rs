@@ -147,7 +147,7 @@ impl ResultHeader {
     }
 }
 
-/// Returns the entries of the source's tensors with no gaps between them, as readers know them.
+/// Returns the entries of the source's tensors as readers decode them, with no gaps between them.
 fn packed(metadata: &Metadata) -> impl Iterator<Item = Entry<'_>> {
     let mut at = 0;
     metadata.tensors().iter().map(move |tensor| {

@@ -1,4 +1,4 @@
-//! Reads a range of a file as a file of its own.
+//! Reads a range of a file as a separate file.
 
 use core::ops::Range;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -72,7 +72,7 @@ impl<R: Read + Seek> TensorReader<R> {
         self.list = ListState::Stale;
     }
 
-    /// Parses the checksums, if the limits ask for verification and they belong to this file.
+    /// Parses the checksums, if the limits require verification and they belong to this file.
     pub(super) fn read_checksums(&mut self) -> Result<(), TensorError> {
         let is_own = matches!(self.list, ListState::Present | ListState::Lost);
         let text = self.metadata.metadata().get(CHECKSUMS);

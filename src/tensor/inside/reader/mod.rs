@@ -67,7 +67,7 @@ pub struct TensorReader<R> {
     problem: Option<TensorError>,
     /// Tensors that may be damaged, by their index.
     doubts: BTreeMap<usize, Doubt>,
-    /// Checksums, if the file has them and the limits ask for verification.
+    /// Checksums, if the file has them and the limits require verification.
     checksums: Option<Checksums>,
     /// Checksum of each tensor from [`Self::checksums`].
     tensor_checksums: Vec<Option<u64>>,
@@ -211,10 +211,10 @@ impl<R: Read + Seek> TensorReader<R> {
         self.problem.as_ref()
     }
 
-    /// Returns whether the list of compressed tensors or the stored source header is from another
-    /// file.
+    /// Returns whether the metadata about compressed tensors belongs to another file.
     ///
-    /// [`Self::repaired_header`] drops such metadata.
+    /// This applies to the list of compressed tensors and to the source's header.
+    /// [`Self::repaired_header`] drops metadata of another file.
     pub fn has_foreign_metadata(&self) -> bool {
         self.problem.is_some() || (self.is_ours() && self.compressed().source_header().is_none())
     }
