@@ -10,7 +10,7 @@
 //! let options = Options::new(DType::BF16);
 //! let file = par_compress(&[0x3f; 10_000], &options)?;
 //!
-//! The same, without allocating from the second input on.
+//! // The same without fresh memory from the second input on.
 //! let pool = ScratchPool::new();
 //! let mut packed = vec![0; zipnn::compress_bound(10_000, &options)];
 //! let mut weights = vec![0; 10_000];
