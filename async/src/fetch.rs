@@ -1,4 +1,4 @@
-//! Fetching the bytes of several parts of frames.
+//! Fetches the bytes of several parts of frames.
 
 use std::io;
 use std::iter::Peekable;
@@ -12,11 +12,11 @@ use zipnn::seek::FramePart;
 use crate::limiter::Limiter;
 use crate::source::AsyncReadAt;
 
-/// Ranges that are no further apart are fetched with one request.
+/// Maximum distance between ranges that one request fetches.
 const GAP: u64 = 64 << 10;
-/// Most bytes of a request that joins the ranges of several parts.
+/// Maximum length in bytes of a request that joins the ranges of several parts.
 const MAX_REQUEST: u64 = 8 << 20;
-/// Most decoded bytes of parts that are fetched together.
+/// Maximum number of decoded bytes of parts that are fetched together.
 const MAX_DECODED: u64 = 32 << 20;
 
 /// Groups parts whose first ranges are close to each other.
@@ -49,7 +49,7 @@ impl<I: Iterator<Item = FramePart<Bytes>>> Iterator for Groups<I> {
     }
 }
 
-/// Fetches everything that parts need to be decoded.
+/// Fetches all ranges that parts need for decoding.
 pub(crate) async fn fetch<S: AsyncReadAt>(
     source: &S,
     limiter: &Limiter,
@@ -64,7 +64,7 @@ pub(crate) async fn fetch<S: AsyncReadAt>(
         let fetches = requests.into_iter().map(|range| fetch_range(source, limiter, range));
         let fetched = try_join_all(fetches).await?;
         for part in &mut parts {
-            // Feeding can add ranges, which the next round fetches.
+            // Feeding a part can add ranges, which the next round fetches.
             for wanted in part.all_wanted().collect::<Vec<_>>() {
                 part.feed(slice_of(&fetched, &wanted)?)?;
             }
@@ -88,7 +88,7 @@ async fn fetch_range<S: AsyncReadAt>(
     Ok(Fetched { start, bytes })
 }
 
-/// Reads a range, and checks that the source has returned exactly that.
+/// Reads a range, and checks that the source has returned exactly this range.
 pub(crate) async fn read_exact_at<S: AsyncReadAt>(
     source: &S,
     range: Range<u64>,
@@ -104,7 +104,7 @@ pub(crate) async fn read_exact_at<S: AsyncReadAt>(
     }
 }
 
-/// Reads the last bytes of a source, and checks that they are no fewer than requested.
+/// Reads the last bytes of a source, and checks that the source has not returned too few.
 pub(crate) async fn read_suffix<S: AsyncReadAt>(
     source: &S,
     len: u64,
@@ -122,7 +122,7 @@ fn wrong_length(needed: u64, have: u64) -> ArchiveError {
     io::Error::new(io::ErrorKind::UnexpectedEof, message).into()
 }
 
-/// Returns a range from what was fetched.
+/// Returns a range from the fetched bytes.
 fn slice_of(fetched: &[Fetched], range: &Range<u64>) -> io::Result<Bytes> {
     let slice = fetched.iter().find_map(|Fetched { start, bytes }| {
         let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;

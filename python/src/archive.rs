@@ -1,4 +1,4 @@
-//! Archives: compressed files that are read by ranges and by tensors.
+//! Reads ranges and tensors of compressed files.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -62,13 +62,13 @@ impl Archive {
         self.ranges.decoded_len()
     }
 
-    /// How many compressed bytes have been read so far.
+    /// The number of compressed bytes that have been read.
     #[getter]
     fn bytes_read(&self) -> u64 {
         self.ranges.bytes_read()
     }
 
-    /// Decodes the bytes from `start` on into `out`, as many as it holds.
+    /// Fills `out` with the decoded bytes from `start` on.
     fn read_into(&self, py: Python<'_>, start: u64, out: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut target = Target::new(out)?;
         let target = target.as_mut_slice()?;
@@ -76,7 +76,7 @@ impl Archive {
     }
 
     /// Returns the tensors and the metadata of a safetensors file: for each tensor its type, its
-    /// shape and where it begins and ends.
+    /// shape, and the offsets at which it begins and ends.
     fn tensors<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
         let header = run(py, || self.header())?;
         let tensors = PyDict::new(py);
@@ -93,9 +93,10 @@ impl Archive {
 }
 
 impl Archive {
-    /// Reads the header of the data. It grows with what has been read: its length is a promise.
+    /// Reads the header of the data. Memory grows as bytes are read, because the stated length may
+    /// be wrong.
     fn header(&self) -> Result<Metadata> {
-        /// Bytes that are read at first, and at a time.
+        /// Minimum number of bytes to read at a time.
         const PART: u64 = 64 << 10;
         let len = self.ranges.decoded_len();
         let mut header = Vec::new();

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use zipnn::{ArchiveError, DecodeError, EncodeError};
 
-/// An error that can leave a section that runs without the interpreter.
+/// An error from code that runs without holding the interpreter.
 #[derive(Debug)]
 pub enum Error {
     Decode(DecodeError),
@@ -102,7 +102,7 @@ fn zipnn_error(message: String, code: &str, place: Place) -> PyErr {
     })
 }
 
-/// Creates an exception for an argument that cannot be used.
+/// Creates an exception for an invalid argument.
 pub fn invalid(message: impl Into<String>) -> PyErr {
     PyValueError::new_err(message.into())
 }
@@ -123,7 +123,7 @@ fn of_panic(panic: &(dyn std::any::Any + Send)) -> Error {
     Error::Panic(message.unwrap_or_else(|| "unknown panic".to_owned()))
 }
 
-/// Panics where the codec would, so that the tests can check what arrives in Python.
+/// Panics as the codec would, so that tests can check the exception in Python.
 #[pyfunction]
 pub fn panic_for_tests(py: Python<'_>, threads: usize) -> PyResult<()> {
     let pool = crate::pool::Threads::new(threads)?;

@@ -1,4 +1,4 @@
-//! Files to files.
+//! Compresses and decompresses files.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -21,7 +21,7 @@ use crate::options::{Choices, Elements, limits};
 use crate::pool::Threads;
 use crate::ranges::{Ranges, Source};
 
-/// Most bytes of data in a frame.
+/// Maximum number of bytes of data in a frame.
 const FRAME: usize = Options::DEFAULT_FRAME_LEN;
 
 /// Compresses a file, and returns the length of the result.
@@ -72,7 +72,7 @@ pub fn decompress_file(
     })
 }
 
-/// Writes a file under another name, and renames it once it is complete.
+/// Writes a file under a temporary name, and renames it once it is complete.
 fn write_whole(
     target: &Path,
     overwrite: bool,
@@ -134,7 +134,7 @@ fn decompress_ranges(
     Ok(start)
 }
 
-/// A part of a file, and what its frames are to be like.
+/// A part of a file, and how its frames are laid out.
 struct Part {
     range: Range<u64>,
     layout: PartLayout,
@@ -142,9 +142,9 @@ struct Part {
 
 #[derive(Clone, Copy)]
 enum PartLayout {
-    /// The caller has chosen.
+    /// The element type that the caller chose.
     Fixed(Elements),
-    /// A tensor has this layout, unless its data says otherwise.
+    /// The layout of a tensor's type. Another layout is used if it suits the data better.
     Declared(PlaneLayout),
     Unknown,
 }
@@ -197,7 +197,7 @@ impl<'f> Writer<'f> {
         Ok(self.written)
     }
 
-    /// Compresses parts that follow each other side by side.
+    /// Compresses consecutive parts in parallel.
     fn write_batch(&mut self, source: &mut impl Read, parts: &[Part]) -> Result<()> {
         let len = parts.iter().map(|part| part.range.end - part.range.start).sum();
         let mut data = Vec::new();
@@ -270,7 +270,7 @@ fn segments(layout: PartLayout, data: &[u8], choices: Choices) -> Vec<(&[u8], Op
     }
 }
 
-/// Cuts a file into parts: as its tensors suggest, or into frames of equal length.
+/// Cuts a file into parts that match its tensors, or into parts of equal length.
 fn parts(
     source: &mut File,
     len: u64,
@@ -295,8 +295,8 @@ fn equal_parts(len: u64, layout: PartLayout) -> impl Iterator<Item = Part> {
     starts.map(move |start| Part { range: start..len.min(start + step), layout })
 }
 
-/// Reads the header of a safetensors file; `None` if the file is another. What has been read is in
-/// `header`.
+/// Reads the header of a safetensors file, or returns `None` for any other file. `header` holds the
+/// bytes that have been read.
 fn read_header(source: &mut File, len: u64, header: &mut Vec<u8>) -> Result<Option<Metadata>> {
     let mut needed = Metadata::PREFIX_LEN;
     loop {

@@ -1,4 +1,4 @@
-//! What a file says about itself.
+//! Describes compressed files.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -42,7 +42,7 @@ impl Summary {
             summary.checksums &= frame.chunk_count() == 0 || frame.annex().has_checksums();
         }
         let sealed = frames.is_sealed();
-        // `Frames` gives at least one frame, or an error.
+        // `Frames` returns at least one frame, or an error.
         summary
             .map(|summary| Self { sealed, ..summary })
             .ok_or_else(|| zipnn::DecodeError::from(zipnn::DecodeErrorKind::BadMagic).into())
@@ -100,7 +100,7 @@ fn delta(delta: Delta) -> Option<&'static str> {
     }
 }
 
-/// Returns what a file says about itself, as a dictionary.
+/// Returns a dictionary that describes a compressed file.
 #[pyfunction]
 pub fn info<'py>(py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let input = Input::new(data)?;

@@ -1,4 +1,4 @@
-//! Memory of Python objects, without copies.
+//! Borrows the memory of Python objects.
 
 use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
@@ -13,9 +13,9 @@ pub enum Input<'py> {
 }
 
 impl<'py> Input<'py> {
-    /// Borrows the bytes of an object, and returns the name of its element type where it has one.
+    /// Borrows the bytes of an object, and returns the name of its element type if it has one.
     ///
-    /// `bytes` need no help from numpy, so that numpy is not loaded for them.
+    /// Borrows `bytes` without loading numpy.
     pub fn with_dtype(data: &Bound<'py, PyAny>) -> PyResult<(Self, Option<String>)> {
         if let Ok(bytes) = data.cast::<PyBytes>() {
             return Ok((Self::Bytes(bytes.clone()), None));

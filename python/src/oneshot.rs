@@ -1,4 +1,4 @@
-//! Whole inputs in one call.
+//! Compresses and decompresses whole inputs in one call.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
@@ -39,7 +39,7 @@ impl<'py> Job<'py> {
         Ok(Self { input, base, elements, choices, threads: Threads::new(threads)? })
     }
 
-    /// Returns the options, for which the data may have to be sampled.
+    /// Returns the options. Samples the data if its type does not decide the layout.
     fn options(&self, py: Python<'_>) -> PyResult<Options> {
         let (data, base) = (self.input.as_slice()?, self.base()?);
         let (elements, choices) = (self.elements, self.choices);
@@ -50,7 +50,7 @@ impl<'py> Job<'py> {
         self.base.as_ref().map(Input::as_slice).transpose()
     }
 
-    /// Returns the difference to the base, compressed; `None` without a base.
+    /// Compresses the difference to the base, or returns `None` without a base.
     fn difference(&self, py: Python<'_>, options: &Options) -> PyResult<Option<Vec<u8>>> {
         let (data, Some(base)) = (self.input.as_slice()?, self.base()?) else { return Ok(None) };
         run(py, || Ok(Some(delta::compress(data, base, options)?)))
@@ -105,7 +105,7 @@ pub fn compress<'py>(
     output::bytes(py, bound, |target| job.fill(py, target, &options))
 }
 
-/// Compresses bytes into a file of one frame, a `bytearray` in which it is written directly.
+/// Compresses bytes directly into a new `bytearray`, as a file of one frame.
 #[pyfunction]
 #[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false))]
 pub fn compress_bytearray<'py>(
@@ -144,7 +144,7 @@ pub fn compress_into<'py>(
     job.fill(py, target.as_mut_slice()?, &options)
 }
 
-/// Returns how many bytes `compress_into` needs for an input of this length.
+/// Returns the number of bytes that `compress_into` needs for an input of this length.
 #[pyfunction]
 #[pyo3(signature = (len, dtype=None, *, checksums=true, extended=false))]
 pub fn compress_bound(
@@ -164,7 +164,7 @@ pub fn compress_bound(
     }
 }
 
-/// Returns the bound for the layout for which it is largest, as samples decide about the layout.
+/// Returns the largest bound of all layouts, because samples of the data choose the layout.
 fn largest_bound(bound: impl Fn(Options) -> usize) -> usize {
     let layouts = zipnn::frame::PlaneLayout::ALL.into_iter();
     layouts.map(|layout| bound(Options::bytes().layout(layout))).max().unwrap_or_default()
@@ -238,8 +238,7 @@ pub fn compress_frames<'py>(
     Ok(file.into_any())
 }
 
-/// Compresses runs of frames side by side. Frames in the original's form do not refer to each
-/// other.
+/// Compresses runs of frames in parallel. Frames in the original's form do not refer to each other.
 fn frames_in_runs(data: &[u8], builder: EncoderBuilder, run_len: usize) -> Result<Vec<Vec<u8>>> {
     let compress = |run: &[u8]| -> Result<Vec<u8>> {
         let mut encoder = builder.build(Vec::new())?;
@@ -297,7 +296,7 @@ pub fn decompress_into<'py>(
     run(py, || decode(data, target, &threads))
 }
 
-/// Returns how many bytes a file decompresses to.
+/// Returns the number of bytes that a file decompresses to.
 #[pyfunction]
 pub fn decoded_len(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
     let input = Input::new(data)?;
@@ -305,7 +304,7 @@ pub fn decoded_len(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
     run(py, || length(data, &limits(None)))
 }
 
-/// Checks all of a file, and returns how many bytes it decompresses to.
+/// Verifies a whole file, and returns the number of bytes that it decompresses to.
 #[pyfunction]
 #[pyo3(signature = (data, *, max_output=None))]
 pub fn verify(py: Python<'_>, data: &Bound<'_, PyAny>, max_output: Option<u64>) -> PyResult<u64> {

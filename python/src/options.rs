@@ -1,4 +1,4 @@
-//! Options of the library from arguments.
+//! Converts arguments to options of the library.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
@@ -7,18 +7,18 @@ use zipnn::{DType, Limits, Options, Profile, layout_search};
 
 use crate::error::invalid;
 
-/// What the elements of an input are.
+/// The type of the elements of an input.
 #[derive(Clone, Copy)]
 pub enum Elements {
-    /// A type that the format has.
+    /// A type with a code in the format.
     Known(DType),
     /// Another type, with the layout that is likely to suit it.
     Other(PlaneLayout),
 }
 
 impl Elements {
-    /// Reads the argument `dtype`, or the type of the data where there is no argument. Without
-    /// either, the elements are bytes.
+    /// Parses the argument `dtype`. Without it, uses the type of the data. Without either, the
+    /// elements are bytes.
     pub fn new(argument: Option<&Bound<'_, PyAny>>, of_data: Option<&str>) -> PyResult<Self> {
         match (argument, of_data) {
             (Some(dtype), _) => Self::parse(&name(dtype)?),
@@ -43,8 +43,8 @@ impl Elements {
         Ok(Self::Other(layout))
     }
 
-    /// Returns the options for these elements. Where the format does not have their type, samples
-    /// of the data decide.
+    /// Returns the options for these elements. If the format has no code for their type, chooses
+    /// the layout from samples of the data.
     pub fn options(self, data: &[u8], base: Option<&[u8]>) -> Options {
         match self {
             Self::Known(dtype) => Options::new(dtype),
@@ -54,7 +54,7 @@ impl Elements {
         }
     }
 
-    /// Returns the options for these elements before there is any data.
+    /// Returns the options for these elements without sampling data.
     pub fn declared(self) -> Options {
         match self {
             Self::Known(dtype) => Options::new(dtype),
@@ -63,7 +63,7 @@ impl Elements {
     }
 }
 
-/// Returns the name of a type that is a string, or a type of numpy, `ml_dtypes` or torch.
+/// Returns the name of a type, given as a string or as a type of numpy, `ml_dtypes` or torch.
 fn name(dtype: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(name) = dtype.cast::<PyString>() {
         return Ok(name.to_str()?.to_owned());
@@ -75,7 +75,7 @@ fn name(dtype: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(name.strip_prefix("torch.").unwrap_or(&name).to_owned())
 }
 
-/// What a caller can choose beside the type of the elements.
+/// The caller's choices besides the type of the elements.
 #[derive(Clone, Copy)]
 pub struct Choices {
     pub checksums: bool,

@@ -1,8 +1,8 @@
-//! New memory for results.
+//! Allocates memory for results.
 //!
-//! Fresh memory costs more than decoding: pages are zeroed one by one as they are first touched. A
-//! `bytearray` that has been resized, and a numpy array, are not touched until the codec writes to
-//! them, and large ones get huge pages where the system offers them.
+//! Fresh memory costs more than decoding, because the system zeroes each page on first use. Python
+//! resizes a `bytearray` and creates a numpy array without touching their pages, so the codec is
+//! the first to write to them. Large ones get huge pages if the system offers them.
 
 use numpy::PyArray1;
 use pyo3::prelude::*;
@@ -10,10 +10,10 @@ use pyo3::types::{PyByteArray, PyBytes};
 
 use crate::input::Target;
 
-/// Results up to this length are written where they are created, without numpy.
+/// Maximum length of results that are written directly, without numpy.
 pub const SMALL: usize = 1 << 20;
 
-/// Creates a `bytearray` and fills it with `fill`, which returns how many bytes it has written.
+/// Creates a `bytearray` and fills it with `fill`, which returns the number of bytes written.
 pub fn bytearray<'py>(
     py: Python<'py>,
     len: usize,
@@ -43,8 +43,8 @@ pub fn bytearray<'py>(
     Ok(array)
 }
 
-/// Creates `bytes` from what `fill` writes into memory of `bound` bytes; it returns how many bytes
-/// it has written.
+/// Creates `bytes` from memory of `bound` bytes. `fill` writes to it, and returns the number of
+/// bytes written.
 pub fn bytes<'py>(
     py: Python<'py>,
     bound: usize,
@@ -59,7 +59,7 @@ pub fn bytes<'py>(
     let (buffer, array): (Bound<'py, PyAny>, Bound<'py, PyAny>) =
         memory.call_method1("new_bytes", (bound,))?.extract()?;
     let filled = fill(Target::of_array(array.cast::<PyArray1<u8>>()?)?.as_mut_slice()?)?;
-    // The buffer cannot become `bytes` as long as the array borrows it.
+    // The buffer cannot become `bytes` while the array borrows it.
     drop(array);
     Ok(memory.call_method1("finish_bytes", (buffer, filled))?.cast_into()?)
 }

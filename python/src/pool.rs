@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Most threads that are chosen without being asked for.
+/// Maximum number of threads by default.
 const MOST: usize = 16;
 
 type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
@@ -20,10 +20,10 @@ pub enum Threads {
 }
 
 impl Threads {
-    /// Returns this many threads, or for 0 as many as there are processors, up to 16.
+    /// Returns this many threads, or for 0 one for each processor, up to 16.
     ///
-    /// Call it with the interpreter attached: a process that forks holds the interpreter, so that
-    /// the map cannot be locked then.
+    /// Call this with the interpreter attached. A thread that forks the process holds the
+    /// interpreter, so the lock of the pools is free in the child.
     pub fn new(threads: usize) -> PyResult<Self> {
         match wanted(threads) {
             1 => Ok(Self::Caller),
@@ -31,7 +31,7 @@ impl Threads {
         }
     }
 
-    /// Returns how many there are.
+    /// Returns the number of threads.
     pub fn len(&self) -> usize {
         match self {
             Self::Caller => 1,

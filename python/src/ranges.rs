@@ -1,4 +1,4 @@
-//! Reading any range of a compressed file, from several threads at once.
+//! Reads any range of a compressed file, from several threads at once.
 
 use std::fs::File;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use zipnn::{DecodeError, DecodeErrorKind, Limits};
 use crate::error::Result;
 use crate::pool::Threads;
 
-/// Something that gives ranges of bytes.
+/// A source of byte ranges.
 pub enum Source {
     File(File),
     /// A callable of Python that takes the start and the end of a range and returns `bytes`.
@@ -33,7 +33,7 @@ impl Source {
     }
 }
 
-/// Reads a range of a file, without using the file's position, which threads would share.
+/// Reads a range of a file without changing the file's position, which threads share.
 fn read_at(file: &File, range: Range<u64>) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     let mut filled = 0;
@@ -61,7 +61,7 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// Finds the frames of a file of this length.
+    /// Opens a file of this length and finds its frames.
     pub fn open(source: Source, len: u64, base: Option<Source>, threads: Threads) -> Result<Self> {
         let seeker = Seeker::new(len, Limits::default()).delta(base.is_some());
         let mut ranges = Self { source, base, seeker, threads, bytes_read: AtomicU64::new(0) };
@@ -77,12 +77,12 @@ impl Ranges {
         self.seeker.available_len()
     }
 
-    /// Returns how many compressed bytes have been read.
+    /// Returns the number of compressed bytes that have been read.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
-    /// Decodes the bytes from `start` on, as many as `target` holds.
+    /// Fills `target` with the decoded bytes from `start` on.
     pub fn read_into(&self, start: u64, target: &mut [u8]) -> Result<()> {
         let end = start
             .checked_add(target.len() as u64)
@@ -92,7 +92,7 @@ impl Ranges {
             .seeker
             .covering(start..end)?
             .map(|part| {
-                // The parts cover exactly the range, whose length is that of the target.
+                // The parts cover exactly the range, which is as long as the target.
                 let memory = std::mem::take(&mut rest);
                 let (memory, behind) = memory.split_at_mut(part.decoded_len() as usize);
                 rest = behind;

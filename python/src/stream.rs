@@ -1,4 +1,4 @@
-//! Compressing and decompressing what arrives in parts.
+//! Compresses and decompresses data that arrives in parts.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::error::{Result, run};
 use crate::input::Input;
 use crate::options::{Choices, Elements, limits};
 
-/// Collects what an encoder writes.
+/// Collects the output of an encoder.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
@@ -97,7 +97,7 @@ pub struct Decompressor {
     waiting: Vec<u8>,
     /// Output that has not been returned yet.
     ready: Vec<u8>,
-    /// Whether the file promises to end with an index.
+    /// Whether the first frame states that an index ends the file.
     is_sealed: bool,
     /// Whether all of the file has been decoded.
     is_decoded: bool,
@@ -156,14 +156,14 @@ impl Decompressor {
         self.is_decoded && self.ready.is_empty()
     }
 
-    /// Whether more input is needed before there is more output.
+    /// Whether `decompress` needs more input before it can return more output.
     #[getter]
     fn needs_input(&self) -> bool {
         let is_idle = self.waiting.is_empty() && self.decoder.frame().is_none();
         !self.is_decoded && self.ready.is_empty() && is_idle
     }
 
-    /// What follows the end of the file in the input.
+    /// The input after the end of the file.
     #[getter]
     fn unused_data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, if self.eof() { &self.unused } else { &[] })
@@ -171,7 +171,7 @@ impl Decompressor {
 }
 
 impl Decompressor {
-    /// Decodes until there are `most` bytes, or all input has been used.
+    /// Decodes until `most` bytes are available, or all input has been used.
     fn decode(&mut self, data: &[u8], most: usize) -> Result<()> {
         let mut waiting = std::mem::take(&mut self.waiting);
         let input = match waiting.is_empty() {
@@ -191,7 +191,7 @@ impl Decompressor {
         Ok(())
     }
 
-    /// Decodes, and returns how many bytes of the input have been used.
+    /// Decodes some of the input, and returns the number of its bytes that have been used.
     fn decode_some(&mut self, input: &[u8], most: usize) -> Result<usize> {
         let mut taken = 0;
         while !self.is_decoded && self.ready.len() < most {
@@ -209,7 +209,7 @@ impl Decompressor {
         Ok(taken)
     }
 
-    /// Returns whether the frame that waits is the last of the file; `None` if no frame waits.
+    /// Returns whether the waiting frame is the last of the file, or `None` if no frame waits.
     fn note_frame(&mut self) -> Option<bool> {
         let frame = self.decoder.frame()?;
         let is_first = self.decoder.frame_number() == 0;

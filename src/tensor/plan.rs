@@ -22,8 +22,9 @@ const ELEMENT: u64 = 8;
 pub struct PlannedFrame {
     /// Bytes of the file.
     pub range: Range<u64>,
-    /// Plane layout for the type that the header declares; `None` if the type says nothing about
-    /// the data, as `U8` does.
+    /// Plane layout for the declared type, or `None` if the type does not determine one.
+    ///
+    /// For example, `U8` says nothing about the data.
     ///
     /// [`layout_search::layout`](crate::layout_search::layout) finds the layout that suits the
     /// actual data, and [`layout_search::segments`](crate::layout_search::segments) divides data
@@ -81,7 +82,7 @@ fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFra
     })
 }
 
-/// Neighbouring tensors, or bytes that belong to no tensor.
+/// A run of neighbouring tensors, or of bytes that belong to no tensor.
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,

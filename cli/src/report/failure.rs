@@ -1,4 +1,4 @@
-//! Errors as the user sees them: the file, what is wrong with it, and what to do.
+//! Errors for the user: the file, what is wrong with it, and what to do.
 
 use std::{fmt, io};
 
@@ -27,7 +27,7 @@ enum Cause {
 }
 
 impl Failure {
-    /// Exit status after SIGPIPE, as shells report it: the reader of the output has closed it.
+    /// Exit status after SIGPIPE, as shells report it when the reader closes the output.
     pub const BROKEN_PIPE: u8 = 141;
 
     /// Creates the failure of a file.

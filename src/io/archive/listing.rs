@@ -6,6 +6,6 @@ use crate::tensor::safetensors::metadata::Metadata;
 /// The tensors of an archive, which are read once.
 pub(crate) struct Listing {
     pub(crate) metadata: Metadata,
-    /// Why the last of them cannot be read, if the data ends before.
+    /// The error for the last tensors, if the data ends before them.
     pub(crate) missing: Option<DecodeError>,
 }

@@ -1,4 +1,4 @@
-//! Memory that reads of an archive use and return.
+//! Scratch memory for the reads of an archive.
 
 use core::ops::Range;
 use std::io::ErrorKind;
@@ -39,7 +39,7 @@ pub(crate) struct Scratch {
     base: Vec<u8>,
 }
 
-/// Scratch memory for as many reads as were ever running at the same time.
+/// Keeps scratch memory for as many reads as have run at the same time.
 #[derive(Default)]
 pub(crate) struct Pool(Mutex<Vec<Scratch>>);
 
@@ -55,7 +55,7 @@ impl Pool {
 }
 
 impl Scratch {
-    /// Returns a range of a source.
+    /// Returns the bytes of a range of a source.
     pub(crate) fn read<'s>(
         &mut self,
         source: &'s (impl ReadAt + ?Sized),

@@ -18,10 +18,10 @@ use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
 
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
-    /// Returns the names, types and shapes of the tensors, if the data is the data of a
-    /// `.safetensors` file.
+    /// Returns the names, types and shapes of the tensors of a `.safetensors` file.
     ///
-    /// Their ranges are ranges of the decoded data. They are read once, and then kept.
+    /// Their ranges are ranges of the decoded data. The archive reads them once, and then keeps
+    /// them.
     ///
     /// ```
     /// use half::bf16;
@@ -45,8 +45,9 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `Metadata` for other data, and the errors of [`Self::read_into`]. For an incomplete file,
-    /// this returns all tensors whose names are available, whether their bytes are or not.
+    /// `Metadata` if the data is not a `.safetensors` file, and the errors of [`Self::read_into`].
+    /// For an incomplete file, this returns all tensors in the header, whether their bytes are
+    /// available or not.
     pub fn tensors(&self) -> Result<&Metadata, ArchiveError> {
         if let Some(tensors) = self.tensors.get() {
             return Ok(&tensors.metadata);
@@ -96,8 +97,8 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
         is_missing.then(|| DecodeErrorKind::Truncated { needed, have }.into())
     }
 
-    /// Extends `bytes` to the first `len` bytes of the data. The data only promises that it has so
-    /// many, so memory grows with what has been read.
+    /// Extends `bytes` to the first `len` bytes of the data. Memory grows with the bytes that are
+    /// read, because the stated length may be wrong.
     fn read_up_to(&self, len: u64, bytes: &mut Vec<u8>) -> Result<(), ArchiveError> {
         /// Bytes that are read at a time.
         const PART: u64 = 1 << 20;

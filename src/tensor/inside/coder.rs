@@ -60,7 +60,7 @@ impl Coder for OneThread {
     }
 }
 
-/// Compresses a part of a frame into `dst` as a frame of its own.
+/// Compresses a part of a frame into `dst` as a separate frame.
 pub(crate) fn compress_part<'d>(
     frame: &FrameParts<'_>,
     data: &[u8],

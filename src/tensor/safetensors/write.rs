@@ -136,7 +136,7 @@ pub(crate) fn bytes(json: &str, data_start: u64) -> Vec<u8> {
     bytes
 }
 
-/// Returns the least offset for the data after `json_len` bytes of JSON that lies `phase` bytes
+/// Returns the minimum offset for the data after `json_len` bytes of JSON that lies `phase` bytes
 /// after a multiple of the alignment.
 ///
 /// # Errors

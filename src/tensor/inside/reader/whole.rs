@@ -118,7 +118,7 @@ fn resize(decoded: &mut Vec<u8>, len: u64) -> Result<(), DecodeErrorKind> {
     Ok(())
 }
 
-/// Checks that the slack of a frame is what our writer writes, so that damage cannot hide
+/// Checks that the slack of a frame is as `TensorWriter` writes it, so that damage cannot hide
 /// checksums.
 fn check_slack(frame: &Frame<'_>) -> Result<(), DecodeErrorKind> {
     let (slack, annex) = (frame.slack(), frame.annex());
