@@ -237,7 +237,7 @@ impl fmt::Display for DecodeErrorKind {
             InvalidChunkSize(exponent) => {
                 write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")
             }
-            InvalidShape => f.write_str("malformed shape"),
+            InvalidShape => f.write_str("the shape does not match the length of the data"),
             InvalidLength => f.write_str("the lengths in the header contradict each other"),
             InvalidIndex => f.write_str("the sizes in the index contradict each other"),
             InvalidCodeLengths => f.write_str("invalid Huffman code lengths"),
@@ -285,7 +285,7 @@ impl fmt::Display for DecodeErrorKind {
             InvalidAnnex => f.write_str("a record after the data is malformed"),
             UnsupportedAnnex(kind) => write!(
                 f,
-                "a record of kind {kind} after the data is unknown; use a newer version of zipnn"
+                "a record of kind {kind} after the data has an unknown form; use a newer version of zipnn"
             ),
             FrameOutOfPlace { expected, found } => write!(
                 f,
@@ -323,7 +323,7 @@ impl core::error::Error for DecodeErrorKind {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
     kind: DecodeErrorKind,
-    place: Location,
+    location: Location,
 }
 
 impl DecodeError {
@@ -334,7 +334,7 @@ impl DecodeError {
 
     /// Returns the location at which the error was detected.
     pub const fn location(&self) -> Location {
-        self.place
+        self.location
     }
 
     /// Converts `LimitExceeded` into `OutputTooSmall`, if the limit was the output's length.
@@ -348,35 +348,35 @@ impl DecodeError {
     /// Returns the error with the number of the frame where it was detected.
     #[must_use]
     pub fn in_frame(mut self, frame: u64) -> Self {
-        self.place.frame = Some(frame);
+        self.location.frame = Some(frame);
         self
     }
 
     /// Returns the error with the number of the chunk where it was detected.
     #[must_use]
     pub fn in_chunk(mut self, chunk: u64) -> Self {
-        self.place.chunk = Some(chunk);
+        self.location.chunk = Some(chunk);
         self
     }
 
     /// Returns the error with the number of the plane where it was detected.
     #[must_use]
     pub fn in_plane(mut self, plane: usize) -> Self {
-        self.place.plane = Some(plane as u8);
+        self.location.plane = Some(plane as u8);
         self
     }
 }
 
 impl From<DecodeErrorKind> for DecodeError {
     fn from(kind: DecodeErrorKind) -> Self {
-        Self { kind, place: Location::default() }
+        Self { kind, location: Location::default() }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place != Location::default() {
-            write!(f, "{}: ", self.place)?;
+        if self.location != Location::default() {
+            write!(f, "{}: ", self.location)?;
         }
         self.kind.fmt(f)
     }
