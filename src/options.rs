@@ -147,7 +147,7 @@ impl Options {
     /// Returns the type of the elements, or `None` if the data has no known type.
     ///
     /// It is `None` for bytes, for data of unknown type, and if a [layout](Self::layout) was set
-    /// whose number of planes differs from that of the type.
+    /// whose number of planes differs from the number for the type.
     ///
     /// ```
     /// use zipnn::{DType, Options};

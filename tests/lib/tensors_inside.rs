@@ -901,7 +901,7 @@ fn a_header_that_would_become_too_long_is_not_copied() {
     let error = try_restore(&file).unwrap_err();
     assert!(matches!(error, TensorError::Decode { name, .. } if name == "a"));
     file[last] ^= 1;
-    // Metadata that has been changed since do not count as those of the source.
+    // Metadata that was changed since does not count as metadata of the source.
     let at = file.windows(3).position(|bytes| bytes == b"xxx").unwrap();
     file[at] = b'y';
     assert!(!restore(&file).1);
