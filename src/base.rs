@@ -1,4 +1,4 @@
-//! Bases of differences: how a file identifies its base, and how a base is applied to data.
+//! Identifies the bases of differences, and applies a base to data.
 
 use crate::checksum;
 #[cfg(feature = "std")]
@@ -7,8 +7,8 @@ use crate::error::DecodeErrorKind;
 
 /// Whether a file holds data or the difference to a base.
 ///
-/// The difference is the exclusive or of data and base. The original notes whether its base was in
-/// memory or in a file; decoding does not depend on that.
+/// The difference is the exclusive or of data and base. The original records whether the base was
+/// in memory or in a file. Decoding does not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Delta {
@@ -57,12 +57,12 @@ pub struct BaseId {
 }
 
 impl BaseId {
-    /// Returns the identity of a base of this length and XXH3-64 checksum, with seed 0.
+    /// Creates an identity from the length of a base in bytes and its XXH3-64 checksum with seed 0.
     pub const fn new(len: u64, checksum: u64) -> Self {
         Self { len, checksum }
     }
 
-    /// Returns the identity of a base in memory.
+    /// Computes the identity of a base in memory.
     pub fn of(base: &[u8]) -> Self {
         Self { len: base.len() as u64, checksum: checksum::checksum(base) }
     }
@@ -71,10 +71,10 @@ impl BaseId {
     ///
     /// # Errors
     ///
-    /// Errors of the reader.
+    /// Returns the errors of the reader, except `Interrupted`, after which it reads again.
     #[cfg(feature = "std")]
     pub fn read(mut base: impl std::io::Read) -> std::io::Result<Self> {
-        /// Maximum number of bytes that are read at once.
+        /// Maximum number of bytes in one read.
         const PART: usize = 1 << 18;
         let mut part = std::vec![0; PART];
         let mut hasher = Hasher::default();
@@ -93,21 +93,22 @@ impl BaseId {
     }
 }
 
-/// Replaces `data` by its exclusive or with `base`. Applying the same base twice restores the data.
+/// Replaces `data` with the exclusive or of `data` and `base`.
 ///
-/// If the two differ in length, the bytes that only one of them has are ignored.
+/// Applying the same base twice restores the data. If `data` and `base` differ in length, only the
+/// bytes up to the shorter length are combined; the rest of `data` stays unchanged.
 pub fn apply(data: &mut [u8], base: &[u8]) {
     for (byte, base) in data.iter_mut().zip(base) {
         *byte ^= base;
     }
 }
 
-/// Checks the length of a base.
+/// Checks that a base has the expected length.
 pub(crate) fn check_len(expected: u64, found: u64) -> Result<(), DecodeErrorKind> {
     if expected == found { Ok(()) } else { Err(DecodeErrorKind::BaseLength { expected, found }) }
 }
 
-/// Checks the identity of a base against that in a file.
+/// Checks the identity of a base against the identity that the file names.
 pub(crate) fn check(expected: BaseId, found: BaseId) -> Result<(), DecodeErrorKind> {
     check_len(expected.len, found.len)?;
     if expected == found { Ok(()) } else { Err(DecodeErrorKind::WrongBase) }

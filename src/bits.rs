@@ -1,7 +1,8 @@
 //! Readers and writers of bit strings.
 //!
-//! Bits are written forwards, least significant first. Huffman and FSE streams are read backwards
-//! from an end mark; FSE's table descriptions are read forwards.
+//! Writers append bits from the least significant bit of the first byte upwards. Readers of Huffman
+//! and FSE streams start at an end mark and go backwards; readers of FSE table descriptions go
+//! forwards.
 
 /// Reads a bit string backwards (RFC 8878, section 4.1).
 ///
@@ -32,7 +33,7 @@ impl<'a> BackwardReader<'a> {
         self.left
     }
 
-    /// Returns the next `count` bits (1 to 16) without consuming them, zero-filled past the end.
+    /// Returns the next `count` bits (1 to 16) without consuming them, zero-padded at the end.
     pub(crate) fn peek(&self, count: u32) -> usize {
         let wanted = count as usize;
         let (from, missing) = match self.left.checked_sub(wanted) {
@@ -76,7 +77,7 @@ impl<'a> ForwardReader<'a> {
         Self { bytes, used: 0 }
     }
 
-    /// Returns the next `count` bits (0 to 16) without consuming them, zero-filled past the end.
+    /// Returns the next `count` bits (0 to 16) without consuming them, zero-padded at the end.
     pub(crate) fn peek(&self, count: u32) -> u32 {
         let mut window = [0; 4];
         for (to, &byte) in
@@ -93,7 +94,7 @@ impl<'a> ForwardReader<'a> {
         (used <= self.bytes.len() * 8).then(|| self.used = used)
     }
 
-    /// Returns the number of bytes consumed, a partly consumed byte included.
+    /// Returns the number of consumed bytes, including a partly consumed one.
     pub(crate) fn bytes_used(&self) -> usize {
         self.used.div_ceil(8)
     }
@@ -102,11 +103,11 @@ impl<'a> ForwardReader<'a> {
 /// Writes bits from the least significant one of the first byte upwards.
 #[derive(Debug)]
 pub(crate) struct ForwardWriter<'a> {
-    /// Memory behind the finished bytes.
+    /// The memory after the finished bytes.
     room: &'a mut [u8],
-    /// Length of all memory.
+    /// Length of the whole memory in bytes.
     capacity: usize,
-    /// Bits behind the finished bytes, the oldest lowest.
+    /// The bits after the finished bytes; the oldest bit is the lowest.
     pending: u64,
     pending_bits: u32,
 }
@@ -117,20 +118,20 @@ impl<'a> ForwardWriter<'a> {
         Self { room, capacity, pending: 0, pending_bits: 0 }
     }
 
-    /// Appends a number of `count` bits; at most 56 bits may be appended between two flushes.
+    /// Appends the `count` bits of `value`; at most 56 bits may be appended between two flushes.
     #[inline(always)]
     pub(crate) fn push(&mut self, value: u32, count: u32) {
         self.pending |= u64::from(value) << (self.pending_bits % u64::BITS);
         self.pending_bits += count;
     }
 
-    /// Appends a number of `count` bits (0 to 32) and flushes; returns `None` if there is no room.
+    /// Appends the `count` bits (0 to 32) of `value` and flushes; returns `None` without room.
     pub(crate) fn write(&mut self, value: u32, count: u32) -> Option<()> {
         self.push(value, count);
         self.flush()
     }
 
-    /// Moves finished bytes to the output; returns `None` if there is no room.
+    /// Moves complete bytes to the output; returns `None` if there is no room.
     #[inline(always)]
     pub(crate) fn flush(&mut self) -> Option<()> {
         let finished = self.pending_bits / 8;
@@ -144,7 +145,7 @@ impl<'a> ForwardWriter<'a> {
         Some(())
     }
 
-    /// Pads with zeros to a whole byte and returns the number of bytes; `None` if there is no room.
+    /// Pads the last byte with zeros and returns the length in bytes; `None` if there is no room.
     pub(crate) fn finish(mut self) -> Option<usize> {
         self.pending_bits = self.pending_bits.next_multiple_of(8);
         self.flush()?;
@@ -152,10 +153,10 @@ impl<'a> ForwardWriter<'a> {
     }
 }
 
-/// Writes the first `len` of `bytes` and returns the room behind them.
+/// Writes the first `len` bytes of `bytes` and returns the rest of the memory.
 ///
-/// Writes the other bytes, too, as far as there is room, because that is faster. The caller
-/// overwrites or ignores them.
+/// It also writes the remaining bytes where there is room, because a store of fixed length is
+/// faster. The caller overwrites or ignores them.
 #[inline(always)]
 pub(crate) fn store(room: &mut [u8], bytes: [u8; 8], len: usize) -> &mut [u8] {
     match room.first_chunk_mut() {
@@ -179,7 +180,7 @@ fn store_at_end(room: &mut [u8], bytes: [u8; 8], len: usize) -> &mut [u8] {
 mod tests {
     use super::*;
 
-    /// Numbers with their widths in bits, 77 bits in all.
+    /// Numbers and their widths in bits, 77 bits in total.
     const NUMBERS: [(u32, u32); 6] =
         [(5, 3), (0, 0), (0xffff, 16), (0x1234_5678, 32), (1, 9), (7, 17)];
 

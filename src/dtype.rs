@@ -1,13 +1,13 @@
-//! The types of elements, their codes and their names.
+//! Element types, their codes and their names.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// Type of the elements of a tensor.
+/// The type of the elements of a tensor.
 ///
-/// The type decides into how many byte planes the data is split, and whether bits are rotated
-/// first. That affects only how well data compresses: any type works for any bytes of any length.
-/// For data that is not of one of these types, use [`Options::bytes`](crate::Options::bytes) or
+/// The type determines the number of byte planes and whether elements are rotated before the split.
+/// This affects only how well the data compresses: every type works for any bytes of any length.
+/// For data of any other type, use [`Options::bytes`](crate::Options::bytes) or
 /// [`Options::auto`](crate::Options::auto).
 ///
 /// [`Display`](fmt::Display) writes the name that PyTorch uses. [`FromStr`] also parses the names
@@ -52,8 +52,10 @@ impl DType {
         }
     }
 
-    /// Returns the type with a code. Codes 2 and 5 are other names of `F32` and `F16`, which
-    /// readers accept.
+    /// Returns the type with this code in the header of a frame; `None` if the code is unknown.
+    ///
+    /// Codes 2 and 5 are aliases of `F32` and `F16`, which readers accept and this crate does not
+    /// write.
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 | 2 => Some(Self::F32),
@@ -120,7 +122,7 @@ impl FromStr for DType {
     }
 }
 
-/// The error of parsing the name of a [`DType`].
+/// The error returned when the name of a [`DType`] cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseDTypeError(());
 
@@ -139,7 +141,7 @@ impl core::error::Error for ParseDTypeError {}
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString;
+    use alloc::string::ToString;
 
     use super::*;
 
@@ -152,7 +154,7 @@ mod tests {
                 assert_eq!(name.to_ascii_uppercase().parse(), Ok(dtype));
             }
             assert_eq!(dtype.to_string().parse(), Ok(dtype));
-            assert_eq!(std::format!("{dtype:>14}").trim_start(), dtype.name());
+            assert_eq!(alloc::format!("{dtype:>14}").trim_start(), dtype.name());
         }
     }
 

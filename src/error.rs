@@ -1,10 +1,10 @@
-//! Errors, and where in a file they were detected.
+//! Errors, and the locations in a file at which they were detected.
 
 use core::fmt;
 
 use crate::dtype::DType;
 
-/// Where in a file an error was detected, as far as it is known.
+/// The location in a file at which an error was detected. Unknown parts are `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Location {
@@ -33,34 +33,35 @@ impl fmt::Display for Location {
 
 /// The kinds of [`DecodeError`]: faults of the input, and mistakes of the caller.
 ///
-/// Functions that parse single parts of a frame, such as
-/// [`Header::parse`](crate::frame::Header::parse), return it without a [`Location`].
+/// Functions that parse one part of a frame, such as
+/// [`Header::parse`](crate::frame::Header::parse), return the kind alone, without a [`Location`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
     /// The input ends too early.
     Truncated {
-        /// Bytes that the input should have.
+        /// Required length of the input in bytes.
         needed: u64,
-        /// Bytes that it has.
+        /// Length of the input in bytes.
         have: u64,
     },
     /// The frame does not begin with `ZN`.
     BadMagic,
-    /// An older release wrote the file, and its layout cannot be read here. Functions that decode
-    /// whole files read it with the feature `legacy`.
+    /// An older release wrote the file, in a layout that this function does not read.
+    ///
+    /// With the feature `legacy`, the functions that decode whole files read it.
     UnsupportedVersion([u8; 3]),
     /// The code of the element type is unknown.
     UnsupportedDType(u8),
-    /// The byte-group mode does not match the number of planes.
+    /// The byte group does not match the number of planes.
     UnsupportedByteGroup(u8),
-    /// The code of the input format is unknown: it is neither bytes, torch nor numpy.
+    /// The code of the form is unknown: it is not bytes, PyTorch or NumPy.
     UnsupportedForm(u8),
     /// The code of the compression method is unknown.
     UnsupportedMethod(u8),
     /// The exponent of the chunk size is outside 2..=62.
     InvalidChunkSize(u8),
-    /// The shape of a tensor or array is malformed.
+    /// The shape of a tensor or array does not match the length of the data.
     InvalidShape,
     /// The lengths in the header contradict each other.
     InvalidLength,
@@ -68,33 +69,37 @@ pub enum DecodeErrorKind {
     InvalidIndex,
     /// The code lengths of a Huffman plane do not describe a prefix code.
     InvalidCodeLengths,
-    /// Coded data is corrupt: no encoder writes it.
+    /// The coded data is corrupt: no encoder writes such data.
     CorruptStream,
     /// The caller's output is smaller than the decoded data.
+    ///
+    /// Functions that require an output of the exact length also return this error if it is larger.
     OutputTooSmall {
-        /// Bytes of decoded data.
+        /// Length of the decoded data in bytes.
         needed: u64,
-        /// Bytes in the output.
+        /// Length of the output in bytes.
         have: u64,
     },
-    /// The caller's scratch memory is smaller than
-    /// [`Frame::scratch_len`](crate::frame::Frame::scratch_len).
+    /// The caller's scratch memory is too small.
+    ///
+    /// [`Frame::scratch_len`](crate::frame::Frame::scratch_len) returns the length that a frame
+    /// needs.
     ScratchTooSmall {
         /// Bytes needed.
         needed: u64,
         /// Bytes passed.
         have: u64,
     },
-    /// The caller requested bytes beyond the decoded data.
+    /// The caller requested bytes beyond the end of the available decoded data.
     OutOfRange,
-    /// The file needs more than the caller's [`Limits`](crate::Limits) allow.
+    /// The file requires more bytes than the caller's [`Limits`](crate::Limits) allow.
     LimitExceeded {
-        /// Bytes that the file needs.
+        /// Bytes that the file requires.
         requested: u64,
         /// Bytes that the limits allow.
         limit: u64,
     },
-    /// Memory for the result could not be allocated.
+    /// Memory could not be allocated.
     OutOfMemory {
         /// Bytes requested.
         requested: u64,
@@ -122,38 +127,39 @@ pub enum DecodeErrorKind {
         /// Length of the data.
         expected: u64,
     },
-    /// The base is not the one that the difference was made against.
+    /// The checksum of the base differs from the checksum of the base that the file names.
     WrongBase,
-    /// A checksum differs: that of a chunk, or that of the other bytes of a frame.
+    /// The checksum of a chunk, or of the other bytes of a frame, differs.
     ChecksumMismatch,
     /// A frame has no checksums, although the first frame of the file has some.
     ChecksumMissing,
     /// A record after the data of a frame is malformed.
     InvalidAnnex,
-    /// A record after the data of a frame has an unknown kind, and must not be ignored.
+    /// A record after the data of a frame has an unknown form, and must not be ignored.
     UnsupportedAnnex(u8),
     /// Frames are missing, repeated or swapped.
     FrameOutOfPlace {
-        /// Decoded bytes of the frames before this one.
+        /// Decoded length of the frames before this one, in bytes.
         expected: u64,
-        /// Decoded bytes of the frames before it when it was written.
+        /// Decoded length of the frames before this one when it was written, in bytes.
         found: u64,
     },
     /// The index of the file does not match its frames.
     IndexMismatch,
-    /// The file ends with an index that its first frame does not promise.
+    /// The file ends with an index that its first frame does not announce.
     SealMissing,
-    /// The file should end with an index and does not: it was cut off, or its
-    /// [`Encoder`](crate::Encoder) was dropped before `finish`.
+    /// The file lacks the index that its first frame announces.
+    ///
+    /// The file was cut off, or its [`Encoder`](crate::Encoder) was dropped before `finish`.
     FooterMissing,
-    /// The elements of the file are not of the requested type.
+    /// The elements of the file have another type than the caller requested.
     WrongDType {
         /// Code of the type in the file.
         found: u8,
     },
-    /// The data ends within an element.
+    /// The length of the data is not a multiple of the element size.
     PartialElement {
-        /// Bytes of decoded data.
+        /// Length of the decoded data in bytes.
         len: u64,
     },
     /// A `bool` is stored as a byte that is neither 0 nor 1.
@@ -231,7 +237,7 @@ impl fmt::Display for DecodeErrorKind {
             InvalidChunkSize(exponent) => {
                 write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")
             }
-            InvalidShape => f.write_str("malformed shape"),
+            InvalidShape => f.write_str("the shape does not match the length of the data"),
             InvalidLength => f.write_str("the lengths in the header contradict each other"),
             InvalidIndex => f.write_str("the sizes in the index contradict each other"),
             InvalidCodeLengths => f.write_str("invalid Huffman code lengths"),
@@ -279,7 +285,7 @@ impl fmt::Display for DecodeErrorKind {
             InvalidAnnex => f.write_str("a record after the data is malformed"),
             UnsupportedAnnex(kind) => write!(
                 f,
-                "a record of kind {kind} after the data is unknown; use a newer version of zipnn"
+                "a record of kind {kind} after the data has an unknown form; use a newer version of zipnn"
             ),
             FrameOutOfPlace { expected, found } => write!(
                 f,
@@ -308,16 +314,16 @@ impl fmt::Display for DecodeErrorKind {
 
 impl core::error::Error for DecodeErrorKind {}
 
-/// An error of decoding: its kind, and where it was detected.
+/// A decoding error: its kind, and the location at which it was detected.
 ///
-/// Do not use the contents of an output after an error: they are unspecified.
+/// After an error, the contents of the output are unspecified.
 ///
-/// Readers return it inside an [`io::Error`](std::io::Error), which
-/// [`io::Error::downcast`](std::io::Error::downcast) unwraps.
+/// Readers return it inside an [`io::Error`](std::io::Error). Use
+/// [`io::Error::downcast`](std::io::Error::downcast) to extract it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
     kind: DecodeErrorKind,
-    place: Location,
+    location: Location,
 }
 
 impl DecodeError {
@@ -326,12 +332,12 @@ impl DecodeError {
         self.kind
     }
 
-    /// Returns where the error was detected.
-    pub const fn place(&self) -> Location {
-        self.place
+    /// Returns the location at which the error was detected.
+    pub const fn location(&self) -> Location {
+        self.location
     }
 
-    /// Turns an exceeded limit into `OutputTooSmall`, if the limit was the output's length.
+    /// Converts `LimitExceeded` into `OutputTooSmall`, if the limit was the output's length.
     pub(crate) fn as_output_too_small(mut self, have: u64) -> Self {
         if let DecodeErrorKind::LimitExceeded { requested: needed, .. } = self.kind {
             self.kind = DecodeErrorKind::OutputTooSmall { needed, have };
@@ -342,35 +348,35 @@ impl DecodeError {
     /// Returns the error with the number of the frame where it was detected.
     #[must_use]
     pub fn in_frame(mut self, frame: u64) -> Self {
-        self.place.frame = Some(frame);
+        self.location.frame = Some(frame);
         self
     }
 
     /// Returns the error with the number of the chunk where it was detected.
     #[must_use]
     pub fn in_chunk(mut self, chunk: u64) -> Self {
-        self.place.chunk = Some(chunk);
+        self.location.chunk = Some(chunk);
         self
     }
 
     /// Returns the error with the number of the plane where it was detected.
     #[must_use]
     pub fn in_plane(mut self, plane: usize) -> Self {
-        self.place.plane = Some(plane as u8);
+        self.location.plane = Some(plane as u8);
         self
     }
 }
 
 impl From<DecodeErrorKind> for DecodeError {
     fn from(kind: DecodeErrorKind) -> Self {
-        Self { kind, place: Location::default() }
+        Self { kind, location: Location::default() }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place != Location::default() {
-            write!(f, "{}: ", self.place)?;
+        if self.location != Location::default() {
+            write!(f, "{}: ", self.location)?;
         }
         self.kind.fmt(f)
     }
@@ -378,7 +384,7 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// An error of compressing: a mistake of the caller, or a lack of memory.
+/// A compression error: a mistake of the caller, or a lack of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -395,29 +401,29 @@ pub enum EncodeError {
     InvalidThreshold,
     /// The frame length of an [`Encoder`](crate::Encoder) is zero.
     InvalidFrameSize,
-    /// The options are for another type than that of the elements.
+    /// The options and the elements differ in type.
     WrongDType {
         /// Type of the elements.
         expected: DType,
         /// Type in the options; `None` for bytes.
         found: Option<DType>,
     },
-    /// The options of a tensor and the writer of its file disagree about checksums.
+    /// The options of a tensor and the writer of its file disagree on whether to write checksums.
     ChecksumsDiffer,
-    /// The options name a base, and the result is not marked as a difference.
+    /// The options name a base, but do not mark the result as a difference.
     BaseWithoutDelta,
     /// The base is not the one that the options name.
     WrongBase,
     /// The options of a tensor inside a file mark it as a difference.
     UnexpectedDelta,
-    /// Memory for the result could not be allocated.
+    /// Memory could not be allocated.
     OutOfMemory {
         /// Bytes requested.
         requested: u64,
     },
-    /// The shape has another number of elements than the data, or more than 255 dimensions.
+    /// The shape does not match the length of the data, or has more than 255 dimensions.
     InvalidShape,
-    /// The base of a difference has another length than the data.
+    /// The base and the data differ in length.
     BaseLength {
         /// Length of the data.
         expected: u64,
@@ -504,23 +510,25 @@ mod io {
     }
 
     impl From<DecodeError> for Error {
-        /// Wraps the error. The kind is `UnexpectedEof` for truncated input, `Unsupported` for
-        /// features of the format that this build cannot read, `OutOfMemory`, `InvalidInput` for a
-        /// mistake of the caller, and otherwise `InvalidData`.
+        /// Wraps the error in an `io::Error`.
+        ///
+        /// The kind is `UnexpectedEof` for truncated input, `Unsupported` for features of the
+        /// format that this build cannot read, `OutOfMemory` if memory could not be allocated,
+        /// `InvalidInput` for a mistake of the caller, and `InvalidData` otherwise.
         fn from(error: DecodeError) -> Self {
             Self::new(error.kind().io_kind(), error)
         }
     }
 
     impl From<DecodeErrorKind> for Error {
-        /// Wraps the error as a [`DecodeError`] without a location.
+        /// Wraps the error in an `io::Error`, as a [`DecodeError`] without a location.
         fn from(kind: DecodeErrorKind) -> Self {
             DecodeError::from(kind).into()
         }
     }
 
     impl From<EncodeError> for Error {
-        /// Wraps the error. The kind is `OutOfMemory` or `InvalidInput`.
+        /// Wraps the error in an `io::Error` of kind `OutOfMemory` or `InvalidInput`.
         fn from(error: EncodeError) -> Self {
             let kind = match error {
                 EncodeError::OutOfMemory { .. } => ErrorKind::OutOfMemory,

@@ -1,20 +1,20 @@
-//! Constants of the format, which `docs/FORMAT.md` specifies.
+//! Constants of the format. `docs/FORMAT.md` specifies the format.
 
 use core::ops::RangeInclusive;
 
-/// Length of a frame's header in bytes.
+/// Length of the header of a frame in bytes.
 pub const HEADER_LEN: usize = 32;
-/// Magic number of a frame.
+/// Magic number at the beginning of a frame.
 pub const MAGIC: [u8; 2] = *b"ZN";
-/// Release of the original whose format is written.
+/// Release of the original whose format this crate writes.
 pub(crate) const VERSION: [u8; 3] = [0, 5, 4];
-/// Flag in the streaming byte, whose other bits are the logarithm of the frame size.
+/// Flag in the streaming byte. The other bits are the base-2 logarithm of the frame size.
 pub(crate) const STREAMING: u8 = 128;
-/// Exponent of the default chunk size, 256 KiB.
+/// Base-2 logarithm of the default chunk size, 256 KiB.
 pub(crate) const DEFAULT_CHUNK_LOG2: u8 = 18;
-/// Most bytes of a chunk of a single plane, whatever the header says.
+/// Maximum decoded length of a chunk of one plane in bytes, even if the header has a larger size.
 pub(crate) const MAX_SINGLE_PLANE_CHUNK: u64 = 128 * 1024;
-/// Exponents of the chunk sizes that readers accept. Rotation works on words of four bytes.
+/// Base-2 logarithms of the chunk sizes that readers accept. The minimum is one word of rotation.
 pub(crate) const CHUNK_LOG2: RangeInclusive<u8> = 2..=62;
 
 /// Offsets of the fields of a header.
@@ -32,23 +32,23 @@ pub(crate) mod at {
     pub(crate) const FRAME_LEN: usize = 24;
 }
 
-/// Codes of the header field that depends on the number of planes.
+/// Codes of the byte group, the header field that depends on the number of planes.
 pub(crate) mod byte_group {
     pub(crate) const UP_TO_TWO_PLANES: u8 = 10;
     pub(crate) const FOUR_PLANES: u8 = 220;
 }
 
-/// Length of a record's header: kind, three zeros, length of the body.
+/// Length of a record's header in bytes: kind, three zeros, length of the body.
 pub(crate) const RECORD_HEADER_LEN: usize = 8;
-/// Length of a footer's body.
+/// Length of a footer's body in bytes.
 pub(crate) const FOOTER_BODY_LEN: usize = 24;
-/// Length of a footer, which ends a file with an index.
+/// Length in bytes of a footer with its record header, which ends a file with an index.
 pub(crate) const FOOTER_LEN: usize = RECORD_HEADER_LEN + FOOTER_BODY_LEN;
-/// Length of an entry of the file's index.
+/// Length of an entry of the file's index in bytes.
 pub(crate) const INDEX_ENTRY_LEN: usize = 32;
-/// Length of the number of entries in front of them.
+/// Length in bytes of the number of entries, which precedes the entries.
 pub(crate) const INDEX_COUNT_LEN: usize = 8;
-/// Length of the body of a frame checksum.
+/// Length of the body of a frame checksum in bytes.
 pub(crate) const FRAME_CHECKSUM_LEN: usize = 32;
 
 /// Codes of the kinds of records.
@@ -59,7 +59,7 @@ pub(crate) mod kind {
     pub(crate) const BASE: u8 = 4;
     pub(crate) const SEALED: u8 = 5;
     pub(crate) const FRAME_CHECKSUM: u8 = 6;
-    /// Zeros that align the data behind the frame.
+    /// Zeros that align the data after the frame.
     pub(crate) const PADDING: u8 = 7;
 }
 
@@ -67,13 +67,13 @@ pub(crate) mod kind {
 pub(crate) mod method {
     /// The plane is stored unchanged.
     pub(crate) const RAW: u8 = 0;
-    /// The plane is coded by [`crate::entropy::huffman`], perhaps as one repeated byte.
+    /// The plane is coded by [`crate::entropy::huffman`], possibly as one repeated byte.
     pub(crate) const HUFFMAN: u8 = 1;
     /// The plane is a Zstandard frame, which the original rejects.
     pub(crate) const ZSTD: u8 = 2;
 }
 
-/// Length of the shortest Zstandard frame.
+/// Length of the shortest Zstandard frame in bytes.
 ///
-/// It has a magic number, a descriptor, a content size or window, and a block's header.
+/// It consists of a magic number, a descriptor, a content size or window, and a block header.
 pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;

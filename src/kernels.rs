@@ -1,4 +1,6 @@
-//! Single steps of the codec for this repository's benchmarks and fuzz targets. Not a stable interface.
+//! Exposes single steps of the codec to this repository's benchmarks and fuzz targets.
+//!
+//! This interface is not stable.
 
 #![allow(missing_docs, reason = "hidden from the documentation")]
 
@@ -20,7 +22,7 @@ use crate::entropy::{STREAMS, SYMBOLS};
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
 
-/// Makes all checksums count as correct, so that altered files reach the decoder.
+/// Accepts all checksums from now on, so that altered files reach the decoder.
 #[cfg(feature = "__internal-fuzz")]
 pub fn ignore_checksums() {
     checksum::ignore();
@@ -58,7 +60,7 @@ impl Counts {
         pairs::count(packed, lowest, &mut self.1, &mut self.0);
     }
 
-    /// Returns the code for a plane with these counts, if one pays.
+    /// Returns the code for a plane with these counts, or `None` if coding does not pay.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
             Coding::Streams(plan) => Some(Code(plan, Box::new([Codeword::default(); PAIRS]))),
@@ -102,7 +104,7 @@ pub fn decode_small(coded: &[u8], plane: &mut [u8], table: &mut SmallTable) -> b
     table.decode_plane(coded, plane).is_ok()
 }
 
-/// Reads the description of a code and returns the length of each codeword and the description's.
+/// Parses the description of a code, and returns the lengths of its codewords and its own length.
 pub fn read_tree(description: &[u8]) -> Option<([u8; SYMBOLS], usize)> {
     let (code, size) = weights::read(description).ok()?;
     Some((code.bits, size))

@@ -1,10 +1,10 @@
 //! Lossless compression of AI model weights, in safe Rust.
 //!
-//! Numbers of a model look random, but their exponents do not. This crate splits elements into byte
-//! planes, codes the planes that compress, and stores the others raw. bfloat16 weights shrink to two
-//! thirds of their size, and come back identical to the last bit. Files have the extension `.znn`;
-//! [ZipNN](https://github.com/zipnn/zipnn), "the original" in these pages, reads and writes them
-//! too.
+//! The weights of a model look random, but their exponents take few values. This crate splits
+//! elements into byte planes, codes the planes that compress, and stores the others raw. bfloat16
+//! weights shrink to two thirds of their size, and come back identical to the last bit. Files have
+//! the extension `.znn`. [ZipNN](https://github.com/zipnn/zipnn), "the original" in these pages,
+//! reads and writes them too.
 //!
 //! ```
 //! use zipnn::{DType, Limits, Options};
@@ -29,22 +29,22 @@
 //! | decode input that arrives in parts, such as from a socket | [`push::PushDecoder`] |
 //! | read one tensor, or any range of a file | [`Archive`] |
 //! | do it over HTTP or from another source without `Read` | [`seek::Seeker`] |
-//! | compress the tensors inside a safetensors file | [`tensor::TensorWriter`], [`tensor::TensorReader`] |
+//! | compress the tensors inside a safetensors file | [`tensor::inside::TensorWriter`], [`tensor::inside::TensorReader`] |
 //! | store a fine-tuned model as the difference to its base | [`delta::compress`], [`delta::DeltaEncoder`] |
 //! | check a file | [`verify`] |
 //! | decode untrusted input | [`Limits`] |
 //! | decode without an allocator | [`frame::Frame::decode_into`] |
 //!
-//! # What is known of the data
+//! # Choosing options
 //!
-//! [`Options`] say how to compress. [`Options::new`] is for elements of a [`DType`],
+//! [`Options`] control how data is compressed. Use [`Options::new`] for elements of a [`DType`],
 //! [`Options::auto`] for data of unknown type, and [`Options::bytes`] for bytes that are not
-//! numbers. A wrong choice costs space, never data: any options work for any bytes.
+//! numbers. All options work for any bytes: a wrong choice costs space, never data.
 //!
 //! # Reusing memory
 //!
-//! Fresh memory costs more than the codec, because the system clears each page when it is first
-//! used. Keep outputs and scratch memory from call to call: then nothing is allocated.
+//! Fresh memory can cost more time than the codec, because the system clears each page on first
+//! use. Keep output buffers and scratch memory from call to call: then calls do not allocate.
 //!
 //! ```
 //! use zipnn::frame::{DecodeScratch, EncodeScratch};
@@ -64,8 +64,8 @@
 //!
 //! # Streams
 //!
-//! An [`Encoder`] writes frames of 4 MiB of data, and at the end an index of them. Call
-//! [`finish`](Encoder::finish): readers report a file without its index as truncated.
+//! An [`Encoder`] writes one frame for every 4 MiB of data, and an index of the frames at the end.
+//! Always call [`finish`](Encoder::finish): readers report a file without its index as truncated.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -83,10 +83,10 @@
 //!
 //! # Errors
 //!
-//! Compressing returns an [`EncodeError`], decoding a [`DecodeError`] that names the frame, the chunk
-//! and the plane. Readers and writers return them in an [`io::Error`](std::io::Error), whose
-//! [`downcast`](std::io::Error::downcast) unwraps them. Decoding never panics and never returns data
-//! that does not match its checksum.
+//! Functions that compress return an [`EncodeError`]. Functions that decode return a
+//! [`DecodeError`] that names the frame, the chunk and the plane. Readers and writers wrap both in
+//! an [`io::Error`](std::io::Error), whose [`downcast`](std::io::Error::downcast) unwraps them.
+//! Decoding never panics and never returns data that does not match its checksum.
 //!
 //! # Features
 //!
@@ -100,8 +100,9 @@
 //! | `zstd` | yes | [`Profile::Extended`] |
 //! | `legacy` | no | [`legacy`]: files of releases 0.1.1 to 0.3.4 of the original |
 //!
-//! Without any feature the crate decodes on `core` alone, into memory of the caller. No feature
-//! changes the bytes that are written. Only [`parallel`] uses other threads.
+//! Without any feature, the crate decodes on `core` alone, into memory of the caller. No feature
+//! changes the bytes that are written. Only the functions in [`parallel`] and methods whose names
+//! begin with `par_` use other threads.
 //!
 //! The crate needs Rust 1.89 and no C compiler. It contains no `unsafe` code.
 //! [`half`](https://docs.rs/half/2) and [`bytemuck`](https://docs.rs/bytemuck/1) are public
@@ -111,7 +112,7 @@
 // Items of disabled features have no page to link to.
 #![cfg_attr(
     not(all(feature = "legacy", feature = "rayon", feature = "safetensors", feature = "zstd")),
-    allow(rustdoc::broken_intra_doc_links)
+    allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)
 )]
 // Modules hold items that only some features use. The build with all features detects dead code.
 #![cfg_attr(

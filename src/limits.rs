@@ -1,12 +1,13 @@
-//! What an input may demand of a decoder.
+//! Limits on the memory and the output that an input may require of a decoder.
 
 use crate::error::DecodeErrorKind;
 
-/// Limits on what an input may demand of a decoder, and whether the decoder verifies it.
+/// Limits on the memory and the output that decoding may take, and whether decoders verify.
 ///
-/// The defaults accept every file that the original writes. They reject a small file that promises
-/// a huge result: it may decode to at most [`expansion`](Self::expansion) bytes for each byte of
-/// its content. Lower [`decoded_bytes`](Self::decoded_bytes) if you do not trust the input.
+/// The defaults accept every file that the original writes. They reject a small file that claims to
+/// decode to a huge result: each byte of a frame's content may decode to at most
+/// [`expansion`](Self::expansion) bytes. Lower [`decoded_bytes`](Self::decoded_bytes) if you do not
+/// trust the input.
 ///
 /// ```
 /// use zipnn::{DType, DecodeErrorKind, Limits, Options};
@@ -20,22 +21,25 @@ use crate::error::DecodeErrorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Maximum number of decoded bytes, over all frames. By default there is none.
+    /// Maximum number of decoded bytes, over all frames. The default is [`u64::MAX`], no limit.
     pub decoded_bytes: u64,
-    /// Maximum number of decoded bytes for each byte of a frame's header, index and payload.
-    /// Bytes behind them do not count. The default is 32,768.
+    /// Maximum number of decoded bytes for each byte of a frame's content. The default is 32,768.
+    ///
+    /// The content is header, shape, index and payload. The slack after it does not count.
     ///
     /// Files of the original reach 13,107: a chunk of 256 KiB takes 20 bytes if each of its two
-    /// planes repeats one byte. Releases before 0.3.5 store a block of 128 KiB of zeros in four
-    /// bytes of Zstandard, which comes close to 32,768. [`u32::MAX`] sets no
-    /// bound.
+    /// planes repeats one byte. Files of releases before 0.3.5 approach 32,768, because Zstandard
+    /// stores 128 KiB of zeros in four bytes. With [`u32::MAX`] there is no limit.
     pub expansion: u32,
-    /// Maximum number of bytes of a compressed frame that a streaming decoder keeps in memory. By
-    /// default there is none. Functions that decode from memory reject the same frames, so that all
-    /// readers agree on a file.
+    /// Maximum number of bytes of a compressed frame that a decoder keeps in memory.
+    ///
+    /// The default is [`u64::MAX`], no limit. Functions that decode from memory reject the same
+    /// frames as streaming decoders, so that all readers accept the same files.
     pub frame_bytes: u64,
-    /// Whether checksums and the other records behind the data of a frame are verified. The
-    /// default is `true`. Without verification, frames are decoded as the original decodes them.
+    /// Whether decoders verify checksums and the other records after the data of a frame.
+    ///
+    /// The default is `true`. Without verification, frames are decoded as the original decodes
+    /// them.
     pub verify: bool,
 }
 
@@ -46,7 +50,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No limits, for frames that are in memory and decoded into memory of the caller.
+    /// No limits, for frames in memory that are decoded into memory of the caller.
     pub(crate) const NONE: Self =
         Self { decoded_bytes: u64::MAX, expansion: u32::MAX, frame_bytes: u64::MAX, verify: true };
 
@@ -73,19 +77,22 @@ impl Limits {
         Self { frame_bytes, ..self }
     }
 
-    /// Sets whether checksums and the other records behind the data of a frame are verified.
+    /// Sets whether decoders verify checksums and the other records after the data of a frame.
     #[must_use]
     pub const fn verify(self, verify: bool) -> Self {
         Self { verify, ..self }
     }
 
-    /// Checks a frame with `content_len` bytes of content that decodes to `decoded_len` bytes,
-    /// after frames that decode to `decoded_before` bytes. Call it if you read frames on your own;
-    /// every decoder of this crate does.
+    /// Checks the decoded length of a frame against the limits.
+    ///
+    /// The frame has `content_len` bytes of content, decodes to `decoded_len` bytes, and follows
+    /// frames that decode to `decoded_before` bytes. Every decoder of this crate calls this method;
+    /// call it if you read frames yourself.
     ///
     /// # Errors
     ///
-    /// `LimitExceeded`.
+    /// `LimitExceeded` if the frame exceeds [`decoded_bytes`](Self::decoded_bytes) or
+    /// [`expansion`](Self::expansion).
     pub fn check(
         &self,
         decoded_len: u64,
@@ -106,7 +113,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks the number of bytes of a compressed frame that have to be kept in memory.
+    /// Checks the number of bytes of a compressed frame that must be kept in memory.
     pub(crate) fn check_memory(&self, requested: u64) -> Result<(), DecodeErrorKind> {
         let limit = self.frame_bytes;
         if requested > limit {

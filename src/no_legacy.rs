@@ -1,4 +1,4 @@
-//! Stands in for `legacy` in builds without that feature: no file has an older layout.
+//! Replaces the module `legacy` in builds without that feature: no file has an older layout.
 
 use alloc::vec::Vec;
 

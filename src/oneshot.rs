@@ -1,4 +1,4 @@
-//! Whole inputs in one call.
+//! Compresses and decompresses whole inputs in one call.
 
 use alloc::vec::Vec;
 
@@ -60,8 +60,8 @@ pub fn compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeError> {
 ///
 /// # Errors
 ///
-/// `InvalidShape` if `shape` has another number of elements than `src` or more than 255 dimensions,
-/// or if the form is `Bytes` and there is a shape; and the errors of [`compress`].
+/// `InvalidShape` if `shape` and `src` differ in the number of elements, if `shape` has more than
+/// 255 dimensions, or if the form is `Bytes` and there is a shape; and the errors of [`compress`].
 pub fn compress_tensor(
     src: &[u8],
     form: Form,
@@ -83,10 +83,11 @@ fn compress_vec(
     Ok(shortened(dst, len))
 }
 
-/// Compresses bytes into a file of one frame at the end of `dst`.
+/// Compresses bytes and appends them to `dst` as a file of one frame.
 ///
-/// It returns the length of the file. After an error `dst` is unchanged. It allocates only as much as `dst` and `scratch` lack: nothing, if both have been used for inputs
-/// of this length before.
+/// Returns the length of the file. After an error, `dst` is unchanged. This allocates only the
+/// memory that `dst` and `scratch` lack: none, if both have been used for inputs of this length
+/// before.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -117,8 +118,9 @@ pub fn compress_append(
 
 /// Returns the maximum length of a file or frame that holds `len` bytes of data.
 ///
-/// It is the bound for [`compress`] and
-/// [`compress_frame_into`](crate::frame::compress_frame_into). [`compressed_len`] returns the exact length for known bytes.
+/// The bound applies to [`compress`] and
+/// [`compress_frame_into`](crate::frame::compress_frame_into). [`compressed_len`] returns the exact
+/// length for known bytes.
 pub fn compress_bound(len: usize, options: &Options) -> usize {
     // The first frame of a file of several has the longest annex.
     let envelope = Envelope::streaming(FramePosition::FIRST, None);
@@ -132,7 +134,7 @@ pub fn compress_bound(len: usize, options: &Options) -> usize {
 
 /// Returns the length of the file that [`compress`] returns for these bytes.
 ///
-/// It decides how to code every plane without coding it, in about half the time of compressing.
+/// Chooses how to code every plane without coding it, in about half the time of compressing.
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -159,9 +161,10 @@ pub fn compressed_len(
 
 /// Compresses bytes into a file of one frame at the beginning of `dst`.
 ///
-/// It returns the length of the file. A `dst` of at least [`compress_bound`] bytes is compressed into directly, and the contents behind
-/// the file are unspecified afterwards. For a shorter one, the file is first written to `scratch`.
-/// If `scratch` has been used for an input of this length before, nothing is allocated.
+/// Returns the length of the file. If `dst` has at least [`compress_bound`] bytes, this compresses
+/// directly into it, and the bytes after the file are unspecified. Otherwise, it writes the file to
+/// `scratch` first. It allocates nothing if `scratch` has been used for an input of this length
+/// before.
 ///
 /// # Errors
 ///
@@ -175,14 +178,15 @@ pub fn compress_into(
     compress_frame(src, dst, options, &Envelope::BYTES, scratch)
 }
 
-/// Compresses bytes into one frame of a file of several.
+/// Compresses bytes into one of several frames of a file.
 ///
-/// It returns the length of the frame. The concatenation of such frames is a file like that of an [`Encoder`](crate::Encoder), whichever
-/// threads compressed them. A file has at least one frame, which may be empty. It ends with the
-/// frame that [`Directory::to_frame`](crate::file::Directory::to_frame) makes of the lengths of all
-/// others, unless the options are [plain](Options::plain) or the position is
-/// [without an index](FramePosition::without_index). Readers report a file without that last frame
-/// as truncated.
+/// Returns the length of the frame. Consecutive frames form a file like the file of an
+/// [`Encoder`](crate::Encoder), and different threads can compress them. A file has at least one
+/// frame, which may be empty. Its last frame is the one that
+/// [`Directory::to_frame`](crate::file::Directory::to_frame) creates from the lengths of all
+/// others, unless the options are [plain](Options::plain) or the position is [without an
+/// index](FramePosition::without_index). Readers report a file without that last frame as
+/// truncated.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -220,7 +224,7 @@ pub fn compress_frame_into(
     compress_frame(src, dst, options, &Envelope::streaming(position, None), scratch)
 }
 
-/// Decompresses a file: all its frames.
+/// Decompresses all frames of a file.
 ///
 /// ```
 /// use zipnn::{DecodeErrorKind, Limits};
@@ -231,7 +235,7 @@ pub fn compress_frame_into(
 ///
 /// # Errors
 ///
-/// Any fault of the file, with its location; `BaseRequired` if the file is a difference, which
+/// Any error in the file, with its location; `BaseRequired` if the file is a difference, which
 /// [`delta::decompress`](crate::delta::decompress) reads; `LimitExceeded` and `OutOfMemory`.
 pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     refuse_delta(src)?;
@@ -245,8 +249,8 @@ pub fn decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
 
 /// Decompresses a file into the beginning of `dst` and returns the number of decoded bytes.
 ///
-/// [`decoded_len`] returns the number of bytes beforehand. If `scratch` has been used for such a
-/// file before, nothing is allocated.
+/// [`decoded_len`] returns the number of bytes beforehand. If `scratch` has been used for a similar
+/// file before, this allocates nothing.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -282,7 +286,7 @@ pub fn decompress_into(
 pub struct Tensor {
     /// Type of the elements.
     pub dtype: DType,
-    /// Whether it was a PyTorch tensor or a NumPy array.
+    /// Whether the source was a PyTorch tensor or a NumPy array.
     pub form: Form,
     /// Dimensions, outermost first; empty for a scalar.
     pub shape: Vec<u64>,
@@ -324,10 +328,10 @@ pub(crate) fn tensor_shape(src: &[u8], limits: &Limits) -> Result<(Header, Vec<u
 
 /// Checks a whole file without keeping its data, and returns the number of decoded bytes.
 ///
-/// It checks that every chunk decodes and matches its checksum, and that the stored bytes are those
-/// that were written, including bits that decoding ignores. Of a difference, only the stored bytes
-/// are checked. Files without checksums, such as those of the original, are only decoded, and so are
-/// all files without [`Limits::verify`].
+/// This checks that every chunk decodes and matches its checksum, and that no stored byte has
+/// changed, including bits that decoding ignores. In a difference, it checks only the stored bytes.
+/// It only decodes files without checksums, such as files of the original, and every file if
+/// [`Limits::verify`] is off.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -341,7 +345,7 @@ pub(crate) fn tensor_shape(src: &[u8], limits: &Limits) -> Result<(Header, Vec<u
 ///
 /// # Errors
 ///
-/// Any fault of the file, with its location; `UnsupportedVersion` for files of older layouts, which
+/// Any error in the file, with its location; `UnsupportedVersion` for files of older layouts, which
 /// have no checksums.
 pub fn verify(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     let is_delta = file_delta(src)? != Delta::None;
@@ -398,12 +402,12 @@ pub(crate) fn decode_frames(
 
 /// Returns the number of bytes that a file decodes to.
 ///
-/// It reads only headers and indexes. Most older layouts (feature `legacy`) do not store the
-/// length, so that it decodes such files.
+/// This reads only headers and indexes, except in older layouts (feature `legacy`): most of them do
+/// not store the length, so it decodes the file.
 ///
 /// # Errors
 ///
-/// Faults of headers and indexes, and `LimitExceeded`.
+/// Errors in headers and indexes, and `LimitExceeded`.
 pub fn decoded_len(src: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
     if let Some(older) = OlderFile::probe(src) {
         return Ok(older.content(limits)?.0);
@@ -432,8 +436,10 @@ pub(crate) fn refuse_delta(src: &[u8]) -> Result<(), DecodeError> {
     }
 }
 
-/// Shortens an output and returns the rest of its memory. For outputs of this crate that is faster
-/// than one that grows: zeroed memory costs nothing before it is used.
+/// Truncates an output and frees the memory after it.
+///
+/// For outputs of this crate, this is faster than memory that grows: zeroed memory costs nothing
+/// before its first use.
 pub(crate) fn shortened(mut dst: Vec<u8>, len: usize) -> Vec<u8> {
     dst.truncate(len);
     dst.shrink_to_fit();

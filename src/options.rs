@@ -8,9 +8,9 @@ use crate::layout_search;
 use crate::plane_layout::PlaneLayout;
 use crate::profile::Profile;
 
-/// Options that every compressing function takes.
+/// Options for compression.
 ///
-/// Create them for what you know of the data:
+/// Create them by what you know about the data:
 ///
 /// | the data is | use |
 /// |---|---|
@@ -18,13 +18,13 @@ use crate::profile::Profile;
 /// | unknown | [`Options::auto`] |
 /// | bytes that are not numbers, such as text | [`Options::bytes`] |
 ///
-/// By default frames carry checksums, and files of an [`Encoder`](crate::Encoder) end with an
-/// index. The original ignores both and reads every file without [`Profile::Extended`].
-/// [`Self::plain`] leaves out everything that the original does not write. Settings of files with
-/// several frames belong to [`EncoderBuilder`](crate::io::EncoderBuilder).
+/// By default, frames contain checksums, and files of an [`Encoder`](crate::Encoder) end with an
+/// index. The original ignores both, and reads every file that was written without
+/// [`Profile::Extended`]. [`Self::plain`] omits everything that the original does not write.
+/// [`EncoderBuilder`](crate::io::EncoderBuilder) has the settings for files of several frames.
 ///
-/// Each method replaces the choice of earlier calls. The function that compresses reports values
-/// out of range.
+/// Each method replaces the value of earlier calls. The compressing function returns an error if a
+/// value is out of range.
 ///
 /// ```
 /// use zipnn::{DType, EncodeError, Options};
@@ -41,7 +41,7 @@ use crate::profile::Profile;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     content: Content,
-    /// The type that headers name, which has as many planes as the layout.
+    /// The type that headers name. It and the layout have the same number of planes.
     pub(crate) header_dtype: DType,
     pub(crate) layout: PlaneLayout,
     pub(crate) chunk_log2: u8,
@@ -49,19 +49,19 @@ pub struct Options {
     pub(crate) delta: Delta,
     pub(crate) base: Option<BaseId>,
     pub(crate) checksums: bool,
-    /// Whether files of several frames end with an index, unless the caller decides otherwise.
+    /// Whether files of several frames end with an index, unless the caller overrides it.
     pub(crate) index: bool,
     pub(crate) profile: Profile,
 }
 
-/// What is known of the data.
+/// What the caller knows about the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
-    /// It consists of elements of the type.
+    /// The data consists of elements of the type.
     Elements,
-    /// It has no type.
+    /// The data has no type.
     Bytes,
-    /// Nothing is known. The layout is chosen when the data is compressed.
+    /// The type is unknown. The layout is chosen when the data is compressed.
     Unknown,
 }
 
@@ -93,11 +93,13 @@ impl Options {
         Self { content: Content::Bytes, ..Self::new(PlaneLayout::ONE.dtype()) }
     }
 
-    /// Returns the default options for data of unknown type. The layout is chosen from samples of
-    /// the data: see [`layout_search`](crate::layout_search).
+    /// Returns the default options for data of unknown type.
+    ///
+    /// The compressing function chooses the layout from samples of the data: see
+    /// [`layout_search`](crate::layout_search).
     ///
     /// Functions that write one frame choose one layout for it. An [`Encoder`](crate::Encoder)
-    /// starts a new frame wherever the layout of the data changes, such as after the header of a
+    /// begins a new frame where the layout of the data changes, for example after the header of a
     /// file.
     ///
     /// ```
@@ -113,12 +115,13 @@ impl Options {
         Self { content: Content::Unknown, ..Self::bytes() }
     }
 
-    /// Leaves out everything that the original does not write: checksums, the identity of a base,
-    /// and the index of a file. The result is byte for byte in the form of the original. Readers may
-    /// not notice if it is damaged or lacks its last frames.
+    /// Omits checksums, the identity of a base, and the index of a file.
     ///
-    /// A later `checksums(true)` restores checksums and index, and a later [`Self::base`] the
-    /// identity of the base.
+    /// The original does not write any of these. Without them, readers cannot detect all damage,
+    /// nor that the last frames of a file are missing.
+    ///
+    /// A later call of `checksums(true)` enables checksums and index again, and a later call of
+    /// [`Self::base`] sets the identity of the base again.
     ///
     /// ```
     /// use std::io::Write;
@@ -141,8 +144,10 @@ impl Options {
         self
     }
 
-    /// Returns the type of the elements. It is `None` for bytes, for data of unknown type, and if a
-    /// [layout](Self::layout) has another number of planes than the type.
+    /// Returns the type of the elements, or `None` if the data has no known type.
+    ///
+    /// It is `None` for bytes, for data of unknown type, and if a [layout](Self::layout) was set
+    /// whose number of planes differs from the number for the type.
     ///
     /// ```
     /// use zipnn::{DType, Options};
@@ -158,11 +163,11 @@ impl Options {
         }
     }
 
-    /// Sets how elements are split into planes, if that is to differ from the layout of the type.
+    /// Sets how elements are split into planes. The default is the layout of the type.
     ///
-    /// Headers name the type if its elements have as many planes, and otherwise
-    /// [another type that has](PlaneLayout::dtype). Readers use only the number of planes, and
-    /// whether bits are rotated.
+    /// If the layout and the type have the same number of planes, headers name the type. Otherwise
+    /// they name [the type of the layout](PlaneLayout::dtype). Readers use only the number of
+    /// planes, and whether elements are rotated.
     ///
     /// ```
     /// use zipnn::{Limits, Options};
@@ -188,18 +193,20 @@ impl Options {
         self
     }
 
-    /// Sets the input bytes of a chunk, as a power of two from 2 to 62. The default is 18.
+    /// Sets the base-2 logarithm of the chunk length in bytes, from 2 to 62. The default is 18.
     ///
-    /// Small chunks make reading of small parts faster, and files larger. Planes of more than
-    /// 128 KiB are stored raw, as the original does it.
+    /// Smaller chunks make reading small parts faster, but files larger. Planes of more than 128
+    /// KiB are stored raw, as in the original.
     #[must_use]
     pub const fn chunk_log2(mut self, exponent: u8) -> Self {
         self.chunk_log2 = exponent;
         self
     }
 
-    /// Sets the largest part of its length, from 0 to 1, that a coded plane of a chunk may take. If
-    /// it takes more, the plane is stored raw, which decodes faster. The default is 0.95.
+    /// Sets the ratio, from 0 to 1, below which planes are coded. The default is 0.95.
+    ///
+    /// A plane of a chunk is coded only if its coded length is less than this fraction of its
+    /// length. Otherwise it is stored raw, which decodes faster.
     #[must_use]
     pub const fn threshold(mut self, part: f32) -> Self {
         self.threshold = part;
@@ -208,20 +215,22 @@ impl Options {
 
     /// Marks the result as a difference to a base.
     ///
-    /// [`delta::compress`](crate::delta::compress) and
-    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) compute the difference and mark it. Other
-    /// functions expect data that is the difference already.
+    /// [`delta::compress`](crate::delta::compress) and [`DeltaEncoder`](crate::delta::DeltaEncoder)
+    /// compute the difference and mark it. All other functions expect that the data already is the
+    /// difference.
     #[must_use]
     pub const fn delta(mut self, delta: Delta) -> Self {
         self.delta = delta;
         self
     }
 
-    /// Sets whether frames carry checksums of every decoded chunk, of their header and index, and
-    /// of their stored bytes. The default is `true`. Readers of this crate verify them, the
-    /// original ignores them. They take eight bytes for each chunk and about 60 for each frame.
+    /// Sets whether frames contain checksums. The default is `true`.
     ///
-    /// Without checksums, files still end with an index: see [`Self::plain`].
+    /// There is a checksum of each decoded chunk, of header, shape and index, and of the payload.
+    /// Readers of this crate verify them; the original ignores them. They take eight bytes for each
+    /// chunk and about 60 bytes for each frame.
+    ///
+    /// Without checksums, files still end with an index, which [`Self::plain`] omits too.
     #[must_use]
     pub const fn checksums(mut self, wanted: bool) -> Self {
         self.checksums = wanted;
@@ -229,16 +238,17 @@ impl Options {
         self
     }
 
-    /// Sets which readers can read the file. The default is [`Profile::Original`].
+    /// Sets the readers that the file is compatible with. The default is [`Profile::Original`].
     #[must_use]
     pub const fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// Sets the identity of the base of a difference, so that readers reject any other base. It
-    /// requires [`Self::delta`]. [`delta::compress`](crate::delta::compress) and
-    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) set it themselves if there are checksums.
+    /// Sets the identity of the base of a difference, so that readers reject any other base.
+    ///
+    /// It requires [`Self::delta`]. With checksums, [`delta::compress`](crate::delta::compress) and
+    /// [`DeltaEncoder`](crate::delta::DeltaEncoder) set it themselves.
     #[must_use]
     pub const fn base(mut self, base: BaseId) -> Self {
         self.base = Some(base);
@@ -250,7 +260,7 @@ impl Options {
         matches!(self.content, Content::Unknown)
     }
 
-    /// Returns the options for one frame of `data`, with a layout chosen if necessary.
+    /// Returns the options for one frame of `data`, with a chosen layout if the type is unknown.
     pub(crate) fn for_frame(&self, data: &[u8]) -> Self {
         match self.is_auto() {
             true => self.layout(layout_search::layout(data, None, PlaneLayout::ONE)),

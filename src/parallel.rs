@@ -1,7 +1,7 @@
 //! Compresses and decompresses whole inputs on many threads of a rayon pool.
 //!
-//! The functions use the pool that calls them, or the global one. The bytes that they write do not
-//! depend on the number of threads.
+//! The functions run on the rayon pool of the calling thread, or on the global pool. The bytes that
+//! they write do not depend on the number of threads.
 //!
 //! ```
 //! use zipnn::parallel::{ScratchPool, par_compress, par_compress_into, par_decompress_into};
@@ -46,8 +46,9 @@ use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::zeroed;
 
-/// Scratch memory for the functions of this module. Keep it from call to call: then only the first
-/// calls allocate it. Several threads may share one.
+/// Keeps scratch memory for the functions of this module.
+///
+/// Use one pool for many calls: then only the first calls allocate. Threads can share it.
 #[derive(Debug, Default)]
 pub struct ScratchPool {
     encode: Mutex<Vec<EncodeScratch>>,
@@ -55,13 +56,13 @@ pub struct ScratchPool {
 }
 
 impl ScratchPool {
-    /// Returns a pool without memory.
+    /// Returns an empty pool.
     pub fn new() -> Self {
         Self::default()
     }
 }
 
-/// Scratch memory lent from a pool, to which it returns when it is dropped.
+/// Scratch memory from a pool, which gets it back on drop.
 struct Lent<'p, T: Default> {
     scratch: Option<T>,
     pool: &'p Mutex<Vec<T>>,
@@ -83,7 +84,7 @@ impl<T: Default> Drop for Lent<'_, T> {
     }
 }
 
-/// Locks a list of scratch memory. It is complete even if a thread has panicked.
+/// Locks a list of scratch memory, which stays valid when a thread panics.
 fn lock<T>(pool: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
     pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -101,11 +102,11 @@ pub fn par_compress(src: &[u8], options: &Options) -> Result<Vec<u8>, EncodeErro
     Ok(shortened(dst, len))
 }
 
-/// Compresses bytes into a file of one frame at the beginning of `dst`, and returns the length of
-/// the file, as [`compress_into`](crate::compress_into) does.
+/// Compresses bytes into a file of one frame at the beginning of `dst`.
 ///
-/// If `dst` is shorter than [`compress_bound`](crate::compress_bound), the file is first written to
-/// memory that is allocated for it.
+/// Returns the length of the file, as [`compress_into`](crate::compress_into) does. If `dst` is
+/// shorter than [`compress_bound`](crate::compress_bound), this writes the file to newly allocated
+/// memory first.
 ///
 /// # Errors
 ///
@@ -119,8 +120,8 @@ pub fn par_compress_into(
     par_compress_frame(src, dst, options, &Envelope::BYTES, pool)
 }
 
-/// Compresses data that is not a difference into a frame, as
-/// [`compress_frame`](crate::frame::write::body::compress_frame) does.
+/// Compresses data into a frame as [`compress_frame`](crate::frame::write::body::compress_frame)
+/// does. The data is not a difference.
 pub(crate) fn par_compress_frame(
     src: &[u8],
     dst: &mut [u8],
@@ -181,15 +182,17 @@ pub(crate) fn part_len(len: usize) -> usize {
     len.max(OF_THREAD * rayon::current_num_threads())
 }
 
-/// Returns the minimum number of chunks that one thread takes at a time. Every run of chunks has
-/// its own scratch memory, and with many short runs fresh memory would cost more than the coding.
+/// Returns the minimum number of chunks that one thread takes at a time.
+///
+/// Every run of chunks needs its own scratch memory. With many short runs, fresh memory would cost
+/// more than the coding.
 pub(crate) fn run_len(chunks: usize) -> usize {
-    /// Runs for each thread, so that a late thread holds up little.
+    /// Number of runs for each thread, so that a slow thread delays the others little.
     const RUNS: usize = 4;
     (chunks / (RUNS * rayon::current_num_threads())).max(1)
 }
 
-/// Returns the room in the payload for each raw plane of each chunk.
+/// Returns the parts of the payload to write each chunk's planes to, with room for raw planes.
 fn chunk_places<'d>(
     geometry: &Geometry,
     src: &[u8],
@@ -209,7 +212,7 @@ fn chunk_places<'d>(
         .collect()
 }
 
-/// Moves the planes of the chunks together and returns the length of the content.
+/// Closes the gaps between the planes of the chunks, and returns the length of the content.
 fn close_gaps(
     geometry: &Geometry,
     src: &[u8],
@@ -235,8 +238,8 @@ fn close_gaps(
 ///
 /// # Errors
 ///
-/// The errors of [`decompress`](crate::decompress). If a file has several faults, any of them may be
-/// returned.
+/// The errors of [`decompress`](crate::decompress). If a file has several faults, any of them may
+/// be returned.
 pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     refuse_delta(src)?;
     if let Some(older) = OlderFile::probe(src) {
@@ -247,8 +250,9 @@ pub fn par_decompress(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeErro
     Ok(dst)
 }
 
-/// Decompresses a file into the beginning of `dst` and returns the number of decoded bytes, as
-/// [`decompress_into`](crate::decompress_into) does.
+/// Decompresses a file into the beginning of `dst` and returns the number of decoded bytes.
+///
+/// Works as [`decompress_into`](crate::decompress_into) does.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! How elements are split into byte planes.
+//! Layouts: how elements are split into byte planes.
 
 use crate::dtype::DType;
 
@@ -16,30 +16,31 @@ use crate::dtype::DType;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlaneLayout {
-    /// 1, 2 or 4.
+    /// The number of planes: 1, 2 or 4.
     pub(crate) planes: usize,
-    /// Whether the sign is moved below the exponent. It has no effect on a single plane.
+    /// Whether elements are rotated before the split. It has no effect with one plane.
     pub(crate) rotated: bool,
 }
 
 impl PlaneLayout {
-    /// One plane: text, elements of one byte, any other bytes.
+    /// One plane, for text, elements of one byte, and other bytes.
     pub const ONE: Self = Self { planes: 1, rotated: false };
-    /// Two planes: `float16`, integers of two bytes.
+    /// Two planes, for `float16` and 16-bit integers.
     pub const TWO: Self = Self { planes: 2, rotated: false };
-    /// Two planes of rotated elements: `bfloat16`. Rotation moves the sign of an element below its
-    /// exponent of eight bits.
+    /// Two planes of rotated elements, for `bfloat16`.
+    ///
+    /// Rotation moves the sign of an element below its exponent of eight bits.
     pub const TWO_ROTATED: Self = Self { planes: 2, rotated: true };
-    /// Four planes: integers of four bytes and more.
+    /// Four planes, for integers of 32 and 64 bits.
     pub const FOUR: Self = Self { planes: 4, rotated: false };
-    /// Four planes of rotated elements: `float32`.
+    /// Four planes of rotated elements, for `float32`.
     pub const FOUR_ROTATED: Self = Self { planes: 4, rotated: true };
 
     /// All layouts of the format.
     pub const ALL: [Self; 5] =
         [Self::ONE, Self::TWO, Self::TWO_ROTATED, Self::FOUR, Self::FOUR_ROTATED];
 
-    /// Returns the layout for elements of a type.
+    /// Returns the layout for elements of this type.
     pub const fn of(dtype: DType) -> Self {
         Self { planes: dtype.size(), rotated: dtype.is_rotated() }
     }
@@ -54,10 +55,10 @@ impl PlaneLayout {
         self.rotated
     }
 
-    /// Returns the type that headers of frames with this layout name, if the data has no type.
+    /// Returns the type that a header names if the data has this layout and no type.
     ///
-    /// Every header names a type. For [`Self::FOUR`] that is [`DType::F32`]: readers split by the
-    /// number of planes and by a flag for rotation, not by the type.
+    /// Every header must name a type. For [`Self::FOUR`], that is [`DType::F32`]: the type
+    /// determines only the number of planes, and a flag in the header determines rotation.
     pub const fn dtype(self) -> DType {
         match (self.planes, self.rotated) {
             (1, _) => DType::F8E4M3,
@@ -67,7 +68,7 @@ impl PlaneLayout {
         }
     }
 
-    /// Returns the length of a plane of a chunk.
+    /// Returns the length in bytes of plane number `plane` of a chunk of `chunk_len` bytes.
     pub(crate) fn plane_len(self, chunk_len: u64, plane: usize) -> u64 {
         let planes = self.planes as u64;
         chunk_len / planes + u64::from((plane as u64) < chunk_len % planes)

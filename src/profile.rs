@@ -1,4 +1,4 @@
-//! Which readers can read a file.
+//! Profiles: the readers that a file is compatible with.
 
 /// The readers that a file is compatible with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -7,11 +7,11 @@ pub enum Profile {
     /// The original reads the file. Planes are stored raw or with Huffman codes.
     #[default]
     Original,
-    /// Only readers of this crate, built with the feature `zstd`, are sure to read the file.
+    /// Readers of this crate read the file if they are built with the feature `zstd`.
     ///
-    /// A plane of a chunk is stored as a Zstandard frame where that is smaller. It is smaller for
-    /// data that repeats: differences, sparse data, integers. The original rejects a frame with
-    /// such a plane, and reads a frame without one.
+    /// A plane of a chunk is stored as a Zstandard frame where that is smaller, as is common for
+    /// data that repeats: differences, sparse data and integers. The original rejects a frame with
+    /// such a plane, but reads a frame without one.
     #[cfg(feature = "zstd")]
     Extended,
 }

@@ -1,8 +1,8 @@
-//! Vector instructions, and which of them the kernels use.
+//! Detects vector instructions and chooses the kernels that use them.
 //!
-//! With the feature `dispatch` the library detects the processor's instructions at run time.
-//! Without it the library uses those that the compiler may use for the target. Every level writes
-//! the same bytes.
+//! With the feature `dispatch`, the library detects the processor's instructions at run time.
+//! Without it, the library uses the instructions that every processor of the target has. All levels
+//! write the same bytes.
 //!
 //! For tests and measurements, the environment variable `ZIPNN_SIMD` forces a level by its
 //! [name](Level::name). The library reads it once, and only with the feature `dispatch`. It ignores
@@ -19,13 +19,13 @@ use fearless_simd::x86::{Avx2, Avx512};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Level {
-    /// No vectors but those that the compiler finds.
+    /// No explicit vector instructions.
     Scalar,
     /// SSE2, which every x86-64 processor has.
     Sse2,
     /// SSE4.2, with `popcnt` (x86-64-v2).
     Sse4_2,
-    /// AVX2, with what x86-64-v3 adds.
+    /// AVX2, with the other instructions of x86-64-v3.
     Avx2,
     /// AVX-512, with the extensions of Ice Lake and Zen 4, which permute and compress bytes.
     Avx512,

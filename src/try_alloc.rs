@@ -52,12 +52,12 @@ pub(crate) fn reserve_exact(memory: &mut Vec<u8>, len: usize) -> Result<(), Enco
     memory.try_reserve_exact(len).map_err(|_| EncodeError::OutOfMemory { requested })
 }
 
-/// Memory that is filled from its beginning, and kept from use to use.
+/// Memory that is filled from its beginning and reused.
 #[derive(Default)]
 pub(crate) struct ReadBuf {
     memory: Vec<u8>,
     filled: usize,
-    /// Bytes after them that the last call of `space` returned.
+    /// Number of bytes after the filled ones that the last call of `space` returned.
     handed_out: usize,
 }
 
@@ -67,8 +67,10 @@ impl ReadBuf {
         &self.memory[..self.filled]
     }
 
-    /// Makes room for some of the next bytes, of which `missing` are expected. The memory at most
-    /// doubles, or grows by `wanted` bytes: an input cannot make it grow by promising data.
+    /// Reserves memory for the next bytes, of which `missing` are expected.
+    ///
+    /// The memory at most doubles or grows by `wanted` bytes, so that a wrong length in the input
+    /// cannot cause a large allocation.
     pub(crate) fn reserve(&mut self, missing: u64, wanted: usize) -> Result<(), DecodeErrorKind> {
         if self.filled == self.memory.len() {
             let more = missing.min(self.filled.max(wanted) as u64) as usize;

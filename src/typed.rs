@@ -20,14 +20,14 @@ use crate::oneshot;
 use crate::options::Options;
 use crate::plane_layout::PlaneLayout;
 
-/// A type of elements that tensors consist of.
+/// Defines how slices of an element type are compressed.
 ///
-/// The format names three of them: `f32`, [`half::f16`] and [`half::bf16`]. Elements of the others,
-/// integers, `f64` and `bool`, are stored as bytes in the layout that suits them best:
-/// [`Self::options`].
+/// The format has a code for three of the types: `f32`, [`half::f16`] and [`half::bf16`]. Elements
+/// of the other types (integers, `f64` and `bool`) are stored as bytes, in the layout that suits
+/// them best: see [`Self::options`].
 pub trait Element: bytemuck::NoUninit + sealed::Sealed {
-    /// The type in the header of a frame; `None` for types that the format does not name, whose
-    /// frames can have any.
+    /// The type in the header of a frame, or `None` if the format has no code for the type. Frames
+    /// of such elements can have any type in the header.
     const DTYPE: Option<DType>;
     /// The layout in which elements of this type compress best.
     const LAYOUT: PlaneLayout;
@@ -58,12 +58,12 @@ mod sealed {
 
     use crate::error::DecodeErrorKind;
 
-    /// How elements are made of bytes.
+    /// Converts bytes to elements.
     pub trait Sealed: Copy {
-        /// A type of the same size of which all bytes are valid.
+        /// A type of the same size for which all bytes are valid.
         type Plain: Pod + core::fmt::Debug;
 
-        /// Returns the elements with these bytes, in the same memory.
+        /// Converts bytes to elements in the same memory.
         fn from_plain(plain: Vec<Self::Plain>) -> Result<Vec<Self>, DecodeErrorKind>;
     }
 }
@@ -120,7 +120,7 @@ impl sealed::Sealed for bool {
     }
 }
 
-/// Compresses the elements of a slice. [`compress`](crate::compress) is the same for bytes.
+/// Compresses the elements of a slice, as [`compress`](crate::compress) does bytes.
 ///
 /// ```
 /// use half::bf16;
@@ -141,8 +141,9 @@ pub fn compress_slice<T: Element>(src: &[T], options: &Options) -> Result<Vec<u8
     with_le_bytes(src, |bytes| oneshot::compress(bytes, options))
 }
 
-/// Compresses the elements of a slice into the beginning of `dst`, and returns the length of the
-/// file. [`compress_into`](crate::compress_into) is the same for bytes.
+/// Compresses the elements of a slice into the beginning of `dst`.
+///
+/// Returns the length of the file, as [`compress_into`](crate::compress_into) does for bytes.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -181,7 +182,7 @@ fn check_options<T: Element>(options: &Options) -> Result<(), EncodeError> {
     }
 }
 
-/// Calls a function with the little-endian bytes of elements, which are copied only on big-endian
+/// Calls a function with the little-endian bytes of elements. Copies them only on big-endian
 /// machines.
 fn with_le_bytes<T: Element, R>(src: &[T], run: impl FnOnce(&[u8]) -> R) -> R {
     if cfg!(target_endian = "little") {
@@ -192,7 +193,7 @@ fn with_le_bytes<T: Element, R>(src: &[T], run: impl FnOnce(&[u8]) -> R) -> R {
     run(&swapped)
 }
 
-/// Decompresses a file into elements. [`decompress`](crate::decompress) is the same for bytes.
+/// Decompresses a file into elements, as [`decompress`](crate::decompress) does into bytes.
 ///
 /// # Errors
 ///
@@ -205,8 +206,9 @@ pub fn decompress_slice<T: Element>(src: &[u8], limits: &Limits) -> Result<Vec<T
     })
 }
 
-/// Decompresses a file into the beginning of `dst`, and returns the number of elements.
-/// [`decompress_into`](crate::decompress_into) is the same for bytes.
+/// Decompresses a file into the beginning of `dst` and returns the number of elements.
+///
+/// [`decompress_into`](crate::decompress_into) does the same for bytes.
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -233,7 +235,7 @@ pub fn decompress_slice_into<T: Element + Pod>(
     decode(src, dst, limits, scratch)
 }
 
-/// Returns the elements in `len` bytes, which `fill` writes to where they stay.
+/// Returns elements of `len` bytes in all, which `fill` writes directly to their final memory.
 pub(crate) fn elements_from<T: Element, E: From<DecodeErrorKind>>(
     len: u64,
     fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
@@ -244,7 +246,8 @@ pub(crate) fn elements_from<T: Element, E: From<DecodeErrorKind>>(
 }
 
 /// Decompresses a tensor or array, and returns its shape and its elements in C order.
-/// [`decompress_tensor`](crate::decompress_tensor) returns bytes.
+///
+/// [`decompress_tensor`](crate::decompress_tensor) returns bytes instead.
 ///
 /// ```
 /// use zipnn::frame::Form;
@@ -269,9 +272,9 @@ pub fn decompress_tensor<T: Element>(
     Ok((shape, decompress_slice(src, limits)?))
 }
 
-/// Memory for elements that is filled with their bytes.
+/// Holds memory for elements while a reader fills it with their bytes.
 ///
-/// For readers that fill it later, or from several places, such as asynchronous ones.
+/// It suits readers that fill memory later or from several places, such as asynchronous readers.
 ///
 /// ```
 /// use zipnn::typed::ElementBuf;
@@ -285,7 +288,7 @@ pub fn decompress_tensor<T: Element>(
 pub struct ElementBuf<T: Element>(Vec<T::Plain>);
 
 impl<T: Element> ElementBuf<T> {
-    /// Returns memory for the elements in `len` bytes, filled with zeros.
+    /// Allocates memory for elements of `len` bytes in all, filled with zeros.
     ///
     /// # Errors
     ///
@@ -307,7 +310,7 @@ impl<T: Element> ElementBuf<T> {
         bytemuck::cast_slice_mut(&mut self.0)
     }
 
-    /// Returns the elements, in the same memory.
+    /// Converts the bytes to elements in the same memory.
     ///
     /// # Errors
     ///
@@ -334,7 +337,7 @@ fn decode<T: Element + Pod>(
 fn check_dtype<T: Element>(src: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     if let Some(older) = OlderFile::probe(src) {
         let (len, found) = older.content(limits)?;
-        // Some older layouts know no types.
+        // Some older layouts do not store the type.
         if let Some(found) = found.filter(|&found| T::DTYPE.is_some_and(|dtype| dtype != found)) {
             return Err(DecodeErrorKind::WrongDType { found: found.code() }.into());
         }
@@ -359,7 +362,7 @@ fn check_whole<T>(len: u64) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Reverses the bytes of each element where memory is big-endian: files are little-endian.
+/// Reverses the bytes of each element on big-endian machines, because files are little-endian.
 fn swap_on_big_endian<T>(bytes: &mut [u8]) {
     if cfg!(target_endian = "big") {
         for element in bytes.chunks_exact_mut(size_of::<T>()) {
@@ -372,7 +375,7 @@ fn swap_on_big_endian<T>(bytes: &mut [u8]) {
 mod tests {
     use super::*;
 
-    /// Every pattern of 16 bits, so that a value that is not kept as it is shows: quiet and
+    /// Returns every pattern of 16 bits, so that tests detect any changed value: quiet and
     /// signalling NaNs, both zeros, subnormals.
     fn all_patterns<T>(from_bits: fn(u16) -> T) -> Vec<T> {
         (0..=u16::MAX).map(from_bits).collect()
@@ -480,7 +483,7 @@ mod tests {
         let file = compress_slice(&[1.0_f32; 100], &Options::new(DType::F32)).unwrap();
         let expected = DecodeErrorKind::WrongDType { found: DType::F32.code() };
         let error = decompress_slice::<bf16>(&file, &Limits::default()).unwrap_err();
-        assert_eq!((error.kind(), error.place().frame), (expected, Some(0)));
+        assert_eq!((error.kind(), error.location().frame), (expected, Some(0)));
         let mut dst = [bf16::ZERO; 200];
         let error =
             decompress_slice_into(&file, &mut dst, &Limits::default(), &mut DecodeScratch::new())

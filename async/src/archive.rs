@@ -1,4 +1,4 @@
-//! Reading any part of a compressed file.
+//! Reads any part of a compressed file.
 
 use std::fmt;
 use std::pin::pin;
@@ -14,15 +14,15 @@ use zipnn::seek::Seeker;
 use zipnn::tensor::safetensors::Metadata;
 use zipnn::{ArchiveError, DecodeErrorKind, Limits};
 
-use crate::fetch::{Groups, fetch, read_exact_at};
+use crate::fetch::{Groups, fetch, read_exact_at, read_suffix};
 use crate::limiter::Limiter;
 use crate::source::AsyncReadAt;
 
 /// Reads any part of a compressed file from an asynchronous source, without fetching the rest.
 ///
-/// Opening a file with an index takes one request, mostly. Each read fetches several ranges at the
-/// same time, joins those that are close to each other, and decodes in order as they arrive. It
-/// holds up to [`Self::concurrency`] parts of at most 32 MiB in memory. Everything that has a
+/// Opening a file with an index usually takes one request. Each read fetches several ranges at the
+/// same time, joins ranges that are close to each other, and decodes them in order as they arrive.
+/// It holds up to [`Self::concurrency`] parts of at most 32 MiB in memory. Everything that has a
 /// checksum is verified.
 ///
 /// Dropping a future cancels its requests, and the archive stays usable.
@@ -52,21 +52,21 @@ pub struct Archive<S> {
 }
 
 impl<S: AsyncReadAt> Archive<S> {
-    /// Finds the frames of a file.
+    /// Opens a complete file and finds its frames.
     ///
     /// # Errors
     ///
     /// Errors of the source and of [`Seeker::feed`].
     pub async fn open(source: S, limits: Limits) -> Result<Self, ArchiveError> {
-        let (suffix, file_len) = source.read_suffix(Seeker::SUFFIX_LEN).await?;
+        let (suffix, file_len) = read_suffix(&source, Seeker::SUFFIX_LEN).await?;
         let mut seeker = Seeker::new(file_len, limits);
         seeker.feed_suffix(&suffix)?;
         Self::with_seeker(source, seeker).await
     }
 
-    /// Opens a file with a seeker, which need not know its frames yet.
+    /// Opens a file with a seeker, which may or may not have found its frames yet.
     ///
-    /// For files that were cut off, see [`Seeker::partial`]. Differences to a base are refused.
+    /// For files that were cut off, see [`Seeker::partial`]. Differences to a base are an error.
     ///
     /// # Errors
     ///
@@ -105,8 +105,8 @@ impl<S: AsyncReadAt> Archive<S> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the data ends before, errors of the frames that hold it, and errors of the
-    /// source. The contents of `dst` are then unspecified.
+    /// `OutOfRange` if the data ends before `dst` is full, errors of the frames that contain the
+    /// range, and errors of the source. After an error, the contents of `dst` are unspecified.
     pub async fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
         let limiter = &Limiter::new(self.concurrency);
@@ -117,7 +117,7 @@ impl<S: AsyncReadAt> Archive<S> {
         let mut rest = dst;
         while let Some(parts) = fetched.next().await {
             for part in parts? {
-                // The parts cover no more than the range, whose length is that of `dst`.
+                // The parts cover no more than the range, which is as long as `dst`.
                 let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
                 part.decode_into(decoded, &mut scratch)?;
                 rest = behind;
@@ -142,7 +142,9 @@ impl<S> Archive<S> {
         self.directory().map_or(0, Directory::decoded_len)
     }
 
-    /// Returns the positions of all frames. They open the file again with [`Self::with_directory`].
+    /// Returns the positions of all frames.
+    ///
+    /// [`Self::with_directory`] opens the file again with them.
     pub fn directory(&self) -> Option<&Directory> {
         self.seeker.directory()
     }

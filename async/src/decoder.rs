@@ -1,4 +1,4 @@
-//! Decompressing from an asynchronous reader.
+//! Decompresses from an asynchronous reader.
 
 use std::io;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use futures_io::AsyncRead;
 use zipnn::Limits;
 use zipnn::push::PushDecoder;
 
-/// Bytes that are read at a time.
+/// Number of bytes to read at a time.
 const READ_LEN: usize = 64 << 10;
 
 /// Decompresses a file as it is read.
 ///
-/// It keeps one compressed frame and one decoded chunk in memory. Errors are the same as from
-/// [`zipnn::Decoder`]: a [`DecodeError`](zipnn::DecodeError) inside an [`io::Error`].
+/// The decoder keeps one compressed frame and one decoded chunk in memory. It returns the same
+/// errors as [`zipnn::Decoder`]: a [`DecodeError`](zipnn::DecodeError) inside an [`io::Error`].
 ///
 /// ```
 /// use futures_util::AsyncReadExt;
@@ -35,13 +35,13 @@ const READ_LEN: usize = 64 << 10;
 pub struct Decoder<R> {
     reader: R,
     push: PushDecoder,
-    /// Decoded bytes that did not fit, and how many of them were taken since.
+    /// Decoded bytes that did not fit into the caller's memory, and the number copied since.
     rest: Vec<u8>,
     taken: usize,
 }
 
 impl<R> Decoder<R> {
-    /// Returns a decoder of the file that `reader` reads to its end.
+    /// Returns a decoder for the file that `reader` reads.
     pub fn new(reader: R, limits: Limits) -> Self {
         Self { reader, push: PushDecoder::new(limits), rest: Vec::new(), taken: 0 }
     }
@@ -51,12 +51,12 @@ impl<R> Decoder<R> {
         &self.reader
     }
 
-    /// Returns the reader, which may have been read beyond what was decoded.
+    /// Returns the reader, whose position may be after the last decoded byte.
     pub fn into_inner(self) -> R {
         self.reader
     }
 
-    /// Copies decoded bytes that did not fit before.
+    /// Copies decoded bytes that did not fit into the caller's memory before.
     fn take_rest(&mut self, buf: &mut [u8]) -> usize {
         let rest = &self.rest[self.taken..];
         let len = rest.len().min(buf.len());
@@ -65,7 +65,7 @@ impl<R> Decoder<R> {
         len
     }
 
-    /// Decodes the next chunk of a frame that was read whole.
+    /// Decodes the next chunk of a frame that has been read completely.
     fn next_chunk(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         let Some(chunk) = self.push.next_chunk()? else { return Ok(None) };
         let len = chunk.len().min(buf.len());

@@ -1,4 +1,4 @@
-//! Compressing into an asynchronous writer.
+//! Compresses into an asynchronous writer.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -9,12 +9,13 @@ use futures_io::AsyncWrite;
 use zipnn::Options;
 use zipnn::io::EncoderBuilder;
 
-/// Compresses what is written to it, frame by frame, into an asynchronous writer.
+/// Compresses its input, frame by frame, into an asynchronous writer.
 ///
 /// **A file is complete only after `close`** (or `poll_close`), which writes the last frame and the
-/// index. Dropping the encoder before leaves a file that readers report as truncated.
+/// index. If the encoder is dropped before, readers report the file as truncated.
 ///
-/// It keeps one frame of input and one of output in memory. `flush` writes all whole frames.
+/// The encoder keeps one frame of input and one of output in memory. `flush` writes all complete
+/// frames.
 ///
 /// ```
 /// use futures_util::AsyncWriteExt;
@@ -35,9 +36,9 @@ use zipnn::io::EncoderBuilder;
 pub struct Encoder<W> {
     writer: W,
     encoder: zipnn::Encoder<Frames>,
-    /// What the encoder has written.
+    /// Complete frames from the encoder.
     frames: Frames,
-    /// Frames on their way into the writer, and how many of their bytes it has taken.
+    /// Frames that are being written, and the number of their bytes that the writer has accepted.
     pending: Vec<u8>,
     written: usize,
 }
@@ -47,7 +48,7 @@ pub struct Encoder<W> {
 struct Frames(Arc<Mutex<Vec<u8>>>);
 
 impl Frames {
-    /// Exchanges the output for `empty`.
+    /// Swaps the output with `empty`.
     fn swap(&self, empty: &mut Vec<u8>) {
         std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), empty);
     }
@@ -69,8 +70,8 @@ impl<W> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` around the [`EncodeError`](zipnn::EncodeError) if options are out of range or
-    /// exclude each other.
+    /// An [`io::Error`] of the kind `InvalidInput` that contains an
+    /// [`EncodeError`](zipnn::EncodeError), if options are out of range or exclude each other.
     pub fn new(writer: W, options: Options) -> io::Result<Self> {
         Self::with_builder(writer, EncoderBuilder::new(options))
     }
@@ -86,7 +87,7 @@ impl<W> Encoder<W> {
         Ok(Self { writer, encoder, frames, pending: Vec::new(), written: 0 })
     }
 
-    /// Returns the writer, which may lack the last frames.
+    /// Returns the writer, which may not have received the last frames yet.
     pub fn get_ref(&self) -> &W {
         &self.writer
     }

@@ -1,4 +1,4 @@
-//! Fetching the bytes of several parts of frames.
+//! Fetches the bytes of several parts of frames.
 
 use std::io;
 use std::iter::Peekable;
@@ -12,11 +12,11 @@ use zipnn::seek::FramePart;
 use crate::limiter::Limiter;
 use crate::source::AsyncReadAt;
 
-/// Ranges that are no further apart are fetched with one request.
+/// Maximum distance between ranges that one request fetches.
 const GAP: u64 = 64 << 10;
-/// Most bytes of a request that joins the ranges of several parts.
+/// Maximum length in bytes of a request that joins the ranges of several parts.
 const MAX_REQUEST: u64 = 8 << 20;
-/// Most decoded bytes of parts that are fetched together.
+/// Maximum number of decoded bytes of parts that are fetched together.
 const MAX_DECODED: u64 = 32 << 20;
 
 /// Groups parts whose first ranges are close to each other.
@@ -49,7 +49,7 @@ impl<I: Iterator<Item = FramePart<Bytes>>> Iterator for Groups<I> {
     }
 }
 
-/// Fetches everything that parts need to be decoded.
+/// Fetches all ranges that parts need for decoding.
 pub(crate) async fn fetch<S: AsyncReadAt>(
     source: &S,
     limiter: &Limiter,
@@ -64,7 +64,7 @@ pub(crate) async fn fetch<S: AsyncReadAt>(
         let fetches = requests.into_iter().map(|range| fetch_range(source, limiter, range));
         let fetched = try_join_all(fetches).await?;
         for part in &mut parts {
-            // Feeding can add ranges, which the next round fetches.
+            // Feeding a part can add ranges, which the next round fetches.
             for wanted in part.all_wanted().collect::<Vec<_>>() {
                 part.feed(slice_of(&fetched, &wanted)?)?;
             }
@@ -88,7 +88,7 @@ async fn fetch_range<S: AsyncReadAt>(
     Ok(Fetched { start, bytes })
 }
 
-/// Reads a range, and checks that the source has returned exactly that.
+/// Reads a range, and checks that the source has returned exactly this range.
 pub(crate) async fn read_exact_at<S: AsyncReadAt>(
     source: &S,
     range: Range<u64>,
@@ -98,15 +98,31 @@ pub(crate) async fn read_exact_at<S: AsyncReadAt>(
     }
     let needed = range.end - range.start;
     let bytes = source.read_at(range).await?;
-    let have = bytes.len() as u64;
-    if have != needed {
-        let message = format!("the source returned {have} bytes instead of {needed}");
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+    match bytes.len() as u64 {
+        have if have == needed => Ok(bytes),
+        have => Err(wrong_length(needed, have)),
     }
-    Ok(bytes)
 }
 
-/// Returns a range from what was fetched.
+/// Reads the last bytes of a source, and checks that the source has not returned too few.
+pub(crate) async fn read_suffix<S: AsyncReadAt>(
+    source: &S,
+    len: u64,
+) -> Result<(Bytes, u64), ArchiveError> {
+    let (suffix, size) = source.read_suffix(len).await?;
+    let (needed, have) = (len.min(size), suffix.len() as u64);
+    if have < needed {
+        return Err(wrong_length(needed, have));
+    }
+    Ok((suffix, size))
+}
+
+fn wrong_length(needed: u64, have: u64) -> ArchiveError {
+    let message = format!("the source returned {have} bytes instead of {needed}");
+    io::Error::new(io::ErrorKind::UnexpectedEof, message).into()
+}
+
+/// Returns a range from the fetched bytes.
 fn slice_of(fetched: &[Fetched], range: &Range<u64>) -> io::Result<Bytes> {
     let slice = fetched.iter().find_map(|Fetched { start, bytes }| {
         let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
@@ -142,12 +158,16 @@ mod tests {
 
     #[test]
     fn near_ranges_are_one_request() {
-        assert_eq!(merge(vec![10..20, 0..5, 0..5, 20..30]), [0..30]);
-        assert_eq!(merge(vec![0..5, GAP + 5..GAP + 6]), [0..GAP + 6]);
-        assert_eq!(merge(vec![0..5, GAP + 6..GAP + 7]), [0..5, GAP + 6..GAP + 7]);
+        let check = |ranges: &[Range<u64>], expected: &[Range<u64>]| {
+            assert_eq!(merge(ranges.to_vec()), expected);
+        };
+        check(&[10..20, 0..5, 0..5, 20..30, 1 << 20..2 << 20], &[0..30, 1 << 20..2 << 20]);
+        check(&[0..5, GAP + 5..GAP + 6, 2 << 20..3 << 20], &[0..GAP + 6, 2 << 20..3 << 20]);
+        check(&[0..5, GAP + 6..GAP + 7], &[0..5, GAP + 6..GAP + 7]);
         let half = MAX_REQUEST / 2 + 1;
-        assert_eq!(merge(vec![0..half, half..2 * half]), [0..half, half..2 * half]);
-        assert_eq!(merge(vec![0..2 * MAX_REQUEST, 5..6]), [0..2 * MAX_REQUEST]);
-        assert!(merge(vec![]).is_empty());
+        check(&[0..half, half..2 * half], &[0..half, half..2 * half]);
+        let long = 2 * MAX_REQUEST;
+        check(&[0..long, 5..6, 2 * long..3 * long], &[0..long, 2 * long..3 * long]);
+        check(&[], &[]);
     }
 }

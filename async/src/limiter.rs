@@ -1,4 +1,4 @@
-//! Bounding the number of requests at the same time.
+//! Limits the number of concurrent requests.
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 use futures_util::future::poll_fn;
 
-/// Lets a number of futures run at the same time, and the others wait.
+/// Runs a limited number of futures at the same time, and makes the others wait.
 pub(crate) struct Limiter(Mutex<State>);
 
 struct State {
@@ -15,12 +15,12 @@ struct State {
 }
 
 impl Limiter {
-    /// Returns a limiter for `count` futures, at least one.
+    /// Returns a limiter that runs `count` futures at the same time, at least one.
     pub(crate) fn new(count: usize) -> Self {
         Self(Mutex::new(State { free: count.max(1), waiting: Vec::new() }))
     }
 
-    /// Runs a future when there is a place for it.
+    /// Waits for a free place, and runs a future.
     pub(crate) async fn run<F: Future>(&self, future: F) -> F::Output {
         poll_fn(|context| {
             let mut state = self.state();
@@ -41,14 +41,14 @@ impl Limiter {
     }
 }
 
-/// A place that is free again once this is dropped.
+/// Occupies a place, and frees it when dropped.
 struct Place<'l>(&'l Limiter);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.free += 1;
-        // One that was woken may be dropped before it takes the place, so all of them try.
+        // A woken future may be dropped before it takes the place, so this wakes all of them.
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         waiting.into_iter().for_each(Waker::wake);

@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 /// Reads ranges of a source asynchronously.
 ///
-/// The futures need not be `Send`, so that sources of a browser can implement it. The futures of an
-/// [`Archive`](crate::Archive) are `Send` if those of its source are and the source is `Sync`.
+/// The futures need not be `Send`, so that sources in a browser can implement this trait. The
+/// futures of an [`Archive`](crate::Archive) are `Send` if the futures of its source are `Send` and
+/// the source is `Sync`.
 ///
 /// ```
 /// use std::io;
@@ -41,8 +42,8 @@ pub trait AsyncReadAt {
 
     /// Returns the last `len` bytes of the source, or all if it has fewer, and its length.
     ///
-    /// The default asks for the length first. Over HTTP, one request does: the response to
-    /// `Range: bytes=-16384` has the length in its `Content-Range`.
+    /// The default implementation requests the length first. Over HTTP, a single request suffices:
+    /// the response to `Range: bytes=-16384` states the length in `Content-Range`.
     fn read_suffix(&self, len: u64) -> impl Future<Output = io::Result<(Bytes, u64)>> {
         async move {
             let size = self.size().await?;
@@ -53,7 +54,7 @@ pub trait AsyncReadAt {
     }
 }
 
-/// Implements the trait through a pointer.
+/// Implements the trait for pointers, which read from their target.
 macro_rules! read_through {
     ($($pointer:ty),*) => {$(
         impl<S: AsyncReadAt + ?Sized> AsyncReadAt for $pointer {

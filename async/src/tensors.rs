@@ -1,4 +1,4 @@
-//! Reading the tensors of a compressed `.safetensors` file.
+//! Reads the tensors of a compressed `.safetensors` file.
 
 use std::ops::Range;
 
@@ -14,14 +14,13 @@ use crate::source::AsyncReadAt;
 const FIRST_READ: u64 = 64 << 10;
 
 impl<S: AsyncReadAt> Archive<S> {
-    /// Returns the names, types and shapes of the tensors, if the data is the data of a
-    /// `.safetensors` file.
+    /// Returns the names, types and shapes of the tensors of a `.safetensors` file.
     ///
-    /// They are fetched once, and then kept.
+    /// The archive fetches them once, and then keeps them.
     ///
     /// # Errors
     ///
-    /// `Metadata` for other data, and the errors of [`Self::read_into`].
+    /// `Metadata` if the data is not a `.safetensors` file, and the errors of [`Self::read_into`].
     pub async fn tensors(&self) -> Result<&Metadata, ArchiveError> {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
@@ -135,7 +134,8 @@ impl<S: AsyncReadAt> Archive<S> {
         Ok(bytes.finish()?)
     }
 
-    /// Returns an error for a range that the data does not have, before memory for it is allocated.
+    /// Returns an error if the data does not contain a range. Called before memory for it is
+    /// allocated.
     fn check_available(&self, range: &Range<u64>) -> Result<(), ArchiveError> {
         Ok(self.seeker().covering::<&[u8]>(range.clone()).map(drop)?)
     }

@@ -196,7 +196,10 @@ fn damage_is_found() {
     let archive = open(Remote::new(damaged));
     let error = read(&archive, 0..data.len()).unwrap_err();
     let ArchiveError::Decode(error) = error else { panic!("{error}") };
-    assert_eq!((error.kind(), error.place().frame), (DecodeErrorKind::ChecksumMismatch, Some(1)));
+    assert_eq!(
+        (error.kind(), error.location().frame),
+        (DecodeErrorKind::ChecksumMismatch, Some(1))
+    );
     assert!(read(&archive, 2_000_000..3_000_000).unwrap() == data[2_000_000..]);
 }
 

@@ -27,7 +27,7 @@ Exit status:
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS, arg_required_else_help = true)]
+#[command(name = "zipnn", version, after_help = EXIT_STATUS, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -146,8 +146,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Returns the arguments for one of many files: with its number of threads, and without output
-    /// of its own.
+    /// Returns the arguments for one of many files, with its number of threads and no messages.
     pub fn of_one(&self, threads: usize) -> Self {
         let threads = Threads { threads: u16::try_from(threads).ok() };
         Self { threads, quiet: true, ..self.clone() }
@@ -337,10 +336,10 @@ pub struct Repair {
     /// Replace the file with the repaired file
     #[arg(long)]
     pub write: bool,
-    /// Treat this tensor as rotated, whatever its values are. Can be given several times
+    /// Treat this tensor as rotated, regardless of its values. Can be given several times
     #[arg(long, value_name = "TENSOR")]
     pub rotated: Vec<String>,
-    /// Treat this tensor as sound, whatever its values are. Can be given several times
+    /// Treat this tensor as sound, regardless of its values. Can be given several times
     #[arg(long, value_name = "TENSOR")]
     pub sound: Vec<String>,
     /// List all examined tensors, sound ones included

@@ -1,7 +1,7 @@
 //! Arbitrary bytes as the header of a safetensors file.
 //!
-//! The tensors of an accepted header lie within the file. Each byte is in a tensor or in a gap, and in
-//! one part of the plan.
+//! The tensors of an accepted header lie within the file. Each byte is in a tensor or in a gap, and
+//! in one part of the plan.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

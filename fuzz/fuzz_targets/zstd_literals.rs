@@ -1,7 +1,8 @@
-//! Coded planes are interchangeable with those of `ruzstd`.
+//! Coded planes are interchangeable with the planes of `ruzstd`.
 //!
-//! A coded plane has the format of Zstandard's compressed literals in four streams (RFC 8878, section
-//! 3.1.1.3.1). Each coder decodes the planes of the other, and both agree on all that both accept.
+//! A coded plane has the format of Zstandard's compressed literals in four streams (RFC 8878,
+//! section 3.1.1.3.1). Each coder decodes the planes of the other, and both agree on all that both
+//! accept.
 #![no_main]
 
 #[path = "../../tests/common/zstd_literals.rs"]

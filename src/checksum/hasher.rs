@@ -1,4 +1,4 @@
-//! Checksums of bytes that arrive in parts.
+//! Computes checksums of bytes that arrive in parts.
 
 use crate::checksum::backend::State;
 use crate::checksum::verification::is_ignored;

@@ -1,6 +1,6 @@
 //! The checksum of the format's annexes: XXH3-64 with seed 0 (Yann Collet, xxHash 0.8).
 //!
-//! It takes a small part of the time that decoding takes.
+//! Computing it takes a small fraction of the time of decoding.
 
 #[cfg_attr(target_family = "wasm", path = "wasm.rs")]
 #[cfg_attr(not(target_family = "wasm"), path = "native.rs")]
@@ -18,7 +18,7 @@ pub(crate) use verification::{ignore, matches};
 mod tests {
     use super::*;
 
-    /// The values are those of the reference implementation.
+    /// Compares with values of the reference implementation.
     #[test]
     fn checksums_are_xxh3() {
         assert_eq!(checksum(b""), 0x2d06_8005_38d3_94c2);

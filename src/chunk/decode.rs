@@ -19,20 +19,20 @@ use crate::plane_layout::PlaneLayout;
 pub enum Method {
     /// Unchanged.
     Raw,
-    /// As one byte, which the plane repeats.
+    /// As one byte, which fills the plane.
     Repeat,
-    /// As Huffman codes.
+    /// With Huffman codes.
     Huffman,
     /// As a Zstandard frame, which the original rejects. Decoding it requires the feature `zstd`.
     Zstd,
 }
 
-/// The memory that decoding needs besides input and output: a table, and space for planes.
+/// Memory that decoding needs besides input and output: a table, and space for planes.
 ///
-/// The caller owns both, so that decoding allocates nothing. Zstandard frames are the exception; a
-/// [`DecodeScratch`] keeps their memory for the next one. [`Frame::scratch_len`] returns how much
-/// space a frame needs, which is never more than the decoded length of a chunk. Where memory is
-/// short, use a [`SmallTable`] as the table.
+/// The caller owns both, so that decoding does not allocate, except for Zstandard frames.
+/// [`DecodeScratch`] keeps the memory for those from call to call. [`Frame::scratch_len`] returns
+/// the space that a frame needs, which is at most the decoded length of a chunk. Where memory is
+/// scarce, use a [`SmallTable`].
 ///
 /// [`Frame::scratch_len`]: crate::frame::Frame::scratch_len
 /// [`SmallTable`]: crate::frame::SmallTable
@@ -46,24 +46,24 @@ pub struct Scratch<'a, T = DecodeTable> {
 #[derive(Debug)]
 struct Decoders<'a, T> {
     table: &'a mut T,
-    /// Created on demand if missing.
+    /// If `None`, a decoder is created for each plane that needs it.
     zstd: Option<&'a mut zstd::Decoder>,
 }
 
 impl<'a, T: Table> Scratch<'a, T> {
-    /// Creates scratch from a table and space for planes.
+    /// Creates scratch memory from a table and space for planes.
     pub fn new(table: &'a mut T, planes: &'a mut [u8]) -> Self {
         Self { decoders: Decoders { table, zstd: None }, planes }
     }
 }
 
-/// Scratch that owns its memory and grows with the chunks that it decodes.
+/// Scratch memory that owns its buffers and grows as chunks require.
 #[cfg(feature = "alloc")]
 #[derive(Default)]
 pub struct DecodeScratch {
     table: alloc::boxed::Box<DecodeTable>,
     planes: alloc::vec::Vec<u8>,
-    /// A decoded chunk of which a caller wants only a part.
+    /// A whole decoded chunk, when the caller requests only a part of it.
     pub(crate) chunk: alloc::vec::Vec<u8>,
     zstd: zstd::Decoder,
 }
@@ -77,12 +77,12 @@ impl core::fmt::Debug for DecodeScratch {
 
 #[cfg(feature = "alloc")]
 impl DecodeScratch {
-    /// Creates scratch without space for planes.
+    /// Creates scratch memory without space for planes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns scratch with at least `len` bytes of space for planes.
+    /// Returns scratch memory with at least `len` bytes of space for planes.
     ///
     /// # Errors
     ///
@@ -94,18 +94,18 @@ impl DecodeScratch {
     }
 }
 
-/// A plane of a chunk as the index describes it.
+/// The index entry of one plane of a chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct PlaneEntry {
     /// A code from [`method`].
     pub(crate) method: u8,
-    /// Range of the stored plane in the frame.
+    /// Range of the stored plane, in bytes from the beginning of the frame.
     pub(crate) range: Range<u64>,
 }
 
 /// Location and method of each plane of a chunk, from a validated index.
 ///
-/// Together with the stored bytes, this suffices to decode the chunk.
+/// With the stored bytes, this is all that decoding the chunk requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub(crate) layout: PlaneLayout,
@@ -131,7 +131,7 @@ impl Chunk {
         self.planes[..self.layout.planes].iter().map(|entry| entry.range.clone())
     }
 
-    /// Returns how each plane is stored.
+    /// Returns the method of each plane.
     pub fn methods(&self) -> impl ExactSizeIterator<Item = Method> + '_ {
         (0..self.layout.planes).map(|plane| {
             let stored = self.stored_len(plane);
@@ -150,7 +150,7 @@ impl Chunk {
         range.end - range.start
     }
 
-    /// Returns how much space for planes [`Self::decode`] needs, in bytes.
+    /// Returns the space for planes that [`Self::decode`] needs, in bytes.
     pub fn scratch_len(&self) -> u64 {
         if self.layout.planes == 1 {
             return 0;
@@ -162,7 +162,7 @@ impl Chunk {
             .sum()
     }
 
-    /// Returns the checksum that decoding verifies, if any.
+    /// Returns the checksum that decoding verifies; `None` if there is none.
     pub fn checksum(&self) -> Option<u64> {
         self.checksum
     }
@@ -173,15 +173,15 @@ impl Chunk {
         Self { checksum, ..self }
     }
 
-    /// Decodes the chunk into `dst`, which has exactly its length.
+    /// Decodes the chunk into `dst`, whose length must be exactly [`Self::len`].
     ///
-    /// `stored` holds the bytes of each of [`Self::plane_ranges`].
+    /// `stored` contains the bytes of each range of [`Self::plane_ranges`], in order.
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall` if `dst` has another length, `Truncated` if a plane has another length than
-    /// its range, `ScratchTooSmall`, an error in the coded data, or `ChecksumMismatch`. Errors name
-    /// the plane.
+    /// `OutputTooSmall` if `dst` has any other length; `Truncated` if the stored bytes of a plane
+    /// differ in length from its range; `ScratchTooSmall`; the errors of the stored data, which
+    /// name the plane; `ChecksumMismatch`.
     pub fn decode(
         &self,
         stored: &[&[u8]],
@@ -194,12 +194,12 @@ impl Chunk {
 
     /// Decodes the chunk of a difference and applies `base`.
     ///
-    /// `base` is the part of the base at the chunk's offset, and as long as the chunk. The checksum
-    /// covers the data, not the difference.
+    /// `base` is the part of the base at the chunk's offset and has the chunk's length. The
+    /// checksum is of the data, not of the difference.
     ///
     /// # Errors
     ///
-    /// As [`Self::decode`], and `BaseLength`.
+    /// The errors of [`Self::decode`], and `BaseLength` if `base` and the chunk differ in length.
     pub fn decode_delta(
         &self,
         stored: &[&[u8]],
@@ -292,7 +292,7 @@ impl Chunk {
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
 
-    /// Returns the stored bytes of a plane by kind.
+    /// Returns the stored bytes of a plane, classified by whether they need decoding.
     fn stored_plane<'s>(
         &self,
         stored: &[&'s [u8]],
@@ -321,26 +321,26 @@ impl Chunk {
 
 /// The stored bytes of a plane.
 enum StoredPlane<'a> {
-    /// A plane that needs no decoding.
+    /// The plane needs no decoding.
     Plain(PlaneBytes<'a>),
-    /// A plane that is coded with its method.
+    /// The plane is coded with its method.
     Coded(&'a [u8]),
 }
 
-/// The bytes of a plane.
+/// The decoded bytes of a plane.
 #[derive(Clone, Copy)]
 enum PlaneBytes<'a> {
     /// All bytes.
     All(&'a [u8]),
-    /// One byte that repeats.
+    /// One byte, which fills the plane.
     Repeat(u8),
 }
 
-/// Merges planes, some of which may be one repeated byte.
+/// Merges planes, each of which may be one repeated byte.
 ///
-/// Works in parts, so that a repeated byte takes little memory in a chunk of any size.
+/// It works in parts, so that a repeated byte takes little memory even in a long chunk.
 fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u8]) {
-    /// Bytes of a plane that are merged at a time: four times as many are on the stack.
+    /// Number of bytes of each plane that are merged at a time; the stack holds four times as many.
     const PART: usize = 512;
     let mut whole = [&[][..]; MAX_PLANES];
     let mut repeats = false;

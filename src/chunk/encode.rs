@@ -10,9 +10,9 @@ use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::profile::Profile;
 
-/// The memory that encoding needs besides input and output.
+/// Memory that encoding needs besides input and output.
 ///
-/// Keep it from call to call: then only the first call allocates.
+/// Reuse it from call to call: it allocates when a call needs more memory than the calls before.
 #[derive(Default)]
 pub struct EncodeScratch {
     planes: [PlaneEncoder; MAX_PLANES],
@@ -22,16 +22,16 @@ pub struct EncodeScratch {
     zstd: zstd::Encoder,
 }
 
-/// Memory of what writes frames, kept with that for their chunks.
+/// Memory for writing frames, kept together with the memory for their chunks.
 #[derive(Default)]
 pub(crate) struct FrameMemory {
     /// Checksums of the chunks of a frame.
     pub(crate) checksums: Vec<u64>,
-    /// Header, shape and index of a frame whose output grows.
+    /// Header, shape and index of a frame that is appended to a growing output.
     pub(crate) prefix: Vec<u8>,
-    /// Coded planes that have to wait until their place in the output is known.
+    /// Coded planes whose place in the output is not known yet.
     pub(crate) planes: [Vec<u8>; MAX_PLANES],
-    /// A frame for whose output it is not known yet whether it has room.
+    /// A frame that may be too long for its output.
     pub(crate) whole: Vec<u8>,
 }
 
@@ -42,7 +42,7 @@ impl core::fmt::Debug for EncodeScratch {
 }
 
 impl EncodeScratch {
-    /// Creates scratch, which at first allocates only a small table.
+    /// Creates scratch memory. Initially it allocates only a small table.
     pub fn new() -> Self {
         Self::default()
     }
@@ -50,8 +50,8 @@ impl EncodeScratch {
 
 /// Encodes a chunk, each plane into its own part of `dst`.
 ///
-/// Each of `dst` is at least as long as its plane. A plane is coded if the result is shorter than
-/// `threshold` times its length.
+/// Each slice of `dst` is at least as long as its plane. A plane is coded if the result is shorter
+/// than `threshold` times the length of the plane.
 pub(crate) fn encode(
     layout: PlaneLayout,
     chunk: &[u8],
@@ -82,8 +82,9 @@ pub(crate) fn encode(
     stored
 }
 
-/// Returns the length that [`encode`] would store a chunk in. `space` has at least the length of
-/// the chunk.
+/// Returns the number of bytes in which [`encode`] would store a chunk.
+///
+/// `space` is at least as long as the chunk.
 pub(crate) fn encoded_len(
     layout: PlaneLayout,
     chunk: &[u8],
@@ -111,7 +112,7 @@ pub(crate) fn encoded_len(
         .sum()
 }
 
-/// Splits a chunk into planes: each to the memory of its encoder, or to its place in the output.
+/// Splits a chunk into planes, each into the memory of its encoder or into the output.
 #[inline]
 fn split_planes(
     layout: PlaneLayout,
@@ -126,7 +127,7 @@ fn split_planes(
     plane::split(layout, chunk, targets);
 }
 
-/// Encodes a plane with the method that makes it smallest, a Zstandard frame included.
+/// Encodes a plane with the method that makes it smallest, including a Zstandard frame.
 #[cfg(feature = "zstd")]
 fn encode_extended(
     plane: &mut PlaneEncoder,
@@ -137,7 +138,7 @@ fn encode_extended(
 ) -> Stored {
     let most = (dst.len() as f64 * f64::from(threshold)) as usize;
     let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
-    // A Huffman code takes at least one bit per symbol.
+    // A Huffman code takes at least one bit per symbol, so it cannot be smaller.
     let is_smallest = frame.is_some_and(|frame| frame.len() <= dst.len() / 8);
     let stored = match is_smallest {
         true => Stored { method: method::RAW, len: dst.len() },

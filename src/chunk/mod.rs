@@ -1,6 +1,7 @@
-//! Chunks: the units that are encoded independently.
+//! Encodes and decodes chunks, the parts of a frame that are coded independently of one another.
 //!
-//! Each plane of a chunk is stored raw, as one repeated byte, as Huffman codes or as a Zstandard frame.
+//! Each plane of a chunk is stored raw, as one repeated byte, with Huffman codes or as a Zstandard
+//! frame.
 
 pub(crate) mod decode;
 #[cfg(feature = "alloc")]

@@ -1,4 +1,4 @@
-//! Encodes a plane of a chunk: decides whether to code it, and whether in pairs.
+//! Encodes a plane of a chunk. Decides whether to code it, and whether to code pairs of symbols.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,17 +22,18 @@ pub(crate) struct Stored {
     pub(crate) len: usize,
 }
 
-/// Threshold up to which a plane of noise would not be coded anyway.
+/// Largest threshold at which a plane of noise is certain to be stored raw.
 const NOISE_THRESHOLD: f32 = 0.95;
 
-/// Shortest plane for which tables of pairs save more time than they cost.
+/// Shortest plane, in bytes, for which tables of pairs save more time than they cost.
 const SHORTEST_IN_PAIRS: usize = 16 * 1024;
 
-/// Shortest plane for which counting in vectors saves more time than its preparation costs.
+/// Shortest plane, in bytes, for which counting in vectors saves more time than its preparation
+/// costs.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 const SHORTEST_IN_VECTORS: usize = 4096;
 
-/// Tables to analyse and encode planes with.
+/// Tables for analysing and encoding planes.
 pub(super) struct Tables {
     counts: Box<StreamCounts>,
     /// Created on first use.
@@ -65,15 +66,16 @@ impl Tables {
 /// Encodes the same plane of successive chunks.
 #[derive(Default)]
 pub(super) struct PlaneEncoder {
-    /// Memory of a plane that is likely to be coded.
+    /// Memory for a plane that is likely to be coded.
     space: Vec<u8>,
-    /// Whether the plane of the last chunk was coded, which predicts the next.
+    /// Whether the plane is in `space`: set if the plane of the last chunk was coded, which
+    /// predicts that the next plane will be coded too.
     ///
-    /// Planes that stay raw are split straight into the output.
+    /// Planes that are likely to stay raw are split directly into the output.
     was_coded: bool,
 }
 
-/// How to analyse a plane.
+/// The analysis of a plane.
 #[derive(Clone, Copy)]
 enum Analysis {
     /// Skip the analysis, because the plane is noise.
@@ -87,9 +89,10 @@ enum Analysis {
 }
 
 impl PlaneEncoder {
-    /// Returns the memory to split the plane into: `dst` if the plane is likely to stay raw.
+    /// Returns the memory to split the next plane into: `dst` if the plane is likely to stay raw.
     ///
-    /// A plane that is likely to be coded goes to `self.space`, from where it is encoded into `dst`.
+    /// A plane that is likely to be coded goes to `self.space`, and [`Self::encode`] encodes it
+    /// from there into `dst`.
     pub(super) fn target<'t>(&'t mut self, dst: &'t mut [u8]) -> &'t mut [u8] {
         if dst.len() > MAX_WRITTEN_PLANE {
             self.was_coded = false;
@@ -101,13 +104,13 @@ impl PlaneEncoder {
         if self.was_coded { &mut self.space[..dst.len()] } else { dst }
     }
 
-    /// Returns the plane, which was split into [`Self::target`].
+    /// Returns the plane, which has been split into [`Self::target`].
     #[cfg(feature = "zstd")]
     pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
         if self.was_coded { &self.space[..dst.len()] } else { dst }
     }
 
-    /// Encodes the plane, which was split into [`Self::target`], into `dst`.
+    /// Encodes the plane, which has been split into [`Self::target`], into `dst`.
     pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
@@ -129,7 +132,7 @@ impl PlaneEncoder {
         }
     }
 
-    /// Returns the length that [`Self::encode`] would store the plane in.
+    /// Returns the number of bytes in which [`Self::encode`] would store the plane.
     pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
         if dst.len() > MAX_WRITTEN_PLANE {
             return dst.len();
@@ -143,7 +146,7 @@ impl PlaneEncoder {
         }
     }
 
-    /// Decides how to store the plane, and packs it if it goes in pairs.
+    /// Decides how to store the plane, and packs it if it is analysed in pairs.
     #[inline]
     fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
@@ -158,7 +161,7 @@ impl PlaneEncoder {
         (analysis, worthwhile(coding, dst.len(), threshold))
     }
 
-    /// Brings the plane here, out of the analysis of its code.
+    /// Copies the plane from `dst` to `self.space`, unless it is there already.
     fn make_room(&mut self, dst: &[u8]) {
         if !self.was_coded {
             self.space[..dst.len()].copy_from_slice(dst);
@@ -180,9 +183,10 @@ impl PlaneEncoder {
 }
 
 impl Analysis {
-    /// Chooses the analysis.
+    /// Chooses the analysis of a plane.
     ///
-    /// A narrow plane is never noise, so that the order of the two checks only affects the time.
+    /// A plane with few values is never noise, so the order of the two checks affects only the
+    /// time.
     fn new(plane: &[u8], threshold: f32, was_coded: bool, kernels: Kernels) -> Self {
         let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
         if !was_coded && is_noise() {
@@ -210,7 +214,7 @@ impl Analysis {
         }
     }
 
-    /// Plans how to store the plane, which is packed for an analysis in pairs.
+    /// Plans how to store the plane. For an analysis in pairs, the plane is packed.
     fn plan(self, plane: &[u8], threshold: f32, kernels: Kernels, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
@@ -252,7 +256,7 @@ fn count(plane: &[u8], analysis: Analysis, kernels: Kernels, counts: &mut Stream
     }
 }
 
-/// Returns the lowest symbol of a plane that can be encoded in pairs.
+/// Returns the lowest symbol of a plane that can be encoded in pairs, otherwise `None`.
 fn lowest_of_narrow(plane: &[u8]) -> Option<u8> {
     if plane.len() < SHORTEST_IN_PAIRS || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
         return None;
@@ -268,7 +272,7 @@ fn worthwhile(coding: Coding, plane_len: usize, threshold: f32) -> Coding {
         Coding::Repeat(_) => 1,
         Coding::Streams(plan) => plan.size(),
     };
-    // A coded plane as long as the plane would be read as a raw one.
+    // Readers take a coded plane with the length of the plane for raw bytes.
     let is_worth = size < plane_len && (size as f64) < plane_len as f64 * f64::from(threshold);
     if is_worth { coding } else { Coding::Raw }
 }

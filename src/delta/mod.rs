@@ -1,9 +1,11 @@
-//! Differences to a base: compresses the exclusive or of two inputs of equal length, such as a
-//! fine-tuned model and its base model.
+//! Compresses and decompresses the difference between an input and a base.
 //!
-//! With checksums, which are the default, the file identifies the base that it needs, and readers
-//! reject any other. [Plain](crate::Options::plain) files and files of the original do not: with
-//! another base of the same length they decode to wrong data.
+//! The difference is the exclusive or of two inputs of equal length, such as a fine-tuned model and
+//! its base model.
+//!
+//! With checksums, which are the default, the file identifies its base, and readers reject any
+//! other base. [Plain](crate::Options::plain) files and files of the original do not identify it:
+//! with another base of the same length, they decode to wrong data.
 //!
 //! ```
 //! use zipnn::{DType, Limits, Options, delta};

@@ -1,4 +1,4 @@
-//! Whole differences in one call.
+//! Compresses and decompresses whole differences in one call.
 
 use alloc::vec::Vec;
 
@@ -16,8 +16,9 @@ use crate::oneshot;
 use crate::options::Options;
 use crate::try_alloc::zeroed;
 
-/// Compresses the difference between `src` and `base` into a file of one frame. If there are
-/// checksums, the file identifies the base.
+/// Compresses the difference between `src` and `base` into a file of one frame.
+///
+/// The file identifies the base if the options enable checksums or name a base.
 ///
 /// # Errors
 ///
@@ -48,9 +49,11 @@ pub fn compress(src: &[u8], base: &[u8], options: &Options) -> Result<Vec<u8>, E
     Ok(oneshot::shortened(dst, len))
 }
 
-/// Compresses the difference between `src` and a part of a base into one frame of a file of several,
-/// as [`frame::compress_frame_into`](crate::frame::compress_frame_into) does with data. It replaces
-/// `part` by the difference.
+/// Compresses the difference between `src` and a part of a base into one frame of a file.
+///
+/// The file can have several frames, as with
+/// [`frame::compress_frame_into`](crate::frame::compress_frame_into). The function writes the frame
+/// to the beginning of `dst`, returns its length in bytes, and replaces `part` with the difference.
 ///
 /// # Errors
 ///
@@ -73,11 +76,12 @@ pub fn compress_frame_into(
     compress_frame(part, dst, &options.delta(options.delta.or_bytes()), &envelope, scratch)
 }
 
-/// Decompresses a file that is the difference to `base`.
+/// Decompresses a file that holds the difference to `base`.
 ///
 /// # Errors
 ///
-/// `NotADelta` if the file is not a difference, `BaseLength`, `WrongBase`, and the errors of
+/// `NotADelta` if the file is not a difference, `BaseLength` if `base` and the data differ in
+/// length, `WrongBase` if the file identifies another base, and the errors of
 /// [`decompress`](crate::decompress).
 pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     if oneshot::file_delta(src)? == Delta::None {
@@ -96,7 +100,7 @@ pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, D
     Ok(dst)
 }
 
-/// Decodes all frames and applies the base. `dst` and `base` have the length of the data.
+/// Decodes all frames and applies the base. `dst` and `base` are as long as the data.
 fn decode_frames(
     src: &[u8],
     mut base: &[u8],
@@ -107,7 +111,8 @@ fn decode_frames(
     let mut scratch = DecodeScratch::new();
     for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
-        // Other frames may identify the base too. It is long, and read only once.
+        // Only the first frame is checked, because computing the checksum of a long base takes
+        // time.
         if number == 0
             && let Some(expected) = frame.annex().base()
         {

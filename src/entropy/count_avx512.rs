@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_those_of_the_scalar_form() {
+    fn counts_agree_with_the_scalar_form() {
         let Some(token) = token() else { return };
         for len in (1..300).chain([1023, 1024, 4097, 16_384, 131_072]) {
             for (lowest, span, narrow) in [

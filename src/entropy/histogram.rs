@@ -1,11 +1,11 @@
-//! Histograms of planes, and what they say about compressibility.
+//! Counts the symbols of planes, and estimates from the counts whether a plane is compressible.
 
 use crate::entropy::{STREAMS, SYMBOLS};
 
-/// Counts of each symbol in each of a plane's four streams.
+/// The count of each symbol in each of the four streams of a plane.
 ///
-/// With four tables, increments of neighbouring symbols never wait for each other, and the lengths
-/// of the streams are known before anything is encoded.
+/// With four tables, an increment never waits for the increment of a neighbouring symbol, and the
+/// lengths of the streams are known before encoding.
 pub(crate) type StreamCounts = [[u32; SYMBOLS]; STREAMS];
 
 /// Counts the symbols of each stream of a plane.
@@ -31,12 +31,12 @@ pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
     }
 }
 
-/// Returns whether a sample of the plane shows that no code saves a twentieth.
+/// Returns whether a sample of the plane shows that no code saves five per cent.
 ///
-/// Returns `false` for planes that are too short for a sample to pay.
+/// Returns `false` for planes that are too short for sampling to save time.
 ///
 /// No code is shorter than the entropy, which is at least the collision entropy, -log2 Σp². Saving
-/// five per cent of 8 bits a symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has 1 / 256, with a
+/// five per cent of 8 bits per symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has 1 / 256, with a
 /// standard deviation of half a per cent of that in a sample of 4,096 symbols.
 pub(crate) fn is_noise(plane: &[u8]) -> bool {
     const SHORTEST: usize = 32 * 1024;
@@ -65,7 +65,7 @@ pub(crate) fn is_noise(plane: &[u8]) -> bool {
     (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
 }
 
-/// Returns whether the counts of a plane prove that no code saves a twentieth.
+/// Returns whether the counts of a plane prove that no code saves five per cent.
 ///
 /// This is [`is_noise`] without sampling, for planes that are too short to be sampled.
 pub(crate) fn is_flat(counts: &StreamCounts, plane_len: usize) -> bool {
@@ -82,7 +82,7 @@ pub(crate) fn is_flat(counts: &StreamCounts, plane_len: usize) -> bool {
     collisions * SYMBOLS as u64 * 100 <= len * len * 131
 }
 
-/// Returns the lowest and the highest symbol of a plane that is not empty.
+/// Returns the lowest and the highest symbol of a non-empty plane.
 pub(crate) fn range(plane: &[u8]) -> (u8, u8) {
     plane
         .iter()

@@ -1,4 +1,4 @@
-//! Entropy coding: histograms, Finite State Entropy, Huffman codes.
+//! Entropy coding: histograms, Finite State Entropy and Huffman codes.
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 pub(crate) mod count_avx512;
@@ -8,5 +8,5 @@ pub(crate) mod huffman;
 
 /// Number of byte values.
 pub(crate) const SYMBOLS: usize = 256;
-/// Number of streams of a plane.
+/// Number of streams of a coded plane.
 pub(crate) const STREAMS: usize = 4;

@@ -1,22 +1,24 @@
-//! Checks of what connects the frames of a file: their order, the promise of an index, and the
-//! index at the end, which must match the frames.
+//! Checks that the frames of a file belong together.
+//!
+//! The checks cover the order of the frames, and the index that a sealed file must end with.
 
 use crate::checksum;
 use crate::error::DecodeErrorKind;
 use crate::format::INDEX_ENTRY_LEN;
 use crate::frame::annex::{self, Annex};
 
-/// Checks the frames of a file as they are read from front to back. It needs the same memory for
-/// any number of frames.
+/// Checks the frames of a file as they are read from front to back.
 ///
-/// Files joined end to end are parts of one file, each with its own footer. Offsets in a part count
-/// from where the part begins.
+/// It needs the same amount of memory for any number of frames.
+///
+/// Concatenated files are parts of one file, each with its own footer. Offsets in a part count from
+/// the beginning of the part.
 #[derive(Debug, Clone, Default)]
 pub struct FileCheck {
     part: Part,
-    /// Whether there has been a frame.
+    /// Whether a frame has been pushed.
     has_begun: bool,
-    /// Whether a part has not promised a footer.
+    /// Whether any part has not announced a footer.
     is_unsealed: bool,
 }
 
@@ -24,16 +26,16 @@ pub struct FileCheck {
 #[derive(Debug, Clone, Default)]
 struct Part {
     is_sealed: bool,
-    /// Whether its footer has been read.
+    /// Whether the footer of the part has been read.
     is_complete: bool,
-    /// Whether its frames have checksums. `None` before the first frame.
+    /// Whether the frames of the part have frame checksums. `None` before the first frame.
     frame_checksums: Option<bool>,
-    /// Whether its frames with data have checksums of chunks. `None` before the first of them.
+    /// Whether its frames with data have checksums of chunks. `None` before the first such frame.
     checksums: Option<bool>,
     frames: u64,
     stored_len: u64,
     decoded_len: u64,
-    /// The expected index, as a checksum.
+    /// A checksum of the expected index.
     index: Chain,
 }
 
@@ -64,9 +66,9 @@ impl FileCheck {
     ///
     /// # Errors
     ///
-    /// `FooterMissing` if it begins a new part before the last one is complete; `FrameOutOfPlace`;
-    /// `ChecksumMissing`; `SealMissing`; `IndexMismatch` if it holds an index that does not match
-    /// the frames.
+    /// `FooterMissing` if the frame begins a new part before the last part is complete;
+    /// `FrameOutOfPlace`; `ChecksumMissing`; `SealMissing`; `IndexMismatch` if the frame contains a
+    /// footer, and an index is missing or does not match the frames.
     pub fn push(
         &mut self,
         frame_len: u64,
@@ -82,9 +84,9 @@ impl FileCheck {
         self.part.push(frame_len, decoded_len, annex)
     }
 
-    /// Returns whether the file is sealed, as far as its frames have been pushed: whether every
-    /// part has promised to end with an index. Only in a sealed file, [`Self::end`] detects that
-    /// frames at the end are missing.
+    /// Returns whether every part so far has announced that it ends with an index.
+    ///
+    /// [`Self::end`] detects missing frames at the end only in such a sealed file.
     pub fn is_sealed(&self) -> bool {
         self.has_begun && !self.is_unsealed
     }
@@ -93,7 +95,7 @@ impl FileCheck {
     ///
     /// # Errors
     ///
-    /// `FooterMissing` if the file has promised a footer and has none.
+    /// `FooterMissing` if the last part has announced a footer and does not have one.
     pub fn end(&self) -> Result<(), DecodeErrorKind> {
         if self.part.is_sealed && !self.part.is_complete {
             return Err(DecodeErrorKind::FooterMissing);
@@ -136,8 +138,10 @@ impl Part {
         Ok(())
     }
 
-    /// Checks that all frames of a sealed part have the same kinds of checksums, because its writer
-    /// gives them to all or none.
+    /// Checks that all frames of a sealed part have the same kinds of checksums.
+    ///
+    /// A writer adds each kind to all frames or to none, so a difference means that a frame is
+    /// damaged.
     fn check_kinds(&mut self, decoded_len: u64, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
         if !self.is_sealed {
             return Ok(());
@@ -148,7 +152,7 @@ impl Part {
         if is_alike { Ok(()) } else { Err(DecodeErrorKind::ChecksumMissing) }
     }
 
-    /// Returns whether an index lists exactly the frames so far and has this checksum.
+    /// Returns whether an index lists exactly the frames so far and has the expected checksum.
     fn is_index(&self, body: &[u8], expected: u64) -> bool {
         let Some(entries) = annex::index_entries(body) else { return false };
         let mut chain = Chain::default();

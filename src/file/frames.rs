@@ -10,8 +10,8 @@ use crate::limits::Limits;
 
 /// Iterates over the frames of a file in memory, in order.
 ///
-/// A file whose first frame does not announce others ends with that frame; bytes after it are
-/// ignored. After an error there are no more frames.
+/// If the first frame does not announce others, it is the only one, and the bytes after it are
+/// ignored. The iterator ends after the first error.
 #[derive(Clone)]
 pub struct Frames<'a> {
     rest: &'a [u8],
@@ -26,20 +26,24 @@ impl fmt::Debug for Frames<'_> {
 }
 
 impl<'a> Frames<'a> {
-    /// Returns the frames of `file`. A file has at least one frame, so that an empty one is an
-    /// error.
+    /// Returns the frames of `file`.
+    ///
+    /// A file has at least one frame, so the first item for an empty file is an error.
     pub fn new(file: &'a [u8]) -> Self {
         Self::with_limits(file, Limits::NONE)
     }
 
-    /// Returns the frames of `file` as the original reads them: without their annexes, so that
-    /// nothing is verified.
+    /// Returns the frames of `file` without their annexes, as the original reads them.
+    ///
+    /// Nothing is verified.
     pub fn without_annexes(file: &'a [u8]) -> Self {
         Self::with_verification(file, false)
     }
 
-    /// Returns the frames of `file`, each of which must be within `limits`. They refuse the same
-    /// files as a streaming decoder that keeps the content of a frame in memory.
+    /// Returns the frames of `file`, with an error for the first frame that exceeds `limits`.
+    ///
+    /// The iterator rejects the same files as a streaming decoder that keeps the content of a frame
+    /// in memory.
     pub fn with_limits(file: &'a [u8], limits: Limits) -> Self {
         Self { rest: file, walk: FrameWalk::new(OpenOptions::new(limits)), has_ended: false }
     }
@@ -54,10 +58,10 @@ impl<'a> Frames<'a> {
         Ok(frame)
     }
 
-    /// Returns whether the file is sealed, as far as its frames have been read: whether it promises
-    /// to end with an index, so that frames missing at its end are reported. A file of a single
-    /// frame need not be sealed, because its header gives its length. Without annexes, no file is
-    /// sealed.
+    /// Returns whether the file, according to the frames so far, must end with an index.
+    ///
+    /// Only in such a sealed file is a missing frame at the end an error. A file of a single frame
+    /// is not sealed, because its header contains its length. Without annexes, no file is sealed.
     ///
     /// ```
     /// use std::io::Write;

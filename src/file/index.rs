@@ -1,4 +1,4 @@
-//! The positions of the frames of a file.
+//! The directory of a file: the positions of its frames.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -19,11 +19,11 @@ use crate::frame::write::annex::Records;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DirectoryEntry {
-    /// Position of the frame in the file.
+    /// Offset of the frame in the file, in bytes.
     pub offset: u64,
     /// Length of the frame in bytes.
     pub len: u64,
-    /// Position of its data in the decoded data of the file.
+    /// Offset of the frame's data in the decoded data of the file, in bytes.
     pub decoded_offset: u64,
     /// Decoded length of the frame in bytes.
     pub decoded_len: u64,
@@ -35,7 +35,7 @@ impl DirectoryEntry {
         self.offset..self.offset + self.len
     }
 
-    /// Returns the range of the decoded data that the frame holds.
+    /// Returns the range of the decoded data that the frame contains.
     pub fn decoded_range(&self) -> Range<u64> {
         self.decoded_offset..self.decoded_offset + self.decoded_len
     }
@@ -43,9 +43,9 @@ impl DirectoryEntry {
 
 /// The positions of all frames of a file, in order.
 ///
-/// A [`Seeker`](crate::seek::Seeker) finds it, and can later be made from it without reading the
-/// file again. A program that writes frames itself adds their lengths with [`Self::push`], and ends
-/// the file with the frame that [`Self::to_frame`] returns.
+/// A [`Seeker`](crate::seek::Seeker) reads it from a file, and can be created from it later without
+/// reading the file again. A program that writes frames itself adds their lengths with
+/// [`Self::push`], and ends the file with the frame that [`Self::to_frame`] returns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Directory {
     entries: Vec<DirectoryEntry>,
@@ -61,7 +61,7 @@ impl Directory {
         Self::default()
     }
 
-    /// Adds a frame behind the others.
+    /// Adds a frame after the others, given its length and its decoded length in bytes.
     ///
     /// Returns `None`, and adds nothing, if the file or its decoded data would be longer than
     /// `u64::MAX` bytes.
@@ -90,8 +90,8 @@ impl Directory {
 
     /// Returns whether every frame must have checksums, as in a file that ends with an index.
     ///
-    /// A reader then returns `ChecksumMissing` for a frame without. The default is `false`. A
-    /// program that stores a directory should store this, too.
+    /// If it is `true`, a reader returns `ChecksumMissing` for a frame without checksums. The
+    /// default is `false`. A program that stores a directory should store this value too.
     pub fn is_sealed(&self) -> bool {
         self.is_sealed
     }
@@ -101,7 +101,7 @@ impl Directory {
         self.is_sealed = is_sealed;
     }
 
-    /// Returns the frames that hold any byte of a range of the decoded data, with their numbers.
+    /// Returns the frames that contain any byte of a range of the decoded data, with their numbers.
     pub fn covering(
         &self,
         range: Range<u64>,
@@ -114,14 +114,15 @@ impl Directory {
             .filter(move |(_, entry)| entry.decoded_len > 0 && start < end)
     }
 
-    /// Returns how many bytes of the file store a range of the decoded data. Counts the share of
-    /// frames that also hold other data.
+    /// Returns the approximate number of bytes of the file that store a range of the decoded data.
+    ///
+    /// A frame that also contains other data counts in proportion.
     pub fn stored_len(&self, range: Range<u64>) -> u64 {
         let share = |(_, entry): (u64, DirectoryEntry)| {
             let decoded = entry.decoded_range();
             let part = range.end.min(decoded.end) - range.start.max(decoded.start);
             let share = u128::from(entry.len) * u128::from(part) / u128::from(entry.decoded_len);
-            // At most the length of the frame, as the part is at most the whole.
+            // The share is at most the length of the frame, so it fits.
             share as u64
         };
         self.covering(range.clone()).map(share).sum()
@@ -129,8 +130,8 @@ impl Directory {
 
     /// Returns the frame that ends a file with an index.
     ///
-    /// It holds no data, but the index, of which it is itself the last entry, and the footer.
-    /// `delta` must be the same as in the other frames.
+    /// It contains no data, only the index and the footer. The frame itself is the last entry of
+    /// the index. `delta` must be the same as in the other frames.
     pub fn to_frame(&self, delta: Delta) -> Vec<u8> {
         let index_len = INDEX_COUNT_LEN + (self.entries.len() + 1) * INDEX_ENTRY_LEN;
         let index_at = HEADER_LEN + Annex::MAGIC.len() + RECORD_HEADER_LEN;
@@ -165,8 +166,9 @@ impl Directory {
         frame
     }
 
-    /// Reads the body of the index of a file of `file_len` bytes. Returns `None` if it contradicts
-    /// itself or the length of the file.
+    /// Parses the body of the index of a file of `file_len` bytes.
+    ///
+    /// Returns `None` if the index contradicts itself or the length of the file.
     pub(crate) fn parse(body: &[u8], file_len: u64) -> Option<Self> {
         let mut directory = Self { is_sealed: true, ..Self::new() };
         let entries = annex::index_entries(body)?;

@@ -1,4 +1,4 @@
-//! Files: frames one after another, and what connects them.
+//! Files: sequences of frames, with an optional index at the end.
 
 pub(crate) mod check;
 pub(crate) mod frames;

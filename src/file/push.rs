@@ -1,4 +1,4 @@
-//! A decoder of bytes that are pushed into it as they arrive.
+//! A decoder whose caller pushes the input as it arrives.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,9 +17,9 @@ use crate::try_alloc::{ReadBuf, at_least};
 
 /// Decodes a file that arrives in parts of any size, for callers that cannot block for more input.
 ///
-/// It checks a file as [`Decoder`](crate::Decoder) does, and keeps one compressed frame in memory.
-/// Push the input with [`Self::push`], or read it into [`Self::buffer`]; then take the data of a
-/// complete frame with [`Self::next_chunk`].
+/// It verifies a file as [`Decoder`](crate::Decoder) does, and keeps one compressed frame in
+/// memory. Push the input with [`Self::push`], or read it into [`Self::buffer`]. When a frame is
+/// complete, decode its data with [`Self::next_chunk`].
 ///
 /// ```
 /// use zipnn::{DType, Limits, Options};
@@ -45,21 +45,21 @@ use crate::try_alloc::{ReadBuf, at_least};
 /// ```
 pub struct PushDecoder {
     walk: FrameWalk,
-    /// The number of the current frame, which the walk has passed when the frame is complete.
+    /// The number of the current frame. Once the frame is complete, the walk is one frame ahead.
     frame_number: u64,
     scratch: DecodeScratch,
     stage: Stage,
-    /// The bytes of the current frame that have arrived.
+    /// The bytes of the current frame so far.
     bytes: ReadBuf,
-    /// Bytes of the frame that the stage needs.
+    /// Number of bytes of the frame that the stage needs.
     needed: u64,
-    /// The checksums of the complete frame's chunks, or none.
+    /// The checksums of the chunks of the complete frame; empty if it has none.
     checksums: Vec<u64>,
     /// A decoded chunk.
     decoded: Vec<u8>,
 }
 
-/// What the decoder needs or offers.
+/// The input that the decoder needs, or the output that it offers.
 #[derive(Debug, Clone, Copy)]
 enum Stage {
     /// Needs header, shape and index.
@@ -86,15 +86,16 @@ impl fmt::Debug for PushDecoder {
 }
 
 impl PushDecoder {
-    /// Returns a decoder for a file. Each frame, including its slack, must be within
-    /// [`Limits::frame_bytes`].
+    /// Creates a decoder for a file.
+    ///
+    /// [`Limits::frame_bytes`] limits the length of each frame, including its slack.
     pub fn new(limits: Limits) -> Self {
         Self::with_walk(FrameWalk::new(Self::options(limits)))
     }
 
-    /// Returns a decoder for frames from the middle of a file, beginning with frame `frame_number`.
+    /// Creates a decoder for frames from the middle of a file, beginning with frame `frame_number`.
     ///
-    /// Each frame is verified by itself. The caller makes sure that they follow one another.
+    /// Each frame is verified separately. The caller ensures that they follow one another.
     pub fn starting_at(frame_number: u64, limits: Limits) -> Self {
         Self::with_walk(FrameWalk::starting_at(frame_number, Self::options(limits)))
     }
@@ -116,16 +117,16 @@ impl PushDecoder {
         }
     }
 
-    /// Takes the next bytes of the file, at most up to the end of a frame, and returns their number.
+    /// Takes the next bytes of the file, up to the end of a frame; returns how many it took.
     ///
-    /// Takes none while a complete frame is available: call [`Self::next_chunk`] until it returns
-    /// `None`, or [`Self::skip_frame`]. Ignores all bytes after the only frame of a file, and
-    /// returns their number.
+    /// It takes no bytes while a complete frame is available: call [`Self::next_chunk`] until it
+    /// returns `None`, or [`Self::skip_frame`]. It ignores all bytes after the only frame of a
+    /// file, and counts them as taken.
     ///
     /// # Errors
     ///
-    /// The errors of the frame, except those of its payload; `BaseRequired` if the file holds a
-    /// difference. After an error, every call returns it again.
+    /// The errors of the frame, except errors in its payload; `BaseRequired` if the file holds a
+    /// difference. After an error, every call returns the same error.
     pub fn push(&mut self, input: &[u8]) -> Result<usize, DecodeError> {
         let mut taken = 0;
         loop {
@@ -144,15 +145,16 @@ impl PushDecoder {
         }
     }
 
-    /// Returns memory to read the next bytes of the file into, at most `at_most` bytes. This saves
-    /// the copy that [`Self::push`] makes. Call [`Self::advance`] afterwards.
+    /// Returns memory of at most `at_most` bytes, into which the caller reads the next input.
     ///
-    /// Allocates up to `at_most` bytes, but no more than the frame needs. The buffer is empty while
-    /// a complete frame is available, and after the only frame of a file.
+    /// This avoids the copy that [`Self::push`] makes. After reading, call [`Self::advance`].
+    ///
+    /// It allocates up to `at_most` bytes, but no more than the frame needs. The buffer is empty
+    /// while a complete frame is available, and after the only frame of a file.
     ///
     /// # Errors
     ///
-    /// `OutOfMemory`, and the error that an earlier call has returned.
+    /// `OutOfMemory`, and any error that an earlier call has returned.
     pub fn buffer(&mut self, at_most: usize) -> Result<&mut [u8], DecodeError> {
         let missing = match self.stage {
             Stage::Prefix | Stage::Rest(_) => self.needed - self.have(),
@@ -163,7 +165,7 @@ impl PushDecoder {
         Ok(self.bytes.space(missing.min(at_most as u64)))
     }
 
-    /// Takes the first `len` bytes of [`Self::buffer`], into which the caller has read.
+    /// Takes the first `len` bytes of [`Self::buffer`], which the caller has filled.
     ///
     /// # Errors
     ///
@@ -171,7 +173,7 @@ impl PushDecoder {
     ///
     /// # Panics
     ///
-    /// If the buffer was shorter than `len`.
+    /// Panics if the buffer was shorter than `len`.
     pub fn advance(&mut self, len: usize) -> Result<(), DecodeError> {
         if let Stage::Failed(error) = self.stage {
             return Err(error);
@@ -188,15 +190,16 @@ impl PushDecoder {
         self.bytes.filled().len() as u64
     }
 
-    /// Returns the current frame if it is complete. Its header, index, annex and place among the
-    /// other frames have been checked.
+    /// Returns the current frame if it is complete, otherwise `None`.
+    ///
+    /// Its header, index and annex, and its position in the file, have been checked.
     pub fn frame(&self) -> Option<Frame<'_>> {
         let Stage::Complete { index, .. } = self.stage else { return None };
         let frame = Frame::from_checked(index, self.bytes.filled());
         if !self.walk.options().verifies() {
             return Some(frame);
         }
-        // It has been parsed before, and is well-formed.
+        // The annex has been parsed before, so parsing cannot fail.
         let annex = Annex::parse(frame.slack()).unwrap_or_default();
         Some(frame.with_checked_annex(annex))
     }
@@ -206,19 +209,17 @@ impl PushDecoder {
         self.frame_number
     }
 
-    /// Decodes the next chunk of a complete frame; `None` if there is none, and more input has to be
-    /// pushed.
+    /// Decodes the next chunk of a complete frame; returns `None` if more input is needed.
     ///
     /// # Errors
     ///
-    /// The errors of the chunk. After an error, every call returns it again.
+    /// The errors of the chunk. After an error, every call returns the same error.
     pub fn next_chunk(&mut self) -> Result<Option<&[u8]>, DecodeError> {
         let len = self.decode_next().map_err(|error| self.fail(error))?;
         Ok(len.map(|len| &self.decoded[..len]))
     }
 
-    /// Moves past a complete frame, whether or not all of it has been decoded. Does nothing if no
-    /// frame is complete.
+    /// Skips the rest of a complete frame. Does nothing if no frame is complete.
     pub fn skip_frame(&mut self) {
         if let Stage::Complete { .. } = self.stage {
             self.stage = if self.walk.continues() { Stage::Prefix } else { Stage::Behind };
@@ -232,8 +233,9 @@ impl PushDecoder {
     ///
     /// # Errors
     ///
-    /// `Truncated` within a frame; `FooterMissing` if frames at the end are missing; `BadMagic` if
-    /// the last bytes do not begin a frame; the error that an earlier call has returned.
+    /// `Truncated` within a frame or if there is no frame; `FooterMissing` if frames at the end are
+    /// missing; `BadMagic` if the last bytes do not begin a frame; any error that an earlier call
+    /// has returned.
     pub fn finish(&self) -> Result<(), DecodeError> {
         let is_between = matches!(self.stage, Stage::Prefix) && self.have() == 0;
         match self.stage {
@@ -292,7 +294,7 @@ impl PushDecoder {
         Ok(Some(len))
     }
 
-    /// Returns the error with its location, and keeps it for every later call.
+    /// Adds the location to an error, and stores it for every later call.
     fn fail(&mut self, error: DecodeError) -> DecodeError {
         let error = match self.stage {
             Stage::Failed(error) => error,

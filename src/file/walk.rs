@@ -1,4 +1,4 @@
-//! Walking over the frames of a file from front to back.
+//! Follows the frames of a file from front to back.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::check::FileCheck;
@@ -10,9 +10,9 @@ use crate::frame::open::{FrameOpener, OpenedFrame};
 
 /// Follows the frames of a file from front to back, for readers that do their own input.
 ///
-/// It gives the [`OpenOptions`] of each frame, and checks what connects the frames: their order,
-/// the length of all decoded data, and the index that a sealed file ends with. It reads nothing
-/// itself, and needs the same memory for any number of frames.
+/// It returns the [`OpenOptions`] for each frame, and checks that the frames belong together: their
+/// order, the total decoded length, and the index at the end of a sealed file. It performs no
+/// input, and needs the same amount of memory for any number of frames.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -43,7 +43,7 @@ use crate::frame::open::{FrameOpener, OpenedFrame};
 /// ```
 #[derive(Debug, Clone)]
 pub struct FrameWalk {
-    /// For the first frame.
+    /// The options for the first frame.
     options: OpenOptions,
     number: u64,
     decoded_len: u64,
@@ -51,7 +51,7 @@ pub struct FrameWalk {
     check: Check,
 }
 
-/// What is checked across frames.
+/// The checks across frames.
 #[derive(Debug, Clone)]
 enum Check {
     Nothing,
@@ -59,15 +59,16 @@ enum Check {
     Salvage(Seal),
 }
 
-/// Whether the index has been read that a sealed file ends with. Counts for files that are
-/// salvaged, whose frames may be lost.
+/// Whether the index at the end of a sealed file has been read.
+///
+/// This is the only check across frames of a salvaged file, because frames may be lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seal {
     /// The file is not sealed.
     None,
     /// The file is sealed, and its index has not been read.
     Promised,
-    /// The last frame holds the index.
+    /// The last frame contains the index.
     Kept,
 }
 
@@ -86,10 +87,10 @@ impl Seal {
 }
 
 impl FrameWalk {
-    /// Returns a walk that begins with the first frame of a file, for which `options` are.
+    /// Creates a walk that begins with the first frame of a file, which `options` apply to.
     ///
-    /// What connects the frames is checked if [`Limits::verify`](crate::Limits) is set. With
-    /// [`OpenOptions::salvage`], the file may be damaged: [`Self::skip`] passes over frames that
+    /// The walk checks that the frames belong together if [`Limits::verify`](crate::Limits) is set.
+    /// With [`OpenOptions::salvage`], the file may be damaged: call [`Self::skip`] for frames that
     /// cannot be opened.
     pub fn new(options: OpenOptions) -> Self {
         let check = match options {
@@ -100,8 +101,9 @@ impl FrameWalk {
         Self { check, ..Self::starting_at(0, options) }
     }
 
-    /// Returns a walk that begins with frame `number` of a file. Each frame is verified by itself:
-    /// the caller makes sure that they follow one another.
+    /// Creates a walk that begins with frame `number` of a file.
+    ///
+    /// Each frame is verified separately. The caller ensures that they follow one another.
     pub fn starting_at(number: u64, options: OpenOptions) -> Self {
         Self { options, number, decoded_len: 0, continues: true, check: Check::Nothing }
     }
@@ -124,14 +126,16 @@ impl FrameWalk {
         self.decoded_len
     }
 
-    /// Returns whether another frame may follow; `false` after the only frame of a file. Bytes
-    /// behind that frame do not belong to the file.
+    /// Returns whether another frame may follow; `false` after the only frame of a file.
+    ///
+    /// Bytes after that frame do not belong to the file.
     pub fn continues(&self) -> bool {
         self.continues
     }
 
-    /// Returns whether the file is sealed, as far as its frames have been opened: whether it
-    /// promises to end with an index, so that [`Self::end`] reports frames missing at its end.
+    /// Returns whether the file, according to the frames so far, must end with an index.
+    ///
+    /// Only in such a sealed file, [`Self::end`] detects that frames at the end are missing.
     pub fn is_sealed(&self) -> bool {
         match &self.check {
             Check::Nothing => false,
@@ -140,13 +144,15 @@ impl FrameWalk {
         }
     }
 
-    /// Opens the next frame, for which `opener` has been fed, and checks that it follows the frames
-    /// before it.
+    /// Opens the next frame from `opener`, and checks that it follows the frames before it.
+    ///
+    /// The caller has fed the bytes of the frame to `opener`.
     ///
     /// # Errors
     ///
-    /// With the number of the frame: as [`FrameOpener::finish`], and `FooterMissing`,
-    /// `FrameOutOfPlace`, `ChecksumMissing`, `SealMissing`, `IndexMismatch`.
+    /// The errors of [`FrameOpener::finish`]; `FooterMissing`, `FrameOutOfPlace`,
+    /// `ChecksumMissing`, `SealMissing`, `IndexMismatch`. All errors contain the number of the
+    /// frame.
     #[cfg(feature = "alloc")]
     pub fn open(&mut self, opener: FrameOpener) -> Result<OpenedFrame, DecodeError> {
         let number = self.number;
@@ -175,8 +181,9 @@ impl FrameWalk {
         Ok(())
     }
 
-    /// Passes over a frame that cannot be opened and should decode to `decoded_len` bytes. Returns
-    /// `None` if no file is that long.
+    /// Skips a frame that cannot be opened and that should decode to `decoded_len` bytes.
+    ///
+    /// Returns `None` if the total decoded length exceeds `u64::MAX`.
     pub fn skip(&mut self, decoded_len: u64) -> Option<()> {
         self.number = self.number.saturating_add(1);
         self.decoded_len = self.decoded_len.checked_add(decoded_len)?;
@@ -187,7 +194,8 @@ impl FrameWalk {
     ///
     /// # Errors
     ///
-    /// With the number of the missing frame: `FooterMissing` if the file has promised an index.
+    /// `FooterMissing`, with the number of the missing frame, if the file must end with an index
+    /// that has not been read.
     pub fn end(&self) -> Result<(), DecodeError> {
         let result = match &self.check {
             Check::Nothing => Ok(()),
@@ -211,7 +219,7 @@ mod tests {
     use crate::limits::Limits;
     use crate::options::Options;
 
-    /// Frames of 1000 bytes each, and a last one with the index.
+    /// Returns frames of 1000 bytes of data each, and a last frame with the index.
     fn frames(count: usize) -> Vec<Vec<u8>> {
         let options = Options::new(DType::BF16).checksums(true);
         let mut scratch = crate::chunk::encode::EncodeScratch::new();
@@ -271,7 +279,7 @@ mod tests {
         let error = open(&mut walk, &frames[2]).unwrap_err();
         let kind = DecodeErrorKind::FrameOutOfPlace { expected: 1000, found: 2000 };
         assert_eq!(error, DecodeError::from(kind).in_frame(1));
-        // From the middle of a file, nothing is known of the frames before.
+        // A walk from the middle of a file does not check the frames before.
         let mut walk = FrameWalk::starting_at(2, OpenOptions::new(Limits::default()));
         open(&mut walk, &frames[2]).unwrap();
         walk.end().unwrap();

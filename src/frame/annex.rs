@@ -1,5 +1,6 @@
-//! The annex of a frame: records in its slack, which the original ignores. They contain checksums,
-//! the index of the file, and the position of the frame in the file.
+//! The annex of a frame: records in its slack, which the original ignores.
+//!
+//! The records contain checksums, the index of the file, and the position of the frame in the data.
 //!
 //! `docs/FORMAT.md` specifies every record.
 
@@ -14,8 +15,9 @@ use crate::format::{
     FOOTER_BODY_LEN, FOOTER_LEN, INDEX_COUNT_LEN, INDEX_ENTRY_LEN, RECORD_HEADER_LEN, kind,
 };
 
-/// The footer of a file, which says where the index of the file is. It is the last 32 bytes of a
-/// file with an index.
+/// The footer of a file, which contains the position of the index.
+///
+/// It is the last 32 bytes of a file with an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Footer {
@@ -28,8 +30,9 @@ pub struct Footer {
 }
 
 impl Footer {
-    /// Reads a footer and its record header from the last bytes of a file. Returns `None` if they
-    /// are something else.
+    /// Parses a footer with its record header from the last bytes of a file.
+    ///
+    /// Returns `None` if they are not a footer.
     pub(crate) fn parse(bytes: &[u8; FOOTER_LEN]) -> Option<Self> {
         let (header, body) = bytes.split_first_chunk()?;
         let expected = record_header(kind::FOOTER, FOOTER_BODY_LEN);
@@ -51,21 +54,21 @@ impl Footer {
 pub(crate) fn record_header(kind: u8, body_len: usize) -> [u8; RECORD_HEADER_LEN] {
     let mut header = [0; RECORD_HEADER_LEN];
     header[0] = kind;
-    // No record that we write reaches 4 GiB.
+    // No record that this crate writes reaches 4 GiB.
     header[4..].copy_from_slice(&(body_len as u32).to_le_bytes());
     header
 }
 
-/// Checksums of the stored parts of a frame, and its position in the data of the file.
+/// Checksums of the stored parts of a frame, and the position of its data in the file's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameChecksum {
-    /// The decoded length of the frames before it.
+    /// The decoded length of the frames before this one, in bytes.
     pub(crate) decoded_offset: u64,
     /// The checksum of header, shape and index.
     prefix: u64,
     /// The checksum of the payload.
     payload: u64,
-    /// The checksum of the annex up to this field.
+    /// The checksum of the annex before this field.
     annex: u64,
 }
 
@@ -78,7 +81,7 @@ impl FrameChecksum {
     }
 }
 
-/// The index of a file, from its last frame.
+/// The index of a file, from the last frame of the file.
 #[derive(Clone, Copy)]
 pub(crate) struct IndexRecord<'a> {
     pub(crate) body: &'a [u8],
@@ -88,8 +91,7 @@ pub(crate) struct IndexRecord<'a> {
 
 /// The records in the annex of a frame.
 ///
-/// Records of unknown kinds are ignored. A frame whose slack is empty or holds something else has
-/// an empty annex.
+/// Records of unknown kinds are ignored. A frame whose slack is not an annex has an empty annex.
 #[derive(Clone, Copy, Default)]
 pub struct Annex<'a> {
     checksums: Option<&'a [[u8; 8]]>,
@@ -98,7 +100,7 @@ pub struct Annex<'a> {
     base: Option<BaseId>,
     sealed: bool,
     frame_checksum: Option<FrameChecksum>,
-    /// The bytes covered by the checksum of the annex.
+    /// The bytes that the checksum of the annex covers.
     checked: &'a [u8],
 }
 
@@ -119,12 +121,12 @@ impl<'a> Annex<'a> {
     /// The first bytes of an annex. Slack without them is ignored.
     pub const MAGIC: [u8; 4] = *b"ZNX1";
 
-    /// Reads the annex from all of the slack of a frame.
+    /// Parses the annex from the whole slack of a frame.
     ///
     /// # Errors
     ///
-    /// `InvalidAnnex` if a record is malformed or repeated, or does not fit into the slack;
-    /// `UnsupportedAnnex` if a record has a newer form.
+    /// `InvalidAnnex` if a record is malformed, repeated, or longer than the rest of the slack, or
+    /// follows a footer; `UnsupportedAnnex` if a record has a newer form.
     pub fn parse(slack: &'a [u8]) -> Result<Self, DecodeErrorKind> {
         let mut annex = Self::default();
         let Some(mut rest) = slack.strip_prefix(&Self::MAGIC) else { return Ok(annex) };
@@ -145,8 +147,10 @@ impl<'a> Annex<'a> {
         if rest.is_empty() { Ok(annex) } else { Err(DecodeErrorKind::InvalidAnnex) }
     }
 
-    /// Stores a record, with which `so_far` ends. Returns `None` if its body is malformed, if there
-    /// already is one of its kind, or if it follows the footer, which must be the end of the file.
+    /// Stores a record, which is the end of `so_far`.
+    ///
+    /// Returns `None` if its body is malformed, if its kind is repeated, or if it follows the
+    /// footer, which must be the end of the file.
     fn record(
         &mut self,
         kind: u8,
@@ -189,12 +193,12 @@ impl<'a> Annex<'a> {
         }
     }
 
-    /// Checks the annex itself, and header, shape and index, which are `prefix`.
+    /// Verifies the annex, and header, shape and index, which are `prefix`.
     ///
     /// # Errors
     ///
-    /// `ChecksumMismatch`; `InvalidAnnex` unless there is one checksum for each of the frame's
-    /// `chunks`.
+    /// `ChecksumMismatch`; `InvalidAnnex` if the number of checksums is not `chunks`, the number of
+    /// chunks of the frame.
     pub(crate) fn check_prefix(&self, prefix: &[u8], chunks: usize) -> Result<(), DecodeErrorKind> {
         if self.checksums.is_some_and(|checksums| checksums.len() != chunks) {
             return Err(DecodeErrorKind::InvalidAnnex);
@@ -210,42 +214,42 @@ impl<'a> Annex<'a> {
         }
     }
 
-    /// Returns a check of the stored payload, if there is a checksum of it.
+    /// Returns a check of the stored payload; `None` if the annex has no checksum of it.
     ///
-    /// Decoding does not need it, because every chunk has a checksum. But it detects damage in bits
-    /// that no decoder reads, and checks a difference without its base.
+    /// Decoding does not need this check, because every chunk has a checksum. The check also
+    /// detects damage in bits that no decoder reads, and works for a difference without its base.
     #[cfg(feature = "alloc")]
     pub fn payload_check(&self) -> Option<PayloadCheck> {
         let expected = self.frame_checksum?.payload;
         Some(PayloadCheck { hasher: Hasher::default(), expected })
     }
 
-    /// Returns the checksum of a chunk's data, if there is one.
+    /// Returns the checksum of a chunk's data; `None` if the annex has none.
     pub fn checksum(&self, chunk: usize) -> Option<u64> {
         self.checksums?.get(chunk).copied().map(u64::from_le_bytes)
     }
 
-    /// Returns the checksums of the chunks' data, in order; none if the annex has none.
+    /// Returns the checksums of the chunks' data, in order; empty if the annex has none.
     pub fn checksums(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
         self.checksums.unwrap_or_default().iter().copied().map(u64::from_le_bytes)
     }
 
-    /// Returns whether there are checksums of the chunks' data.
+    /// Returns whether the annex has checksums of the chunks' data.
     pub fn has_checksums(&self) -> bool {
         self.checksums.is_some()
     }
 
-    /// Returns the base that a file with a difference needs. Only the first frame names it.
+    /// Returns the base of a difference. Only the first frame of a file names it.
     pub fn base(&self) -> Option<BaseId> {
         self.base
     }
 
-    /// Returns whether the file promises to end with a footer. Only the first frame says so.
+    /// Returns whether the file must end with a footer. Only the first frame announces it.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 
-    /// Returns where the index of the file is. Only the last frame says so.
+    /// Returns the footer of the file. Only the last frame has it.
     pub fn footer(&self) -> Option<Footer> {
         self.footer
     }
@@ -260,8 +264,10 @@ impl<'a> Annex<'a> {
     }
 }
 
-/// Checks the stored payload of a frame, part by part. From [`Annex::payload_check`] and
-/// [`OpenedFrame::payload_check`](crate::frame::OpenedFrame::payload_check).
+/// Verifies the stored payload of a frame, part by part.
+///
+/// [`Annex::payload_check`] and
+/// [`OpenedFrame::payload_check`](crate::frame::OpenedFrame::payload_check) return it.
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -288,7 +294,7 @@ impl PayloadCheck {
         self.hasher.update(payload);
     }
 
-    /// Checks that the bytes were the payload that has been written.
+    /// Checks that the bytes so far match the checksum of the payload.
     ///
     /// # Errors
     ///
@@ -309,7 +315,7 @@ impl fmt::Debug for PayloadCheck {
     }
 }
 
-/// Returns the entries in the body of a file's index; `None` if it states another number of them.
+/// Returns the entries in the body of a file's index; `None` if their number is wrong.
 pub(crate) fn index_entries(body: &[u8]) -> Option<&[[u8; INDEX_ENTRY_LEN]]> {
     let (count, entries) = body.split_first_chunk::<INDEX_COUNT_LEN>()?;
     let (entries, []) = entries.as_chunks() else { return None };

@@ -60,11 +60,11 @@ pub struct Header {
     pub method: u8,
     /// The kind of object that was compressed.
     pub form: Form,
-    /// Whether the file holds a difference. Only the first frame of a file decides.
+    /// Whether the file holds a difference. Only the value of the first frame matters.
     pub delta: Delta,
-    /// Whether other frames may follow. Only the first frame of a file decides.
+    /// Whether other frames may follow. Only the value of the first frame matters.
     pub streaming: bool,
-    /// The base-2 logarithm of the chunk size.
+    /// The base-2 logarithm of the chunk size in bytes.
     pub chunk_log2: u8,
     /// The type of the elements.
     pub dtype: DType,
@@ -75,12 +75,12 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads a header from the beginning of `bytes`.
+    /// Parses the header at the beginning of `bytes`.
     ///
     /// # Errors
     ///
-    /// `Truncated`, `BadMagic`, `UnsupportedVersion` (the layouts that feature `legacy` reads),
-    /// `UnsupportedDType`, `UnsupportedByteGroup`, `UnsupportedForm`, `InvalidChunkSize`,
+    /// `Truncated`, `BadMagic`, `UnsupportedVersion` for the layouts that the feature `legacy`
+    /// reads, `UnsupportedDType`, `UnsupportedByteGroup`, `UnsupportedForm`, `InvalidChunkSize`,
     /// `InvalidLength`.
     pub fn parse(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         match bytes {
@@ -91,12 +91,15 @@ impl Header {
         }
     }
 
-    /// Reads the header of a frame that is not the first of its file. The version of the first
-    /// frame decides the layout, and this one's does not matter.
+    /// Parses the header of a frame that is not the first of its file.
+    ///
+    /// The version of the first frame determines the layout of the file; the version of this frame
+    /// does not.
     ///
     /// # Errors
     ///
-    /// As [`Self::parse`]; `UnsupportedVersion` only if the frame's writer left out a byte.
+    /// The errors of [`Self::parse`], but `UnsupportedVersion` only if the writer of the frame
+    /// omitted a byte.
     pub fn parse_following(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         let header = Self::read(bytes)?;
         if header.is_short() {
@@ -105,15 +108,16 @@ impl Header {
         Ok(header)
     }
 
-    /// Returns how many of two signs show that `bytes` are the damaged header of a frame with this
-    /// length: the magic number and the length.
+    /// Returns how many of two fields, magic number and frame length, have the expected value.
+    ///
+    /// With these, a caller recognizes the damaged header of a frame.
     pub(crate) fn marks(bytes: &[u8], frame_len: u64) -> usize {
         let len = bytes.get(at::FRAME_LEN..at::FRAME_LEN + size_of::<u64>());
         let has_len = len == Some(&frame_len.to_le_bytes());
         usize::from(bytes.starts_with(&MAGIC)) + usize::from(has_len)
     }
 
-    /// Reads a header of any release.
+    /// Parses a header of any release.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, DecodeErrorKind> {
         if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) {
             return Err(DecodeErrorKind::BadMagic);
@@ -166,10 +170,10 @@ impl Header {
         Ok(())
     }
 
-    /// Returns whether the frame lacks the last byte of its data, and otherwise has today's layout.
+    /// Returns whether the frame has today's layout, but lacks the last byte of its data.
     ///
-    /// Releases 0.3.0 and 0.3.1 left out the last byte of 16-bit data of odd length, but counted
-    /// it. Decoding such a frame as today's would invent the byte.
+    /// Releases 0.3.0 and 0.3.1 omit the last byte of 16-bit data of odd length, but count it.
+    /// Decoding such a frame like any other would require the missing byte.
     pub(crate) fn is_short(&self) -> bool {
         matches!(self.version, [0, 3, 0 | 1])
             && self.dtype.size() == 2
@@ -182,7 +186,7 @@ impl Header {
         PlaneLayout { planes, rotated: self.rotated && planes > 1 }
     }
 
-    /// Returns the decoded length of every chunk except the last.
+    /// Returns the decoded length of every chunk except the last, in bytes.
     pub fn chunk_len(&self) -> u64 {
         chunk_len(self.dtype, self.chunk_log2)
     }
@@ -192,7 +196,7 @@ impl Header {
         self.decoded_len.div_ceil(self.chunk_len())
     }
 
-    /// Returns the header as bytes.
+    /// Returns the header as bytes. The streaming byte contains `frame_size_log2`.
     pub(crate) fn to_bytes(self, frame_size_log2: u8) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
@@ -214,7 +218,7 @@ impl Header {
         bytes
     }
 
-    /// Returns a header as the original writes it, for a frame whose length is not yet known.
+    /// Creates a header as the original writes it, for a frame whose length is not known yet.
     pub(crate) fn new(dtype: DType, chunk_log2: u8, decoded_len: u64) -> Self {
         Self {
             version: VERSION,
@@ -232,14 +236,16 @@ impl Header {
     }
 }
 
-/// Returns the decoded length of every chunk except the last.
+/// Returns the decoded length of every chunk except the last, in bytes.
 pub(crate) fn chunk_len(dtype: DType, chunk_log2: u8) -> u64 {
     let len = 1_u64.checked_shl(chunk_log2.into()).unwrap_or(u64::MAX);
     if dtype.size() == 1 { len.min(MAX_SINGLE_PLANE_CHUNK) } else { len }
 }
 
-/// Returns whether a file that begins with `bytes` has a layout of releases 0.1.1 to 0.3.4 that
-/// differs from today's. Releases 0.3.0 to 0.3.4 wrote today's layout for elements of two bytes.
+/// Returns whether a file that begins with `bytes` has a layout older than today's.
+///
+/// These are the layouts of releases 0.1.1 to 0.3.4. For elements of two bytes, releases 0.3.0 to
+/// 0.3.4 already write today's layout.
 pub(crate) fn is_legacy(bytes: &[u8]) -> bool {
     match bytes.get(at::VERSION..at::VERSION + 3) {
         Some([0, 1, _] | [0, 2, 0..=4]) => true,

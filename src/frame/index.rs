@@ -1,8 +1,8 @@
-//! The index of a frame: how and where each plane of each chunk is stored.
+//! The index of a frame: the method and the position of each plane of each chunk.
 //!
-//! It has two tables, methods and ends, both ordered by plane: first the entries of all chunks for
-//! the lowest plane, then those for the next. An end is the offset in the plane's payload at which
-//! a chunk's part of it ends.
+//! It has two tables, methods and ends, both ordered by plane: the entries of all chunks for the
+//! lowest plane come first, followed by the entries for the next plane. An end is the offset, in
+//! the payload of a plane, at which the part of a chunk ends.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -32,8 +32,9 @@ pub struct FrameIndex<'a> {
     ends: &'a [[u8; 8]],
 }
 
-/// The results of checking an index, without its bytes. [`Self::with_bytes`] combines both again,
-/// so that the bytes can be stored and moved separately.
+/// The results of checking an index, without the bytes of the index.
+///
+/// [`Self::with_bytes`] combines both again, so that the bytes can be stored and moved separately.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CheckedIndex {
     header: Header,
@@ -57,17 +58,17 @@ impl CheckedIndex {
         self.chunks
     }
 
-    /// Returns the range of the slack, counted from where the frame begins.
+    /// Returns the range of the slack, in bytes from the beginning of the frame.
     pub(crate) fn slack_range(&self) -> Range<u64> {
         self.content_len..self.header.frame_len
     }
 
-    /// Returns the index with its bytes, exactly the ones that were checked.
+    /// Combines the index with exactly the bytes that were checked.
     pub(crate) fn own(self, bytes: Vec<u8>) -> IndexBuf {
         IndexBuf { checked: self, bytes }
     }
 
-    /// Returns the index again, from the bytes that were checked and any behind them.
+    /// Combines the index with the bytes that were checked; other bytes may follow them.
     pub(crate) fn with_bytes(self, bytes: &[u8]) -> FrameIndex<'_> {
         let shape = Shape::from_checked(&bytes[..self.tables_at]);
         FrameIndex::from_checked(self, shape, bytes)
@@ -85,19 +86,19 @@ impl fmt::Debug for FrameIndex<'_> {
 }
 
 impl<'a> FrameIndex<'a> {
-    /// Reads header, shape and index from the beginning of a frame. `bytes` may end after them.
+    /// Parses header, shape and index at the beginning of a frame. `bytes` may end after them.
     ///
-    /// Checks every entry once: after that, no length or offset in the index is out of range.
+    /// It checks every entry, so no length or offset in the result is out of range.
     ///
     /// # Errors
     ///
-    /// The errors of [`Header::parse`]; `Truncated`; `InvalidShape`; with chunk and plane,
-    /// `UnsupportedMethod` and `InvalidIndex`.
+    /// The errors of [`Header::parse`]; `Truncated`; `InvalidLength`; `UnsupportedMethod`,
+    /// `InvalidIndex` and `CorruptStream`, which name chunk and plane.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         Self::parse_behind(Header::parse(bytes)?, bytes)
     }
 
-    /// Reads shape and index after the header, which has been read from `bytes`.
+    /// Parses the shape and index after the header. `bytes` begins with the header.
     pub(crate) fn parse_behind(header: Header, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let (shape, tables_at) = Shape::parse(bytes, header.form)?;
         let needed = prefix_len(&header, tables_at)?;
@@ -149,7 +150,7 @@ impl<'a> FrameIndex<'a> {
             let fault = match (code, stored) {
                 (method::RAW, Some(stored)) if stored == plane_len => None,
                 (method::HUFFMAN, Some(stored)) if (1..=plane_len).contains(&stored) => {
-                    // A code has at least one bit.
+                    // A codeword has at least one bit.
                     let is_repeat = stored == 1;
                     (!is_repeat && plane_len / 8 > stored).then_some(DecodeErrorKind::CorruptStream)
                 }
@@ -166,7 +167,7 @@ impl<'a> FrameIndex<'a> {
         Ok(start)
     }
 
-    /// Returns the offset in a plane's payload at which a chunk's part of it ends.
+    /// Returns the offset, in the payload of a plane, at which the part of a chunk ends.
     fn end(&self, plane: usize, chunk: usize) -> u64 {
         u64::from_le_bytes(self.ends[plane * self.checked.chunks + chunk])
     }
@@ -181,7 +182,7 @@ impl<'a> FrameIndex<'a> {
         &self.checked.header
     }
 
-    /// Returns the shape if the frame holds a tensor or an array.
+    /// Returns the shape if the frame contains a tensor or an array.
     pub fn shape(&self) -> Option<Shape<'a>> {
         self.shape
     }
@@ -196,8 +197,9 @@ impl<'a> FrameIndex<'a> {
         self.checked.plane_starts[0]
     }
 
-    /// Returns the length in bytes of header, shape, index and payload. The rest of the frame is
-    /// slack.
+    /// Returns the length in bytes of header, shape, index and payload.
+    ///
+    /// The rest of the frame is slack.
     pub fn content_len(&self) -> u64 {
         self.checked.content_len
     }
@@ -224,12 +226,12 @@ impl<'a> FrameIndex<'a> {
         (0..self.checked.chunks).map(|chunk| self.chunk(chunk).expect("the number is in range"))
     }
 
-    /// Returns the scratch memory for planes that the chunks of this frame need, in bytes.
+    /// Returns the space for planes that decoding any chunk of this frame needs, in bytes.
     pub fn scratch_len(&self) -> u64 {
         self.chunks().map(|chunk| chunk.scratch_len()).max().unwrap_or_default()
     }
 
-    /// Returns how many planes of chunks are stored by each method.
+    /// Returns the number of stored planes of chunks for each method.
     pub fn method_counts(&self) -> impl Iterator<Item = (Method, u64)> {
         let methods = [Method::Raw, Method::Repeat, Method::Huffman, Method::Zstd];
         let mut counts = methods.map(|method| (method, 0));
@@ -261,11 +263,11 @@ impl fmt::Debug for IndexBuf {
 
 #[cfg(feature = "alloc")]
 impl IndexBuf {
-    /// Reads the index after `header`, which has been read from the beginning of `bytes`.
+    /// Reads the index after `header`, which has been parsed from the beginning of `bytes`.
     ///
-    /// Calls `fill` with the bytes so far and the length that they must reach. The index shows its
-    /// length only while it is read, so that there may be many calls. The length comes from the
-    /// file and may be wrong. If `fill` leaves the bytes shorter, the file is truncated.
+    /// It calls `fill` with the bytes so far and the length that they must reach. The length of the
+    /// prefix becomes known only while it is read, so there may be many calls. The length comes
+    /// from the file and may be wrong. If `fill` leaves the bytes shorter, the file is truncated.
     ///
     /// # Errors
     ///
@@ -310,14 +312,15 @@ impl IndexBuf {
     ///
     /// # Errors
     ///
-    /// `ChecksumMismatch`; `InvalidAnnex` unless there is one checksum for each chunk.
+    /// `ChecksumMismatch`; `InvalidAnnex` if the number of checksums is not the number of chunks.
     pub fn check_annex(&self, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
         annex.check_prefix(&self.bytes, self.checked.chunks)
     }
 }
 
-/// Returns whether `stored` bytes may be a Zstandard frame of a plane. An encoder writes one only
-/// if it is shorter than the plane.
+/// Returns whether `stored` is a valid length for the Zstandard frame of a plane.
+///
+/// An encoder writes a Zstandard frame only if it is shorter than the plane.
 fn is_zstd(stored: u64, plane_len: u64) -> bool {
     (SHORTEST_ZSTD_FRAME..plane_len).contains(&stored)
 }
@@ -329,13 +332,13 @@ fn prefix_len(header: &Header, start: usize) -> Result<u64, DecodeErrorKind> {
         .checked_mul(header.layout().planes as u64)
         .and_then(|entries| entries.checked_mul(ENTRY_LEN))
         .and_then(|tables| tables.checked_add(start as u64));
-    // An index that is longer than its frame is never read.
+    // An index that is longer than its frame is invalid and must not be read.
     entries
         .filter(|&len| len <= header.frame_len && usize::try_from(len).is_ok())
         .ok_or(DecodeErrorKind::InvalidLength)
 }
 
-/// Returns the length of the tables of `chunks` chunks.
+/// Returns the length in bytes of the tables of `chunks` chunks.
 pub(crate) fn tables_len(layout: crate::plane_layout::PlaneLayout, chunks: usize) -> usize {
     (ENTRY_LEN as usize * layout.planes).saturating_mul(chunks)
 }

@@ -1,10 +1,10 @@
 //! Frames, the parts of a file that are decoded independently of one another.
 //!
 //! A frame has a header, a shape if it holds a tensor or an array, an index, the payload, and an
-//! annex with checksums. [`Frame`] reads one that is completely in memory. [`FrameOpener`] reads one
-//! from any source without reading its payload: the caller reads the chunks that it needs, in any
-//! order and on any thread, and decodes them with [`Chunk::decode`].
-//! [`FrameWalk`](crate::file::FrameWalk) connects the frames of a file.
+//! annex with checksums. [`Frame`] reads a frame that is completely in memory. [`FrameOpener`]
+//! opens a frame from any source without reading its payload: the caller reads the chunks that it
+//! needs, in any order and on any thread, and decodes them with [`Chunk::decode`].
+//! [`FrameWalk`](crate::file::FrameWalk) follows the frames of a file.
 
 pub(crate) mod annex;
 pub(crate) mod header;

@@ -1,7 +1,7 @@
 //! Opening a frame: reading and checking everything but its payload.
 //!
-//! All readers of frames open them here, whether they read from memory, from a stream, by pieces or
-//! out of order. Readers differ in their [`OpenOptions`] and in where they store the bytes.
+//! All readers open frames here, whether they read from memory, from a stream, in pieces or out of
+//! order. They differ in their [`OpenOptions`] and in where they store the bytes.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -26,14 +26,16 @@ use crate::frame::index::FrameIndex;
 use crate::frame::index::{CheckedIndex, IndexBuf};
 use crate::limits::Limits;
 
-/// How much of a frame its reader holds in memory, counted against [`Limits::frame_bytes`].
+/// The part of a frame that its reader keeps in memory, which [`Limits::frame_bytes`] limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Keep {
     /// Header, shape and index. The payload is read in parts.
     Index,
-    /// Also the payload, unless the frame can be decoded chunk by chunk: one with a single plane
-    /// and no annex to verify.
+    /// Header, shape, index and payload.
+    ///
+    /// The payload does not count if the frame can be decoded chunk by chunk, because it has a
+    /// single plane and no annex to verify.
     #[default]
     Content,
     /// All bytes of the frame.
@@ -51,10 +53,10 @@ enum AnnexUse {
     Salvage,
 }
 
-/// What a reader requires of the next frame.
+/// Requirements of a reader for the next frame.
 ///
-/// By default the frame is the first of a file, may hold a difference, and its payload is held in
-/// memory.
+/// By default, the frame is the first of a file, may hold a difference, and the reader keeps its
+/// payload in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
     limits: Limits,
@@ -69,8 +71,9 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Returns options for the first frame of a file. Its annex is verified if
-    /// [`Limits::verify`] is set.
+    /// Creates options for the first frame of a file.
+    ///
+    /// Its annex is verified if [`Limits::verify`] is set.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -83,41 +86,46 @@ impl OpenOptions {
         }
     }
 
-    /// Sets how much of the frame is held in memory.
+    /// Sets the part of the frame that the reader keeps in memory.
     #[must_use]
     pub fn keep(self, keep: Keep) -> Self {
         Self { keep, ..self }
     }
 
-    /// Marks the frame as one that follows others, which decode to `decoded_before` bytes.
-    /// [`Limits::decoded_bytes`] counts those too.
+    /// Sets that the frame follows others, which decode to `decoded_before` bytes.
+    ///
+    /// [`Limits::decoded_bytes`] counts these bytes too.
     #[must_use]
     pub fn following(self, decoded_before: u64) -> Self {
         Self { follows: true, decoded_before, ..self }
     }
 
-    /// Sets whether the first frame must hold a difference (`NotADelta` if it does not) or must not
-    /// (`BaseRequired` if it does).
+    /// Sets whether the first frame must hold a difference. By default, both are allowed.
+    ///
+    /// If `expected` is `true`, a frame that does not hold a difference causes `NotADelta`; if it
+    /// is `false`, a frame that does causes `BaseRequired`.
     #[must_use]
     pub fn delta(self, expected: bool) -> Self {
         Self { delta: Some(expected), ..self }
     }
 
-    /// Sets the lengths that an index of the file gives for the frame. If its header differs, the
-    /// error is `IndexMismatch`.
+    /// Sets the lengths of the frame and its decoded data, in bytes, from the index of the file.
+    ///
+    /// If the header of the frame differs, the error is `IndexMismatch`.
     #[must_use]
     pub fn lengths(self, frame_len: u64, decoded_len: u64) -> Self {
         Self { lengths: Some((frame_len, decoded_len)), ..self }
     }
 
-    /// Ignores a damaged annex, so that the chunks of a damaged file can be decoded. An intact annex
-    /// is used even without [`Limits::verify`].
+    /// Ignores a damaged annex, so that the chunks of a damaged file can be decoded.
+    ///
+    /// An intact annex is used even if [`Limits::verify`] is `false`.
     #[must_use]
     pub fn salvage(self) -> Self {
         Self { annex: AnnexUse::Salvage, ..self }
     }
 
-    /// Reads the header and applies the limits to the lengths that it gives.
+    /// Parses the header and checks its lengths against the limits.
     pub(crate) fn header(&self, frame: &[u8]) -> Result<Header, DecodeErrorKind> {
         let header = match self.follows {
             false => Header::parse(frame)?,
@@ -145,7 +153,7 @@ impl OpenOptions {
         }
     }
 
-    /// Reads header, shape and index from the beginning of a frame, as far as it is available.
+    /// Parses header, shape and index at the beginning of a frame, or returns the length needed.
     pub(crate) fn prefix<'f>(&self, frame: &'f [u8]) -> Result<Prefix<'f>, DecodeError> {
         if frame.len() < HEADER_LEN {
             return Ok(Prefix::Needs(HEADER_LEN as u64));
@@ -155,7 +163,7 @@ impl OpenOptions {
             Ok(index) => index,
             Err(error) => return self.needed(error, &header).map(Prefix::Needs),
         };
-        // The length in the header may be wrong or mostly slack: only content counts as input.
+        // The frame length may be wrong or mostly slack, so only the content counts as input.
         let content_len = index.content_len();
         self.limits.check(header.decoded_len, content_len, self.decoded_before)?;
         self.limits.check_memory(match self.keep {
@@ -165,7 +173,7 @@ impl OpenOptions {
         Ok(Prefix::Read(index))
     }
 
-    /// Returns how much of the frame is needed if that is all that `error` says.
+    /// Returns the needed length of the frame if `error` is `Truncated`, otherwise the error.
     fn needed(&self, error: DecodeError, header: &Header) -> Result<u64, DecodeError> {
         match error.kind() {
             DecodeErrorKind::Truncated { needed, .. } if needed > header.frame_len => {
@@ -179,22 +187,21 @@ impl OpenOptions {
         }
     }
 
-    /// Returns the error for a file that ends after these bytes of a frame, of which `needed` are
-    /// needed.
+    /// Returns the error for a file that ends after `frame`, where `needed` bytes are needed.
     pub(crate) fn truncated(&self, frame: &[u8], needed: u64) -> DecodeError {
         match self.header(frame) {
-            // Too short for a header, and possibly not the beginning of a frame at all.
+            // The bytes are too short for a header, and may not be a frame at all.
             Err(kind) if frame.len() < HEADER_LEN => kind.into(),
             _ => DecodeErrorKind::Truncated { needed, have: frame.len() as u64 }.into(),
         }
     }
 
-    /// Returns whether checksums are verified, and what connects the frames.
+    /// Returns whether checksums and the connections between frames are verified.
     pub(crate) fn verifies(&self) -> bool {
         self.annex == AnnexUse::Verify
     }
 
-    /// Returns whether the slack of the frame has to be read, because there may be an annex in it.
+    /// Returns whether the slack of the frame must be read because it may contain an annex.
     pub(crate) fn reads_annex(&self, index: &FrameIndex<'_>) -> bool {
         self.annex != AnnexUse::Skip && index.content_len() < index.header().frame_len
     }
@@ -204,8 +211,10 @@ impl OpenOptions {
         self.annex == AnnexUse::Salvage
     }
 
-    /// Returns whether a streaming decoder needs only one chunk of the payload at a time: the frame
-    /// has a single plane, which is stored in decoding order, and no annex to read first.
+    /// Returns whether a streaming decoder needs only one chunk of the payload at a time.
+    ///
+    /// This is so if the frame has a single plane, which is stored in decoding order, and no annex
+    /// to read first.
     pub(crate) fn is_chunk_by_chunk(&self, index: &FrameIndex<'_>) -> bool {
         index.header().dtype.size() == 1 && !self.reads_annex(index)
     }
@@ -229,19 +238,20 @@ impl OpenOptions {
     }
 }
 
-/// How far the part of a frame in front of its payload has been read.
+/// The state of parsing the prefix of a frame: header, shape and index.
 pub(crate) enum Prefix<'f> {
-    /// This many bytes of the frame are needed, and maybe more.
+    /// At least this many bytes of the frame are needed.
     Needs(u64),
-    /// All of it has been read and checked.
+    /// The prefix has been parsed and checked.
     Read(FrameIndex<'f>),
 }
 
-/// Opens a frame without reading anything itself: it names the bytes that it needs next, and its
-/// caller supplies them.
+/// Opens a frame from bytes that the caller supplies.
 ///
-/// It asks for the header, for shape and index, and for the annex. The payload lies in between: a
-/// caller that cannot seek stores those bytes when [`Self::wanted`] passes over them.
+/// It performs no input: [`Self::wanted`] returns the range of bytes that it needs next.
+///
+/// It requests the header, then shape and index, then the annex. The payload lies before the annex:
+/// a caller that cannot seek must store the payload when [`Self::wanted`] skips it.
 ///
 /// ```
 /// use zipnn::frame::{DecodeScratch, FrameOpener, OpenOptions};
@@ -262,7 +272,7 @@ pub(crate) enum Prefix<'f> {
 /// let mut scratch = DecodeScratch::new();
 /// chunk.decode(&stored, &mut decoded, &mut scratch.with_len(chunk.scratch_len())?)?;
 /// assert_eq!(decoded, data);
-/// # Ok::<(), zipnn::DecodeError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[cfg(feature = "alloc")]
 #[derive(Clone)]
@@ -270,11 +280,11 @@ pub struct FrameOpener {
     options: OpenOptions,
     header: Option<Header>,
     index: Option<CheckedIndex>,
-    /// Header, shape and index, as far as they have been read.
+    /// The bytes of header, shape and index so far.
     prefix: Vec<u8>,
-    /// The slack, as far as it has been read.
+    /// The bytes of the slack so far.
     slack: Vec<u8>,
-    /// Where in the frame the wanted bytes end.
+    /// Offset in the frame at which the wanted bytes end.
     needed: u64,
 }
 
@@ -291,7 +301,7 @@ impl fmt::Debug for FrameOpener {
 
 #[cfg(feature = "alloc")]
 impl FrameOpener {
-    /// Returns an opener for one frame.
+    /// Creates an opener for one frame.
     pub fn new(options: OpenOptions) -> Self {
         Self {
             options,
@@ -303,9 +313,10 @@ impl FrameOpener {
         }
     }
 
-    /// Returns the range of bytes needed next, counted from where the frame begins; `None` once the
-    /// frame can be opened. Ranges are never empty, and each begins at or after the end of the one
-    /// before.
+    /// Returns the range of bytes needed next; `None` once the frame can be opened.
+    ///
+    /// Offsets count from the beginning of the frame. Ranges are never empty, and each begins at or
+    /// after the end of the range before.
     pub fn wanted(&self) -> Option<Range<u64>> {
         let have = match &self.index {
             None => self.prefix.len() as u64,
@@ -314,14 +325,15 @@ impl FrameOpener {
         (have < self.needed).then_some(have..self.needed)
     }
 
-    /// Takes the bytes of [`Self::wanted`]. Fewer mean that the file ends there. Any beyond are
-    /// ignored.
+    /// Takes the bytes of the frame in the range [`Self::wanted`].
+    ///
+    /// Fewer bytes mean that the file ends after them. Excess bytes are ignored.
     ///
     /// # Errors
     ///
-    /// Without the number of the frame: `Truncated`; the errors of [`Header::parse`] and
-    /// [`FrameIndex::parse`]; `BaseRequired`, `NotADelta`, `IndexMismatch` if the frame is not what
-    /// the [`OpenOptions`] require; `LimitExceeded`.
+    /// `Truncated`; the errors of [`Header::parse`] and [`FrameIndex::parse`]; `BaseRequired`,
+    /// `NotADelta` or `IndexMismatch` if the frame does not meet the [`OpenOptions`];
+    /// `LimitExceeded`. The errors do not contain the number of the frame.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         self.fill(|buffer, len| {
             let len = bytes.len().min(usize::try_from(len).unwrap_or(usize::MAX));
@@ -330,15 +342,17 @@ impl FrameOpener {
         })
     }
 
-    /// Lets `read` append the bytes of [`Self::wanted`], and returns its error if it fails. This
-    /// saves the copy that [`Self::feed`] makes. `read` is called with the buffer and the number of
-    /// bytes to append; if it appends fewer, the file ends there.
+    /// Calls `read` to append the bytes in the range [`Self::wanted`].
     ///
-    /// The length comes from the file and may be wrong: `read` should allocate as bytes arrive.
+    /// This avoids the copy that [`Self::feed`] makes. The arguments of `read` are the buffer and
+    /// the number of bytes to append. If it appends fewer, the file ends after them.
+    ///
+    /// The number comes from the file and may be wrong: `read` should allocate memory only as bytes
+    /// arrive.
     ///
     /// # Errors
     ///
-    /// As [`Self::feed`], and the error of `read`.
+    /// The errors of [`Self::feed`], and the error of `read`.
     pub fn fill<E: From<DecodeError>>(
         &mut self,
         read: impl FnOnce(&mut Vec<u8>, u64) -> Result<(), E>,
@@ -355,7 +369,7 @@ impl FrameOpener {
         }
     }
 
-    /// Finds out what is needed next, after the wanted bytes have arrived.
+    /// Determines the bytes that are needed next, after the wanted bytes have arrived.
     fn advance(&mut self) -> Result<(), DecodeError> {
         if let Some(index) = &self.index {
             if self.slack == Annex::MAGIC {
@@ -379,7 +393,7 @@ impl FrameOpener {
         Ok(())
     }
 
-    /// Handles the end of the file before these bytes.
+    /// Handles a file that ends before the bytes in `missing`.
     fn end(&mut self, missing: Range<u64>) -> Result<(), DecodeError> {
         let (needed, have) = (missing.end, missing.start);
         if self.index.is_none() {
@@ -402,13 +416,14 @@ impl FrameOpener {
         self.index.map(|index| index.with_bytes(&self.prefix))
     }
 
-    /// Returns the bytes of the slack that have been read.
+    /// Returns the bytes of the slack so far.
     pub(crate) fn slack(&self) -> &[u8] {
         &self.slack
     }
 
-    /// Returns the index and the annex, checked, once nothing is wanted. The annex is empty where
-    /// there is none.
+    /// Returns the index and the verified annex once nothing is wanted.
+    ///
+    /// The annex is empty if the frame has none.
     fn checked(&self) -> Result<(CheckedIndex, Annex<'_>), DecodeError> {
         match (self.index, self.wanted()) {
             (Some(index), None) => {
@@ -431,7 +446,7 @@ impl FrameOpener {
         self.finish_with(|_, _| Ok(()))
     }
 
-    /// As [`Self::finish`], with another check of the header and the annex.
+    /// Checks the annex, applies another check to header and annex, and returns the frame.
     pub(crate) fn finish_with(
         self,
         check: impl FnOnce(&Header, &Annex<'_>) -> Result<(), DecodeErrorKind>,
@@ -447,8 +462,9 @@ impl FrameOpener {
     }
 }
 
-/// A frame of which everything but the payload has been read and checked, from
-/// [`FrameOpener::finish`].
+/// A frame whose parts except the payload have been read and checked.
+///
+/// [`FrameOpener::finish`] returns it.
 #[cfg(feature = "alloc")]
 #[derive(Debug, Clone)]
 pub struct OpenedFrame {
@@ -470,22 +486,21 @@ impl OpenedFrame {
         self.index.get()
     }
 
-    /// Returns the chunk with this number, with its checksum if the frame has one for it; `None` if
-    /// there is no such chunk.
+    /// Returns the chunk with this number, including its checksum; `None` if there is none.
     ///
-    /// The checksum is of the data. A chunk of a difference can be verified only by
-    /// [`Chunk::decode_delta`]; see [`Self::without_checksums`].
+    /// The checksum is of the data, so [`Chunk::decode`] fails for a chunk of a difference. Use
+    /// [`Chunk::decode_delta`], or call [`Self::without_checksums`] first.
     pub fn chunk(&self, number: usize) -> Option<Chunk> {
         let checksum = self.checksums.get(number).copied();
         Some(self.index.get().chunk(number)?.with_checksum(checksum))
     }
 
-    /// Returns the range of the payload, counted from where the frame begins.
+    /// Returns the range of the payload, in bytes from the beginning of the frame.
     pub fn payload_range(&self) -> Range<u64> {
         self.index.prefix_len()..self.index.get().content_len()
     }
 
-    /// Returns the checksums of the chunks' data, in order; none if the frame has none.
+    /// Returns the checksums of the chunks' data, in order; empty if the frame has none.
     pub fn checksums(&self) -> &[u64] {
         &self.checksums
     }
@@ -497,12 +512,12 @@ impl OpenedFrame {
         self
     }
 
-    /// Returns the base that a file with a difference needs. Only the first frame names it.
+    /// Returns the base of a difference. Only the first frame of a file names it.
     pub fn base(&self) -> Option<BaseId> {
         self.base
     }
 
-    /// Returns a check of the stored payload, if the frame has a checksum of it.
+    /// Returns a check of the stored payload; `None` if the frame has no checksum of it.
     pub fn payload_check(&self) -> Option<PayloadCheck> {
         self.payload_check.clone()
     }
@@ -519,12 +534,12 @@ mod tests {
     use crate::options::Options;
 
     fn file() -> Vec<u8> {
-        let data: Vec<u8> = (0..5000_u32).map(|number| (number * number >> 7) as u8).collect();
+        let data: Vec<u8> = (0..5000_u32).map(|number| ((number * number) >> 7) as u8).collect();
         let options = Options::new(DType::BF16).chunk_log2(9).checksums(true);
         crate::oneshot::compress(&data, &options).unwrap()
     }
 
-    /// Feeds a file as far as it goes, and returns the frame and the ranges that were wanted.
+    /// Feeds a file until the frame is open, and returns the frame and the wanted ranges.
     fn open(
         file: &[u8],
         options: OpenOptions,
@@ -572,7 +587,7 @@ mod tests {
         let (opened, ranges) = open(&file, OpenOptions::new(blind)).unwrap();
         assert!(opened.checksums().is_empty());
         assert_eq!(ranges.last().unwrap().end, opened.payload_range().start);
-        // Slack without an annex is passed over after its first bytes.
+        // Slack without an annex is skipped after its first bytes.
         let mut foreign = file.clone();
         let slack = opened.payload_range().end as usize;
         foreign[slack] ^= 1;
@@ -662,7 +677,7 @@ mod tests {
         let mut difference = file.clone();
         difference[at::DELTA] = 1;
         assert_eq!(kind(&difference, options.delta(false)), DecodeErrorKind::BaseRequired);
-        // Only the first frame speaks for its file, and names the layout.
+        // Only the first frame determines whether the file holds a difference, and its layout.
         let mut old = file;
         old[at::VERSION..at::VERSION + 3].copy_from_slice(&[0, 1, 1]);
         let expected = DecodeErrorKind::UnsupportedVersion([0, 1, 1]);

@@ -1,4 +1,4 @@
-//! The shape of a tensor or array, between header and index.
+//! The shape of a tensor or array, which is stored between header and index.
 
 use crate::error::DecodeErrorKind;
 use crate::format::HEADER_LEN;
@@ -6,8 +6,8 @@ use crate::frame::header::Form;
 
 /// The dimensions of a tensor or array, outermost first.
 ///
-/// The original reads dimensions of 2^32 and more from the wrong offset. This crate writes and
-/// reads them at the offset that the format has for them.
+/// The original reads dimensions of 2^32 and more from the wrong offset. This crate reads and
+/// writes them at the offset that the format specifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape<'a> {
     /// The tag and value of each dimension.
@@ -22,7 +22,7 @@ impl<'a> Shape<'a> {
         self.count.into()
     }
 
-    /// Returns the dimensions.
+    /// Returns the dimensions, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = u64> + 'a {
         let mut rest = self.dimensions;
         core::iter::from_fn(move || {
@@ -35,14 +35,15 @@ impl<'a> Shape<'a> {
         })
     }
 
-    /// Returns the shape between the header and the end of `prefix`, which has been parsed before.
+    /// Returns the shape between the header and the end of `prefix`, which has been checked before.
     pub(crate) fn from_checked(prefix: &'a [u8]) -> Option<Self> {
         let (&count, dimensions) = prefix.get(HEADER_LEN..)?.split_first()?;
         Some(Self { dimensions, count })
     }
 
-    /// Reads the shape, if the frame has one, and returns it with the offset of the index. `frame`
-    /// may end after the shape.
+    /// Parses the shape, if the frame has one; returns it with the offset of the index.
+    ///
+    /// `frame` may end after the shape.
     pub(crate) fn parse(
         frame: &'a [u8],
         form: Form,
@@ -54,7 +55,7 @@ impl<'a> Shape<'a> {
         Ok((Some(shape), end))
     }
 
-    /// Reads the shape that begins at `at`, and returns it with the offset of its end.
+    /// Parses the shape at offset `at`; returns it with the offset of its end.
     pub(crate) fn parse_at(frame: &'a [u8], at: usize) -> Result<(Self, usize), DecodeErrorKind> {
         let byte_at = |at: usize| {
             frame.get(at).copied().ok_or(DecodeErrorKind::Truncated {
@@ -82,7 +83,7 @@ fn value_len(tag: u8) -> usize {
     }
 }
 
-/// Returns the length of `dimensions` as they are stored.
+/// Returns the stored length of `dimensions` in bytes.
 pub(crate) fn encoded_len(dimensions: &[u64]) -> usize {
     1 + dimensions.iter().map(|&dimension| 1 + usize::from(tag(dimension))).sum::<usize>()
 }
@@ -109,8 +110,9 @@ fn tag(dimension: u64) -> u8 {
     }
 }
 
-/// Returns the length of a tensor with elements of `element_len` bits or bytes, or `None` on
-/// overflow. It is 0 if any dimension is 0.
+/// Returns the length of a tensor, in the unit of `element_len`; `None` on overflow.
+///
+/// It is 0 if any dimension is 0.
 pub(crate) fn checked_len(shape: &[u64], element_len: u64) -> Option<u64> {
     if shape.contains(&0) {
         return Some(0);

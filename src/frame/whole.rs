@@ -17,7 +17,7 @@ use crate::plane::MAX_PLANES;
 
 /// A frame that is completely in memory.
 ///
-/// [`Self::parse`] checks it once: after that, no length or offset in it is out of range.
+/// [`Self::parse`] checks all lengths and offsets, so none of them is out of range afterwards.
 ///
 /// ```
 /// use zipnn::{DType, Options};
@@ -48,7 +48,7 @@ impl fmt::Debug for Frame<'_> {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the frame at the beginning of `bytes`. More bytes may follow it.
+    /// Parses the frame at the beginning of `bytes`. Other bytes may follow it.
     ///
     /// # Errors
     ///
@@ -58,13 +58,12 @@ impl<'a> Frame<'a> {
         Self::open(bytes, &OpenOptions::new(Limits::NONE))
     }
 
-    /// Reads the frame at the beginning of `bytes` as the original does: without its annex, so that
-    /// nothing is verified.
+    /// Parses the frame at the beginning of `bytes` without its annex, so nothing is verified.
     pub(crate) fn parse_unverified(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         Self::open(bytes, &OpenOptions::new(Limits { verify: false, ..Limits::NONE }))
     }
 
-    /// Reads the frame at the beginning of `bytes`, which must be what `options` require.
+    /// Parses the frame at the beginning of `bytes`, which must meet `options`.
     pub(crate) fn open(bytes: &'a [u8], options: &OpenOptions) -> Result<Self, DecodeError> {
         let index = match options.prefix(bytes)? {
             Prefix::Read(index) => index,
@@ -78,7 +77,7 @@ impl<'a> Frame<'a> {
         Self { index, annex: Annex::default(), bytes }.open_annex(options)
     }
 
-    /// Returns the frame with its annex, if `options` say that it is read.
+    /// Returns the frame with its annex, if `options` require reading it.
     pub(crate) fn open_annex(self, options: &OpenOptions) -> Result<Self, DecodeError> {
         let prefix = &self.bytes[..self.index.prefix_len() as usize];
         let annex = options.annex(prefix, self.chunk_count(), self.slack())?;
@@ -96,13 +95,13 @@ impl<'a> Frame<'a> {
         Self { annex, ..self }
     }
 
-    /// Returns the frame as the original reads it: without its annex, so that nothing is verified.
+    /// Returns the frame without its annex, as the original reads it, so nothing is verified.
     #[must_use]
     pub fn without_annex(self) -> Self {
         Self { annex: Annex::default(), ..self }
     }
 
-    /// Returns the records after the content.
+    /// Returns the annex: the records after the content.
     pub fn annex(&self) -> &Annex<'a> {
         &self.annex
     }
@@ -113,11 +112,10 @@ impl<'a> Frame<'a> {
         &self.bytes[range.start as usize..range.end as usize]
     }
 
-    /// Returns the chunk with this number, with its checksum if the frame has one for it; `None` if
-    /// there is no such chunk.
+    /// Returns the chunk with this number, including its checksum; `None` if there is none.
     ///
-    /// Leaves out the checksum in a difference, because it is of the data and not of what the frame
-    /// decodes to.
+    /// In a difference, the chunk has no checksum, because the checksum is of the data and the
+    /// frame decodes to the difference.
     pub fn chunk(&self, number: usize) -> Option<Chunk> {
         let chunk = self.index.chunk(number)?;
         let is_data = self.index.header().delta == Delta::None;
@@ -154,7 +152,7 @@ impl<'a> Frame<'a> {
         &self.bytes[self.index.content_len() as usize..]
     }
 
-    /// Returns the scratch memory for planes that decoding needs, in bytes.
+    /// Returns the space for planes that decoding needs, in bytes.
     pub fn scratch_len(&self) -> u64 {
         self.index.scratch_len()
     }
@@ -176,12 +174,12 @@ impl<'a> Frame<'a> {
             .map_err(|error| error.in_chunk(number as u64))
     }
 
-    /// Decodes the frame into the beginning of `dst` and returns the number of bytes.
+    /// Decodes the frame into the beginning of `dst` and returns the decoded length in bytes.
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall`, `ScratchTooSmall`, and with the chunk the errors of [`Chunk::decode`]. The
-    /// contents of `dst` are then unspecified.
+    /// `OutputTooSmall`, and the errors of [`Chunk::decode`], which name the chunk. After an error,
+    /// the contents of `dst` are unspecified.
     pub fn decode_into(
         &self,
         dst: &mut [u8],
@@ -203,7 +201,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Returns the stored bytes of each plane of a chunk, from the bytes of its whole frame.
+/// Returns the stored bytes of each plane of a chunk from the bytes of the whole frame.
 pub(crate) fn stored<'f>(chunk: &Chunk, frame: &'f [u8]) -> [&'f [u8]; MAX_PLANES] {
     let mut stored = [&[][..]; MAX_PLANES];
     for (stored, range) in stored.iter_mut().zip(chunk.plane_ranges()) {

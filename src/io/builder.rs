@@ -30,19 +30,22 @@ impl EncoderBuilder {
         Self { options, frame_len: Options::DEFAULT_FRAME_LEN }
     }
 
-    /// Sets the number of input bytes in each frame, which the encoder keeps in memory. The default
-    /// is [`Options::DEFAULT_FRAME_LEN`].
+    /// Sets the number of input bytes in each frame, which the encoder keeps in memory.
+    ///
+    /// The default is [`Options::DEFAULT_FRAME_LEN`].
     pub const fn frame_len(mut self, bytes: usize) -> Self {
         self.frame_len = bytes;
         self
     }
 
-    /// Sets whether the file ends with an index of its frames, which its first frame promises. The
-    /// default is `true`, unless the options are [plain](Options::plain).
+    /// Sets whether the file ends with an index of its frames.
     ///
-    /// With an index, readers find any part of the file with a few small reads, and report a file
-    /// that was cut off or whose encoder was dropped. Without one, such a file decodes to the data
-    /// of the remaining frames, without an error.
+    /// The default is `true`, unless the options are [plain](Options::plain).
+    ///
+    /// With an index, readers find any part of the file with a few small reads. The first frame
+    /// states that an index follows, so readers report a file that was cut off or whose encoder was
+    /// dropped. Without an index, such a file decodes to the data of the remaining frames, without
+    /// an error.
     pub const fn index(mut self, wanted: bool) -> Self {
         self.options.index = wanted;
         self

@@ -20,20 +20,22 @@ use crate::try_alloc::at_least;
 
 /// Decompresses the file that another reader reads, chunk by chunk.
 ///
-/// It keeps one compressed frame in memory; of a frame with a single plane and nothing to verify,
-/// only one chunk. Reading ends with the last frame. A file that is cut short is an error. So is a
-/// chunk with another checksum, and none of its bytes are returned.
+/// The decoder keeps one compressed frame in memory, or only one chunk if the frame has a single
+/// plane and nothing to verify. Reading ends after the last frame. A truncated file is an error. A
+/// chunk that does not match its checksum is an error as well, and none of its bytes are returned.
 ///
 /// Errors are [`io::Error`]s that contain a [`DecodeError`], or errors of the inner reader.
 pub struct Decoder<R>(Engine<R, Empty>);
 
 impl<R: Read> Decoder<R> {
-    /// Returns a decoder for the file that `inner` reads. Reads the beginning of the first frame.
+    /// Returns a decoder for the file that `inner` reads.
+    ///
+    /// This reads the beginning of the first frame.
     ///
     /// # Errors
     ///
-    /// The errors of the first frame; `BaseRequired` for a file that holds a difference: use
-    /// [`DeltaDecoder`](crate::delta::DeltaDecoder) for those.
+    /// The errors of the first frame; `BaseRequired` if the file holds a difference, which a
+    /// [`DeltaDecoder`](crate::delta::DeltaDecoder) reads.
     pub fn new(inner: R, limits: Limits) -> io::Result<Self> {
         Engine::open(inner, None, limits).map(Self)
     }
@@ -50,13 +52,17 @@ impl<R> Decoder<R> {
         &self.0.inner
     }
 
-    /// Returns the inner reader. Bytes read from it, or a seek, corrupt the input of the decoder.
+    /// Returns the inner reader.
+    ///
+    /// Reading from it directly or seeking corrupts the input of the decoder.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.0.inner
     }
 
-    /// Returns the inner reader. Once the decoder has reached the end of the file, so has the inner
-    /// reader; before that, its position is unspecified.
+    /// Returns the inner reader.
+    ///
+    /// Its position is the end of the file once the decoder has reached that; before, it is
+    /// unspecified.
     pub fn into_inner(self) -> R {
         self.0.inner
     }
@@ -80,12 +86,13 @@ pub struct DeltaDecoder<R, B>(Engine<R, B>);
 impl<R: Read, B: Read + Seek> DeltaDecoder<R, B> {
     /// Returns a decoder for the file that `inner` reads. `base` begins at its current position.
     ///
-    /// If the file identifies its base, reads `base` twice: first to check that it is the right
-    /// one.
+    /// If the file identifies its base, this reads `base` twice: first to check that it is the
+    /// right one.
     ///
     /// # Errors
     ///
-    /// As [`Decoder::new`], `NotADelta`, `BaseLength`, `WrongBase`, and errors of the base.
+    /// The errors of [`Decoder::new`], `NotADelta`, `BaseLength`, `WrongBase`, and errors of the
+    /// base.
     pub fn new(inner: R, mut base: B, limits: Limits) -> io::Result<Self> {
         let start = base.stream_position()?;
         let mut engine = Engine::open(inner, Some(base), limits)?;
@@ -109,20 +116,24 @@ impl<R, B> DeltaDecoder<R, B> {
         &self.0.inner
     }
 
-    /// Returns the inner reader. Bytes read from it, or a seek, corrupt the input of the decoder.
+    /// Returns the inner reader.
+    ///
+    /// Reading from it directly or seeking corrupts the input of the decoder.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.0.inner
     }
 
-    /// Returns the inner reader. Once the decoder has reached the end of the file, so has the inner
-    /// reader; before that, its position is unspecified.
+    /// Returns the inner reader.
+    ///
+    /// Its position is the end of the file once the decoder has reached that; before, it is
+    /// unspecified.
     pub fn into_inner(self) -> R {
         self.0.inner
     }
 }
 
 impl<R: Read, B: Read> Read for DeltaDecoder<R, B> {
-    /// Reads as [`Decoder`] does. `BaseTooShort` and `BaseTooLong` are errors, too.
+    /// Reads as [`Decoder`] does. `BaseTooShort` and `BaseTooLong` are errors as well.
     fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
         self.0.read(output)
     }
@@ -144,23 +155,23 @@ struct Engine<R, B> {
     walk: FrameWalk,
     first: Header,
     frame: CurrentFrame,
-    /// Bytes that have been decoded.
+    /// Number of bytes decoded so far.
     decoded_len: u64,
     /// A decoded chunk, and the part of it that has not been read.
     decoded: Vec<u8>,
     unread: Range<usize>,
-    /// What every later read returns.
+    /// The result of every later read.
     ending: Option<Ending>,
 }
 
-/// How reading has ended.
+/// The reason why reading has ended.
 #[derive(Debug, Clone, Copy)]
 enum Ending {
     /// All frames have been read.
     Complete,
     /// The file is damaged.
     Corrupt(DecodeError),
-    /// The inner reader has failed. More bytes from it might not follow the ones before.
+    /// The inner reader failed, so its next bytes need not be the next bytes of the file.
     Broken(io::ErrorKind),
 }
 
@@ -168,11 +179,11 @@ enum Ending {
 struct CurrentFrame {
     opened: OpenedFrame,
     number: u64,
-    /// All of the payload; of a frame that is read chunk by chunk, the last chunk.
+    /// The whole payload, or the last chunk if the frame is read chunk by chunk.
     payload: Vec<u8>,
     is_chunk_by_chunk: bool,
     next_chunk: usize,
-    /// Bytes of the frame that have been read.
+    /// Number of bytes of the frame read so far.
     position: u64,
 }
 
@@ -236,8 +247,8 @@ impl<R: Read, B: Read> Engine<R, B> {
         Ok(())
     }
 
-    /// Decodes the next chunk into `output` if it fits, otherwise into memory of our own. Returns how
-    /// much of `output` has been filled.
+    /// Decodes the next chunk into `output` if it fits, otherwise into memory of the decoder.
+    /// Returns the number of bytes written to `output`.
     fn decode_next(&mut self, output: &mut [u8]) -> io::Result<usize> {
         let Some(chunk) = self.next_chunk()? else { return Ok(0) };
         let needed = usize::try_from(chunk.len()).map_err(|_| {
@@ -314,7 +325,7 @@ impl<R, B> Engine<R, B> {
 
 impl CurrentFrame {
     /// Reads a frame up to its payload, and the payload and annex unless it is read chunk by chunk.
-    /// `payload` is memory to use again.
+    /// Reuses the memory of `payload`.
     fn open(walk: &mut FrameWalk, inner: &mut impl Read, mut payload: Vec<u8>) -> io::Result<Self> {
         let options = walk.options();
         let mut opener = FrameOpener::new(options);
@@ -340,7 +351,7 @@ impl CurrentFrame {
         Ok(Self { opened, number, payload, is_chunk_by_chunk, next_chunk: 0, position })
     }
 
-    /// Decodes the next chunk, which is `chunk`.
+    /// Decodes `chunk`, the next chunk of the frame.
     fn decode(
         &mut self,
         chunk: &Chunk,
@@ -376,7 +387,7 @@ impl CurrentFrame {
         Ok(())
     }
 
-    /// Skips the rest of the frame, which is slack. A frame without all of it is truncated.
+    /// Skips the slack at the end of the frame. Returns an error if it is incomplete.
     fn skip_rest(&mut self, inner: &mut impl Read) -> io::Result<()> {
         let frame_len = self.opened.header().frame_len;
         let rest = frame_len - self.position;
@@ -400,9 +411,10 @@ fn read_payload(
     if have < end { Err(truncated(end, have)) } else { Ok(()) }
 }
 
-/// Reads up to `len` bytes, fewer only at the end. Allocates as bytes arrive, not what is promised.
+/// Reads up to `len` bytes, fewer only at the end of the input. Memory grows as bytes arrive,
+/// because `len` may be wrong.
 fn read_up_to(inner: &mut impl Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
-    /// Bytes that may be reserved before anything has been read.
+    /// Maximum number of bytes to reserve before anything has been read.
     const UNEARNED: u64 = 1 << 16;
     bytes.reserve(len.min(UNEARNED) as usize);
     Ok(inner.take(len).read_to_end(bytes)? as u64)
@@ -412,10 +424,10 @@ fn truncated(needed: u64, have: u64) -> io::Error {
     DecodeError::from(DecodeErrorKind::Truncated { needed, have }).into()
 }
 
-/// Adds the frame to an error of ours that has none.
+/// Adds the number of the frame to a [`DecodeError`] without one.
 fn in_frame(error: io::Error, frame: u64) -> io::Error {
     match error.downcast::<DecodeError>() {
-        Ok(error) if error.place().frame.is_none() => error.in_frame(frame).into(),
+        Ok(error) if error.location().frame.is_none() => error.in_frame(frame).into(),
         Ok(error) => error.into(),
         Err(error) => error,
     }

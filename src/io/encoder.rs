@@ -1,4 +1,4 @@
-//! Writers that compress.
+//! Writers that compress their input.
 
 use core::fmt;
 use std::io::{self, Empty, Read, Seek, SeekFrom, Write};
@@ -18,20 +18,20 @@ use crate::options::Options;
 
 /// Compresses the bytes written to it, frame by frame, into another writer.
 ///
-/// **A file is complete only after [`Self::finish`].** Dropping the encoder writes nothing, so that
-/// the data of the last frame and the index are missing. Readers report such a file as truncated,
-/// with [`FooterMissing`](crate::DecodeErrorKind::FooterMissing), because its first frame promises
-/// an index. A file without an index decodes to less data without an error: see [`Options::plain`]
-/// and [`EncoderBuilder::index`].
+/// **A file is complete only after [`Self::finish`].** Dropping the encoder writes nothing, so the
+/// data of the last frame and the index are missing. The first frame states that an index follows,
+/// so readers report such a file as truncated, with
+/// [`FooterMissing`](crate::DecodeErrorKind::FooterMissing). Without an index, a truncated file
+/// decodes to less data without an error: see [`Options::plain`] and [`EncoderBuilder::index`].
 ///
 /// The encoder keeps one frame of input and one of output in memory, and 32 bytes for each frame if
-/// the file has an index. `flush` writes only complete frames. [`EncoderBuilder`] sets the length of
-/// frames, and whether there is an index.
+/// the file has an index. `flush` writes only complete frames. [`EncoderBuilder`] sets the length
+/// of frames, and whether there is an index.
 ///
 /// With [`Options::auto`], the encoder starts a new frame wherever the layout of the data changes:
 /// see [`layout_search::segments`].
 ///
-/// After an error it is unknown how much of a frame the inner writer has written. All further calls
+/// After an error, the inner writer may have received a part of a frame, and all further calls
 /// return an error.
 ///
 /// ```
@@ -70,16 +70,19 @@ impl<W: Write> Encoder<W> {
         &mut self.0.frames.inner
     }
 
-    /// Returns the inner writer without completing the file. Input that is not part of a complete
-    /// frame is lost, unless [`Self::try_finish`] was called before.
+    /// Returns the inner writer without completing the file.
+    ///
+    /// Input that is not part of a complete frame is lost, unless [`Self::try_finish`] was called
+    /// before.
     pub fn into_inner(self) -> W {
         self.0.frames.inner
     }
 
-    /// Compresses the remaining input, writes the index, flushes the inner writer and returns it.
-    /// Without this call the file is incomplete: see [`Encoder`].
+    /// Completes the file and returns the inner writer.
     ///
-    /// An empty file has one frame, which readers require.
+    /// This compresses the remaining input, writes the index and flushes the inner writer. Without
+    /// this call, the file is incomplete: see [`Encoder`]. Empty input becomes one empty frame,
+    /// because readers require a frame.
     ///
     /// # Errors
     ///
@@ -88,8 +91,9 @@ impl<W: Write> Encoder<W> {
         self.0.finish()
     }
 
-    /// Completes the file as [`Self::finish`] does, and keeps the inner writer. Writing more data is
-    /// an error afterwards. Another `try_finish` or `finish` writes nothing.
+    /// Completes the file as [`Self::finish`] does, and keeps the inner writer.
+    ///
+    /// Afterwards, writing more data is an error. Another `try_finish` or `finish` writes nothing.
     ///
     /// # Errors
     ///
@@ -115,8 +119,10 @@ impl<W: Write> fmt::Debug for Encoder<W> {
     }
 }
 
-/// Compresses the difference between the bytes written to it and a base that it reads, like an
-/// [`Encoder`]. **A file is complete only after [`Self::finish`].**
+/// Compresses the difference between the bytes written to it and a base.
+///
+/// It works like an [`Encoder`], and reads the base as data arrives. **A file is complete only
+/// after [`Self::finish`].**
 ///
 /// ```
 /// use std::io::{Cursor, Read, Write};
@@ -141,9 +147,11 @@ impl<W: Write> fmt::Debug for Encoder<W> {
 pub struct DeltaEncoder<W: Write, B>(Engine<W, B>);
 
 impl<W: Write, B: Read> DeltaEncoder<W, B> {
-    /// Returns an encoder of the difference to `base`, which it reads from the current position. If
-    /// there are checksums and the options do not name the base, it reads the base twice, because
-    /// the beginning of the file identifies the base.
+    /// Returns an encoder of the difference to `base`.
+    ///
+    /// The base begins at its current position. If there are checksums and the options do not
+    /// identify the base, this reads the base twice, because the beginning of the file identifies
+    /// it.
     ///
     /// # Errors
     ///
@@ -165,8 +173,10 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
         &mut self.0.frames.inner
     }
 
-    /// Returns the inner writer without completing the file. Input that is not part of a complete
-    /// frame is lost, unless [`Self::try_finish`] was called before.
+    /// Returns the inner writer without completing the file.
+    ///
+    /// Input that is not part of a complete frame is lost, unless [`Self::try_finish`] was called
+    /// before.
     pub fn into_inner(self) -> W {
         self.0.frames.inner
     }
@@ -175,8 +185,8 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
     ///
     /// # Errors
     ///
-    /// `BaseTooLong` if the base is longer than the data, `WrongBase` if the options name a base of
-    /// another length, and errors of the inner writer.
+    /// `BaseTooLong` if the base is longer than the data, `WrongBase` if the options identify a
+    /// base of another length, and errors of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
@@ -192,8 +202,9 @@ impl<W: Write, B: Read> DeltaEncoder<W, B> {
 }
 
 impl<W: Write, B: Read> Write for DeltaEncoder<W, B> {
-    /// Compresses a part of the data. Returns `BaseTooShort` if the base ends before the data, or
-    /// an error of the inner writer.
+    /// Compresses a part of the data.
+    ///
+    /// Returns `BaseTooShort` if the base ends before the data, or an error of the inner writer.
     fn write(&mut self, input: &[u8]) -> io::Result<usize> {
         self.0.write(input)
     }
@@ -243,14 +254,16 @@ impl EncoderBuilder {
     }
 }
 
-/// The common part of both encoders: collects input until a frame is full, and computes the
-/// difference to the base, if there is one.
+/// The common part of both encoders.
+///
+/// It collects input until a frame is full, and computes the difference to the base, if there is
+/// one.
 struct Engine<W, B> {
     frames: FrameWriter<W>,
     base: Option<B>,
     /// The part of the base for a frame, and then the difference.
     difference: Vec<u8>,
-    /// Input of the frame that is not full yet.
+    /// Input for the next frame, which is not full yet.
     pending: Vec<u8>,
     /// Whether the file is complete.
     is_finished: bool,
@@ -439,14 +452,14 @@ impl<W: Write> FrameWriter<W> {
         self.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
-    /// Keeps an error, which every further call returns.
+    /// Records an error, which every further call returns.
     fn note(&mut self, result: io::Result<()>) -> io::Result<()> {
         self.failure = result.as_ref().err().map(Failure::of);
         result
     }
 }
 
-/// A copy of an error, as far as it can be copied.
+/// A copy of an error. Of an error of the system, only the kind can be copied.
 #[derive(Debug, Clone, Copy)]
 enum Failure {
     Decode(DecodeError),

@@ -1,4 +1,4 @@
-//! Positioned reads.
+//! Reads at any position of a source.
 
 use core::ops::Range;
 use std::boxed::Box;
@@ -17,9 +17,9 @@ use std::vec::Vec;
 /// |---|---|
 /// | [`File`] | on Unix and Windows |
 /// | `[u8]`, `[u8; N]`, `Vec<u8>` | nothing is copied |
-/// | [`Cursor<T>`](Cursor), whatever its position | any memory: `Cursor::new(mmap)`, `Cursor::new(bytes)`; nothing is copied |
+/// | [`Cursor<T>`](Cursor), at any position | any memory: `Cursor::new(mmap)`, `Cursor::new(bytes)`; nothing is copied |
 /// | [`Mutex<R>`](Mutex) | any `R: Read + Seek`: `Mutex::new(reader)` |
-/// | `&T`, `Box<T>`, `Rc<T>`, `Arc<T>` | of all of these |
+/// | `&T`, `Box<T>`, `Rc<T>`, `Arc<T>` | any `T` from this table |
 ///
 /// ```
 /// use zipnn::io::ReadAt;
@@ -39,9 +39,9 @@ pub trait ReadAt {
     /// Errors of the source.
     fn size(&self) -> io::Result<u64>;
 
-    /// Reads bytes at `offset`, and returns how many.
+    /// Reads bytes at `offset` into `buf`, and returns their number.
     ///
-    /// These may be fewer than `buf` holds. They are none only if `buf` is empty or the source ends
+    /// May read fewer bytes than `buf` holds. Returns 0 only if `buf` is empty or the source ends
     /// at or before `offset`.
     ///
     /// # Errors
@@ -53,8 +53,8 @@ pub trait ReadAt {
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` if the source ends before, and errors of the source. The contents of `buf`
-    /// are then unspecified.
+    /// `UnexpectedEof` if the source ends before `buf` is full, and errors of the source. After an
+    /// error, the contents of `buf` are unspecified.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         let (mut rest, mut offset) = (buf, offset);
         while !rest.is_empty() {
@@ -99,7 +99,7 @@ impl ReadAt for [u8] {
     }
 }
 
-/// Implements the trait through another implementation.
+/// Implements the trait for pointers, which read from their target.
 macro_rules! read_through {
     ($([$($generics:tt)*] $type:ty, |$self:ident| $inner:expr;)*) => {$(
         impl<$($generics)*> ReadAt for $type {

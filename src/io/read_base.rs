@@ -1,12 +1,11 @@
-//! Reading a base beside the data.
+//! Reads a base in step with the data.
 
 use std::io::{self, Read};
 use std::vec::Vec;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 
-/// Reads the part of a base that goes with `len` bytes of data, behind the `before` that have been
-/// read.
+/// Reads the part of a base for the next `len` bytes of data, after `before` bytes.
 pub(crate) fn read_base(
     base: impl Read,
     len: u64,

@@ -3,14 +3,14 @@
 use crate::layout_search::entropy::RAW;
 use crate::plane_layout::PlaneLayout;
 
-/// Bytes of a word, the longest element of any layout.
+/// Length in bytes of a word, the longest element of any layout.
 pub(super) const WORD: usize = 4;
-/// Divisor of a cost: a layout that nothing declares must save this part, or it may be chance.
+/// A layout that was not declared must save one part in this many, or the saving may be chance.
 pub(super) const WORTHWHILE_PART: u64 = 128;
 
-/// A layout, and the offset of its elements from the data's words.
+/// A layout, and the offset of its elements from the words of the data.
 ///
-/// The offset only matters with rotation. Without, an offset merely exchanges planes.
+/// The offset matters only with rotation. Without rotation, an offset only exchanges planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Candidate {
     pub(super) layout: PlaneLayout,
@@ -19,7 +19,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// All candidates that can differ in cost.
+    /// All candidates whose costs can differ.
     pub(super) const ALL: [Self; 9] = [
         Self { layout: PlaneLayout::ONE, phase: 0 },
         Self { layout: PlaneLayout::TWO, phase: 0 },
@@ -32,7 +32,7 @@ impl Candidate {
         Self { layout: PlaneLayout::FOUR_ROTATED, phase: 3 },
     ];
 
-    /// Returns the first offset from `offset` on at which a word's first element begins.
+    /// Returns the first offset, at or after `offset`, at which the first element of a word begins.
     pub(super) fn align(self, offset: usize) -> usize {
         let past = (offset + WORD - self.phase) % WORD;
         offset + (WORD - past) % WORD

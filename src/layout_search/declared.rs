@@ -1,4 +1,4 @@
-//! Finds the layout of data whose type is declared.
+//! Finds the best layout for data whose type is declared.
 
 use crate::layout_search::candidate::{Candidate, WORD, WORTHWHILE_PART, size};
 use crate::layout_search::entropy::RAW;
@@ -6,13 +6,13 @@ use crate::layout_search::sample::{RUNS, Sample};
 use crate::layout_search::windows::{WINDOW, windows};
 use crate::plane_layout::PlaneLayout;
 
-/// Bytes that another layout must save on top of [`WORTHWHILE_PART`].
+/// Number of bytes that another layout must save in addition to [`WORTHWHILE_PART`].
 const WORTHWHILE: u64 = 256;
 
-/// Returns the layout with which a frame of `data` becomes smallest.
+/// Returns the layout with which a frame of `data` is smallest, estimated from samples.
 ///
-/// That is `declared`, unless samples show that another layout saves about a hundredth. With a
-/// `base` of the same length, the search judges the difference between the two.
+/// It is `declared` unless another layout saves about one per cent. With a `base`, which must be as
+/// long as `data`, the search examines the difference between the two.
 ///
 /// ```
 /// use zipnn::layout_search;
@@ -26,7 +26,7 @@ const WORTHWHILE: u64 = 256;
 pub fn layout(data: &[u8], base: Option<&[u8]>, declared: PlaneLayout) -> PlaneLayout {
     match choose(data, base, declared, &mut Sample::default()) {
         chosen if chosen == declared => chosen,
-        // Contradicting a declaration takes a second, thorough look.
+        // Before it overrules the declaration, the search takes a thorough sample.
         _ => choose(data, base, declared, &mut Sample::thorough()),
     }
 }
@@ -38,7 +38,7 @@ fn choose(
     declared: PlaneLayout,
     sample: &mut Sample,
 ) -> PlaneLayout {
-    /// The first look samples one window of this many.
+    /// The first search samples one window out of this many.
     const STEP: usize = 4;
     let mut sizes = [0; PlaneLayout::ALL.len()];
     let step = if sample.is_thorough() { 1 } else { STEP };

@@ -1,20 +1,20 @@
-//! Estimates how many bits a symbol of a plane takes, from counts of a sample.
+//! Estimates how many bits a symbol of a plane takes, from the counts of a sample.
 
-/// Number of times that each byte value occurs in a sample of a plane.
+/// The number of occurrences of each byte value in a sample of a plane.
 pub(super) type Counts = [u16; 256];
 
-/// Unit of costs: this many make one bit.
+/// Unit of costs: one bit has this cost.
 pub(super) const BIT: u32 = 4096;
 /// Cost of a symbol that is stored raw.
 pub(super) const RAW: u32 = 8 * BIT;
-/// Cost above which a plane is stored raw: coding it would save less than a twentieth.
+/// Cost above which a plane is stored raw, because coding it would save less than five per cent.
 const NOT_WORTHWHILE: u32 = RAW / 20 * 19;
 /// Upper bound of the counts of a sample.
 pub(super) const MAX_COUNT: usize = 4096;
 
 /// Returns the average cost of a symbol.
 pub(super) fn symbol_cost(counts: &Counts) -> u32 {
-    /// Half of log2(e): by so much per symbol but one the sample's entropy is too low.
+    /// Half of log2(e): the bias of a sample's entropy for each distinct symbol except one.
     const BIAS: u32 = N_LOG_N_BIT * 721 / 1000;
     let total: u16 = counts.iter().sum();
     let most = counts.iter().copied().max().unwrap_or_default();
@@ -28,7 +28,8 @@ pub(super) fn symbol_cost(counts: &Counts) -> u32 {
     let symbols = (seen + unseen).min(counts.len() as u32);
     let mut bits = n_log_n(total) - sum + (symbols - 1) * BIAS;
     if most > total / 2 {
-        // The most frequent symbol takes a whole bit, and every other symbol one bit to say so.
+        // One bit distinguishes the most frequent symbol from the others, although the entropy of
+        // this choice is lower.
         let which = n_log_n(total) - n_log_n(most) - n_log_n(total - most);
         bits += (u32::from(total) * N_LOG_N_BIT).saturating_sub(which);
     }
@@ -41,22 +42,22 @@ pub(super) fn is_constant(counts: &Counts) -> bool {
     counts.iter().filter(|&&count| count > 0).count() <= 1
 }
 
-/// Adds counts.
+/// Returns the sum of two counts for each byte value.
 pub(super) fn sum(a: &Counts, b: &Counts) -> Counts {
     core::array::from_fn(|symbol| a[symbol] + b[symbol])
 }
 
-/// Unit of n·log2(n) in [`FACTS`]: this many make one bit.
+/// Unit of n·log2(n) in [`FACTS`]: one bit has this value.
 const N_LOG_N_BIT: u32 = 256;
 
-/// Offsets of three counters in the sum of [`FACTS`]: symbols that occur, that occur once, and that
-/// occur twice. Each takes this many bits.
+/// Offset of the counter of symbols that occur, in a sum of [`FACTS`]. Counters follow for symbols
+/// that occur once and twice, each of [`FACT_BITS`] bits.
 const SEEN: u32 = 32;
 const ONCE: u32 = SEEN + FACT_BITS;
 const TWICE: u32 = ONCE + FACT_BITS;
 const FACT_BITS: u32 = 9;
 
-/// Summands for each count *n*: n·log2(n) lowest, and above it one for each of three counters.
+/// Summands for each count *n*: n·log2(n) in the lowest bits, and increments of three counters.
 static FACTS: [u64; MAX_COUNT] = {
     let mut table = [0; MAX_COUNT];
     let mut n = 1;
@@ -74,13 +75,13 @@ fn n_log_n(n: u16) -> u32 {
     FACTS[usize::from(n) % MAX_COUNT] as u32
 }
 
-/// Fractional bits of [`log2`].
+/// Number of fractional bits of the result of [`log2`].
 const LOG_BITS: u32 = 16;
 
-/// Returns log2 of `n`, which is not zero.
+/// Returns the base-2 logarithm of `n`, which is not zero.
 ///
-/// Finds it bit by bit: where the square of a number between 1 and 2 is at least 2, its logarithm
-/// is at least a half.
+/// It computes the result bit by bit: if the square of a number between 1 and 2 is at least 2, the
+/// logarithm of the number is at least one half.
 const fn log2(n: u64) -> u64 {
     const ONE: u64 = 1 << 31;
     let whole = n.ilog2();
@@ -109,7 +110,7 @@ mod tests {
         counts
     }
 
-    /// Whether a cost is within a fiftieth of this many bits.
+    /// Returns whether a cost is within two per cent of this number of bits.
     fn is_about(cost: u32, bits: f64) -> bool {
         (f64::from(cost) / f64::from(BIT) - bits).abs() < bits / 50.0
     }
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn symbols_that_a_sample_misses_are_accounted_for() {
-        // Noise: 256 draws from as many symbols, a third of which do not occur.
+        // Noise: 256 draws from 256 symbols, of which a third do not occur.
         let mut state = 1_u32;
         let mut drawn = [0; 256];
         for _ in 0..256 {

@@ -1,4 +1,4 @@
-//! Finds the layouts of data whose type is unknown, part by part.
+//! Finds the layouts of the parts of data whose type is unknown.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -8,27 +8,27 @@ use crate::layout_search::sample::{RUNS, Sample};
 use crate::layout_search::windows::{WINDOW, windows};
 use crate::plane_layout::PlaneLayout;
 
-/// Bytes that ending a frame must save: more than a frame costs and than estimates are wrong by.
+/// Number of bytes that a new frame must save: more than its overhead and the estimation error.
 const SWITCH: u64 = 4096;
-/// Bytes of the windows in which the boundary between two segments is searched.
+/// Length in bytes of the windows in which the boundary between two segments is searched.
 const BOUNDARY_WINDOW: usize = 16 * 1024;
-/// Runs of a sample in such a window.
+/// Number of runs of a sample in a window of [`BOUNDARY_WINDOW`] bytes.
 const BOUNDARY_RUNS: usize = 4;
 
-/// A part of some data and the layout that suits it.
+/// A part of the data, and the best layout for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Range of the part's bytes in the data.
+    /// Range of the part in the data, in bytes.
     pub range: Range<usize>,
-    /// Layout with which a frame of the part becomes smallest.
+    /// Layout with which a frame of the part is smallest, estimated from samples.
     pub layout: PlaneLayout,
 }
 
-/// Cuts data of an unknown type into segments, each of which should become a frame.
+/// Splits data of an unknown type into segments, each of which should become a frame.
 ///
-/// The segments cover the data in order and without gaps. Where the elements begin behind the
-/// beginning of the data, a short segment precedes them. With a `base` of the same length, the
-/// search judges the difference between the two.
+/// The segments cover the data in order and without gaps. If the first element does not begin at
+/// the beginning of the data, a short segment precedes it. With a `base`, which must be as long as
+/// `data`, the search examines the difference between the two.
 ///
 /// ```
 /// use zipnn::layout_search;
@@ -74,7 +74,7 @@ fn push(segments: &mut Vec<Segment>, range: Range<usize>, layout: PlaneLayout) {
     }
 }
 
-/// Returns where in `range` the data of one layout ends and the data of another begins.
+/// Returns the offset in `range` at which the best layout changes from `before` to `behind`.
 fn boundary(
     sample: &mut Sample,
     data: &[u8],
@@ -97,14 +97,15 @@ fn boundary(
     best
 }
 
-/// Sizes of a window by candidate.
+/// The size of a window for each candidate, in bytes.
 type Sizes = [u64; Candidate::ALL.len()];
 
 /// Returns the size of a window of `len` bytes for every candidate.
 ///
-/// Of the phases only the likeliest is judged: a rotation pays where the byte with the exponent,
-/// which has few values, follows the byte with its lowest bit, which has many. All layouts but one
-/// plane must be worthwhile.
+/// Only the most likely phase is examined: rotation is useful where the byte with the exponent,
+/// which has few values, follows the byte with the lowest bit of the exponent, which has many
+/// values. All layouts except a single plane get a penalty, so that they win only if they save
+/// enough.
 fn sizes(sample: &Sample, len: usize) -> Sizes {
     let single = sample.single_costs();
     let phase = (0..WORD)
@@ -137,9 +138,9 @@ fn sizes(sample: &Sample, len: usize) -> Sizes {
 /// The cheapest sequence of candidates for successive windows.
 #[derive(Default)]
 struct Path {
-    /// Size of the windows so far, by the candidate of the last window.
+    /// Total size of the windows so far, for each candidate of the last window.
     totals: Sizes,
-    /// For each window, the best candidate of the window before, by the candidate of this window.
+    /// For each window and each of its candidates, the best candidate of the window before.
     before: Vec<[u8; Candidate::ALL.len()]>,
 }
 
@@ -153,7 +154,7 @@ impl Path {
             if !sample.take(data, base, window, RUNS) {
                 return None;
             }
-            // A window that looks like the last one keeps its sizes, which saves judging them.
+            // A window that resembles the last one reuses its sizes, which saves time.
             if !sample.looks_like(last_single) {
                 (last_single, last_sizes) = (sample.single_costs(), sizes(sample, len));
             }
@@ -173,13 +174,13 @@ impl Path {
         self.before.push(before);
     }
 
-    /// Returns the number of the last window's best candidate, and its total.
+    /// Returns the number of the best candidate of the last window, and its total size.
     fn cheapest(&self) -> (u8, u64) {
         let totals = (0_u8..).zip(self.totals);
         totals.min_by_key(|&(_, total)| total).unwrap_or_default()
     }
 
-    /// Returns the candidates of all windows.
+    /// Returns the best candidate of each window.
     fn best(&self) -> Vec<Candidate> {
         let (mut number, _) = self.cheapest();
         let mut path = Vec::with_capacity(self.before.len());
@@ -198,7 +199,8 @@ mod tests {
     use super::*;
     use crate::layout_search::sample::tests::{floats, halves, noise};
 
-    /// Sizes of a window in which all candidates cost `others` but this one.
+    /// Returns the sizes of a window: `size` for candidate `number`, `others` for all other
+    /// candidates.
     fn window(number: usize, size: u64, others: u64) -> Sizes {
         let mut sizes = [others; Candidate::ALL.len()];
         sizes[number] = size;

@@ -5,22 +5,22 @@ use core::ops::Range;
 use crate::layout_search::candidate::{Candidate, WORD};
 use crate::layout_search::entropy::{BIT, Counts, MAX_COUNT, RAW, is_constant, sum, symbol_cost};
 
-/// Bytes of a run.
+/// Length of a run in bytes.
 const RUN: usize = 256;
-/// Most runs of a sample.
+/// Maximum number of runs of a sample.
 pub(super) const RUNS: usize = 8;
 
 const _: () = assert!(RUNS * RUN + WORD < MAX_COUNT, "one more byte may be counted for each plane");
 
-/// Runs of words from all over a window of the data.
+/// Runs of words, spread over a window of the data.
 ///
 /// Each run includes the beginning of the next word, so that elements with a phase are whole.
 pub(super) struct Sample {
     runs: [[u8; RUN + WORD]; RUNS],
     len: usize,
-    /// Whether bytes that look constant are compared in all words of the window.
+    /// Whether bytes that are constant in the runs are compared in all words of the window.
     is_thorough: bool,
-    /// Counts of each byte of a word.
+    /// The counts of each byte of a word.
     plain: [Counts; WORD],
     /// Cost of each byte of a word in a plane of its own.
     single: [u32; WORD],
@@ -39,7 +39,7 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// Creates a sample that compares bytes that look constant in all words of a window.
+    /// Creates a sample that compares bytes that are constant in the runs in all words of a window.
     pub(super) fn thorough() -> Self {
         Self { is_thorough: true, ..Self::default() }
     }
@@ -55,7 +55,7 @@ impl Sample {
 
     /// Takes up to `runs` runs from a window; returns `false` if it is too short for one.
     ///
-    /// With a `base`, samples the difference between data and base.
+    /// With a `base`, it samples the difference between data and base.
     pub(super) fn take(
         &mut self,
         data: &[u8],
@@ -68,7 +68,7 @@ impl Sample {
         let runs = (room / RUN + 1).min(runs);
         let distance = room / runs;
         for (number, run) in self.runs[..runs].iter_mut().enumerate() {
-            // The same every time, but out of step with anything periodic in the data.
+            // Deterministic, but not in step with periods of the data.
             let scattered = (window.start + number).wrapping_mul(0x9e37_79b1) >> 8;
             let offset = number * distance + scattered % (distance.saturating_sub(RUN) + 1);
             let start = (window.start + offset) / WORD * WORD;
@@ -90,13 +90,14 @@ impl Sample {
         true
     }
 
-    /// Looks at more words for another value of each byte that is constant in the sample.
+    /// Searches more words for another value of each byte that is constant in the sample.
     ///
-    /// Much depends on it: a constant plane takes nothing, any other at least a bit per symbol.
+    /// The difference is large: a constant plane takes almost nothing, any other plane at least one
+    /// bit per symbol.
     fn check_constants(&mut self, data: &[u8], base: Option<&[u8]>, starts: Range<usize>) {
-        /// Number of words to look at.
+        /// Approximate number of words to read.
         const WORDS: usize = 4096;
-        /// Longest distance between them, which is out of step with common periods.
+        /// Maximum distance between words in bytes, chosen not to be in step with common periods.
         const DISTANCE: usize = 68;
         let distance = match self.is_thorough {
             true => WORD,
@@ -124,17 +125,17 @@ impl Sample {
         }
     }
 
-    /// Returns whether no layout makes the data any smaller.
+    /// Returns whether no layout makes the data smaller.
     pub(super) fn is_noise(&self) -> bool {
         self.single == [RAW; WORD]
     }
 
-    /// Returns whether the single costs are about the same as those of another sample.
+    /// Returns whether the single costs are about the same as `single`, from another sample.
     pub(super) fn looks_like(&self, single: [u32; WORD]) -> bool {
         self.single.iter().zip(single).all(|(&one, other)| one.abs_diff(other) < RAW / 32)
     }
 
-    /// Returns the cost of a word.
+    /// Returns the cost of a word with this candidate.
     pub(super) fn cost(&self, candidate: Candidate) -> u32 {
         let [p0, p1, p2, p3] = &self.plain;
         let phase = candidate.phase;
@@ -161,7 +162,8 @@ impl Sample {
         let [low, high] = &mut counts;
         for run in &self.runs[..self.len] {
             for &element in run[phase..phase + RUN].as_chunks().0 {
-                // The sign, now lowest, belongs above the mantissa. For counts any bit will do.
+                // The sign, now the lowest bit, belongs above the mantissa, but its position does
+                // not affect counts.
                 let [l, h] = u16::from_le_bytes(element).rotate_left(1).to_le_bytes();
                 low[usize::from(l)] += 1;
                 high[usize::from(h)] += 1;
@@ -197,7 +199,7 @@ fn read<const LEN: usize>(data: &[u8], base: Option<&[u8]>, start: usize) -> [u8
 
 /// Returns the cost of the rotated bytes of an element.
 ///
-/// A plane that looks constant only counts as such if its bytes are certain to be.
+/// A plane that looks constant counts as constant only if `is_certain` is set.
 fn rotated_cost(planes: &[Counts; 2], is_certain: bool) -> u32 {
     let least = if is_certain { 0 } else { BIT };
     planes.iter().map(|counts| symbol_cost(counts).max(least)).sum()

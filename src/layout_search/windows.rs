@@ -1,16 +1,16 @@
-//! Cuts ranges of data into windows.
+//! Splits ranges of data into windows.
 
 use core::ops::Range;
 
 use crate::layout_search::candidate::WORD;
 
-/// Bytes that one sample represents: as many as share a Huffman code in a chunk.
+/// Number of bytes that one sample represents: the default length of a chunk.
 pub(super) const WINDOW: usize = 256 * 1024;
 
-/// Cuts a range into windows of about `len` bytes each.
+/// Splits a range into windows of about `len` bytes.
 ///
-/// The windows are equally long up to a word, cover the range without gaps, and start a multiple of
-/// a word after its start.
+/// The windows cover the range without gaps, and start at multiples of a word from its start. Their
+/// lengths are equal, except that the last window may be shorter.
 pub(super) fn windows(
     range: Range<usize>,
     len: usize,

@@ -1,4 +1,4 @@
-//! Decompresses planes and inputs that a general compressor compressed as a whole.
+//! Decompresses planes and inputs that a general-purpose compressor compressed as a whole.
 
 use std::io::{self, Read};
 use std::vec::Vec;
@@ -9,26 +9,26 @@ use ruzstd::decoding::{FrameDecoder as ZstdFrame, StreamingDecoder as ZstdDecode
 use crate::error::DecodeErrorKind;
 use crate::try_alloc::{reserve_decoded, zeroed};
 
-/// A general compressor.
+/// A general-purpose compressor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codec {
     /// A Zstandard frame.
     Zstd,
     /// An LZ4 frame.
     Lz4,
-    /// Snappy without framing.
+    /// A Snappy block without framing.
     Snappy,
 }
 
-/// Window that every Zstandard frame may require: the format recommends that all decoders support it.
+/// Window size in bytes that every frame may require: RFC 8878 recommends that decoders support it.
 const LEAST_WINDOW: u64 = 8 << 20;
-/// Upper bound of Snappy's expansion: three bytes stand for at most 64.
+/// Upper bound of Snappy's expansion: three bytes encode at most 64.
 const SNAPPY_EXPANSION: u64 = 22;
 /// The end mark of an LZ4 frame.
 const LZ4_END: [u8; 4] = [0; 4];
 
 impl Codec {
-    /// Returns the usual name.
+    /// Returns the lowercase name of the compressor.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",
@@ -37,7 +37,7 @@ impl Codec {
         }
     }
 
-    /// Decompresses all of `src`; returns `None` if it holds more than `most` bytes.
+    /// Decompresses all of `src`; returns `None` if the result exceeds `most` bytes.
     pub(super) fn decompress(
         self,
         src: &[u8],
@@ -54,7 +54,7 @@ impl Codec {
 fn zstd(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
     let mut frame = ZstdFrame::new();
-    // The memory that decoding takes is as large as the window.
+    // Decoding allocates as much memory as the window.
     frame.set_max_window_size(most.max(LEAST_WINDOW));
     let mut decoder = ZstdDecoder::new_with_decoder(src, frame).map_err(|_| corrupt)?;
     let Some(content) = read_at_most(&mut decoder, most)? else {
@@ -62,7 +62,7 @@ fn zstd(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     };
     let (behind, frame) = decoder.into_parts();
     let (stored, found) = (frame.get_checksum_from_data(), frame.get_calculated_checksum());
-    // A length of zero also means that none is stored.
+    // The decoder also reports a length of zero if none is stored.
     let len_fits =
         matches!(frame.content_size(), 0) || frame.content_size() == content.len() as u64;
     if !behind.is_empty() || !len_fits || stored.is_some() && stored != found {
@@ -73,8 +73,8 @@ fn zstd(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
 
 /// Decompresses an LZ4 frame.
 ///
-/// The decoder accepts a frame that is cut between two blocks. Therefore a second end mark follows the
-/// input: the decoder consumes it exactly if the first one is missing.
+/// The decoder accepts a frame that is cut off between two blocks. To detect this, a second end
+/// mark follows the input: the decoder consumes it if and only if the first one is missing.
 fn lz4(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     let mut decoder = Lz4Decoder::new(src.chain(&LZ4_END[..]));
     let Some(content) = read_at_most(&mut decoder, most)? else {
@@ -104,9 +104,9 @@ fn snappy(src: &[u8], most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     Ok(Some(content))
 }
 
-/// Reads to the end; returns `None` if there are more than `most` bytes.
+/// Reads to the end; returns `None` if the content exceeds `most` bytes.
 ///
-/// Never reads again after the end, because an LZ4 decoder would start the next frame.
+/// It never reads again after the end, because an LZ4 decoder would begin the next frame.
 fn read_at_most(reader: &mut impl Read, most: u64) -> Result<Option<Vec<u8>>, DecodeErrorKind> {
     const BLOCK: usize = 1 << 16;
     let mut block = zeroed(BLOCK as u64).map_err(|error| error.kind())?;

@@ -1,4 +1,4 @@
-//! Decodes planes that are stored in blocks, each coded like a plane of today's chunks.
+//! Decodes planes that are stored in blocks, each coded like a plane of a chunk in today's layout.
 
 use crate::entropy::huffman::decode::{self, CodedPlane};
 use crate::entropy::huffman::table::adaptive::DecodeTable;
@@ -8,18 +8,18 @@ use crate::legacy::output::Output;
 
 /// A plane that is stored in blocks.
 pub(super) struct PlaneBlocks<'a> {
-    /// The stored blocks, one after the other.
+    /// The stored blocks, one after another.
     pub(super) stored: &'a [u8],
-    /// End of each block in `stored`.
+    /// End of each block in `stored`, as a little-endian integer.
     pub(super) ends: &'a [[u8; 8]],
-    /// Method of each block, a code from [`method`]; without methods, all are Huffman coded.
+    /// Method of each block, a code from [`method`]. With `None`, all blocks are Huffman coded.
     pub(super) methods: Option<&'a [u8]>,
-    /// Decoded length of every block but the last.
+    /// Decoded length of every block except the last, in bytes.
     pub(super) block_len: usize,
 }
 
 impl PlaneBlocks<'_> {
-    /// Decodes the plane. Empty blocks may follow its last.
+    /// Decodes the plane. Empty blocks may follow the last block with data.
     pub(super) fn decode(
         &self,
         mut plane: &mut [u8],

@@ -1,7 +1,7 @@
-//! Decodes frames of 16-bit elements of releases 0.3.0 to 0.3.4, which have today's layout.
+//! Decodes frames of 16-bit elements of releases 0.3.0 to 0.3.4, which use today's layout.
 //!
-//! There is one exception. Releases 0.3.0 and 0.3.1 omitted the last byte of an input of odd length,
-//! but counted it in the header: both planes of the last chunk are equally long.
+//! There is one exception: releases 0.3.0 and 0.3.1 omit the last byte of an input of odd length,
+//! although the header counts it. Both planes of the last chunk then have the same length.
 
 use std::boxed::Box;
 
@@ -16,7 +16,7 @@ use crate::legacy::output::Output;
 use crate::try_alloc::zeroed;
 use crate::{frame, plane};
 
-/// Planes of an element.
+/// Number of planes.
 const PLANES: usize = 2;
 
 /// Decodes the frame in `bytes`.
@@ -50,7 +50,8 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
 
 /// Decodes a frame whose last byte is missing.
 ///
-/// All chunks but the last are whole words, so that the planes of all can be merged at once.
+/// All chunks except the last consist of whole words, so the planes of all chunks can be merged at
+/// once.
 fn decode_short(header: &Header, bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError> {
     let len = header.decoded_len.saturating_sub(1);
     let plane_len = len / PLANES as u64;

@@ -1,8 +1,8 @@
-//! Reads the fields of a frame from front to back.
+//! Reads the fields of a frame in order.
 
 use crate::error::DecodeErrorKind;
 
-/// A reader of fields, which detects the end of the frame.
+/// A reader of consecutive fields, which detects the end of the frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FieldReader<'a> {
     bytes: &'a [u8],
@@ -10,7 +10,7 @@ pub(super) struct FieldReader<'a> {
 }
 
 impl<'a> FieldReader<'a> {
-    /// Creates a reader that starts at an offset.
+    /// Creates a reader that starts at offset `at`.
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at }
     }
@@ -40,12 +40,12 @@ impl<'a> FieldReader<'a> {
         Ok(core::array::from_fn(|index| bytes.get(index).copied().unwrap_or_default()))
     }
 
-    /// Reads a 64-bit integer.
+    /// Reads a little-endian 64-bit integer.
     pub(super) fn number(&mut self) -> Result<u64, DecodeErrorKind> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// Reads `count` 64-bit integers.
+    /// Reads `count` 64-bit integers and returns their little-endian bytes.
     pub(super) fn numbers(&mut self, count: u64) -> Result<&'a [[u8; 8]], DecodeErrorKind> {
         Ok(self.take(count.saturating_mul(8))?.as_chunks().0)
     }

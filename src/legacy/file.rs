@@ -10,7 +10,7 @@ use crate::legacy::output::Output;
 use crate::legacy::{chunks, halves, planes};
 use crate::limits::Limits;
 
-/// Description of a file of an old layout.
+/// Describes a file in an old layout, as [`summary`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -18,33 +18,36 @@ pub struct Summary {
     pub version: [u8; 3],
     /// Number of frames.
     pub frames: u64,
-    /// Type of the elements of the first frame; `bytes` if the release had no types.
+    /// Element type of the first frame; `bytes` if the release had no element types.
     pub dtype: &'static str,
-    /// Methods with which planes are stored, without repetition.
+    /// Distinct names of the methods by which planes are stored.
     pub methods: Vec<&'static str>,
     /// Whether the file holds a difference to a base.
     pub delta: bool,
     /// Decoded length in bytes.
     pub decoded_len: u64,
-    /// Bytes of the original data that the header counts but the file lacks.
+    /// Number of bytes of the original data that the headers count but the file lacks.
     pub lost: u64,
 }
 
 /// Returns whether a file has one of the old layouts.
 ///
-/// Includes files that only lack the last byte of today's layout.
+/// This includes files whose only difference from today's layout is a missing last byte.
 pub fn is_legacy(src: &[u8]) -> bool {
     src.starts_with(&MAGIC) && (header::is_legacy(src) || is_short(src))
 }
 
-/// Returns whether a file whose first header is in today's layout may still have an old one, which
-/// only [`is_legacy`] with the whole file shows: a later frame may lack a byte.
+/// Returns whether a file may have an old layout although its first header has today's layout.
+///
+/// A later frame of such a file may lack a byte. Only [`is_legacy`] with the whole file shows that.
 pub fn may_be_legacy(first: &Header) -> bool {
     first.streaming && matches!(first.version, [0, 3, 0 | 1])
 }
 
-/// Returns the number of bytes after the only frame of a file of an old layout. It is 0 for files
-/// of releases before 0.3.0, which do not give the length of their frames.
+/// Returns the number of bytes after the only frame of a file in an old layout.
+///
+/// It is 0 for files of several frames, and for files of releases before 0.3.0, whose frames extend
+/// to the end of the file.
 pub fn trailing_len(file: &[u8]) -> u64 {
     let frame_len = match file {
         [_, _, 0, 3, ..] if file.get(at::STREAMING).is_some_and(|&byte| byte < STREAMING) => {
@@ -56,7 +59,7 @@ pub fn trailing_len(file: &[u8]) -> u64 {
     file_len.saturating_sub(frame_len.unwrap_or(file_len))
 }
 
-/// Returns whether a file has today's layout except for a byte that its writer omitted.
+/// Returns whether a file has today's layout except for a last byte that its writer omitted.
 fn is_short(src: &[u8]) -> bool {
     let may_be = matches!(src, [_, _, 0, 3, 0 | 1, ..]);
     may_be
@@ -65,16 +68,18 @@ fn is_short(src: &[u8]) -> bool {
             .any(|frame| matches!(frame.body, Body::Chunks(ref header) if header.is_short()))
 }
 
-/// Returns whether a file of an old layout holds a difference to a base.
+/// Returns whether a file in an old layout holds a difference to a base.
 pub fn is_delta(src: &[u8]) -> bool {
     frame::is_delta(src)
 }
 
-/// Decodes all frames of a file; returns the difference if it holds one.
+/// Decodes all frames of a file in an old layout.
+///
+/// If the file holds a difference, the result is the difference.
 ///
 /// # Errors
 ///
-/// The first error in the file, with the number of its frame.
+/// Returns the first error in the file, with the number of its frame.
 pub fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     let mut output = Output::new(limits);
     for (number, frame) in (0..).zip(LegacyFrames::new(src)) {
@@ -83,9 +88,10 @@ pub fn decode(src: &[u8], limits: &Limits) -> Result<Vec<u8>, DecodeError> {
     Ok(output.data)
 }
 
-/// Decodes the frames of a damaged file up to the first error, and returns both.
+/// Decodes a damaged file up to its first error; returns the data and the error.
 ///
-/// Returns the difference if the file holds one.
+/// The data ends with the last intact frame. If the file holds a difference, the data is the
+/// difference.
 pub fn decode_partial(src: &[u8], limits: &Limits) -> (Vec<u8>, Option<DecodeError>) {
     let mut output = Output::new(limits);
     for (number, frame) in (0..).zip(LegacyFrames::new(src)) {
@@ -98,13 +104,13 @@ pub fn decode_partial(src: &[u8], limits: &Limits) -> (Vec<u8>, Option<DecodeErr
     (output.data, None)
 }
 
-/// Describes a file of an old layout.
+/// Returns a description of a file in an old layout.
 ///
-/// Decodes the whole file, one frame at a time, because the headers do not contain all lengths.
+/// It decodes the whole file, one frame at a time, because the headers do not contain all lengths.
 ///
 /// # Errors
 ///
-/// As [`decompress`](crate::decompress); `BadMagic` if the file has today's layout.
+/// The errors of [`decompress`](crate::decompress); `BadMagic` if the file has today's layout.
 pub fn summary(src: &[u8], limits: &Limits) -> Result<Summary, DecodeError> {
     let mut output = Output::new(limits);
     let mut frames = 0;

@@ -7,7 +7,7 @@ use crate::frame::shape::Shape;
 use crate::legacy::blob::Codec;
 use crate::legacy::fields::FieldReader;
 
-/// Set in the streaming byte of a file of several frames.
+/// Flag in the streaming byte of a file of several frames.
 const STREAMING: u8 = 128;
 
 /// Offsets of the fields in release 0.1.1.
@@ -28,22 +28,22 @@ mod at {
     pub(super) const DELTA: usize = 9;
     pub(super) const STREAMING: usize = 13;
     pub(super) const DTYPE: usize = 15;
-    /// Frame length of four bytes, in release 0.2.4.
+    /// The frame length, four bytes in release 0.2.4.
     pub(super) const SHORT_FRAME_LEN: usize = 16;
-    /// Frame length of eight bytes, since release 0.3.0.
+    /// The frame length, eight bytes since release 0.3.0.
     pub(super) const FRAME_LEN: usize = 24;
 }
 
-/// Releases with the same header, named by the first.
+/// Releases with the same header, named after the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
-    /// Release 0.1.1: no types of elements, one frame.
+    /// Release 0.1.1 and other releases 0.1: no element types, one frame.
     Since0_1_1,
-    /// Releases to 0.2.3: one frame, whose length is not stored.
+    /// Releases 0.2.0 to 0.2.3: one frame, whose length is not stored.
     Since0_2_0,
     /// Release 0.2.4: several frames, each shorter than 4 GiB.
     Since0_2_4,
-    /// Releases to 0.3.4: today's header.
+    /// Releases 0.3.0 to 0.3.4: today's header.
     Since0_3_0,
 }
 
@@ -66,10 +66,10 @@ impl Family {
         }
     }
 
-    /// Returns the compressor of a code.
+    /// Returns the compressor with this code.
     ///
-    /// The original's own Huffman coder has codes, too. They only occur with 16-bit elements, which
-    /// never need this function.
+    /// The Huffman coder of the original also has codes. They occur only with 16-bit elements,
+    /// which do not need this function.
     const fn codec(self, code: u8) -> Option<Codec> {
         match (self, code) {
             (Self::Since0_1_1, 1) => Some(Codec::Zstd),
@@ -85,7 +85,7 @@ impl Family {
     }
 }
 
-/// Kind of the data behind header and shape.
+/// Kind of the data after header and shape.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Body {
     /// The input, compressed as a whole.
@@ -95,9 +95,9 @@ pub(super) enum Body {
         /// Whether elements were rotated.
         rotated: bool,
     },
-    /// Integers of 32 bits of which only the lower bytes are stored.
+    /// 32-bit integers, of which only the lower bytes are stored.
     Integers {
-        /// Number of stored bytes.
+        /// Number of stored bytes of each integer.
         width: usize,
         /// Whether elements were rotated.
         rotated: bool,
@@ -114,11 +114,11 @@ pub(super) enum Body {
 /// A frame of one of the old layouts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LegacyFrame<'a> {
-    /// Release in the header, which lacks the last number in 0.1.1.
+    /// Release that wrote the frame. The header of 0.1.1 lacks the last number.
     pub(super) version: [u8; 3],
-    /// Name of the type of the elements.
+    /// Name of the element type.
     pub(super) dtype: &'static str,
-    /// Kind of the data behind header and shape.
+    /// Kind of the data after header and shape.
     pub(super) body: Body,
     codec: (u8, Option<Codec>),
     /// The whole frame.
@@ -127,7 +127,7 @@ pub(super) struct LegacyFrame<'a> {
 }
 
 impl<'a> LegacyFrame<'a> {
-    /// Parses header and shape of the frame at the beginning of `bytes`.
+    /// Parses the header and the shape of the frame at the beginning of `bytes`.
     fn parse(family: Family, bytes: &'a [u8]) -> Result<Self, DecodeErrorKind> {
         let header_len = family.header_len();
         let header = FieldReader::new(bytes, 0).take(header_len as u64)?;
@@ -160,12 +160,12 @@ impl<'a> LegacyFrame<'a> {
         })
     }
 
-    /// Returns a reader of the fields behind header and shape.
+    /// Returns a reader of the fields after header and shape.
     pub(super) fn fields(&self) -> FieldReader<'a> {
         FieldReader::new(self.bytes, self.body_at)
     }
 
-    /// Returns the compressor of the parts that are flagged as compressed.
+    /// Returns the compressor of the parts that the frame marks as compressed.
     pub(super) fn codec(&self) -> Result<Codec, DecodeErrorKind> {
         let (code, codec) = self.codec;
         codec.ok_or(DecodeErrorKind::UnsupportedMethod(code))
@@ -174,7 +174,7 @@ impl<'a> LegacyFrame<'a> {
 
 /// Returns the body of a frame of release 0.1.1, and whether a shape precedes it.
 ///
-/// Tensors have a type code. They have a shape only if the input is split into planes.
+/// A tensor has a nonzero type code. Its shape is stored only if the input is split into planes.
 fn untyped_body(field: impl Fn(usize) -> u8) -> Result<(Body, bool), DecodeErrorKind> {
     // These options change the data. No file is known to use them.
     for option in [at_first::ROTATION, at_first::LOSSY] {
@@ -189,7 +189,7 @@ fn untyped_body(field: impl Fn(usize) -> u8) -> Result<(Body, bool), DecodeError
     }
 }
 
-/// Returns type and body of a frame of a later release.
+/// Returns the name of the element type and the body of a frame of releases since 0.2.0.
 fn typed_body(
     family: Family,
     header: &[u8],
@@ -209,7 +209,7 @@ fn typed_body(
         (6, 10) => Ok(("bfloat16", Body::Halves { rotated })),
         (4..=6, _) => unsupported,
         (15, _) => {
-            // The widths that these releases write. They failed to read the second and the last.
+            // The widths that these releases write. They fail to read the second and the last.
             let width = match group {
                 1 => 1,
                 9 => 2,
@@ -223,7 +223,7 @@ fn typed_body(
     }
 }
 
-/// Returns the length of the frame with this header, given that `have` bytes remain.
+/// Returns the length in bytes of the frame with this header, where `have` bytes remain.
 fn frame_len(family: Family, header: &[u8], have: usize) -> Result<u64, DecodeErrorKind> {
     let len = match family {
         Family::Since0_1_1 | Family::Since0_2_0 => have as u64,
@@ -238,7 +238,7 @@ fn frame_len(family: Family, header: &[u8], have: usize) -> Result<u64, DecodeEr
     Ok(len)
 }
 
-/// Returns whether a file holds a difference, which release 0.3.3 introduced.
+/// Returns whether a file holds a difference. Release 0.3.3 introduced differences.
 pub(super) fn is_delta(src: &[u8]) -> bool {
     version(src).and_then(Family::of) == Some(Family::Since0_3_0)
         && src.get(at::DELTA).is_some_and(|&delta| delta != 0)
@@ -248,7 +248,7 @@ fn version(src: &[u8]) -> Option<[u8; 3]> {
     FieldReader::new(src, 2).array().ok()
 }
 
-/// Iterator over the frames of a file; ends after the first error.
+/// Iterates over the frames of a file; ends after the first error.
 ///
 /// The version of the first frame determines the layout of all.
 #[derive(Debug, Clone)]
@@ -256,7 +256,7 @@ pub(super) struct LegacyFrames<'a> {
     rest: &'a [u8],
     number: u64,
     family: Option<Family>,
-    /// Whether more frames may follow the first.
+    /// Whether other frames may follow the first.
     several: bool,
 }
 

@@ -1,7 +1,7 @@
-//! Decodes 16-bit elements of releases 0.2.0 to 0.2.4: two planes of the whole input.
+//! Decodes 16-bit elements of releases 0.2.0 to 0.2.4, stored as two planes of the whole input.
 //!
-//! The file lacks the last byte of an input of odd length, unless neither plane was compressed. Then
-//! the rotated input follows the flags. The original fails to undo that rotation when it reads.
+//! If neither plane was compressed, the rotated input follows the flags; the original does not undo
+//! that rotation when it reads. Otherwise, the file lacks the last byte of an input of odd length.
 
 use std::borrow::Cow;
 use std::boxed::Box;
@@ -15,9 +15,9 @@ use crate::plane;
 use crate::plane_layout::PlaneLayout;
 use crate::try_alloc::zeroed;
 
-/// Planes of an element.
+/// Number of planes.
 const PLANES: usize = 2;
-/// Bytes of a plane that are coded together.
+/// Length of a block of a plane in bytes.
 const BLOCK: u64 = 128 * 1024;
 
 /// Decodes the frame.
@@ -65,7 +65,7 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// Decodes a plane in blocks; a plane without blocks is stored raw.
+/// Decodes a plane that is stored in blocks, or raw if `ends` is `None`.
 fn decode_plane<'a>(
     stored: &'a [u8],
     ends: Option<&'a [[u8; 8]]>,

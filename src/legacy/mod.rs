@@ -7,15 +7,15 @@
 //! | 0.2.4 | 20 bytes | the same | the same |
 //! | 0.3.0–0.3.4 | 32 bytes | the same | today's layout |
 //!
-//! The version of a file's first frame determines the layout, because frames of 0.3.4 and 0.3.5
-//! differ in nothing else. All functions that decompress whole inputs, like
-//! [`decompress`](crate::decompress) and [`delta::decompress`](crate::delta::decompress), read these
-//! files. Use [`summary`] to inspect them.
+//! The version of the first frame of a file determines the layout, because the headers of releases
+//! 0.3.4 and 0.3.5 differ in nothing else. All functions that decompress whole inputs, such as
+//! [`decompress`](crate::decompress) and [`delta::decompress`](crate::delta::decompress), read
+//! these files. Use [`summary`] to inspect them.
 //!
-//! Up to 0.3.1, files lack the last byte of 16-bit data of odd length. The other bytes are decoded,
-//! and [`Summary::lost`] counts the missing ones. Two more losses leave no trace in a file: releases
-//! 0.3.2 to 0.3.4 added a zero byte to such data, and releases from 0.2.0 on dropped the last bytes
-//! of 32-bit data whose length was not a multiple of four.
+//! Files of releases 0.2.0 to 0.3.1 lack the last byte of 16-bit data of odd length. The other
+//! bytes are decoded, and [`Summary::lost`] counts the missing bytes. Two other losses cannot be
+//! detected: releases 0.3.2 to 0.3.4 add a zero byte to such data, and releases since 0.2.0 omit
+//! the last bytes of 32-bit data whose length is not a multiple of four.
 
 mod blob;
 mod blocks;

@@ -7,7 +7,7 @@ use crate::legacy::rotation::unrotate;
 use crate::limits::Limits;
 use crate::try_alloc::reserve_decoded;
 
-/// Decoded data, the methods that occurred, and the limits.
+/// Decoded data, the methods found so far, and the limits.
 #[derive(Debug)]
 pub(super) struct Output<'l> {
     limits: &'l Limits,
@@ -15,9 +15,9 @@ pub(super) struct Output<'l> {
     pub(super) data: Vec<u8>,
     /// Length of the decoded data that has been dropped.
     dropped: u64,
-    /// Names of the methods that occurred, without repetition.
+    /// Distinct names of the methods found so far.
     pub(super) methods: Vec<&'static str>,
-    /// Bytes of the original data that the file lacks.
+    /// Number of bytes of the original data that the file lacks.
     pub(super) lost: u64,
 }
 
@@ -27,31 +27,31 @@ impl<'l> Output<'l> {
         Self { limits, data: Vec::new(), dropped: 0, methods: Vec::new(), lost: 0 }
     }
 
-    /// Returns the decoded length, dropped data included.
+    /// Returns the decoded length in bytes, including dropped data.
     pub(super) fn total(&self) -> u64 {
         self.dropped.saturating_add(self.data.len() as u64)
     }
 
-    /// Drops the data but keeps its length.
+    /// Drops the data, but keeps counting its length.
     pub(super) fn drop_data(&mut self) {
         self.dropped = self.total();
         self.data.clear();
     }
 
-    /// Adds the name of a method that occurred.
+    /// Adds the name of a method unless it is listed already.
     pub(super) fn add_method(&mut self, method: &'static str) {
         if !self.methods.contains(&method) {
             self.methods.push(method);
         }
     }
 
-    /// Returns the most bytes that a frame of `frame_len` bytes may decode to.
+    /// Returns the maximum decoded length of a frame of `frame_len` bytes.
     pub(super) fn allowance(&self, frame_len: usize) -> u64 {
         let earned = (frame_len as u64).saturating_mul(self.limits.expansion.into());
         earned.min(self.limits.decoded_bytes.saturating_sub(self.total()))
     }
 
-    /// Returns the error for a frame that decodes to at least `len` bytes, beyond its allowance.
+    /// Returns the error for a frame that decodes to at least `len` bytes and exceeds its limit.
     pub(super) fn excess(&self, len: u64, frame_len: usize) -> DecodeErrorKind {
         let limit = self.allowance(frame_len);
         match self.limits.check(len, frame_len as u64, self.total()) {
@@ -66,7 +66,7 @@ impl<'l> Output<'l> {
         self.limits.check_memory(frame_len as u64)
     }
 
-    /// Appends `len` zeros, to which a frame of `frame_len` bytes decodes, and returns them.
+    /// Appends `len` zeros for the data of a frame of `frame_len` bytes, and returns them.
     pub(super) fn grow(
         &mut self,
         len: u64,
@@ -80,7 +80,7 @@ impl<'l> Output<'l> {
         Ok(self.data.get_mut(start..).unwrap_or_default())
     }
 
-    /// Appends the data of a frame of `frame_len` bytes that is stored raw but perhaps rotated.
+    /// Appends data that a frame of `frame_len` bytes stores raw, after undoing any rotation.
     pub(super) fn add_plain(
         &mut self,
         data: &[u8],

@@ -1,8 +1,8 @@
-//! Decodes planes that are each compressed as a whole, or not at all.
+//! Decodes planes, each of which is compressed as a whole or not at all.
 //!
-//! Release 0.1.1 stores all data so, and releases up to 0.3.4 store 32-bit elements so. A flag per
-//! plane is set if it is compressed. The stored lengths follow, then the planes. Their decompressed
-//! lengths are not stored.
+//! Release 0.1.1 stores all data in this way, and releases up to 0.3.4 store 32-bit elements in
+//! this way. A frame contains a flag for each plane, which is set if the plane is compressed, then
+//! the stored lengths, then the planes. The decompressed lengths are not stored.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ pub(super) fn decode_blob(
     output.add_plain(&data, 1, false, frame.bytes.len())
 }
 
-/// Decodes elements of four planes.
+/// Decodes elements that are stored as four planes.
 pub(super) fn decode_elements(
     frame: &LegacyFrame<'_>,
     rotated: bool,
@@ -46,7 +46,7 @@ pub(super) fn decode_elements(
     Ok(())
 }
 
-/// Decodes integers of 32 bits of which only the lower `width` bytes are stored.
+/// Decodes 32-bit integers, of which only the lower `width` bytes are stored.
 pub(super) fn decode_integers(
     frame: &LegacyFrame<'_>,
     width: usize,
@@ -84,7 +84,7 @@ fn read_planes<'a, const K: usize>(
     let mut planes = [const { Cow::Borrowed(&[] as &[u8]) }; K];
     for (index, (plane, stored)) in planes.iter_mut().zip(&stored).enumerate() {
         *plane = decompress(stored, frame, most, output).map_err(|kind| error_in(kind, index))?;
-        // The planes of an input differ by at most a byte in length.
+        // The planes of an input differ in length by at most one byte.
         most = most.min((plane.len() as u64).saturating_add(1));
     }
     Ok(planes)
@@ -114,10 +114,10 @@ fn read_stored<'a, const K: usize>(
     Ok(planes)
 }
 
-/// Returns the most bytes that a plane may decompress to.
+/// Returns the maximum decompressed length of a plane in bytes.
 ///
-/// That is its share of the frame's allowance, and at most a byte more than a plane that is not
-/// compressed.
+/// This is the plane's share of `allowance`, the maximum decoded length of the frame, but at most
+/// one byte more than the length of a plane that is not compressed.
 fn most_in_plane<const K: usize>(stored: &[PackedPlane<'_>; K], allowance: u64) -> u64 {
     let share = allowance.div_ceil(K as u64);
     let plain = stored.iter().find(|plane| !plane.compressed);
@@ -138,7 +138,7 @@ fn decompress<'a>(
     output.add_method(codec.name());
     match codec.decompress(stored.bytes, most)? {
         Some(plane) => Ok(Cow::Owned(plane)),
-        // Either the frame exceeds the limits, or this plane is longer than the others.
+        // The frame exceeds the limits, or this plane is longer than the others permit.
         None => {
             let whole = most.saturating_add(1).saturating_mul(MAX_PLANES as u64);
             output.check(whole, frame.bytes.len())?;

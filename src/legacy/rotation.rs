@@ -7,7 +7,7 @@ use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::try_alloc::zeroed;
 
-/// Undoes the rotation of elements by splitting and merging them.
+/// Undoes the rotation of elements of `planes` bytes by splitting and merging them.
 pub(crate) fn unrotate(planes: usize, data: &mut [u8]) -> Result<(), DecodeError> {
     let mut layout = PlaneLayout { planes, rotated: false };
     let mut split: [Vec<u8>; MAX_PLANES] = Default::default();

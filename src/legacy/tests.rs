@@ -1,4 +1,4 @@
-//! Decodes small files of the original's releases, sound and damaged.
+//! Decodes small files of old releases of the original, both intact and damaged.
 
 use std::vec::Vec;
 use std::{format, vec};
@@ -106,7 +106,7 @@ fn files_of_all_kinds_decode() {
 fn truncated_files_are_rejected() {
     for (file, _) in samples() {
         if file == HALVES_PLAIN {
-            // Such a file does not contain the length of its data.
+            // This file does not contain the length of its data.
             continue;
         }
         let file = hex(file);
@@ -145,7 +145,7 @@ fn frames_follow_each_other() {
     assert!(matches!(kind(decompress(&file, &limits)), DecodeErrorKind::LimitExceeded { .. }));
     file.pop();
     let error = read(&file).unwrap_err();
-    assert_eq!(error.place().frame, Some(1));
+    assert_eq!(error.location().frame, Some(1));
     assert!(matches!(error.kind(), DecodeErrorKind::Truncated { .. }));
 }
 

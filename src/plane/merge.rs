@@ -6,7 +6,7 @@ use crate::simd::Kernels;
 
 /// Merges planes into a chunk.
 ///
-/// Each of `planes` has exactly the length of its plane.
+/// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn merge(layout: PlaneLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
     let kernels = Kernels::new();
     let [p0, p1, p2, p3] = planes;

@@ -1,11 +1,11 @@
 //! Byte planes: plane *k* holds byte *k* of every element.
 //!
-//! [`split()`] optionally rotates each element first: that moves the sign below the exponent, so that
-//! the exponent fills the highest plane. Rotation works on whole words of four bytes. The one to
-//! three bytes behind the last word keep their bits, even where they hold a whole `bfloat16`.
+//! [`split()`] can first rotate each element, which moves the sign below the exponent, so that the
+//! exponent fills the highest plane. Rotation works on whole words of four bytes. The one to three
+//! bytes after the last word are not rotated, even if they contain a whole `bfloat16`.
 //!
-//! The kernels in [`scalar`] are the reference, against which all others are tested. `wide` holds
-//! those for the compiler's baseline, and a file each those for instructions detected at run time.
+//! The kernels in [`scalar`] are the reference against which all others are tested. `wide` contains
+//! the kernels for the compiler's baseline. Each level that is detected at run time has a file.
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx2;
@@ -19,9 +19,9 @@ mod wide;
 pub(crate) use merge::merge;
 pub(crate) use split::split;
 
-/// Most planes of a layout.
+/// Maximum number of planes of a layout.
 pub(crate) const MAX_PLANES: usize = 4;
-/// Bytes of a word, the unit of rotation.
+/// Length in bytes of a word, the unit of rotation.
 const WORD: usize = 4;
 
 #[cfg(all(test, feature = "alloc"))]
@@ -46,7 +46,7 @@ mod tests {
         PlaneLayout { planes: 4, rotated: true },
     ];
 
-    /// Splits as the specification says: rotates whole words, then byte b goes to plane b mod K.
+    /// Splits as specified: rotates whole words, then moves byte b to plane b mod K.
     fn split_as_specified(layout: PlaneLayout, chunk: &[u8]) -> Vec<Vec<u8>> {
         let mut chunk = chunk.to_vec();
         for word in chunk.as_chunks_mut::<WORD>().0 {
@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    /// Compares every kernel with its scalar form, at lengths that leave every kind of rest.
+    /// Compares every kernel with its scalar form, at lengths that leave every possible remainder.
     #[test]
     fn kernels_agree_with_the_scalar_kernels() {
         for (level, kernels) in Kernels::all() {

@@ -6,7 +6,7 @@ use crate::simd::Kernels;
 
 /// Splits a chunk into its planes.
 ///
-/// Each of `planes` has exactly the length of its plane.
+/// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn split(layout: PlaneLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
     let kernels = Kernels::new();
     let [p0, p1, p2, p3] = planes;

@@ -1,4 +1,4 @@
-//! One tensor of a file: its name, type, shape and place.
+//! One tensor of a file: its name, type, shape and position.
 
 use alloc::string::String;
 use alloc::vec::Vec;

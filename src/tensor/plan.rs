@@ -8,7 +8,7 @@ use crate::tensor::info::TensorInfo;
 use crate::tensor::safetensors::metadata::Metadata;
 
 /// Tensors of this length or longer get frames of their own, so that they can be read without
-/// their neighbours. The length is that of a chunk.
+/// their neighbours. It is the length of a chunk.
 const LARGE: u64 = 1 << 18;
 /// Tensors shorter than this join their neighbours' frames, because a frame would cost more than
 /// it saves.
@@ -22,8 +22,9 @@ const ELEMENT: u64 = 8;
 pub struct PlannedFrame {
     /// Bytes of the file.
     pub range: Range<u64>,
-    /// Plane layout for the type that the header declares; `None` if the type says nothing about
-    /// the data, as `U8` does.
+    /// Plane layout for the declared type, or `None` if the type does not determine one.
+    ///
+    /// For example, `U8` says nothing about the data.
     ///
     /// [`layout_search::layout`](crate::layout_search::layout) finds the layout that suits the
     /// actual data, and [`layout_search::segments`](crate::layout_search::segments) divides data
@@ -35,8 +36,8 @@ pub struct PlannedFrame {
 ///
 /// The frames cover the whole file in order, or its header and tensors if its length is unknown
 /// ([`Metadata::parse_header`]). A frame holds either the header, one large tensor or a part of it,
-/// or small neighbouring tensors. Small tensors of different types can share a frame, and a large tensor's
-/// last frame also takes up to 2 KiB of padding after it.
+/// or small neighbouring tensors. Small tensors of different types can share a frame, and a large
+/// tensor's last frame also takes up to 2 KiB of padding after it.
 ///
 /// The iterator computes frames one at a time, so that a header which declares more data than
 /// exists costs no memory.
@@ -81,7 +82,7 @@ fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFra
     })
 }
 
-/// Neighbouring tensors, or bytes that belong to no tensor.
+/// A run of neighbouring tensors, or of bytes that belong to no tensor.
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,

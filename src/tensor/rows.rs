@@ -8,8 +8,7 @@ use crate::tensor::info::TensorInfo;
 const BITS_PER_BYTE: u128 = 8;
 
 impl TensorInfo {
-    /// Returns the bytes of the file that hold `rows`, slices of the tensor along its first
-    /// dimension.
+    /// Returns the bytes of the file that hold `rows`, slices along the first dimension.
     ///
     /// Rows of elements narrower than a byte can begin or end within a byte. If the format does not
     /// define the element type, the length of a row is the tensor's length divided by the number of

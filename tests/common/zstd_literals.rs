@@ -1,7 +1,7 @@
 //! Codes planes with `ruzstd`.
 //!
-//! A coded plane has the format of Zstandard's compressed literals in four streams (RFC 8878, section
-//! 3.1.1.3.1).
+//! A coded plane has the format of Zstandard's compressed literals in four streams (RFC 8878,
+//! section 3.1.1.3.1).
 
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::encoding::{CompressionLevel, FrameCompressor, Matcher, Sequence};

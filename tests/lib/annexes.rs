@@ -1,5 +1,5 @@
-//! Checksums, index, seal and base: every changed bit and every missing frame of a sealed file is an
-//! error, and no reader returns a wrong byte.
+//! Checksums, index, seal and base: every changed bit and every missing frame of a sealed file is
+//! an error, and no reader returns a wrong byte.
 
 use std::io::{Cursor, Read, Write};
 
@@ -330,7 +330,7 @@ fn checksums_of_a_difference_cover_the_decoded_data() {
     wrong[300] ^= 1;
     let error = delta::decompress(file, &wrong, &Limits::default()).unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::ChecksumMismatch);
-    assert_eq!(error.place().chunk, Some(1));
+    assert_eq!(error.location().chunk, Some(1));
 }
 
 #[test]

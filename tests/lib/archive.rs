@@ -365,10 +365,11 @@ fn all_damage_is_told() {
     damaged[(last.offset + chunk.start) as usize] ^= 1;
     let archive = Archive::open(Cursor::new(&damaged), Limits::default()).unwrap();
     let damage = archive.damage().unwrap();
-    let places: Vec<_> = damage.iter().map(|d| (d.error.place().frame, d.range.clone())).collect();
+    let places: Vec<_> =
+        damage.iter().map(|d| (d.error.location().frame, d.range.clone())).collect();
     let expected = [(Some(1), 1100..2200), (Some(3), 3300 + 512..4000)];
     assert_eq!(places, expected);
-    assert_eq!(damage[1].error.place().chunk, Some(1));
+    assert_eq!(damage[1].error.location().chunk, Some(1));
 }
 
 /// A part can be decoded again and again, and asks for nothing once it has everything.
@@ -582,7 +583,7 @@ fn a_damaged_header_in_the_middle() {
         file[second] ^= 1;
         let archive = Archive::open_partial(Cursor::new(&file), Limits::default()).unwrap();
         assert_eq!(archive.available_len(), available);
-        let found = archive.cut().map(|error| (error.kind(), error.place().frame));
+        let found = archive.cut().map(|error| (error.kind(), error.location().frame));
         assert_eq!(found, (!index).then_some((DecodeErrorKind::BadMagic, Some(1))));
     }
 }

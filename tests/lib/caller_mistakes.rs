@@ -114,7 +114,7 @@ fn files_that_are_no_tensors() {
     let decompress = |file: &[u8]| zipnn::decompress_tensor(file, &Limits::default());
     let file = zipnn::compress(&data(), &OPTIONS).unwrap();
     let error = decompress(&file).unwrap_err();
-    assert_eq!((error.kind(), error.place().frame), (DecodeErrorKind::NotATensor, Some(0)));
+    assert_eq!((error.kind(), error.location().frame), (DecodeErrorKind::NotATensor, Some(0)));
 
     let mut file = zipnn::compress_tensor(&data(), Form::Torch, &[42, 100], &OPTIONS).unwrap();
     assert_eq!(decompress(&file).unwrap().shape, [42, 100]);
@@ -142,7 +142,7 @@ fn too_little_room_to_decode() {
     for len in [0, 4095, 4097] {
         let error = frame.decode_chunk(0, &mut vec![0; len], &mut scratch).unwrap_err();
         let expected = DecodeErrorKind::OutputTooSmall { needed: 4096, have: len as u64 };
-        assert_eq!((error.kind(), error.place().chunk), (expected, Some(0)));
+        assert_eq!((error.kind(), error.location().chunk), (expected, Some(0)));
     }
 }
 
@@ -189,7 +189,7 @@ fn planes_of_another_length() {
     for planes in [&[][..], &stored[..1], &short] {
         let error = chunk.decode(planes, &mut dst, &mut scratch).unwrap_err();
         assert!(matches!(error.kind(), DecodeErrorKind::Truncated { .. }), "{error}");
-        assert!(error.place().plane.is_some());
+        assert!(error.location().plane.is_some());
     }
 }
 
@@ -209,7 +209,7 @@ fn inputs_that_are_no_files() {
             0 | 1 => DecodeErrorKind::Truncated { needed: 32, have: input.len() as u64 },
             _ => DecodeErrorKind::BadMagic,
         };
-        assert_eq!((error.kind(), error.place().frame), (expected, Some(0)));
+        assert_eq!((error.kind(), error.location().frame), (expected, Some(0)));
         assert!(Decoder::new(input, Limits::default()).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Damaged files return an error with its location, or other data of the length in the header.
 //!
-//! They never cause a panic, never use more memory than the limits grant for their length, and never
-//! return wrong data if they have checksums.
+//! They never cause a panic, never use more memory than the limits grant for their length, and
+//! never return wrong data if they have checksums.
 //!
 //! A million damaged files, in less than a minute:
 //!
@@ -211,7 +211,11 @@ fn truncations_are_errors_that_name_the_frame() {
                     assert!(whole.starts_with(&decoded), "{name}: cut at {len}");
                 }
                 Err(error) => {
-                    assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
+                    assert_eq!(
+                        error.location().frame,
+                        Some(frame),
+                        "{name}: cut at {len}: {error}"
+                    );
                     // A sealed file ends with its last frame.
                     let is_named = match error.kind() {
                         DecodeErrorKind::FooterMissing => frame_ends.contains(&len),
@@ -219,7 +223,11 @@ fn truncations_are_errors_that_name_the_frame() {
                     };
                     assert!(is_named, "{name}: cut at {len}: {error}");
                     let error = decode_streaming(cut).unwrap_err();
-                    assert_eq!(error.place().frame, Some(frame), "{name}: cut at {len}: {error}");
+                    assert_eq!(
+                        error.location().frame,
+                        Some(frame),
+                        "{name}: cut at {len}: {error}"
+                    );
                 }
             }
         }
@@ -318,7 +326,7 @@ fn errors_in_coded_data_name_chunk_and_plane() {
     // The end mark of the very last stream, of the exponents of the fourth chunk.
     *file.last_mut().unwrap() = 0;
     let error = decode("end mark", &file).unwrap_err();
-    let place = error.place();
+    let place = error.location();
     assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(3), Some(1)));
     assert_eq!(error.to_string(), "frame 0, chunk 3, plane 1: corrupt data");
 }
@@ -333,7 +341,7 @@ fn unknown_methods_are_named() {
         let mut damaged = file.clone();
         damaged[method_at] = method;
         let error = decode("method", &damaged).unwrap_err();
-        let place = error.place();
+        let place = error.location();
         assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(2), Some(1)));
         let expected = match method {
             // A known method, but the plane is no Zstandard frame.
@@ -374,6 +382,9 @@ fn lengths_beyond_64_bits_are_rejected() {
 
     // Together they claim 2^64 + 498 bytes.
     let file = [i64::MAX as u64, i64::MAX as u64, 500].map(frame_of_repeats).concat();
+    let error = zipnn::decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap_err();
+    assert!(matches!(error.kind(), DecodeErrorKind::LimitExceeded { .. }), "{error}");
+    let limits = limits.expansion(u32::MAX);
     let error = zipnn::decompress_into(&file, &mut dst, &limits, &mut scratch).unwrap_err();
     let is_expected = matches!(error.kind(), DecodeErrorKind::OutputTooSmall { .. });
     assert!(is_expected, "{error}");

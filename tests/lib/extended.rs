@@ -1,7 +1,7 @@
 //! The extended profile: planes as Zstandard frames.
 //!
-//! They decode to the same bytes, here and with an independent decoder. Damaged or fabricated frames
-//! do no harm.
+//! They decode to the same bytes, here and with an independent decoder. Damaged or fabricated
+//! frames do no harm.
 
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -282,13 +282,13 @@ fn frames_that_do_not_fit_the_plane_are_rejected() {
     for (what, stored) in bad {
         let error = decode(&file_with(&stored, 5000), Limits::default()).expect_err(what);
         assert_eq!(error.kind(), DecodeErrorKind::CorruptStream, "{what}");
-        let place = error.place();
+        let place = error.location();
         assert_eq!((place.frame, place.chunk, place.plane), (Some(0), Some(0), Some(0)), "{what}");
     }
     for stored in [vec![1; 8], vec![1; 5000], vec![1; 6000], Vec::new()] {
         let error = decode(&file_with(&stored, 5000), Limits::default()).unwrap_err();
         assert_eq!(error.kind(), DecodeErrorKind::InvalidIndex, "{} bytes", stored.len());
-        assert_eq!((error.place().chunk, error.place().plane), (Some(0), Some(0)));
+        assert_eq!((error.location().chunk, error.location().plane), (Some(0), Some(0)));
     }
 }
 

@@ -1,5 +1,5 @@
-//! Readers and writers that pass one byte at a time, are interrupted, would block, or fail. The first
-//! two do not change the result; the others are errors, and never the end of a file.
+//! Readers and writers that pass one byte at a time, are interrupted, would block, or fail. The
+//! first two do not change the result; the others are errors, and never the end of a file.
 
 use std::io::{self, Cursor, Read, Write};
 

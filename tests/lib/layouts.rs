@@ -1,7 +1,7 @@
 //! Frames suit the content of a file.
 //!
-//! Plans cover every byte once and in order. Samples find layouts and the offsets of elements, and take
-//! little time.
+//! Plans cover every byte once and in order. Samples find layouts and the offsets of elements, and
+//! take little time.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -127,7 +127,7 @@ fn every_limit_is_kept() {
         let streaming = read_all(&file[..], limits).unwrap_err();
         let streaming: &zipnn::DecodeError = streaming.get_ref().unwrap().downcast_ref().unwrap();
         assert_eq!(streaming.kind(), error.kind());
-        assert_eq!((error.place().frame, streaming.place().frame), (Some(0), Some(0)));
+        assert_eq!((error.location().frame, streaming.location().frame), (Some(0), Some(0)));
         error.kind()
     };
     assert_eq!(
@@ -167,7 +167,7 @@ fn the_limit_counts_over_all_frames() {
     let limits = Limits::default().decoded_bytes(2500);
     let error = zipnn::decompress(&file, &limits).unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::LimitExceeded { requested: 3000, limit: 2500 });
-    assert_eq!(error.place().frame, Some(2));
+    assert_eq!(error.location().frame, Some(2));
     assert!(read_all(&file[..], limits).is_err());
 }
 

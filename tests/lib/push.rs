@@ -146,7 +146,7 @@ fn every_truncation_is_reported_with_its_frame() {
                 Ok(_) => assert!(ends.contains(&len), "cut at {len} is not detected"),
                 Err(error) => {
                     let expected = zipnn::decompress(&file[..len], &LIMITS).unwrap_err();
-                    assert_eq!(error.place(), expected.place(), "{error}, not {expected}");
+                    assert_eq!(error.location(), expected.location(), "{error}, not {expected}");
                     let kinds = (error.kind(), expected.kind());
                     use DecodeErrorKind::{FooterMissing, Truncated};
                     assert!(
@@ -257,7 +257,7 @@ fn decoding_can_start_at_any_frame() {
     let mut damaged = file[ends[1]..].to_vec();
     damaged[200] ^= 1;
     let error = decoder.push(&damaged).and_then(|_| decoder.next_chunk().map(|_| ()));
-    assert_eq!(error.unwrap_err().place().frame, Some(2));
+    assert_eq!(error.unwrap_err().location().frame, Some(2));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Tensors compressed inside a safetensors file: they decode to the same bytes, files of the original
-//! decode, and readers detect malformed headers and frames.
+//! Tensors compressed inside a safetensors file: they decode to the same bytes, files of the
+//! original decode, and readers detect malformed headers and frames.
 
 use std::io::Cursor;
 
@@ -472,8 +472,8 @@ fn damage_does_not_change_data_without_an_error() {
     assert_eq!(undetected, 0, "an exact header must be that of the source");
 }
 
-/// Every wrong bit is detected in a file with checksums, even if the data decodes correctly: the bit
-/// could hide further damage. `verify` detects bits of a frame that do not affect decoding.
+/// Every wrong bit is detected in a file with checksums, even if the data decodes correctly: the
+/// bit could hide further damage. `verify` detects bits of a frame that do not affect decoding.
 #[test]
 fn every_flipped_bit_is_detected() {
     let source = file_of(&[
@@ -901,7 +901,7 @@ fn a_header_that_would_become_too_long_is_not_copied() {
     let error = try_restore(&file).unwrap_err();
     assert!(matches!(error, TensorError::Decode { name, .. } if name == "a"));
     file[last] ^= 1;
-    // Metadata that has been changed since do not count as those of the source.
+    // Metadata that was changed since does not count as metadata of the source.
     let at = file.windows(3).position(|bytes| bytes == b"xxx").unwrap();
     file[at] = b'y';
     assert!(!restore(&file).1);

@@ -1,4 +1,4 @@
-//! Coded planes are interchangeable with those of another Huffman coder.
+//! Coded planes are interchangeable with the planes of another Huffman coder.
 //!
 //! The fuzz target of the same name tries more.
 

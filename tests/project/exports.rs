@@ -22,35 +22,41 @@ const EXPORTS: &[(&str, &str)] = &[
         "zipnn::delta",
         "BaseId Delta DeltaDecoder DeltaEncoder apply compress compress_frame_into decompress",
     ),
-    ("zipnn::file", "Directory DirectoryEntry FileCheck Frames push seek"),
+    ("zipnn::file", "Directory DirectoryEntry FrameWalk Frames push seek"),
     ("zipnn::file::push", "PushDecoder"),
     ("zipnn::file::seek", "FramePart Seeker"),
     (
         "zipnn::frame",
         "Annex Chunk DecodeScratch DecodeTable EncodeScratch Footer Form Frame FrameIndex \
-         FramePosition HEADER_LEN Header IndexBuf Method PayloadCheck PlaneLayout Scratch \
-         Shape SmallTable Table compress_frame_into",
+         FrameOpener FramePosition HEADER_LEN Header Keep MAGIC Method OpenOptions \
+         OpenedFrame PayloadCheck PlaneLayout Scratch Shape SmallTable Table \
+         compress_frame_into",
     ),
     (
         "zipnn::io",
-        "Archive ArchiveError Damage Decoder DeltaDecoder DeltaEncoder Encoder EncoderBuilder",
+        "Archive ArchiveError Damage Decoder DeltaDecoder DeltaEncoder Encoder EncoderBuilder \
+         ReadAt",
     ),
     ("zipnn::layout_search", "Segment layout segments"),
-    ("zipnn::legacy", "Summary decode decode_partial is_delta is_legacy summary"),
+    (
+        "zipnn::legacy",
+        "Summary decode decode_partial is_delta is_legacy may_be_legacy summary trailing_len",
+    ),
     (
         "zipnn::parallel",
         "ScratchPool par_compress par_compress_into par_decompress par_decompress_into",
     ),
+    ("zipnn::tensor", "PlannedFrame RowsError TensorInfo inside plan safetensors"),
     (
-        "zipnn::tensor",
-        "Diagnosis Examination Metadata MetadataError Oddity PlannedFrame RestoredHeader \
-         RowsError Section StoredTensor TensorError TensorInfo TensorReader TensorTarget \
-         TensorWriter Verdict diagnose examine plan repair",
+        "zipnn::tensor::inside",
+        "RestoredHeader Section StoredTensor TensorError TensorReader TensorTarget \
+         TensorWriter",
     ),
+    ("zipnn::tensor::safetensors", "Metadata MetadataError Oddity"),
     (
         "zipnn::typed",
-        "Element compress_slice compress_slice_into decompress_slice decompress_slice_into \
-         decompress_tensor",
+        "Element ElementBuf compress_slice compress_slice_into decompress_slice \
+         decompress_slice_into decompress_tensor",
     ),
 ];
 

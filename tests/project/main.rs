@@ -1,4 +1,5 @@
-//! Properties of the repository: the module graph, the public names, the dependencies, the examples.
+//! Properties of the repository: the module graph, the public names, the dependencies, the
+//! examples.
 
 #[path = "../common/mod.rs"]
 mod common;

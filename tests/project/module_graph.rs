@@ -1,7 +1,8 @@
 //! Dependencies between files point one way.
 //!
-//! An edge leads from a file to the file that defines an item which the first one imports. Re-exports
-//! are followed, and are no edges themselves: a `mod.rs` may export what its children define.
+//! An edge leads from a file to the file that defines an item which the first one imports.
+//! Re-exports are followed, and are no edges themselves: a `mod.rs` may export what its children
+//! define.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,7 +1,7 @@
 //! Decompresses bytes that JavaScript pushes.
 //!
-//! Input and output are each copied once: JavaScript accesses them in the module's memory, at addresses
-//! that these functions return.
+//! Input and output are each copied once: JavaScript accesses them in the module's memory, at
+//! addresses that these functions return.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::push::PushDecoder;
@@ -19,8 +19,8 @@ pub struct Decoder {
 
 #[wasm_bindgen]
 impl Decoder {
-    /// Returns a decoder for a file. With `apart`, it decodes frames of a file from `frame_number` on,
-    /// without checks across frames.
+    /// Returns a decoder for a file. With `apart`, it decodes frames of a file from `frame_number`
+    /// on, without checks across frames.
     #[wasm_bindgen(constructor)]
     pub fn new(
         decoded_bytes: f64,
@@ -37,8 +37,8 @@ impl Decoder {
         Self { decoder, space_at: 0, chunk_at: 0 }
     }
 
-    /// Allocates space for at most `length` further bytes of the file and returns its length: 0 while a
-    /// frame is pending, and after the only frame of a file.
+    /// Allocates space for at most `length` further bytes of the file and returns its length: 0
+    /// while a frame is pending, and after the only frame of a file.
     pub fn space(&mut self, length: usize) -> Result<usize, Failure> {
         let space = self.decoder.buffer(length)?;
         self.space_at = space.as_ptr() as usize;
@@ -70,8 +70,8 @@ impl Decoder {
         self.chunk_at
     }
 
-    /// Returns number, address, length, decoded length and type code of the pending frame, or `None`
-    /// without one.
+    /// Returns number, address, length, decoded length and type code of the pending frame, or
+    /// `None` without one.
     pub fn frame(&self) -> Option<Box<[f64]>> {
         let frame = self.decoder.frame()?;
         let at = frame.bytes().as_ptr() as usize;

@@ -39,8 +39,8 @@ enum Cutter {
 
 #[wasm_bindgen]
 impl Encoder {
-    /// Returns an encoder for the type with this code, or without a code for the types of a safetensors
-    /// file.
+    /// Returns an encoder for the type with this code, or without a code for the types of a
+    /// safetensors file.
     #[wasm_bindgen(constructor)]
     pub fn new(dtype: Option<u8>, checksums: bool, index: bool) -> Result<Self, Failure> {
         let cutter = match dtype {
@@ -74,8 +74,8 @@ impl Encoder {
         }
     }
 
-    /// Compresses data and returns the length of the frames. Returns `None` if it needs the same data
-    /// again, with more after it.
+    /// Compresses data and returns the length of the frames. Returns `None` if it needs the same
+    /// data again, with more after it.
     pub fn feed(&mut self, data: &[u8], is_last: bool) -> Result<Option<usize>, Failure> {
         self.written_len = 0;
         if let Cutter::Unplanned { .. } = self.cutter {

@@ -8,7 +8,7 @@ use zipnn::{DecodeError, DecodeErrorKind, Location};
 pub struct Failure {
     code: &'static str,
     message: String,
-    place: Location,
+    location: Location,
 }
 
 #[wasm_bindgen]
@@ -28,26 +28,26 @@ impl Failure {
     /// Returns the number of the frame.
     #[wasm_bindgen(getter)]
     pub fn frame(&self) -> Option<f64> {
-        self.place.frame.map(|frame| frame as f64)
+        self.location.frame.map(|frame| frame as f64)
     }
 
     /// Returns the number of the chunk in its frame.
     #[wasm_bindgen(getter)]
     pub fn chunk(&self) -> Option<f64> {
-        self.place.chunk.map(|chunk| chunk as f64)
+        self.location.chunk.map(|chunk| chunk as f64)
     }
 
     /// Returns the number of the plane in its chunk.
     #[wasm_bindgen(getter)]
     pub fn plane(&self) -> Option<u8> {
-        self.place.plane
+        self.location.plane
     }
 }
 
 impl Failure {
     /// Returns an error without a location.
     pub(crate) fn new(code: &'static str, error: impl ToString) -> Self {
-        Self { code, message: error.to_string(), place: Location::default() }
+        Self { code, message: error.to_string(), location: Location::default() }
     }
 }
 
@@ -60,7 +60,7 @@ impl From<DecodeError> for Failure {
             DecodeErrorKind::UnsupportedMethod(ZSTD) => "ZstdRequired",
             kind => kind.name(),
         };
-        Self { place: error.place(), ..Self::new(code, error) }
+        Self { location: error.location(), ..Self::new(code, error) }
     }
 }
 

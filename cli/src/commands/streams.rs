@@ -1,4 +1,4 @@
-//! Checks of the standard streams and the terminal before a command runs.
+//! Checks the standard streams and the terminal before a command runs.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};

@@ -26,7 +26,7 @@ pub fn is_znn(source: &Endpoint) -> bool {
     peek(source).is_some_and(|first| first.starts_with(&MAGIC)) && !is_safetensors(source)
 }
 
-/// Returns whether the JSON of a header may begin with a byte: that of an object, or white space.
+/// Returns whether the JSON of a header may begin with a byte: an opening brace or white space.
 pub fn may_begin_json(byte: u8) -> bool {
     matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
 }

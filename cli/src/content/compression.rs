@@ -10,10 +10,9 @@ use crate::fs::input::Input;
 use crate::fs::names::Scope;
 use crate::report::failure::Failure;
 
-/// Returns what is compressed in a file: the whole file, or at least one tensor inside it. Returns
-/// `None` for an uncompressed file.
+/// Returns whether a file is compressed as a whole or inside, or `None` if it is uncompressed.
 ///
-/// Pipes and devices cannot be read twice, and count as compressed.
+/// Pipes and devices cannot be read twice, and count as compressed as a whole.
 pub fn detect(endpoint: &Endpoint) -> Result<Option<Scope>, Failure> {
     if endpoint.path().is_none_or(|path| path.exists() && !path.is_file()) {
         return Ok(Some(Scope::File));

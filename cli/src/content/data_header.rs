@@ -1,4 +1,4 @@
-//! Collecting the header of a `.safetensors` file while its data is decoded.
+//! Collects the header of a `.safetensors` file while its data is decoded.
 
 use zipnn::tensor::safetensors::Metadata;
 
@@ -42,8 +42,8 @@ impl DataHeader {
         Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
     }
 
-    /// Returns the number of bytes that data of this length lacks before the end of its last
-    /// tensor; `None` if it lacks none.
+    /// Returns the number of bytes missing between the end of data of this length and the end of
+    /// its last tensor, or `None` if none are missing.
     pub fn shortage(&self, data_len: u64) -> Option<u64> {
         let end = end_of(&self.layout()?);
         end.checked_sub(data_len).filter(|&shortage| shortage > 0)

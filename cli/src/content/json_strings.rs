@@ -1,5 +1,5 @@
-//! Replacing single strings of a JSON text, and leaving everything else as it is: order, white
-//! space and the escapes of other strings.
+//! Replaces single strings of a JSON text, and keeps everything else: order, white space and the
+//! escapes of other strings.
 
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ pub struct TensorEntry {
     pub shape: Vec<u64>,
     /// Length in bytes when decoded.
     pub len: u64,
-    /// Length in bytes in the compressed file. In a shared frame, the share of this tensor.
+    /// Length in bytes in the compressed file, or the tensor's share of a frame with other tensors.
     pub stored_len: u64,
     /// Whether the file holds all bytes of the tensor.
     pub is_complete: bool,

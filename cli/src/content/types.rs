@@ -1,7 +1,7 @@
 //! The names of element types in output, as `--dtype` names them.
 //!
-//! A frame's header has no type for data of other kinds: it names float8_e4m3fn for bytes, and the
-//! float of the same width for integers. So the type of the tensor in the frame takes precedence.
+//! The header of a frame cannot name every type: it names float8_e4m3fn for bytes, and the float of
+//! the same width for integers. The type of the tensor in the frame therefore takes precedence.
 
 use zipnn::DType;
 use zipnn::frame::{Form, Header};

@@ -1,4 +1,4 @@
-//! Writing results, which appear complete or not at all.
+//! Writes results, which appear complete or not at all.
 
 use std::collections::HashMap;
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions};

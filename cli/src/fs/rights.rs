@@ -13,7 +13,7 @@ pub fn pass_on(source: &Metadata, file: &File) {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     const EVERYONE: u32 = 0o777;
     let mode = source.mode() & EVERYONE;
-    // Only the superuser may give files away.
+    // Only the superuser may change the owner.
     let _ = fchown(file, Some(source.uid()), None);
     let has_group = || file.metadata().is_ok_and(|file| file.gid() == source.gid());
     let is_group_passed_on = has_group() || fchown(file, None, Some(source.gid())).is_ok();

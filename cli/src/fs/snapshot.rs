@@ -58,7 +58,7 @@ pub fn check_all(snapshots: &[Snapshot]) -> Result<(), Failure> {
     snapshots.iter().try_for_each(Snapshot::check)
 }
 
-/// Returns the reason for a failure: that a file changed while it was read, if one did.
+/// Replaces a failure with the error that a file changed while it was read, if one did.
 pub fn explain(snapshots: &[Snapshot], failure: Failure) -> Failure {
     check_all(snapshots).err().unwrap_or(failure)
 }

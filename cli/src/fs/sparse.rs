@@ -1,4 +1,4 @@
-//! Writing a file without its long runs of zeros, which then take no space on the disk.
+//! Writes a file without its long runs of zeros, which then take no space on the disk.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};

@@ -114,7 +114,7 @@ const PREFIX: &str = ".zipnn-";
 const SUFFIX: &str = ".tmp";
 const RANDOM_LEN: usize = 6;
 
-/// Returns whether a name is that of a temporary file.
+/// Returns whether a temporary file has this name.
 pub fn is_unfinished(name: &OsStr) -> bool {
     let random = name
         .to_str()

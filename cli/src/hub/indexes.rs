@@ -1,12 +1,12 @@
-//! Updating files of a cached model that name others: indexes of shards, and the library's own
+//! Updates files of a cached model that name other files: indexes of shards, and the library's
 //! listings of revisions.
 //!
-//! An index is a blob, whose name is the hash of its contents. So a changed index becomes another
-//! blob, `HASH.znn.json`. The original blob can be restored from it, and is removed.
+//! An index is a blob, whose name is the hash of its contents. A changed index therefore becomes
+//! another blob, `HASH.znn.json`. The original blob can be restored from it, and is removed.
 //!
-//! A listing names the files that a revision has on the Hub. If one is missing, the library treats
-//! the revision as incomplete and fetches it again. So listings get the names of the files in the
-//! cache.
+//! A listing contains the names of a revision's files on the Hub. If one of these files is missing,
+//! the library treats the revision as incomplete and fetches it again. Listings therefore get the
+//! names of the files in the cache.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,10 +18,10 @@ use crate::hub::layout::{Link, Repository};
 use crate::report::failure::Failure;
 use crate::set::index_file;
 
-/// The end of the names of changed blobs.
+/// The end of the names of changed index blobs.
 const REWRITTEN: &str = ".znn.json";
 
-/// Reads every index and listing of a repository. Returns the failures: files that could not be
+/// Reads every index and listing of a repository. Returns failures for files that could not be
 /// updated after renaming others.
 pub fn check_all(repository: &Repository) -> Vec<Failure> {
     let contents = repository.scan();

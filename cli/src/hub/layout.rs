@@ -1,8 +1,8 @@
 //! The layout of the cache of the Hugging Face Hub.
 //!
-//! For each model, `models--ORG--NAME/blobs` holds the files, named by their hashes, and
-//! `snapshots/REVISION` the tree of a revision: links to blobs, `../../blobs/…`. Revisions share
-//! blobs. Without links (on Windows, or in copies), the files are in the tree.
+//! For each model, `models--ORG--NAME/blobs` contains the files, named by their hashes, and
+//! `snapshots/REVISION` contains the tree of a revision: links to blobs, `../../blobs/…`. Revisions
+//! share blobs. Without links (on Windows, or in copies), the tree contains the files themselves.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,7 +18,7 @@ use crate::report::failure::Failure;
 
 const BLOBS: &str = "blobs";
 const SNAPSHOTS: &str = "snapshots";
-/// The directory in which the library lists all files of revisions, fetched or not.
+/// The directory of the library's listings, which name all files of revisions, fetched or not.
 const LISTINGS: &str = "trees";
 /// The directory in which the library records that the Hub does not have a file.
 const ABSENT: &str = ".no_exist";

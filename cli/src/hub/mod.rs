@@ -1,5 +1,5 @@
-//! Compressing and decompressing models in the cache of the Hugging Face Hub, so that its library
-//! still accepts the cache.
+//! Compresses and decompresses models in the cache of the Hugging Face Hub. The Hub's library still
+//! accepts the cache.
 //!
 //! A compressed file `model.safetensors` of a revision becomes `model.safetensors.znn`, a link to
 //! `blobs/HASH.znn`. Everything else stays unchanged, including blobs without links, whose names

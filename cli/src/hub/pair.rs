@@ -1,5 +1,4 @@
-//! Replacing a blob with its result in steps, so that each link leads to the right contents at
-//! every moment.
+//! Replaces a blob with its result in steps. Each link leads to the right contents at every moment.
 //!
 //! 1. The result gets its own name: compressing `blobs/HASH` writes `blobs/HASH.znn`, and
 //!    decompressing the reverse. The library trusts names of blobs, and would link files that it

@@ -1,4 +1,4 @@
-//! Processing many files at once: each large file on many threads, small files side by side.
+//! Processes many files at once: each large file on many threads, small files in parallel.
 
 use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -10,10 +10,10 @@ use crate::report::failure::{Failure, say};
 use crate::report::progress::TotalProgress;
 use crate::report::units;
 
-/// Number of bytes of a file for which it is worth starting a thread: two frames.
+/// Minimum number of bytes for each thread: two frames.
 ///
-/// This bounds memory as well: a smaller file needs hardly more memory than its length, and a
-/// larger file what its threads need.
+/// This bounds memory as well. A smaller file needs little more memory than its length, and the
+/// memory for a larger file depends on its threads.
 const BYTES_PER_THREAD: u64 = 8 << 20;
 
 /// The result of processing one file.
@@ -92,7 +92,7 @@ pub fn run(tasks: Vec<Task<'_>>, threads: usize, total: &TotalProgress) -> Batch
     report
 }
 
-/// Returns the number of threads for a file of this length.
+/// Returns the number of threads to use for a file of this length.
 fn share_of(len: u64, threads: usize) -> usize {
     usize::try_from(len / BYTES_PER_THREAD).unwrap_or(threads).clamp(1, threads)
 }

@@ -1,4 +1,4 @@
-//! Checks of the arguments of `compress` and `decompress` before any file is opened.
+//! Checks the arguments of `compress` and `decompress` before any file is opened.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::fs::names::Direction;
 use crate::fs::target;
 use crate::report::failure::Failure;
 
-/// Returns an error if the arguments contradict each other, whatever the files hold.
+/// Returns an error if the arguments contradict each other for any files.
 pub fn check(files: &Files, direction: Direction) -> Result<(), Failure> {
     let reads_standard =
         files.inputs.iter().any(|input| Endpoint::new(input) == Endpoint::Standard);

@@ -1,4 +1,4 @@
-//! Finishing a result: checking paths first, verifying, naming the result and removing the source.
+//! Finishes a result: checks paths, verifies and names the result, and removes the source.
 
 use std::fmt;
 use std::fs::{self, Metadata};

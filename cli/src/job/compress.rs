@@ -70,8 +70,7 @@ pub fn compress(
 /// A piece in the pipeline.
 #[derive(Default)]
 struct PieceItem {
-    /// The data of the piece. After compression, the worker keeps this memory, and the item the
-    /// worker's memory, which holds the frames.
+    /// The data of the piece. Compression exchanges it for the worker's memory with the frames.
     input: Vec<u8>,
     knowledge: Knowledge,
     /// The matching part of the base.

@@ -1,4 +1,4 @@
-//! Decoding a file, to any destination.
+//! Decodes a file to any destination.
 
 use std::fs::Metadata;
 use std::ops::Range;
@@ -44,8 +44,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Returns how many bytes the data lacks before the end of its last tensor, if whole frames may
-    /// have been lost. The data of any other file was compressed in this state.
+    /// Returns the number of bytes missing before the end of the last tensor, if whole frames may
+    /// have been lost. In any other file, they were missing before compression.
     pub fn shortage(&self, header: &DataHeader) -> Option<u64> {
         (self.is_sealed == Some(false)).then(|| header.shortage(self.decoded)).flatten()
     }
@@ -62,7 +62,7 @@ pub enum Checks {
     Stored,
 }
 
-/// A compressed file that is about to be decoded.
+/// A compressed file that is ready to be decoded.
 pub struct Decoding {
     source: Endpoint,
     metadata: Option<Metadata>,
@@ -125,8 +125,8 @@ impl Decoding {
     }
 
     /// Decodes the readable chunks of a file that may be damaged, and passes them to `write` in
-    /// order. Writes zeros for unreadable chunks between them, so that offsets stay right. Chunks
-    /// with wrong checksums are written as they are.
+    /// order. Writes zeros in place of unreadable chunks, so that offsets stay right. Writes chunks
+    /// with wrong checksums as they are.
     pub fn salvage(
         self,
         threads: usize,
@@ -248,7 +248,7 @@ fn decode_whole(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
     legacy::decode(file, &Limits::default())
 }
 
-/// A run of chunks on its way through the pipeline.
+/// A run of chunks in the pipeline.
 #[derive(Default)]
 struct Job {
     run: Run,
@@ -256,7 +256,7 @@ struct Job {
     base: Option<Vec<u8>>,
     decoded: Vec<u8>,
     decoded_len: usize,
-    /// How far the file has been read, in bytes.
+    /// The offset up to which the file has been read.
     position: u64,
     /// Whether decoding continues after a chunk that cannot be decoded.
     is_salvaging: bool,
@@ -264,7 +264,7 @@ struct Job {
     lost_before: Option<(u64, DecodeError)>,
     /// Ranges of `decoded` that could not be decoded, each with its error.
     faults: Vec<(Range<usize>, DecodeError)>,
-    /// Why no further frame can be found.
+    /// The reason why no further frame can be found.
     end: Option<DecodeError>,
 }
 
@@ -277,8 +277,8 @@ struct Worker {
 }
 
 impl Job {
-    /// Decodes the run, and undoes the difference. With a base, the data is then in the worker's
-    /// memory, and the worker gets the memory of the base.
+    /// Decodes the run, and undoes the difference. With a base, this decodes into the worker's
+    /// memory and leaves the base's memory to the worker.
     fn decode(&mut self, worker: &mut Worker) -> Result<(), DecodeError> {
         if self.base.is_some() {
             std::mem::swap(&mut self.decoded, &mut worker.memory);
@@ -360,7 +360,7 @@ impl Cutter {
                 // Only the end of the file sets it.
                 self.is_sealed.get_or_init(|| is_sealed);
             }
-            // An empty run carries what is lost at the end.
+            // An empty run reports losses at the end of the file.
             job.run = Run::default();
             return Ok(job.lost_before.is_some() || job.end.is_some());
         };
@@ -369,7 +369,7 @@ impl Cutter {
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
         if let Some(base) = &mut self.base {
             let part = job.base.get_or_insert_default();
-            // Its memory has gone to the worker, and the data in this memory has been written.
+            // The worker took this memory; `decoded` has been written and can replace it.
             std::mem::swap(part, &mut job.decoded);
             base.read(job.run.decoded_len(), part, self.frames.endpoint())?;
         }
@@ -387,7 +387,7 @@ impl Cutter {
             base.check(expected, self.frames.endpoint())?;
         }
         if self.frames.first().delta != Delta::None && self.base.is_none() {
-            // The checksums are of the data, and the difference is decoded.
+            // Checksums cover the data, but only the difference is decoded.
             let count = frame.opened.checksums().len() as u64;
             self.unverified.fetch_add(count, Ordering::Relaxed);
             frame.opened = frame.opened.without_checksums();
@@ -398,8 +398,8 @@ impl Cutter {
         Ok(frame)
     }
 
-    /// Returns the open frame, or the next readable frame that holds any data. Records in the job
-    /// which frames before it are lost.
+    /// Returns the open frame, or the next readable frame with data. Records lost frames before it
+    /// in the job.
     fn salvaged_frame(&mut self, job: &mut Job) -> Result<Option<OpenFrame>, Failure> {
         if let Some(frame) = self.unfinished_frame() {
             return Ok(Some(frame));
@@ -436,7 +436,7 @@ impl Cutter {
         (self.next_chunk < frame.index().chunk_count()).then_some(frame)
     }
 
-    /// Prepares a frame for reading; `None` if it holds no data.
+    /// Prepares a frame for reading, or returns `None` if it has no data.
     fn begin(&mut self, frame: OpenFrame) -> Result<Option<OpenFrame>, Failure> {
         self.next_chunk = 0;
         let frame = self.check(frame)?;
@@ -449,7 +449,7 @@ impl Cutter {
         Ok((chunks > 0).then_some(frame))
     }
 
-    /// Returns the open frame, or the next one that holds any data.
+    /// Returns the open frame, or the next frame with data.
     fn frame_with_chunks(&mut self) -> Result<Option<OpenFrame>, Failure> {
         if let Some(frame) = self.unfinished_frame() {
             return Ok(Some(frame));

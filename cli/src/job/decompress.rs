@@ -1,4 +1,4 @@
-//! Decompressing one file that is compressed as a whole.
+//! Decompresses one file that is compressed as a whole.
 
 use crate::args::Decompress;
 use crate::content::data_header::DataHeader;
@@ -70,8 +70,8 @@ pub fn decompress(
     Ok(Stats { read: totals.stored, written, original: totals.decoded, elapsed, warning })
 }
 
-/// Returns an error if a part of a file was not decoded, so that `--rm` keeps it: those bytes may
-/// exist nowhere else.
+/// Returns an error if a part of a file was not decoded. `--rm` then keeps the file, because these
+/// bytes may not exist anywhere else.
 pub fn check_all_decoded(totals: &Totals, source: &Endpoint) -> Result<(), Failure> {
     if totals.trailing == 0 {
         return Ok(());

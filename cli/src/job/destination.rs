@@ -1,4 +1,4 @@
-//! Where the result of a file goes.
+//! Determines where the result of a file goes.
 
 use std::path::Path;
 
@@ -44,8 +44,8 @@ pub fn destination(
     }
 }
 
-/// Returns the reason why `source` cannot be decompressed, if it is not a compressed file: then
-/// another name for the result does not help. Otherwise returns `failure`.
+/// Returns the reason why `source` cannot be decompressed if it is not a compressed file, because
+/// another name for the result would not help then. Otherwise returns `failure`.
 fn explain(failure: Failure, source: &Path) -> Failure {
     match compression::detect(&Endpoint::Path(source.to_owned())) {
         Err(failure) => failure,

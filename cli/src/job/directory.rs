@@ -1,10 +1,10 @@
-//! Compressing or decompressing all files of a directory.
+//! Compresses or decompresses all files of a directory.
 //!
 //! Every result is written under a temporary name, and renamed when it is complete. With `--rm`,
-//! its source is removed after the result was written to the disk and compared with it. If a run is
-//! killed, there is for each file the source, the result, or both. The next run continues: where
-//! both exist, it compares them instead of compressing again. Without `--rm`, equal modification
-//! times are enough.
+//! the source is removed after the result was written to the disk and compared with it. If a run is
+//! killed, each file exists as source, as result, or as both. The next run continues, and where
+//! both exist, compares them instead of compressing again. Without `--rm`, it skips a file if both
+//! have the same modification time.
 
 use std::collections::HashSet;
 use std::fs;
@@ -22,10 +22,10 @@ use crate::job::{FileSettings, Job, check, commit};
 use crate::report::failure::Failure;
 use crate::report::progress::TotalProgress;
 
-/// Maximum distance between the times of source and result if one is in whole seconds: some file
-/// systems store even seconds only.
+/// Maximum difference between the times of source and result if one is in whole seconds: some file
+/// systems store only even seconds.
 const COARSE: Duration = Duration::from_secs(2);
-/// Maximum distance if both are finer: some file systems store steps of 100 nanoseconds.
+/// Maximum difference if both are finer: some file systems store steps of 100 nanoseconds.
 const FINE: Duration = Duration::from_micros(1);
 
 /// Processes all selected files of a directory, and returns the exit status.
@@ -171,8 +171,8 @@ pub fn other_result(destination: &Path, failure: Failure) -> Failure {
         .hint("use --force to overwrite it")
 }
 
-/// Returns whether one file is the result of the other, by their modification times. The distance
-/// is short, so that a file that was changed right after that is noticed.
+/// Returns whether one file is the result of the other, by their modification times. The tolerance
+/// is short, so that a change soon afterwards is still detected.
 fn have_same_time(one: &Path, other: &Path) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let is_whole = |time: SystemTime| {

@@ -1,4 +1,4 @@
-//! The frames of a compressed file: header and index first, payload as it is needed.
+//! The frames of a compressed file: reads headers and indexes first, and payloads as needed.
 
 use std::ops::Range;
 
@@ -25,13 +25,13 @@ pub struct Frames {
     trailing_len: u64,
     /// The payload of the open frame, if the input cannot seek.
     payload: Option<Vec<u8>>,
-    /// The places of all frames, if they are known before the frames are read.
+    /// The positions of all frames, if they are known before the frames are read.
     directory: Option<Directory>,
     /// The header of a frame that is being opened.
     opening: Option<Header>,
 }
 
-/// The next part of a file that is salvaged.
+/// The next part of a file during salvage.
 pub enum Next {
     /// A frame of which at least some chunks may be readable.
     Frame(Box<OpenFrame>),
@@ -106,7 +106,7 @@ impl OpenFrame {
 }
 
 impl Frames {
-    /// Returns the frames of a file, whose first header has been read and put back.
+    /// Returns the frames of a file whose first header has been read and put back.
     fn new(input: Input, first: Header, limits: Limits) -> Self {
         let keep = if input.is_seekable() { Keep::Index } else { Keep::Content };
         let options = OpenOptions::new(limits).keep(keep);
@@ -138,24 +138,26 @@ impl Frames {
         self.input.len()
     }
 
-    /// Returns how far the file has been read.
+    /// Returns the offset up to which the file has been read.
     pub fn position(&self) -> u64 {
         self.input.position()
     }
 
-    /// Returns the number of bytes after the only frame of a file. Known once
-    /// [`next`](Self::next) has returned `None`; in other files, every byte belongs to a frame.
+    /// Returns the number of bytes after the only frame of a file.
+    ///
+    /// It is known once [`next`](Self::next) has returned `None`. In other files, every byte
+    /// belongs to a frame.
     pub fn trailing_len(&self) -> u64 {
         self.trailing_len
     }
 
-    /// Returns whether the file promises to end with an index, as far as it has been read; `None`
-    /// for a single frame, whose header gives its length.
+    /// Returns whether the part of the file that has been read states that an index follows; `None`
+    /// for a single frame, whose header states its length.
     pub fn is_sealed(&self) -> Option<bool> {
         self.first.streaming.then_some(self.walk.is_sealed())
     }
 
-    /// Returns the decoded length of the file, if the first header gives it.
+    /// Returns the decoded length of the file, if the first header states it.
     pub fn known_decoded_len(&self) -> Option<u64> {
         (!self.first.streaming).then_some(self.first.decoded_len)
     }
@@ -171,12 +173,12 @@ impl Frames {
         self.try_next().map_err(|fault| self.failure(fault, number))
     }
 
-    /// Sets the places of all frames, which then replace the lengths in damaged headers.
+    /// Sets the positions of all frames, which then replace the lengths in damaged headers.
     pub fn use_directory(&mut self, directory: Directory) {
         self.directory = Some(directory);
     }
 
-    /// Opens the next frame of a file that is salvaged. Returns an error only if reading fails.
+    /// Opens the next frame during salvage. Returns an error only if reading fails.
     pub fn next_salvaged(&mut self) -> Result<Next, Failure> {
         let number = self.walk.number();
         match self.try_next() {
@@ -239,8 +241,8 @@ impl Frames {
         Ok(Some(OpenFrame { number, opened }))
     }
 
-    /// Returns the range of the next frame in the file, which must be there unless the file is
-    /// salvaged.
+    /// Returns the range of the next frame in the file. Returns an error if the file ends before,
+    /// except during salvage.
     fn frame_range(&self, header: &Header) -> Result<Range<u64>, Fault> {
         let start = self.range.start;
         let end = start.checked_add(header.frame_len).ok_or(DecodeErrorKind::InvalidLength)?;
@@ -258,7 +260,7 @@ impl Frames {
         let Range { start, end } = self.range;
         let reached = self.input.go_to(end)?;
         if reached < end {
-            // The frame before is not complete.
+            // The previous frame is incomplete, so the directory does not match the file.
             self.directory = None;
             let (needed, have) = (end - start, reached.saturating_sub(start));
             let error = DecodeError::from(DecodeErrorKind::Truncated { needed, have });
@@ -303,7 +305,7 @@ impl Frames {
     }
 
     fn try_check_payload(&mut self, frame: &OpenFrame) -> Result<(), Fault> {
-        /// Bytes that are read at a time.
+        /// Number of bytes to read at a time.
         const PART: usize = 1 << 18;
         let Some(mut check) = frame.opened.payload_check() else { return Ok(()) };
         self.hold_payload(&frame.index())?;
@@ -385,7 +387,7 @@ fn truncated(needed: u64, have: u64) -> Fault {
 
 /// Adds the number of the frame to an error without one.
 fn in_frame(error: DecodeError, number: u64) -> DecodeError {
-    match error.place().frame {
+    match error.location().frame {
         Some(_) => error,
         None => error.in_frame(number),
     }

@@ -25,7 +25,7 @@ pub enum Knowledge {
     Forced(PlaneLayout),
 }
 
-/// Iterates over the pieces of an input without end: input after the planned pieces is cut as well.
+/// Returns pieces of an input without end: after the planned pieces, it cuts the rest as well.
 pub struct Framing {
     planned: Box<dyn Iterator<Item = PlannedFrame> + Send>,
     rest: Knowledge,
@@ -58,8 +58,7 @@ impl Framing {
     }
 }
 
-/// Reads the header of a `.safetensors` file, whatever its name; `None` if the input is another
-/// file.
+/// Reads the header of a `.safetensors` file of any name; `None` if the input is another file.
 fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {
@@ -68,7 +67,7 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
             Err(MetadataError::Truncated { needed, .. }) if may_begin_header(&bytes) => needed,
             Err(_) => break None,
         };
-        // Checks the first byte of the header before reading as many bytes as its length says.
+        // Checks the first byte of the header before reading as many bytes as the file states.
         let missing = needed.max(PEEK_LEN as u64) - bytes.len() as u64;
         if input.read_up_to(missing, &mut bytes)? < missing {
             break None;
@@ -86,7 +85,7 @@ fn may_begin_header(bytes: &[u8]) -> bool {
     bytes.get(PEEK_LEN - 1).is_none_or(|&first| may_begin_json(first))
 }
 
-/// Returns the frames of a piece, and their layouts. With the matching part of a base, chooses them
+/// Returns the frames of a piece and their layouts. With the matching part of a base, chooses them
 /// for the difference.
 pub fn segments(piece: &[u8], base: Option<&[u8]>, knowledge: Knowledge) -> Vec<Segment> {
     let whole = |layout| vec![Segment { range: 0..piece.len(), layout }];
@@ -106,7 +105,7 @@ pub struct Coded {
 }
 
 impl Coded {
-    /// Replaces the frames with those of another piece. Overwrites `base` with the difference.
+    /// Replaces the frames with the frames of another piece. Overwrites `base` with the difference.
     pub fn compress(
         &mut self,
         piece: &[u8],

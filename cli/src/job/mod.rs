@@ -1,6 +1,6 @@
-//! Compressing and decompressing files: the jobs that write results.
+//! Compresses and decompresses files: the jobs that write results.
 //!
-//! [`Job`] is what one run of `zipnn compress` or `zipnn decompress` does to each of its files.
+//! A [`Job`] describes the work of one run of `zipnn compress` or `zipnn decompress` on each file.
 
 pub mod batch;
 pub mod check;
@@ -78,7 +78,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Returns whether whole files are compressed, or the tensors inside them.
+    /// Returns whether the job processes whole files or the tensors inside them.
     pub fn scope(&self) -> Scope {
         match self {
             Self::Compress(arguments) if arguments.inside_safetensors => Scope::Tensors,
@@ -133,7 +133,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Writes `result` to the disk, and verifies that it holds everything that is in `source`.
+    /// Writes `result` to the disk, and verifies that it contains all data of `source`.
     pub fn confirm(
         &self,
         source: &Path,

@@ -12,20 +12,20 @@ use crate::report::failure::Failure;
 pub enum Spare {
     /// One that is being read, one that is being written, and one that waits.
     Three,
-    /// None that waits, for items that take much memory.
+    /// No waiting item, because items take much memory.
     Two,
 }
 
 /// A message from the workers to the writer: the number of an item, and its result.
 type Done<Item> = (u64, Result<Item, Failure>);
 
-/// Fills items with `read` on one thread, processes them with `work` on `threads` other threads,
-/// and passes them to `write` on this thread, in the order in which they were filled.
+/// Fills items with `read`, processes them with `work`, and passes them to `write` in order.
 ///
-/// Each worker has its own state. A fixed number of items is reused, so that their memory is
-/// allocated once. `read` returns `false` at the end of the input. If several items fail, returns
-/// the failure of the first of them, whatever the number of threads. After a failure, does not wait
-/// for the threads, because one may be blocked on a pipe.
+/// `read` runs on one thread, `work` on `threads` other threads, and `write` on this thread. Each
+/// worker has its own state. A fixed number of items is reused, so that their memory is allocated
+/// once. `read` returns `false` at the end of the input. If several items fail, this returns the
+/// failure of the first item, for any number of threads. After a failure, it does not wait for the
+/// threads, because one may be blocked on a pipe.
 pub fn run<Item, State>(
     threads: usize,
     spare: Spare,

@@ -19,8 +19,8 @@ pub struct Run {
     stored: Vec<u8>,
     /// For each plane, the number that turns an offset in the frame into one in `stored`.
     shifts: Vec<u64>,
-    /// The offset in the frame at which reading each plane has ended. Before the end of the plane
-    /// only if a file is salvaged that was cut off.
+    /// For each plane, the offset in the frame at which reading ended. It is before the end of the
+    /// plane only during salvage of a file that was cut off.
     ends: Vec<u64>,
 }
 
@@ -28,10 +28,10 @@ impl Run {
     /// The decoded length of a run in bytes. Only a single chunk may be longer.
     pub const TARGET_LEN: u64 = 4 << 20;
 
-    /// The most chunks of a run. If they are tiny, most memory is for the chunks and not for data.
+    /// Maximum number of chunks in a run, which bounds memory if chunks are tiny.
     const MAX_CHUNKS: u64 = 1 << 12;
 
-    /// Returns how many chunks of a frame make a run.
+    /// Returns the number of chunks of a frame in a run.
     pub fn chunk_count(frame: &OpenFrame) -> usize {
         (Self::TARGET_LEN / frame.opened.header().chunk_len()).clamp(1, Self::MAX_CHUNKS) as usize
     }
@@ -78,15 +78,17 @@ impl Run {
         self.chunks.iter().map(Chunk::len).sum()
     }
 
-    /// Returns how many of the chunks have checksums.
+    /// Returns the number of chunks with checksums.
     pub fn checksum_count(&self) -> u64 {
         self.chunks.iter().filter_map(Chunk::checksum).count() as u64
     }
 
-    /// Decodes the chunks into `decoded`, which has that length; onto a part of a base of the same
-    /// length, if there is one. For each chunk that cannot be decoded, calls `fault` with its range
-    /// in `decoded` and the error, and continues with the next chunk if that returns `Ok`. After a
-    /// checksum mismatch, the range holds what the chunk decodes to.
+    /// Decodes the chunks into `decoded`, which has [`Self::decoded_len`] bytes.
+    ///
+    /// Applies a part of a base, if there is one, which has the same length. For each chunk that
+    /// cannot be decoded, calls `fault` with its range in `decoded` and the error, and continues
+    /// with the next chunk if `fault` returns `Ok`. After a checksum mismatch, the range contains
+    /// the decoded bytes.
     pub fn decode(
         &self,
         decoded: &mut [u8],

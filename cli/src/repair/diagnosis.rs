@@ -1,10 +1,11 @@
-//! Detecting from its values whether a tensor's bits are rotated.
+//! Detects from its values whether a tensor's bits are rotated.
 //!
-//! The original rotates a tensor in place before it compresses it. Its script stores tensors that
-//! do not become smaller as they are then: rotated. Read as ordinary values, rotated weights have
-//! exponents that weights never have: 0.02 becomes 5·10^34, and 2 a value close to zero. Undoing
-//! the rotation of a sound tensor has the same effect. So the diagnosis asks which of the two
-//! readings is more likely, given the exponents that weights have.
+//! The original rotates a tensor in place before compressing it. If the tensor does not become
+//! smaller, the original's script stores it in this rotated state. Read as ordinary values, rotated
+//! weights have exponents that weights never have: 0.02 becomes 5·10^34, and 2 becomes a value
+//! close to zero. Undoing the rotation of a sound tensor has the same effect. The diagnosis
+//! therefore determines which of the two readings is more likely, given the usual exponents of
+//! weights.
 
 use std::collections::HashSet;
 
@@ -31,7 +32,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Probability from which a reading is the verdict.
+    /// Minimum probability of a reading to become the verdict.
     const THRESHOLD: f64 = 0.999;
 
     /// Returns the verdict for the probabilities of both readings.
@@ -152,7 +153,7 @@ const EXPONENT_BIAS: i32 = 127;
 /// between 2^-9 and 1.
 const CENTRE: i32 = -4;
 const SPREAD: f64 = 4.0;
-/// The share of weights that may have any exponent.
+/// The share of weights whose exponent can be any.
 const ODD: f64 = 1e-3;
 
 /// Returns the probability that a weight has an exponent.

@@ -131,7 +131,7 @@ fn save_tensor(
             (Err(error), fault) => {
                 let error = fault_of(source, error)?.or(fault.flatten()).unwrap_or(truncated);
                 let is_cut = matches!(error.kind(), DecodeErrorKind::Truncated { .. });
-                if is_cut || error.place().chunk.is_none() {
+                if is_cut || error.location().chunk.is_none() {
                     salvage.lose(len - at, if is_cut { truncated } else { error });
                     return Ok(());
                 }

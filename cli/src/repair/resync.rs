@@ -1,4 +1,4 @@
-//! Finding the frames after damaged headers in a file without a valid index.
+//! Finds the frames after damaged headers in a file without a valid index.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -17,11 +17,11 @@ use crate::fs::endpoint::Endpoint;
 /// Number of bytes that are searched at a time.
 const PART_LEN: usize = 1 << 20;
 
-/// Returns the directory of a file with damaged headers. All bytes between the last frame before
-/// the damage and the first frame after it count as one frame.
+/// Returns the directory of a file with damaged headers.
 ///
-/// The decoded length of that frame is the rest of the data. Only the header of a `.safetensors`
-/// file gives the length of all data, so returns `None` for other data.
+/// All bytes between the last frame before the damage and the first frame after it count as one
+/// frame. Its decoded length is the rest of the data. Only the header of a `.safetensors` file
+/// states the length of all data, so this returns `None` for other data.
 pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
     let archive = tensors::open_archive(source, base).ok()?;
     archive.cut()?;
@@ -103,8 +103,9 @@ fn find(
     Ok(None)
 }
 
-/// Reads the headers of all frames from `start` to the end of the file; `None` if there is other
-/// data between them. Does not try a rejected offset again, so that the time is linear in the file.
+/// Reads the headers of all frames from `start` to the end of the file, or returns `None` if there
+/// is other data between them. Skips offsets that were rejected before, so that the time is linear
+/// in the length of the file.
 fn headers_from(
     file: &mut BufReader<File>,
     start: u64,

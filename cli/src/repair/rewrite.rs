@@ -1,4 +1,4 @@
-//! Writing a repaired copy of a file that the original damaged.
+//! Writes a repaired copy of a file that the original damaged.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, Write};
@@ -11,16 +11,18 @@ use zipnn::tensor::safetensors::MetadataError;
 use crate::repair::examination::suspect;
 use crate::repair::rotation;
 
-/// Writes a file again with the rotation of some tensors undone, and with its list of compressed
-/// tensors if that is missing or does not match the file. Drops metadata that belong to another
-/// file. Everything else stays the same, and compressed tensors stay compressed.
+/// Rewrites a file without the rotation of some tensors and with a correct list of tensors.
+///
+/// Adds the list of compressed tensors if it is missing, and replaces it if it does not match the
+/// file. Drops metadata that belongs to another file. Everything else stays the same, and
+/// compressed tensors stay compressed.
 ///
 /// `rotated` holds indexes into [`TensorReader::tensors`].
 ///
 /// # Errors
 ///
-/// As [`TensorReader::repaired_header`]; `Io`; `Metadata` if a rotated tensor shares bytes with
-/// another tensor that is not rotated.
+/// The errors of [`TensorReader::repaired_header`]; `Io`; `Metadata` if a rotated tensor shares
+/// bytes with another tensor that is not rotated.
 pub fn rewrite<R: Read + Seek>(
     reader: TensorReader<R>,
     rotated: &[usize],

@@ -1,4 +1,4 @@
-//! Recovering the readable part of a damaged or incomplete file, and reporting the lost part.
+//! Recovers the readable part of a damaged or incomplete file, and reports the lost part.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct Salvage {
     lost: Vec<Lost>,
     /// Number of lost ranges that are not in `lost`.
     more: u64,
-    /// Why the file ends too early.
+    /// The reason why the file ends too early.
     end: Option<DecodeError>,
     /// Number of decoded bytes without wrong checksums.
     saved: u64,
@@ -25,7 +25,7 @@ pub struct Salvage {
     wrong: u64,
     /// Number of bytes that were written, including zeros.
     written: u64,
-    /// Number of lost bytes after these. They are written as zeros when more data follows.
+    /// Number of lost bytes after the written ones, which become zeros when more data follows.
     owed: u64,
     /// Length of the data, if it is known.
     total: Option<u64>,

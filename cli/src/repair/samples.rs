@@ -1,4 +1,4 @@
-//! The values by which a tensor is judged.
+//! Collects the values by which a tensor is judged.
 
 use zipnn::DType;
 

@@ -143,7 +143,7 @@ fn judges_unclear_tensors_of_uncompressed_files_by_their_neighbours() {
     assert_eq!(ones.1.verdict, Verdict::Unknown);
 }
 
-/// The number that the documentation gives.
+/// Checks the number in the documentation.
 #[test]
 fn rotation_turns_a_small_weight_into_a_huge_one() {
     let rotated = rotate(&f32([0.02]), DType::F32);

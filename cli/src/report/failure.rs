@@ -1,4 +1,4 @@
-//! Errors as the user sees them: the file, what is wrong with it, and what to do.
+//! Errors for the user: the file, what is wrong with it, and what to do.
 
 use std::{fmt, io};
 
@@ -27,7 +27,7 @@ enum Cause {
 }
 
 impl Failure {
-    /// Exit status after SIGPIPE, as shells report it: the reader of the output has closed it.
+    /// Exit status after SIGPIPE, as shells report it when the reader closes the output.
     pub const BROKEN_PIPE: u8 = 141;
 
     /// Creates the failure of a file.
@@ -152,7 +152,7 @@ pub fn status(result: Result<(), Failure>) -> u8 {
 fn decoding_hint(error: &DecodeError) -> Option<&'static str> {
     use DecodeErrorKind as E;
     Some(match error.kind() {
-        E::BadMagic if error.place().frame.unwrap_or(0) == 0 => {
+        E::BadMagic if error.location().frame.unwrap_or(0) == 0 => {
             "only .znn files can be decompressed, and this is not one"
         }
         E::BadMagic => {
@@ -193,7 +193,7 @@ fn decoding_hint(error: &DecodeError) -> Option<&'static str> {
 
 /// Returns whether an error is in the header of the first frame.
 fn is_in_first_header(error: &DecodeError) -> bool {
-    let location = error.place();
+    let location = error.location();
     location.frame == Some(0) && location.chunk.is_none()
 }
 

@@ -1,4 +1,4 @@
-//! Formatting numbers, names and JSON.
+//! Formats numbers, names and JSON.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -49,7 +49,7 @@ pub fn trailing(len: u64) -> String {
     format!("{} {verb} the only frame", count(len, "byte"))
 }
 
-/// Describes data of a `.safetensors` file that lacks `len` bytes at its end.
+/// Describes the data of a `.safetensors` file whose last `len` bytes are missing.
 pub fn shortage(len: u64) -> String {
     format!("the data ends {} before its last tensor does", count(len, "byte"))
 }
@@ -84,7 +84,7 @@ pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
     let mut chars = text.chars();
     let mut clipped: String = chars.by_ref().take(head).collect();
     clipped.push('…');
-    // Leaves out the character that the ellipsis replaces as well.
+    // The ellipsis replaces one more character.
     clipped.extend(chars.skip(excess + kept + 1 - head - tail));
     clipped.into()
 }

@@ -1,8 +1,8 @@
 //! Index files such as `model.safetensors.index.json`, which map the tensors of a model to its
 //! shards. When shards are renamed, their names in the index must change.
 //!
-//! Existing files decide on the new names: a shard that could not be compressed keeps its name, and
-//! the next run completes the work of a killed one.
+//! The existing files determine the new names: a shard that could not be compressed keeps its name,
+//! and the next run completes the work of a killed run.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -121,8 +121,8 @@ pub fn not_an_index(path: &Path, error: serde_json::Error) -> Failure {
         .hint("correct or remove it, or leave out --rewrite-index")
 }
 
-/// Updates the names in an index after compressing or decompressing; `None` if nothing changes.
-/// `is_renamed(old, new)` returns whether a file has got its new name.
+/// Updates the names in an index after compressing or decompressing, or returns `None` if nothing
+/// changes. `is_renamed(old, new)` returns whether a file has its new name.
 pub fn rewrite(
     text: &str,
     direction: Direction,
@@ -170,7 +170,7 @@ fn rewrite_bare(
     Ok((!changes.is_empty()).then(|| json_strings::replace(text, &changes)))
 }
 
-/// Returns whether a name is that of a file with compressed tensors inside.
+/// Returns whether a name belongs to a file with compressed tensors inside.
 fn is_inside(name: &str) -> bool {
     name.strip_suffix(SAFETENSORS)
         .and_then(|name| name.strip_suffix(SUFFIX))

@@ -399,18 +399,21 @@ fn reports_bytes_after_the_last_frame() {
     place.succeeds(&["decompress", "single.znn", "--quiet", "--force"]);
     assert_eq!(place.read("single"), data);
 
-    let told = place.succeeds(&["verify", "single.znn"]);
-    assert!(told.contains("sound") && told.contains("; 40 bytes follow the only frame"), "{told}");
-    let told = place.succeeds(&["info", "single.znn"]);
-    assert!(told.contains("\n  40 bytes follow the only frame\n"), "{told}");
+    let printed = place.succeeds(&["verify", "single.znn"]);
+    assert!(
+        printed.contains("sound") && printed.contains("; 40 bytes follow the only frame"),
+        "{printed}"
+    );
+    let printed = place.succeeds(&["info", "single.znn"]);
+    assert!(printed.contains("\n  40 bytes follow the only frame\n"), "{printed}");
     assert_eq!(info(&place, "single.znn")["trailing_bytes"], 40);
     assert_eq!(info(&place, "single.znn")["compressed_bytes"], frame.len());
 
     for arguments in [&["decompress", "-"][..], &["verify", "-"], &["info", "-"]] {
         let piped = place.run_with_input(arguments, &single);
         assert!(piped.status.success());
-        let told = [piped.stderr, piped.stdout].concat();
-        assert!(String::from_utf8_lossy(&told).contains("40 bytes follow"), "{arguments:?}");
+        let printed = [piped.stderr, piped.stdout].concat();
+        assert!(String::from_utf8_lossy(&printed).contains("40 bytes follow"), "{arguments:?}");
         let piped = place.run_with_input(arguments, &frame[..frame.len() - 1]);
         assert_eq!(piped.status.code(), Some(1));
         assert!(text(&piped.stderr).contains("frame 0"), "{arguments:?}");
@@ -573,22 +576,23 @@ fn info_describes_files() {
     let place = Place::new();
     place.write("model", &sample("f32", 1_500_000));
     place.succeeds(&["compress", "model", "--dtype", "f32"]);
-    let told = info(&place, "model.znn");
+    let printed = info(&place, "model.znn");
     let len = place.read("model.znn").len();
-    assert_eq!(told["file"], "model.znn");
-    assert_eq!(told["streaming"], true);
-    assert_eq!(told["delta"], false);
-    assert_eq!(told["form"], "bytes");
-    assert_eq!(told["dtypes"], serde_json::json!(["f32"]));
-    assert_eq!(told["versions"], serde_json::json!(["0.5.4"]));
-    assert_eq!(told["original_bytes"], 6_000_000);
-    assert_eq!(told["compressed_bytes"], len);
-    assert_eq!(told["ratio"], len as f64 / 6e6);
-    let methods = ["raw", "repeat", "huffman"].map(|name| told["methods"][name].as_u64().unwrap());
+    assert_eq!(printed["file"], "model.znn");
+    assert_eq!(printed["streaming"], true);
+    assert_eq!(printed["delta"], false);
+    assert_eq!(printed["form"], "bytes");
+    assert_eq!(printed["dtypes"], serde_json::json!(["f32"]));
+    assert_eq!(printed["versions"], serde_json::json!(["0.5.4"]));
+    assert_eq!(printed["original_bytes"], 6_000_000);
+    assert_eq!(printed["compressed_bytes"], len);
+    assert_eq!(printed["ratio"], len as f64 / 6e6);
+    let methods =
+        ["raw", "repeat", "huffman"].map(|name| printed["methods"][name].as_u64().unwrap());
     assert_eq!(methods.iter().sum::<u64>(), 4 * 23);
-    assert_eq!(told["frames"].as_array().unwrap().len(), 3);
-    assert_eq!(told["frames"][0]["original_bytes"], 4 << 20);
-    assert_eq!(told["frames"][0]["chunks"], 16);
+    assert_eq!(printed["frames"].as_array().unwrap().len(), 3);
+    assert_eq!(printed["frames"][0]["original_bytes"], 4 << 20);
+    assert_eq!(printed["frames"][0]["chunks"], 16);
     let shown = place.succeeds(&["info", "model.znn"]);
     assert!(shown.contains("frame 1: f32"), "{shown}");
 
@@ -596,12 +600,12 @@ fn info_describes_files() {
     let tensor =
         zipnn::compress_tensor(&[0; 24], zipnn::frame::Form::Torch, &[3, 4], &options).unwrap();
     place.write("tensor.znn", &tensor);
-    let told = info(&place, "tensor.znn");
-    assert_eq!(told["form"], "torch");
-    assert_eq!(told["streaming"], false);
-    assert_eq!(told["frames"][0]["shape"], serde_json::json!([3, 4]));
+    let printed = info(&place, "tensor.znn");
+    assert_eq!(printed["form"], "torch");
+    assert_eq!(printed["streaming"], false);
+    assert_eq!(printed["frames"][0]["shape"], serde_json::json!([3, 4]));
     assert_eq!(
-        told["methods"],
+        printed["methods"],
         serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0, "zstd": 0 })
     );
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
@@ -620,9 +624,9 @@ fn the_extended_profile_is_smaller_and_reported() {
     place.succeeds(&["compress", "model", "--dtype", "bf16", "--extended"]);
     let [plain, extended] = ["plain.znn", "model.znn"].map(|name| place.read(name).len());
     assert!(extended < plain * 9 / 10, "{extended} bytes, not {plain}");
-    let told = info(&place, "model.znn");
-    assert!(told["methods"]["zstd"].as_u64() > Some(0), "{told}");
-    assert_eq!(told["extended"], true);
+    let printed = info(&place, "model.znn");
+    assert!(printed["methods"]["zstd"].as_u64() > Some(0), "{printed}");
+    assert_eq!(printed["extended"], true);
     assert_eq!(info(&place, "plain.znn")["extended"], false);
     let original = "the original ZipNN does not read this file";
     assert!(place.succeeds(&["info", "model.znn"]).contains(original));
@@ -631,9 +635,9 @@ fn the_extended_profile_is_smaller_and_reported() {
     place.succeeds(&["verify", "model.znn"]);
     place.succeeds(&["decompress", "model.znn", "-o", "back"]);
     assert!(place.read("back") == data);
-    let told = place.succeeds(&["bench", "model", "--extended", "--runs", "1", "--json"]);
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["round_trip"], true);
+    let printed = place.succeeds(&["bench", "model", "--extended", "--runs", "1", "--json"]);
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(printed["round_trip"], true);
 
     let mut damaged = place.read("model.znn");
     damaged[extended / 3] ^= 1;
@@ -648,9 +652,9 @@ fn info_describes_empty_files() {
     place.write("empty", b"").succeeds(&["compress", "empty"]);
     let shown = place.succeeds(&["info", "empty.znn"]);
     assert!(shown.contains("0 -> 272 bytes (-)") && !shown.contains("inf"), "{shown}");
-    let told = info(&place, "empty.znn");
-    assert_eq!(told["original_bytes"], 0);
-    assert_eq!(told["ratio"], Value::Null);
+    let printed = info(&place, "empty.znn");
+    assert_eq!(printed["original_bytes"], 0);
+    assert_eq!(printed["ratio"], Value::Null);
     assert!(place.succeeds(&["info", "--help"]).contains("null if there is no data"));
 }
 
@@ -670,8 +674,8 @@ fn detects_element_types() {
         let data = sample(dtype, 100_000);
         place.write("model.safetensors", &safetensors(name, &data, size));
         place.succeeds(&["compress", "model.safetensors", "--force"]);
-        let told = info(&place, "model.safetensors.znn");
-        let [header, tensor] = [0, 1].map(|number| &told["frames"][number]);
+        let printed = info(&place, "model.safetensors.znn");
+        let [header, tensor] = [0, 1].map(|number| &printed["frames"][number]);
         assert_eq!(header["planes"], 1);
         assert_eq!(tensor["planes"], planes, "{name}");
         assert_eq!(tensor["rotated"], rotated, "{name}");
@@ -681,8 +685,8 @@ fn detects_element_types() {
         // The name promises what the contents do not keep.
         place.write("model.safetensors", &sample(dtype, 600_000));
         place.succeeds(&["compress", "model.safetensors", "--force"]);
-        let told = info(&place, "model.safetensors.znn");
-        assert_eq!(told["dtypes"], serde_json::json!([found]));
+        let printed = info(&place, "model.safetensors.znn");
+        assert_eq!(printed["dtypes"], serde_json::json!([found]));
     }
 }
 
@@ -712,19 +716,19 @@ fn bench_reports_ratio_and_speed() {
         (1, &["bench", "model", "--json", "--runs", "2"][..]),
         (2, &["bench", "model", "--json", "--runs", "1", "--threads", "2", "--dtype", "bf16"]),
     ] {
-        let told: Value = serde_json::from_str(&place.succeeds(arguments)).unwrap();
-        assert_eq!(told["dtypes"], serde_json::json!(["bf16"]));
-        assert_eq!(told["threads"], threads);
-        assert_eq!(told["original_bytes"], 400_000);
-        let ratio = told["compressed_bytes"].as_f64().unwrap() / 4e5;
-        assert_eq!(told["ratio"], ratio);
+        let printed: Value = serde_json::from_str(&place.succeeds(arguments)).unwrap();
+        assert_eq!(printed["dtypes"], serde_json::json!(["bf16"]));
+        assert_eq!(printed["threads"], threads);
+        assert_eq!(printed["original_bytes"], 400_000);
+        let ratio = printed["compressed_bytes"].as_f64().unwrap() / 4e5;
+        assert_eq!(printed["ratio"], ratio);
         assert!(ratio < 0.8);
         for speed in
             ["compress_mb_s", "decompress_mb_s", "compress_fresh_mb_s", "decompress_fresh_mb_s"]
         {
-            assert!(told[speed].as_f64().unwrap() > 0.0, "{speed}");
+            assert!(printed[speed].as_f64().unwrap() > 0.0, "{speed}");
         }
-        assert_eq!(told["round_trip"], true);
+        assert_eq!(printed["round_trip"], true);
     }
     assert!(place.succeeds(&["bench", "model"]).contains("MB/s"));
     place.write("empty", b"");
@@ -989,8 +993,8 @@ fn memory_is_bounded_for_tiny_chunks() {
     assert!(peak < (2 * index + (48 << 20)) as u64, "{peak} bytes, for an index of {index}");
 }
 
-/// Returns the folder of the golden files: the whole collection beside the repository, or the part in
-/// it. The part is enough on Windows, where each of the many processes takes long to start.
+/// Returns the folder of the golden files: the whole collection beside the repository, or the part
+/// in it. The part is enough on Windows, where each of the many processes takes long to start.
 fn golden_files() -> (PathBuf, Value) {
     let folders = golden::folders().take(if cfg!(unix) { 2 } else { 1 });
     let folder = folders.last().unwrap();
@@ -1023,12 +1027,12 @@ fn decompresses_golden_files() {
         if !output.status.success() || output.stdout != original {
             failures.push(format!("{file}: {}", text(&output.stderr)));
         }
-        let [told, verified] = ["info", "verify"].map(|command| place.run(&[command, &file]));
-        if !told.status.success() || !verified.status.success() {
+        let [printed, verified] = ["info", "verify"].map(|command| place.run(&[command, &file]));
+        if !printed.status.success() || !verified.status.success() {
             failures.push(format!("{file}: info or verify"));
         }
         let has_more = file.ends_with("c-nonstream-trail.znn");
-        for said in [output.stderr, told.stdout, verified.stdout] {
+        for said in [output.stderr, printed.stdout, verified.stdout] {
             if text(&said).contains("only frame") != has_more {
                 failures.push(format!("{file}: {}", text(&said)));
             }

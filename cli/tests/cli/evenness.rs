@@ -82,9 +82,9 @@ mod tables {
         for command in ["ls", "info"] {
             let said = place.succeeds(&[command, "--json", name]);
             assert!(!said.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{command}");
-            let told: Value = serde_json::from_str(&said).unwrap();
-            assert_eq!(told["file"], name, "{command}");
-            let tensors = told["tensors"].as_array().unwrap();
+            let printed: Value = serde_json::from_str(&said).unwrap();
+            assert_eq!(printed["file"], name, "{command}");
+            let tensors = printed["tensors"].as_array().unwrap();
             assert_eq!(tensors.len(), 4);
             let find = |name: &str| tensors.iter().find(|tensor| tensor["name"] == name).unwrap();
             find(&"n".repeat(70_000));
@@ -493,12 +493,12 @@ mod directories {
         assert_eq!(place.succeeds(&["verify", "d", "--quiet"]), "");
         assert!(place.succeeds(&["info", "d"]).ends_with("d: 4 files shown\n"));
         let files = |command: &str, arguments: &[&str]| {
-            let told = place.succeeds(&[&[command, "--json", "d"], arguments].concat());
+            let printed = place.succeeds(&[&[command, "--json", "d"], arguments].concat());
             let file = |line: &str| {
-                let told: Value = serde_json::from_str(line).unwrap();
-                told["file"].as_str().unwrap().replace('\\', "/")
+                let printed: Value = serde_json::from_str(line).unwrap();
+                printed["file"].as_str().unwrap().replace('\\', "/")
             };
-            told.lines().map(file).collect::<Vec<_>>()
+            printed.lines().map(file).collect::<Vec<_>>()
         };
         let all = [
             "d/a.safetensors.znn",
@@ -718,13 +718,17 @@ mod types {
         place.write("r", text_data.as_bytes());
         for dtype in ["bytes", "auto"] {
             place.succeeds(&["compress", "r", "--dtype", dtype, "--force"]);
-            let told = json_of(&place, "info", "r.znn");
-            assert_eq!(told["dtypes"], json!(["bytes"]));
-            assert_eq!(told["frames"][0]["dtype"], "bytes");
+            let printed = json_of(&place, "info", "r.znn");
+            assert_eq!(printed["dtypes"], json!(["bytes"]));
+            assert_eq!(printed["frames"][0]["dtype"], "bytes");
             let shown = place.succeeds(&["info", "r.znn"]);
             assert!(shown.contains("frame 0: bytes, ") && !shown.contains("f8"), "{shown}");
-            let told = place.succeeds(&["bench", "r", "--runs", "1", "--json", "--dtype", dtype]);
-            assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["dtypes"], json!(["bytes"]));
+            let printed =
+                place.succeeds(&["bench", "r", "--runs", "1", "--json", "--dtype", dtype]);
+            assert_eq!(
+                serde_json::from_str::<Value>(&printed).unwrap()["dtypes"],
+                json!(["bytes"])
+            );
         }
     }
 
@@ -734,15 +738,15 @@ mod types {
         let id = |number: u32| (number.wrapping_mul(2_654_435_761) >> 8) % 30_000;
         let ids: Vec<u8> = (0..100_000).flat_map(|number| id(number).to_le_bytes()).collect();
         place.write("ids", &ids).succeeds(&["compress", "ids"]);
-        let told = json_of(&place, "info", "ids.znn");
-        assert_eq!(told["frames"][0]["planes"], 4);
-        assert_eq!(told["dtypes"], json!(["bytes"]));
+        let printed = json_of(&place, "info", "ids.znn");
+        assert_eq!(printed["frames"][0]["planes"], 4);
+        assert_eq!(printed["dtypes"], json!(["bytes"]));
         assert!(place.succeeds(&["info", "ids.znn"]).contains("in 4 planes"));
         let file = safetensors(&[("ids", "I32", &[100_000], &ids)]);
         place.write("m.safetensors", &file).succeeds(&["compress", "m.safetensors"]);
-        let told = json_of(&place, "info", "m.safetensors.znn");
-        assert_eq!(told["dtypes"], json!(["bytes"]));
-        assert_eq!(told["tensors"][0]["dtype"], "I32");
+        let printed = json_of(&place, "info", "m.safetensors.znn");
+        assert_eq!(printed["dtypes"], json!(["bytes"]));
+        assert_eq!(printed["tensors"][0]["dtype"], "I32");
     }
 
     #[test]
@@ -754,14 +758,14 @@ mod types {
             let expected = json!([name.replace('_', "").to_lowercase()]);
             place.write("m.safetensors", &file);
             place.succeeds(&["compress", "m.safetensors", "--force"]);
-            let told = json_of(&place, "info", "m.safetensors.znn");
-            assert_eq!(told["dtypes"], expected);
-            assert_eq!(told["frames"][0]["dtype"], "bytes", "the header is text");
-            assert_eq!(told["frames"][1]["dtype"], expected[0]);
+            let printed = json_of(&place, "info", "m.safetensors.znn");
+            assert_eq!(printed["dtypes"], expected);
+            assert_eq!(printed["frames"][0]["dtype"], "bytes", "the header is text");
+            assert_eq!(printed["frames"][1]["dtype"], expected[0]);
             place.succeeds(&["compress", "--inside-safetensors", "m.safetensors", "--force"]);
             assert_eq!(json_of(&place, "info", "m.znn.safetensors")["dtypes"], expected);
-            let told = place.succeeds(&["bench", "m.safetensors", "--runs", "1", "--json"]);
-            assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["dtypes"], expected);
+            let printed = place.succeeds(&["bench", "m.safetensors", "--runs", "1", "--json"]);
+            assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["dtypes"], expected);
             let frame = zipnn::compress_tensor(
                 &data,
                 zipnn::frame::Form::Torch,
@@ -779,9 +783,9 @@ mod types {
         place.write("m.safetensors", &model(200_000, 1)).succeeds(&["compress", "m.safetensors"]);
         assert_eq!(json_of(&place, "info", "m.safetensors.znn")["dtypes"], json!(["bf16"]));
         place.write("empty", b"").succeeds(&["compress", "empty"]);
-        let told = json_of(&place, "info", "empty.znn");
-        assert_eq!(told["dtypes"], json!([]));
-        assert_eq!(told["frames"][0]["dtype"], Value::Null);
+        let printed = json_of(&place, "info", "empty.znn");
+        assert_eq!(printed["dtypes"], json!([]));
+        assert_eq!(printed["frames"][0]["dtype"], Value::Null);
         let shown = place.succeeds(&["info", "empty.znn"]);
         assert!(!shown.contains("f16") && !shown.contains("f8"), "{shown}");
         assert_eq!(place.succeeds(&["verify", "empty.znn"]), "empty.znn: sound, 0 B; sealed\n");
@@ -816,10 +820,10 @@ mod types {
             ("small2", "BF16", &[1500], &small),
         ]);
         place.write("m.safetensors", &file).succeeds(&["compress", "m.safetensors"]);
-        let told = json_of(&place, "info", "m.safetensors.znn");
-        assert_eq!(told["tensor_count"], 4);
+        let printed = json_of(&place, "info", "m.safetensors.znn");
+        assert_eq!(printed["tensor_count"], 4);
         let of = |name: &str| {
-            let tensors = told["tensors"].as_array().unwrap();
+            let tensors = printed["tensors"].as_array().unwrap();
             tensors.iter().find(|tensor| tensor["name"] == name).unwrap().clone()
         };
         assert_eq!(of("large")["first_frame"], 1);
@@ -829,7 +833,7 @@ mod types {
         assert_eq!(of("none")["first_frame"], Value::Null);
         assert_eq!(of("small")["first_frame"], count + 1);
         assert_eq!(of("small2")["first_frame"], count + 1);
-        let frames = told["frames"].as_array().unwrap();
+        let frames = printed["frames"].as_array().unwrap();
         let stored: u64 = frames[1..=count as usize]
             .iter()
             .map(|frame| frame["compressed_bytes"].as_u64().unwrap())
@@ -846,9 +850,9 @@ mod types {
         place.write("m.safetensors.znn", &damaged);
         let output = place.run(&["info", "--json", "m.safetensors.znn"]);
         if output.status.success() {
-            let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-            assert_eq!(told["tensors"], Value::Null);
-            assert_eq!(told["frame_count"], frames.len());
+            let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(printed["tensors"], Value::Null);
+            assert_eq!(printed["frame_count"], frames.len());
         }
     }
 
@@ -860,16 +864,16 @@ mod types {
         let file = safetensors(&[("w", "BF16", &[20_000], &data), ("x", "U8", &[64], &random)]);
         place.write("m.safetensors", &file);
         place.succeeds(&["compress", "--inside-safetensors", "m.safetensors"]);
-        let told = json_of(&place, "info", "m.znn.safetensors");
-        assert_eq!(told["inside_safetensors"], true);
-        assert_eq!(told["dtypes"], json!(["bf16", "bytes"]));
-        assert_eq!(told["original_bytes"], file.len());
-        assert_eq!(told["compressed_bytes"], place.read("m.znn.safetensors").len());
-        assert_eq!(told["compressed_tensors"], 1);
-        assert_eq!(told["plain_tensors"], 1);
-        assert_eq!(told["checksums"], true);
-        assert_eq!(told["tensors"][0]["compressed"], true);
-        assert_eq!(told["tensors"][1]["compressed"], false);
+        let printed = json_of(&place, "info", "m.znn.safetensors");
+        assert_eq!(printed["inside_safetensors"], true);
+        assert_eq!(printed["dtypes"], json!(["bf16", "bytes"]));
+        assert_eq!(printed["original_bytes"], file.len());
+        assert_eq!(printed["compressed_bytes"], place.read("m.znn.safetensors").len());
+        assert_eq!(printed["compressed_tensors"], 1);
+        assert_eq!(printed["plain_tensors"], 1);
+        assert_eq!(printed["checksums"], true);
+        assert_eq!(printed["tensors"][0]["compressed"], true);
+        assert_eq!(printed["tensors"][1]["compressed"], false);
         let shown = place.succeeds(&["info", "m.znn.safetensors"]);
         assert!(shown.contains("1 of 2 tensors compressed, with checksums"), "{shown}");
         let piped = place.run_with_input(&["info", "-"], &place.read("m.znn.safetensors"));

@@ -71,8 +71,8 @@ fn recovers_the_beginning_of_a_cut_file() {
 
     let message = place.fails(1, &["decompress", "--no-verify", "cut.znn", "-o", "saved"]);
     assert!(place.read("saved") == expected);
-    let told = format!("{} of {} bytes saved in saved", expected.len(), model.len());
-    assert!(message.contains(&told) && message.contains("the rest is lost"), "{message}");
+    let shown = format!("{} of {} bytes saved in saved", expected.len(), model.len());
+    assert!(message.contains(&shown) && message.contains("the rest is lost"), "{message}");
     assert!(message.contains("frame 3") && message.contains("truncated"), "{message}");
     let lost = format!("lost: bytes {} to {}, in ", expected.len(), model.len());
     assert!(message.contains(&lost) && message.contains("third"), "{message}");
@@ -86,7 +86,7 @@ fn recovers_the_beginning_of_a_cut_file() {
     let output = place.run_with_input(&["decompress", "--no-verify", "-"], &cut);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout == expected);
-    assert!(text(&output.stderr).contains(&told[..20]), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&shown[..20]), "{}", text(&output.stderr));
     // Without the option, as ever, nothing is written.
     let message = place.fails(1, &["decompress", "cut.znn", "-o", "strict"]);
     assert!(message.contains("--no-verify"), "{message}");
@@ -164,11 +164,11 @@ fn damaged_chunks_do_not_move_others() {
         let arguments = ["decompress", "--no-verify", "--force", "--threads", threads];
         let message = place.fails(1, &[&arguments[..], &["damaged.znn"]].concat());
         assert!(place.read("damaged") == expected);
-        let told = format!("{} of {} bytes saved", model.len() - lost.len(), model.len());
-        assert!(message.contains(&told), "{message}");
+        let shown = format!("{} of {} bytes saved", model.len() - lost.len(), model.len());
+        assert!(message.contains(&shown), "{message}");
         assert!(message.contains("frame 1, chunk 3, plane 1: corrupt data"), "{message}");
-        let told = format!("lost: bytes {} to {}, in first\n", lost.start, lost.end);
-        assert!(message.contains(&told), "{message}");
+        let shown = format!("lost: bytes {} to {}, in first\n", lost.start, lost.end);
+        assert!(message.contains(&shown), "{message}");
         assert!(message.contains("zeros"), "{message}");
     }
     let piped = place.run_with_input(&["decompress", "--no-verify", "-"], &file);
@@ -216,12 +216,12 @@ fn damaged_frames_do_not_move_others() {
             let mut expected = model.clone();
             expected[lost.clone()].fill(0);
             assert!(saved == expected, "{in_frame}");
-            let told = format!("lost: bytes {} to {}, in first\n", lost.start, lost.end);
-            assert!(message.contains(&told), "{message}");
+            let shown = format!("lost: bytes {} to {}, in first\n", lost.start, lost.end);
+            assert!(message.contains(&shown), "{message}");
         } else {
             assert!(saved == model[..lost.start], "{in_frame}");
-            let told = format!("lost: bytes {} to {}", lost.start, model.len());
-            assert!(message.contains(&told), "{message}");
+            let shown = format!("lost: bytes {} to {}", lost.start, model.len());
+            assert!(message.contains(&shown), "{message}");
         }
     }
 }
@@ -265,11 +265,11 @@ fn keeps_chunks_with_wrong_checksums() {
     let wrong = data.start + 2 * (1 << 18)..data.start + 3 * (1 << 18);
     place.write("damaged.znn", &file);
     let message = place.fails(1, &["decompress", "--no-verify", "damaged.znn"]);
-    let told = format!("{} of {} bytes saved", model.len() - wrong.len(), model.len());
-    assert!(message.contains(&told) && message.contains("lost or wrong"), "{message}");
-    let told =
+    let shown = format!("{} of {} bytes saved", model.len() - wrong.len(), model.len());
+    assert!(message.contains(&shown) && message.contains("lost or wrong"), "{message}");
+    let shown =
         format!("checksum differs; wrong: bytes {} to {}, in first\n", wrong.start, wrong.end);
-    assert!(message.contains(&told) && !message.contains("zeros"), "{message}");
+    assert!(message.contains(&shown) && !message.contains("zeros"), "{message}");
     let saved = place.read("damaged");
     let differing: Vec<_> = (0..model.len()).filter(|&at| saved[at] != model[at]).collect();
     assert!(differing.len() == 1 && wrong.contains(&differing[0]), "{differing:?}");
@@ -381,8 +381,8 @@ fn a_cut_index_loses_no_data() {
         place.write("cut.safetensors.znn", &file[..len]);
         let saved = ["decompress", "--no-verify", "--force", "cut.safetensors.znn"];
         let message = place.fails(1, &saved);
-        let told = format!("all {} bytes saved", model.len());
-        assert!(message.contains(&told), "{message}");
+        let shown = format!("all {} bytes saved", model.len());
+        assert!(message.contains(&shown), "{message}");
         assert!(place.read("cut.safetensors") == model, "{len}");
         let output = place.run(&["cat", "cut.safetensors.znn", "third"]);
         assert!(output.status.success() && output.stdout == model[range(&model, "third")]);
@@ -541,12 +541,12 @@ fn verifies_tensors_of_a_cut_file() {
 #[test]
 fn reports_files_that_are_cut_before_the_tensors() {
     let (place, _, file) = compressed(&[]);
-    for (len, told) in [(0, "empty"), (20, "truncated"), (40, "truncated"), (100, "truncated")] {
+    for (len, shown) in [(0, "empty"), (20, "truncated"), (40, "truncated"), (100, "truncated")] {
         place.write("cut.safetensors.znn", &file[..len]);
         for command in [&["ls"][..], &["cat"]] {
             let tensor = if command == ["cat"] { &["first"][..] } else { &[] };
             let message = place.fails(1, &[command, &["cut.safetensors.znn"], tensor].concat());
-            assert!(message.contains(told), "{message}");
+            assert!(message.contains(shown), "{message}");
             assert!(!message.contains("warning"), "{message}");
         }
     }
@@ -558,12 +558,12 @@ fn reports_data_that_ends_before_its_last_tensor() {
     let (place, model, file) = compressed(&["--plain"]);
     let (stored, data) = frames(&file)[2].clone();
     place.write("cut.safetensors.znn", &file[..stored.end]);
-    let told = format!("the data ends {} bytes before its last tensor", model.len() - data.end);
+    let shown = format!("the data ends {} bytes before its last tensor", model.len() - data.end);
     let verified = place.succeeds(&["verify", "cut.safetensors.znn"]);
-    assert!(verified.contains(&told), "{verified}");
+    assert!(verified.contains(&shown), "{verified}");
     let output = place.run(&["decompress", "cut.safetensors.znn"]);
     assert!(output.status.success());
-    assert!(text(&output.stderr).contains(&told), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&shown), "{}", text(&output.stderr));
     assert!(place.read("cut.safetensors") == model[..data.end]);
     // A file that is sealed holds what was compressed, whatever its header says.
     place.write("short.safetensors", &model[..data.end]);
@@ -662,14 +662,14 @@ fn verifies_the_base_of_parts() {
 #[test]
 fn verify_mentions_unverified_checksums_of_a_difference() {
     let (place, _) = difference(&[]);
-    let told = place.succeeds(&["verify", TUNED]);
-    assert!(told.contains("without its base") && told.contains("--delta BASE"), "{told}");
-    assert!(!told.contains("no checksums"), "{told}");
-    let told = place.succeeds(&[&["verify", TUNED], &DELTA[..]].concat());
-    assert!(told.contains("all checksums match") && !told.contains("--delta"), "{told}");
+    let shown = place.succeeds(&["verify", TUNED]);
+    assert!(shown.contains("without its base") && shown.contains("--delta BASE"), "{shown}");
+    assert!(!shown.contains("no checksums"), "{shown}");
+    let shown = place.succeeds(&[&["verify", TUNED], &DELTA[..]].concat());
+    assert!(shown.contains("all checksums match") && !shown.contains("--delta"), "{shown}");
     let (place, _) = difference(&["--plain"]);
-    let told = place.succeeds(&["verify", TUNED]);
-    assert!(told.contains("no checksums") && !told.contains("--delta"), "{told}");
+    let shown = place.succeeds(&["verify", TUNED]);
+    assert!(shown.contains("no checksums") && !shown.contains("--delta"), "{shown}");
 }
 
 #[test]

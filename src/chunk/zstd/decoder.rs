@@ -7,11 +7,11 @@ use zrip::DecompressContext;
 use crate::chunk::zstd::frame;
 use crate::error::DecodeErrorKind;
 
-/// A decoder that keeps its memory. Allocates on first use.
+/// A decoder that keeps its memory from plane to plane. It allocates on first use.
 #[derive(Default)]
 pub(crate) struct Decoder {
     context: Option<DecompressContext>,
-    /// The decoded plane. `zrip` needs room behind it, which the output does not have.
+    /// The decoded plane. `zrip` requires spare capacity after it, which the output lacks.
     plane: Vec<u8>,
 }
 
@@ -22,7 +22,7 @@ impl core::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    /// Bytes of room behind a plane.
+    /// Spare capacity after a plane, in bytes.
     const MARGIN: usize = 64;
 
     /// Decodes a frame into `dst`, which has the length of the plane.

@@ -1,4 +1,4 @@
-//! Encodes a plane as a Zstandard frame of one block: Huffman-coded literals, and repetitions.
+//! Encodes a plane as a Zstandard frame of one block with Huffman-coded literals and repetitions.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -21,12 +21,12 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Most bytes of headers and of the tables of three kinds of codes.
+    /// Maximum length of all headers and of the three code tables, in bytes.
     const OVERHEAD: usize = 512;
-    /// Most bytes of a sequence.
+    /// Maximum length of a sequence in bytes.
     const SEQUENCE: usize = 8;
 
-    /// Encodes a plane; returns `None` if that hardly saves anything or the plane exceeds a block.
+    /// Encodes a plane; returns `None` if little would be saved or the plane exceeds a block.
     pub(crate) fn encode(&mut self, plane: &[u8]) -> Option<&[u8]> {
         self.encode_with_period(plane, runs::likely_period(plane)?)
     }
@@ -37,7 +37,7 @@ impl Encoder {
         }
         let count = runs::find(plane, period, &mut self.literals, &mut self.sequences);
         let literals = &self.literals[..count];
-        // A single literal that repeats to the end is better stored as one repeated byte.
+        // A plane of one literal that repeats to the end is smaller as one repeated byte.
         if self.sequences.is_empty() || count == 1 {
             return None;
         }
@@ -58,9 +58,9 @@ impl Encoder {
     }
 }
 
-/// Writes the header of a frame whose window is its content, and returns the header's length.
+/// Writes the header of a single-segment frame and returns the header's length in bytes.
 fn frame_header(len: usize, dst: &mut [u8]) -> Option<usize> {
-    /// Least content sizes that take two and four bytes.
+    /// Smallest content sizes that take two and four bytes.
     const TWO_BYTES: usize = 256;
     const FOUR_BYTES: usize = TWO_BYTES + (1 << 16);
     let (flag, size, size_len) = if len < TWO_BYTES {
@@ -88,7 +88,7 @@ fn write_literals(literals: &[u8], counts: &mut StreamCounts, dst: &mut [u8]) ->
     let len = literals.len() as u64;
     match plan(counts, literals.len()) {
         Coding::Streams(plan) if plan.size() < literals.len() => {
-            // Two sizes of 18 bits.
+            // The header holds two sizes of 18 bits, and selects four streams.
             let header = COMPRESSED | 3 << 2 | len << 4 | (plan.size() as u64) << 22;
             let (head, rest) = dst.split_at_mut_checked(5)?;
             head.copy_from_slice(&header.to_le_bytes()[..5]);

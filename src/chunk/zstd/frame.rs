@@ -10,7 +10,7 @@ pub(super) mod descriptor {
     /// Set if a checksum follows the blocks.
     pub(in super::super) const CHECKSUM: u8 = 1 << 2;
     pub(in super::super) const RESERVED: u8 = 1 << 3;
-    /// Set if the window is the content, and has no descriptor.
+    /// Set if the window is as long as the content, and has no descriptor.
     pub(in super::super) const SINGLE_SEGMENT: u8 = 1 << 5;
     /// Offset of two bits that give the length of the content size.
     pub(in super::super) const CONTENT_SIZE_SHIFT: u32 = 6;
@@ -20,22 +20,22 @@ pub(super) mod descriptor {
 pub(super) mod block {
     /// Length of a block's header in bytes.
     pub(in super::super) const HEADER_LEN: usize = 3;
-    /// Most bytes of a block, stored and decoded.
+    /// Maximum length of a block in bytes, both stored and decoded.
     pub(in super::super) const MOST: usize = 128 * 1024;
     pub(in super::super) const RAW: u32 = 0;
     pub(in super::super) const REPEAT: u32 = 1;
     pub(in super::super) const COMPRESSED: u32 = 2;
 }
 
-/// Length of the checksum behind the blocks in bytes.
+/// Length in bytes of the checksum after the blocks.
 const CHECKSUM_LEN: usize = 4;
-/// Window that every frame may require: the format recommends that all decoders support it.
+/// Window size in bytes that every frame may require: RFC 8878 recommends that decoders support it.
 const LEAST_WINDOW: u64 = 8 << 20;
 
-/// Checks that `src` is exactly one frame whose header fits a plane of this length.
+/// Checks that `src` is exactly one frame whose header permits a plane of this length.
 ///
-/// The frame has no dictionary, the content size of the plane or none, and no unusual window. The
-/// content of its blocks is not checked.
+/// The frame must have no dictionary, either no content size or the length of the plane, and no
+/// window larger than the plane or [`LEAST_WINDOW`]. The content of the blocks is not checked.
 pub(super) fn check(src: &[u8], plane_len: u64) -> Option<()> {
     let rest = src.strip_prefix(&MAGIC)?;
     let (&descriptor, rest) = rest.split_first()?;
@@ -63,15 +63,15 @@ pub(super) fn check(src: &[u8], plane_len: u64) -> Option<()> {
     (behind.len() == checksum_len).then_some(())
 }
 
-/// Returns the window size of a descriptor.
+/// Returns the window size, in bytes, that a window descriptor encodes.
 fn window_size(described: u8) -> u64 {
     let base = 1_u64 << (10 + (described >> 3));
     base + base / 8 * u64::from(described & 7)
 }
 
-/// Returns the content size in a field of 1, 2, 4 or 8 bytes.
+/// Returns the content size that a field of 0, 1, 2, 4 or 8 bytes encodes.
 fn content_size(field: &[u8]) -> u64 {
-    /// Bias of a field of two bytes.
+    /// Number added to the value of a field of two bytes.
     const TWO_BYTES_FROM: u64 = 256;
     let mut bytes = [0; 8];
     bytes[..field.len()].copy_from_slice(field);
@@ -79,7 +79,7 @@ fn content_size(field: &[u8]) -> u64 {
     if field.len() == 2 { size + TWO_BYTES_FROM } else { size }
 }
 
-/// Returns the bytes behind the last block.
+/// Returns the bytes after the last block.
 fn skip_blocks(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
         let (&[low, middle, high], behind) = rest.split_first_chunk::<{ block::HEADER_LEN }>()?;

@@ -1,25 +1,25 @@
-//! FSE tables of the codes of sequences, and their descriptions (RFC 8878, section 4.1).
+//! FSE tables for the codes of sequences, and their descriptions (RFC 8878, section 4.1).
 
 use crate::bits::ForwardWriter;
 use crate::entropy::fse::{self, EncodeTable, MIN_TABLE_LOG};
 
-/// Upper bound of the codes: lengths have fewer than 53, offsets fewer than 32.
+/// Upper bound of the number of codes: lengths have at most 53, offsets at most 32.
 pub(super) const CODES: usize = 64;
-/// Cells of the largest table.
+/// Number of cells of the largest table.
 const MAX_CELLS: usize = 1 << 9;
 
 /// A table for one kind of code.
 pub(super) type Table = EncodeTable<CODES, MAX_CELLS>;
 
-/// How a table is described in front of the sequences.
+/// Modes in which a table is described in front of the sequences.
 pub(super) mod mode {
-    /// A single code in one byte.
+    /// The table consists of a single code, stored in one byte.
     pub(in super::super) const REPEAT: u8 = 1;
-    /// The cells of each code.
+    /// The number of cells of each code is described.
     pub(in super::super) const DESCRIBED: u8 = 2;
 }
 
-/// Fills a table for codes with these counts and writes its description to `dst`.
+/// Fills a table for codes that occur `counts` times, and writes its description to `dst`.
 ///
 /// Returns the mode and the length of the description, or `None` if there is no room or no code
 /// occurs.
@@ -45,7 +45,7 @@ pub(super) fn fill(
     Some((mode::DESCRIBED, len))
 }
 
-/// Returns the size of a table, as a power of two, that suits this many codes and symbols.
+/// Returns the base-2 logarithm of a suitable table size for these counts, at most `max_log`.
 fn table_log(counts: &[u32], total: u32, max_log: u32) -> u32 {
     let least = counts.len().ilog2() + 2;
     let worth = (total - 1).ilog2().saturating_sub(2);

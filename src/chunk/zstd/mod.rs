@@ -1,7 +1,9 @@
-//! Planes as Zstandard frames (RFC 8878), a method of the extended profile that the original rejects.
+//! Stores planes as Zstandard frames (RFC 8878), a method of the extended profile.
 //!
-//! The crate `zrip`, which contains no `unsafe` code either, decodes them. First, [`frame`] checks that
-//! a frame decodes to no more than the plane.
+//! The original rejects this method.
+//!
+//! The crate `zrip`, which contains no `unsafe` code, decodes the frames. Before that, [`frame`]
+//! checks that the header declares no content longer than the plane.
 
 pub(crate) mod decoder;
 pub(crate) mod encoder;

@@ -1,7 +1,7 @@
 //! Finds repetitions at a fixed short distance.
 //!
-//! Planes of numbers hardly repeat longer strings. But they have runs of zeros and columns of equal
-//! bytes, for which a Huffman code cannot take less than a bit each.
+//! Planes of numbers rarely repeat longer strings, but they contain runs of zeros and columns of
+//! equal bytes. A Huffman code cannot store these in less than one bit per byte.
 
 use alloc::vec::Vec;
 
@@ -14,23 +14,27 @@ pub(super) struct Sequence {
     pub(super) repeated: u32,
 }
 
-/// Shortest repetition to find. Shorter ones rarely save more than their sequences cost.
+/// Length of the shortest repetition to find.
+///
+/// Shorter ones rarely save more than their sequences cost.
 const SHORTEST: usize = 6;
 
-/// Bytes that are compared at a time, one for each bit of a mask.
+/// Number of bytes that are compared at a time, one for each bit of a mask.
 const STEP: usize = u64::BITS as usize;
 
-/// Distances of repetitions: neighbours, and the widths of numbers and of pairs of numbers.
+/// Distances of repetitions in bytes: adjacent bytes, and the widths of numbers and of pairs.
 const PERIODS: [usize; 4] = [1, 2, 4, 8];
 
-/// Returns the distance of most repetitions in a sample of a plane, if it has enough of them.
+/// Returns the most frequent distance of repetitions in a sample of a plane.
+///
+/// Returns `None` if repetitions are rare.
 pub(super) fn likely_period(plane: &[u8]) -> Option<usize> {
-    /// Bytes from one part of the sample to the next.
+    /// Number of bytes from the start of one part of the sample to the next.
     const DISTANCE: usize = 1024;
-    /// Bytes of a part: as many as the longest period, and four words.
+    /// Length of a part in bytes: the longest period, and four words.
     const SAMPLE: usize = WORD + 4 * WORD;
     const WORD: usize = 8;
-    /// One word in this many must hold a repetition, which hardly ever happens by chance.
+    /// At least one word in this many must contain a repetition, which is rare by chance.
     const RARE: usize = 32;
     let mut found = [0; PERIODS.len()];
     let mut words = 0;
@@ -40,7 +44,7 @@ pub(super) fn likely_period(plane: &[u8]) -> Option<usize> {
         for at in (WORD..SAMPLE).step_by(WORD) {
             for (found, period) in found.iter_mut().zip(PERIODS) {
                 let difference = word(at) ^ word(at - period);
-                // Of numbers in a row, the lowest byte differs.
+                // Consecutive numbers often differ in the lowest byte only.
                 let equal_bits = difference.leading_zeros().max(difference.trailing_zeros());
                 *found += usize::from(equal_bits as usize >= 8 * SHORTEST);
             }
@@ -56,8 +60,8 @@ pub(super) fn likely_period(plane: &[u8]) -> Option<usize> {
 
 /// Splits a plane into literals and repetitions of the bytes `period` bytes before.
 ///
-/// Writes the literals to the beginning of `literals` and returns their number. Literals behind the
-/// last repetition have no sequence.
+/// It writes the literals to the beginning of `literals` and returns their number. Literals after
+/// the last repetition belong to no sequence.
 pub(super) fn find(
     plane: &[u8],
     period: usize,
@@ -79,7 +83,7 @@ pub(super) fn find(
     finder.finish()
 }
 
-/// Returns a bit for each byte from `at + period` on, set where it equals the byte `period` before.
+/// Returns a bit for each byte from `at + period`, set where it equals the byte `period` before it.
 #[inline(always)]
 fn repeated(plane: &[u8], period: usize, at: usize) -> u64 {
     let now = plane.get(at + period..).unwrap_or_default();
@@ -94,11 +98,11 @@ fn repeated(plane: &[u8], period: usize, at: usize) -> u64 {
     }
 }
 
-/// Returns a bit for each byte, set where both are equal.
+/// Returns a bit for each pair of bytes, set if they are equal.
 #[inline(always)]
 fn equal(now: &[u8; STEP], before: &[u8; STEP]) -> u64 {
     const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
-    /// Gathers the lowest bits of eight bytes in the highest byte.
+    /// Factor that gathers the lowest bits of eight bytes in the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let mut mask = 0;
     let words = now.as_chunks::<8>().0.iter().zip(before.as_chunks::<8>().0);
@@ -112,9 +116,9 @@ fn equal(now: &[u8; STEP], before: &[u8; STEP]) -> u64 {
     mask
 }
 
-/// Returns a bit for each position at which `SHORTEST` bits in a row are set.
+/// Returns a bit for each position, set where `SHORTEST` set bits in a row begin.
 ///
-/// The bits may continue in the next mask.
+/// The bits may continue in `next`, the mask after this one.
 #[inline(always)]
 fn starts(mask: u64, next: u64) -> u64 {
     const { assert!(SHORTEST == 6, "two, then four, then six bits in a row") };
@@ -136,7 +140,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Processes a mask of the bytes from `at` on.
+    /// Processes a mask, whose lowest bit stands for the byte at `at`.
     #[inline(always)]
     fn push(&mut self, mask: u64, next: u64, at: usize) {
         let starts = starts(mask, next);
@@ -178,7 +182,7 @@ impl Finder<'_> {
     /// Copies the bytes from the last repetition to `end` to the literals.
     #[inline(always)]
     fn copy_literals(&mut self, end: usize) {
-        /// Bytes of a copy of fixed length, which is faster than one of variable length.
+        /// Length of a copy in bytes: a fixed length is faster than a variable one.
         const WINDOW: usize = 16;
         let len = end - self.end;
         let from = &self.plane[self.end..];

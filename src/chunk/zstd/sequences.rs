@@ -1,20 +1,20 @@
 //! Writes the sequences of a block (RFC 8878, section 3.1.1.3.2).
 //!
-//! A sequence is a number of literals, a number of repeated bytes, and their distance. Each is encoded
-//! as an FSE code and extra bits.
+//! A sequence consists of a number of literals, a number of repeated bytes, and the distance of the
+//! repetition. Each of the three is encoded as an FSE code and extra bits.
 
 use crate::bits::ForwardWriter;
 use crate::chunk::zstd::fse::{self, Table};
 use crate::chunk::zstd::runs::Sequence;
 
-/// Sizes of the largest tables, as powers of two.
+/// Base-2 logarithms of the sizes of the largest tables.
 const LENGTH_TABLE_LOG: u32 = 9;
 const OFFSET_TABLE_LOG: u32 = 8;
 
 /// Shortest repetition that has a code.
 pub(super) const SHORTEST_REPETITION: u32 = 3;
 
-/// The values of a code: the least one, and the number of extra bits.
+/// The values of a code: the smallest value, and the number of extra bits.
 type Range = (u32, u32);
 
 const LITERAL_CODES: [Range; 36] = codes::<36>(&[
@@ -36,7 +36,7 @@ const LITERAL_CODES: [Range; 36] = codes::<36>(&[
     (1, 15),
     (1, 16),
 ]);
-/// Codes of the lengths of repetitions, less the shortest.
+/// Codes of the lengths of repetitions, minus the shortest length.
 const REPETITION_CODES: [Range; 53] = codes::<53>(&[
     (32, 0),
     (4, 1),
@@ -57,13 +57,14 @@ const REPETITION_CODES: [Range; 53] = codes::<53>(&[
     (1, 16),
 ]);
 
-/// Lengths below these have their codes in tables. Longer ones have codes by powers of two.
+/// Lengths below these limits are looked up in tables. The code of a longer length follows from its
+/// base-2 logarithm.
 const LITERALS_LOOKED_UP: usize = 64;
 const REPETITIONS_LOOKED_UP: usize = 128;
 const LITERAL_LOOK_UP: [u8; LITERALS_LOOKED_UP] = look_up(&LITERAL_CODES);
 const REPETITION_LOOK_UP: [u8; REPETITIONS_LOOKED_UP] = look_up(&REPETITION_CODES);
 
-/// Returns codes without gaps, given the number of codes for each number of extra bits.
+/// Returns consecutive codes, given the number of codes for each number of extra bits.
 const fn codes<const N: usize>(widths: &[(usize, u32)]) -> [Range; N] {
     let mut codes = [(0, 0); N];
     let (mut code, mut least, mut group) = (0, 0, 0);
@@ -115,8 +116,8 @@ type Bits = (u32, u32);
 
 /// Returns the code and the extra bits of the first repetition's offset.
 ///
-/// The other repetitions refer to the first one's offset. Periods of 1, 4 and 8 are offsets that every
-/// frame starts with.
+/// The other repetitions refer to this offset. Every frame begins with 1, 4 and 8 as its recent
+/// offsets, so these periods are encoded as references to them.
 fn first_offset(period: usize) -> (u8, Bits) {
     let value = match period {
         1 => 1,
@@ -128,12 +129,12 @@ fn first_offset(period: usize) -> (u8, Bits) {
     (code as u8, (value - (1 << code), code))
 }
 
-/// Code of the last repetition's offset.
+/// Code for the offset of the previous repetition.
 const SAME_OFFSET: u8 = 0;
 
-/// Writes at least one sequence to the beginning of `dst` and returns the section's length.
+/// Writes the sequences to the beginning of `dst` and returns the section's length in bytes.
 ///
-/// Returns `None` if there is no room.
+/// `sequences` is not empty. Returns `None` if there is no room.
 pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Option<usize> {
     let (first_code, first_bits) = first_offset(period);
     let literal = |sequence: &Sequence| literal_code(sequence.literals);
@@ -196,7 +197,7 @@ pub(super) fn write(sequences: &[Sequence], period: usize, dst: &mut [u8]) -> Op
 
 /// Writes the number of sequences.
 fn write_count(count: usize, dst: &mut [u8]) -> Option<usize> {
-    /// Least numbers that take two and three bytes.
+    /// Smallest numbers that take two and three bytes.
     const TWO_BYTES: usize = 128;
     const THREE_BYTES: usize = 0x7f00;
     let (bytes, len) = if count < TWO_BYTES {

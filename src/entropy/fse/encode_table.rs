@@ -1,4 +1,4 @@
-//! The table of an encoder.
+//! The table of an FSE encoder.
 
 use crate::bits::ForwardWriter;
 use crate::entropy::fse::{Probabilities, spread};
@@ -6,9 +6,9 @@ use crate::entropy::fse::{Probabilities, spread};
 /// How encoding a symbol changes a state.
 #[derive(Clone, Copy)]
 struct Transform {
-    /// Added to a state, gives the number of bits that the state loses, shifted left by 16.
+    /// Added to a state, it gives the number of bits that the state loses, shifted left by 16.
     bits: u32,
-    /// Added to what is left of the state, gives the index of the next state.
+    /// Added to the remaining bits of the state, it gives the index of the next state.
     place: i32,
 }
 
@@ -16,16 +16,16 @@ struct Transform {
 pub(crate) struct EncodeTable<const SYMBOLS: usize, const CELLS: usize> {
     log: u32,
     transforms: [Transform; SYMBOLS],
-    /// States, symbol by symbol, each from the lowest on.
+    /// States, grouped by symbol, in increasing order for each symbol.
     states: [u16; CELLS],
 }
 
 impl<const SYMBOLS: usize, const CELLS: usize> EncodeTable<SYMBOLS, CELLS> {
-    /// A table to be filled.
+    /// An empty table.
     pub(crate) const EMPTY: Self =
         Self { log: 0, transforms: [Transform { bits: 0, place: 0 }; SYMBOLS], states: [0; CELLS] };
 
-    /// Fills the table.
+    /// Fills the table for these probabilities.
     pub(crate) fn fill(&mut self, probabilities: &Probabilities) {
         let log = probabilities.table_log;
         self.log = log;
@@ -51,17 +51,17 @@ impl<const SYMBOLS: usize, const CELLS: usize> EncodeTable<SYMBOLS, CELLS> {
         }
     }
 
-    /// Fills the table for a single symbol, which takes no bits.
+    /// Fills the table for a single symbol, whose encoding takes no bits.
     pub(crate) fn fill_with_single(&mut self, symbol: u8) {
         self.log = 0;
         self.states[0] = 1;
         self.transforms[usize::from(symbol) % SYMBOLS] = Transform { bits: u32::MAX, place: -1 };
     }
 
-    /// Returns a state from which `symbol` is decoded: the one to start with.
+    /// Returns the state to start encoding with, from which a decoder decodes `symbol`.
     pub(crate) fn first_state(&self, symbol: u8) -> u32 {
         let Transform { bits, place } = self.transforms[usize::from(symbol) % SYMBOLS];
-        // The lowest of the states that lose the most bits.
+        // The lowest of the states that lose the largest number of bits.
         let lost = bits.wrapping_add(1 << 15) >> 16;
         let state = (lost << 16).wrapping_sub(bits);
         self.state(state >> (lost % u32::BITS), place)

@@ -1,13 +1,13 @@
 //! Finite State Entropy (RFC 8878, section 4.1).
 //!
-//! * *cell*: one of the 2^`table_log` entries of a table. A symbol has a share of them in proportion
-//!   to its frequency.
-//! * *state*: the number of a cell. An encoder's states count from the size of the table.
+//! * *cell*: one of the 2^`table_log` entries of a table. The number of cells of a symbol is
+//!   proportional to its frequency.
+//! * *state*: the number of a cell. The states of an encoder are offset by the size of the table.
 //! * *normalising*: rounding frequencies to whole cells.
-//! * *description*: the cells of each symbol as they are stored in front of coded data.
+//! * *description*: the number of cells of each symbol, as stored in front of the coded data.
 //!
-//! [`read`] decodes short strings of symbols in two interleaved states, [`write()`] encodes them.
-//! [`EncodeTable`] serves coders that arrange states in their own way.
+//! [`read`] decodes and [`write()`] encodes short strings of symbols in two interleaved states.
+//! [`EncodeTable`] is for coders that arrange states differently.
 
 mod encode_table;
 mod normalise;
@@ -19,15 +19,15 @@ pub(crate) use normalise::normalise;
 pub(crate) use read::read;
 pub(crate) use write::{write, write_description};
 
-/// Smallest table that a description can express, as a power of two.
+/// Base-2 logarithm of the size of the smallest table that a description can express.
 pub(crate) const MIN_TABLE_LOG: u32 = 5;
-/// Largest table of a string of symbols, as a power of two.
+/// Base-2 logarithm of the size of the largest table for a string of symbols.
 const MAX_TABLE_LOG: u32 = 6;
-/// Cells of the largest table of a string of symbols.
+/// Number of cells of the largest table for a string of symbols.
 const MAX_CELLS: usize = 1 << MAX_TABLE_LOG;
-/// Most symbols of an alphabet.
+/// Maximum number of symbols of an alphabet.
 const MAX_SYMBOLS: usize = 256;
-/// Stands for a probability of less than one cell; the symbol still gets a cell.
+/// Denotes a probability of less than one cell. The symbol still gets one cell.
 const RARE: i16 = -1;
 
 /// The number of cells of each symbol.
@@ -68,7 +68,7 @@ pub(crate) fn spread<const CELLS: usize>(probabilities: &Probabilities) -> [u8; 
 mod tests {
     use super::*;
 
-    /// Returns symbols below 12, the lower the more frequent.
+    /// Returns symbols below 12, of which lower symbols are more frequent.
     fn symbols<const LEN: usize>(seed: u32, skew: u32) -> [u8; LEN] {
         let mut state = seed;
         let mut random = || {

@@ -1,4 +1,4 @@
-//! Rounds the frequencies of symbols to cells of a table.
+//! Rounds the frequencies of symbols to whole cells of a table.
 
 use crate::entropy::fse::{MAX_SYMBOLS, Probabilities, RARE};
 
@@ -7,7 +7,7 @@ use crate::entropy::fse::{MAX_SYMBOLS, Probabilities, RARE};
 /// A share is rounded down, or up if it is small and its remainder is large. Returns `None` if zstd
 /// would find no distribution.
 pub(crate) fn normalise(counts: &[u32], total: u32, table_log: u32) -> Option<Probabilities> {
-    /// Remainder in 2^-20 of a cell above which a share is rounded up, by its number of cells.
+    /// Remainders above which a share is rounded up, in 2^-20 cells, by its number of cells.
     const ROUND_UP: [u64; 8] = [0, 473_195, 504_333, 520_860, 550_000, 700_000, 750_000, 830_000];
     let scale = 62 - table_log;
     let step = (1_u64 << 62) / u64::from(total);
@@ -42,10 +42,10 @@ pub(crate) fn normalise(counts: &[u32], total: u32, table_log: u32) -> Option<Pr
 
 /// Distributes cells where many symbols compete for a small table, as zstd does.
 ///
-/// Rare symbols get theirs first, the others share the rest in proportion. Returns `None` if one of
-/// those gets no cell.
+/// Rare symbols get their cells first, and the other symbols share the rest in proportion. Returns
+/// `None` if one of the other symbols gets no cell.
 fn normalise_crowded(counts: &[u32], total: u32, table_log: u32, cells: &mut [i16]) -> Option<()> {
-    /// Marks a symbol that shares the rest.
+    /// Marks a symbol that shares the remaining cells.
     const OPEN: i16 = -2;
     let low = total >> table_log;
     let mut one = (3 * total) >> (table_log + 1);

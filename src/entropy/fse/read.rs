@@ -5,9 +5,9 @@ use crate::entropy::fse::{
     MAX_CELLS, MAX_SYMBOLS, MAX_TABLE_LOG, MIN_TABLE_LOG, Probabilities, spread,
 };
 
-/// Decodes the symbols in `src`, description first, and returns their number.
+/// Decodes the symbols in `src`, which begins with a description, and returns their number.
 ///
-/// Returns `None` if `src` is malformed or holds more symbols than `symbols` has room for.
+/// Returns `None` if `src` is malformed or contains more symbols than fit into `symbols`.
 pub(crate) fn read(src: &[u8], symbols: &mut [u8]) -> Option<usize> {
     let (probabilities, description_len) = read_description(src)?;
     let table = DecodeTable::new(&probabilities);
@@ -83,7 +83,7 @@ fn read_description(src: &[u8]) -> Option<(Probabilities, usize)> {
 #[derive(Clone, Copy, Default)]
 struct Cell {
     symbol: u8,
-    /// Number of bits to read and to add to `base` for the next state.
+    /// Number of bits to read. Their value plus `base` is the next state.
     bits: u32,
     base: u8,
 }

@@ -3,9 +3,10 @@
 use crate::bits::ForwardWriter;
 use crate::entropy::fse::{EncodeTable, MAX_CELLS, MIN_TABLE_LOG, Probabilities, normalise};
 
-/// Encodes symbols below `SYMBOLS` into `dst`, description first, and returns the length in bytes.
+/// Encodes symbols below `SYMBOLS`, after a description, into `dst`; returns the length in bytes.
 ///
-/// Returns `None` if FSE gains nothing (no symbol, only one, or none twice) or `dst` is too short.
+/// Returns `None` if `dst` is too short, or if FSE saves nothing: for fewer than two symbols, if
+/// all symbols are equal, or if all are different.
 pub(crate) fn write<const SYMBOLS: usize>(
     symbols: &[u8],
     table_log: u32,

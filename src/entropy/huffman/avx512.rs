@@ -360,8 +360,8 @@ macro_rules! write_octets {
     };
 }
 
-/// Defines how two streams of any symbols are coded: in octets if `$joined`, but for those that are
-/// too long, and otherwise in quads.
+/// Defines a function that codes two streams of any symbols: in quads, or in octets if `$joined`.
+/// Octets that are too long are coded as two quads.
 macro_rules! wide {
     ($name:ident, $joined:literal) => {
         fearless_simd::kernel!(
@@ -377,7 +377,7 @@ macro_rules! wide {
                 let high = quarters!(token, tables.high);
                 let len = quarters!(token, tables.len);
                 let zero = _mm512_setzero_si512();
-                // The quads are those of even and of odd number.
+                // The first vector holds the quads with even numbers, the second the quads with odd numbers.
                 let join = |group: &[u8; LANES], octets: &mut Units, quads: &mut [Units; 2]| {
                     let symbols: __m512i = u8x64::from_slice(token, group).into();
                     let len = look_up!(symbols, len);

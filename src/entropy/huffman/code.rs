@@ -3,7 +3,7 @@
 use crate::entropy::SYMBOLS;
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// The symbols of a code in the order of their cells: longest codewords first, ties by symbol.
+/// The symbols of a code in the order of their cells: longest codewords first, then by symbol.
 pub(crate) struct Order {
     symbols: [u8; SYMBOLS],
     len: usize,
@@ -39,13 +39,13 @@ impl Order {
 
 /// The codeword of a symbol, or of several symbols in a row.
 ///
-/// The highest bits hold the codeword, with the symbol that is written last on top. The lowest six
-/// bits hold its length.
+/// The highest bits hold the codeword; the symbol that is written last has the highest bits. The
+/// lowest six bits hold the length.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Codeword(pub(crate) u64);
 
 impl Codeword {
-    /// Creates a codeword of the lowest `len` bits of `bits`, 1 to 22.
+    /// Creates a codeword from the lowest `len` bits (1 to 22) of `bits`.
     pub(crate) fn new(bits: u32, len: u32) -> Self {
         Self(u64::from(bits) << (u64::BITS - len) | u64::from(len))
     }
@@ -55,13 +55,13 @@ impl Codeword {
         self.0 as u32 % u64::BITS
     }
 
-    /// Returns the bits, the newest highest.
+    /// Returns the bits of the codeword; the newest bit is the highest.
     pub(crate) fn bits(self) -> u64 {
         let len = self.len();
         (self.0 - u64::from(len)).checked_shr(u64::BITS - len).unwrap_or_default()
     }
 
-    /// Returns both codewords as one, `next` written behind this one.
+    /// Joins two codewords into one, in which `next` is written after this one.
     pub(crate) fn then(self, next: Self) -> Self {
         let bits =
             (self.0 - u64::from(self.len())) >> next.len() | (next.0 - u64::from(next.len()));

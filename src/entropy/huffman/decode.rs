@@ -1,4 +1,4 @@
-//! Decodes planes.
+//! Decodes planes that are coded with Huffman codes.
 
 use crate::bits::BackwardReader;
 use crate::entropy::STREAMS;
@@ -9,25 +9,26 @@ use crate::entropy::huffman::table::multi::WRITTEN;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::error::DecodeErrorKind;
 
-/// Bits that every fetch provides.
+/// Minimum number of bits that a fetch provides.
 const FETCHED_BITS: u32 = 57;
-/// Most bytes that a round writes as far as the compiler can prove.
+/// Upper bound, which the compiler can prove, of the bytes that a round writes.
 ///
-/// That is the largest number of symbols that a sum of entries can hold, and one look-up more.
+/// It is the largest number of symbols that a sum of entries can hold, plus the bytes of one
+/// look-up.
 const WINDOW: usize = 63 + WRITTEN;
 
-/// A coded plane by kind.
+/// A coded plane, classified by its kind.
 pub(crate) enum CodedPlane<'a> {
-    /// The plane itself.
+    /// The bytes of the plane.
     Copy(&'a [u8]),
-    /// A byte that the plane repeats.
+    /// One byte, which fills the plane.
     Repeat(u8),
     /// A description of a code and four streams.
     Streams(&'a [u8]),
 }
 
 impl<'a> CodedPlane<'a> {
-    /// Determines the kind from the lengths.
+    /// Determines the kind from the stored length and the length of the plane.
     pub(crate) fn new(src: &'a [u8], plane_len: u64) -> Result<Self, DecodeErrorKind> {
         match *src {
             _ if src.len() as u64 > plane_len => Err(DecodeErrorKind::InvalidIndex),
@@ -39,7 +40,7 @@ impl<'a> CodedPlane<'a> {
     }
 }
 
-/// Decodes a description and four streams into `dst`, which has the length of the plane.
+/// Decodes a description and four streams into `dst`, which is as long as the plane.
 pub(crate) fn decode(
     src: &[u8],
     dst: &mut [u8],
@@ -56,8 +57,9 @@ pub(crate) fn decode(
 
 /// Decodes with a table.
 ///
-/// All streams take turns while none is near its end. Then the remaining ones take turns by rounds,
-/// each ends by look-ups, and its last few symbols are decoded one by one.
+/// While no stream is near its end, all streams take turns at every look-up. Then the remaining
+/// streams take turns at every round. Finally, each stream is decoded by single look-ups, and its
+/// last symbols one by one.
 fn decode_by_table(
     code: &CodeLengths,
     table: impl LookUp,
@@ -88,10 +90,10 @@ fn decode_by_table(
     Ok(())
 }
 
-/// Decodes a round of each stream; returns `None` and does nothing near the end of any.
+/// Decodes a round of each stream; returns `None` and does nothing near the end of any stream.
 ///
-/// The streams take turns at every look-up. With whole rounds, a processor would not look far enough
-/// ahead to find the next stream's work.
+/// The streams take turns at every look-up. If they took turns at every round, the processor would
+/// not look far enough ahead to overlap the work of two streams.
 #[inline(always)]
 fn round<T: LookUp>(decoders: &mut [StreamDecoder<'_, '_>; STREAMS], table: T) -> Option<()> {
     let [first, second, third, fourth] = &mut *decoders;
@@ -114,7 +116,7 @@ pub(crate) fn build_table(src: &[u8], table: &mut DecodeTable) -> Result<(), Dec
     Ok(())
 }
 
-/// Splits a jump table and the streams behind it into the streams.
+/// Splits a jump table and the bytes after it into the four streams.
 pub(crate) fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
     let (jumps, mut rest) = src.split_at_checked(JUMP_TABLE).ok_or(corrupt)?;
@@ -130,7 +132,7 @@ pub(crate) fn split_streams(src: &[u8]) -> Result<[&[u8]; STREAMS], DecodeErrorK
     Ok(streams)
 }
 
-/// Splits a plane into the parts that the streams decode to, of which only the last may be shorter.
+/// Splits a plane into the outputs of the four streams, of which only the last may be shorter.
 pub(crate) fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], DecodeErrorKind> {
     let quarter = dst.len().div_ceil(STREAMS);
     let corrupt = DecodeErrorKind::CorruptStream;
@@ -142,9 +144,9 @@ pub(crate) fn split_outputs(dst: &mut [u8]) -> Result<[&mut [u8]; STREAMS], Deco
 
 /// A partly decoded stream.
 struct StreamDecoder<'s, 'd> {
-    /// The stream without the bytes at its end that are consumed.
+    /// The stream without the consumed bytes at its end.
     src: &'s [u8],
-    /// Bits of the last byte that are consumed or the end mark, at most 7.
+    /// Number of bits at the end of `src` that are consumed, including the end mark; at most 7.
     consumed: u32,
     /// Memory for the remaining symbols.
     dst: &'d mut [u8],
@@ -153,11 +155,13 @@ struct StreamDecoder<'s, 'd> {
 /// A stream during a round.
 struct Lane<'c, T, const ROOM: usize> {
     table: T,
-    /// Bits of the stream, rotated: the next look-up's are the lowest, those behind it the highest.
+    /// Bits of the stream, rotated so that the next look-up takes the lowest bits.
+    ///
+    /// The bits for the following look-ups are the highest.
     container: u64,
-    /// Memory for the round's symbols.
+    /// Memory for the symbols of the round.
     window: &'c mut [u8; ROOM],
-    /// The sum of the round's entries.
+    /// The sum of the entries of the round.
     taken: u64,
 }
 
@@ -169,7 +173,7 @@ impl<'s, 'd> StreamDecoder<'s, 'd> {
         Some(Self { src, consumed: (src.len() * 8 - left) as u32, dst })
     }
 
-    /// Fetches at least 57 bits and room for `ROOM` symbols; returns `None` near an end of either.
+    /// Fetches at least 57 bits and memory for `ROOM` symbols; `None` near the end of either.
     #[inline(always)]
     fn open<T: LookUp, const ROOM: usize>(&mut self, table: T) -> Option<Lane<'_, T, ROOM>> {
         let last = u64::from_le_bytes(*self.src.last_chunk()?);
@@ -221,7 +225,7 @@ impl<'s, 'd> StreamDecoder<'s, 'd> {
 }
 
 impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
-    /// Decodes the symbols of the next bits.
+    /// Decodes the symbols of one look-up.
     #[inline(always)]
     fn look_up(&mut self) {
         let at = (self.taken >> T::COUNT_SHIFT) as usize;
@@ -231,9 +235,9 @@ impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {
     }
 }
 
-/// Decodes symbols one by one; the stream must end with the last of `dst`.
+/// Decodes symbols one by one to fill `dst`; the stream must end with the last symbol.
 ///
-/// `next` returns the symbol of the next bits and the length of its codeword.
+/// `next` returns the symbol of the next bits and the length of its codeword in bits.
 pub(crate) fn decode_rest(
     mut bits: BackwardReader,
     dst: &mut [u8],
@@ -258,7 +262,7 @@ mod tests {
     use crate::entropy::huffman::encode::{Coding, plan};
     use crate::entropy::{SYMBOLS, histogram};
 
-    /// Decodes without a table by comparing with the first cell of each length, as a reference.
+    /// Decodes without a table, as a reference: compares with the first cell of each length.
     fn decode_by_length(src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
         let (code, description_len) = weights::read(src)?;
         let order = Order::new(&code);
@@ -285,7 +289,7 @@ mod tests {
         Ok(())
     }
 
-    /// Returns a plane of `len` symbols below `alphabet`, the lower the more frequent.
+    /// Returns a plane of `len` symbols below `alphabet`, of which lower symbols are more frequent.
     fn plane(len: usize, alphabet: u32, skew: u32) -> Vec<u8> {
         let mut state = 0x2545_f491_4f6c_dd1d_u64 ^ u64::from(alphabet * 7 + skew);
         let mut random = || {

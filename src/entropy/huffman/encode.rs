@@ -20,13 +20,13 @@ use crate::simd::Kernels;
 pub(crate) enum Coding {
     /// Unchanged, because no code is shorter.
     Raw,
-    /// As one byte, which the plane repeats.
+    /// As one byte, which fills the plane.
     Repeat(u8),
     /// As a description of a code and four streams.
     Streams(Plan),
 }
 
-/// A code for a plane, and the lengths of all parts of the result.
+/// A code for a plane, and the lengths of all parts of the coded plane.
 pub(crate) struct Plan {
     code: CodeLengths,
     description: [u8; weights::MAX_SIZE],
@@ -41,7 +41,7 @@ impl Plan {
     }
 }
 
-/// Plans how to store a plane of `plane_len` bytes with these counts.
+/// Plans how to store a plane of `plane_len` bytes with these symbol counts.
 ///
 /// The caller decides whether the plan saves enough.
 pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
@@ -61,7 +61,8 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
     if most == plane_len {
         return Coding::Repeat(most_frequent);
     }
-    // The original's rule of thumb for noise. Four streams need at least three symbols each.
+    // The first condition is the heuristic of the original for noise. The second ensures that none
+    // of the four streams is empty.
     if most <= (plane_len >> 7) + 4 || plane_len < 3 * STREAMS {
         return Coding::Raw;
     }
@@ -97,7 +98,7 @@ impl Plan {
         })
     }
 
-    /// Encodes the plane that the counts belong to into `dst`, which has a length of [`Self::size`].
+    /// Encodes the counted plane into `dst`, which has the length [`Self::size`].
     pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
         self.encode_with(Kernels::new(), plane, dst);
     }
@@ -119,9 +120,9 @@ impl Plan {
         }
     }
 
-    /// Encodes a plane that is packed into pairs, to the same bytes as [`Self::encode`].
+    /// Encodes a plane that is packed into pairs. The result is the same as of [`Self::encode`].
     ///
-    /// Overwrites `pair_codewords`, which spares a large allocation.
+    /// It overwrites `pair_codewords`, which avoids a large allocation.
     pub(crate) fn encode_pairs(
         &self,
         packed: &[u8],
@@ -129,7 +130,7 @@ impl Plan {
         pair_codewords: &mut PairCodewords,
         dst: &mut [u8],
     ) {
-        /// Average bits of eight symbols up to which twelve symbols nearly always fit in a container.
+        /// Mean length of eight symbols in bits, for which twelve nearly always fit a container.
         const SHORT: usize = 27;
         pairs::join(&codewords(&self.code), lowest, pair_codewords);
         let streams = packed.chunks(packed.len() / STREAMS);
@@ -142,7 +143,7 @@ impl Plan {
         }
     }
 
-    /// Writes description and jump table, and returns a writer for each stream behind them.
+    /// Writes description and jump table, and returns a writer for each of the following streams.
     fn write_head<'d>(&self, dst: &'d mut [u8]) -> [StreamWriter<'d>; STREAMS] {
         let (description, rest) = dst.split_at_mut(self.description_len);
         description.copy_from_slice(&self.description[..self.description_len]);
@@ -160,8 +161,9 @@ impl Plan {
 
 /// Encodes all streams, each from its last symbol to its end mark.
 ///
-/// `codeword` returns the codeword of a unit of `UNIT` bytes. A run of `RUN` units is written at once
-/// if their codewords are short enough. Two streams alternate, so that neither waits for itself.
+/// `codeword` returns the codeword of a unit of `UNIT` bytes. A run of `RUN` units is written at
+/// once if their codewords are short enough. Two streams alternate, because the steps of one stream
+/// depend on each other.
 fn encode_streams<'p, const UNIT: usize, const RUN: usize>(
     mut streams: impl Iterator<Item = &'p [u8]>,
     writers: [StreamWriter<'_>; STREAMS],

@@ -1,10 +1,10 @@
-//! Computes the lengths of codewords from counts: Huffman's, or limited where those are too long.
+//! Computes the lengths of codewords from counts, limited where Huffman's lengths are too long.
 
 use crate::entropy::SYMBOLS;
 use crate::entropy::huffman::MAX_WRITTEN_BITS;
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// The symbols that occur, most frequent first, ties by symbol.
+/// The symbols that occur, most frequent first, then by symbol.
 pub(crate) struct Ranking {
     symbols: [u8; SYMBOLS],
     counts: [u32; SYMBOLS],
@@ -40,9 +40,9 @@ impl Ranking {
 
 /// The codes to try for a plane in which at least two different symbols occur.
 pub(crate) struct Candidates {
-    /// The original's code: Huffman's lengths or, where those are too long, its own limited ones.
+    /// The code of the original: Huffman's lengths, or shortened lengths where these are too long.
     pub(crate) original: CodeLengths,
-    /// The best code of at most 11 bits, if it differs.
+    /// The optimal code of at most 11 bits, if it differs from `original`.
     pub(crate) optimal: Option<CodeLengths>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn candidates(ranking: &Ranking, plane_len: usize) -> Candidates {
     }
 }
 
-/// Returns the length of the longest codeword that the original allows in a plane of this length.
+/// Returns the maximum codeword length, in bits, of the original for a plane of this length.
 fn original_limit(ranking: &Ranking, plane_len: usize) -> u32 {
     let highest = ranking.symbols[..ranking.len].iter().copied().max().unwrap_or_default();
     let for_length = (plane_len - 1).ilog2().saturating_sub(1).min(MAX_WRITTEN_BITS);
@@ -72,10 +72,11 @@ fn original_limit(ranking: &Ranking, plane_len: usize) -> u32 {
     for_length.max(needed).max(5)
 }
 
-/// Computes Huffman's lengths by rank.
+/// Computes the lengths of Huffman's algorithm by rank.
 ///
-/// Uses two queues: leaves from the rarest on, and inner nodes in the order of their creation. Where
-/// counts are equal an inner node goes first, which keeps the longest codeword short.
+/// It uses two queues: the leaves, rarest first, and the inner nodes in the order of their
+/// creation. If counts are equal, the inner node comes first, which keeps the longest codeword
+/// short.
 fn huffman(counts: &[u32]) -> [u8; SYMBOLS] {
     let inner_count = counts.len() - 1;
     let mut inner = [0_u32; SYMBOLS];
@@ -112,8 +113,9 @@ fn huffman(counts: &[u32]) -> [u8; SYMBOLS] {
 
 /// Shortens codewords of more than `limit` bits exactly as `huff0` does.
 ///
-/// Cuts all of them, then pays for the cells that this takes by lengthening the codewords that cost
-/// least. The result is not optimal, but optimal lengths may need a longer description.
+/// It shortens all of them to `limit`, then regains the cells that this takes by lengthening the
+/// codewords for which this costs least. The result is not optimal, but the description of optimal
+/// lengths may be longer.
 fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     const LENGTHS: usize = 14;
     let deepest = u32::from(bits[bits.len() - 1]);
@@ -125,7 +127,7 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     debt >>= deepest - limit;
     let limit = limit as u8;
     let Some(mut shorter) = bits.iter().rposition(|&bits| bits < limit) else { return };
-    // The last symbol whose codeword is this much shorter than the limit.
+    // The last position whose codeword is shorter than the limit by each number of bits.
     let mut last = [None; LENGTHS];
     for (position, &bits) in bits[..=shorter].iter().enumerate() {
         last[usize::from(limit - bits)] = Some(position);
@@ -167,15 +169,16 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     }
 }
 
-/// Computes the best lengths of at most 11 bits, by rank, with the package-merge algorithm.
+/// Computes the optimal lengths of at most 11 bits, by rank, with the package-merge algorithm.
 ///
 /// See Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", J. ACM
-/// 37(3), 1990. Every level merges the symbols with pairs of the level below, the cheapest first. The
-/// 2·(symbols − 1) cheapest items of the top level, followed down to the bottom, give the lengths.
+/// 37(3), 1990. Every level merges the symbols with pairs of the level below, the cheapest first.
+/// The 2·(symbols − 1) cheapest items of the top level, followed down to the bottom, give the
+/// lengths.
 fn package_merge(counts: &[u32]) -> [u8; SYMBOLS] {
     const LEVELS: usize = MAX_WRITTEN_BITS as usize;
     const ITEMS: usize = 2 * SYMBOLS;
-    /// Follows the last cost, so that no list needs a check for its end.
+    /// Follows the last cost, so that no bounds check is needed.
     const END: u32 = u32::MAX;
     let symbols = counts.len();
     let mut symbol_costs = [END; SYMBOLS + 1];

@@ -1,8 +1,8 @@
 //! Counts and encodes two symbols at a time.
 //!
-//! This serves planes whose symbols span at most 64 values, as the exponents of weights do. A pair is
-//! a number of 12 bits. A table of all pairs stays in the first-level cache, and one step does the
-//! work of two.
+//! This is possible for planes whose symbols span at most 64 values, such as the exponents of
+//! weights. A pair is a number of 12 bits, so a table of all pairs fits into the first-level cache,
+//! and each step processes two symbols.
 
 use crate::entropy::histogram::StreamCounts;
 use crate::entropy::huffman::code::Codeword;
@@ -14,10 +14,10 @@ const SPAN_LOG: u32 = 6;
 /// Number of different pairs.
 pub(crate) const PAIRS: usize = SPAN * SPAN;
 
-/// Divisor of the lengths of planes that have whole pairs in every stream.
+/// Divisor of the length of a plane whose streams all consist of whole pairs.
 pub(crate) const ALIGNMENT: usize = 2 * STREAMS;
 
-/// Replaces every two symbols by the number of their pair, in little-endian order.
+/// Replaces every two symbols with the number of their pair, in little-endian order.
 ///
 /// All symbols are at least `lowest` and less than `lowest` + [`SPAN`].
 pub(crate) fn pack(plane: &mut [u8], lowest: u8) {
@@ -46,7 +46,7 @@ pub(crate) fn number(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair)) % PAIRS
 }
 
-/// Counts of pairs in each stream, which has too few pairs to overflow a count.
+/// The count of each pair in each stream. A stream has too few pairs to overflow a count.
 pub(crate) type PairCounts = [[u16; PAIRS]; STREAMS];
 
 /// Counts the pairs and the symbols of each stream of a packed plane.
@@ -84,10 +84,10 @@ fn count_symbols(pairs: &[u16; PAIRS], lowest: usize, counts: &mut [u32; SYMBOLS
     }
 }
 
-/// The codeword of each pair: the second symbol below, because it is written first.
+/// The codeword of each pair. The second symbol has the lower bits, because it is written first.
 pub(crate) type PairCodewords = [Codeword; PAIRS];
 
-/// Joins codewords of symbols from `lowest` on to codewords of pairs.
+/// Joins the codewords of symbols, starting with `lowest`, into codewords of pairs.
 pub(crate) fn join(codewords: &[Codeword; SYMBOLS], lowest: u8, pairs: &mut PairCodewords) {
     let present = &codewords[usize::from(lowest)..];
     let highest =

@@ -3,24 +3,26 @@
 use crate::bits;
 use crate::entropy::huffman::code::Codeword;
 
-/// Writes a stream to room of exactly its length.
+/// Writes a stream into memory of exactly its length.
 ///
-/// Unlike [`ForwardWriter`](bits::ForwardWriter) it keeps the newest bits on top: appending is one
-/// shift by the length of a codeword, and does not wait for the number of pending bits.
+/// Unlike [`ForwardWriter`](bits::ForwardWriter), it keeps the newest bits highest. To append is a
+/// single shift by the length of the codeword, which does not wait for the number of pending bits.
 #[derive(Default)]
 pub(crate) struct StreamWriter<'a> {
-    /// Memory behind the finished bytes.
+    /// The memory after the finished bytes.
     room: &'a mut [u8],
-    /// Bits behind the finished bytes, the newest highest. Lower bits are meaningless.
+    /// The bits after the finished bytes; the newest bit is the highest. Lower bits are
+    /// meaningless.
     pending: u64,
     /// Number of pending bits.
     pending_bits: u8,
 }
 
-/// Most pending bits: the lowest six hold the length of the last codeword.
+/// Maximum number of pending bits: the lowest six bits hold the length of the last codeword.
 const CONTAINER_BITS: u8 = 64 - 6;
 
-/// Most bits that [`StreamWriter::write_bits`] accepts. Up to seven may be pending before.
+/// Maximum length that [`StreamWriter::write_bits`] accepts. Before it, up to seven bits may be
+/// pending.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 pub(crate) const MAX_UNIT_BITS: u64 = 64 - 7;
 
@@ -43,13 +45,13 @@ impl<'a> StreamWriter<'a> {
         self.pending_bits += codeword.0 as u8;
     }
 
-    /// Moves finished bytes to the output.
+    /// Moves complete bytes to the output.
     #[inline(always)]
     fn flush(&mut self) {
         let finished = (self.pending_bits / 8) as usize;
         let bytes = (self.pending >> (self.pending_bits.wrapping_neg() % 64)).to_le_bytes();
         let room = core::mem::take(&mut self.room);
-        // The room is passed instead of the writer, so that the writer can live in registers.
+        // The memory is passed instead of the writer, so that the writer can stay in registers.
         self.room = bits::store(room, bytes, finished);
         self.pending_bits %= 8;
     }
@@ -65,8 +67,8 @@ impl<'a> StreamWriter<'a> {
 
     /// Encodes a run of units, last first.
     ///
-    /// Appends all codewords before it checks whether they fit in the container. If they do not, it
-    /// starts again and flushes behind each.
+    /// It appends all codewords before it checks whether they fit into the container. If they do
+    /// not, it starts again and flushes after each codeword.
     #[inline(always)]
     pub(crate) fn write<const UNIT: usize, const RUN: usize>(
         &mut self,
@@ -84,12 +86,13 @@ impl<'a> StreamWriter<'a> {
             (self.pending, self.pending_bits) = (pending, pending_bits);
             self.flush();
         } else {
-            // The writer is moved instead of borrowed, so that it can live in registers elsewhere.
+            // The writer is moved instead of borrowed, so that it can stay in registers in the
+            // common case.
             *self = core::mem::take(self).write_one_by_one(run, codeword);
         }
     }
 
-    /// Encodes units, last first, flushing behind each.
+    /// Encodes units, last first, and flushes after each.
     #[cold]
     #[inline(never)]
     pub(crate) fn write_one_by_one<const UNIT: usize>(

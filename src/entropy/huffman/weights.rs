@@ -1,12 +1,12 @@
-//! Descriptions of codes: the weights of the symbols, plain or encoded with FSE.
+//! Reads and writes descriptions of codes: the weights of the symbols, plain or coded with FSE.
 //!
-//! The weight of the last symbol is not stored, because it completes the code.
+//! The weight of the last symbol is not stored, because it follows from the other weights.
 
 use crate::entropy::huffman::{MAX_EXPLICIT_WEIGHT, MAX_READ_BITS};
 use crate::entropy::{SYMBOLS, fse};
 use crate::error::DecodeErrorKind;
 
-/// Boundary of a description's first byte: below, it is the length of FSE-encoded weights.
+/// Limit of the first byte of a description, below which it is the length of FSE-coded weights.
 ///
 /// From here on, the first byte is the number of plain weights plus [`DIRECT_BIAS`].
 const DIRECT: u8 = 128;
@@ -16,11 +16,11 @@ const DIRECT_BIAS: usize = 127;
 /// Upper bound of the weights, a power of two.
 const WEIGHTS: usize = 16;
 const _: () = assert!((MAX_READ_BITS as usize) < WEIGHTS);
-/// Up to this many weights, their FSE table has another size.
+/// Maximum number of weights for which the FSE table has the size of [`FSE_TABLE_LOG_OF_FEW`].
 const FEW_WEIGHTS: usize = 4;
-/// Size of the FSE table for few weights, as zstd chooses it, as a power of two.
+/// Base-2 logarithm of the size of the FSE table for few weights, as in zstd.
 const FSE_TABLE_LOG_OF_FEW: u32 = fse::MIN_TABLE_LOG + 1;
-/// Size of the FSE table for more weights, as a power of two.
+/// Base-2 logarithm of the size of the FSE table for more weights.
 const FSE_TABLE_LOG: u32 = fse::MIN_TABLE_LOG;
 
 /// A complete prefix code, given by the lengths of its codewords.
@@ -31,7 +31,7 @@ pub(crate) struct CodeLengths {
     pub(crate) longest: u32,
 }
 
-/// Reads a description from the beginning of `src` and returns the code and the description's length.
+/// Reads the description at the beginning of `src`; returns the code and the length in bytes.
 pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> {
     let invalid = DecodeErrorKind::InvalidCodeLengths;
     let (&first, rest) = src.split_first().ok_or(invalid)?;
@@ -58,7 +58,7 @@ pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> 
     Ok((code, 1 + size))
 }
 
-/// Adds the implied weight behind `count` explicit ones and converts all to lengths.
+/// Adds the implied weight after `count` explicit weights, and converts all weights to lengths.
 fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
     let cells = |weight: u8| if weight == 0 { 0 } else { 1_u32 << (weight - 1) };
     let explicit = &weights[..count];
@@ -80,12 +80,13 @@ fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
     Some(CodeLengths { bits, longest })
 }
 
-/// Longest description: its first byte and 127 bytes of FSE, or 64 bytes of plain weights.
+/// Maximum length of a description in bytes: the first byte, and 127 bytes of FSE.
 pub(crate) const MAX_SIZE: usize = 1 + 127;
 
-/// Writes the shortest description of a code and returns its length.
+/// Writes the shortest description of a code and returns its length in bytes.
 ///
-/// Returns `None` if there is none: for more than 128 plain weights that FSE does not shorten.
+/// Returns `None` if the code has no description: it has more than 128 weights to store, and FSE
+/// cannot code them.
 pub(crate) fn write(code: &CodeLengths, dst: &mut [u8; MAX_SIZE]) -> Option<usize> {
     let mut weights = [0; SYMBOLS];
     for (weight, &bits) in weights.iter_mut().zip(&code.bits) {

@@ -1,8 +1,8 @@
-//! Finding the parts of a file that hold a range of its data, without reading the file.
+//! Finds the parts of a file that contain a range of its data, without reading the whole file.
 //!
-//! [`Seeker`] and [`FramePart`] perform no input or output. They name the bytes of the file that
-//! they need next, and the caller brings them. So they work with any source: files, HTTP ranges,
-//! object stores, blocking or asynchronous.
+//! [`Seeker`] and [`FramePart`] perform no input or output. They return the ranges of the file that
+//! they need next, and the caller supplies the bytes. They therefore work with any source, such as
+//! files, HTTP ranges and object stores, blocking or asynchronous.
 
 pub(crate) mod part;
 mod reads;
@@ -24,12 +24,12 @@ use crate::limits::Limits;
 /// Maximum decoded length of a part of a frame in bytes.
 const PART_LEN: u64 = 16 << 20;
 
-/// Finds the frames of a file, and the parts of frames that hold a range of its data.
+/// Finds the frames of a file, and the parts of frames that contain a range of its data.
 ///
-/// It performs no input or output: the caller reads the ranges of the file that
-/// [`Self::wanted`] returns and passes them to [`Self::feed`]. A file with an index takes one or two
-/// small reads at its end. Files without one, such as those of the original, take a read for each
-/// frame header.
+/// It performs no input or output: the caller reads the ranges of the file that [`Self::wanted`]
+/// returns and passes them to [`Self::feed`]. A file with an index takes one or two small reads at
+/// its end. A file without an index, such as a file of the original, takes a read for each frame
+/// header.
 ///
 /// ```
 /// use zipnn::{DType, Encoder, Limits, Options};
@@ -61,19 +61,19 @@ const PART_LEN: u64 = 16 << 20;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Files that hold a difference are refused unless [`Self::delta`] is set. Files of releases before
-/// 0.3.5 are always refused: only functions that decode whole files read them.
+/// A seeker rejects files that hold a difference unless [`Self::delta`] is set. It always rejects
+/// files in the layouts of releases before 0.3.5: only functions that decode whole files read them.
 #[derive(Debug, Clone)]
 pub struct Seeker {
     file_len: u64,
     limits: Limits,
     stage: Stage,
     directory: Directory,
-    /// Whether the file ends with a footer that is wrong. It may be data that looks like one.
+    /// Whether the file ends with a wrong footer, which may be data that looks like a footer.
     is_footer_wrong: bool,
-    /// Whether a difference is expected, and nothing else.
+    /// Whether the file must hold a difference. If not, it must not hold one.
     expects_delta: bool,
-    /// Whether the first frame was found to be a difference or not, as expected.
+    /// Whether it has been checked that the file holds a difference or not, as expected.
     is_delta_checked: bool,
     partial: Partial,
 }
@@ -83,11 +83,11 @@ pub struct Seeker {
 enum Partial {
     /// The file must be complete.
     Refused,
-    /// The frames are searched from the front once the usual way fails.
+    /// If the usual search fails, the frames are searched from the front.
     Allowed,
-    /// The frames are searched from the front, because the usual way has failed with this error.
+    /// The frames are searched from the front, because the usual search has failed with this error.
     Walked(DecodeError),
-    /// The search has ended with this error, and this many decoded bytes are available.
+    /// The search from the front has ended with this error; this many decoded bytes are available.
     Cut(DecodeError, u64),
 }
 
@@ -95,7 +95,7 @@ enum Partial {
 enum Stage {
     /// Reads the last bytes, where the footer is.
     Tail,
-    /// Reads the last frame, which holds the index.
+    /// Reads the last frame, which contains the index.
     Index(Footer),
     /// Reads the header of the next frame.
     Walk,
@@ -103,20 +103,19 @@ enum Stage {
     First { beginning: Vec<u8>, needed: u64 },
     /// Reads the slack of the first frame, which announces the footer.
     Slack(Range<u64>),
-    /// Reads the index of the last frame, whose end is missing.
+    /// Reads the index of a last frame whose end is missing.
     Cut { header: Header, beginning: Vec<u8>, needed: u64 },
     /// Knows all frames.
     Complete,
 }
 
 impl Seeker {
-    /// Number of bytes at the end of a file that are read first: the footer, and mostly the index.
+    /// Number of bytes at the end of a file that are read first: the footer, and usually the index.
     ///
-    /// For sources of unknown length, this is a good length of the suffix to request. See
-    /// [`Self::feed_suffix`].
+    /// For a source of unknown length, request a suffix of this length: see [`Self::feed_suffix`].
     pub const SUFFIX_LEN: u64 = 16 << 10;
 
-    /// Returns a seeker for a file of `file_len` bytes.
+    /// Creates a seeker for a file of `file_len` bytes.
     pub fn new(file_len: u64, limits: Limits) -> Self {
         Self {
             file_len,
@@ -130,11 +129,12 @@ impl Seeker {
         }
     }
 
-    /// Returns a seeker for a file whose directory is known, so that nothing has to be read to find
-    /// its frames.
+    /// Creates a seeker for a file whose directory is known already.
     ///
-    /// The directory is checked against each frame when that is read, and a wrong one causes
-    /// `IndexMismatch`. For a difference, also call [`Self::delta`].
+    /// The seeker wants no bytes.
+    ///
+    /// Each frame is compared with the directory when the frame is read, and a wrong directory
+    /// causes `IndexMismatch`. For a difference, also call [`Self::delta`].
     ///
     /// ```
     /// use zipnn::{DType, Limits, Options};
@@ -152,7 +152,7 @@ impl Seeker {
     ///
     /// # Errors
     ///
-    /// `LimitExceeded`.
+    /// `LimitExceeded`, with the number of the frame.
     pub fn with_directory(directory: Directory, limits: Limits) -> Result<Self, DecodeError> {
         let mut seeker = Self { directory, ..Self::new(0, limits) };
         seeker.file_len = seeker.directory.file_len();
@@ -171,12 +171,13 @@ impl Seeker {
 
     /// Sets whether the end of the file may be missing or damaged. The default is `false`.
     ///
-    /// If the frames cannot be found as usual, they are searched from the front, up to the first
-    /// that cannot be read. [`Self::cut`] then returns the reason, and [`Self::available_len`] how
-    /// many bytes of the data can be decoded.
+    /// If the usual search for the frames fails, they are searched from the front, up to the first
+    /// frame that cannot be read. [`Self::cut`] then returns the reason, and
+    /// [`Self::available_len`] the number of bytes of the data that can be decoded.
     ///
-    /// Lengths in the file are checked against the bytes that it has. In the frame in which the
-    /// file ends, chunks are available only if the frame has no checksums that could be missing.
+    /// The limits apply to the bytes that the file contains. If the file ends within a frame, the
+    /// complete chunks of this frame are available only if the frame has no checksums or
+    /// [`Limits::verify`] is `false`.
     #[must_use]
     pub fn partial(self, allowed: bool) -> Self {
         let partial = if allowed { Partial::Allowed } else { Partial::Refused };
@@ -193,7 +194,7 @@ impl Seeker {
         self.expects_delta
     }
 
-    /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
+    /// Returns why the file is incomplete or its end is damaged; `None` if it is complete.
     pub fn cut(&self) -> Option<DecodeError> {
         match self.partial {
             Partial::Walked(error) | Partial::Cut(error, _) => Some(error),
@@ -201,7 +202,9 @@ impl Seeker {
         }
     }
 
-    /// Returns how many bytes of the data can be decoded, counted from the first.
+    /// Returns the number of bytes, from the beginning of the data, that can be decoded.
+    ///
+    /// It is 0 while bytes are wanted.
     pub fn available_len(&self) -> u64 {
         self.directory().map_or(0, |_| self.readable_len())
     }
@@ -213,8 +216,9 @@ impl Seeker {
         }
     }
 
-    /// Returns the range of the file that [`Self::feed`] takes next, `None` once all frames are
-    /// known.
+    /// Returns the range of the file that [`Self::feed`] takes next.
+    ///
+    /// It is `None` once all frames are known.
     pub fn wanted(&self) -> Option<Range<u64>> {
         let within = |start: u64, len: u64| start..self.file_len.min(start.saturating_add(len));
         match &self.stage {
@@ -231,14 +235,15 @@ impl Seeker {
         }
     }
 
-    /// Takes the bytes of the file at [`Self::wanted`]: exactly that range. Ignores them if nothing
-    /// is wanted.
+    /// Takes exactly the bytes of the file in the range [`Self::wanted`].
+    ///
+    /// It ignores them if nothing is wanted.
     ///
     /// # Errors
     ///
-    /// `Truncated` and the errors of the header, with the number of the frame; `FooterMissing` and
-    /// `IndexMismatch` if the file has promised an index and has none that fits it; `BaseRequired`,
-    /// `NotADelta`, `LimitExceeded`. After an error the seeker is of no further use.
+    /// `Truncated` and the errors of the header, with the number of the frame; `FooterMissing` or
+    /// `IndexMismatch` if the file must end with an index and the index is missing or wrong;
+    /// `BaseRequired`, `NotADelta`, `LimitExceeded`. Do not use the seeker after an error.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let Some(wanted) = self.wanted() else { return Ok(()) };
         let (needed, have) = (wanted.end - wanted.start, bytes.len() as u64);
@@ -248,10 +253,11 @@ impl Seeker {
         self.take_or_walk(bytes)
     }
 
-    /// Takes the last bytes of the file, however many, instead of the first range that is wanted.
+    /// Takes the last bytes of the file, of any length, instead of the first wanted range.
     ///
-    /// This saves the request for the length of a file behind HTTP: the response to
-    /// `Range: bytes=-16384` holds the last bytes, and its `Content-Range` the length of the file.
+    /// This avoids a request for the length of a file over HTTP: the response to a request with
+    /// `Range: bytes=-16384` contains the last bytes, and its `Content-Range` header the length of
+    /// the file.
     ///
     /// ```
     /// use zipnn::{DType, Encoder, Limits, Options};
@@ -272,12 +278,12 @@ impl Seeker {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Ignores the bytes if others were taken before, or if they are too few to hold a footer: then
-    /// [`Self::wanted`] asks for what is needed.
+    /// It ignores the bytes if others were taken before, or if they are too few for a footer.
+    /// [`Self::wanted`] then returns the range that is needed.
     ///
     /// # Errors
     ///
-    /// `InvalidLength` if there are more bytes than the file has, and the errors of [`Self::feed`].
+    /// `InvalidLength` if `suffix` is longer than the file, and the errors of [`Self::feed`].
     pub fn feed_suffix(&mut self, suffix: &[u8]) -> Result<(), DecodeError> {
         if suffix.len() as u64 > self.file_len {
             return Err(DecodeErrorKind::InvalidLength.into());
@@ -291,7 +297,7 @@ impl Seeker {
         }
     }
 
-    /// Takes bytes, and falls back to searching from the front where that is allowed.
+    /// Takes bytes. After an error, begins a search from the front if that is allowed.
     fn take_or_walk(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let result = self.take(bytes);
         if let (Err(error), Partial::Allowed) = (result, self.partial) {
@@ -303,18 +309,20 @@ impl Seeker {
         result
     }
 
-    /// Returns the positions of all frames, `None` while bytes are wanted.
+    /// Returns the positions of all frames; `None` while bytes are wanted.
     pub fn directory(&self) -> Option<&Directory> {
         matches!(self.stage, Stage::Complete).then_some(&self.directory)
     }
 
-    /// Returns the parts of frames that hold a range of the data, in order. Together they decode to
-    /// exactly that range.
+    /// Returns the parts of frames that contain a range of the data, in order.
+    ///
+    /// Together they decode to exactly this range.
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the data ends before the range does, or while bytes are wanted. For an
-    /// incomplete file, the error that [`Self::cut`] returns.
+    /// `OutOfRange` if the range exceeds the data or its start exceeds its end, or while bytes are
+    /// wanted. If the range exceeds the available data of an incomplete file, the error that
+    /// [`Self::cut`] returns.
     pub fn covering<P>(
         &self,
         range: Range<u64>,
@@ -346,8 +354,9 @@ impl Seeker {
     }
 }
 
-/// Cuts a range of a frame's decoded bytes into parts of bounded length, where chunks of all usual
-/// sizes begin.
+/// Splits a range of a frame's decoded bytes into parts of at most [`PART_LEN`] bytes.
+///
+/// The parts begin at multiples of [`PART_LEN`], where chunks of all usual sizes begin.
 fn cut(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let first = range.start / PART_LEN;
     let behind = range.end.div_ceil(PART_LEN);

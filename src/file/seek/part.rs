@@ -1,4 +1,4 @@
-//! Decoding a part of a frame.
+//! Decodes a part of a frame.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,53 +18,54 @@ use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::at_least;
 
-/// Bytes of a frame that are read first where only some of its chunks are needed: enough for the
-/// header and the index of frames of usual sizes.
+/// Number of bytes of a frame that are read first if only some of its chunks are needed.
+///
+/// This is enough for the header and the index of a frame of usual size.
 const FIRST_READ: u64 = 1 << 10;
-/// Frames up to this length are read whole: one read costs less than several.
+/// Maximum length of a frame that is read at once, because one read costs less than several.
 const SMALL_FRAME: u64 = 64 << 10;
-/// Two reads that are no further apart are joined.
+/// Maximum distance of two reads that are joined.
 const GAP: u64 = 4 << 10;
 
-/// Decodes a part of a frame from the few bytes of the file that it needs.
+/// Decodes a part of a frame from only the bytes of the file that it needs.
 ///
-/// [`Seeker::covering`](crate::seek::Seeker::covering) returns the parts that hold a range of the
-/// data. A part names the bytes of the file that it needs, takes them, and decodes them. It needs
-/// only the chunks that hold its bytes, and verifies each of them that has a checksum.
+/// [`Seeker::covering`](crate::seek::Seeker::covering) returns the parts that contain a range of
+/// the data. A part returns the ranges of the file that it needs, takes their bytes, and decodes
+/// them. It decodes only the chunks that contain its data, and verifies their checksums.
 ///
-/// It keeps the bytes as they are given, without a copy: `P` can be `&[u8]` for a file in memory,
-/// `Vec<u8>`, or any other type that holds bytes.
+/// It stores the bytes without copying them: `P` can be `&[u8]` for a file in memory, `Vec<u8>`, or
+/// any other type that implements `AsRef<[u8]>`.
 #[derive(Clone)]
 pub struct FramePart<P = Vec<u8>> {
     number: u64,
     entry: DirectoryEntry,
-    /// Position in the frame's decoded bytes.
+    /// Position in the decoded data of the frame.
     range: Range<u64>,
     surroundings: Surroundings,
     reads: Reads<P>,
     opened: Option<Opened>,
 }
 
-/// The properties of a file that matter to each of its parts.
+/// The properties of a file that its parts depend on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings {
-    pub(super) limits: Limits,
-    /// Bytes of the frame that the file has: fewer than its length if the file was cut off in it.
-    pub(super) have: u64,
+pub(crate) struct Surroundings {
+    pub(crate) limits: Limits,
+    /// Number of bytes of the frame in the file: less than its length if the file is cut off.
+    pub(crate) have: u64,
     /// Whether every frame of the file must have checksums.
-    pub(super) is_sealed: bool,
+    pub(crate) is_sealed: bool,
     /// Whether a difference is expected.
-    pub(super) is_delta: bool,
-    /// Whether the first frame of the file was found to be as expected.
-    pub(super) is_delta_checked: bool,
+    pub(crate) is_delta: bool,
+    /// Whether it has been checked that the file holds a difference or not, as expected.
+    pub(crate) is_delta_checked: bool,
 }
 
 /// A frame whose index has been read.
 #[derive(Clone)]
 struct Opened {
-    /// The index, without its bytes: these are the first read.
+    /// The index, without its bytes, which are in the first read.
     index: CheckedIndex,
-    /// Position in the frame of the slack, if there may be an annex to verify.
+    /// Range of the slack in the frame; `None` if there is no annex to verify.
     slack: Option<Range<u64>>,
 }
 
@@ -80,7 +81,7 @@ impl<P> fmt::Debug for FramePart<P> {
 }
 
 impl<P> FramePart<P> {
-    pub(super) fn new(
+    pub(crate) fn new(
         number: u64,
         entry: DirectoryEntry,
         range: Range<u64>,
@@ -104,20 +105,20 @@ impl<P> FramePart<P> {
         self.range.end - self.range.start
     }
 
-    /// Returns the position of the part in the decoded data of the file.
+    /// Returns the range of the part in the decoded data of the file.
     pub fn decoded_range(&self) -> Range<u64> {
         let start = self.entry.decoded_offset;
         start + self.range.start..start + self.range.end
     }
 
-    /// Returns the position of the whole frame in the decoded data of the file.
+    /// Returns the range of the whole frame in the decoded data of the file.
     pub fn frame_range(&self) -> Range<u64> {
         self.entry.decoded_range()
     }
 
-    /// Returns the position of a chunk of the frame in the decoded data of the file.
+    /// Returns the range of a chunk of the frame in the decoded data of the file.
     ///
-    /// `None` before the index of the frame has been read, and if there is no chunk of this number.
+    /// It is `None` before the index of the frame has been read, and if there is no such chunk.
     pub fn chunk_range(&self, number: u64) -> Option<Range<u64>> {
         let header = self.opened.as_ref()?.index.header();
         let start = number.checked_mul(header.chunk_len())?;
@@ -128,7 +129,7 @@ impl<P> FramePart<P> {
 
     /// Returns the range of the base that [`Self::decode_delta_into`] needs.
     ///
-    /// It is as long as the chunks that hold the part. `None` before the index of the frame has
+    /// It covers the chunks that contain the part. It is `None` before the index of the frame has
     /// been read.
     pub fn base_range(&self) -> Option<Range<u64>> {
         let opened = self.opened.as_ref()?;
@@ -139,28 +140,25 @@ impl<P> FramePart<P> {
         Some(offset + chunks.start as u64 * chunk_len..offset + end)
     }
 
-    /// Returns the range of the file that [`Self::feed`] takes next, `None` if the part can be
-    /// decoded.
+    /// Returns the range of the file that [`Self::feed`] takes next; `None` if none is needed.
     pub fn wanted(&self) -> Option<Range<u64>> {
         self.all_wanted().next()
     }
 
-    /// Returns all ranges of the file that are known to be needed, in the order in which
-    /// [`Self::feed`] takes them.
+    /// Returns all ranges known to be needed, in the order in which [`Self::feed`] takes them.
     ///
-    /// A reader can request them at the same time. Feeding the first range of a part can add
-    /// others.
+    /// A reader can request them in parallel. Feeding the first range of a part can add others.
     pub fn all_wanted(&self) -> impl Iterator<Item = Range<u64>> {
         let offset = self.entry.offset;
         self.reads.wanted().map(move |range| offset + range.start..offset + range.end)
     }
 
-    /// Returns the bytes that the part has taken, so that their memory can be used again.
+    /// Returns the bytes that the part has taken, so that the caller can reuse their memory.
     pub fn into_bytes(self) -> impl Iterator<Item = P> {
         self.reads.into_bytes()
     }
 
-    /// Returns the numbers of the chunks that hold the part.
+    /// Returns the numbers of the chunks that contain the part.
     fn chunks(&self, index: &CheckedIndex) -> Range<usize> {
         let chunk_len = index.header().chunk_len();
         let start = self.range.start / chunk_len;
@@ -169,14 +167,16 @@ impl<P> FramePart<P> {
 }
 
 impl<P: AsRef<[u8]>> FramePart<P> {
-    /// Takes the bytes of the file at [`Self::wanted`]: exactly that range. Ignores them if nothing
-    /// is wanted.
+    /// Takes exactly the bytes of the file in the range [`Self::wanted`].
+    ///
+    /// It ignores them if nothing is wanted.
     ///
     /// # Errors
     ///
-    /// With the number of the frame: errors of its index or annex, `IndexMismatch` if its header
-    /// does not match the file's index, `BaseRequired`, `NotADelta`, `ChecksumMissing`,
-    /// `LimitExceeded`, and `Truncated` if the bytes are not as many as wanted.
+    /// The errors of the header, index and annex; `IndexMismatch` if the header does not match the
+    /// directory; `FrameOutOfPlace`; `BaseRequired`, `NotADelta`, `ChecksumMissing`,
+    /// `LimitExceeded`; `Truncated` if `bytes` and the wanted range differ in length. All errors
+    /// contain the number of the frame.
     pub fn feed(&mut self, bytes: P) -> Result<(), DecodeError> {
         self.take(bytes).map_err(|error| error.in_frame(self.number))
     }
@@ -197,12 +197,14 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         Ok(())
     }
 
-    /// Reads the index, and requests what else is needed. If the index is longer than what was
-    /// read, requests the beginning once more, up to where the index ends.
+    /// Reads the index, and requests the other ranges that are needed.
+    ///
+    /// If the index is longer than the bytes read, it requests the beginning again, up to the end
+    /// of the index.
     fn open(&mut self) -> Result<(), DecodeError> {
         let beginning = self.reads.first();
         if beginning.len() < HEADER_LEN {
-            // No frame is as short as the file's index says.
+            // The index of the file states a length that is too short for a frame.
             return Err(DecodeErrorKind::IndexMismatch.into());
         }
         let options = self.options();
@@ -227,7 +229,7 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         Ok(())
     }
 
-    /// Returns what the frame must be, according to the directory of the file.
+    /// Returns the options that make the frame match the directory of the file.
     fn options(&self) -> OpenOptions {
         let Surroundings { limits, is_delta, .. } = self.surroundings;
         let options = OpenOptions::new(limits)
@@ -240,8 +242,10 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         }
     }
 
-    /// Checks a frame behind the first, which alone says whether the file holds a difference, but
-    /// has not been read if the directory was given.
+    /// Returns an error if the frame is marked as a difference and none is expected.
+    ///
+    /// Only the first frame decides for the file, but it has not been read if the caller supplied
+    /// the directory.
     fn check_delta(&self, header: &Header) -> Result<(), DecodeErrorKind> {
         let Surroundings { is_delta, is_delta_checked, .. } = self.surroundings;
         if header.delta != Delta::None && !is_delta && !is_delta_checked {
@@ -250,7 +254,7 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         Ok(())
     }
 
-    /// Requests the stored planes of the chunks that hold the part, and the annex.
+    /// Requests the stored planes of the chunks that contain the part, and the annex.
     fn request_chunks(&mut self, index: &CheckedIndex, slack: Option<&Range<u64>>) {
         let have = self.reads.first().len() as u64;
         let mut ranges: [Range<u64>; MAX_PLANES] = Default::default();
@@ -272,7 +276,7 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         }
     }
 
-    /// Verifies the annex, whose checksums the chunks are verified with.
+    /// Verifies the annex, which contains the checksums of the chunks.
     fn check_annex(&self) -> Result<(), DecodeError> {
         let Some(opened) = &self.opened else { return Ok(()) };
         let index = opened.index.with_bytes(self.reads.first());
@@ -292,7 +296,7 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         }
     }
 
-    /// Returns the slack of the frame, nothing if it is not to be read.
+    /// Returns the slack of the frame, empty if there is no annex to verify.
     fn slack(&self, opened: &Opened) -> &[u8] {
         let slack = opened.slack.clone().and_then(|slack| self.reads.get(slack));
         slack.unwrap_or_default()
@@ -302,9 +306,9 @@ impl<P: AsRef<[u8]>> FramePart<P> {
     ///
     /// # Errors
     ///
-    /// `OutputTooSmall` if `dst` has another length, `OutOfRange` while bytes are wanted,
-    /// `BaseRequired` for a part of a difference, and, with frame, chunk and plane, the errors of
-    /// the stored data. The contents of `dst` are then unspecified.
+    /// `OutputTooSmall` if `dst` has any other length; `OutOfRange` while bytes are wanted;
+    /// `BaseRequired` for a part of a difference; the errors of the stored data, with frame, chunk
+    /// and plane. After an error, the contents of `dst` are unspecified.
     pub fn decode_into(
         &self,
         dst: &mut [u8],
@@ -316,16 +320,17 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         self.decode(None, dst, scratch).map_err(|error| error.in_frame(self.number))
     }
 
-    /// Decodes a part of a difference into `dst`, which must have exactly its length. `base` holds
-    /// the bytes of [`Self::base_range`].
+    /// Decodes a part of a difference into `dst`, which must have exactly its length.
     ///
-    /// The checksums are those of the data, so that the wrong base causes `ChecksumMismatch`. In a
-    /// file without checksums, the wrong base is not detected.
+    /// `base` contains the bytes of [`Self::base_range`].
+    ///
+    /// The checksums are of the data, so a wrong base causes `ChecksumMismatch`. In a file without
+    /// checksums, a wrong base is not detected.
     ///
     /// # Errors
     ///
-    /// `NotADelta` for a part of another file, `BaseLength`, and the errors of
-    /// [`Self::decode_into`].
+    /// `NotADelta` if the seeker does not expect a difference, `BaseLength` if `base` and its range
+    /// differ in length, and the errors of [`Self::decode_into`].
     pub fn decode_delta_into(
         &self,
         base: &[u8],
@@ -370,7 +375,8 @@ impl<P: AsRef<[u8]>> FramePart<P> {
                 self.decode_chunk(&chunk, part, scratch)?;
                 continue;
             }
-            // Only a part of the chunk is wanted: it is decoded beside the output.
+            // Only a part of the chunk is wanted, so the whole chunk is decoded into scratch
+            // memory.
             let mut whole = core::mem::take(&mut scratch.chunk);
             let result = at_least(&mut whole, chunk.chunk.len()).and_then(|whole| {
                 self.decode_chunk(&chunk, whole, scratch)?;
@@ -383,8 +389,9 @@ impl<P: AsRef<[u8]>> FramePart<P> {
         Ok(())
     }
 
-    /// Returns the chunks that hold the part, with their checksums and their parts of the base,
-    /// whose length has been checked.
+    /// Returns the chunks that contain the part, with their checksums and their parts of the base.
+    ///
+    /// The length of the base has been checked.
     ///
     /// # Errors
     ///
@@ -420,9 +427,10 @@ impl<P: AsRef<[u8]>> FramePart<P> {
             .map_err(|error| error.in_chunk(stored.number))
     }
 
-    /// Decodes the chunks one by one, and returns the errors of damaged ones, with the range of the
-    /// file's decoded data that is lost. Returns nothing while bytes are wanted. A difference needs
-    /// the same part of the base as in [`Self::decode_delta_into`].
+    /// Decodes each chunk, and returns the errors of damaged chunks with the ranges of lost data.
+    ///
+    /// The ranges are in the decoded data of the file. The result is empty while bytes are wanted.
+    /// A difference needs the same part of the base as in [`Self::decode_delta_into`].
     #[cfg(feature = "std")]
     pub(crate) fn damage(
         &self,
@@ -449,10 +457,10 @@ impl<P: AsRef<[u8]>> FramePart<P> {
     }
 }
 
-/// A chunk whose stored bytes were read.
+/// A chunk whose stored bytes have been read.
 struct StoredChunk<'a> {
     number: u64,
-    /// Position in the frame's decoded bytes.
+    /// Position in the decoded data of the frame.
     start: u64,
     chunk: Chunk,
     base: Option<&'a [u8]>,
@@ -470,7 +478,7 @@ pub(crate) fn decode_chunk(
     decode_stored(chunk, stored, base, dst, scratch)
 }
 
-/// Decodes a chunk, whose planes `stored` returns; with its part of the base in a difference.
+/// Decodes a chunk whose planes `stored` returns, and applies its part of the base, if any.
 fn decode_stored<'s>(
     chunk: &Chunk,
     stored: impl Fn(Range<u64>) -> Option<&'s [u8]>,
@@ -489,7 +497,7 @@ fn decode_stored<'s>(
     }
 }
 
-/// Splits the first `len` bytes off a part of a base, which is known to have them.
+/// Splits the first `len` bytes off a part of a base, which is long enough.
 fn split_base<'b>(base: &mut Option<&'b [u8]>, len: u64) -> Option<&'b [u8]> {
     let (part, behind) = (*base)?.split_at(len as usize);
     *base = Some(behind);

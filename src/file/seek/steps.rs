@@ -15,12 +15,12 @@ use crate::frame::header::Header;
 use crate::frame::index::FrameIndex;
 use crate::frame::open::{Keep, OpenOptions, Prefix};
 
-/// Bytes of a frame that are read at once: enough for the header and the index of most frames.
+/// Number of bytes of a frame that are read first, enough for header and index of most frames.
 const FIRST_READ: u64 = 1 << 10;
 
 impl Seeker {
-    /// Takes the wanted bytes, and goes on to the next stage.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+    /// Takes the wanted bytes, and moves to the next stage.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         match core::mem::replace(&mut self.stage, Stage::Walk) {
             Stage::Tail => self.read_tail(bytes),
             Stage::Index(footer) => self.read_index(bytes, footer),
@@ -69,7 +69,7 @@ impl Seeker {
         }
     }
 
-    /// Reads the last frame. If the index is wrong, the first frame shows whether there must be one.
+    /// Reads the last frame. If its index is wrong, the first frame shows whether one is required.
     fn read_index(&mut self, frame: &[u8], footer: Footer) -> Result<(), DecodeError> {
         let Some((directory, delta)) = index_of(frame, footer, self.file_len) else {
             self.is_footer_wrong = true;
@@ -112,7 +112,7 @@ impl Seeker {
         Ok(())
     }
 
-    /// Counts the available chunks of the last frame, of which the end is missing.
+    /// Counts the available chunks of the last frame, whose end is missing.
     fn read_cut(&mut self, header: Header, beginning: Vec<u8>) -> Result<(), DecodeError> {
         let number = self.directory.entries().len() as u64 - 1;
         let before = self.directory.decoded_len() - header.decoded_len;
@@ -138,14 +138,14 @@ impl Seeker {
         self.cut_at(error, before + whole)
     }
 
-    /// Ends the search with the reason why no further frame can be found.
+    /// Ends the search, and stores the reason why no further frame can be found.
     fn cut_at(&mut self, error: DecodeError, available_len: u64) -> Result<(), DecodeError> {
         self.partial = Partial::Cut(error, available_len);
         self.complete()
     }
 
-    /// Returns where the last known frame begins.
-    pub(super) fn last_offset(&self) -> u64 {
+    /// Returns the offset of the last known frame in the file.
+    pub(crate) fn last_offset(&self) -> u64 {
         self.directory.entries().last().map_or(0, |entry| entry.offset)
     }
 
@@ -178,7 +178,7 @@ impl Seeker {
         }
     }
 
-    /// Continues behind the first frame.
+    /// Continues the search after the first frame.
     fn walk_on(&mut self) -> Result<(), DecodeError> {
         if self.directory.file_len() == self.file_len {
             return self.complete();
@@ -197,10 +197,10 @@ impl Seeker {
     }
 
     /// Ends the search, and checks the frames against the limits.
-    pub(super) fn complete(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn complete(&mut self) -> Result<(), DecodeError> {
         let readable_len = self.readable_len();
         for (number, entry) in (0..).zip(self.directory.entries()) {
-            // Bytes that the file lacks count neither as input nor as output.
+            // Missing bytes of the file count neither as input nor as output.
             let decoded_len =
                 entry.decoded_len.min(readable_len.saturating_sub(entry.decoded_offset));
             let len = entry.len.min(self.file_len - entry.offset);
@@ -213,8 +213,9 @@ impl Seeker {
     }
 }
 
-/// Returns the directory in the last frame of a file, and whether the file holds a difference;
-/// `None` if anything about it is wrong.
+/// Returns the directory in the last frame of a file, and the frame's kind of difference.
+///
+/// Returns `None` if the frame or its index is wrong.
 fn index_of(bytes: &[u8], footer: Footer, file_len: u64) -> Option<(Directory, Delta)> {
     let frame = Frame::parse(bytes).ok().filter(|frame| frame.bytes().len() == bytes.len())?;
     let index = frame.annex().index()?;

@@ -1,4 +1,4 @@
-//! Writing the annex of a frame.
+//! Writes the annex of a frame.
 
 use crate::checksum::checksum;
 use crate::format::{FRAME_CHECKSUM_LEN, RECORD_HEADER_LEN, kind};
@@ -6,7 +6,7 @@ use crate::frame::annex::{Annex, record_header};
 use crate::frame::write::envelope::Envelope;
 use crate::options::Options;
 
-/// Returns the length of the annex of a frame with this number of chunks.
+/// Returns the length in bytes of the annex, without padding, of a frame of `chunks` chunks.
 pub(crate) fn annex_len(chunks: usize, options: &Options, envelope: &Envelope) -> usize {
     if !is_written(options, envelope) {
         return 0;
@@ -30,18 +30,20 @@ fn is_written(options: &Options, envelope: &Envelope) -> bool {
         || envelope.position.is_first && options.base.is_some()
 }
 
-/// Returns whether the first frame promises an index. Only files of several frames end with one.
+/// Returns whether the first frame announces an index. Only files of several frames have one.
 fn is_sealed(options: &Options, envelope: &Envelope) -> bool {
     options.index && envelope.position.is_indexed && envelope.streaming
 }
 
-/// Modulus to which the length of a frame and that of its data are equal.
+/// The length of an aligned frame and the length of its data are equal modulo this number.
 const ALIGNMENT: usize = 8;
 /// Maximum length of padding.
 pub(crate) const MAX_PADDING: usize = RECORD_HEADER_LEN + ALIGNMENT - 1;
 
-/// Returns the length of the padding that makes the length of a frame equal to that of its data
-/// modulo 8. In an annex the padding is a record; without one it is just zeros.
+/// Returns the length of the padding of an aligned frame in bytes.
+///
+/// It makes the length of the frame equal to the length of its data modulo 8. In an annex, the
+/// padding is a record; without an annex, it consists of zeros.
 pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) -> usize {
     let missing =
         (decoded_len % ALIGNMENT + ALIGNMENT - (content_len + annex_len) % ALIGNMENT) % ALIGNMENT;
@@ -51,8 +53,9 @@ pub(crate) fn padding(content_len: usize, annex_len: usize, decoded_len: usize) 
     }
 }
 
-/// Writes the annex and the padding into `dst`, which holds zeros and has exactly their length.
-/// The frame consists of this prefix and a payload with this checksum.
+/// Writes the annex and the padding into `dst`, which has exactly their length.
+///
+/// `dst` contains zeros. The frame consists of `prefix` and a payload with the checksum `payload`.
 pub(crate) fn write(
     (prefix, payload): (&[u8], u64),
     checksums: &[u64],
@@ -97,7 +100,7 @@ impl<'d> Records<'d> {
         records
     }
 
-    /// Begins a record. Its body has to follow.
+    /// Begins a record. The caller must add its body.
     pub(crate) fn begin(&mut self, kind: u8, body_len: usize) {
         self.bytes(&record_header(kind, body_len));
     }
@@ -113,13 +116,14 @@ impl<'d> Records<'d> {
         self.filled += bytes.len();
     }
 
-    /// Leaves the next bytes as they are.
+    /// Skips the next bytes, which stay unchanged.
     fn pass_over(&mut self, len: usize) {
         self.filled += len;
     }
 
-    /// Adds the record with the checksums of prefix, payload and the records before it. `payload` is
-    /// the checksum of the payload.
+    /// Adds the record with the checksums of the prefix, the payload and the annex before it.
+    ///
+    /// `payload` is the checksum of the payload.
     pub(crate) fn frame_checksum(&mut self, decoded_offset: u64, prefix: &[u8], payload: u64) {
         self.begin(kind::FRAME_CHECKSUM, FRAME_CHECKSUM_LEN);
         self.number(decoded_offset);

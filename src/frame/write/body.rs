@@ -1,4 +1,4 @@
-//! Writing a frame, into memory of the caller or to the end of a growing output.
+//! Writes a frame into memory of the caller or to the end of a growing output.
 
 use alloc::vec::Vec;
 
@@ -31,8 +31,9 @@ pub(crate) fn compress_frame(
     written
 }
 
-/// Compresses `src` into one frame at the end of `dst` and returns the frame's length. After an
-/// error, `dst` is as it was.
+/// Compresses `src` into one frame at the end of `dst` and returns the frame's length.
+///
+/// After an error, `dst` is unchanged.
 pub(crate) fn append_frame(
     src: &[u8],
     dst: &mut Vec<u8>,
@@ -85,8 +86,9 @@ fn write_into(
     Ok(draft.finish(content_len, checksums, dst))
 }
 
-/// Moves the planes together, which begin where they would if those before them were raw. Returns
-/// the length of the content.
+/// Moves the planes together and returns the length of the content.
+///
+/// Before, each plane is at the position that it would have if all planes before it were raw.
 fn close_gaps(draft: &Draft, filled: PerPlane, frame: &mut [u8]) -> usize {
     let mut end = draft.geometry.payload_at;
     let mut region = end;
@@ -120,8 +122,10 @@ fn write_exactly(
     written
 }
 
-/// Writes a frame to the end of an output. The first plane is written to its place, and the others
-/// follow when its length is known.
+/// Writes a frame to the end of an output.
+///
+/// The first plane is written directly to its position. The other planes follow once its length is
+/// known.
 fn append(
     draft: &Draft,
     src: &[u8],
@@ -155,8 +159,7 @@ fn append(
     Ok(draft.finish(content_len, checksums, frame))
 }
 
-/// Encodes all chunks, and writes the index to the end of the prefix. Returns the length of each
-/// plane.
+/// Encodes all chunks, writes the index to the end of the prefix, and returns each plane's length.
 fn encode_chunks(
     draft: &Draft,
     src: &[u8],

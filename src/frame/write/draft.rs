@@ -1,4 +1,4 @@
-//! A frame that is about to be written: everything but its payload.
+//! A frame to be written: everything except its payload.
 
 use crate::checksum::checksum;
 use crate::error::EncodeError;
@@ -10,7 +10,7 @@ use crate::frame::write::envelope::Envelope;
 use crate::frame::write::geometry::Geometry;
 use crate::options::Options;
 
-/// A frame whose options have been checked and whose parts have their places.
+/// A frame whose options have been checked, and whose parts have known positions.
 pub(crate) struct Draft<'a> {
     /// Length of the data.
     pub(crate) len: usize,
@@ -20,7 +20,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Prepares a frame of `data`. Chooses a layout if the options ask for it.
+    /// Prepares a frame of `data`. Chooses a layout if the type of the data is unknown.
     pub(crate) fn new(
         data: &[u8],
         options: &Options,
@@ -41,18 +41,19 @@ impl<'a> Draft<'a> {
         Ok(Self { len, options: *options, envelope, geometry })
     }
 
-    /// Returns the length of what follows `content_len` bytes of content: the annex, and padding.
+    /// Returns the length of annex and padding after `content_len` bytes of content.
     pub(crate) fn slack_len(&self, content_len: usize) -> usize {
         self.geometry.slack_len(content_len, self.len, self.envelope)
     }
 
-    /// Returns whether the frame ends with an annex, which covers the payload.
+    /// Returns whether the frame ends with an annex, which contains a checksum of the payload.
     pub(crate) fn has_annex(&self) -> bool {
         self.geometry.annex_len > 0
     }
 
-    /// Completes a frame that begins with `content_len` bytes of content: writes the header and the
-    /// shape, and the annex with the checksums of the chunks. Returns the length of the frame.
+    /// Completes a frame that begins with `content_len` bytes of content; returns its length.
+    ///
+    /// It writes the header, the shape, and the annex with the checksums of the chunks.
     pub(crate) fn finish(&self, content_len: usize, checksums: &[u64], frame: &mut [u8]) -> usize {
         let (content, behind) = frame.split_at_mut(content_len);
         let (prefix, payload) = content.split_at_mut(self.geometry.payload_at);
@@ -63,9 +64,10 @@ impl<'a> Draft<'a> {
         content_len + slack.len()
     }
 
-    /// Writes header and shape into the prefix, and the annex into the slack, which holds zeros.
-    /// `content` is the length of the content, and the checksum of the payload, which only an annex
-    /// needs.
+    /// Writes header and shape into the prefix, and the annex into the slack.
+    ///
+    /// The slack contains zeros. The tuple contains the length of the content, and the checksum of
+    /// the payload, which is needed only with an annex.
     pub(super) fn finish_around(
         &self,
         (content_len, payload): (usize, u64),
@@ -78,12 +80,12 @@ impl<'a> Draft<'a> {
             form: envelope.form,
             delta: options.delta,
             streaming: envelope.streaming,
-            // The original sets the flag for single planes, where it has no meaning.
+            // The original also sets the flag for single planes, where it has no effect.
             rotated: options.layout.rotated || options.layout.planes == 1,
             frame_len: (content_len + slack.len()) as u64,
             ..Header::new(options.header_dtype, options.chunk_log2, self.len as u64)
         };
-        // The logarithm of the next power of two. The largest lengths have none.
+        // The logarithm of the next power of two, which overflows for the largest lengths.
         let frame_size_log2 =
             (usize::BITS - envelope.frame_len.saturating_sub(1).leading_zeros()) as u8;
         prefix[..HEADER_LEN].copy_from_slice(&header.to_bytes(frame_size_log2));

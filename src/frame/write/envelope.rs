@@ -1,10 +1,10 @@
-//! Properties of a written frame other than its data.
+//! Properties of a frame to be written that do not depend on its data.
 
 use crate::frame::header::Form;
 use crate::frame::shape;
 use crate::options::Options;
 
-/// Position of a frame in a file of several frames.
+/// The position of a frame in a file of several frames.
 ///
 /// Start with [`Self::FIRST`], and call [`Self::after`] for each following frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,11 +12,11 @@ use crate::options::Options;
 pub struct FramePosition {
     /// Whether the frame is the first of its file.
     pub is_first: bool,
-    /// Bytes of data in the frames before this one.
+    /// Decoded length of the frames before this one, in bytes.
     pub decoded_offset: u64,
-    /// Whether the file ends with an index, unless the options are
-    /// [plain](crate::Options::plain). The first frame promises the index, and readers report a
-    /// file that lacks it.
+    /// Whether the file ends with an index, unless the options are [plain](crate::Options::plain).
+    ///
+    /// The first frame announces the index, and readers return an error if it is missing.
     pub is_indexed: bool,
 }
 
@@ -31,14 +31,15 @@ impl FramePosition {
     /// The position of the first frame in a file that ends with an index.
     pub const FIRST: Self = Self { is_first: true, decoded_offset: 0, is_indexed: true };
 
-    /// Returns the same position in a file without an index. Readers cannot detect that frames at
-    /// the end of such a file are missing.
+    /// Returns the same position in a file without an index.
+    ///
+    /// Readers cannot detect missing frames at the end of such a file.
     #[must_use]
     pub const fn without_index(self) -> Self {
         Self { is_indexed: false, ..self }
     }
 
-    /// Returns the position of the next frame, if this one holds `len` bytes of data.
+    /// Returns the position of the next frame, if this frame contains `len` bytes of data.
     #[must_use]
     pub const fn after(self, len: u64) -> Self {
         let decoded_offset = self.decoded_offset.saturating_add(len);
@@ -50,16 +51,17 @@ impl FramePosition {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Envelope<'a> {
     pub(crate) form: Form,
-    /// Dimensions; empty for the form `Bytes`.
+    /// The dimensions; empty for the form `Bytes`.
     pub(crate) shape: &'a [u64],
     pub(crate) streaming: bool,
     pub(crate) position: FramePosition,
     /// The data of a difference, which its checksums cover.
     pub(crate) plain: Option<&'a [u8]>,
-    /// Whether padding makes the length of the frame equal to that of the data modulo 8, so that
-    /// whatever follows keeps its alignment.
+    /// Whether the length of the frame is padded to the length of the data modulo 8.
+    ///
+    /// The data after the frame then keeps its alignment.
     pub(crate) is_aligned: bool,
-    /// Maximum number of bytes of data in the frames of the file, which their headers state.
+    /// Maximum decoded length of the frames of the file in bytes, which their headers contain.
     pub(crate) frame_len: usize,
 }
 
@@ -80,7 +82,7 @@ impl<'a> Envelope<'a> {
         Self { streaming: true, position, plain, ..Self::BYTES }
     }
 
-    /// Returns the number of bytes that the shape takes.
+    /// Returns the stored length of the shape in bytes.
     pub(crate) fn shape_len(&self) -> usize {
         if self.form == Form::Bytes { 0 } else { shape::encoded_len(self.shape) }
     }

@@ -1,4 +1,4 @@
-//! Where the parts of a frame are while it is written.
+//! Positions of the parts of a frame while it is written.
 
 use crate::format::HEADER_LEN;
 use crate::frame::header::{Form, Header};
@@ -9,15 +9,15 @@ use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::plane_layout::PlaneLayout;
 
-/// Lengths and places of the parts of a frame.
+/// Lengths and positions of the parts of a frame, in bytes.
 pub(crate) struct Geometry {
     pub(crate) layout: PlaneLayout,
-    /// Decoded length of every chunk but the last.
+    /// Decoded length of every chunk except the last.
     pub(crate) chunk_len: usize,
     pub(crate) chunks: usize,
-    /// Where the index begins.
+    /// Offset of the index.
     pub(crate) tables_at: usize,
-    /// Where the payload begins.
+    /// Offset of the payload.
     pub(crate) payload_at: usize,
     /// Length of each raw plane over all chunks.
     pub(crate) plane_lens: [usize; MAX_PLANES],
@@ -39,14 +39,14 @@ impl Geometry {
         Self { layout, chunk_len, chunks, tables_at, payload_at, plane_lens, annex_len }
     }
 
-    /// Returns the maximum length of the frame, or of memory.
+    /// Returns an upper bound of the length of the frame, which saturates at `usize::MAX`.
     pub(crate) fn bound(&self) -> usize {
         let behind = self.annex_len.saturating_add(annex::MAX_PADDING);
         let around = self.payload_at.saturating_add(behind);
         self.plane_lens.iter().fold(around, |sum, &len| sum.saturating_add(len))
     }
 
-    /// Returns the length of what follows `content_len` bytes of content: the annex, and padding.
+    /// Returns the length of annex and padding after `content_len` bytes of content.
     pub(crate) fn slack_len(
         &self,
         content_len: usize,
@@ -60,8 +60,10 @@ impl Geometry {
         self.annex_len + padding
     }
 
-    /// Returns the minimum length of a frame around a tensor of this shape: header, shape, the index
-    /// of a chunk, one byte of payload and, with checksums, the annex.
+    /// Returns the minimum length of a frame with data of this shape.
+    ///
+    /// It consists of header, shape, the index of one chunk, one byte of payload and, with
+    /// checksums, the annex.
     pub(crate) fn shortest(shape: &[u64], has_checksums: bool) -> usize {
         let options = Options::bytes().checksums(has_checksums);
         let envelope = Envelope { form: Form::Torch, shape, ..Envelope::BYTES };
@@ -74,7 +76,7 @@ impl Geometry {
         plane_lens(self.layout, chunk_len)
     }
 
-    /// Splits the payload where the planes would end if all were raw.
+    /// Splits the payload at the positions where the planes would end if all of them were raw.
     pub(crate) fn plane_regions<'d>(&self, payload: &'d mut [u8]) -> [&'d mut [u8]; MAX_PLANES] {
         let mut rest = payload;
         self.plane_lens.map(|len| {

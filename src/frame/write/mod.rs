@@ -1,4 +1,4 @@
-//! Writing frames.
+//! Writes frames.
 
 pub(crate) mod annex;
 pub(crate) mod body;

@@ -1,4 +1,4 @@
-//! Writing a frame whose data arrives in parts, to a place where its planes can grow side by side.
+//! Writes a frame whose data arrives in parts, to storage in which its planes grow separately.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -13,11 +13,12 @@ use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 
-/// A frame that is combined from frames of its parts. It keeps the index and the checksums in
-/// memory; the caller stores the payload.
+/// A frame that is combined from frames of its parts.
 ///
-/// Each plane is first stored where it would begin if all planes before it were raw. At the end the
-/// planes move together.
+/// It keeps the index and the checksums in memory; the caller stores the payload.
+///
+/// Each plane is first stored at the position that it would have if all planes before it were raw.
+/// At the end, the caller moves the planes together.
 pub(crate) struct FrameParts<'a> {
     draft: Draft<'a>,
     /// Header, shape and index.
@@ -25,16 +26,16 @@ pub(crate) struct FrameParts<'a> {
     checksums: Vec<u64>,
     /// Number of chunks so far.
     chunks: usize,
-    /// Bytes of each plane so far.
+    /// Length of each plane so far, in bytes.
     filled: [u64; MAX_PLANES],
 }
 
-/// A part of a frame, compressed.
+/// A compressed part of a frame.
 pub(crate) struct CompressedPart<'p> {
-    /// The index and the bytes of the frame that holds only this part.
+    /// The index of a frame that contains only this part. `bytes` is the whole frame.
     pub(crate) index: FrameIndex<'p>,
     pub(crate) bytes: &'p [u8],
-    /// The checksums of its chunks, if the frame has some.
+    /// The checksums of the chunks of the part; empty without checksums.
     pub(crate) checksums: Vec<u64>,
 }
 
@@ -50,23 +51,23 @@ impl<'a> FrameParts<'a> {
         Ok(Self { draft, prefix, checksums: Vec::new(), chunks: 0, filled: [0; MAX_PLANES] })
     }
 
-    /// Returns the length of the whole chunks in about `len` bytes, at least one.
+    /// Returns `len` rounded down to whole chunks, but at least one chunk.
     pub(crate) fn part_len(&self, len: usize) -> usize {
         let chunk_len = self.draft.geometry.chunk_len;
         (len / chunk_len).max(1).saturating_mul(chunk_len)
     }
 
-    /// Returns the options for the frame of a part alone.
+    /// Returns the options for the frame of a single part.
     pub(crate) fn part_options(&self) -> Options {
         self.draft.options.plain()
     }
 
-    /// Returns the length of a chunk if chunks have checksums.
+    /// Returns the length of a chunk if chunks have checksums, otherwise `None`.
     pub(crate) fn checksum_len(&self) -> Option<usize> {
         self.draft.options.checksums.then_some(self.draft.geometry.chunk_len)
     }
 
-    /// Adds the next part and returns its planes: for each, its place in the frame and its bytes.
+    /// Adds the next part and returns its planes, each with its offset in the frame.
     pub(crate) fn add<'p>(&mut self, part: &CompressedPart<'p>) -> [(u64, &'p [u8]); MAX_PLANES] {
         self.checksums.extend_from_slice(&part.checksums);
         let mut planes = [(0, &[][..]); MAX_PLANES];
@@ -94,8 +95,9 @@ impl<'a> FrameParts<'a> {
         planes
     }
 
-    /// Returns the range of each plane, and where it has to begin in the finished frame, in the
-    /// order in which they have to be moved.
+    /// Returns the range of each plane and its offset in the finished frame.
+    ///
+    /// The caller must move the planes in this order.
     pub(crate) fn moves(&self) -> impl Iterator<Item = (Range<u64>, u64)> + use<> {
         let start = self.draft.geometry.payload_at as u64;
         let (mut from, mut to) = (start, start);
@@ -131,7 +133,7 @@ impl<'a> FrameParts<'a> {
         (self.content_len() + self.slack_len()) as u64
     }
 
-    /// Returns the beginning of the frame, the place of the slack in it, and the slack.
+    /// Returns the prefix of the frame, the offset of the slack in the frame, and the slack.
     pub(crate) fn finish(mut self, payload_checksum: u64) -> (Vec<u8>, u64, Vec<u8>) {
         let content_len = self.content_len();
         let mut slack = vec![0; self.slack_len()];

@@ -1,4 +1,4 @@
-//! Where the coded planes of a frame go while it is written.
+//! Memory for the coded planes of a frame while it is written.
 
 use alloc::vec::Vec;
 
@@ -11,8 +11,9 @@ pub(super) type PerPlane = [usize; MAX_PLANES];
 
 /// Memory for the planes of a frame, one chunk after another.
 pub(super) trait Room {
-    /// Returns room for the planes of the next chunk, which take at most `lens` bytes, after the
-    /// `filled` bytes of each plane.
+    /// Returns memory for the planes of the next chunk.
+    ///
+    /// The memory of each plane begins after its `filled` bytes and has its length in `lens`.
     fn after(
         &mut self,
         filled: PerPlane,
@@ -20,7 +21,7 @@ pub(super) trait Room {
     ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError>;
 }
 
-/// Memory that has room for raw planes.
+/// Memory that is long enough for raw planes.
 pub(super) struct Regions<'d>(pub(super) [&'d mut [u8]; MAX_PLANES]);
 
 impl Room for Regions<'_> {
@@ -37,10 +38,10 @@ impl Room for Regions<'_> {
     }
 }
 
-/// Memory that grows as it is needed.
+/// Memory that grows as needed.
 pub(super) struct Growing<'d> {
     pub(super) planes: &'d mut [Vec<u8>; MAX_PLANES],
-    /// Where in its memory each plane begins.
+    /// Offset of each plane in its memory.
     pub(super) starts: PerPlane,
 }
 

@@ -1,4 +1,4 @@
-//! Writing the index of a frame.
+//! Writes the index of a frame.
 
 use crate::chunk::plane_encoder::Stored;
 use crate::frame::write::geometry::Geometry;
@@ -9,13 +9,13 @@ pub(crate) struct Tables<'d> {
     methods: &'d mut [u8],
     ends: &'d mut [[u8; 8]],
     chunks: usize,
-    /// Bytes of each plane so far.
+    /// Length of each plane so far, in bytes.
     pub(super) filled: [u64; MAX_PLANES],
     planes: usize,
 }
 
 impl<'d> Tables<'d> {
-    /// Returns an empty index that is written to the end of `prefix`: header, shape and index.
+    /// Creates an empty index at the end of `prefix`, which consists of header, shape and index.
     pub(crate) fn new(prefix: &'d mut [u8], geometry: &Geometry) -> Self {
         let tables = &mut prefix[geometry.tables_at..];
         let (methods, ends) = tables.split_at_mut(geometry.layout.planes * geometry.chunks);
@@ -28,7 +28,7 @@ impl<'d> Tables<'d> {
         }
     }
 
-    /// Adds the planes of the next chunk.
+    /// Adds the planes of chunk number `chunk`, which is the next chunk.
     pub(crate) fn set(&mut self, chunk: usize, stored: &[Stored; MAX_PLANES]) {
         for (plane, stored) in stored[..self.planes].iter().enumerate() {
             self.filled[plane] += stored.len as u64;

@@ -1,4 +1,4 @@
-//! Finding all damage to an archive.
+//! Finds all damage in an archive.
 
 use core::ops::Range;
 use std::vec::Vec;
@@ -16,17 +16,16 @@ use crate::io::read_at::ReadAt;
 pub struct Damage {
     /// The error, with the frame and the chunk.
     pub error: DecodeError,
-    /// The range of the decoded data that is lost: of the chunk, or of the frame if that is damaged
-    /// as a whole.
+    /// The lost range of the decoded data: the range of the chunk, or of the whole frame.
     pub range: Range<u64>,
 }
 
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
-    /// Decodes everything, and returns all damage; an empty list if the data is sound.
+    /// Decodes the whole file and returns all damage, or an empty list if there is none.
     ///
-    /// As the frames are found through the index, damage to one does not hide others. In an
-    /// incomplete file, this decodes the available frames: [`Self::cut`] returns why the rest is
-    /// missing.
+    /// Frames are found through the index, so damage to one frame does not hide damage to others.
+    /// In an incomplete file, this decodes the available frames: [`Self::cut`] returns why the rest
+    /// is missing.
     ///
     /// [`verify`](crate::verify) also detects changes to bits that no decoder uses, and takes less
     /// time, but it stops at the first error.
@@ -47,8 +46,8 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
         })
     }
 
-    /// Decodes a part. Returns where to continue: behind it, or behind everything else that is lost
-    /// with it.
+    /// Decodes a part. Returns the offset at which to continue: after the part, or after everything
+    /// that is lost with it.
     fn check<'a>(
         &'a self,
         mut part: FramePart<Bytes<'a>>,

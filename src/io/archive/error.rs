@@ -1,4 +1,4 @@
-//! The error of reading parts of a file.
+//! Errors of reading parts of a file.
 
 use core::fmt;
 use std::error::Error;
@@ -13,10 +13,9 @@ use crate::tensor::safetensors::error::MetadataError;
 
 /// The error of reading from an [`Archive`](crate::Archive).
 ///
-/// Its message is complete: it includes the message of the error inside, which
-/// [`source`](Error::source) therefore skips. Converted to an [`io::Error`], an [`Io`](Self::Io)
-/// or a [`Decode`](Self::Decode) becomes the error inside, as from a
-/// [`Decoder`](crate::Decoder), so that all readers can be downcast alike:
+/// The message includes the message of the error inside, so [`source`](Error::source) skips that
+/// error. Converting to an [`io::Error`] unwraps [`Io`](Self::Io) and [`Decode`](Self::Decode), so
+/// that errors of all readers, including [`Decoder`](crate::Decoder), can be downcast alike:
 ///
 /// ```
 /// use std::io;
@@ -35,7 +34,7 @@ pub enum ArchiveError {
     Io(io::Error),
     /// The file is damaged or not supported, or does not hold the requested range.
     Decode(DecodeError),
-    /// The data is not the data of a `.safetensors` file.
+    /// The data is not a `.safetensors` file.
     #[cfg(feature = "safetensors")]
     Metadata(MetadataError),
     /// The file has no tensor of this name.

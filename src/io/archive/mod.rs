@@ -1,7 +1,9 @@
-//! Reading any part of a compressed file.
+//! Reads any part of a compressed file.
 
 pub(crate) mod damage;
 pub(crate) mod error;
+#[cfg(feature = "safetensors")]
+mod listing;
 mod scratch;
 #[cfg(feature = "safetensors")]
 pub(crate) mod tensors;
@@ -19,22 +21,22 @@ pub use error::ArchiveError;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::Directory;
 use crate::file::seek::Seeker;
+#[cfg(feature = "safetensors")]
+use crate::io::archive::listing::Listing;
 use crate::io::archive::scratch::{Bytes, Pool, Scratch};
-use crate::io::archive::tensors::Tensors;
 use crate::io::read_at::ReadAt;
 use crate::limits::Limits;
-#[cfg(feature = "safetensors")]
 
 /// Reads any part of a compressed file without decoding the rest.
 ///
-/// With the feature `safetensors` it also reads the file tensor by tensor. All reads take `&self`:
-/// threads can share an archive, and each read uses scratch memory of its own, which the archive
-/// keeps for later reads.
+/// With the feature `safetensors`, it also reads single tensors. All reads take `&self`, so threads
+/// can share an archive. Each read uses its own scratch memory, which the archive keeps for later
+/// reads.
 ///
 /// The source is anything that implements [`ReadAt`]: a [`File`](std::fs::File), bytes in memory, a
-/// memory map, or a mutex around any `Read + Seek`. Only the chunks that hold the requested bytes
-/// are read and decoded, and each that has a checksum is verified. Bytes in memory are decoded from
-/// where they are. Whole chunks are decoded directly into the caller's memory.
+/// memory map, or a mutex around any `Read + Seek`. An archive reads and decodes only the chunks
+/// that contain the requested bytes, and verifies each chunk that has a checksum. It does not copy
+/// compressed bytes that are in memory, and decodes whole chunks directly into the caller's memory.
 ///
 /// The archive keeps the directory of the file in memory, 32 bytes for each frame. For HTTP ranges
 /// and asynchronous sources, see [`Seeker`] and the crate `zipnn-async`.
@@ -74,13 +76,13 @@ pub struct Archive<S, B = Empty> {
     base: Option<B>,
     seeker: Seeker,
     pool: Pool,
-    /// The tensors, once they have been asked for.
+    /// The tensors, after the first call that needs them.
     #[cfg(feature = "safetensors")]
-    tensors: OnceLock<Tensors>,
+    tensors: OnceLock<Listing>,
 }
 
 impl<S: ReadAt> Archive<S> {
-    /// Finds the frames of a file.
+    /// Opens a complete file and finds its frames.
     ///
     /// # Errors
     ///
@@ -128,7 +130,7 @@ impl<S: ReadAt> Archive<S> {
 
     /// Opens a file whose directory is known, without reading anything.
     ///
-    /// For programs that store the directory of each of their files. Each frame is checked against
+    /// Programs that store the directories of their files use this. Each frame is checked against
     /// the directory when it is read.
     ///
     /// ```
@@ -153,7 +155,7 @@ impl<S: ReadAt> Archive<S> {
         Self::with_seeker(source, Seeker::with_directory(directory, limits)?)
     }
 
-    /// Opens a file with a seeker, which need not know its frames yet.
+    /// Opens a file with a seeker, which may or may not have found its frames yet.
     ///
     /// A clone of the [`Self::seeker`] of one archive opens the same file again without reading it.
     ///
@@ -172,11 +174,10 @@ impl<S: ReadAt> Archive<S> {
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// Opens a file that holds the difference to `base`.
     ///
-    /// Reading takes only the needed parts of the file and of the base. The checksum of the whole
-    /// base is not verified, as that would take reading all of it. The length of the base is
-    /// checked, and each chunk has a checksum of its data: with another base, reading returns
-    /// `ChecksumMismatch`. In a file without checksums, another base of the same length is not
-    /// detected.
+    /// Reads take only the needed parts of the file and of the base. Opening checks the length of
+    /// the base, but not its checksum, which would take reading all of it. Instead, each chunk has
+    /// a checksum of its data: with another base, reads return `ChecksumMismatch`. In a file
+    /// without checksums, another base of the same length is not detected.
     ///
     /// ```
     /// use zipnn::{Archive, DType, Limits, Options, delta};
@@ -260,16 +261,16 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `OutOfRange` if the data ends before, errors of the frames that hold it, and errors of the
-    /// source and the base. For an incomplete file, the error that [`Self::cut`] returns. The
-    /// contents of `dst` are then unspecified.
+    /// `OutOfRange` if the data ends before `dst` is full, errors of the frames that contain the
+    /// range, and errors of the source and the base. For an incomplete file, the error that
+    /// [`Self::cut`] returns. After an error, the contents of `dst` are unspecified.
     pub fn read_into(&self, offset: u64, dst: &mut [u8]) -> Result<(), ArchiveError> {
         let end = offset.checked_add(dst.len() as u64).ok_or(DecodeErrorKind::OutOfRange)?;
         self.pool.with(|scratch| {
             let mut rest = dst;
             for mut part in self.seeker.covering::<Bytes<'_>>(offset..end)? {
                 scratch.fill(&self.source, &mut part)?;
-                // The parts cover no more than the range, whose length is that of `dst`.
+                // The parts cover no more than the range, which is as long as `dst`.
                 let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
                 match scratch.base(self.base.as_ref(), &part)? {
                     (Some(base), scratch) => part.decode_delta_into(base, decoded, scratch)?,
@@ -284,14 +285,14 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
 }
 
 impl<S, B> Archive<S, B> {
-    /// Returns the error of reading a range that the data does not have, before memory for it is
+    /// Returns an error if the data does not contain a range. Called before memory for the range is
     /// allocated.
     #[cfg(feature = "safetensors")]
     fn check_available(&self, range: &Range<u64>) -> Result<(), DecodeError> {
         self.seeker.covering::<&[u8]>(range.clone()).map(drop)
     }
 
-    /// Returns why the file is incomplete, or its end cannot be trusted; `None` if it is complete.
+    /// Returns why the file is incomplete or its end is damaged, or `None` if it is complete.
     ///
     /// Always `None` unless the file was opened with [`Self::open_partial`] or
     /// [`Self::open_partial_delta`]. A file without an index looks complete if it ends where a
@@ -309,8 +310,9 @@ impl<S, B> Archive<S, B> {
         self.seeker.available_len()
     }
 
-    /// Returns the decoded length in bytes; for an incomplete file, the decoded length of the
-    /// frames that begin in it.
+    /// Returns the decoded length in bytes.
+    ///
+    /// For an incomplete file, this is the decoded length of the frames that begin in it.
     pub fn decoded_len(&self) -> u64 {
         self.directory().decoded_len()
     }

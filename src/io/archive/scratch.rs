@@ -1,4 +1,4 @@
-//! Memory that reads of an archive use and return.
+//! Scratch memory for the reads of an archive.
 
 use core::ops::Range;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use crate::io::read_at::ReadAt;
 use crate::try_alloc::at_least;
 
 /// The bytes of a range of a source.
-pub(super) enum Bytes<'s> {
+pub(crate) enum Bytes<'s> {
     /// Borrowed from a source in memory.
     Borrowed(&'s [u8]),
     /// Read into memory of a [`Scratch`], of which this many bytes are used.
@@ -31,21 +31,21 @@ impl AsRef<[u8]> for Bytes<'_> {
 
 /// The memory of one read.
 #[derive(Default)]
-pub(super) struct Scratch {
-    pub(super) decode: DecodeScratch,
+pub(crate) struct Scratch {
+    pub(crate) decode: DecodeScratch,
     /// Memory for ranges of the file.
     free: Vec<Vec<u8>>,
     /// Memory for a range of the base.
     base: Vec<u8>,
 }
 
-/// Scratch memory for as many reads as were ever running at the same time.
+/// Keeps scratch memory for as many reads as have run at the same time.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<Vec<Scratch>>);
+pub(crate) struct Pool(Mutex<Vec<Scratch>>);
 
 impl Pool {
     /// Calls `read` with scratch memory that no other thread uses.
-    pub(super) fn with<T>(&self, read: impl FnOnce(&mut Scratch) -> T) -> T {
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&mut Scratch) -> T) -> T {
         let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = free().pop().unwrap_or_default();
         let result = read(&mut scratch);
@@ -55,8 +55,8 @@ impl Pool {
 }
 
 impl Scratch {
-    /// Returns a range of a source.
-    pub(super) fn read<'s>(
+    /// Returns the bytes of a range of a source.
+    pub(crate) fn read<'s>(
         &mut self,
         source: &'s (impl ReadAt + ?Sized),
         range: Range<u64>,
@@ -78,7 +78,7 @@ impl Scratch {
     }
 
     /// Reads all ranges that a part needs.
-    pub(super) fn fill<'s>(
+    pub(crate) fn fill<'s>(
         &mut self,
         source: &'s (impl ReadAt + ?Sized),
         part: &mut FramePart<Bytes<'s>>,
@@ -90,7 +90,7 @@ impl Scratch {
     }
 
     /// Takes back memory that was read into.
-    pub(super) fn recycle<'s>(&mut self, bytes: impl IntoIterator<Item = Bytes<'s>>) {
+    pub(crate) fn recycle<'s>(&mut self, bytes: impl IntoIterator<Item = Bytes<'s>>) {
         self.free.extend(bytes.into_iter().filter_map(|bytes| match bytes {
             Bytes::Read(memory, _) => Some(memory),
             Bytes::Borrowed(_) => None,
@@ -98,7 +98,7 @@ impl Scratch {
     }
 
     /// Returns the range of the base that a part needs, and the memory to decode the part with.
-    pub(super) fn base<'a>(
+    pub(crate) fn base<'a>(
         &'a mut self,
         base: Option<&'a (impl ReadAt + ?Sized)>,
         part: &FramePart<Bytes<'_>>,

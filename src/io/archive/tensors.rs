@@ -8,6 +8,7 @@ use std::vec::Vec;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
+use crate::io::archive::listing::Listing;
 use crate::io::read_at::ReadAt;
 use crate::tensor::info::TensorInfo;
 use crate::tensor::rows::RowsError;
@@ -16,18 +17,11 @@ use crate::tensor::safetensors::metadata::Metadata;
 use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
 
-/// The tensors of an archive.
-pub(super) struct Tensors {
-    metadata: Metadata,
-    /// Why the last of them cannot be read, if the data ends before.
-    pub(super) missing: Option<DecodeError>,
-}
-
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
-    /// Returns the names, types and shapes of the tensors, if the data is the data of a
-    /// `.safetensors` file.
+    /// Returns the names, types and shapes of the tensors of a `.safetensors` file.
     ///
-    /// Their ranges are ranges of the decoded data. They are read once, and then kept.
+    /// Their ranges are ranges of the decoded data. The archive reads them once, and then keeps
+    /// them.
     ///
     /// ```
     /// use half::bf16;
@@ -42,7 +36,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     /// let archive = Archive::open(file, Limits::default())?;
     /// for tensor in archive.tensors()?.tensors() {
     ///     let weights: Vec<bf16> = archive.read_tensor(&tensor.name)?;
-    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product());
+    ///     assert_eq!(weights.len() as u64, tensor.shape.iter().product::<u64>());
     /// }
     /// let row: Vec<bf16> = archive.read_rows("a", 1..2)?;
     /// assert_eq!(row, [3.0, 4.0, 5.0].map(bf16::from_f32));
@@ -51,15 +45,16 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `Metadata` for other data, and the errors of [`Self::read_into`]. For an incomplete file,
-    /// this returns all tensors whose names are available, whether their bytes are or not.
+    /// `Metadata` if the data is not a `.safetensors` file, and the errors of [`Self::read_into`].
+    /// For an incomplete file, this returns all tensors in the header, whether their bytes are
+    /// available or not.
     pub fn tensors(&self) -> Result<&Metadata, ArchiveError> {
         if let Some(tensors) = self.tensors.get() {
             return Ok(&tensors.metadata);
         }
         let metadata = self.read_metadata()?;
         let missing = self.missing_data(&metadata);
-        Ok(&self.tensors.get_or_init(|| Tensors { metadata, missing }).metadata)
+        Ok(&self.tensors.get_or_init(|| Listing { metadata, missing }).metadata)
     }
 
     fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
@@ -102,8 +97,8 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
         is_missing.then(|| DecodeErrorKind::Truncated { needed, have }.into())
     }
 
-    /// Extends `bytes` to the first `len` bytes of the data. The data only promises that it has so
-    /// many, so memory grows with what has been read.
+    /// Extends `bytes` to the first `len` bytes of the data. Memory grows with the bytes that are
+    /// read, because the stated length may be wrong.
     fn read_up_to(&self, len: u64, bytes: &mut Vec<u8>) -> Result<(), ArchiveError> {
         /// Bytes that are read at a time.
         const PART: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 
 use crate::plane::scalar::rotation::{unrotate2, unrotate4};
 
-/// Merges any number of bytes without rotation, incomplete elements included.
+/// Merges any number of bytes without rotation, including incomplete elements.
 pub(crate) fn merge<const K: usize>(planes: &[&[u8]; K], chunk: &mut [u8]) {
     for (index, byte) in chunk.iter_mut().enumerate() {
         *byte = planes[index % K][index / K];

@@ -1,7 +1,7 @@
 //! Scalar kernels, element by element, most of which the compiler vectorises.
 //!
-//! They are the reference for the other kernels, process what those leave over, and are the only
-//! kernels without the feature `simd`.
+//! They are the reference for the vector kernels and process the words that those leave over.
+//! Without the feature `simd`, they are the only kernels.
 
 mod merge;
 mod rotation;

@@ -2,7 +2,7 @@
 
 use crate::plane::scalar::rotation::{rotate2, rotate4};
 
-/// Splits any number of bytes without rotation, incomplete elements included.
+/// Splits any number of bytes without rotation, including incomplete elements.
 pub(crate) fn split<const K: usize>(chunk: &[u8], planes: &mut [&mut [u8]; K]) {
     for (index, &byte) in chunk.iter().enumerate() {
         planes[index % K][index / K] = byte;

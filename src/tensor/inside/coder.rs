@@ -13,8 +13,8 @@ use crate::frame::write::parts::{CompressedPart, FrameParts};
 use crate::options::Options;
 use crate::try_alloc;
 
-/// Length up to which tensors are compressed whole. Longer ones are compressed in parts of about this
-/// length.
+/// Length up to which tensors are compressed whole. Longer ones are compressed in parts of about
+/// this length.
 pub(crate) const PART_LEN: usize = 4 << 20;
 
 /// Computes frames and checksums. All implementations return the same bytes.
@@ -60,7 +60,7 @@ impl Coder for OneThread {
     }
 }
 
-/// Compresses a part of a frame into `dst` as a frame of its own.
+/// Compresses a part of a frame into `dst` as a separate frame.
 pub(crate) fn compress_part<'d>(
     frame: &FrameParts<'_>,
     data: &[u8],

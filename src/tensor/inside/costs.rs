@@ -28,7 +28,7 @@ pub(crate) struct Costs {
 }
 
 impl Costs {
-    /// Returns the most that a tensor can cost.
+    /// Returns the maximum costs of a tensor.
     ///
     /// Assumes that its offset in the result is not larger than in the source, and that its frame
     /// is not longer than its data.
@@ -48,7 +48,7 @@ impl Costs {
         frame_len < data_len && frame_len + self.compressed < data_len + self.plain
     }
 
-    /// Returns the most bytes that the header needs for the tensor, compressed or not.
+    /// Returns the maximum number of header bytes for the tensor, compressed or not.
     pub(crate) fn most(&self, tensor: &TensorInfo, checksums: ChecksumForm) -> u64 {
         let has_checksums = checksums != ChecksumForm::None;
         let shortest = Geometry::shortest(&tensor.shape, has_checksums) as u64;

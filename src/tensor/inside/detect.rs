@@ -69,7 +69,7 @@ pub(crate) fn is_damaged_frame(
 ) -> Result<bool, TensorError> {
     let mut prefix = Vec::new();
     read_exact_at(source, tensor.range.start, tensor.len().min(HEADER_LEN as u64), &mut prefix)?;
-    // A tensor of another type or shape is a frame only if the file's header is damaged as well.
+    // A frame of another type or shape implies that the file's header is damaged as well.
     let needed = if tensor.is_row_of_bytes() { 1 } else { 2 };
     Ok(Header::marks(&prefix, tensor.len()) >= needed)
 }

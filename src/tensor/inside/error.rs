@@ -12,8 +12,9 @@ use crate::tensor::safetensors::format::MAX_HEADER_LEN;
 
 /// Reports why a file with compressed tensors could not be read or written.
 ///
-/// The message includes that of the underlying error, so that [`source`](Error::source) skips to
-/// the cause of the latter. Match on the variant to get the underlying error itself.
+/// The message includes the message of the underlying error. [`source`](Error::source) therefore
+/// returns the cause of the underlying error; match on the variant to get the underlying error
+/// itself.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TensorError {
@@ -21,7 +22,7 @@ pub enum TensorError {
     Io(io::Error),
     /// The data of a tensor could not be read from the source of a writer.
     Source(io::Error),
-    /// The file's header is not that of a `.safetensors` file.
+    /// The file's header is not a header of a `.safetensors` file.
     Metadata(MetadataError),
     /// A value in the metadata that describes the compressed tensors is malformed.
     InvalidMetadata {
@@ -52,7 +53,7 @@ pub enum TensorError {
         /// Name of the tensor.
         name: String,
     },
-    /// The metadata describe the source of another file.
+    /// The metadata describes the source of another file.
     ForeignSource {
         /// Key in the metadata.
         key: &'static str,

@@ -1,5 +1,5 @@
-//! Common forms of headers, which are described instead of copied where a copy would make the header
-//! of the result too long.
+//! Common forms of headers, which are described instead of copied where a copy would make the
+//! header of the result too long.
 
 use std::collections::BTreeMap;
 use std::format;

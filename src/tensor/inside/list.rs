@@ -79,8 +79,8 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, ListEntry>, TensorErr
         .collect()
 }
 
-/// Returns the first name in the list of a file, or `None` if the header shows that the list belongs
-/// to another file: some tensor that it names is not stored as a frame.
+/// Returns the first name in the list of a file, or `None` if the header shows that the list
+/// belongs to another file: some tensor that it names is not stored as a frame.
 pub(crate) fn first_frame(metadata: &Metadata) -> Option<String> {
     let list = parse(metadata.metadata().get(LIST)?).ok()?;
     let is_frame = |tensor: &&TensorInfo| {

@@ -7,7 +7,7 @@ pub(crate) enum ListState {
     Present,
     /// The file has frames but no list.
     Lost,
-    /// The list, or other metadata of compressed tensors, belong to another file.
+    /// The list, or other metadata of compressed tensors, belongs to another file.
     Stale,
     /// The file has neither frames nor a list.
     NotNeeded,

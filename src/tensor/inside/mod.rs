@@ -2,7 +2,7 @@
 //!
 //! In a `.znn.safetensors` file, a compressed tensor is a one-dimensional `U8` tensor whose bytes
 //! are a frame, and a list in the metadata states its type and shape. [`TensorWriter`] writes such
-//! files and [`TensorReader`] reads them, including those of releases 0.5.1 to 0.5.4 of the
+//! files and [`TensorReader`] reads them, including files of releases 0.5.1 to 0.5.4 of the
 //! original. `docs/SAFETENSORS.md` is a guide to these files, and `docs/FORMAT.md` specifies them.
 //!
 //! Those releases omit the list in some files: [`TensorReader::repaired_header`] adds it. They also

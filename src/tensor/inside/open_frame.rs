@@ -86,10 +86,10 @@ pub(crate) fn decode_task(
 }
 
 impl OpenFrame {
-    /// Reads the index of a tensor's frame and, if the limits ask for verification, its annex.
+    /// Reads the index of a tensor's frame and, if the limits require verification, its annex.
     ///
-    /// With `has_checksums`, the file's writer gave checksums to everything. Slack that it did not
-    /// write is an error then, so that damage cannot hide checksums.
+    /// With `has_checksums`, the file's writer stored checksums of everything. Slack that this
+    /// writer did not write is then an error, so that damage cannot hide checksums.
     pub(crate) fn open(
         source: &mut (impl Read + Seek),
         tensor: &StoredTensor,

@@ -13,13 +13,12 @@ use crate::tensor::safetensors::format::ALIGNMENT;
 use crate::tensor::safetensors::write::{self, Entry};
 
 impl<R: Read + Seek> TensorReader<R> {
-    /// Returns the file's header, after its length, with a list that matches the compressed
-    /// tensors.
+    /// Returns the file's header, after its length, with a correct list of compressed tensors.
     ///
     /// This header and the file's data form a file that the original reads. If nothing has to
-    /// change, it is [`Self::header`]. Otherwise it contains no checksums, and no metadata of
-    /// another file. `changes_data` states that the caller changes the data of uncompressed tensors,
-    /// so that existing checksums do not match it.
+    /// change, it equals [`Self::header`]. Otherwise it contains no checksums, and no metadata of
+    /// another file. Set `changes_data` if you will change the data of uncompressed tensors, so
+    /// that existing checksums no longer match.
     ///
     /// # Errors
     ///

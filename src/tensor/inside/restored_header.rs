@@ -24,8 +24,9 @@ use crate::tensor::safetensors::write::{self, Entry};
 pub struct RestoredHeader {
     /// First bytes of the file: the length of the header, and the header.
     pub header: Vec<u8>,
-    /// Indices into [`TensorReader::tensors`] of everything that follows the header, in order and
-    /// without gaps between. Some can be bytes that belong to no tensor.
+    /// Indices into [`TensorReader::tensors`] of everything after the header, in order.
+    ///
+    /// There are no gaps between these tensors. Some can be bytes that belong to no tensor.
     ///
     /// [`TensorReader::tensors`]: crate::tensor::inside::TensorReader::tensors
     pub order: Vec<usize>,
@@ -56,7 +57,7 @@ impl Compressed<'_> {
     /// that does not match its tensors and metadata.
     pub(crate) fn source_header(&self) -> Option<RestoredHeader> {
         let text = self.metadata.metadata().get(SOURCE_HEADER)?;
-        // Files that our writer makes have no oddities.
+        // `TensorWriter` writes files without oddities.
         if self.metadata.oddities().next().is_some() {
             return None;
         }

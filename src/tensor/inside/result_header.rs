@@ -1,4 +1,4 @@
-//! The header of a file that a writer makes.
+//! The header of a file that a writer creates.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -87,7 +87,7 @@ impl ResultHeader {
         Costs::of(tensor, self.checksum_form())
     }
 
-    /// Returns the most bytes of JSON that the header can take.
+    /// Returns the maximum length of the header's JSON in bytes.
     pub(crate) fn longest(&self) -> u64 {
         let fixed = len_of(|out| self.write(out, &[]));
         let most = |tensor| self.costs(tensor).most(tensor, self.checksum_form());
@@ -147,7 +147,7 @@ impl ResultHeader {
     }
 }
 
-/// Returns the entries of the source's tensors with no gaps between them, as readers know them.
+/// Returns the entries of the source's tensors as readers decode them, with no gaps between them.
 fn packed(metadata: &Metadata) -> impl Iterator<Item = Entry<'_>> {
     let mut at = 0;
     metadata.tensors().iter().map(move |tensor| {

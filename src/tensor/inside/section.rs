@@ -1,9 +1,9 @@
-//! Reads a range of a file as a file of its own.
+//! Reads a range of a file as a separate file.
 
 use core::ops::Range;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Reader of a range of a file, such as the bytes of a tensor.
+/// Reads a range of a file, such as the bytes of a tensor.
 #[derive(Debug)]
 pub struct Section<'s, R> {
     source: &'s mut R,

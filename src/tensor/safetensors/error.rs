@@ -41,7 +41,7 @@ pub enum MetadataError {
         have: u64,
     },
     /// The header describes a tensor twice, and the descriptions differ. Readers disagree on which
-    /// of them counts.
+    /// one counts.
     AmbiguousTensor {
         /// Name of the tensor.
         name: String,

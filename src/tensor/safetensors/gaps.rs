@@ -51,8 +51,8 @@ impl Metadata {
         Ok(tensors.collect())
     }
 
-    /// Returns the file's tensors and `gaps` in the order of their bytes, each with whether it is a
-    /// gap.
+    /// Returns the file's tensors and `gaps` in the order of their bytes, and for each whether it
+    /// is a gap.
     pub(crate) fn tensors_and_gaps<'l>(
         &'l self,
         gaps: &'l [TensorInfo],

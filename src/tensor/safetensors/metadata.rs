@@ -48,13 +48,13 @@ impl Metadata {
 
     /// Parses the header of a file of `file_len` bytes that begins with `bytes`.
     ///
-    /// On [`MetadataError::Truncated`], read as many bytes as it asks for and call again. It occurs
-    /// at most twice for a file, and asks for at most [`Self::PREFIX_LEN`] +
-    /// [`Self::MAX_HEADER_LEN`] bytes.
+    /// If this returns [`MetadataError::Truncated`], read as many bytes as the error states and
+    /// call again. That happens at most twice for a file, and the error states at most
+    /// [`Self::PREFIX_LEN`] + [`Self::MAX_HEADER_LEN`] bytes.
     ///
     /// # Errors
     ///
-    /// All of [`MetadataError`] except `SharedBytes`.
+    /// All variants of [`MetadataError`] except `SharedBytes`.
     pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, MetadataError> {
         let json = header_json(bytes, file_len)?;
         let data_start = PREFIX_LEN + json.len() as u64;
@@ -71,7 +71,7 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::parse`].
+    /// The errors of [`Self::parse`].
     pub fn parse_header(bytes: &[u8]) -> Result<Self, MetadataError> {
         let mut metadata = Self::parse(bytes, u64::MAX)?;
         let ends = metadata.tensors.iter().map(|tensor| tensor.range.end);

@@ -136,8 +136,8 @@ pub(crate) fn bytes(json: &str, data_start: u64) -> Vec<u8> {
     bytes
 }
 
-/// Returns the least offset for the data after `json_len` bytes of JSON that lies `phase` bytes after
-/// a multiple of the alignment.
+/// Returns the minimum offset for the data after `json_len` bytes of JSON that lies `phase` bytes
+/// after a multiple of the alignment.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
 //! Decodes weights in flash chunk by chunk into fixed memory, like a small device.
 //!
-//! The weights are whole or a difference to other weights in flash. The program succeeds if every byte
-//! is right and every damage is an error. It has no allocator: a decoder that used one would not link.
+//! The weights are whole or a difference to other weights in flash. The program succeeds if every
+//! byte is right and every damage is an error. It has no allocator: a decoder that used one would
+//! not link.
 //!
 //! `tests/firmware/measure.sh` runs it on an emulated Cortex-M4 and measures code and stack;
 //! `tests/project/core_only.rs` runs it on this machine.

@@ -46,8 +46,8 @@ impl TensorRow<'_> {
     }
 }
 
-/// Writes lines about the first tensors, each ending with text from `describe`, and the number of
-/// others.
+/// Writes lines about the first tensors, each ending with text from `describe`, and a line with the
+/// number of the others.
 pub fn write_lines<'t, T>(
     out: &mut impl Write,
     tensors: &'t [T],

@@ -1,18 +1,19 @@
-//! The fast decoding table, of two kinds, the better of which is filled for each code.
+//! The fast decoding table. It consists of two tables, of which the better one is used for each
+//! code.
 //!
-//! Tables are filled from narrower tables of the same code. A bit string that begins with a codeword
-//! continues like the bit string behind the codeword. So the entries of a symbol are the entries of a
-//! narrower table with the symbol in front, and filling is copying.
+//! Tables are filled from narrower tables of the same code. After a codeword, the rest of a bit
+//! string decodes like a shorter bit string. The entries of a symbol are therefore the entries of a
+//! narrower table with the symbol in front, and filling a table is copying.
 
 use crate::entropy::huffman::code::Order;
 use crate::entropy::huffman::table::multi::MultiTable;
 use crate::entropy::huffman::table::pair::PairTable;
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// Decodes Huffman codes fast, with tables of 96 KiB.
+/// Tables of 96 KiB that decode Huffman codes fast.
 ///
-/// The caller owns it, so that decoding allocates nothing. It is filled anew for every plane.
-/// [`SmallTable`](crate::frame::SmallTable) is the alternative where memory is short.
+/// The caller owns them, so that decoding does not allocate. They are filled again for every plane.
+/// Where memory is scarce, use [`SmallTable`](crate::frame::SmallTable) instead.
 #[derive(Clone)]
 pub struct DecodeTable {
     multi: MultiTable,
@@ -33,7 +34,7 @@ impl DecodeTable {
 
     /// Fills the table that decodes this code fastest.
     pub(crate) fn fill(&mut self, code: &CodeLengths) -> Filled<'_> {
-        /// Mean length in bits up to which enough codewords fit in a look-up of several.
+        /// Mean length of codewords in bits up to which [`MultiTable`] decodes faster.
         const SHORT: f32 = 4.2;
         let order = Order::new(code);
         let mean: f32 = code

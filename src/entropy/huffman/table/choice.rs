@@ -1,14 +1,14 @@
-//! The choice of a decoding table, between speed and memory.
+//! The choice between a fast and a small decoding table.
 
 use crate::entropy::huffman::decode;
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
 use crate::error::DecodeErrorKind;
 
-/// Decodes Huffman codes: [`DecodeTable`] fast, [`SmallTable`] in little memory.
+/// A table that decodes Huffman codes: the fast [`DecodeTable`] or the small [`SmallTable`].
 ///
-/// Both return the same data and the same errors. A program contains only the code of the tables
-/// that it uses.
+/// Both decode to the same data and return the same errors. A program contains only the code for
+/// the tables that it uses.
 pub trait Table: sealed::Decode {}
 
 impl Table for DecodeTable {}
@@ -30,7 +30,7 @@ pub(crate) mod sealed {
     use super::DecodeErrorKind;
 
     pub trait Decode {
-        /// Decodes a description and four streams into `dst`, which has the length of the plane.
+        /// Decodes a description and four streams into `dst`, which is as long as the plane.
         fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind>;
     }
 }

@@ -2,18 +2,18 @@
 
 /// Offset of an entry's symbols in bits, the first symbol lowest.
 ///
-/// Below is their length in bits, because the next look-up waits for it.
+/// The lower bits hold the length of the symbols in bits, because the next look-up waits for it.
 pub(crate) const SYMBOLS_SHIFT: u32 = 8;
 
 /// A decoding table.
 ///
-/// An entry holds a number of bits lowest, then symbols, and the number of symbols highest. The
-/// numbers have room for sums: adding the entries of a round gives its numbers of bits and symbols,
-/// with meaningless bits between them.
+/// An entry contains, from the lowest bit upwards, a number of bits, the symbols, and the number of
+/// symbols. Both numbers have space for sums: the sum of the entries of a round contains its
+/// numbers of bits and of symbols, with meaningless bits between them.
 pub(crate) trait LookUp: Copy {
-    /// Bits that select an entry.
+    /// Number of bits that select an entry.
     const BITS: u32;
-    /// Offset of the number of symbols in an entry.
+    /// Offset of the number of symbols in an entry, in bits.
     const COUNT_SHIFT: u32;
 
     /// Writes the symbols of the lowest bits of `container` to `window` and returns their entry.

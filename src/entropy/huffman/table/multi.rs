@@ -4,21 +4,21 @@ use crate::entropy::huffman::code::Order;
 use crate::entropy::huffman::table::look_up::{LookUp, SYMBOLS_SHIFT};
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// Bits that select an entry.
+/// Number of bits that select an entry.
 const BITS: u32 = 11;
 /// Number of entries that a look-up selects from.
 const ENTRIES: usize = 1 << BITS;
-/// Most symbols in an entry.
+/// Maximum number of symbols in an entry.
 const MAX_SYMBOLS: usize = 6;
-/// Bytes that a look-up writes.
+/// Number of bytes that a look-up writes.
 pub(crate) const WRITTEN: usize = size_of::<u64>();
 
-/// Offset of the number of symbols in an entry: the sum of five look-ups of six fits.
+/// Offset of the number of symbols in an entry. The sum of five look-ups of six symbols fits.
 const COUNT_SHIFT: u32 = 59;
 /// Bits of an entry that hold symbols.
 const SYMBOLS_MASK: u64 = ((1 << (8 * MAX_SYMBOLS)) - 1) << SYMBOLS_SHIFT;
 
-/// A table of up to six symbols per entry.
+/// A table with up to six symbols in each entry.
 ///
 /// For every width d up to 11 bits, it holds a sub-table of 2^d entries at index 2^d. The decoder
 /// uses the widest; the narrower ones serve to fill it.
@@ -38,7 +38,8 @@ impl MultiTable {
     /// Fills the table for a code.
     pub(crate) fn fill(&mut self, code: &CodeLengths, order: &Order) {
         let shortest = order.symbols().last().map_or(0, |&symbol| code.bits[usize::from(symbol)]);
-        // Codewords of one bit could make more symbols than an entry holds: look less far ahead.
+        // With codewords of one bit, an entry could need more symbols than it holds: use fewer
+        // bits.
         let most_seen = if shortest == 1 { MAX_SYMBOLS as u32 - 1 } else { BITS };
         self.entries[1] = 0;
         for width in 1..=BITS {
@@ -48,7 +49,7 @@ impl MultiTable {
 
     /// Fills the sub-table of `width` bits from the narrower ones.
     ///
-    /// Looks at no more than `most_seen` bits behind the first symbol.
+    /// It uses at most `most_seen` bits after the first symbol.
     fn fill_width(&mut self, width: u32, code: &CodeLengths, order: &Order, most_seen: u32) {
         let (narrow, entries) = self.entries.split_at_mut(1 << width);
         let mut end = 1 << width;
@@ -77,7 +78,7 @@ impl MultiTable {
     }
 }
 
-/// Returns an entry with another symbol, given as an entry of its own, in front.
+/// Returns an entry in which the symbol of the entry `first` precedes the symbols of `behind`.
 fn prepend(first: u64, behind: u64) -> u64 {
     let symbols = behind & SYMBOLS_MASK;
     first + (symbols << 8) + (behind - symbols)

@@ -4,14 +4,14 @@ use crate::entropy::huffman::code::Order;
 use crate::entropy::huffman::table::look_up::{LookUp, SYMBOLS_SHIFT};
 use crate::entropy::huffman::weights::CodeLengths;
 
-/// Bits that select an entry: enough for two codewords of common length, and for any single one.
+/// Number of bits that select an entry: two codewords of common length fit, and any single one.
 const BITS: u32 = 13;
 /// Number of entries that a look-up selects from.
 const ENTRIES: usize = 1 << BITS;
-/// Offset of the number of symbols in an entry: the sum of four look-ups of two fits.
+/// Offset of the number of symbols in an entry. The sum of four look-ups of two symbols fits.
 const COUNT_SHIFT: u32 = 28;
 
-/// A table of up to two symbols per entry.
+/// A table with up to two symbols in each entry.
 #[derive(Clone)]
 pub(crate) struct PairTable {
     entries: [u32; ENTRIES],
@@ -48,7 +48,7 @@ impl PairTable {
         }
     }
 
-    /// Fills the sub-table of second symbols in the last `width` bits.
+    /// Fills the sub-table of second symbols for the last `width` bits of an index.
     fn fill_seconds(&mut self, width: u32, code: &CodeLengths, order: &Order) {
         let seconds = &mut self.seconds[1 << width..2 << width];
         let mut end = seconds.len();

@@ -1,4 +1,4 @@
-//! The table that needs little memory: one symbol in a look-up.
+//! The small table, with one symbol in a look-up.
 
 use crate::bits::BackwardReader;
 use crate::entropy::huffman::MAX_READ_BITS;
@@ -9,12 +9,12 @@ use crate::error::DecodeErrorKind;
 
 /// Number of entries for the longest codeword.
 const ENTRIES: usize = 1 << MAX_READ_BITS;
-/// Offset of the symbol in an entry. Below is the length of its codeword.
+/// Offset of the symbol in an entry, in bits. The lower bits hold the length of its codeword.
 const SYMBOL_SHIFT: u32 = 8;
 
-/// Decodes Huffman codes in little memory: 8 KiB, a twelfth of a [`DecodeTable`].
+/// A table of 8 KiB that decodes Huffman codes, a twelfth of the size of a [`DecodeTable`].
 ///
-/// Each symbol takes several times longer to decode.
+/// Decoding a symbol takes several times as long as with a [`DecodeTable`].
 ///
 /// [`DecodeTable`]: crate::frame::DecodeTable
 ///
@@ -43,7 +43,7 @@ impl SmallTable {
         Self { entries: [0; ENTRIES] }
     }
 
-    /// Fills as much of the table as the longest codeword needs.
+    /// Fills the part of the table that the longest codeword requires.
     fn fill(&mut self, code: &CodeLengths) {
         let mut start = 0;
         for &symbol in Order::new(code).symbols() {
@@ -54,7 +54,7 @@ impl SmallTable {
         }
     }
 
-    /// Decodes a description and four streams into `dst`, which has the length of the plane.
+    /// Decodes a description and four streams into `dst`, which is as long as the plane.
     pub(crate) fn decode_plane(
         &mut self,
         src: &[u8],

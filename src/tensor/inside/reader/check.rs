@@ -9,7 +9,7 @@ use crate::tensor::inside::open_frame::FrameError;
 use crate::tensor::inside::reader::TensorReader;
 
 impl<R: Read + Seek> TensorReader<R> {
-    /// Rejects a tensor that may be damaged, if the limits ask for verification.
+    /// Rejects a tensor that may be damaged, if the limits require verification.
     pub(super) fn check_doubt(&self, tensor: usize) -> Result<(), TensorError> {
         match self.doubts.get(&tensor).filter(|_| self.limits.verify) {
             Some(doubt) => Err(doubt.error(&self.tensors[tensor].name)),

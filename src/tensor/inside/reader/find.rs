@@ -47,7 +47,7 @@ impl<R: Read + Seek> TensorReader<R> {
             (true, _) => ListState::Present,
             (false, Some(_)) => ListState::Stale,
             (false, None) if has_frames => ListState::Lost,
-            // Our writer writes an empty list if nothing is worth compressing.
+            // `TensorWriter` writes an empty list if no tensor is worth compressing.
             (false, None) if has_empty_list && self.is_ours() => ListState::Present,
             (false, None) => ListState::NotNeeded,
         };
@@ -72,7 +72,7 @@ impl<R: Read + Seek> TensorReader<R> {
         self.list = ListState::Stale;
     }
 
-    /// Parses the checksums, if the limits ask for verification and they belong to this file.
+    /// Parses the checksums, if the limits require verification and they belong to this file.
     pub(super) fn read_checksums(&mut self) -> Result<(), TensorError> {
         let is_own = matches!(self.list, ListState::Present | ListState::Lost);
         let text = self.metadata.metadata().get(CHECKSUMS);

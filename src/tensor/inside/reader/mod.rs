@@ -24,15 +24,16 @@ mod part;
 mod stored;
 mod whole;
 
-/// Reader of a `.safetensors` file in which tensors can be compressed.
+/// Reads a `.safetensors` file in which tensors can be compressed.
 ///
 /// Opening reads only the header and the beginning of each frame. Afterwards, tensors can be read
 /// in any order, whole or in part.
 ///
-/// A list in the metadata names the compressed tensors. If it is missing, as in files of releases
-/// 0.5.3 and 0.5.4 of the original, or belongs to another file, as after a tool has saved other
-/// tensors with the metadata of a compressed file, the reader takes every one-dimensional `U8`
-/// tensor for compressed whose bytes are exactly one frame of a tensor.
+/// A list in the metadata names the compressed tensors. The list is missing in some files of
+/// releases 0.5.3 and 0.5.4 of the original. It belongs to another file if a tool has saved other
+/// tensors with the metadata of a compressed file. In both cases, the reader examines every
+/// one-dimensional `U8` tensor, and treats it as compressed if its bytes are exactly one frame of a
+/// tensor.
 ///
 /// ```
 /// use std::io::Cursor;
@@ -62,11 +63,11 @@ pub struct TensorReader<R> {
     header: Vec<u8>,
     tensors: Vec<StoredTensor>,
     list: ListState,
-    /// Why the list, or other metadata of compressed tensors, do not match the file.
+    /// Why the list, or other metadata of compressed tensors, does not match the file.
     problem: Option<TensorError>,
     /// Tensors that may be damaged, by their index.
     doubts: BTreeMap<usize, Doubt>,
-    /// Checksums, if the file has them and the limits ask for verification.
+    /// Checksums, if the file has them and the limits require verification.
     checksums: Option<Checksums>,
     /// Checksum of each tensor from [`Self::checksums`].
     tensor_checksums: Vec<Option<u64>>,
@@ -108,12 +109,12 @@ impl<R: Read + Seek> TensorReader<R> {
     /// Opens a file whose end may be missing, such as an interrupted download.
     ///
     /// [`Self::cut`] then returns why it is incomplete, and [`Self::is_complete`] which tensors can
-    /// be read. If the beginning of a frame is missing or damaged, the tensor's type and shape are
-    /// those in the list.
+    /// be read. If the beginning of a frame is missing or damaged, the list provides the tensor's
+    /// type and shape.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::open`] except `Metadata` with `MissingData`.
+    /// The errors of [`Self::open`] except `Metadata` with `MissingData`.
     pub fn open_partial(source: R, limits: Limits) -> Result<Self, TensorError> {
         Self::open_with(source, limits, true)
     }
@@ -181,8 +182,7 @@ impl<R: Read + Seek> TensorReader<R> {
         &self.tensors
     }
 
-    /// Returns the header as stored, in which compressed tensors are one-dimensional and of type
-    /// `U8`.
+    /// Returns the header as stored, in which compressed tensors are one-dimensional `U8` tensors.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
@@ -201,24 +201,27 @@ impl<R: Read + Seek> TensorReader<R> {
         }
     }
 
-    /// Returns why the list of compressed tensors, or other metadata that belong to it, do not
-    /// match the file, or `None` if they do.
+    /// Returns why the list of compressed tensors does not match the file, or `None` if it does.
     ///
-    /// The data need not be damaged: some tools save tensors with the metadata of a compressed file.
-    /// Where a tensor may be damaged, reading it returns an error.
-    /// [`Self::repaired_header`] returns a header with a matching list or without one.
+    /// This includes other metadata that belongs to the list. The data need not be damaged: some
+    /// tools save tensors with the metadata of a compressed file. If a tensor may be damaged,
+    /// reading it returns an error. [`Self::repaired_header`] returns a header with a matching list
+    /// or without one.
     pub fn list_problem(&self) -> Option<&TensorError> {
         self.problem.as_ref()
     }
 
-    /// Returns whether the list of compressed tensors or the source's header in the metadata
-    /// belongs to another file, so that [`Self::repaired_header`] drops it.
+    /// Returns whether the metadata about compressed tensors belongs to another file.
+    ///
+    /// This applies to the list of compressed tensors and to the source's header.
+    /// [`Self::repaired_header`] drops metadata of another file.
     pub fn has_foreign_metadata(&self) -> bool {
         self.problem.is_some() || (self.is_ours() && self.compressed().source_header().is_none())
     }
 
-    /// Returns whether the list of compressed tensors is missing. The original cannot read such a
-    /// file.
+    /// Returns whether the list of compressed tensors is missing.
+    ///
+    /// The original cannot read such a file.
     pub fn is_list_lost(&self) -> bool {
         self.list == ListState::Lost
     }
@@ -228,8 +231,9 @@ impl<R: Read + Seek> TensorReader<R> {
         [SOURCE_HEADER, CHECKSUMS].iter().any(|&key| self.metadata.metadata().contains_key(key))
     }
 
-    /// Returns whether reads verify checksums of data outside frames, which only some files
-    /// contain.
+    /// Returns whether reads verify checksums of data outside frames.
+    ///
+    /// Only some files contain such checksums.
     pub fn has_checksums(&self) -> bool {
         self.checksums.is_some()
     }

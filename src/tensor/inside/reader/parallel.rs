@@ -14,7 +14,7 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::read`].
+    /// The errors of [`Self::read`].
     ///
     /// # Panics
     ///
@@ -31,12 +31,13 @@ impl<R: Read + Seek> TensorReader<R> {
         })
     }
 
-    /// Decodes a part of a tensor as [`Self::read_part`] does, on all threads of the current
-    /// `rayon` pool.
+    /// Decodes a part of a tensor on all threads of the current `rayon` pool.
+    ///
+    /// Works as [`Self::read_part`] does.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::read_part`].
+    /// The errors of [`Self::read_part`].
     ///
     /// # Panics
     ///

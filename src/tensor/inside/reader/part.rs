@@ -16,8 +16,8 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::read`], and `Decode` with `OutOfRange` if the tensor ends before `dst` is
-    /// full.
+    /// The errors of [`Self::read`], and `Decode` with `OutOfRange` if the tensor ends before `dst`
+    /// is full.
     ///
     /// # Panics
     ///
@@ -37,7 +37,7 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::read_part`] except for wrong checksums.
+    /// The errors of [`Self::read_part`] except for wrong checksums.
     ///
     /// # Panics
     ///
@@ -65,7 +65,7 @@ impl<R: Read + Seek> TensorReader<R> {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::read`].
+    /// The errors of [`Self::read`].
     ///
     /// # Panics
     ///

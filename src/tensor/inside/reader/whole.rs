@@ -118,7 +118,8 @@ fn resize(decoded: &mut Vec<u8>, len: u64) -> Result<(), DecodeErrorKind> {
     Ok(())
 }
 
-/// Checks that the slack of a frame is what our writer writes, so that damage cannot hide checksums.
+/// Checks that the slack of a frame is as `TensorWriter` writes it, so that damage cannot hide
+/// checksums.
 fn check_slack(frame: &Frame<'_>) -> Result<(), DecodeErrorKind> {
     let (slack, annex) = (frame.slack(), frame.annex());
     let is_foreign = !slack.is_empty() && !slack.starts_with(&Annex::MAGIC);

@@ -21,10 +21,10 @@ mod long;
 mod parallel;
 mod whole;
 
-/// Writer of a `.safetensors` file with compressed tensors, one tensor after another.
+/// Writes a `.safetensors` file with compressed tensors, one tensor after another.
 ///
 /// Releases 0.5.1 to 0.5.4 of the original read such files tensor by tensor, and so does every
-/// program in which their patch of `safetensors` is active. The metadata contain the header of the
+/// program in which their patch of `safetensors` is active. The metadata contains the header of the
 /// source, so that a [`TensorReader`] restores the source byte for byte.
 ///
 /// A tensor is compressed only if that saves more than its entries in the header cost. The writer
@@ -58,8 +58,9 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// `header` consists of the first bytes of the source, up to its tensor data: the length of its
     /// header, and the header. `data_len` is the length of the data.
     ///
-    /// If the source's metadata contain a list of compressed tensors that belongs to another file,
-    /// because it names a tensor that is missing or stored uncompressed, the writer replaces it.
+    /// The source's metadata can contain a list of compressed tensors that belongs to another file,
+    /// because it names a tensor that is missing or stored uncompressed. The writer replaces such a
+    /// list.
     ///
     /// # Errors
     ///
@@ -85,25 +86,28 @@ impl<W: Write + Seek> TensorWriter<W> {
         })
     }
 
-    /// Sets whether the file gets checksums of everything: in frames, and of the source's header
-    /// and uncompressed tensors. Default: `true`.
+    /// Sets whether the file gets checksums of everything.
     ///
-    /// Call it before the first tensor. The options of all tensors must agree.
+    /// Frames contain them, and the header contains checksums of the source's header and of
+    /// uncompressed tensors. The default is `true`.
+    ///
+    /// Call this before writing the first tensor. The options of all tensors must agree.
     pub fn checksums(mut self, wanted: bool) -> Self {
         self.header.has_checksums = wanted;
         self
     }
 
-    /// Returns the tensors to write, in this order. Includes bytes that belong to no tensor as
-    /// tensors of type `U8`.
+    /// Returns the tensors to write, in this order.
+    ///
+    /// Bytes that belong to no tensor are included as tensors of type `U8`.
     pub fn tensors(&self) -> &[TensorInfo] {
         self.header.metadata.tensors()
     }
 
     /// Writes the next tensor, compressed with `options` if that makes the file smaller.
     ///
-    /// Stores it uncompressed without options, or if [`DType`](crate::DType) does not have its
-    /// type.
+    /// The tensor is stored uncompressed if there are no options, or if [`DType`](crate::DType)
+    /// does not have its type.
     ///
     /// # Errors
     ///
@@ -116,14 +120,15 @@ impl<W: Write + Seek> TensorWriter<W> {
         self.write_with(data, options, &OneThread)
     }
 
-    /// Writes the next tensor as [`Self::write`] does, and reads its data from the position of
-    /// `source`, in bounded memory.
+    /// Writes the next tensor as [`Self::write`] does, from a reader and in bounded memory.
     ///
-    /// Reads a long tensor twice if compression saves nothing.
+    /// The data begins at the position of `source`. A long tensor is read twice if compression
+    /// saves nothing.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::write`], and `Source` if the source fails or ends before the tensor does.
+    /// The errors of [`Self::write`], and `Source` if the source fails or ends before the tensor
+    /// does.
     pub fn write_from(
         &mut self,
         source: &mut (impl Read + Seek),

@@ -9,21 +9,22 @@ use crate::tensor::inside::target::TensorTarget;
 use crate::tensor::inside::writer::TensorWriter;
 
 impl<W: Write + Seek> TensorWriter<W> {
-    /// Writes the next tensor as [`Self::write`] does, on all threads of the current `rayon` pool.
+    /// Writes the next tensor on all threads of the current `rayon` pool, as [`Self::write`] does.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::write`].
+    /// The errors of [`Self::write`].
     pub fn par_write(&mut self, data: &[u8], options: Option<&Options>) -> Result<(), TensorError> {
         self.write_with(data, options, &Pool)
     }
 
-    /// Writes the next tensor as [`Self::write_from`] does, on all threads of the current `rayon`
-    /// pool.
+    /// Writes the next tensor from a reader on all threads of the current `rayon` pool.
+    ///
+    /// Works as [`Self::write_from`] does.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::write_from`].
+    /// The errors of [`Self::write_from`].
     pub fn par_write_from(
         &mut self,
         source: &mut (impl Read + Seek),

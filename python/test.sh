@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Tests the Python package: builds the wheel, and installs it into clean environments with the oldest
+# and the newest Python that are there.
+#
+# With `CI` set, it installs maturin from the package index; without it, maturin has to be installed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Prints the interpreters from Python 3.11 on, the oldest first, one of each version.
+interpreters() {
+    local python version
+    for python in python3 python3.{11..19} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3; do
+        version=$("$python" -c 'import sys, venv; assert sys.version_info >= (3, 11)
+print("%d.%02d" % sys.version_info[:2])' 2>/dev/null) || continue
+        echo "$version $(command -v "$python")"
+    done | sort --unique --key=1,1 | cut -d' ' -f2
+}
+
+mapfile -t pythons < <(interpreters)
+if ((!${#pythons[@]})); then
+    echo "skipped: Python 3.11 or newer is not installed"
+    exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+if ! MATURIN=$(command -v maturin); then
+    if [[ ! ${CI:-} ]] || ! "${pythons[0]}" -m venv "$work/tools" ||
+        ! "$work/tools/bin/pip" install --quiet "maturin>=1.9,<2"; then
+        echo "skipped: maturin is not installed (pip install maturin)"
+        exit 0
+    fi
+    MATURIN=$work/tools/bin/maturin
+fi
+export MATURIN
+
+# As the profile `test`, which cannot build libraries for others.
+export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false
+wheels=$(python/build.sh dev | tail -n 1)
+chosen=("${pythons[0]}")
+if ((${#pythons[@]} > 1)); then chosen+=("${pythons[-1]}"); fi
+for python in "${chosen[@]}"; do
+    "$python" --version
+    "$python" -m venv "$work/environment"
+    if ! "$work/environment/bin/pip" install --quiet numpy pytest "$wheels"/*.whl; then
+        echo "skipped: numpy and pytest cannot be installed for $("$python" --version)"
+    else
+        "$work/environment/bin/python" -m pytest -q -rs -p no:cacheprovider python/tests
+    fi
+    rm -rf "$work/environment"
+done

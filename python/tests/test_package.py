@@ -1,0 +1,93 @@
+"""The package itself: importing it, and what comes with it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import zipnn_rs
+
+
+def run(code, *options):
+    command = [sys.executable, *options, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_is_light():
+    code = """
+import json, sys, time
+start = time.perf_counter()
+import zipnn_rs
+seconds = time.perf_counter() - start
+assert zipnn_rs.decompress(zipnn_rs.compress(b'abc' * 1000)) == b'abc' * 1000
+print(json.dumps([seconds, [name for name in ('numpy', 'torch') if name in sys.modules]]))
+"""
+    run(code)
+    tries = [json.loads(run(code)) for _ in range(5)]
+    assert all(loaded == [] for _, loaded in tries)
+    assert min(seconds for seconds, _ in tries) < 0.05
+
+
+def test_version():
+    assert zipnn_rs.__version__ == zipnn_rs._native.VERSION
+    assert len(zipnn_rs.__version__.split(".")) == 3
+
+
+def test_names():
+    for name in zipnn_rs.__all__:
+        assert getattr(zipnn_rs, name) is not None
+
+
+def test_the_program():
+    command = [sys.executable, "-m", "zipnn_rs", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "is in none of these folders" in done.stderr:
+        pytest.skip("this wheel was built without the program")
+    assert done.returncode == 0
+    assert done.stdout.startswith("zipnn")
+
+
+def test_a_sub_interpreter_is_refused():
+    code = """
+import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import zipnn_rs
+number = interpreters.create()
+script = '''
+try:
+    import zipnn_rs
+except ImportError as error:
+    print("refused:", error)
+else:
+    print("imported")
+'''
+run = getattr(interpreters, 'run_string', None) or interpreters.exec
+sys.stdout.flush()
+print(run(number, script) or "")
+"""
+    assert "refused:" in run(code)
+
+
+def test_a_section_without_the_interpreter():
+    """Another thread runs while the codec works on the caller's thread."""
+    code = """
+import threading, zipnn_rs
+data = bytes(range(256)) * 400_000
+ticks, done = [], threading.Event()
+def tick():
+    while not done.is_set():
+        ticks.append(1)
+        done.wait(0.001)
+thread = threading.Thread(target=tick)
+thread.start()
+before = len(ticks)
+zipnn_rs.compress_bytearray(data, 'bfloat16', threads=1)
+during = len(ticks) - before
+done.set()
+thread.join()
+print(during)
+"""
+    assert int(run(code)) > 5
