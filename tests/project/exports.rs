@@ -16,7 +16,7 @@ const EXPORTS: &[(&str, &str)] = &[
          Limits Location Options ParseDTypeError Profile Tensor compress compress_append \
          compress_bound compress_into compress_tensor compressed_len decoded_len decompress \
          decompress_into decompress_tensor delta file frame io layout_search legacy parallel \
-         push seek tensor typed verify",
+         push seek simd tensor typed verify",
     ),
     (
         "zipnn::delta",
@@ -53,6 +53,7 @@ const EXPORTS: &[(&str, &str)] = &[
          TensorWriter",
     ),
     ("zipnn::tensor::safetensors", "Metadata MetadataError Oddity"),
+    ("zipnn::simd", "Level LevelError from_environment level"),
     (
         "zipnn::typed",
         "Element ElementBuf compress_slice compress_slice_into decompress_slice \
