@@ -61,6 +61,8 @@ pub(crate) mod kind {
     pub(crate) const FRAME_CHECKSUM: u8 = 6;
     /// Zeros that align the data after the frame.
     pub(crate) const PADDING: u8 = 7;
+    /// The files from which the base of a difference is assembled.
+    pub(crate) const BASE_MAP: u8 = 8;
 }
 
 /// Codes of the methods in a frame's index.

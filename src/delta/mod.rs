@@ -22,11 +22,17 @@
 //! ```
 
 #[cfg(feature = "alloc")]
+mod map_frame;
+#[cfg(feature = "alloc")]
 mod oneshot;
 
 #[cfg(feature = "alloc")]
 pub use oneshot::{compress, compress_frame_into, decompress};
 
+#[cfg(feature = "alloc")]
+pub use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource};
 pub use crate::base::{BaseId, Delta, apply};
+#[cfg(feature = "std")]
+pub use crate::io::mapped_base::MappedBase;
 #[cfg(feature = "std")]
 pub use crate::io::{DeltaDecoder, DeltaEncoder};

@@ -7,6 +7,8 @@
 use core::fmt;
 
 use crate::base::BaseId;
+#[cfg(feature = "alloc")]
+use crate::base::map::BaseMap;
 use crate::checksum;
 #[cfg(feature = "alloc")]
 use crate::checksum::Hasher;
@@ -98,6 +100,7 @@ pub struct Annex<'a> {
     index: Option<IndexRecord<'a>>,
     footer: Option<Footer>,
     base: Option<BaseId>,
+    base_map: Option<&'a [u8]>,
     sealed: bool,
     frame_checksum: Option<FrameChecksum>,
     /// The bytes that the checksum of the annex covers.
@@ -111,6 +114,7 @@ impl fmt::Debug for Annex<'_> {
             .field("index", &self.index.map(|index| index.body.len()))
             .field("footer", &self.footer)
             .field("base", &self.base)
+            .field("base_map", &self.base_map.map(<[_]>::len))
             .field("sealed", &self.sealed)
             .field("frame_checksum", &self.frame_checksum)
             .finish()
@@ -181,6 +185,7 @@ impl<'a> Annex<'a> {
                 }
                 _ => None,
             },
+            kind::BASE_MAP => once(&mut self.base_map, body),
             kind::SEALED => {
                 let is_new = !core::mem::replace(&mut self.sealed, true);
                 (is_new && body.is_empty()).then_some(())
@@ -242,6 +247,18 @@ impl<'a> Annex<'a> {
     /// Returns the base of a difference. Only the first frame of a file names it.
     pub fn base(&self) -> Option<BaseId> {
         self.base
+    }
+
+    /// Returns the files from which the base of a difference is assembled; `None` if the base is one
+    /// file. Only the first frame of a file names them.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidAnnex` if the record is malformed.
+    #[cfg(feature = "alloc")]
+    pub fn base_map(&self) -> Result<Option<BaseMap>, DecodeErrorKind> {
+        let parse = |body| BaseMap::parse(body).ok_or(DecodeErrorKind::InvalidAnnex);
+        self.base_map.map(parse).transpose()
     }
 
     /// Returns whether the file must end with a footer. Only the first frame announces it.

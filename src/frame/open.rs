@@ -14,6 +14,8 @@ use core::ops::Range;
 use crate::base::BaseId;
 use crate::base::Delta;
 #[cfg(feature = "alloc")]
+use crate::base::map::BaseMap;
+#[cfg(feature = "alloc")]
 use crate::chunk::decode::Chunk;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::HEADER_LEN;
@@ -456,6 +458,7 @@ impl FrameOpener {
         Ok(OpenedFrame {
             checksums: annex.checksums().collect(),
             base: annex.base(),
+            base_map: annex.base_map()?,
             payload_check: annex.payload_check(),
             index: index.own(self.prefix),
         })
@@ -471,6 +474,7 @@ pub struct OpenedFrame {
     index: IndexBuf,
     checksums: Vec<u64>,
     base: Option<BaseId>,
+    base_map: Option<BaseMap>,
     payload_check: Option<PayloadCheck>,
 }
 
@@ -515,6 +519,12 @@ impl OpenedFrame {
     /// Returns the base of a difference. Only the first frame of a file names it.
     pub fn base(&self) -> Option<BaseId> {
         self.base
+    }
+
+    /// Returns the files from which the base of a difference is assembled; `None` if the base is one
+    /// file. Only the first frame of a file names them.
+    pub fn base_map(&self) -> Option<&BaseMap> {
+        self.base_map.as_ref()
     }
 
     /// Returns a check of the stored payload; `None` if the frame has no checksum of it.

@@ -4,6 +4,7 @@ pub(crate) mod archive;
 pub(crate) mod builder;
 pub(crate) mod decoder;
 pub(crate) mod encoder;
+pub(crate) mod mapped_base;
 pub(crate) mod read_at;
 pub(crate) mod read_base;
 

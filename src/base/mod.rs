@@ -1,5 +1,8 @@
 //! Identifies the bases of differences, and applies a base to data.
 
+#[cfg(feature = "alloc")]
+pub(crate) mod map;
+
 use crate::checksum;
 #[cfg(feature = "std")]
 use crate::checksum::Hasher;

@@ -1,0 +1,45 @@
+//! Parses a map.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::base::map::varint::{read, unzigzag};
+use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource};
+
+impl BaseMap {
+    /// Parses the body of the record that stores a map; `None` if it is malformed.
+    ///
+    /// The memory for the result is proportional to the length of `bytes`.
+    pub(crate) fn parse(mut bytes: &[u8]) -> Option<Self> {
+        let bytes = &mut bytes;
+        let len = read(bytes)?;
+        let mut map = Self::new(len, Vec::new());
+        for _ in 0..read(bytes)? {
+            map.sources.push(parse_source(bytes)?);
+        }
+        let (mut end, mut source_end) = (0_u64, 0_u64);
+        for _ in 0..read(bytes)? {
+            let start = end.checked_add(read(bytes)?)?;
+            end = start.checked_add(read(bytes)?)?;
+            let source = usize::try_from(read(bytes)?).ok()?;
+            let offset = source_end.wrapping_add(unzigzag(read(bytes)?) as u64);
+            let (&code, rest) = bytes.split_first()?;
+            *bytes = rest;
+            let conversion = Conversion::from_code(code)?;
+            let segment = MapSegment { range: start..end, source, offset, conversion };
+            source_end = segment.source_range()?.end;
+            map.push(segment)?;
+        }
+        bytes.is_empty().then_some(map)
+    }
+}
+
+fn parse_source(bytes: &mut &[u8]) -> Option<MapSource> {
+    let len = read(bytes)?;
+    let (&hash, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    let path_len = usize::try_from(read(bytes)?).ok()?;
+    let (path, rest) = bytes.split_at_checked(path_len)?;
+    *bytes = rest;
+    Some(MapSource { path: core::str::from_utf8(path).ok()?.to_string(), len, hash })
+}
