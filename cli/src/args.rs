@@ -2,10 +2,14 @@
 
 use std::num::NonZero;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zipnn::{DType, Profile};
+
+use crate::base::content::Bases;
+use crate::set::plan::SetPlan;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -64,12 +68,17 @@ pub enum Command {
     /// tensors with the metadata of a compressed file leave such lists.
     #[command(after_help = REPAIR_EXIT_STATUS)]
     Repair(Repair),
+    /// Make files that are differences independent of their bases: IN.znn is replaced by a whole file
+    ///
+    /// The bases can then be changed or removed, unless other files are differences to them.
+    #[command(after_help = EXIT_STATUS)]
+    Flatten(Flatten),
     /// Measure compression ratio and speed on your own file, in memory
     #[command(after_help = EXIT_STATUS)]
     Bench(Bench),
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Compress {
     #[command(flatten)]
     pub files: Files,
@@ -90,6 +99,21 @@ pub struct Compress {
     /// integers. The original cannot read such a file
     #[arg(long)]
     pub extended: bool,
+    /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
+    /// then either whole, or a difference to whole files beside it, which must be kept. Implies
+    /// --extended. `zipnn flatten` makes a file independent again
+    #[arg(long, conflicts_with_all = ["delta", "hub", "plain", "inside_safetensors"])]
+    pub dedup: bool,
+    /// Which files are differences, and to which.
+    #[arg(skip)]
+    pub plan: Arc<SetPlan>,
+}
+
+impl Compress {
+    /// Returns the profile, which decides which readers can decode the results.
+    pub fn profile(&self) -> Profile {
+        profile(self.extended || self.dedup || !self.files.base.is_empty())
+    }
 }
 
 /// Returns the profile, which decides which readers can decode the result.
@@ -110,7 +134,7 @@ pub struct Decompress {
 }
 
 /// Arguments that `compress` and `decompress` share.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Files {
     /// Files or directories to read; `-` is standard input
     #[arg(required_unless_present = "hub", value_name = "IN")]
@@ -124,6 +148,12 @@ pub struct Files {
     /// Compress or decompress the difference to this file, which must have the same length
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
+    /// File or directory with bases; can be given several times. `compress` stores tensors that
+    /// resemble tensors of these files as differences to them, whatever their order and names, and
+    /// records the files' paths. `decompress` looks there for bases that are not at their recorded
+    /// paths. Implies --extended
+    #[arg(long, value_name = "BASE", conflicts_with_all = ["delta", "hub"])]
+    pub base: Vec<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
     /// Overwrite existing files, read from or write to a terminal, and compress Git LFS pointers
@@ -146,6 +176,11 @@ pub struct Files {
 }
 
 impl Files {
+    /// Returns where the bases of compressed files are.
+    pub fn bases(&self) -> Bases<'_> {
+        Bases { delta: self.delta.as_deref(), search: &self.base }
+    }
+
     /// Returns the arguments for one of many files, with its number of threads and no messages.
     pub fn of_one(&self, threads: usize) -> Self {
         let threads = Threads { threads: u16::try_from(threads).ok() };
@@ -159,7 +194,7 @@ const MANY: &str = "Directories and caches";
 const DIRECTORIES: &str = "Directories";
 
 /// Options for directories and caches.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Many {
     /// Process only files whose uncompressed names match: `*.pt`, or `part/**/*.bin` relative to
     /// the directory. Can be given several times, and each pattern must match a file. The default
@@ -214,7 +249,7 @@ fn pattern(text: &str) -> Result<String, String> {
 /// Maximum number of threads.
 const MAX_THREADS: i64 = 1024;
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Threads {
     /// Number of threads that compress or decompress, besides one that reads and one that writes
     /// each file. The default is the number of cores
@@ -248,6 +283,22 @@ pub struct Info {
     pub search: Search,
 }
 
+/// Where commands that only read look for bases.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SearchBases {
+    /// File or directory in which to look for bases that are not at their recorded paths; can be
+    /// given several times
+    #[arg(long, value_name = "BASE", conflicts_with = "delta")]
+    pub base: Vec<PathBuf>,
+}
+
+impl SearchBases {
+    /// Returns where bases are, with the base of a difference to a whole file.
+    pub fn with<'a>(&'a self, delta: Option<&'a Path>) -> Bases<'a> {
+        Bases { delta, search: &self.base }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Verify {
     /// Files, or directories to search for .znn and .znn.safetensors files; a directory without
@@ -258,6 +309,8 @@ pub struct Verify {
     /// the data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
+    #[command(flatten)]
+    pub search_bases: SearchBases,
     #[command(flatten)]
     pub threads: Threads,
     /// Print only errors: nothing about sound files
@@ -280,6 +333,8 @@ pub struct Ls {
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
+    pub search_bases: SearchBases,
+    #[command(flatten)]
     pub search: Search,
 }
 
@@ -298,6 +353,8 @@ pub struct Cat {
     /// verified, but the checksums of the data are
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
+    #[command(flatten)]
+    pub search_bases: SearchBases,
     /// Write only these rows, the slices along the first dimension: `0..10` are the first ten. Rows
     /// must begin and end on whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
@@ -323,6 +380,26 @@ fn rows(text: &str) -> Result<Range<u64>, String> {
         }
         _ => Err("give two numbers, such as 0..10 for the first ten rows".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub struct Flatten {
+    /// Compressed files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Base of the difference, if it is one file that the compressed file does not name
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
+    #[command(flatten)]
+    pub search_bases: SearchBases,
+    /// Use the extended profile, as in `compress --extended`
+    #[arg(long)]
+    pub extended: bool,
+    #[command(flatten)]
+    pub threads: Threads,
+    /// Print only errors: no progress, no summary
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod base;
 mod commands;
 #[cfg(test)]
 #[path = "../../tests/common/mod.rs"]

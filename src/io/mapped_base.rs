@@ -53,26 +53,37 @@ impl<S: ReadAt> MappedBase<S> {
         &self.map
     }
 
+    /// Returns the sources, in the order of the map.
+    pub fn sources(&self) -> &[S] {
+        &self.sources
+    }
+
     /// Returns a reader of the whole base.
     pub fn reader(&self) -> impl Read + '_ {
         Reader { base: self, at: 0 }
     }
+}
 
-    /// Reads bytes of a segment, from `start` bytes after its beginning on.
-    fn read_segment(&self, segment: &MapSegment, start: u64, buf: &mut [u8]) -> io::Result<()> {
-        let source = self.sources.get(segment.source).ok_or(ErrorKind::InvalidInput)?;
-        let (from, to) = segment.conversion.sizes();
+impl MapSegment {
+    /// Reads bytes of the base from the segment's source, from `start` bytes after the beginning of
+    /// the segment on.
+    ///
+    /// # Errors
+    ///
+    /// The errors of the source.
+    pub fn read_at(&self, source: &impl ReadAt, start: u64, buf: &mut [u8]) -> io::Result<()> {
+        let (from, to) = self.conversion.sizes();
         if from == to {
-            return source.read_exact_at(buf, segment.offset + start);
+            return source.read_exact_at(buf, self.offset + start);
         }
         // The bytes may begin and end within elements.
         let first = start / to as u64;
         let skipped = (start % to as u64) as usize;
         let elements = (skipped + buf.len()).div_ceil(to);
         let mut unconverted = std::vec![0; elements * from];
-        source.read_exact_at(&mut unconverted, segment.offset + first * from as u64)?;
+        source.read_exact_at(&mut unconverted, self.offset + first * from as u64)?;
         let mut converted = std::vec![0; elements * to];
-        segment.conversion.convert(&unconverted, &mut converted);
+        self.conversion.convert(&unconverted, &mut converted);
         buf.copy_from_slice(&converted[skipped..][..buf.len()]);
         Ok(())
     }
@@ -97,7 +108,10 @@ impl<S: ReadAt> ReadAt for MappedBase<S> {
         let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
         let buf = &mut buf[..len];
         match segment {
-            Some(segment) => self.read_segment(segment, offset - segment.range.start, buf)?,
+            Some(segment) => {
+                let source = self.sources.get(segment.source).ok_or(ErrorKind::InvalidInput)?;
+                segment.read_at(source, offset - segment.range.start, buf)?;
+            }
             None => buf.fill(0),
         }
         Ok(len)

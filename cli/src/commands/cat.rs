@@ -27,7 +27,8 @@ fn write_tensor(arguments: &Cat) -> Result<(), Failure> {
         }
     }
     let metadata = source.path().and_then(|path| path.metadata().ok());
-    let mut tensors = Tensors::open(&source, arguments.delta.as_deref())?;
+    let mut tensors =
+        Tensors::open(&source, arguments.search_bases.with(arguments.delta.as_deref()))?;
     let tensor = tensors.tensor(&arguments.tensor)?;
     let mut shape = tensor.shape.clone();
     let mut range = tensor.range.clone();

@@ -15,12 +15,17 @@ pub fn run(job: Job<'_>, run: impl Fn(&Endpoint) -> Result<(), Failure>) -> u8 {
     if let Some(model) = &files.many.hub {
         return hub::run(job, model);
     }
-    let selection = check::check(files, job.direction())
-        .and_then(|()| Selection::new(job.purpose(), &files.many.patterns, files.many.hidden));
-    match selection {
+    match selection(job) {
         Ok(selection) => run_with_indexes(job, &selection, run),
         Err(failure) => failure.report(),
     }
+}
+
+/// Checks the arguments, and returns which files of directories are processed.
+pub fn selection(job: Job<'_>) -> Result<Selection, Failure> {
+    let files = job.files();
+    check::check(files, job.direction())?;
+    Selection::new(job.purpose(), &files.many.patterns, files.many.hidden)
 }
 
 /// Processes files and directories, then writes the new names into indexes.

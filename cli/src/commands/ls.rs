@@ -26,7 +26,8 @@ pub fn run(arguments: &Ls) -> u8 {
 }
 
 fn list_file(source: &Endpoint, arguments: &Ls) -> Result<(), Failure> {
-    let mut tensors = Tensors::open(source, arguments.delta.as_deref())?;
+    let mut tensors =
+        Tensors::open(source, arguments.search_bases.with(arguments.delta.as_deref()))?;
     let listed = tensors.list()?;
     if let Some(warning) = tensors.warning() {
         say(warning);

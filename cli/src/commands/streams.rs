@@ -24,6 +24,7 @@ pub fn check(command: &Command) -> Result<(), Failure> {
         Command::Verify(verify) => (&verify.files, verify.delta.as_ref(), false),
         Command::Ls(ls) => (&ls.files, ls.delta.as_ref(), false),
         Command::Cat(cat) => (slice::from_ref(&cat.file), cat.delta.as_ref(), cat.force),
+        Command::Flatten(flatten) => (&flatten.files, flatten.delta.as_ref(), false),
         Command::Repair(repair) => (slice::from_ref(&repair.file), None, repair.force),
         Command::Bench(bench) => (slice::from_ref(&bench.file), None, false),
     };

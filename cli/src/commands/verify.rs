@@ -28,7 +28,11 @@ fn verify_file(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
     if beginning::is_safetensors(source) {
         return inside::verify(source, arguments);
     }
-    let decoding = Decoding::open(source, arguments.delta.as_deref(), Checks::Stored)?;
+    let decoding = Decoding::open(
+        source,
+        arguments.search_bases.with(arguments.delta.as_deref()),
+        Checks::Stored,
+    )?;
     let note =
         if decoding.is_bare_difference() { "; a difference, decoded without its base" } else { "" };
     let mut progress = Progress::new(source.to_string(), decoding.file_len(), arguments.quiet);
@@ -41,7 +45,10 @@ fn verify_file(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {
         })
         .map_err(|failure| match failure.is_of_base() {
             true => failure,
-            false => failure.details(tensors::damage(source, arguments.delta.as_deref())),
+            false => failure.details(tensors::damage(
+                source,
+                arguments.search_bases.with(arguments.delta.as_deref()),
+            )),
         })?;
     drop(progress);
     if arguments.quiet {

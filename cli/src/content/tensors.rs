@@ -10,6 +10,7 @@ use zipnn::tensor::TensorInfo;
 use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
+use crate::base::content::Bases;
 use crate::content::inside_view::InsideView;
 use crate::content::lost::{self, Lost};
 use crate::content::tensor_entry::TensorEntry;
@@ -21,7 +22,7 @@ use crate::report::failure::Failure;
 /// A compressed `.safetensors` file.
 pub struct Tensors {
     source: Endpoint,
-    base: Option<PathBuf>,
+    delta: Option<PathBuf>,
     storage: Storage,
 }
 
@@ -39,15 +40,15 @@ fn is_available(archive: &dyn AnyArchive, range: &Range<u64>) -> bool {
 
 impl Tensors {
     /// Opens a file, with its base if it holds a difference. Reads only the index.
-    pub fn open(source: &Endpoint, base: Option<&Path>) -> Result<Self, Failure> {
-        let storage = match (beginning::is_safetensors(source), base) {
+    pub fn open(source: &Endpoint, bases: Bases<'_>) -> Result<Self, Failure> {
+        let storage = match (beginning::is_safetensors(source), bases.delta) {
             (true, None) => Storage::Inside(Box::new(InsideView::open(source)?)),
             (true, Some(_)) => {
                 return Err(Failure::decoding(source, DecodeErrorKind::NotADelta.into()));
             }
-            (false, base) => Storage::Archive(open_archive(source, base)?),
+            (false, _) => Storage::Archive(open_archive(source, bases)?),
         };
-        Ok(Self { source: source.clone(), base: base.map(Path::to_owned), storage })
+        Ok(Self { source: source.clone(), delta: bases.delta.map(Path::to_owned), storage })
     }
 
     /// Returns a warning if the file was cut off, or its end is damaged.
@@ -95,8 +96,9 @@ impl Tensors {
             Storage::Archive(archive) => archive,
             Storage::Inside(restored) => return Ok(restored.list()),
         };
-        let layout =
-            archive.layout().map_err(|error| failure(&self.source, self.base.as_deref(), error))?;
+        let layout = archive
+            .layout()
+            .map_err(|error| failure(&self.source, self.delta.as_deref(), error))?;
         let tensors: Vec<TensorInfo> = layout.tensors().to_vec();
         let directory = archive.directory();
         let listed = tensors.into_iter().map(|tensor| TensorEntry {
@@ -115,7 +117,7 @@ impl Tensors {
         match &mut self.storage {
             Storage::Archive(archive) => {
                 let tensor = archive.tensor(name).cloned();
-                tensor.map_err(|error| failure(&self.source, self.base.as_deref(), error))
+                tensor.map_err(|error| failure(&self.source, self.delta.as_deref(), error))
             }
             Storage::Inside(restored) => restored.tensor(name),
         }
@@ -126,7 +128,7 @@ impl Tensors {
         match &mut self.storage {
             Storage::Archive(archive) => {
                 let read = archive.read_into(offset, dst);
-                read.map_err(|error| failure(&self.source, self.base.as_deref(), error))
+                read.map_err(|error| failure(&self.source, self.delta.as_deref(), error))
             }
             Storage::Inside(restored) => restored.read_into(offset, dst),
         }
@@ -175,19 +177,24 @@ impl<B: ReadAt> AnyArchive for Archive<File, B> {
 }
 
 /// Opens a file whose end may be missing, with its base if it holds a difference.
-pub fn open_archive(
-    source: &Endpoint,
-    base: Option<&Path>,
-) -> Result<Box<dyn AnyArchive>, Failure> {
-    let failure = |error| failure(source, base, error);
+pub fn open_archive(source: &Endpoint, bases: Bases<'_>) -> Result<Box<dyn AnyArchive>, Failure> {
+    let failure = |error| failure(source, bases.delta, error);
     let file = open_file(source)?;
     let limits = Limits::default();
-    match base {
-        None => Ok(Box::new(Archive::open_partial(file, limits).map_err(failure)?)),
-        Some(path) => {
-            let base = open_file(&Endpoint::Path(path.to_owned()))?;
-            Ok(Box::new(Archive::open_partial_delta(file, base, limits).map_err(failure)?))
-        }
+    Ok(match random_access(source, bases)? {
+        None => Box::new(Archive::open_partial(file, limits).map_err(failure)?),
+        Some(base) => Box::new(Archive::open_partial_delta(file, base, limits).map_err(failure)?),
+    })
+}
+
+/// Opens the base of a compressed file for reading parts of it; `None` if it has none.
+fn random_access(source: &Endpoint, bases: Bases<'_>) -> Result<Option<Box<dyn ReadAt>>, Failure> {
+    match bases.delta {
+        Some(path) => Ok(Some(Box::new(open_file(&Endpoint::Path(path.to_owned()))?))),
+        None => Ok(match bases.mapped(source)? {
+            Some(base) => Some(Box::new(base)),
+            None => None,
+        }),
     }
 }
 
@@ -204,13 +211,12 @@ pub fn open_file(endpoint: &Endpoint) -> Result<File, Failure> {
 }
 
 /// Returns the directory of a file, if its index or the headers of all frames are valid.
-pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
+pub fn directory(source: &Endpoint, bases: Bases<'_>) -> Option<Directory> {
     let file = open_file(source).ok()?;
     let limits = Limits::default();
-    match base {
+    match random_access(source, bases).ok()? {
         None => Archive::open(file, limits).ok().map(|archive| archive.directory().clone()),
-        Some(path) => {
-            let base = open_file(&Endpoint::Path(path.to_owned())).ok()?;
+        Some(base) => {
             let archive = Archive::open_delta(file, base, limits).ok()?;
             Some(archive.directory().clone())
         }
@@ -220,8 +226,8 @@ pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
 /// Returns lines about all damaged and missing ranges of a file, and the tensors in them. Returns
 /// no lines for pipes, old layouts, differences without a base, and files without a valid
 /// directory.
-pub fn damage(source: &Endpoint, base: Option<&Path>) -> Vec<String> {
-    let Ok(archive) = open_archive(source, base) else { return Vec::new() };
+pub fn damage(source: &Endpoint, bases: Bases<'_>) -> Vec<String> {
+    let Ok(archive) = open_archive(source, bases) else { return Vec::new() };
     let Ok(damage) = archive.damage() else { return Vec::new() };
     let layout = archive.layout().ok().cloned();
     let damage = damage.into_iter().map(|Damage { error, range, .. }| Lost {

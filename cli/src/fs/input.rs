@@ -4,11 +4,9 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use zipnn::DecodeErrorKind;
 use zipnn::delta::BaseId;
 
 use crate::fs::endpoint::Endpoint;
-use crate::fs::snapshot::Snapshot;
 use crate::fs::standard::Stream;
 use crate::report::failure::Failure;
 
@@ -39,7 +37,8 @@ impl Input {
         Self::open_any(endpoint)?.refuse_pointer()
     }
 
-    fn refuse_pointer(mut self) -> Result<Self, Failure> {
+    /// Returns an error if this is a Git LFS pointer.
+    pub fn refuse_pointer(mut self) -> Result<Self, Failure> {
         match self.is_pointer().map_err(|error| self.failure(error))? {
             true => Err(Failure::new(&self.endpoint, "is a Git LFS pointer, not the file itself")
                 .hint("fetch the file with `git lfs pull`")),
@@ -203,103 +202,19 @@ impl Input {
         }
     }
 
-    /// Returns the failure for an error of reading this input.
-    pub fn failure(&self, error: io::Error) -> Failure {
-        Failure::reading(&self.endpoint, error)
-    }
-}
-
-/// The base of a difference, which is read in step with the data.
-pub struct Base {
-    input: Input,
-}
-
-impl Base {
-    /// Opens a base.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
-        let input = Input::open_path(path)
-            .map_err(|failure| failure.hint("--delta must name the base of the difference"))?;
-        Ok(Self { input: input.refuse_pointer()? })
-    }
-
-    /// Returns the state of the file when it was opened; `None` for a pipe.
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        Snapshot::new(&self.input.endpoint, self.input.metadata())
-    }
-
-    /// Returns the identity of the base; `None` for a pipe, which can be read only once.
+    /// Returns the length and checksum of the bytes from here to the end, and returns here; `None`
+    /// for a pipe, which can be read only once.
     pub fn identify(&mut self) -> Result<Option<BaseId>, Failure> {
-        let InputKind::File(reader) = &mut self.input.kind else { return Ok(None) };
-        let at = self.input.at;
+        let InputKind::File(reader) = &mut self.kind else { return Ok(None) };
+        let at = self.at;
         let id = BaseId::read(&mut *reader)
             .and_then(|id| reader.seek(SeekFrom::Start(at)).map(|_| id))
-            .map_err(|error| self.input.failure(error))?;
+            .map_err(|error| self.failure(error))?;
         Ok(Some(id))
     }
 
-    /// Returns an error if this is not the base that `subject` needs. A wrong base from a pipe is
-    /// detected only by the checksums of the data.
-    pub fn check(&mut self, expected: BaseId, subject: &Endpoint) -> Result<(), Failure> {
-        let Some(found) = self.identify()? else { return Ok(()) };
-        if found == expected {
-            return Ok(());
-        }
-        let failure = Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).of_base();
-        Err(failure.hint(format_args!(
-            "{} is another file: name the base of the difference with --delta",
-            self.input.endpoint()
-        )))
-    }
-
-    /// Returns an error if the lengths of base and data are known and differ.
-    pub fn check_len(&self, data: Option<u64>, subject: &Endpoint) -> Result<(), Failure> {
-        match (self.input.len(), data) {
-            (Some(base), Some(data)) if base != data => {
-                Err(self.wrong_len(subject, &format!("has {base} bytes, but the data {data}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Reads the part of the base for the next `len` bytes of the data.
-    pub fn read(
-        &mut self,
-        len: u64,
-        part: &mut Vec<u8>,
-        subject: &Endpoint,
-    ) -> Result<(), Failure> {
-        part.clear();
-        let read = self.input.read_up_to(len, part).map_err(|error| self.input.failure(error))?;
-        if read < len {
-            return Err(self.wrong_len(subject, "is shorter than the data"));
-        }
-        Ok(())
-    }
-
-    /// Skips the part of the base for the next `len` bytes of the data.
-    pub fn skip(&mut self, len: u64) -> Result<(), Failure> {
-        let end = self.input.position().saturating_add(len);
-        self.input.go_to(end).map(drop).map_err(|error| self.input.failure(error))
-    }
-
-    /// Returns the endpoint of the base.
-    pub fn endpoint(&self) -> &Endpoint {
-        self.input.endpoint()
-    }
-
-    /// Returns an error unless the base ends here.
-    pub fn finish(&mut self, subject: &Endpoint) -> Result<(), Failure> {
-        let mut rest = Vec::new();
-        match self.input.read_up_to(1, &mut rest) {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(self.wrong_len(subject, "is longer than the data")),
-            Err(error) => Err(self.input.failure(error)),
-        }
-    }
-
-    fn wrong_len(&self, subject: &Endpoint, how: &str) -> Failure {
-        Failure::new(subject, format_args!("the base {} {how}", self.input.endpoint()))
-            .of_base()
-            .hint("a difference needs a base of the same length: name another file with --delta")
+    /// Returns the failure for an error of reading this input.
+    pub fn failure(&self, error: io::Error) -> Failure {
+        Failure::reading(&self.endpoint, error)
     }
 }

@@ -28,8 +28,8 @@ pub struct Tree {
     pub indexes: Vec<FoundFile>,
     /// Number of symbolic links with selected names.
     pub links: usize,
-    /// Number of results of earlier runs, by their names.
-    pub done: usize,
+    /// Results of earlier runs, by their names.
+    pub done: Vec<PathBuf>,
     /// Files and directories that could not be read.
     pub failures: Vec<Failure>,
 }
@@ -89,7 +89,7 @@ impl Tree {
         }
         if selection.is_result(relative) && kind.is_file() {
             selection.note(relative);
-            self.done += 1;
+            self.done.push(path.to_owned());
         }
         if names::is_index(path) && (kind.is_file() || is_link) {
             self.indexes.push(FoundFile {

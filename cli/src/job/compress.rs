@@ -1,13 +1,17 @@
 //! Compressing one file: read pieces, compress them on threads, write frames in order.
 
+use std::path::Path;
+
 use zipnn::Options;
-use zipnn::delta::Delta;
+use zipnn::delta::{BaseMap, Delta};
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition};
 
-use crate::args::{self, Compress, Files};
+use crate::args::{Compress, Files};
+use crate::base::content::Base;
+use crate::base::file::BaseFile;
 use crate::fs::endpoint::Endpoint;
-use crate::fs::input::{Base, Input};
+use crate::fs::input::Input;
 use crate::fs::output::Output;
 use crate::fs::snapshot::{self, Snapshot};
 use crate::job::commit::{self, Stats};
@@ -27,34 +31,38 @@ pub fn compress(
     let files = &arguments.files;
     commit::check(source, destination, files)?;
     let mut input = if files.force { Input::open_any(source)? } else { Input::open(source)? };
-    let mut base = files.delta.as_deref().map(Base::open).transpose()?;
+    let (mut base, map) = open_base(source, destination, arguments)?;
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
     let pieces = Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let options = arguments.dtype.dtype().map_or(Options::bytes(), Options::new);
-    let profile = args::profile(arguments.extended);
-    let mut options = options.profile(profile);
+    let mut options = options.profile(arguments.profile());
     if !has_annexes {
         options = options.plain();
     }
+    let mut head = None;
+    let delta = if base.is_some() { Delta::File } else { Delta::None };
     if let Some(base) = &mut base {
-        options = options.delta(Delta::File);
+        options = options.delta(delta);
         if has_annexes && let Some(id) = base.identify()? {
             options = options.base(id);
+            head = map.map(|map| map.to_frame(id));
         }
     }
     let mut output = Output::create(destination, files.force)?;
     let mut progress = progress(input.len());
     let metadata = input.metadata().cloned();
     let snapshots = Snapshot::new(source, metadata.as_ref());
-    let snapshots: Vec<_> =
-        snapshots.into_iter().chain(base.as_ref().and_then(Base::snapshot)).collect();
-    let frames = write_frames(input, pieces, base, options, files, &mut output, &mut progress)
-        .map_err(|failure| snapshot::explain(&snapshots, failure))?;
+    let snapshots: Vec<_> = snapshots
+        .into_iter()
+        .chain(base.as_ref().map(Base::snapshots).unwrap_or_default())
+        .collect();
+    let frames =
+        write_frames(input, pieces, base, options, head, files, &mut output, &mut progress)
+            .map_err(|failure| snapshot::explain(&snapshots, failure))?;
     if has_annexes {
-        let delta = if files.delta.is_some() { Delta::File } else { Delta::None };
         output.write(&frames.to_frame(delta))?;
     }
     let read = frames.decoded_len();
@@ -65,6 +73,24 @@ pub fn compress(
         decode::compare(result, source, files).map(drop)
     })?;
     Ok(Stats { read, written, original: read, elapsed, warning: None })
+}
+
+/// Opens the base of a file to be compressed; with a map if it is assembled from several files.
+fn open_base(
+    source: &Endpoint,
+    destination: &Endpoint,
+    arguments: &Compress,
+) -> Result<(Option<Base>, Option<BaseMap>), Failure> {
+    if let Some(delta) = &arguments.files.delta {
+        return Ok((Some(Base::open(delta)?), None));
+    }
+    let planned = source
+        .path()
+        .and_then(|source| arguments.plan.map(source, destination.path().unwrap_or(Path::new(""))));
+    let Some((map, paths)) = planned else { return Ok((None, None)) };
+    let sources = paths.iter().map(|path| BaseFile::open(path)).collect::<Result<_, _>>()?;
+    let base = Base::mapped(map.clone(), sources, source)?;
+    Ok((Some(base), Some(map)))
 }
 
 /// A piece in the pipeline.
@@ -94,6 +120,7 @@ fn write_frames(
     mut pieces: Framing,
     mut base: Option<Base>,
     options: Options,
+    head: Option<Vec<u8>>,
     files: &Files,
     output: &mut Output,
     progress: &mut Progress,
@@ -101,6 +128,11 @@ fn write_frames(
     let subject = input.endpoint().clone();
     let mut directory = Directory::new();
     let mut position = FramePosition::FIRST;
+    if let Some(head) = head {
+        output.write(&head)?;
+        directory.push(head.len() as u64, 0).ok_or_else(|| too_long(output))?;
+        position = position.after(0);
+    }
     let spare = if base.is_some() { Spare::Two } else { Spare::Three };
     let read = move |item: &mut PieceItem| {
         item.coded.exchange_memory(&mut item.input);

@@ -12,10 +12,11 @@ use zipnn::frame::DecodeScratch;
 use zipnn::{DecodeError, DecodeErrorKind, Limits, delta, legacy};
 
 use crate::args::Files;
+use crate::base::content::{Base, Bases};
 use crate::content::data_header::DataHeader;
 use crate::content::tensors;
 use crate::fs::endpoint::Endpoint;
-use crate::fs::input::{Base, Input};
+use crate::fs::input::Input;
 use crate::fs::snapshot::Snapshot;
 use crate::job::comparison::Comparison;
 use crate::job::frames::{Frames, Next, OpenFrame, Opened};
@@ -72,13 +73,13 @@ pub struct Decoding {
 }
 
 impl Decoding {
-    /// Opens a file, and the base if one is given. Reads only the first header.
-    pub fn open(source: &Endpoint, base: Option<&Path>, checks: Checks) -> Result<Self, Failure> {
+    /// Opens a file, and its base if it is known. Reads only headers.
+    pub fn open(source: &Endpoint, bases: Bases<'_>, checks: Checks) -> Result<Self, Failure> {
         let input = Input::open(source)?;
         let metadata = input.metadata().cloned();
         let limits = Limits::default().verify(checks != Checks::None);
         let opened = Opened::new(input, limits)?;
-        let base = base.map(Base::open).transpose()?;
+        let base = bases.open(source)?;
         let known_len = match &opened {
             Opened::Frames(frames) => frames.known_decoded_len(),
             Opened::Whole(_) => None,
@@ -100,6 +101,11 @@ impl Decoding {
         Ok(self)
     }
 
+    /// Returns whether the file holds a difference.
+    pub fn is_difference(&self) -> bool {
+        self.opened.is_delta()
+    }
+
     /// Returns whether the file holds a difference that is decoded without its base.
     pub fn is_bare_difference(&self) -> bool {
         self.opened.is_delta() && self.base.is_none()
@@ -113,7 +119,8 @@ impl Decoding {
     /// Returns the state of the file and its base at the time when they were opened.
     pub fn snapshots(&self) -> Vec<Snapshot> {
         let source = Snapshot::new(&self.source, self.metadata.as_ref());
-        source.into_iter().chain(self.base.as_ref().and_then(Base::snapshot)).collect()
+        let base = self.base.as_ref().map(Base::snapshots).unwrap_or_default();
+        source.into_iter().chain(base).collect()
     }
 
     /// Returns the length of the file, if it is known.
@@ -135,9 +142,10 @@ impl Decoding {
     ) -> Result<(Totals, Salvage), Failure> {
         match self.opened {
             Opened::Frames(mut frames) => {
-                let base = self.base.as_ref().and_then(|base| base.endpoint().path());
-                let directory = tensors::directory(&self.source, base)
-                    .or_else(|| resync::directory(&self.source, base));
+                let delta = self.base.as_ref().and_then(Base::path);
+                let bases = Bases { delta, ..Bases::default() };
+                let directory = tensors::directory(&self.source, bases)
+                    .or_else(|| resync::directory(&self.source, bases));
                 let known_len = frames.known_decoded_len();
                 let directory_len = directory.as_ref().map(Directory::decoded_len);
                 let mut salvage = Salvage::new(known_len.or(directory_len));
@@ -502,8 +510,7 @@ fn run_frames(
 pub fn compare(compressed: &Path, plain: &Path, files: &Files) -> Result<Totals, Failure> {
     let mut comparison = Comparison::open(compressed, plain)?;
     let compressed = Endpoint::Path(compressed.to_owned());
-    let decoding =
-        Decoding::open(&compressed, files.delta.as_deref(), Checks::Decoded)?.require_base()?;
+    let decoding = Decoding::open(&compressed, files.bases(), Checks::Decoded)?.require_base()?;
     let mut progress = Progress::new("verifying".to_owned(), decoding.file_len(), files.quiet);
     let totals =
         decoding.run(files.threads.count(), &mut progress, |decoded| comparison.push(decoded))?;

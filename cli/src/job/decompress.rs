@@ -22,7 +22,7 @@ pub fn decompress(
     let files = &arguments.files;
     commit::check(source, destination, files)?;
     let checks = if arguments.no_verify { Checks::None } else { Checks::Decoded };
-    let decoding = Decoding::open(source, files.delta.as_deref(), checks)?.require_base()?;
+    let decoding = Decoding::open(source, files.bases(), checks)?.require_base()?;
     let metadata = decoding.metadata().cloned();
     let snapshots = decoding.snapshots();
     let mut output = Output::create(destination, files.force)?;

@@ -51,10 +51,13 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     let mut results = Results::default();
     let (first, second): (Vec<_>, Vec<_>) =
         found.iter().partition(|file| results.is_new(job, file));
+    // The results of differences are verified with the results of the files to which they refer.
+    let (whole, differences) = first.into_iter().partition(|file| !job.is_difference(&file.path));
     let mut report = BatchReport::default();
     // If two files have the same result, the second is compared with the result of the first, and
     // never overwrites it.
-    for (part, is_second) in [(first, false), (second, true)] {
+    let parts: [(Vec<_>, _); 3] = [(whole, false), (differences, false), (second, true)];
+    for (part, is_second) in parts {
         let tasks = part.into_iter().map(|file| {
             let destination = results.destination(job, file);
             task(job, file, destination, is_second, &total)
@@ -68,7 +71,7 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     }
     let subject = Endpoint::Path(root.to_owned()).to_string();
     let mut summary = report.summary(&subject, job.direction(), &total);
-    if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done, links) {
+    if let (Some(hint), true, 0, 0) = (selection.hint(), found.is_empty(), done.len(), links) {
         summary += &format!("; {hint}");
     }
     report.print(&summary, files.quiet)

@@ -63,6 +63,11 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Returns whether a file is stored as a difference to other files of its set.
+    pub fn is_difference(&self, source: &Path) -> bool {
+        matches!(self, Self::Compress(arguments) if arguments.plan.is_difference(source))
+    }
+
     pub fn direction(&self) -> Direction {
         match self {
             Self::Compress(_) => Direction::Compress,

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use zipnn::file::Directory;
 use zipnn::frame::{HEADER_LEN, Header, MAGIC};
@@ -11,6 +10,7 @@ use zipnn::tensor::TensorInfo;
 use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options};
 
+use crate::base::content::Bases;
 use crate::content::{data_header, tensors};
 use crate::fs::endpoint::Endpoint;
 
@@ -22,8 +22,8 @@ const PART_LEN: usize = 1 << 20;
 /// All bytes between the last frame before the damage and the first frame after it count as one
 /// frame. Its decoded length is the rest of the data. Only the header of a `.safetensors` file
 /// states the length of all data, so this returns `None` for other data.
-pub fn directory(source: &Endpoint, base: Option<&Path>) -> Option<Directory> {
-    let archive = tensors::open_archive(source, base).ok()?;
+pub fn directory(source: &Endpoint, bases: Bases<'_>) -> Option<Directory> {
+    let archive = tensors::open_archive(source, bases).ok()?;
     archive.cut()?;
     let layout = archive.layout().ok()?.clone();
     let mut file = BufReader::new(tensors::open_file(source).ok()?);

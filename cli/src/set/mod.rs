@@ -1,4 +1,8 @@
-//! Files that name others: the shards of a model, and their indexes.
+//! Sets of files: which files are stored as differences to others, and the shards and indexes of a
+//! model.
 
+pub mod contents;
 pub mod index_file;
+pub mod matching;
+pub mod plan;
 pub mod shards;

@@ -17,6 +17,7 @@ use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, legacy};
 
 use crate::args::Info;
+use crate::base::content::Bases;
 use crate::commands::info::inside::InsideInfo;
 use crate::commands::info::tensors::TensorRow;
 use crate::content::tensors::open_archive;
@@ -402,7 +403,7 @@ impl FileInfo {
 /// layouts, and if the beginning of the data is damaged.
 fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
     endpoint.path().filter(|path| path.is_file())?;
-    open_archive(endpoint, None).ok()?.layout().ok().cloned()
+    open_archive(endpoint, Bases::default()).ok()?.layout().ok().cloned()
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {

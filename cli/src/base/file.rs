@@ -1,0 +1,105 @@
+//! A file, compressed or not, whose parts can serve as the base of a difference.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use twox_hash::xxhash3_128::Hasher as Xxh3;
+use zipnn::io::ReadAt;
+use zipnn::{Archive, Limits};
+
+use crate::fs::endpoint::Endpoint;
+use crate::fs::names;
+use crate::fs::snapshot::Snapshot;
+use crate::report::failure::Failure;
+
+/// A file whose decoded bytes can be read at any position.
+pub struct BaseFile {
+    /// The name of the uncompressed file, whether it exists or not.
+    path: PathBuf,
+    content: Content,
+    snapshot: Option<Snapshot>,
+}
+
+enum Content {
+    Plain(File),
+    Compressed(Box<Archive<File>>),
+}
+
+impl BaseFile {
+    /// Opens a file by its uncompressed name, or its compressed form if only that exists.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let compressed = names::with_suffix(path, names::SUFFIX);
+        match Self::open_plain(path) {
+            Err(_) if compressed.is_file() => Self::open_compressed(path, &compressed),
+            opened => opened,
+        }
+    }
+
+    fn open_plain(path: &Path) -> Result<Self, Failure> {
+        let failure = |error| Failure::reading(&Endpoint::Path(path.to_owned()), error);
+        let file = File::open(path).map_err(failure)?;
+        let snapshot = snapshot(path, &file);
+        Ok(Self { path: path.to_owned(), content: Content::Plain(file), snapshot })
+    }
+
+    fn open_compressed(path: &Path, compressed: &Path) -> Result<Self, Failure> {
+        let endpoint = Endpoint::Path(compressed.to_owned());
+        let file = File::open(compressed).map_err(|error| Failure::reading(&endpoint, error))?;
+        let snapshot = snapshot(compressed, &file);
+        let archive = Archive::open(file, Limits::default())
+            .map_err(|error| Failure::new(&endpoint, error))?;
+        let content = Content::Compressed(Box::new(archive));
+        Ok(Self { path: path.to_owned(), content, snapshot })
+    }
+
+    /// Returns the name of the uncompressed file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the state of the file when it was opened.
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// Returns the XXH3-128 hash of a range of the decoded bytes.
+    pub fn hash(&self, range: Range<u64>) -> io::Result<u128> {
+        /// Number of bytes to read at a time.
+        const PART: u64 = 4 << 20;
+        let mut hasher = Xxh3::new();
+        let mut part = vec![0; PART.min(range.end - range.start) as usize];
+        for start in range.clone().step_by(PART as usize) {
+            let part = &mut part[..PART.min(range.end - start) as usize];
+            self.read_exact_at(part, start)?;
+            hasher.write(part);
+        }
+        Ok(hasher.finish_128())
+    }
+}
+
+impl ReadAt for BaseFile {
+    fn size(&self) -> io::Result<u64> {
+        match &self.content {
+            Content::Plain(file) => file.size(),
+            Content::Compressed(archive) => Ok(archive.decoded_len()),
+        }
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        match &self.content {
+            Content::Plain(file) => file.read_at(buf, offset),
+            Content::Compressed(archive) => {
+                let rest = archive.decoded_len().saturating_sub(offset);
+                let len = rest.min(buf.len() as u64) as usize;
+                archive.read_into(offset, &mut buf[..len])?;
+                Ok(len)
+            }
+        }
+    }
+}
+
+fn snapshot(path: &Path, file: &File) -> Option<Snapshot> {
+    Snapshot::new(&Endpoint::Path(path.to_owned()), file.metadata().ok().as_ref())
+}

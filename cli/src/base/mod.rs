@@ -1,0 +1,6 @@
+//! Bases of differences: whole files, or parts of several files that the compressed file names.
+
+pub mod content;
+pub mod file;
+pub mod paths;
+pub mod resolve;
