@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::args::{Compress, Files, Flatten};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::temp::Unfinished;
-use crate::job::compress;
 use crate::job::decode::{Checks, Decoding};
-use crate::report::failure::{self, Failure, say};
+use crate::job::{commit, compress};
+use crate::report::failure::{self, Failure};
 use crate::report::progress::Progress;
 use crate::report::units;
 
@@ -27,9 +27,10 @@ fn flatten_file(path: &Path, arguments: &Flatten) -> Result<(), Failure> {
         Checks::Decoded,
     )?;
     if !decoding.is_difference() {
-        if !arguments.quiet {
-            say(format_args!("{source}: is independent already"));
-        }
+        commit::show(
+            &format!("{source}: is independent already"),
+            &compress_arguments(arguments).files,
+        );
         return Ok(());
     }
     let decoding = decoding.require_base()?;
@@ -39,10 +40,8 @@ fn flatten_file(path: &Path, arguments: &Flatten) -> Result<(), Failure> {
     let stats =
         compress::compress(&Endpoint::Path(data.path().to_owned()), &source, &compress, progress)
             .map_err(|failure| failure.because(&source, "cannot be made independent"))?;
-    if !arguments.quiet {
-        let (before, after) = (units::bytes(len), units::bytes(stats.written));
-        say(format_args!("{source}: independent, {before} -> {after}"));
-    }
+    let (before, after) = (units::bytes(len), units::bytes(stats.written));
+    commit::show(&format!("{source}: independent, {before} -> {after}"), &compress.files);
     Ok(())
 }
 
@@ -74,6 +73,6 @@ fn decode(
 /// Returns the arguments for replacing a file by its data, compressed.
 fn compress_arguments(arguments: &Flatten) -> Compress {
     let threads = arguments.threads.clone();
-    let files = Files { force: true, quiet: true, threads, ..Files::default() };
+    let files = Files { force: true, quiet: arguments.quiet, threads, ..Files::default() };
     Compress { files, extended: arguments.extended, ..Compress::default() }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::args::Files;
+use crate::base::dependents;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 use crate::fs::output::Output;
@@ -119,8 +120,15 @@ pub fn finish(
     remove_source(source, &destination)
 }
 
-/// Removes a source whose result has been verified.
+/// Removes a source whose result has been verified, unless another file needs it as its base.
 pub fn remove_source(source: &Path, result: impl fmt::Display) -> Result<(), Failure> {
+    if let Some(dependent) = dependents::first(source) {
+        let message = format!("is kept, because {} is a difference to it", dependent.display());
+        return Err(Failure::new(source.display(), message).hint(format_args!(
+            "its result {result} is complete and verified; `zipnn flatten` makes the other file \
+             independent"
+        )));
+    }
     fs::remove_file(source).map_err(|error| {
         Failure::new(source.display(), format_args!("cannot be removed: {error}"))
             .hint(format_args!("its result {result} is complete and verified"))

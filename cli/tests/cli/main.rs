@@ -21,4 +21,5 @@ mod memory;
 mod odd_safetensors;
 mod salvage;
 mod seals;
+mod sets;
 mod tensors;

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 
 use serde_json::{Value, json};
-use zipnn::delta::Delta;
+use zipnn::delta::{Delta, MapSource};
 use zipnn::file::Directory;
 use zipnn::frame::{Form, Header, Method, PlaneLayout};
 use zipnn::tensor::TensorInfo;
@@ -179,6 +179,8 @@ struct FileInfo {
     /// The metadata of the tensors, if the data is a `.safetensors` file.
     layout: Option<Metadata>,
     methods: Methods,
+    /// The files that the base of a difference is assembled from.
+    bases: Vec<MapSource>,
     /// Number of bytes after the only frame.
     trailing: u64,
     /// Why later frames cannot be described: the file was cut off, or is damaged.
@@ -194,6 +196,7 @@ impl FileInfo {
             directory: Directory::new(),
             layout: layout_of(endpoint),
             methods: Methods::default(),
+            bases: Vec::new(),
             trailing: 0,
             failure: None,
         };
@@ -206,6 +209,9 @@ impl FileInfo {
                     break;
                 }
             };
+            if let Some(map) = frame.opened.base_map() {
+                summary.bases = map.sources().to_vec();
+            }
             let index = frame.index();
             let mut methods = Methods::default();
             for (method, count) in index.method_counts() {
@@ -299,6 +305,7 @@ impl FileInfo {
             "complete": self.failure.is_none(),
             "streaming": self.first.streaming,
             "delta": self.first.delta != Delta::None,
+            "bases": self.bases.iter().map(base_json).collect::<Value>(),
             "form": self.first.form.name(),
             "dtypes": self.dtypes().names(),
             "versions": self.versions(),
@@ -323,6 +330,9 @@ impl FileInfo {
         write!(out, "{source}: ZipNN {}", units::list(self.versions().iter()))?;
         if self.first.delta != Delta::None {
             write!(out, ", a difference to a base")?;
+        }
+        for base in &self.bases {
+            write!(out, "\n  base: {}, {} bytes", units::name(&base.path), base.len)?;
         }
         write!(
             out,
@@ -404,6 +414,12 @@ impl FileInfo {
 fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
     endpoint.path().filter(|path| path.is_file())?;
     open_archive(endpoint, Bases::default()).ok()?.layout().ok().cloned()
+}
+
+/// Describes a base.
+fn base_json(base: &MapSource) -> Value {
+    let hash: String = base.hash.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "path": base.path, "bytes": base.len, "xxh3_128": hash })
 }
 
 fn version([major, minor, tiny]: [u8; 3]) -> String {
