@@ -38,6 +38,11 @@ pub(crate) mod byte_group {
     pub(crate) const FOUR_PLANES: u8 = 220;
 }
 
+/// Magic number at the beginning of an update of weights.
+pub(crate) const UPDATE_MAGIC: [u8; 4] = *b"ZNU1";
+/// Length of the checksum that ends an update, in bytes.
+pub(crate) const UPDATE_CHECKSUM_LEN: usize = 8;
+
 /// Length of a record's header in bytes: kind, three zeros, length of the body.
 pub(crate) const RECORD_HEADER_LEN: usize = 8;
 /// Length of a footer's body in bytes.

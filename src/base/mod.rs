@@ -2,6 +2,8 @@
 
 #[cfg(feature = "alloc")]
 pub(crate) mod map;
+#[cfg(feature = "alloc")]
+pub(crate) mod varint;
 
 use crate::checksum;
 #[cfg(feature = "std")]

@@ -25,9 +25,13 @@
 mod map_frame;
 #[cfg(feature = "alloc")]
 mod oneshot;
+#[cfg(feature = "alloc")]
+mod update;
 
 #[cfg(feature = "alloc")]
 pub use oneshot::{compress, compress_frame_into, decompress};
+#[cfg(feature = "alloc")]
+pub use update::{Update, UpdateEncoder, UpdatedTensor};
 
 #[cfg(feature = "alloc")]
 pub use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource};

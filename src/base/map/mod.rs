@@ -7,7 +7,6 @@
 
 mod conversion;
 mod parse;
-mod varint;
 mod write;
 
 use alloc::string::String;

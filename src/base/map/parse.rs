@@ -3,8 +3,8 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use crate::base::map::varint::{read, unzigzag};
 use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource};
+use crate::base::varint::{read, unzigzag};
 
 impl BaseMap {
     /// Parses the body of the record that stores a map; `None` if it is malformed.

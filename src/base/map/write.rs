@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::base::map::BaseMap;
-use crate::base::map::varint::{write, zigzag};
+use crate::base::varint::{write, zigzag};
 
 impl BaseMap {
     /// Returns the body of the record that stores the map.

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 /// Appends a number.
-pub(super) fn write(mut number: u64, bytes: &mut Vec<u8>) {
+pub(crate) fn write(mut number: u64, bytes: &mut Vec<u8>) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -14,7 +14,7 @@ pub(super) fn write(mut number: u64, bytes: &mut Vec<u8>) {
 
 /// Reads a number from the beginning of `bytes`. Returns `None` if it is incomplete, or longer than
 /// necessary.
-pub(super) fn read(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..u64::BITS).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
@@ -32,12 +32,12 @@ pub(super) fn read(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// Maps a signed number to an unsigned one that is small if its magnitude is.
-pub(super) fn zigzag(number: i64) -> u64 {
+pub(crate) fn zigzag(number: i64) -> u64 {
     (number << 1 ^ number >> 63) as u64
 }
 
 /// Reverses [`zigzag`].
-pub(super) fn unzigzag(number: u64) -> i64 {
+pub(crate) fn unzigzag(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
 }
 
