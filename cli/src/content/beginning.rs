@@ -26,6 +26,16 @@ pub fn is_znn(source: &Endpoint) -> bool {
     peek(source).is_some_and(|first| first.starts_with(&MAGIC)) && !is_safetensors(source)
 }
 
+/// Returns whether data that begins with `bytes` may have a header that lists tensors: whether it
+/// may be a `.safetensors` or a GGUF file.
+pub fn may_list_tensors(bytes: &[u8]) -> bool {
+    const GGUF: &[u8] = b"GGUF";
+    match bytes.first_chunk::<PEEK_LEN>() {
+        Some([.., json]) => bytes.starts_with(GGUF) || may_begin_json(*json),
+        None => true,
+    }
+}
+
 /// Returns whether the JSON of a header may begin with a byte: an opening brace or white space.
 pub fn may_begin_json(byte: u8) -> bool {
     matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
