@@ -12,4 +12,5 @@
 mod join;
 mod record;
 
-pub(crate) use record::{MAX_PARTS, Record};
+pub(crate) use record::MAX_PARTS;
+pub use record::Record;

@@ -5,11 +5,23 @@ use crate::model::records::join::Join;
 /// Maximum number of parts of a record.
 pub(crate) const MAX_PARTS: usize = 8;
 
-/// Type of the records of a tensor.
+/// Type of the records that store a quantised tensor.
+///
+/// The types are named in GGUF files.
+///
+/// ```
+/// use zipnn::frame::Record;
+///
+/// let record = Record::from_name("Q8_0").unwrap();
+/// assert_eq!(record.len(), 34);
+/// assert_eq!(Record::from_name("F32"), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record {
+pub struct Record {
     /// Number of the type in the format, which is also its number in GGUF files.
     pub(crate) code: u8,
+    name: &'static str,
+    elements: u64,
     fields: &'static [Field],
 }
 
@@ -46,54 +58,65 @@ impl Field {
 
 use Field::{Bytes, Half, Weights};
 
-/// All known types by their number in GGUF files.
-const RECORDS: [(u8, &[Field]); 27] = [
-    // Q4_0, Q4_1
-    (2, &[Half, Bytes(16)]),
-    (3, &[Half, Half, Bytes(16)]),
-    // Q5_0, Q5_1
-    (6, &[Half, Weights(Join::Q5)]),
-    (7, &[Half, Half, Weights(Join::Q5)]),
-    // Q8_0, Q8_1
-    (8, &[Half, Bytes(32)]),
-    (9, &[Half, Half, Bytes(32)]),
-    // Q2_K to Q8_K
-    (10, &[Bytes(16), Bytes(64), Half, Half]),
-    (11, &[Bytes(32), Bytes(64), Bytes(12), Half]),
-    (12, &[Half, Half, Bytes(12), Bytes(128)]),
-    (13, &[Half, Half, Bytes(12), Weights(Join::Q5K)]),
-    (14, &[Weights(Join::Q6K), Bytes(16), Half]),
-    (15, &[Half, Half, Bytes(256), Bytes(32)]),
-    // IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, IQ4_XS
-    (16, &[Half, Bytes(64)]),
-    (17, &[Half, Bytes(64), Bytes(8)]),
-    (18, &[Half, Bytes(96)]),
-    (19, &[Half, Bytes(32), Bytes(16)]),
-    (20, &[Half, Bytes(16)]),
-    (21, &[Half, Bytes(64), Bytes(8), Bytes(32), Bytes(4)]),
-    (22, &[Half, Bytes(64), Bytes(8), Bytes(8)]),
-    (23, &[Half, Half, Bytes(4), Bytes(128)]),
-    // IQ1_M
-    (29, &[Bytes(32), Bytes(16), Bytes(8)]),
-    // TQ1_0, TQ2_0
-    (34, &[Bytes(48), Bytes(4), Half]),
-    (35, &[Bytes(64), Half]),
-    // MXFP4, NVFP4
-    (39, &[Bytes(1), Bytes(16)]),
-    (40, &[Bytes(4), Bytes(32)]),
-    // Q1_0, Q2_0
-    (41, &[Half, Bytes(16)]),
-    (42, &[Half, Bytes(16)]),
+/// All known types, from `ggml_type` and the structs of ggml.
+static RECORDS: [Record; 27] = [
+    record(2, "Q4_0", 32, &[Half, Bytes(16)]),
+    record(3, "Q4_1", 32, &[Half, Half, Bytes(16)]),
+    record(6, "Q5_0", 32, &[Half, Weights(Join::Q5)]),
+    record(7, "Q5_1", 32, &[Half, Half, Weights(Join::Q5)]),
+    record(8, "Q8_0", 32, &[Half, Bytes(32)]),
+    record(9, "Q8_1", 32, &[Half, Half, Bytes(32)]),
+    record(10, "Q2_K", 256, &[Bytes(16), Bytes(64), Half, Half]),
+    record(11, "Q3_K", 256, &[Bytes(32), Bytes(64), Bytes(12), Half]),
+    record(12, "Q4_K", 256, &[Half, Half, Bytes(12), Bytes(128)]),
+    record(13, "Q5_K", 256, &[Half, Half, Bytes(12), Weights(Join::Q5K)]),
+    record(14, "Q6_K", 256, &[Weights(Join::Q6K), Bytes(16), Half]),
+    record(15, "Q8_K", 256, &[Half, Half, Bytes(256), Bytes(32)]),
+    record(16, "IQ2_XXS", 256, &[Half, Bytes(64)]),
+    record(17, "IQ2_XS", 256, &[Half, Bytes(64), Bytes(8)]),
+    record(18, "IQ3_XXS", 256, &[Half, Bytes(96)]),
+    record(19, "IQ1_S", 256, &[Half, Bytes(32), Bytes(16)]),
+    record(20, "IQ4_NL", 32, &[Half, Bytes(16)]),
+    record(21, "IQ3_S", 256, &[Half, Bytes(64), Bytes(8), Bytes(32), Bytes(4)]),
+    record(22, "IQ2_S", 256, &[Half, Bytes(64), Bytes(8), Bytes(8)]),
+    record(23, "IQ4_XS", 256, &[Half, Half, Bytes(4), Bytes(128)]),
+    record(29, "IQ1_M", 256, &[Bytes(32), Bytes(16), Bytes(8)]),
+    record(34, "TQ1_0", 256, &[Bytes(48), Bytes(4), Half]),
+    record(35, "TQ2_0", 256, &[Bytes(64), Half]),
+    record(39, "MXFP4", 32, &[Bytes(1), Bytes(16)]),
+    record(40, "NVFP4", 64, &[Bytes(4), Bytes(32)]),
+    record(41, "Q1_0", 128, &[Half, Bytes(16)]),
+    record(42, "Q2_0", 64, &[Half, Bytes(16)]),
 ];
 
+const fn record(code: u8, name: &'static str, elements: u64, fields: &'static [Field]) -> Record {
+    Record { code, name, elements, fields }
+}
+
 impl Record {
-    /// Returns the type with a number, or `None` if the format does not define it.
+    /// Returns the type that GGUF files call `name`, or `None` if no type of records has the name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        RECORDS.iter().find(|record| record.name == name).copied()
+    }
+
+    /// Returns the type with a number, or `None` if no type has the number.
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        RECORDS.iter().find(|entry| entry.0 == code).map(|&(code, fields)| Self { code, fields })
+        RECORDS.iter().find(|record| record.code == code).copied()
+    }
+
+    /// Returns the name of the type in GGUF files.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the number of weights in a record.
+    pub(crate) const fn elements(self) -> u64 {
+        self.elements
     }
 
     /// Returns the length of a record in bytes.
-    pub(crate) fn len(self) -> usize {
+    #[expect(clippy::len_without_is_empty, reason = "a record is never empty")]
+    pub fn len(self) -> usize {
         self.fields.iter().map(Field::len).sum()
     }
 
@@ -212,7 +235,37 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::tensor::gguf::TYPES;
+
+    /// Sizes of the structs, from the assertions in `ggml-common.h`.
+    const LENS: [(&str, usize); 27] = [
+        ("Q4_0", 18),
+        ("Q4_1", 20),
+        ("Q5_0", 22),
+        ("Q5_1", 24),
+        ("Q8_0", 34),
+        ("Q8_1", 36),
+        ("Q2_K", 84),
+        ("Q3_K", 110),
+        ("Q4_K", 144),
+        ("Q5_K", 176),
+        ("Q6_K", 210),
+        ("Q8_K", 292),
+        ("IQ2_XXS", 66),
+        ("IQ2_XS", 74),
+        ("IQ3_XXS", 98),
+        ("IQ1_S", 50),
+        ("IQ4_NL", 18),
+        ("IQ3_S", 110),
+        ("IQ2_S", 82),
+        ("IQ4_XS", 136),
+        ("IQ1_M", 56),
+        ("TQ1_0", 54),
+        ("TQ2_0", 66),
+        ("MXFP4", 17),
+        ("NVFP4", 36),
+        ("Q1_0", 18),
+        ("Q2_0", 18),
+    ];
 
     fn all() -> impl Iterator<Item = Record> {
         (0..=u8::MAX).filter_map(Record::from_code)
@@ -221,11 +274,13 @@ mod tests {
     #[test]
     fn records_have_the_length_of_blocks() {
         for record in all() {
-            let block = TYPES.iter().find(|block| block.code == u32::from(record.code)).unwrap();
-            assert_eq!(record.len() as u64, block.len, "{}", block.name);
-            assert!(record.part_lens().count() <= MAX_PARTS, "{}", block.name);
+            let name = record.name();
+            let (_, len) = LENS.into_iter().find(|(known, _)| *known == name).unwrap();
+            assert_eq!(record.len(), len, "{name}");
+            assert_eq!(Record::from_name(name), Some(record));
+            assert!(record.part_lens().count() <= MAX_PARTS, "{name}");
             // A part of a chunk of 128 KiB must not be longer than a plane may be.
-            assert!(record.part_lens().all(|len| len <= record.len()), "{}", block.name);
+            assert!(record.part_lens().all(|len| len <= record.len()), "{name}");
         }
     }
 

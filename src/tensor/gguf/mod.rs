@@ -9,4 +9,3 @@ mod reader;
 mod types;
 
 pub(crate) use parse::{Contents, is_gguf, parse};
-pub(crate) use types::TYPES;

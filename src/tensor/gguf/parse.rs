@@ -129,7 +129,7 @@ fn read_tensor(reader: &mut Reader<'_>) -> Result<Unlocated, MetadataError> {
     let code = reader.u32()?;
     let offset = reader.u64()?;
     let known = types::from_code(code);
-    let len = match known {
+    let len = match &known {
         None => None,
         Some(known) => {
             let row = shape.first().copied().unwrap_or(1);
