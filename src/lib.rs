@@ -156,6 +156,7 @@ pub mod legacy;
 #[path = "no_legacy.rs"]
 mod legacy;
 mod limits;
+mod model;
 #[cfg(feature = "alloc")]
 mod older_file;
 #[cfg(feature = "alloc")]

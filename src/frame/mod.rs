@@ -35,6 +35,7 @@ pub use crate::chunk::decode::{Chunk, Method, Scratch};
 pub use crate::chunk::encode::EncodeScratch;
 pub use crate::entropy::huffman::table::{DecodeTable, SmallTable, Table};
 pub use crate::format::{HEADER_LEN, MAGIC};
+pub use crate::model::records::Record;
 #[cfg(feature = "alloc")]
 pub use crate::oneshot::compress_frame_into;
 pub use crate::plane_layout::PlaneLayout;

@@ -5,6 +5,7 @@
 //! - [`inside`] reads and writes `.znn.safetensors` files, in which each tensor is compressed on
 //!   its own. Needs the feature `std`.
 
+pub(crate) mod gguf;
 pub(crate) mod info;
 #[cfg(feature = "std")]
 pub mod inside;

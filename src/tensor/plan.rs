@@ -1,8 +1,9 @@
-//! Divides a `.safetensors` file into frames and chooses a plane layout for each.
+//! Divides a `.safetensors` or GGUF file into frames and chooses a plane layout for each.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::model::records::Record;
 use crate::plane_layout::PlaneLayout;
 use crate::tensor::info::TensorInfo;
 use crate::tensor::safetensors::metadata::Metadata;
@@ -30,6 +31,8 @@ pub struct PlannedFrame {
     /// actual data, and [`layout_search::segments`](crate::layout_search::segments) divides data
     /// of an unknown type.
     pub layout: Option<PlaneLayout>,
+    /// Type of the records at the beginning of the frame, or `None` if it does not contain any.
+    pub record: Option<Record>,
 }
 
 /// Divides a file into frames of at most `frame_len` bytes, but at least one element.
@@ -65,20 +68,22 @@ pub fn plan(metadata: &Metadata, frame_len: u64) -> impl Iterator<Item = Planned
     let runs = core::iter::once(Span::header(metadata)).chain(runs(metadata, frame_len));
     let spans: Vec<PlannedFrame> = join(runs, frame_len)
         .into_iter()
-        .map(|Span { range, layout, .. }| PlannedFrame { range, layout })
+        .map(|Span { range, layout, record, .. }| PlannedFrame { range, layout, record })
         .collect();
     spans.into_iter().flat_map(move |span| divide(span, frame_len))
 }
 
-/// Divides a span into frames.
+/// Divides a span into frames that begin with whole elements or records.
 fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFrame> {
-    let PlannedFrame { range, layout } = span;
+    let PlannedFrame { range, layout, record } = span;
+    let unit = record.map_or(ELEMENT, |record| record.len() as u64);
+    let frame_len = (frame_len / unit).max(1) * unit;
     let starts = core::iter::successors(Some(range.start), move |start: &u64| {
         start.checked_add(frame_len).filter(|&start| start < range.end)
     });
     starts.map(move |start| {
         let end = start.saturating_add(frame_len).min(range.end);
-        PlannedFrame { range: start..end, layout }
+        PlannedFrame { range: start..end, layout, record }
     })
 }
 
@@ -87,6 +92,7 @@ struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,
     layout: Option<PlaneLayout>,
+    record: Option<Record>,
     /// Whether the span keeps frames of its own.
     is_large: bool,
     is_gap: bool,
@@ -95,19 +101,21 @@ struct Span<'t> {
 impl<'t> Span<'t> {
     fn header(metadata: &Metadata) -> Self {
         let range = 0..metadata.data_start();
-        Self { range, dtype: "", layout: Some(PlaneLayout::ONE), is_large: true, is_gap: false }
+        let layout = Some(PlaneLayout::ONE);
+        Self { range, dtype: "", layout, record: None, is_large: true, is_gap: false }
     }
 
     /// Returns the span of the bytes of a tensor that no earlier span holds.
     fn of(tensor: &'t TensorInfo, range: Range<u64>) -> Self {
         let is_large = range.end - range.start >= LARGE;
         let (dtype, layout) = (&*tensor.dtype, declared(&tensor.dtype));
-        Self { range, dtype, layout, is_large, is_gap: false }
+        let record = Record::from_name(dtype);
+        Self { range, dtype, layout, record, is_large, is_gap: false }
     }
 
     fn gap(range: Range<u64>) -> Self {
         let is_large = range.end - range.start >= LARGE;
-        Self { range, dtype: "", layout: None, is_large, is_gap: true }
+        Self { range, dtype: "", layout: None, record: None, is_large, is_gap: true }
     }
 
     fn len(&self) -> u64 {
@@ -121,7 +129,8 @@ impl<'t> Span<'t> {
 
     /// Returns whether elements after `next` stay aligned with the elements of this span.
     fn keeps_step_with(&self, next: &Self) -> bool {
-        next.len().is_multiple_of(self.layout.unwrap_or_default().planes() as u64)
+        let planes = || self.layout.unwrap_or_default().planes();
+        next.len().is_multiple_of(self.record.map_or_else(planes, Record::len) as u64)
     }
 
     /// Returns whether `next` joins this span: it has the same type, or is too small for a frame.
@@ -132,7 +141,9 @@ impl<'t> Span<'t> {
             return true;
         }
         let is_alike = next.dtype == self.dtype && next.is_gap == self.is_gap;
-        (is_alike || is_small && self.keeps_step_with(next)) && self.has_room_for(next, frame_len)
+        let may_join =
+            is_alike || is_small && (self.record.is_some() || self.keeps_step_with(next));
+        may_join && self.has_room_for(next, frame_len)
     }
 }
 
@@ -168,7 +179,11 @@ fn join<'t>(runs: impl Iterator<Item = Span<'t>>, frame_len: u64) -> Vec<Span<'t
     let mut joined: Vec<Span<'_>> = Vec::new();
     for run in runs {
         match joined.last_mut() {
-            Some(last) if last.takes(&run, frame_len) => last.range.end = run.range.end,
+            Some(last) if last.takes(&run, frame_len) => {
+                // After bytes that are no records, a frame cannot contain further records.
+                last.is_large |= last.record.is_some() && !last.keeps_step_with(&run);
+                last.range.end = run.range.end;
+            }
             _ => joined.push(run),
         }
     }

@@ -1,8 +1,8 @@
-//! Collects the header of a `.safetensors` file while its data is decoded.
+//! Collects the header of a `.safetensors` or GGUF file while its data is decoded.
 
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::safetensors::{Metadata, MetadataError};
 
-use crate::content::beginning::may_begin_json;
+use crate::content::beginning::{PEEK_LEN, may_list_tensors};
 
 /// Returns the offset at which the last tensor ends.
 pub fn end_of(layout: &Metadata) -> u64 {
@@ -10,48 +10,55 @@ pub fn end_of(layout: &Metadata) -> u64 {
     ends.max().unwrap_or(layout.data_start())
 }
 
-/// The header of decoded data, if the data begins like a `.safetensors` file.
+/// The header of decoded data, if the data begins like a `.safetensors` or GGUF file.
 #[derive(Debug, Default)]
-pub struct DataHeader(Vec<u8>);
+pub struct DataHeader {
+    bytes: Vec<u8>,
+    /// Number of bytes after which the header can be examined.
+    needed: usize,
+    /// Whether the header is complete, or cannot be one.
+    is_finished: bool,
+    layout: Option<Metadata>,
+}
 
 impl DataHeader {
-    const LENGTH_LEN: usize = Metadata::PREFIX_LEN as usize;
-
     /// Adds the next bytes of the data. Keeps only those that belong to the header.
     pub fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        // First the length of the header, then the header.
-        while let Some(missing) = self.missing().filter(|&missing| missing > 0) {
-            let (part, behind) = rest.split_at(missing.min(rest.len()));
-            self.0.extend_from_slice(part);
-            rest = behind;
-            if part.is_empty() {
-                return;
+        while !rest.is_empty() && !self.is_finished {
+            let missing = self.needed.saturating_sub(self.bytes.len());
+            let (part, after) = rest.split_at(missing.min(rest.len()));
+            self.bytes.extend_from_slice(part);
+            rest = after;
+            if part.len() == missing {
+                self.examine();
             }
         }
     }
 
-    /// Returns the number of missing bytes; `None` if the data has no header.
-    fn missing(&self) -> Option<usize> {
-        let Some(len) = self.0.first_chunk().copied().map(u64::from_le_bytes) else {
-            return Some(Self::LENGTH_LEN - self.0.len());
-        };
-        let is_header = len <= Metadata::MAX_HEADER_LEN
-            && self.0.get(Self::LENGTH_LEN).is_none_or(|&byte| may_begin_json(byte));
-        let len = usize::try_from(len).ok().filter(|_| is_header)?;
-        Some((Self::LENGTH_LEN + len).saturating_sub(self.0.len()))
+    /// Determines how many bytes the header needs, and its metadata once it is complete.
+    fn examine(&mut self) {
+        match Metadata::parse_header(&self.bytes) {
+            Err(MetadataError::Truncated { needed, .. }) if may_list_tensors(&self.bytes) => {
+                self.needed = usize::try_from(needed).unwrap_or(usize::MAX).max(PEEK_LEN);
+            }
+            parsed => {
+                self.layout = parsed.ok();
+                self.is_finished = true;
+            }
+        }
     }
 
     /// Returns the number of bytes missing between the end of data of this length and the end of
     /// its last tensor, or `None` if none are missing.
     pub fn shortage(&self, data_len: u64) -> Option<u64> {
-        let end = end_of(&self.layout()?);
+        let end = end_of(self.layout()?);
         end.checked_sub(data_len).filter(|&shortage| shortage > 0)
     }
 
     /// Returns the metadata in the header, if the header is complete.
-    pub fn layout(&self) -> Option<Metadata> {
-        Metadata::parse_header(&self.0).ok()
+    pub fn layout(&self) -> Option<&Metadata> {
+        self.layout.as_ref()
     }
 }
 
@@ -66,9 +73,9 @@ mod tests {
         for step in [1, 7, 5000] {
             let mut header = DataHeader::default();
             file.chunks(step).for_each(|part| header.push(part));
-            assert_eq!(header.0.len(), 8 + json.len());
-            let end = header.0.len() as u64 + 4;
-            assert_eq!(end_of(&header.layout().unwrap()), end);
+            assert_eq!(header.bytes.len(), 8 + json.len());
+            let end = header.bytes.len() as u64 + 4;
+            assert_eq!(end_of(header.layout().unwrap()), end);
             assert_eq!(
                 [end - 3, end, end + 1].map(|len| header.shortage(len)),
                 [Some(3), None, None]
@@ -76,10 +83,10 @@ mod tests {
         }
         let mut header = DataHeader::default();
         header.push(&[b'x'; 5000]);
-        assert_eq!(header.0.len(), 8);
+        assert_eq!(header.bytes.len(), PEEK_LEN);
         assert_eq!(header.shortage(0), None);
         let mut header = DataHeader::default();
         header.push(&[0xff; 5000]);
-        assert_eq!(header.0.len(), 8);
+        assert_eq!(header.bytes.len(), PEEK_LEN);
     }
 }

@@ -10,7 +10,7 @@ use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
 use crate::args::TypeChoice;
-use crate::content::beginning::{PEEK_LEN, may_begin_json};
+use crate::content::beginning::{PEEK_LEN, may_list_tensors};
 use crate::fs::input::Input;
 
 /// What is known about a piece.
@@ -32,8 +32,8 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// Plans the pieces of an input from its header, if it is a `.safetensors` file. Does not
-    /// consume any input.
+    /// Plans the pieces of an input from its header, if it is a `.safetensors` or GGUF file. Does
+    /// not consume any input.
     pub fn new(choice: TypeChoice, input: &mut Input) -> io::Result<Self> {
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
             None => match read_layout(input)? {
@@ -58,13 +58,13 @@ impl Framing {
     }
 }
 
-/// Reads the header of a `.safetensors` file of any name; `None` if the input is another file.
+/// Reads the header of a `.safetensors` or GGUF file of any name; `None` if the input is another file.
 fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {
         let needed = match Metadata::parse_header(&bytes) {
             Ok(layout) => break Some(layout),
-            Err(MetadataError::Truncated { needed, .. }) if may_begin_header(&bytes) => needed,
+            Err(MetadataError::Truncated { needed, .. }) if may_list_tensors(&bytes) => needed,
             Err(_) => break None,
         };
         // Checks the first byte of the header before reading as many bytes as the file states.
@@ -79,10 +79,6 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
         input.put_back(bytes);
     }
     Ok(layout)
-}
-
-fn may_begin_header(bytes: &[u8]) -> bool {
-    bytes.get(PEEK_LEN - 1).is_none_or(|&first| may_begin_json(first))
 }
 
 /// Returns the frames of a piece and their layouts. With the matching part of a base, chooses them

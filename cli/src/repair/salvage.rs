@@ -155,10 +155,10 @@ impl Salvage {
         header: &DataHeader,
     ) -> Failure {
         let layout = header.layout();
-        let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
+        let tensors = layout.map(Metadata::tensors).unwrap_or_default();
         let total = self.total.or_else(|| {
             // Bytes that belong to no tensor may follow the last one.
-            layout.as_ref().map(data_header::end_of).filter(|&end| end >= self.written)
+            layout.map(data_header::end_of).filter(|&end| end >= self.written)
         });
         let lost = if self.wrong > 0 { "lost or wrong" } else { "lost" };
         let message = match (destination, self.is_empty()) {
@@ -190,7 +190,7 @@ impl Salvage {
     /// Returns lines about the lost ranges, as [`Self::failure`] does.
     pub fn damage(&self, header: &DataHeader) -> Vec<String> {
         let layout = header.layout();
-        let tensors = layout.as_ref().map(Metadata::tensors).unwrap_or_default();
+        let tensors = layout.map(Metadata::tensors).unwrap_or_default();
         self.details(self.total, tensors)
     }
 

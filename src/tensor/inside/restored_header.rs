@@ -90,7 +90,9 @@ impl Compressed<'_> {
         let header = with_len(json);
         let mut lens = self.tensors.iter().map(|tensor| tensor.decoded_len);
         let data_len = lens.try_fold(0_u64, u64::checked_add)?;
-        let source = Metadata::parse(&header, data_len.checked_add(header.len() as u64)?).ok()?;
+        let source =
+            Metadata::parse_safetensors(&header, data_len.checked_add(header.len() as u64)?)
+                .ok()?;
         // The writer adds this key, besides those that describe the compressed tensors.
         let mut expected = source_metadata(&source);
         expected.entry("format".into()).or_insert_with(|| "pt".into());

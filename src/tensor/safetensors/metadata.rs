@@ -3,8 +3,10 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::dtype::DType;
+use crate::tensor::gguf;
 use crate::tensor::info::TensorInfo;
 use crate::tensor::safetensors::error::MetadataError;
 use crate::tensor::safetensors::format::{MAX_HEADER_LEN, PREFIX_LEN};
@@ -36,6 +38,8 @@ pub struct Metadata {
     data_start: u64,
     file_len: u64,
     zero_padding: u64,
+    /// Tensors begin at multiples of this many bytes of the data.
+    alignment: u64,
     tensors: Vec<TensorInfo>,
     metadata: BTreeMap<String, String>,
 }
@@ -56,13 +60,28 @@ impl Metadata {
     ///
     /// All variants of [`MetadataError`] except `SharedBytes`.
     pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, MetadataError> {
+        if gguf::is_gguf(bytes) {
+            return gguf::parse(bytes, file_len).map(|contents| Self::of_gguf(contents, file_len));
+        }
+        Self::parse_safetensors(bytes, file_len)
+    }
+
+    /// Parses the header of a `.safetensors` file, and no other.
+    pub(crate) fn parse_safetensors(bytes: &[u8], file_len: u64) -> Result<Self, MetadataError> {
         let json = header_json(bytes, file_len)?;
         let data_start = PREFIX_LEN + json.len() as u64;
         let (json, padding) = json.split_at(json.len() - padding_len(json));
         let raw = RawHeader::parse(json)?;
         let tensors = locate_tensors(raw.tensors, data_start, file_len)?;
         let zero_padding = padding.iter().filter(|&&byte| byte == 0).count() as u64;
-        Ok(Self { data_start, file_len, zero_padding, tensors, metadata: raw.metadata })
+        let metadata = raw.metadata;
+        Ok(Self { data_start, file_len, zero_padding, alignment: 1, tensors, metadata })
+    }
+
+    fn of_gguf(contents: gguf::Contents, file_len: u64) -> Self {
+        let gguf::Contents { data_start, alignment, tensors } = contents;
+        let metadata = BTreeMap::new();
+        Self { data_start, file_len, zero_padding: 0, alignment, tensors, metadata }
     }
 
     /// Parses the header of a file of unknown length, such as one that comes from a pipe.
@@ -114,6 +133,11 @@ impl Metadata {
         }
         let (code, _) = totals.into_iter().max_by_key(|&(_, bytes)| bytes)?;
         code.and_then(DType::from_code)
+    }
+
+    /// Returns whether bytes that belong to no tensor only align the next tensor.
+    pub(crate) fn is_alignment(&self, gap: &Range<u64>) -> bool {
+        gap.end - gap.start < self.alignment && gap.end.is_multiple_of(self.alignment)
     }
 
     /// Returns the number of zero bytes that pad the header.

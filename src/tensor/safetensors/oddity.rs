@@ -77,9 +77,11 @@ impl Metadata {
     pub fn oddities(&self) -> impl Iterator<Item = Oddity> {
         let len = self.zero_padding();
         let padding = (len > 0).then_some(Oddity::ZeroPadding { len });
-        let gaps = self.gaps().map(|range| match range.end == self.file_len() {
-            true => Oddity::TrailingBytes { len: range.end - range.start },
-            false => Oddity::Gap { range },
+        let gaps = self.gaps().filter(|range| !self.is_alignment(range)).map(|range| {
+            match range.end == self.file_len() {
+                true => Oddity::TrailingBytes { len: range.end - range.start },
+                false => Oddity::Gap { range },
+            }
         });
         let shared = self
             .overlapping_tensors()

@@ -278,7 +278,7 @@ fn read_metadata(
 ) -> Result<(Metadata, Vec<u8>), TensorError> {
     let mut bytes = Vec::new();
     loop {
-        match Metadata::parse(&bytes, file_len) {
+        match Metadata::parse_safetensors(&bytes, file_len) {
             Ok(metadata) => return Ok((metadata, bytes)),
             Err(MetadataError::Truncated { needed, have }) => {
                 let read = source.take(needed - have).read_to_end(&mut bytes)?;

@@ -68,7 +68,8 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// - `AlreadyCompressed`,
     /// - `Io`.
     pub fn new(mut dst: W, header: &[u8], data_len: u64) -> Result<Self, TensorError> {
-        let metadata = Metadata::parse(header, (header.len() as u64).saturating_add(data_len))?;
+        let file_len = (header.len() as u64).saturating_add(data_len);
+        let metadata = Metadata::parse_safetensors(header, file_len)?;
         if let Some(name) = list::first_frame(&metadata) {
             return Err(TensorError::AlreadyCompressed { name });
         }
