@@ -4,14 +4,21 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use fearless_simd::x86::Avx512;
+
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::count_avx512;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::sample::Frequent;
+use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::simd::Kernels;
 
 /// Method and length of a stored plane.
@@ -84,8 +91,9 @@ enum Analysis {
     Symbols,
     /// Count pairs of symbols, relative to this lowest symbol.
     Pairs(u8),
-    /// Count symbols that span at most 64 values in vectors.
-    Narrow,
+    /// Count the frequent symbols in vectors.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    Vectors(Avx512, Frequent),
 }
 
 impl PlaneEncoder {
@@ -150,14 +158,13 @@ impl PlaneEncoder {
     #[inline]
     fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let kernels = Kernels::new();
-        let analysis = Analysis::new(plane, threshold, self.was_coded, kernels);
+        let analysis = Analysis::new(plane, threshold, self.was_coded);
         if let Analysis::Pairs(lowest) = analysis {
             self.make_room(dst);
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let coding = analysis.plan(plane, threshold, kernels, tables);
+        let coding = analysis.plan(plane, threshold, tables);
         (analysis, worthwhile(coding, dst.len(), threshold))
     }
 
@@ -185,41 +192,34 @@ impl PlaneEncoder {
 impl Analysis {
     /// Chooses the analysis of a plane.
     ///
-    /// A plane with few values is never noise, so the order of the two checks affects only the
-    /// time.
-    fn new(plane: &[u8], threshold: f32, was_coded: bool, kernels: Kernels) -> Self {
-        let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
-        if !was_coded && is_noise() {
+    /// A plane with few values is never noise, so the order of the checks affects only the time.
+    fn new(plane: &[u8], threshold: f32, was_coded: bool) -> Self {
+        let is_noise = |sample: &Sample| threshold <= NOISE_THRESHOLD && sample.is_noise();
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        if let (Kernels::Avx512(token, _), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len()) {
+            let sample = Sample::new(plane);
+            return match is_noise(&sample) {
+                true => Self::Noise,
+                false => Frequent::of(&sample)
+                    .map_or(Self::Symbols, |frequent| Self::Vectors(token, frequent)),
+            };
+        }
+        if !was_coded && is_noise(&Sample::new(plane)) {
             return Self::Noise;
         }
-        match Self::of_narrow(plane, kernels) {
-            Some(analysis) => analysis,
-            None if was_coded && is_noise() => Self::Noise,
+        match lowest_of_narrow(plane) {
+            Some(lowest) => Self::Pairs(lowest),
+            None if was_coded && is_noise(&Sample::new(plane)) => Self::Noise,
             None => Self::Symbols,
         }
     }
 
-    /// Returns the analysis of a plane whose symbols span few values, or `None` if they span more.
-    fn of_narrow(plane: &[u8], kernels: Kernels) -> Option<Self> {
-        match kernels {
-            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-            Kernels::Avx512(token, _) => {
-                let is_narrow = plane.len() >= SHORTEST_IN_VECTORS && {
-                    let (lowest, highest) = count_avx512::range(token, plane);
-                    usize::from(highest - lowest) < SPAN
-                };
-                is_narrow.then_some(Self::Narrow)
-            }
-            _ => lowest_of_narrow(plane).map(Self::Pairs),
-        }
-    }
-
     /// Plans how to store the plane. For an analysis in pairs, the plane is packed.
-    fn plan(self, plane: &[u8], threshold: f32, kernels: Kernels, tables: &mut Tables) -> Coding {
+    fn plan(self, plane: &[u8], threshold: f32, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
             Self::Symbols => {
-                count(plane, self, kernels, &mut tables.counts);
+                histogram::count(plane, &mut tables.counts);
                 if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
                     return Coding::Raw;
                 }
@@ -228,7 +228,10 @@ impl Analysis {
                 let (pairs, counts) = tables.pairs();
                 pairs::count(plane, lowest, &mut pairs.counts, counts);
             }
-            Self::Narrow => count(plane, self, kernels, &mut tables.counts),
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Vectors(token, frequent) => {
+                count_avx512::count(token, plane, &frequent, &mut tables.counts);
+            }
         }
         plan(&tables.counts, plane.len())
     }
@@ -236,23 +239,11 @@ impl Analysis {
     /// Encodes the plane as planned.
     fn store(self, plan: &Plan, plane: &[u8], dst: &mut [u8], tables: &mut Tables) {
         match self {
-            Self::Noise | Self::Symbols | Self::Narrow => plan.encode(plane, dst),
             Self::Pairs(lowest) => {
                 plan.encode_pairs(plane, lowest, &mut tables.pairs().0.codes, dst);
             }
+            _ => plan.encode(plane, dst),
         }
-    }
-}
-
-/// Counts the symbols of a plane.
-fn count(plane: &[u8], analysis: Analysis, kernels: Kernels, counts: &mut StreamCounts) {
-    match (kernels, analysis) {
-        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        (Kernels::Avx512(token, _), analysis) if plane.len() >= SHORTEST_IN_VECTORS => {
-            let narrow = matches!(analysis, Analysis::Narrow);
-            count_avx512::count(token, plane, narrow, counts);
-        }
-        _ => histogram::count(plane, counts),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Counts planes with AVX-512.
 //!
-//! The symbols that are frequent in a sample get ranks, up to 63 of them. All others are brought
-//! together and counted one by one.
+//! Symbols that are frequent in a sample have ranks. All others are brought together and counted one
+//! by one.
 //!
 //! Ranks are counted eight at a time: a byte permute turns them into one of eight bits, and
 //! carry-save adders count these bits over four vectors (Muła, Kurz and Lemire, "Faster Population
@@ -14,7 +14,8 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x64;
 use fearless_simd::x86::Avx512;
 
-use crate::entropy::histogram::{self, StreamCounts};
+use crate::entropy::histogram::StreamCounts;
+use crate::entropy::sample::{self, Frequent, MAX_FREQUENT};
 use crate::entropy::{STREAMS, SYMBOLS};
 
 /// Bytes of a vector.
@@ -23,11 +24,11 @@ const LANES: usize = 64;
 const GROUP: usize = 8;
 /// Ranks that are counted in one pass.
 const PASS: usize = 2 * GROUP;
+const _: () = assert!(PASS == sample::PASS);
 /// Rank of all other symbols: of its lower six bits, which permutes use, no other rank has all set.
 /// The highest bit makes it a mask.
 const OTHER: u8 = 0xbf;
-/// Most symbols that have ranks.
-const FREQUENT: usize = OTHER as usize % LANES;
+const _: () = assert!(MAX_FREQUENT == OTHER as usize % LANES);
 /// Vectors that the carry-save adders add up.
 const ADDED: usize = 4;
 /// Bytes of a block, after which no byte that counts eight bits of [`ADDED`] vectors overflows.
@@ -37,7 +38,7 @@ const BLOCK: usize = u8::MAX as usize / GROUP * ADDED * LANES;
 const BITS: [[u8; LANES]; LANES / GROUP] = {
     let mut bits = [[0; LANES]; LANES / GROUP];
     let mut rank = 0;
-    while rank < FREQUENT {
+    while rank < MAX_FREQUENT {
         bits[rank / GROUP][rank] = 1 << (rank % GROUP);
         rank += 1;
     }
@@ -55,33 +56,9 @@ const TRANSPOSED: [u8; LANES] = {
     order
 };
 
-fearless_simd::kernel!(
-    /// Returns the lowest and the highest symbol of a plane that is not empty.
-    #[inline(never)]
-    pub(crate) fn range(token: Avx512, plane: &[u8]) -> (u8, u8) {
-        let (vectors, rest) = plane.as_chunks::<LANES>();
-        let (lowest, highest) = histogram::range(if rest.is_empty() { plane } else { rest });
-        let mut lowest = _mm512_set1_epi8(lowest as i8);
-        let mut highest = _mm512_set1_epi8(highest as i8);
-        for vector in vectors {
-            let vector: __m512i = u8x64::from_slice(token, vector).into();
-            lowest = _mm512_min_epu8(lowest, vector);
-            highest = _mm512_max_epu8(highest, vector);
-        }
-        let (mut low, mut high) = ([0; LANES], [0; LANES]);
-        let [lowest, highest]: [u8x64<Avx512>; 2] =
-            [lowest.simd_into(token), highest.simd_into(token)];
-        lowest.store_slice(&mut low);
-        highest.store_slice(&mut high);
-        (histogram::range(&low).0, histogram::range(&high).1)
-    }
-);
-
-/// Counts the symbols of a plane, stream by stream. `narrow` says that they span at most 64 values.
-pub(crate) fn count(token: Avx512, plane: &[u8], narrow: bool, counts: &mut StreamCounts) {
-    let Some(frequent) = Frequent::of(plane) else { return histogram::count(plane, counts) };
-    let ranks = frequent.ranks();
-    let find_ranks = if narrow { find_ranks_narrow } else { find_ranks_wide };
+/// Counts the symbols of a plane, stream by stream.
+pub(crate) fn count(token: Avx512, plane: &[u8], frequent: &Frequent, counts: &mut StreamCounts) {
+    let ranks = frequent.ranks(OTHER);
     *counts = [[0; SYMBOLS]; STREAMS];
     let (mut found, mut others) = ([OTHER; BLOCK], [0; BLOCK + LANES]);
     for (stream, counts) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(counts) {
@@ -94,11 +71,11 @@ pub(crate) fn count(token: Avx512, plane: &[u8], narrow: bool, counts: &mut Stre
             let len = block.as_flattened().len().next_multiple_of(ADDED * LANES);
             let found = found[..len].as_chunks().0;
             let passes = totals.as_chunks_mut().0.iter_mut().zip(BITS.as_chunks().0);
-            for (totals, bits) in passes.take(frequent.len.div_ceil(PASS)) {
+            for (totals, bits) in passes.take(frequent.symbols().len().div_ceil(PASS)) {
                 count_pass(token, found, bits, totals);
             }
         }
-        for (&symbol, total) in frequent.symbols[..frequent.len].iter().zip(totals) {
+        for (&symbol, total) in frequent.symbols().iter().zip(totals) {
             counts[usize::from(symbol)] += total as u32;
         }
     }
@@ -114,111 +91,42 @@ fn add(symbols: &[u8], counts: &mut [u32; SYMBOLS]) {
     }
 }
 
-/// The most frequent symbols of a sample.
-struct Frequent {
-    symbols: [u8; FREQUENT],
-    len: usize,
-}
-
-impl Frequent {
-    /// Returns none if other symbols are too many to be counted one by one.
-    fn of(plane: &[u8]) -> Option<Self> {
-        /// Bytes from one run of the sample to the next.
-        const DISTANCE: usize = 2048;
-        const RUN: usize = 32;
-        /// The share of the symbols for which a pass takes as long as counting them one by one.
-        const SHARE: u32 = 24;
-        let mut sample = [0_u32; SYMBOLS];
-        let mut total = 0;
-        for part in plane.chunks(DISTANCE) {
-            let run = &part[..part.len().min(RUN)];
-            add(run, &mut sample);
-            total += run.len() as u32;
+fearless_simd::kernel!(
+    /// Writes the ranks of symbols to `found`, and the symbols without ranks to `others`.
+    ///
+    /// Returns the number of symbols without ranks.
+    #[inline(never)]
+    fn find_ranks(
+        token: Avx512,
+        symbols: &[[u8; LANES]],
+        ranks: &[u8; SYMBOLS],
+        found: &mut [u8; BLOCK],
+        others: &mut [u8; BLOCK + LANES],
+    ) -> usize {
+        let table: [__m512i; 4] = core::array::from_fn(|part| {
+            u8x64::from_slice(token, &ranks[part * LANES..][..LANES]).into()
+        });
+        let mut others_len = 0;
+        let mut found = found.as_chunks_mut::<LANES>().0.iter_mut();
+        for (symbols, found) in symbols.iter().zip(&mut found) {
+            let symbols: __m512i = u8x64::from_slice(token, symbols).into();
+            let lower = _mm512_permutex2var_epi8(table[0], symbols, table[1]);
+            let upper = _mm512_permutex2var_epi8(table[2], symbols, table[3]);
+            let ranks = _mm512_mask_blend_epi8(_mm512_movepi8_mask(symbols), lower, upper);
+            let other = _mm512_movepi8_mask(ranks);
+            // The form that keeps the destination does not wait for it.
+            let together = _mm512_mask_compress_epi8(symbols, other, symbols);
+            let [ranks, together]: [u8x64<Avx512>; 2] =
+                [ranks.simd_into(token), together.simd_into(token)];
+            ranks.store_slice(found);
+            together.store_slice(&mut others[others_len..others_len + LANES]);
+            others_len += other.count_ones() as usize;
         }
-        let mut keys = [0; SYMBOLS];
-        let mut present = 0;
-        for (symbol, &count) in sample.iter().enumerate().filter(|&(_, &count)| count > 0) {
-            keys[present] = count << 8 | symbol as u32;
-            present += 1;
-        }
-        let keys = &mut keys[..present];
-        keys.sort_unstable_by(|a, b| b.cmp(a));
-        let (mut symbols, mut len, mut covered) = ([0; FREQUENT], 0, 0);
-        for keys in keys[..present.min(FREQUENT)].chunks(PASS) {
-            let share: u32 = keys.iter().map(|key| key >> 8).sum();
-            if share * SHARE < total {
-                break;
-            }
-            for (symbol, &key) in symbols[len..].iter_mut().zip(keys) {
-                *symbol = key as u8;
-            }
-            len += keys.len();
-            covered += share;
-        }
-        (covered * 2 >= total).then_some(Self { symbols, len })
+        // The last vectors to be added up may be incomplete.
+        found.take(ADDED - 1).for_each(|found| *found = [OTHER; LANES]);
+        others_len
     }
-
-    /// Returns the rank of each symbol.
-    fn ranks(&self) -> [u8; SYMBOLS] {
-        let mut ranks = [OTHER; SYMBOLS];
-        for (rank, &symbol) in (0..).zip(&self.symbols[..self.len]) {
-            ranks[usize::from(symbol)] = rank;
-        }
-        ranks
-    }
-}
-
-/// Defines a function that writes the ranks of symbols to `found`, and all other symbols to
-/// `others`, and returns the number of others. It looks ranks up among `$len` symbols.
-macro_rules! find_ranks {
-    ($name:ident, $len:expr) => {
-        fearless_simd::kernel!(
-            #[inline(never)]
-            fn $name(
-                token: Avx512,
-                symbols: &[[u8; LANES]],
-                ranks: &[u8; SYMBOLS],
-                found: &mut [u8; BLOCK],
-                others: &mut [u8; BLOCK + LANES],
-            ) -> usize {
-                let mut folded = [OTHER; $len];
-                for ranks in ranks.as_chunks::<{ $len }>().0 {
-                    for (folded, &rank) in folded.iter_mut().zip(ranks) {
-                        *folded = (*folded).min(rank);
-                    }
-                }
-                let table: [__m512i; 4] = core::array::from_fn(|part| {
-                    u8x64::from_slice(token, &folded[part * LANES % $len..][..LANES]).into()
-                });
-                let mut others_len = 0;
-                let mut found = found.as_chunks_mut::<LANES>().0.iter_mut();
-                for (symbols, found) in symbols.iter().zip(&mut found) {
-                    let symbols: __m512i = u8x64::from_slice(token, symbols).into();
-                    let ranks = if $len == LANES {
-                        _mm512_permutexvar_epi8(symbols, table[0])
-                    } else {
-                        let lower = _mm512_permutex2var_epi8(table[0], symbols, table[1]);
-                        let upper = _mm512_permutex2var_epi8(table[2], symbols, table[3]);
-                        _mm512_mask_blend_epi8(_mm512_movepi8_mask(symbols), lower, upper)
-                    };
-                    let other = _mm512_movepi8_mask(ranks);
-                    // The form that keeps the destination does not wait for it.
-                    let together = _mm512_mask_compress_epi8(symbols, other, symbols);
-                    let [ranks, together]: [u8x64<Avx512>; 2] =
-                        [ranks.simd_into(token), together.simd_into(token)];
-                    ranks.store_slice(found);
-                    together.store_slice(&mut others[others_len..others_len + LANES]);
-                    others_len += other.count_ones() as usize;
-                }
-                // The last vectors to be added up may be incomplete.
-                found.take(ADDED - 1).for_each(|found| *found = [OTHER; LANES]);
-                others_len
-            }
-        );
-    };
-}
-find_ranks!(find_ranks_narrow, LANES);
-find_ranks!(find_ranks_wide, SYMBOLS);
+);
 
 /// Adds bits: returns the carries and the sums.
 macro_rules! add_bits {
@@ -281,6 +189,8 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::entropy::histogram;
+    use crate::entropy::sample::Sample;
     use crate::simd::Kernels;
 
     fn token() -> Option<Avx512> {
@@ -298,36 +208,31 @@ mod tests {
     }
 
     #[test]
-    fn symbols_are_ranked_while_they_are_frequent() {
-        let ranked = |span| Frequent::of(&symbols(131_072, 0, span)).map(|frequent| frequent.len);
-        assert_eq!([1, 9, 40, 120].map(ranked), [1, 8, 32, 63].map(Some));
-        let all: Vec<u8> =
-            (0..131_072_u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
-        assert!(Frequent::of(&all).is_none());
-    }
-
-    #[test]
     fn counts_agree_with_the_scalar_form() {
         let Some(token) = token() else { return };
-        for len in (1..300).chain([1023, 1024, 4097, 16_384, 31_743, 31_745, 32_513, 131_072]) {
-            for (lowest, span, narrow) in [
-                (0, 1, true),
-                (100, 9, true),
-                (7, 20, true),
-                (192, 40, true),
-                (250, 30, false),
-                (0, 60, false),
-                (0, 64, true),
-                (3, 120, false),
-                (90, 180, false),
-                (0, 256, false),
+        let lengths = [1023, 1024, 4097, 16_384, 31_743, 31_745, 32_513, 131_072];
+        for len in (1..300).chain(lengths) {
+            for (lowest, span) in [
+                (0, 1),
+                (100, 9),
+                (7, 20),
+                (192, 40),
+                (250, 30),
+                (0, 60),
+                (0, 64),
+                (3, 120),
+                (90, 180),
+                (0, 256),
             ] {
                 let plane = symbols(len, lowest, span);
+                let Some(frequent) = Frequent::of(&Sample::new(&symbols(131_072, lowest, span)))
+                else {
+                    panic!("{span} values are few");
+                };
                 let [mut found, mut expected] = [[[9; SYMBOLS]; STREAMS]; 2];
-                count(token, &plane, narrow, &mut found);
+                count(token, &plane, &frequent, &mut found);
                 histogram::count(&plane, &mut expected);
                 assert!(found == expected, "{len} symbols from {lowest}, {span} values");
-                assert_eq!(range(token, &plane), histogram::range(&plane));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Canonical codes: the lengths of the codewords determine the code.
 
 use crate::entropy::SYMBOLS;
+use crate::entropy::histogram::count_few;
 use crate::entropy::huffman::weights::CodeLengths;
 
 /// The symbols of a code in the order of their cells: longest codewords first, then by symbol.
@@ -12,23 +13,21 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn new(code: &CodeLengths) -> Self {
         const LENGTHS: usize = crate::entropy::huffman::MAX_READ_BITS as usize + 1;
-        let mut of_length = [0_u16; LENGTHS];
-        for &bits in &code.bits {
-            of_length[usize::from(bits)] += 1;
-        }
-        let mut next = [0_u16; LENGTHS];
+        let coded = code.coded();
+        let of_length = count_few::<LENGTHS>(&code.bits[coded.clone()]);
+        let mut next = [0_u32; LENGTHS];
         let mut len = 0;
         for bits in (1..LENGTHS).rev() {
             next[bits] = len;
             len += of_length[bits];
         }
         let mut symbols = [0; SYMBOLS];
-        for (symbol, &bits) in code.bits.iter().enumerate().filter(|&(_, &bits)| bits > 0) {
+        for (symbol, &bits) in coded.clone().zip(&code.bits[coded]).filter(|&(_, &bits)| bits > 0) {
             let next = &mut next[usize::from(bits)];
-            symbols[usize::from(*next)] = symbol as u8;
+            symbols[*next as usize] = symbol as u8;
             *next += 1;
         }
-        Self { symbols, len: usize::from(len) }
+        Self { symbols, len: len as usize }
     }
 
     /// Returns the symbols.
