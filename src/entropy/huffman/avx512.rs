@@ -22,12 +22,14 @@ pub(crate) const SHORTEST: usize = 4096;
 
 /// Bytes of a vector.
 const LANES: usize = 64;
-/// Most bits of eight symbols in a lane.
-const LONGEST_OCTET: i64 = 63;
+/// Most bits of a lane.
+const LONGEST_LANE: i64 = 63;
 /// Most bits of two symbols in two bytes.
 const LONGEST_PAIR: i16 = 16;
-/// Mean length of codewords in bits up to which nearly all pairs fit in two bytes.
-const SHORT: f32 = 4.5;
+/// Mean length of codewords in bits up to which 16 symbols nearly always fit in a lane.
+const SHORTEST_CODES: f32 = 3.0;
+/// Mean length of codewords in bits up to which pairs nearly always fit in two bytes.
+const SHORT_CODES: f32 = 4.5;
 
 /// Values and lengths of codewords, by symbol.
 struct Tables {
@@ -38,26 +40,31 @@ struct Tables {
     span: Span,
 }
 
-/// How many symbols have codewords.
+/// How to find the codeword of a symbol.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Span {
-    /// They span at most as many values as a vector has bytes.
+    /// By the symbol modulo the length of a vector, because no two symbols are equal.
     Narrow,
-    /// They are at most as many as a vector has bytes.
+    /// By the rank of the symbol, which is less than the length of a vector.
     Few,
-    /// More.
+    /// By the symbol.
     Wide,
 }
 
 impl Span {
     fn of(lens: &[u8; SYMBOLS]) -> Self {
-        let first = lens.iter().position(|&len| len > 0).unwrap_or_default();
-        let last = lens.iter().rposition(|&len| len > 0).unwrap_or_default();
-        if last - first < LANES {
-            return Self::Narrow;
+        let mut equal = [0; LANES];
+        for lens in lens.as_chunks::<LANES>().0 {
+            for (equal, &len) in equal.iter_mut().zip(lens) {
+                *equal += u8::from(len > 0);
+            }
         }
-        let count = lens.iter().filter(|&&len| len > 0).count();
-        if count <= LANES { Self::Few } else { Self::Wide }
+        let count: usize = equal.iter().map(|&equal| usize::from(equal)).sum();
+        match equal.iter().all(|&equal| equal <= 1) {
+            true => Self::Narrow,
+            false if count <= LANES => Self::Few,
+            false => Self::Wide,
+        }
     }
 }
 
@@ -76,7 +83,6 @@ impl Tables {
 
     /// Returns the values and the lengths to look up.
     ///
-    /// They are indexed by rank, by symbol modulo the length of a vector, or by symbol.
     fn indexed(&self) -> [[u8; SYMBOLS]; 2] {
         [&self.values, &self.lens].map(|table| {
             let mut indexed = [0; SYMBOLS];
@@ -102,14 +108,16 @@ pub(crate) fn encode(
 ) {
     let tables = Tables::new(codes);
     let coded_bits: usize = writers.iter().map(|writer| writer.room_len() * 8).sum();
-    let is_short = coded_bits as f32 <= plane.len() as f32 * SHORT;
-    let encode_stream = match (tables.span, is_short) {
-        (Span::Narrow, true) => encode_narrow_short,
-        (Span::Narrow, false) => encode_narrow_long,
-        (Span::Few, true) => encode_few_short,
-        (Span::Few, false) => encode_few_long,
-        (Span::Wide, true) => encode_wide_short,
-        (Span::Wide, false) => encode_wide_long,
+    let mean = coded_bits as f32 / plane.len() as f32;
+    let encode_stream = match (tables.span, mean) {
+        (Span::Narrow, ..SHORTEST_CODES) => encode_narrow_shortest,
+        (Span::Narrow, ..SHORT_CODES) => encode_narrow_short,
+        (Span::Narrow, _) => encode_narrow_long,
+        (Span::Few, ..SHORTEST_CODES) => encode_few_shortest,
+        (Span::Few, ..SHORT_CODES) => encode_few_short,
+        (Span::Few, _) => encode_few_long,
+        (Span::Wide, ..SHORT_CODES) => encode_wide_short,
+        (Span::Wide, _) => encode_wide_long,
     };
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
         encode_stream(token, stream, &tables, codes, writer);
@@ -159,6 +167,9 @@ const LONG_ORDER: [u8; LANES] = {
     }
     order
 };
+
+/// Order of the lanes of two vectors for [`join_shortest`]: every other lane, last lane first.
+const ALTERNATE_LANES: [[u64; 8]; 2] = [[15, 13, 11, 9, 7, 5, 3, 1], [14, 12, 10, 8, 6, 4, 2, 0]];
 
 /// [`Tables`] in vectors: values and lengths, and ranks.
 struct LoadedTables {
@@ -254,6 +265,56 @@ macro_rules! join_long {
     }};
 }
 
+/// Returns a mask of the lanes that are too long.
+macro_rules! long_lanes {
+    ($lens:ident) => {
+        u64::from(_mm512_cmpgt_epi64_mask($lens, _mm512_set1_epi64(LONGEST_LANE)))
+    };
+}
+
+/// Defines how the codewords of a group of symbols become the bits of lanes.
+///
+/// Evaluates to the bits and the lengths of the lanes, last symbol first, and to whether a pair or a
+/// lane is too long.
+macro_rules! join {
+    (shortest, $span:ident, $token:ident, $tables:ident) => {
+        |group: &[u8; 2 * LANES]| {
+            let [first, second]: [__m512i; 2] =
+                [0, LANES].map(|at| u8x64::from_slice($token, &group[at..at + LANES]).into());
+            let reversed = _mm512_set4_epi32(0x08090a0b, 0x0c0d0e0f, 0x00010203, 0x04050607);
+            let [even, odd] = ALTERNATE_LANES.map(|order| {
+                let order: __m512i =
+                    u8x64::from_slice($token, bytemuck::cast_slice(&order[..])).into();
+                let symbols = _mm512_permutex2var_epi64(first, order, second);
+                let symbols = _mm512_shuffle_epi8(symbols, reversed);
+                let [values, lens] = look_up_codes!($span, symbols, $tables);
+                let (bits, long_pairs) = join_short!(values, lens);
+                (bits, _mm512_sad_epu8(lens, _mm512_setzero_si512()), long_pairs)
+            });
+            let bits = _mm512_or_si512(_mm512_rolv_epi64(odd.0, even.1), even.0);
+            let lens = _mm512_add_epi64(even.1, odd.1);
+            (bits, lens, even.2 | odd.2 | long_lanes!(lens) != 0)
+        }
+    };
+    (short, $span:ident, $token:ident, $tables:ident) => {
+        join!(@one SHORT_ORDER, join_short, $span, $token, $tables)
+    };
+    (long, $span:ident, $token:ident, $tables:ident) => {
+        join!(@one LONG_ORDER, join_long, $span, $token, $tables)
+    };
+    (@one $order:ident, $join:ident, $span:ident, $token:ident, $tables:ident) => {
+        |group: &[u8; LANES]| {
+            let order: __m512i = u8x64::from_slice($token, &$order).into();
+            let symbols: __m512i = u8x64::from_slice($token, group).into();
+            let symbols = _mm512_permutexvar_epi8(order, symbols);
+            let [values, lens] = look_up_codes!($span, symbols, $tables);
+            let (bits, long_pairs) = $join!(values, lens);
+            let lens = _mm512_sad_epu8(lens, _mm512_setzero_si512());
+            (bits, lens, long_pairs | long_lanes!(lens) != 0)
+        }
+    };
+}
+
 /// Returns a writer that continues after the last lane.
 macro_rules! writer {
     ($token:ident, $room:ident, $left:ident, $position:ident) => {{
@@ -267,9 +328,51 @@ macro_rules! writer {
     }};
 }
 
+/// Appends the bits of lanes to a stream.
+///
+/// `$left` holds the bits of each lane after its complete bytes, with which the next lane begins.
+/// The lowest three bits of `$position`, the same in all lanes, are the number of bits that the last
+/// lane left.
+macro_rules! append {
+    ($token:ident, $bits:ident, $lens:ident, $room:ident, $left:ident, $position:ident) => {{
+        let zero = _mm512_setzero_si512();
+        let seven = _mm512_set1_epi64(7);
+        let two = _mm512_add_epi64($lens, _mm512_alignr_epi64::<7>($lens, zero));
+        let four = _mm512_add_epi64(two, _mm512_alignr_epi64::<6>(two, zero));
+        let ends = _mm512_add_epi64(four, _mm512_alignr_epi64::<4>(four, zero));
+        let starts = _mm512_add_epi64(_mm512_sub_epi64(ends, $lens), $position);
+        $position = _mm512_add_epi64($position, _mm512_permutexvar_epi64(seven, ends));
+        // The bits of a lane begin within its first byte.
+        let start = _mm512_and_si512(starts, seven);
+        let end = _mm512_add_epi64(start, $lens);
+        let shifted = _mm512_shldv_epi64($bits, zero, start);
+        let left_len = _mm512_and_si512(end, seven);
+        let left = _mm512_shrdv_epi64($bits, zero, _mm512_sub_epi64($lens, left_len));
+        let bytes = _mm512_or_si512(shifted, _mm512_alignr_epi64::<7>(left, $left));
+        $left = left;
+        // A byte is complete if its lane ends at this bit or later.
+        let complete_from = _mm512_set1_epi64(0x4038_3028_2018_1008);
+        let first_byte_of_lane = _mm512_set4_epi32(0x0808_0808, 0x0808_0808, 0, 0);
+        let end = _mm512_shuffle_epi8(end, first_byte_of_lane);
+        let complete = _mm512_cmpge_epu8_mask(end, complete_from);
+        // The form that keeps the destination does not wait for it.
+        let bytes = _mm512_mask_compress_epi8(bytes, complete, bytes);
+        let bytes: u8x64<Avx512> = bytes.simd_into($token);
+        let len = complete.count_ones() as usize;
+        if let Some(window) = $room.first_chunk_mut::<LANES>() {
+            bytes.store_slice(window);
+        } else {
+            let mut window = [0; LANES];
+            bytes.store_slice(&mut window);
+            $room[..len].copy_from_slice(&window[..len]);
+        }
+        $room = &mut $room[len..];
+    }};
+}
+
 /// Defines a function that encodes a stream and its end mark.
 macro_rules! encoder {
-    ($name:ident, $span:ident, $join:ident, $order:ident) => {
+    ($name:ident, $span:ident, $codes:ident) => {
         fearless_simd::kernel!(
             #[inline(never)]
             fn $name(
@@ -279,67 +382,33 @@ macro_rules! encoder {
                 codes: &[Codeword; SYMBOLS],
                 writer: StreamWriter<'_>,
             ) {
-                let order: __m512i = u8x64::from_slice(token, &$order).into();
                 let tables = LoadedTables {
                     codes: tables.indexed().map(|table| load_table!(token, table)),
                     ranks: load_table!(token, tables.ranks),
                 };
-                let zero = _mm512_setzero_si512();
-                let seven = _mm512_set1_epi64(7);
-                let last_lane = _mm512_set1_epi64(7);
-                let longest = _mm512_set1_epi64(LONGEST_OCTET);
-                // The numbers of bits of a lane from which on each of its bytes is complete.
-                let complete_from = _mm512_set1_epi64(0x4038_3028_2018_1008);
-                let first_byte_of_lane = _mm512_set4_epi32(0x0808_0808, 0x0808_0808, 0, 0);
-                // The bits of each lane after its complete bytes; the next lane begins with them.
-                let mut left = zero;
-                // Number of bits before the next group, modulo 8, in all lanes.
-                let mut position = zero;
+                let (join, join_long) =
+                    (join!($codes, $span, token, tables), join!(long, $span, token, tables));
+                let [mut left, mut position] = [_mm512_setzero_si512(); 2];
                 let (mut room, _, _) = writer.into_parts();
-                let (head, groups) = stream.as_rchunks::<LANES>();
+                let (head, groups) = stream.as_rchunks();
                 for group in groups.iter().rev() {
-                    let symbols: __m512i = u8x64::from_slice(token, group).into();
-                    let symbols = _mm512_permutexvar_epi8(order, symbols);
-                    let [values, lens] = look_up_codes!($span, symbols, tables);
-                    let (bits, long_pairs) = $join!(values, lens);
-                    let lens = _mm512_sad_epu8(lens, zero);
-                    let long_octets = _mm512_cmpgt_epi64_mask(lens, longest);
-                    if long_pairs | u64::from(long_octets) != 0 {
-                        let writer = writer!(token, room, left, position);
-                        let (rest, bits, bits_len) =
-                            write_scalar(group, codes, writer).into_parts();
-                        room = rest;
-                        left = _mm512_set1_epi64(bits as i64);
-                        position = _mm512_set1_epi64(bits_len as i64);
+                    let (bits, lens, is_long) = join(group);
+                    if !is_long {
+                        append!(token, bits, lens, room, left, position);
                         continue;
                     }
-                    let two = _mm512_add_epi64(lens, _mm512_alignr_epi64::<7>(lens, zero));
-                    let four = _mm512_add_epi64(two, _mm512_alignr_epi64::<6>(two, zero));
-                    let ends = _mm512_add_epi64(four, _mm512_alignr_epi64::<4>(four, zero));
-                    let starts = _mm512_add_epi64(_mm512_sub_epi64(ends, lens), position);
-                    position =
-                        _mm512_add_epi64(position, _mm512_permutexvar_epi64(last_lane, ends));
-                    let start = _mm512_and_si512(starts, seven);
-                    let end = _mm512_add_epi64(start, lens);
-                    let shifted = _mm512_shldv_epi64(bits, zero, start);
-                    let left_len = _mm512_and_si512(end, seven);
-                    let new_left = _mm512_shrdv_epi64(bits, zero, _mm512_sub_epi64(lens, left_len));
-                    let before = _mm512_alignr_epi64::<7>(new_left, left);
-                    left = new_left;
-                    let bytes = _mm512_or_si512(shifted, before);
-                    let end_in_bytes = _mm512_shuffle_epi8(end, first_byte_of_lane);
-                    let complete = _mm512_cmpge_epu8_mask(end_in_bytes, complete_from);
-                    let bytes = _mm512_mask_compress_epi8(bytes, complete, bytes);
-                    let bytes: u8x64<Avx512> = bytes.simd_into(token);
-                    let len = complete.count_ones() as usize;
-                    if let Some(window) = room.first_chunk_mut::<LANES>() {
-                        bytes.store_slice(window);
-                    } else {
-                        let mut window = [0; LANES];
-                        bytes.store_slice(&mut window);
-                        room[..len].copy_from_slice(&window[..len]);
+                    for part in group.as_chunks().0.iter().rev() {
+                        let (bits, lens, is_long) = join_long(part);
+                        if !is_long {
+                            append!(token, bits, lens, room, left, position);
+                            continue;
+                        }
+                        let writer = writer!(token, room, left, position);
+                        let (rest, bits, len) = write_scalar(part, codes, writer).into_parts();
+                        room = rest;
+                        left = _mm512_set1_epi64(bits as i64);
+                        position = _mm512_set1_epi64(len as i64);
                     }
-                    room = &mut room[len..];
                 }
                 let writer = writer!(token, room, left, position);
                 write_scalar(head, codes, writer).finish();
@@ -347,12 +416,14 @@ macro_rules! encoder {
         );
     };
 }
-encoder!(encode_narrow_short, narrow, join_short, SHORT_ORDER);
-encoder!(encode_narrow_long, narrow, join_long, LONG_ORDER);
-encoder!(encode_few_short, few, join_short, SHORT_ORDER);
-encoder!(encode_few_long, few, join_long, LONG_ORDER);
-encoder!(encode_wide_short, wide, join_short, SHORT_ORDER);
-encoder!(encode_wide_long, wide, join_long, LONG_ORDER);
+encoder!(encode_narrow_shortest, narrow, shortest);
+encoder!(encode_narrow_short, narrow, short);
+encoder!(encode_narrow_long, narrow, long);
+encoder!(encode_few_shortest, few, shortest);
+encoder!(encode_few_short, few, short);
+encoder!(encode_few_long, few, long);
+encoder!(encode_wide_short, wide, short);
+encoder!(encode_wide_long, wide, long);
 
 #[cfg(test)]
 mod tests {
