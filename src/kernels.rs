@@ -41,7 +41,7 @@ pub fn range(plane: &[u8]) -> (u8, u8) {
 
 /// Returns whether a sample of a plane is noise.
 pub fn is_noise(plane: &[u8]) -> bool {
-    Sample::new(plane).is_noise()
+    Sample::finds_noise(plane)
 }
 
 /// Counts of a plane's symbols.

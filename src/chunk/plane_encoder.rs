@@ -38,13 +38,16 @@ const SHORTEST_IN_PAIRS: usize = 16 * 1024;
 /// Shortest plane, in bytes, for which counting in vectors saves more time than its preparation
 /// costs.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-const SHORTEST_IN_VECTORS: usize = 4096;
+const SHORTEST_IN_VECTORS: usize = 6 * 1024;
 
 /// Tables for analysing and encoding planes.
 pub(super) struct Tables {
     counts: Box<StreamCounts>,
     /// Created on first use.
     pairs: Option<Box<PairTables>>,
+    /// Created on first use.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    vectors: Option<Box<count_avx512::Space>>,
 }
 
 struct PairTables {
@@ -54,7 +57,12 @@ struct PairTables {
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { counts: Box::new([[0; SYMBOLS]; STREAMS]), pairs: None }
+        Self {
+            counts: Box::new([[0; SYMBOLS]; STREAMS]),
+            pairs: None,
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            vectors: None,
+        }
     }
 }
 
@@ -140,6 +148,39 @@ impl PlaneEncoder {
         }
     }
 
+    /// Encodes a plane that is not in [`Self::target`] into `dst`, which is as long.
+    pub(super) fn encode_from(
+        &mut self,
+        plane: &[u8],
+        dst: &mut [u8],
+        threshold: f32,
+        tables: &mut Tables,
+    ) -> Stored {
+        let analysis = (plane.len() <= MAX_WRITTEN_PLANE)
+            .then(|| Analysis::new(plane, threshold, self.was_coded))
+            .filter(|analysis| !matches!(analysis, Analysis::Pairs(_)));
+        let Some(analysis) = analysis else {
+            self.target(dst).copy_from_slice(plane);
+            return self.encode(dst, threshold, tables);
+        };
+        let coding = worthwhile(analysis.plan(plane, threshold, tables), plane.len(), threshold);
+        self.was_coded = !matches!(coding, Coding::Raw);
+        match coding {
+            Coding::Raw => {
+                dst.copy_from_slice(plane);
+                Stored { method: method::RAW, len: plane.len() }
+            }
+            Coding::Repeat(byte) => {
+                dst[0] = byte;
+                Stored { method: method::HUFFMAN, len: 1 }
+            }
+            Coding::Streams(plan) => {
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
+                Stored { method: method::HUFFMAN, len: plan.size() }
+            }
+        }
+    }
+
     /// Returns the number of bytes in which [`Self::encode`] would store the plane.
     pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
         if dst.len() > MAX_WRITTEN_PLANE {
@@ -194,22 +235,23 @@ impl Analysis {
     ///
     /// A plane with few values is never noise, so the order of the checks affects only the time.
     fn new(plane: &[u8], threshold: f32, was_coded: bool) -> Self {
-        let is_noise = |sample: &Sample| threshold <= NOISE_THRESHOLD && sample.is_noise();
+        let may_be_noise = threshold <= NOISE_THRESHOLD;
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         if let (Kernels::Avx512(token, _), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len()) {
             let sample = Sample::new(plane);
-            return match is_noise(&sample) {
+            return match may_be_noise && sample.is_noise() {
                 true => Self::Noise,
                 false => Frequent::of(&sample)
                     .map_or(Self::Symbols, |frequent| Self::Vectors(token, frequent)),
             };
         }
-        if !was_coded && is_noise(&Sample::new(plane)) {
+        let is_noise = || may_be_noise && Sample::finds_noise(plane);
+        if !was_coded && is_noise() {
             return Self::Noise;
         }
         match lowest_of_narrow(plane) {
             Some(lowest) => Self::Pairs(lowest),
-            None if was_coded && is_noise(&Sample::new(plane)) => Self::Noise,
+            None if was_coded && is_noise() => Self::Noise,
             None => Self::Symbols,
         }
     }
@@ -230,7 +272,8 @@ impl Analysis {
             }
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Self::Vectors(token, frequent) => {
-                count_avx512::count(token, plane, &frequent, &mut tables.counts);
+                let space = tables.vectors.get_or_insert_default();
+                count_avx512::count(token, plane, &frequent, space, &mut tables.counts);
             }
         }
         plan(&tables.counts, plane.len())

@@ -56,17 +56,36 @@ const TRANSPOSED: [u8; LANES] = {
     order
 };
 
+/// Memory for counting.
+pub(crate) struct Space {
+    /// The ranks of the symbols of a block.
+    found: [u8; BLOCK],
+    /// The symbols of a block that have no ranks, and a vector that may follow them.
+    others: [u8; BLOCK + LANES],
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self { found: [0; BLOCK], others: [0; BLOCK + LANES] }
+    }
+}
+
 /// Counts the symbols of a plane, stream by stream.
-pub(crate) fn count(token: Avx512, plane: &[u8], frequent: &Frequent, counts: &mut StreamCounts) {
+pub(crate) fn count(
+    token: Avx512,
+    plane: &[u8],
+    frequent: &Frequent,
+    Space { found, others }: &mut Space,
+    counts: &mut StreamCounts,
+) {
     let ranks = frequent.ranks(OTHER);
     *counts = [[0; SYMBOLS]; STREAMS];
-    let (mut found, mut others) = ([OTHER; BLOCK], [0; BLOCK + LANES]);
     for (stream, counts) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(counts) {
         let (vectors, rest) = stream.as_chunks::<LANES>();
         add(rest, counts);
         let mut totals = [0; LANES];
         for block in vectors.chunks(BLOCK / LANES) {
-            let others_len = find_ranks(token, block, &ranks, &mut found, &mut others);
+            let others_len = find_ranks(token, block, &ranks, found, others);
             add(&others[..others_len], counts);
             let len = block.as_flattened().len().next_multiple_of(ADDED * LANES);
             let found = found[..len].as_chunks().0;
@@ -210,6 +229,7 @@ mod tests {
     #[test]
     fn counts_agree_with_the_scalar_form() {
         let Some(token) = token() else { return };
+        let mut space = Space::default();
         let lengths = [1023, 1024, 4097, 16_384, 31_743, 31_745, 32_513, 131_072];
         for len in (1..300).chain(lengths) {
             for (lowest, span) in [
@@ -230,7 +250,7 @@ mod tests {
                     panic!("{span} values are few");
                 };
                 let [mut found, mut expected] = [[[9; SYMBOLS]; STREAMS]; 2];
-                count(token, &plane, &frequent, &mut found);
+                count(token, &plane, &frequent, &mut space, &mut found);
                 histogram::count(&plane, &mut expected);
                 assert!(found == expected, "{len} symbols from {lowest}, {span} values");
             }

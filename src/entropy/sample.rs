@@ -6,7 +6,7 @@ use crate::entropy::SYMBOLS;
 pub(crate) struct Sample {
     counts: [u16; SYMBOLS],
     total: u32,
-    /// Whether the plane is long enough that its sample can prove it to be noise.
+    /// Whether the plane has the length [`Self::LONG`].
     is_long: bool,
 }
 
@@ -14,10 +14,12 @@ impl Sample {
     /// Number of consecutive symbols that are counted.
     const RUN: usize = 32;
 
+    /// Length of a plane in bytes from which on a sample can prove it to be noise.
+    const LONG: usize = 32 * 1024;
+
     /// Counts 32 of every 1,024 symbols of a plane, or more if the plane is short.
     pub(crate) fn new(plane: &[u8]) -> Self {
-        const SHORTEST: usize = 32 * 1024;
-        let is_long = plane.len() >= SHORTEST;
+        let is_long = plane.len() >= Self::LONG;
         let (counts, total) = match is_long {
             true => Self::count::<1024>(plane),
             false => Self::count::<256>(plane),
@@ -38,6 +40,11 @@ impl Sample {
             total += Self::RUN as u32;
         }
         (core::array::from_fn(|symbol| even[symbol] + odd[symbol]), total)
+    }
+
+    /// Returns whether a plane is noise, without sampling short planes.
+    pub(crate) fn finds_noise(plane: &[u8]) -> bool {
+        plane.len() >= Self::LONG && Self::new(plane).is_noise()
     }
 
     /// Returns whether the sample shows that no code saves five per cent.

@@ -13,12 +13,13 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x64;
 use fearless_simd::x86::Avx512;
 
-use crate::entropy::huffman::code::Codeword;
+use crate::entropy::huffman::code::{Codeword, for_each_codeword};
 use crate::entropy::huffman::stream_writer::StreamWriter;
+use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
 
 /// Below this length of a plane, the preparation of tables costs more than vectors save.
-pub(crate) const SHORTEST: usize = 4096;
+pub(crate) const SHORTEST: usize = 1024;
 
 /// Bytes of a vector.
 const LANES: usize = 64;
@@ -32,17 +33,31 @@ const SHORTEST_CODES: f32 = 3.0;
 const SHORT_CODES: f32 = 4.5;
 
 /// Values and lengths of codewords, by symbol.
-struct Tables {
+struct Codes {
     values: [u8; SYMBOLS],
     lens: [u8; SYMBOLS],
-    /// Numbers of the symbols that have codewords.
-    ranks: [u8; SYMBOLS],
-    span: Span,
+}
+
+impl Codes {
+    fn new(code: &CodeLengths) -> Self {
+        let mut values = [0; SYMBOLS];
+        for_each_codeword(code, |symbol, value, _| {
+            debug_assert!(value <= u32::from(u8::MAX), "values fit into a byte");
+            values[usize::from(symbol)] = value as u8;
+        });
+        Self { values, lens: code.bits }
+    }
+
+    /// Returns the codeword of a symbol.
+    fn codeword(&self, symbol: u8) -> Codeword {
+        let symbol = usize::from(symbol);
+        Codeword::new(self.values[symbol].into(), self.lens[symbol].into())
+    }
 }
 
 /// How to find the codeword of a symbol.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Span {
+enum Index {
     /// By the symbol modulo the length of a vector, because no two symbols are equal.
     Narrow,
     /// By the rank of the symbol, which is less than the length of a vector.
@@ -51,7 +66,7 @@ enum Span {
     Wide,
 }
 
-impl Span {
+impl Index {
     fn of(lens: &[u8; SYMBOLS]) -> Self {
         let mut equal = [0; LANES];
         for lens in lens.as_chunks::<LANES>().0 {
@@ -68,34 +83,45 @@ impl Span {
     }
 }
 
+/// Tables to load into vectors.
+struct Tables {
+    /// Values and lengths of codewords.
+    codes: [[u8; SYMBOLS]; 2],
+    /// The index of each symbol, if it is its rank.
+    ranks: [u8; SYMBOLS],
+}
+
 impl Tables {
-    fn new(codes: &[Codeword; SYMBOLS]) -> Self {
-        let [mut values, mut lens, mut ranks] = [[0; SYMBOLS]; 3];
-        let coded = codes.iter().enumerate().filter(|(_, code)| code.len() > 0);
-        for (rank, (symbol, code)) in coded.enumerate() {
-            debug_assert!(code.bits() <= u64::from(u8::MAX), "values fit into a byte");
-            values[symbol] = code.bits() as u8;
-            lens[symbol] = code.len() as u8;
-            ranks[symbol] = rank as u8;
+    fn new(codes: &Codes, index: Index) -> Self {
+        let mut tables = Self { codes: [codes.values, codes.lens], ranks: [0; SYMBOLS] };
+        match index {
+            Index::Narrow => tables.fold(),
+            Index::Few => tables.rank(codes),
+            Index::Wide => {}
         }
-        Self { span: Span::of(&lens), values, lens, ranks }
+        tables
     }
 
-    /// Returns the values and the lengths to look up.
-    ///
-    fn indexed(&self) -> [[u8; SYMBOLS]; 2] {
-        [&self.values, &self.lens].map(|table| {
-            let mut indexed = [0; SYMBOLS];
-            for (symbol, value) in table.iter().enumerate() {
-                let index = match self.span {
-                    Span::Narrow => symbol % LANES,
-                    Span::Few => usize::from(self.ranks[symbol]),
-                    Span::Wide => symbol,
-                };
-                indexed[index] |= value;
+    /// Moves all codewords to the first vector, by symbol modulo its length.
+    fn fold(&mut self) {
+        for table in &mut self.codes {
+            let (first, others) = table.split_at_mut(LANES);
+            for other in others.as_chunks::<LANES>().0 {
+                for (folded, &value) in first.iter_mut().zip(other) {
+                    *folded |= value;
+                }
             }
-            indexed
-        })
+        }
+    }
+
+    /// Ranks the symbols that have codewords, and moves the codewords to their ranks.
+    fn rank(&mut self, codes: &Codes) {
+        let coded = (0..SYMBOLS).filter(|&symbol| codes.lens[symbol] > 0);
+        for (rank, symbol) in coded.enumerate() {
+            self.ranks[symbol] = rank as u8;
+            let [values, lens] = &mut self.codes;
+            (values[rank], lens[rank]) = (codes.values[symbol], codes.lens[symbol]);
+        }
     }
 }
 
@@ -103,24 +129,26 @@ impl Tables {
 pub(crate) fn encode(
     token: Avx512,
     plane: &[u8],
-    codes: &[Codeword; SYMBOLS],
+    code: &CodeLengths,
     writers: [StreamWriter<'_>; STREAMS],
 ) {
-    let tables = Tables::new(codes);
+    let codes = Codes::new(code);
+    let index = Index::of(&codes.lens);
+    let tables = Tables::new(&codes, index);
     let coded_bits: usize = writers.iter().map(|writer| writer.room_len() * 8).sum();
     let mean = coded_bits as f32 / plane.len() as f32;
-    let encode_stream = match (tables.span, mean) {
-        (Span::Narrow, ..SHORTEST_CODES) => encode_narrow_shortest,
-        (Span::Narrow, ..SHORT_CODES) => encode_narrow_short,
-        (Span::Narrow, _) => encode_narrow_long,
-        (Span::Few, ..SHORTEST_CODES) => encode_few_shortest,
-        (Span::Few, ..SHORT_CODES) => encode_few_short,
-        (Span::Few, _) => encode_few_long,
-        (Span::Wide, ..SHORT_CODES) => encode_wide_short,
-        (Span::Wide, _) => encode_wide_long,
+    let encode_stream = match (index, mean) {
+        (Index::Narrow, ..SHORTEST_CODES) => encode_narrow_shortest,
+        (Index::Narrow, ..SHORT_CODES) => encode_narrow_short,
+        (Index::Narrow, _) => encode_narrow_long,
+        (Index::Few, ..SHORTEST_CODES) => encode_few_shortest,
+        (Index::Few, ..SHORT_CODES) => encode_few_short,
+        (Index::Few, _) => encode_few_long,
+        (Index::Wide, ..SHORT_CODES) => encode_wide_short,
+        (Index::Wide, _) => encode_wide_long,
     };
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
-        encode_stream(token, stream, &tables, codes, writer);
+        encode_stream(token, stream, &tables, &codes, writer);
     }
 }
 
@@ -130,11 +158,11 @@ pub(crate) fn encode(
 #[inline(never)]
 fn write_scalar<'a>(
     symbols: &[u8],
-    codes: &[Codeword; SYMBOLS],
+    codes: &Codes,
     mut writer: StreamWriter<'a>,
 ) -> StreamWriter<'a> {
     const RUN: usize = 5;
-    let code = |[symbol]: [u8; 1]| codes[usize::from(symbol)];
+    let code = |[symbol]: [u8; 1]| codes.codeword(symbol);
     let (head, runs) = symbols.as_chunks::<1>().0.as_rchunks::<RUN>();
     for run in runs.iter().rev() {
         writer.write(run, code);
@@ -370,6 +398,22 @@ macro_rules! append {
     }};
 }
 
+/// Appends the codewords of 64 symbols of any lengths to a stream.
+macro_rules! append_part {
+    ($token:ident, $join:ident, $part:ident, $codes:ident, $room:ident, $left:ident, $position:ident) => {{
+        let (bits, lens, is_long) = $join($part);
+        if is_long {
+            let writer = writer!($token, $room, $left, $position);
+            let (room, bits, len) = write_scalar($part, $codes, writer).into_parts();
+            $room = room;
+            $left = _mm512_set1_epi64(bits as i64);
+            $position = _mm512_set1_epi64(len as i64);
+        } else {
+            append!($token, bits, lens, $room, $left, $position);
+        }
+    }};
+}
+
 /// Defines a function that encodes a stream and its end mark.
 macro_rules! encoder {
     ($name:ident, $span:ident, $codes:ident) => {
@@ -379,11 +423,11 @@ macro_rules! encoder {
                 token: Avx512,
                 stream: &[u8],
                 tables: &Tables,
-                codes: &[Codeword; SYMBOLS],
+                codes: &Codes,
                 writer: StreamWriter<'_>,
             ) {
                 let tables = LoadedTables {
-                    codes: tables.indexed().map(|table| load_table!(token, table)),
+                    codes: tables.codes.map(|table| load_table!(token, table)),
                     ranks: load_table!(token, tables.ranks),
                 };
                 let (join, join_long) =
@@ -391,24 +435,19 @@ macro_rules! encoder {
                 let [mut left, mut position] = [_mm512_setzero_si512(); 2];
                 let (mut room, _, _) = writer.into_parts();
                 let (head, groups) = stream.as_rchunks();
+                let (head, last_parts) = head.as_rchunks();
                 for group in groups.iter().rev() {
                     let (bits, lens, is_long) = join(group);
-                    if !is_long {
-                        append!(token, bits, lens, room, left, position);
-                        continue;
-                    }
-                    for part in group.as_chunks().0.iter().rev() {
-                        let (bits, lens, is_long) = join_long(part);
-                        if !is_long {
-                            append!(token, bits, lens, room, left, position);
-                            continue;
+                    if is_long {
+                        for part in group.as_chunks().0.iter().rev() {
+                            append_part!(token, join_long, part, codes, room, left, position);
                         }
-                        let writer = writer!(token, room, left, position);
-                        let (rest, bits, len) = write_scalar(part, codes, writer).into_parts();
-                        room = rest;
-                        left = _mm512_set1_epi64(bits as i64);
-                        position = _mm512_set1_epi64(len as i64);
+                    } else {
+                        append!(token, bits, lens, room, left, position);
                     }
+                }
+                for part in last_parts.iter().rev() {
+                    append_part!(token, join_long, part, codes, room, left, position);
                 }
                 let writer = writer!(token, room, left, position);
                 write_scalar(head, codes, writer).finish();

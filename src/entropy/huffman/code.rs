@@ -54,12 +54,6 @@ impl Codeword {
         self.0 as u32 % u64::BITS
     }
 
-    /// Returns the bits of the codeword; the newest bit is the highest.
-    pub(crate) fn bits(self) -> u64 {
-        let len = self.len();
-        (self.0 - u64::from(len)).checked_shr(u64::BITS - len).unwrap_or_default()
-    }
-
     /// Joins two codewords into one, in which `next` is written after this one.
     pub(crate) fn then(self, next: Self) -> Self {
         let bits =
@@ -71,12 +65,19 @@ impl Codeword {
 /// Returns the codeword of each symbol.
 pub(crate) fn codewords(code: &CodeLengths) -> [Codeword; SYMBOLS] {
     let mut codewords = [Codeword::default(); SYMBOLS];
+    for_each_codeword(code, |symbol, bits, len| {
+        codewords[usize::from(symbol)] = Codeword::new(bits, len);
+    });
+    codewords
+}
+
+/// Passes each symbol with the bits and the length of its codeword.
+pub(crate) fn for_each_codeword(code: &CodeLengths, mut pass: impl FnMut(u8, u32, u32)) {
     let mut cell = 0;
     for &symbol in Order::new(code).symbols() {
         let len = u32::from(code.bits[usize::from(symbol)]);
         let unused = code.longest - len;
-        codewords[usize::from(symbol)] = Codeword::new(cell >> unused, len);
+        pass(symbol, cell >> unused, len);
         cell += 1 << unused;
     }
-    codewords
 }

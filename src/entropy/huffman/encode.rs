@@ -106,13 +106,13 @@ impl Plan {
     pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
-        let codewords = codewords(&self.code);
         match kernels {
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx512(token, _) if plane.len() >= avx512::SHORTEST => {
-                avx512::encode(token, plane, &codewords, self.write_head(dst));
+                avx512::encode(token, plane, &self.code, self.write_head(dst));
             }
             _ => {
+                let codewords = codewords(&self.code);
                 let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
                 encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
             }
