@@ -18,6 +18,7 @@ use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::huffman::{decode, weights};
+use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
@@ -40,7 +41,7 @@ pub fn range(plane: &[u8]) -> (u8, u8) {
 
 /// Returns whether a sample of a plane is noise.
 pub fn is_noise(plane: &[u8]) -> bool {
-    histogram::is_noise(plane)
+    Sample::finds_noise(plane)
 }
 
 /// Counts of a plane's symbols.

@@ -35,7 +35,7 @@ use crate::chunk::plane_encoder::Stored;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::file::frames::Frames;
 use crate::frame::whole::Frame;
-use crate::frame::write::draft::Draft;
+use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
 use crate::frame::write::geometry::Geometry;
 use crate::frame::write::tables::Tables;
@@ -146,7 +146,7 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
     let Draft { geometry, options, .. } = draft;
     let (prefix, payload) = dst.split_at_mut(geometry.payload_at);
     let places = chunk_places(geometry, src, payload);
-    let stored: Vec<[Stored; MAX_PLANES]> = src
+    let (stored, checksums): (Vec<[Stored; MAX_PLANES]>, Vec<Option<u64>>) = src
         .par_chunks(geometry.chunk_len)
         .zip(places)
         .with_min_len(run_len(geometry.chunks))
@@ -154,20 +154,21 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
             || Lent::new(&pool.encode),
             |scratch, (chunk, place)| {
                 let (layout, threshold) = (geometry.layout, options.threshold);
-                encode::encode(layout, chunk, threshold, options.profile, place, scratch.get())
+                let checksum = options.checksums.then(|| checksum(chunk));
+                let scratch = scratch.get();
+                let stored =
+                    encode::encode(layout, chunk, threshold, options.profile, place, scratch);
+                (stored, checksum)
             },
         )
-        .collect();
+        .unzip();
+    let checksums: Vec<u64> = checksums.into_iter().flatten().collect();
     let mut tables = Tables::new(prefix, geometry);
     for (number, stored) in stored.iter().enumerate() {
         tables.set(number, stored);
     }
-    let checksums = match options.checksums {
-        true => par_checksums(src, geometry.chunk_len),
-        false => Vec::new(),
-    };
     let content_len = close_gaps(geometry, src, &stored, dst);
-    draft.finish(content_len, &checksums, dst)
+    draft.finish(content_len, Hashed::default(), &checksums, dst)
 }
 
 /// Returns the checksums of chunks of this length.

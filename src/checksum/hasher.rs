@@ -1,11 +1,17 @@
 //! Computes checksums of bytes that arrive in parts.
 
-use crate::checksum::backend::State;
+use crate::checksum::backend::{self, State};
 use crate::checksum::verification::is_ignored;
 
 /// Computes the checksum of bytes that arrive in parts.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Hasher(State);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(backend::state())
+    }
+}
 
 impl Hasher {
     /// Adds the next bytes.

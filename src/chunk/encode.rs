@@ -67,8 +67,13 @@ pub(crate) fn encode(
         };
         *dst = &mut core::mem::take(dst)[..len];
     }
-    split_planes(layout, chunk, &mut dst, &mut scratch.planes);
     let mut stored = [Stored::default(); MAX_PLANES];
+    if layout.planes == 1 && profile == Profile::Original {
+        let ([plane, ..], [dst, ..]) = (&mut scratch.planes, dst);
+        stored[0] = plane.encode_from(chunk, dst, threshold, &mut scratch.tables);
+        return stored;
+    }
+    split_planes(layout, chunk, &mut dst, &mut scratch.planes);
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
         *stored = match profile {

@@ -4,14 +4,21 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use fearless_simd::x86::Avx512;
+
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::count_avx512;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::sample::Frequent;
+use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::simd::Kernels;
 
 /// Method and length of a stored plane.
@@ -31,13 +38,16 @@ const SHORTEST_IN_PAIRS: usize = 16 * 1024;
 /// Shortest plane, in bytes, for which counting in vectors saves more time than its preparation
 /// costs.
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-const SHORTEST_IN_VECTORS: usize = 4096;
+const SHORTEST_IN_VECTORS: usize = 6 * 1024;
 
 /// Tables for analysing and encoding planes.
 pub(super) struct Tables {
     counts: Box<StreamCounts>,
     /// Created on first use.
     pairs: Option<Box<PairTables>>,
+    /// Created on first use.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    vectors: Option<Box<count_avx512::Space>>,
 }
 
 struct PairTables {
@@ -47,7 +57,12 @@ struct PairTables {
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { counts: Box::new([[0; SYMBOLS]; STREAMS]), pairs: None }
+        Self {
+            counts: Box::new([[0; SYMBOLS]; STREAMS]),
+            pairs: None,
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            vectors: None,
+        }
     }
 }
 
@@ -84,8 +99,9 @@ enum Analysis {
     Symbols,
     /// Count pairs of symbols, relative to this lowest symbol.
     Pairs(u8),
-    /// Count symbols that span at most 64 values in vectors.
-    Narrow,
+    /// Count the frequent symbols in vectors.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    Vectors(Avx512, Frequent),
 }
 
 impl PlaneEncoder {
@@ -132,6 +148,39 @@ impl PlaneEncoder {
         }
     }
 
+    /// Encodes a plane that is not in [`Self::target`] into `dst`, which is as long.
+    pub(super) fn encode_from(
+        &mut self,
+        plane: &[u8],
+        dst: &mut [u8],
+        threshold: f32,
+        tables: &mut Tables,
+    ) -> Stored {
+        let analysis = (plane.len() <= MAX_WRITTEN_PLANE)
+            .then(|| Analysis::new(plane, threshold, self.was_coded))
+            .filter(|analysis| !matches!(analysis, Analysis::Pairs(_)));
+        let Some(analysis) = analysis else {
+            self.target(dst).copy_from_slice(plane);
+            return self.encode(dst, threshold, tables);
+        };
+        let coding = worthwhile(analysis.plan(plane, threshold, tables), plane.len(), threshold);
+        self.was_coded = !matches!(coding, Coding::Raw);
+        match coding {
+            Coding::Raw => {
+                dst.copy_from_slice(plane);
+                Stored { method: method::RAW, len: plane.len() }
+            }
+            Coding::Repeat(byte) => {
+                dst[0] = byte;
+                Stored { method: method::HUFFMAN, len: 1 }
+            }
+            Coding::Streams(plan) => {
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
+                Stored { method: method::HUFFMAN, len: plan.size() }
+            }
+        }
+    }
+
     /// Returns the number of bytes in which [`Self::encode`] would store the plane.
     pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
         if dst.len() > MAX_WRITTEN_PLANE {
@@ -150,14 +199,13 @@ impl PlaneEncoder {
     #[inline]
     fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let kernels = Kernels::new();
-        let analysis = Analysis::new(plane, threshold, self.was_coded, kernels);
+        let analysis = Analysis::new(plane, threshold, self.was_coded);
         if let Analysis::Pairs(lowest) = analysis {
             self.make_room(dst);
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let coding = analysis.plan(plane, threshold, kernels, tables);
+        let coding = analysis.plan(plane, threshold, tables);
         (analysis, worthwhile(coding, dst.len(), threshold))
     }
 
@@ -185,41 +233,35 @@ impl PlaneEncoder {
 impl Analysis {
     /// Chooses the analysis of a plane.
     ///
-    /// A plane with few values is never noise, so the order of the two checks affects only the
-    /// time.
-    fn new(plane: &[u8], threshold: f32, was_coded: bool, kernels: Kernels) -> Self {
-        let is_noise = || threshold <= NOISE_THRESHOLD && histogram::is_noise(plane);
+    /// A plane with few values is never noise, so the order of the checks affects only the time.
+    fn new(plane: &[u8], threshold: f32, was_coded: bool) -> Self {
+        let may_be_noise = threshold <= NOISE_THRESHOLD;
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        if let (Kernels::Avx512(token, _), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len()) {
+            let sample = Sample::new(plane);
+            return match may_be_noise && sample.is_noise() {
+                true => Self::Noise,
+                false => Frequent::of(&sample)
+                    .map_or(Self::Symbols, |frequent| Self::Vectors(token, frequent)),
+            };
+        }
+        let is_noise = || may_be_noise && Sample::finds_noise(plane);
         if !was_coded && is_noise() {
             return Self::Noise;
         }
-        match Self::of_narrow(plane, kernels) {
-            Some(analysis) => analysis,
+        match lowest_of_narrow(plane) {
+            Some(lowest) => Self::Pairs(lowest),
             None if was_coded && is_noise() => Self::Noise,
             None => Self::Symbols,
         }
     }
 
-    /// Returns the analysis of a plane whose symbols span few values, or `None` if they span more.
-    fn of_narrow(plane: &[u8], kernels: Kernels) -> Option<Self> {
-        match kernels {
-            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-            Kernels::Avx512(token, _) => {
-                let is_narrow = plane.len() >= SHORTEST_IN_VECTORS && {
-                    let (lowest, highest) = count_avx512::range(token, plane);
-                    usize::from(highest - lowest) < SPAN
-                };
-                is_narrow.then_some(Self::Narrow)
-            }
-            _ => lowest_of_narrow(plane).map(Self::Pairs),
-        }
-    }
-
     /// Plans how to store the plane. For an analysis in pairs, the plane is packed.
-    fn plan(self, plane: &[u8], threshold: f32, kernels: Kernels, tables: &mut Tables) -> Coding {
+    fn plan(self, plane: &[u8], threshold: f32, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
             Self::Symbols => {
-                count(plane, self, kernels, &mut tables.counts);
+                histogram::count(plane, &mut tables.counts);
                 if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
                     return Coding::Raw;
                 }
@@ -228,7 +270,11 @@ impl Analysis {
                 let (pairs, counts) = tables.pairs();
                 pairs::count(plane, lowest, &mut pairs.counts, counts);
             }
-            Self::Narrow => count(plane, self, kernels, &mut tables.counts),
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Vectors(token, frequent) => {
+                let space = tables.vectors.get_or_insert_default();
+                count_avx512::count(token, plane, &frequent, space, &mut tables.counts);
+            }
         }
         plan(&tables.counts, plane.len())
     }
@@ -236,23 +282,11 @@ impl Analysis {
     /// Encodes the plane as planned.
     fn store(self, plan: &Plan, plane: &[u8], dst: &mut [u8], tables: &mut Tables) {
         match self {
-            Self::Noise | Self::Symbols | Self::Narrow => plan.encode(plane, dst),
             Self::Pairs(lowest) => {
                 plan.encode_pairs(plane, lowest, &mut tables.pairs().0.codes, dst);
             }
+            _ => plan.encode(plane, dst),
         }
-    }
-}
-
-/// Counts the symbols of a plane.
-fn count(plane: &[u8], analysis: Analysis, kernels: Kernels, counts: &mut StreamCounts) {
-    match (kernels, analysis) {
-        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        (Kernels::Avx512(token, _), analysis) if plane.len() >= SHORTEST_IN_VECTORS => {
-            let narrow = matches!(analysis, Analysis::Narrow);
-            count_avx512::count(token, plane, narrow, counts);
-        }
-        _ => histogram::count(plane, counts),
     }
 }
 

@@ -1,9 +1,12 @@
-//! Counts planes with AVX-512 where a few symbols are nearly all.
+//! Counts planes with AVX-512.
 //!
-//! In the exponents of weights 16 symbols are. A byte permute turns each of them into
-//! one of eight bits, twice, and carry-save adders count these bits over 16 vectors before anything
-//! is added up (Muła, Kurz and Lemire, "Faster Population Counts Using AVX2 Instructions", 2018).
-//! The few other symbols are brought together and counted one by one.
+//! Symbols that are frequent in a sample have ranks. All others are brought together and counted one
+//! by one.
+//!
+//! Ranks are counted eight at a time: a byte permute turns them into one of eight bits, and
+//! carry-save adders count these bits over four vectors (Muła, Kurz and Lemire, "Faster Population
+//! Counts Using AVX2 Instructions", 2018). Then an 8×8 bit matrix is transposed in each lane, so
+//! that the ones in a byte are those of one rank.
 
 use core::arch::x86_64::*;
 
@@ -11,49 +14,88 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x64;
 use fearless_simd::x86::Avx512;
 
-use crate::entropy::histogram::{self, StreamCounts};
+use crate::entropy::histogram::StreamCounts;
+use crate::entropy::sample::{self, Frequent, MAX_FREQUENT};
 use crate::entropy::{STREAMS, SYMBOLS};
 
 /// Bytes of a vector.
 const LANES: usize = 64;
-/// Symbols that a vector of bits counts.
+/// Ranks that a vector of bits counts.
 const GROUP: usize = 8;
-/// Symbols that are counted in vectors.
-const FREQUENT: usize = 2 * GROUP;
+/// Ranks that are counted in one pass.
+const PASS: usize = 2 * GROUP;
+const _: () = assert!(PASS == sample::PASS);
+/// Rank of all other symbols: of its lower six bits, which permutes use, no other rank has all set.
+/// The highest bit makes it a mask.
+const OTHER: u8 = 0xbf;
+const _: () = assert!(MAX_FREQUENT == OTHER as usize % LANES);
+/// Vectors that the carry-save adders add up.
+const ADDED: usize = 4;
+/// Bytes of a block, after which no byte that counts eight bits of [`ADDED`] vectors overflows.
+const BLOCK: usize = u8::MAX as usize / GROUP * ADDED * LANES;
 
-fearless_simd::kernel!(
-    /// Returns the lowest and the highest symbol of a plane that is not empty.
-    #[inline(never)]
-    pub(crate) fn range(token: Avx512, plane: &[u8]) -> (u8, u8) {
-        let (vectors, rest) = plane.as_chunks::<LANES>();
-        let (lowest, highest) = histogram::range(if rest.is_empty() { plane } else { rest });
-        let mut lowest = _mm512_set1_epi8(lowest as i8);
-        let mut highest = _mm512_set1_epi8(highest as i8);
-        for vector in vectors {
-            let vector: __m512i = u8x64::from_slice(token, vector).into();
-            lowest = _mm512_min_epu8(lowest, vector);
-            highest = _mm512_max_epu8(highest, vector);
-        }
-        let (mut low, mut high) = ([0; LANES], [0; LANES]);
-        let [lowest, highest]: [u8x64<Avx512>; 2] =
-            [lowest.simd_into(token), highest.simd_into(token)];
-        lowest.store_slice(&mut low);
-        highest.store_slice(&mut high);
-        (histogram::range(&low).0, histogram::range(&high).1)
+/// The bit of each rank of a group, by rank.
+const BITS: [[u8; LANES]; LANES / GROUP] = {
+    let mut bits = [[0; LANES]; LANES / GROUP];
+    let mut rank = 0;
+    while rank < MAX_FREQUENT {
+        bits[rank / GROUP][rank] = 1 << (rank % GROUP);
+        rank += 1;
     }
-);
+    bits
+};
 
-/// Counts the symbols of a plane, stream by stream. `narrow` says that they span at most 64 values.
-pub(crate) fn count(token: Avx512, plane: &[u8], narrow: bool, counts: &mut StreamCounts) {
-    let Some(frequent) = Frequent::of(plane) else { return histogram::count(plane, counts) };
+/// Bytes of a matrix of 8×8 bytes in the order of its columns.
+const TRANSPOSED: [u8; LANES] = {
+    let mut order = [0; LANES];
+    let mut at = 0;
+    while at < LANES {
+        order[at] = (at % 8 * 8 + at / 8) as u8;
+        at += 1;
+    }
+    order
+};
+
+/// Memory for counting.
+pub(crate) struct Space {
+    /// The ranks of the symbols of a block.
+    found: [u8; BLOCK],
+    /// The symbols of a block that have no ranks, and a vector that may follow them.
+    others: [u8; BLOCK + LANES],
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self { found: [0; BLOCK], others: [0; BLOCK + LANES] }
+    }
+}
+
+/// Counts the symbols of a plane, stream by stream.
+pub(crate) fn count(
+    token: Avx512,
+    plane: &[u8],
+    frequent: &Frequent,
+    Space { found, others }: &mut Space,
+    counts: &mut StreamCounts,
+) {
+    let ranks = frequent.ranks(OTHER);
     *counts = [[0; SYMBOLS]; STREAMS];
     for (stream, counts) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(counts) {
         let (vectors, rest) = stream.as_chunks::<LANES>();
-        let count = if narrow { count_narrow } else { count_wide };
-        let totals = count(token, vectors, &frequent, counts);
         add(rest, counts);
-        for (&symbol, total) in frequent.symbols[..frequent.len].iter().zip(totals) {
-            counts[usize::from(symbol)] += total;
+        let mut totals = [0; LANES];
+        for block in vectors.chunks(BLOCK / LANES) {
+            let others_len = find_ranks(token, block, &ranks, found, others);
+            add(&others[..others_len], counts);
+            let len = block.as_flattened().len().next_multiple_of(ADDED * LANES);
+            let found = found[..len].as_chunks().0;
+            let passes = totals.as_chunks_mut().0.iter_mut().zip(BITS.as_chunks().0);
+            for (totals, bits) in passes.take(frequent.symbols().len().div_ceil(PASS)) {
+                count_pass(token, found, bits, totals);
+            }
+        }
+        for (&symbol, total) in frequent.symbols().iter().zip(totals) {
+            counts[usize::from(symbol)] += total as u32;
         }
     }
 }
@@ -68,171 +110,106 @@ fn add(symbols: &[u8], counts: &mut [u32; SYMBOLS]) {
     }
 }
 
-/// The most frequent symbols of a sample.
-struct Frequent {
-    symbols: [u8; FREQUENT],
-    len: usize,
-}
-
-impl Frequent {
-    /// Returns none if other symbols are too many to be counted one by one.
-    fn of(plane: &[u8]) -> Option<Self> {
-        /// Bytes from one run of the sample to the next.
-        const DISTANCE: usize = 2048;
-        const RUN: usize = 32;
-        let mut sample = [0_u32; SYMBOLS];
-        let mut total = 0;
-        for part in plane.chunks(DISTANCE) {
-            let run = &part[..part.len().min(RUN)];
-            add(run, &mut sample);
-            total += run.len();
+fearless_simd::kernel!(
+    /// Writes the ranks of symbols to `found`, and the symbols without ranks to `others`.
+    ///
+    /// Returns the number of symbols without ranks.
+    #[inline(never)]
+    fn find_ranks(
+        token: Avx512,
+        symbols: &[[u8; LANES]],
+        ranks: &[u8; SYMBOLS],
+        found: &mut [u8; BLOCK],
+        others: &mut [u8; BLOCK + LANES],
+    ) -> usize {
+        let table: [__m512i; 4] = core::array::from_fn(|part| {
+            u8x64::from_slice(token, &ranks[part * LANES..][..LANES]).into()
+        });
+        let mut others_len = 0;
+        let mut found = found.as_chunks_mut::<LANES>().0.iter_mut();
+        for (symbols, found) in symbols.iter().zip(&mut found) {
+            let symbols: __m512i = u8x64::from_slice(token, symbols).into();
+            let lower = _mm512_permutex2var_epi8(table[0], symbols, table[1]);
+            let upper = _mm512_permutex2var_epi8(table[2], symbols, table[3]);
+            let ranks = _mm512_mask_blend_epi8(_mm512_movepi8_mask(symbols), lower, upper);
+            let other = _mm512_movepi8_mask(ranks);
+            // The form that keeps the destination does not wait for it.
+            let together = _mm512_mask_compress_epi8(symbols, other, symbols);
+            let [ranks, together]: [u8x64<Avx512>; 2] =
+                [ranks.simd_into(token), together.simd_into(token)];
+            ranks.store_slice(found);
+            together.store_slice(&mut others[others_len..others_len + LANES]);
+            others_len += other.count_ones() as usize;
         }
-        let mut keys = [0; SYMBOLS];
-        let mut len = 0;
-        for (symbol, &count) in sample.iter().enumerate().filter(|&(_, &count)| count > 0) {
-            keys[len] = count << 8 | symbol as u32;
-            len += 1;
-        }
-        let keys = &mut keys[..len];
-        keys.sort_unstable_by(|a, b| b.cmp(a));
-        let keys = &keys[..len.min(FREQUENT)];
-        let covered: u32 = keys.iter().map(|key| key >> 8).sum();
-        let mut symbols = [0; FREQUENT];
-        for (symbol, &key) in symbols.iter_mut().zip(keys) {
-            *symbol = key as u8;
-        }
-        (covered as usize * 8 >= total * 7).then_some(Self { symbols, len: keys.len() })
+        // The last vectors to be added up may be incomplete.
+        found.take(ADDED - 1).for_each(|found| *found = [OTHER; LANES]);
+        others_len
     }
-
-    /// Returns the bit of each symbol of a group, indexed by the symbol modulo `LEN`.
-    fn bits<const LEN: usize>(&self, group: usize) -> [u8; LEN] {
-        let symbols = self.symbols[..self.len].chunks(GROUP).nth(group).unwrap_or_default();
-        let mut bits = [0; LEN];
-        for (number, &symbol) in symbols.iter().enumerate() {
-            bits[usize::from(symbol) % LEN] = 1 << number;
-        }
-        bits
-    }
-}
-
-/// Vectors that are added up at once.
-const BLOCK: usize = 16;
-/// Other symbols that are brought together before they are counted.
-const OTHERS: usize = 1024;
-
-/// A vector for each group of symbols.
-type Pair = [__m512i; 2];
+);
 
 /// Adds bits: returns the carries and the sums.
 macro_rules! add_bits {
     ($a:expr, $b:expr, $c:expr) => {{
-        let (a, b, c): (Pair, Pair, Pair) = ($a, $b, $c);
-        (
-            [
-                _mm512_ternarylogic_epi64::<0xe8>(a[0], b[0], c[0]),
-                _mm512_ternarylogic_epi64::<0xe8>(a[1], b[1], c[1]),
-            ],
-            [
-                _mm512_ternarylogic_epi64::<0x96>(a[0], b[0], c[0]),
-                _mm512_ternarylogic_epi64::<0x96>(a[1], b[1], c[1]),
-            ],
-        )
+        let (a, b, c) = ($a, $b, $c);
+        (_mm512_ternarylogic_epi64::<0xe8>(a, b, c), _mm512_ternarylogic_epi64::<0x96>(a, b, c))
     }};
 }
 
-/// Defines how the frequent symbols are counted, and all others added to `counts`, with look-ups in
-/// a table of `$len` symbols.
-macro_rules! count_vectors {
-    ($name:ident, $len:expr) => {
-        fearless_simd::kernel!(
-            #[inline(never)]
-            fn $name(
-                token: Avx512,
-                vectors: &[[u8; LANES]],
-                frequent: &Frequent,
-                counts: &mut [u32; SYMBOLS],
-            ) -> [u32; FREQUENT] {
-                let tables: [[__m512i; 4]; 2] = core::array::from_fn(|group| {
-                    let bits = frequent.bits::<{ $len }>(group);
-                    core::array::from_fn(|part| {
-                        u8x64::from_slice(token, &bits[part * LANES % $len..][..LANES]).into()
-                    })
-                });
-                let mut others = [0; OTHERS + LANES];
-                let mut others_len = 0;
-                let mut load = |vector: &[u8; LANES]| -> Pair {
-                    let symbols: __m512i = u8x64::from_slice(token, vector).into();
-                    let bits = tables.map(|table| {
-                        if $len == LANES {
-                            return _mm512_permutexvar_epi8(symbols, table[0]);
-                        }
-                        let lower = _mm512_permutex2var_epi8(table[0], symbols, table[1]);
-                        let upper = _mm512_permutex2var_epi8(table[2], symbols, table[3]);
-                        _mm512_mask_blend_epi8(_mm512_movepi8_mask(symbols), lower, upper)
-                    });
-                    let any = _mm512_or_si512(bits[0], bits[1]);
-                    let other = _mm512_testn_epi8_mask(any, any);
-                    if other != 0 {
-                        // The form that keeps the destination does not wait for it.
-                        let together = _mm512_mask_compress_epi8(symbols, other, symbols);
-                        let together: u8x64<Avx512> = together.simd_into(token);
-                        together.store_slice(&mut others[others_len..others_len + LANES]);
-                        others_len += other.count_ones() as usize;
-                        if others_len > OTHERS {
-                            add(&others[..others_len], counts);
-                            others_len = 0;
-                        }
-                    }
-                    bits
-                };
-                let mut totals = [0; FREQUENT];
-                let mut add_up = |bits: Pair, weight: u32| {
-                    for (totals, bits) in totals.as_chunks_mut::<GROUP>().0.iter_mut().zip(bits) {
-                        for (number, total) in totals.iter_mut().enumerate() {
-                            let set = _mm512_test_epi8_mask(bits, _mm512_set1_epi8(1 << number));
-                            *total += weight * set.count_ones();
-                        }
-                    }
-                };
-                let zero = [_mm512_setzero_si512(); 2];
-                let [mut ones, mut twos, mut fours, mut eights] = [zero; 4];
-                let (blocks, rest) = vectors.as_chunks::<BLOCK>();
-                for block in blocks {
-                    let mut carried8 = [zero; 2];
-                    for (half, carried8) in block.as_chunks::<8>().0.iter().zip(&mut carried8) {
-                        let mut carried4 = [zero; 2];
-                        for (four, carried4) in half.as_chunks::<4>().0.iter().zip(&mut carried4) {
-                            let (first, sum) = add_bits!(ones, load(&four[0]), load(&four[1]));
-                            let (second, sum) = add_bits!(sum, load(&four[2]), load(&four[3]));
-                            ones = sum;
-                            (*carried4, twos) = add_bits!(twos, first, second);
-                        }
-                        (*carried8, fours) = add_bits!(fours, carried4[0], carried4[1]);
-                    }
-                    let (sixteens, sum) = add_bits!(eights, carried8[0], carried8[1]);
-                    eights = sum;
-                    add_up(sixteens, 16);
-                }
-                for vector in rest {
-                    add_up(load(vector), 1);
-                }
-                for (bits, weight) in [(ones, 1), (twos, 2), (fours, 4), (eights, 8)] {
-                    add_up(bits, weight);
-                }
-                add(&others[..others_len], counts);
-                totals
+fearless_simd::kernel!(
+    /// Adds the number of occurrences of each rank with a bit to `totals`.
+    #[inline(never)]
+    fn count_pass(
+        token: Avx512,
+        ranks: &[[u8; ADDED * LANES]],
+        bits: &[[u8; LANES]; 2],
+        totals: &mut [u64; PASS],
+    ) {
+        let tables = bits.map(|bits| -> __m512i { u8x64::from_slice(token, &bits).into() });
+        let transposed: __m512i = u8x64::from_slice(token, &TRANSPOSED).into();
+        let units = _mm512_set1_epi64(0x8040_2010_0804_0201_u64 as i64);
+        // The number of ones in each byte of the transposed matrices.
+        let count =
+            |bits: __m512i| _mm512_popcnt_epi8(_mm512_gf2p8affine_epi64_epi8::<0>(units, bits));
+        let [mut ones, mut twos, mut fours] = [[_mm512_setzero_si512(); 2]; 3];
+        for added in ranks {
+            let ranks = [0, 1, 2, 3].map(|vector| -> __m512i {
+                u8x64::from_slice(token, &added[vector * LANES..][..LANES]).into()
+            });
+            for group in 0..2 {
+                let [a, b, c, d] = ranks.map(|ranks| _mm512_permutexvar_epi8(ranks, tables[group]));
+                let (first, sum) = add_bits!(ones[group], a, b);
+                let (second, sum) = add_bits!(sum, c, d);
+                ones[group] = sum;
+                let (carry, sum) = add_bits!(twos[group], first, second);
+                twos[group] = sum;
+                fours[group] = _mm512_add_epi8(fours[group], count(carry));
             }
-        );
-    };
-}
-count_vectors!(count_narrow, LANES);
-count_vectors!(count_wide, SYMBOLS);
+        }
+        for (group, totals) in totals.as_chunks_mut::<GROUP>().0.iter_mut().enumerate() {
+            let add_up = |counts: __m512i| {
+                let counts = _mm512_permutexvar_epi8(transposed, counts);
+                _mm512_sad_epu8(counts, _mm512_setzero_si512())
+            };
+            let twos = count(twos[group]);
+            let rest = _mm512_add_epi8(count(ones[group]), _mm512_add_epi8(twos, twos));
+            let fours = _mm512_slli_epi64::<2>(add_up(fours[group]));
+            let sums: u8x64<Avx512> = _mm512_add_epi64(fours, add_up(rest)).simd_into(token);
+            let mut counts = [0_u64; GROUP];
+            sums.store_slice(bytemuck::cast_slice_mut(&mut counts));
+            for (total, count) in totals.iter_mut().zip(counts) {
+                *total += count;
+            }
+        }
+    }
+);
 
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::entropy::histogram;
+    use crate::entropy::sample::Sample;
     use crate::simd::Kernels;
 
     fn token() -> Option<Avx512> {
@@ -252,22 +229,30 @@ mod tests {
     #[test]
     fn counts_agree_with_the_scalar_form() {
         let Some(token) = token() else { return };
-        for len in (1..300).chain([1023, 1024, 4097, 16_384, 131_072]) {
-            for (lowest, span, narrow) in [
-                (0, 1, true),
-                (100, 9, true),
-                (7, 20, true),
-                (192, 40, true),
-                (250, 30, false),
-                (0, 60, false),
-                (0, 64, true),
+        let mut space = Space::default();
+        let lengths = [1023, 1024, 4097, 16_384, 31_743, 31_745, 32_513, 131_072];
+        for len in (1..300).chain(lengths) {
+            for (lowest, span) in [
+                (0, 1),
+                (100, 9),
+                (7, 20),
+                (192, 40),
+                (250, 30),
+                (0, 60),
+                (0, 64),
+                (3, 120),
+                (90, 180),
+                (0, 256),
             ] {
                 let plane = symbols(len, lowest, span);
+                let Some(frequent) = Frequent::of(&Sample::new(&symbols(131_072, lowest, span)))
+                else {
+                    panic!("{span} values are few");
+                };
                 let [mut found, mut expected] = [[[9; SYMBOLS]; STREAMS]; 2];
-                count(token, &plane, narrow, &mut found);
+                count(token, &plane, &frequent, &mut space, &mut found);
                 histogram::count(&plane, &mut expected);
                 assert!(found == expected, "{len} symbols from {lowest}, {span} values");
-                assert_eq!(range(token, &plane), histogram::range(&plane));
             }
         }
     }

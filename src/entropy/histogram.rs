@@ -31,43 +31,28 @@ pub(crate) fn count(plane: &[u8], counts: &mut StreamCounts) {
     }
 }
 
-/// Returns whether a sample of the plane shows that no code saves five per cent.
+/// Counts symbols below `COUNT`.
 ///
-/// Returns `false` for planes that are too short for sampling to save time.
-///
-/// No code is shorter than the entropy, which is at least the collision entropy, -log2 Σp². Saving
-/// five per cent of 8 bits per symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has 1 / 256, with a
-/// standard deviation of half a per cent of that in a sample of 4,096 symbols.
-pub(crate) fn is_noise(plane: &[u8]) -> bool {
-    const SHORTEST: usize = 32 * 1024;
-    const DISTANCE: usize = 1024;
-    const RUN: usize = 32;
-    if plane.len() < SHORTEST {
-        return false;
-    }
-    let mut tables = [[0_u16; SYMBOLS]; 2];
-    let [even, odd] = &mut tables;
-    let mut total = 0;
-    for part in plane.as_chunks::<DISTANCE>().0.iter().take(usize::from(u16::MAX) / RUN) {
-        for &[a, b] in part[..RUN].as_chunks().0 {
-            even[usize::from(a)] += 1;
-            odd[usize::from(b)] += 1;
+/// With four tables, equal neighbours do not wait for each other.
+pub(crate) fn count_few<const COUNT: usize>(symbols: &[u8]) -> [u32; COUNT] {
+    let mut tables = [[0_u32; COUNT]; 4];
+    let (runs, rest) = symbols.as_chunks::<4>();
+    for run in runs {
+        for (table, &symbol) in tables.iter_mut().zip(run) {
+            table[usize::from(symbol)] += 1;
         }
-        total += RUN as u64;
     }
-    let [even, odd] = &tables;
-    let collisions: u64 = even
-        .iter()
-        .zip(odd)
-        .map(|(&even, &odd)| u64::from(even) + u64::from(odd))
-        .map(|count| count * count)
-        .sum();
-    (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
+    for &symbol in rest {
+        tables[0][usize::from(symbol)] += 1;
+    }
+    let [a, b, c, d] = tables;
+    core::array::from_fn(|symbol| a[symbol] + b[symbol] + c[symbol] + d[symbol])
 }
 
 /// Returns whether the counts of a plane prove that no code saves five per cent.
 ///
-/// This is [`is_noise`] without sampling, for planes that are too short to be sampled.
+/// This is [`Sample::is_noise`](crate::entropy::sample::Sample::is_noise) without sampling, for planes
+/// that are too short to be sampled.
 pub(crate) fn is_flat(counts: &StreamCounts, plane_len: usize) -> bool {
     let [c0, c1, c2, c3] = counts;
     let collisions: u64 = c0

@@ -5,6 +5,7 @@ pub(crate) mod count_avx512;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;
+pub(crate) mod sample;
 
 /// Number of byte values.
 pub(crate) const SYMBOLS: usize = 256;

@@ -1,7 +1,10 @@
 //! Encodes strings of symbols in two interleaved states (RFC 8878, sections 4.1 and 4.2.1.2).
 
 use crate::bits::ForwardWriter;
-use crate::entropy::fse::{EncodeTable, MAX_CELLS, MIN_TABLE_LOG, Probabilities, normalise};
+use crate::entropy::fse::{
+    EncodeTable, MAX_CELLS, MAX_TABLE_LOG, MIN_TABLE_LOG, Probabilities, normalise,
+};
+use crate::entropy::histogram::count_few;
 
 /// Encodes symbols below `SYMBOLS`, after a description, into `dst`; returns the length in bytes.
 ///
@@ -12,10 +15,7 @@ pub(crate) fn write<const SYMBOLS: usize>(
     table_log: u32,
     dst: &mut [u8],
 ) -> Option<usize> {
-    let mut counts = [0_u32; SYMBOLS];
-    for &symbol in symbols {
-        counts[usize::from(symbol)] += 1;
-    }
+    let counts = count_few::<SYMBOLS>(symbols);
     let most = counts.iter().copied().max()?;
     if symbols.len() <= 1 || most as usize == symbols.len() || most == 1 {
         return None;
@@ -33,23 +33,34 @@ pub(crate) fn write<const SYMBOLS: usize>(
 }
 
 /// Writes the symbols, last first, and the final states.
+///
+/// Two states take turns, the one of the last symbol first.
 fn write_states<const SYMBOLS: usize>(
     table: &EncodeTable<SYMBOLS, MAX_CELLS>,
     symbols: &[u8],
     bits: &mut ForwardWriter,
 ) -> Option<()> {
-    let mut states = [None; 2];
-    for (index, &symbol) in symbols.iter().enumerate().rev() {
-        let state = &mut states[index % 2];
-        *state = Some(match *state {
-            None => table.first_state(symbol),
-            Some(state) => table.next_state(state, symbol, bits),
-        });
+    /// Number of symbols of which the bits fit between two flushes.
+    const RUN: usize = 8;
+    const _: () = assert!(RUN * MAX_TABLE_LOG as usize <= 56);
+    let (rest, &[second, first]) = symbols.split_last_chunk()?;
+    let mut first = table.first_state(first);
+    let mut second = table.first_state(second);
+    let (head, runs) = rest.as_rchunks::<RUN>();
+    for run in runs.iter().rev() {
+        for &[before, symbol] in run.as_chunks().0.iter().rev() {
+            first = table.next_state(first, symbol, bits);
+            second = table.next_state(second, before, bits);
+        }
         bits.flush()?;
     }
-    let [even, odd] = states;
-    table.write_state(odd?, bits);
-    table.write_state(even?, bits);
+    for &symbol in head.iter().rev() {
+        (first, second) = (second, table.next_state(first, symbol, bits));
+    }
+    bits.flush()?;
+    // The last symbol that was written is the first of the string.
+    table.write_state(first, bits);
+    table.write_state(second, bits);
     bits.push(1, 1);
     bits.flush()
 }

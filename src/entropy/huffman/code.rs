@@ -1,6 +1,7 @@
 //! Canonical codes: the lengths of the codewords determine the code.
 
 use crate::entropy::SYMBOLS;
+use crate::entropy::histogram::count_few;
 use crate::entropy::huffman::weights::CodeLengths;
 
 /// The symbols of a code in the order of their cells: longest codewords first, then by symbol.
@@ -12,23 +13,21 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn new(code: &CodeLengths) -> Self {
         const LENGTHS: usize = crate::entropy::huffman::MAX_READ_BITS as usize + 1;
-        let mut of_length = [0_u16; LENGTHS];
-        for &bits in &code.bits {
-            of_length[usize::from(bits)] += 1;
-        }
-        let mut next = [0_u16; LENGTHS];
+        let coded = code.coded();
+        let of_length = count_few::<LENGTHS>(&code.bits[coded.clone()]);
+        let mut next = [0_u32; LENGTHS];
         let mut len = 0;
         for bits in (1..LENGTHS).rev() {
             next[bits] = len;
             len += of_length[bits];
         }
         let mut symbols = [0; SYMBOLS];
-        for (symbol, &bits) in code.bits.iter().enumerate().filter(|&(_, &bits)| bits > 0) {
+        for (symbol, &bits) in coded.clone().zip(&code.bits[coded]).filter(|&(_, &bits)| bits > 0) {
             let next = &mut next[usize::from(bits)];
-            symbols[usize::from(*next)] = symbol as u8;
+            symbols[*next as usize] = symbol as u8;
             *next += 1;
         }
-        Self { symbols, len: usize::from(len) }
+        Self { symbols, len: len as usize }
     }
 
     /// Returns the symbols.
@@ -55,12 +54,6 @@ impl Codeword {
         self.0 as u32 % u64::BITS
     }
 
-    /// Returns the bits of the codeword; the newest bit is the highest.
-    pub(crate) fn bits(self) -> u64 {
-        let len = self.len();
-        (self.0 - u64::from(len)).checked_shr(u64::BITS - len).unwrap_or_default()
-    }
-
     /// Joins two codewords into one, in which `next` is written after this one.
     pub(crate) fn then(self, next: Self) -> Self {
         let bits =
@@ -72,12 +65,19 @@ impl Codeword {
 /// Returns the codeword of each symbol.
 pub(crate) fn codewords(code: &CodeLengths) -> [Codeword; SYMBOLS] {
     let mut codewords = [Codeword::default(); SYMBOLS];
+    for_each_codeword(code, |symbol, bits, len| {
+        codewords[usize::from(symbol)] = Codeword::new(bits, len);
+    });
+    codewords
+}
+
+/// Passes each symbol with the bits and the length of its codeword.
+pub(crate) fn for_each_codeword(code: &CodeLengths, mut pass: impl FnMut(u8, u32, u32)) {
     let mut cell = 0;
     for &symbol in Order::new(code).symbols() {
         let len = u32::from(code.bits[usize::from(symbol)]);
         let unused = code.longest - len;
-        codewords[usize::from(symbol)] = Codeword::new(cell >> unused, len);
+        pass(symbol, cell >> unused, len);
         cell += 1 << unused;
     }
-    codewords
 }

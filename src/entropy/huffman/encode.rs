@@ -54,12 +54,10 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
             *total += count;
         }
     }
-    let (most_frequent, most) = (0..=u8::MAX)
-        .map(|symbol| (symbol, total[usize::from(symbol)] as usize))
-        .max_by_key(|&(_, count)| count)
-        .unwrap_or_default();
+    let most = total.iter().copied().max().unwrap_or_default() as usize;
     if most == plane_len {
-        return Coding::Repeat(most_frequent);
+        let symbol = total.iter().position(|&count| count as usize == plane_len);
+        return Coding::Repeat(symbol.unwrap_or_default() as u8);
     }
     // The first condition is the heuristic of the original for noise. The second ensures that none
     // of the four streams is empty.
@@ -81,13 +79,14 @@ impl Plan {
     fn new(code: CodeLengths, counts: &StreamCounts) -> Option<Self> {
         let mut description = [0; weights::MAX_SIZE];
         let description_len = weights::write(&code, &mut description)?;
-        let stream_lens = counts.map(|counts| {
-            let bits: usize = counts
+        let coded = code.coded();
+        let stream_lens = counts.each_ref().map(|counts| {
+            let bits: u32 = counts[coded.clone()]
                 .iter()
-                .zip(&code.bits)
-                .map(|(&n, &bits)| n as usize * usize::from(bits))
+                .zip(&code.bits[coded.clone()])
+                .map(|(&count, &bits)| count * u32::from(bits))
                 .sum();
-            (bits + 1).div_ceil(8)
+            (bits as usize + 1).div_ceil(8)
         });
         let jumps = &stream_lens[..STREAMS - 1];
         jumps.iter().all(|&len| len <= usize::from(u16::MAX)).then_some(Self {
@@ -107,13 +106,13 @@ impl Plan {
     pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
         let streams = plane.chunks(plane.len().div_ceil(STREAMS));
-        let codewords = codewords(&self.code);
         match kernels {
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx512(token, _) if plane.len() >= avx512::SHORTEST => {
-                avx512::encode(token, plane, &codewords, self.write_head(dst));
+                avx512::encode(token, plane, &self.code, self.write_head(dst));
             }
             _ => {
+                let codewords = codewords(&self.code);
                 let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
                 encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
             }

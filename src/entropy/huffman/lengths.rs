@@ -1,8 +1,8 @@
 //! Computes the lengths of codewords from counts, limited where Huffman's lengths are too long.
 
 use crate::entropy::SYMBOLS;
-use crate::entropy::huffman::MAX_WRITTEN_BITS;
 use crate::entropy::huffman::weights::CodeLengths;
+use crate::entropy::huffman::{MAX_WRITTEN_BITS, MAX_WRITTEN_PLANE};
 
 /// The symbols that occur, most frequent first, then by symbol.
 pub(crate) struct Ranking {
@@ -13,14 +13,21 @@ pub(crate) struct Ranking {
 
 impl Ranking {
     pub(crate) fn new(counts: &[u32; SYMBOLS]) -> Self {
-        let mut keys = [0_u64; SYMBOLS];
+        /// More than any count.
+        const MANY: u32 = 1 << 24;
+        const _: () = assert!(MAX_WRITTEN_PLANE < MANY as usize);
+        let mut keys = [0_u32; SYMBOLS];
         let mut len = 0;
-        for (symbol, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
-            keys[len] = u64::from(!count) << 8 | symbol as u64;
-            len += 1;
+        for (symbol, &count) in (0..).zip(counts) {
+            keys[len % SYMBOLS] = (MANY - 1 - count) << 8 | symbol;
+            len += usize::from(count > 0);
         }
         keys[..len].sort_unstable();
-        Self { symbols: keys.map(|key| key as u8), counts: keys.map(|key| !(key >> 8) as u32), len }
+        Self {
+            symbols: keys.map(|key| key as u8),
+            counts: keys.map(|key| MANY - 1 - (key >> 8)),
+            len,
+        }
     }
 
     fn counts(&self) -> &[u32] {
@@ -169,50 +176,92 @@ fn limit_as_original(bits: &mut [u8], counts: &[u32], limit: u32) {
     }
 }
 
+/// Maximum number of items of a level of package-merge.
+const ITEMS: usize = 2 * SYMBOLS;
+
+/// Costs in increasing order.
+struct Costs {
+    /// The costs from position 1 on, after a cost that is less and before a cost that is greater
+    /// than any.
+    framed: [u32; ITEMS],
+    len: usize,
+}
+
+impl Costs {
+    const EMPTY: Self = Self { framed: [0; ITEMS], len: 0 };
+
+    fn fill(&mut self, costs: impl ExactSizeIterator<Item = u32>) {
+        self.len = costs.len();
+        for (framed, cost) in self.framed[1..].iter_mut().zip(costs) {
+            *framed = cost;
+        }
+        self.framed[self.len + 1] = u32::MAX;
+    }
+
+    /// Returns the cost at a framed position.
+    fn at(&self, position: usize) -> u32 {
+        self.framed[position % ITEMS]
+    }
+}
+
 /// Computes the optimal lengths of at most 11 bits, by rank, with the package-merge algorithm.
 ///
 /// See Larmore and Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", J. ACM
 /// 37(3), 1990. Every level merges the symbols with pairs of the level below, the cheapest first.
 /// The 2·(symbols − 1) cheapest items of the top level, followed down to the bottom, give the
-/// lengths.
+/// lengths. These items include all symbols, so that the top level need not be merged.
 fn package_merge(counts: &[u32]) -> [u8; SYMBOLS] {
     const LEVELS: usize = MAX_WRITTEN_BITS as usize;
-    const ITEMS: usize = 2 * SYMBOLS;
-    /// Follows the last cost, so that no bounds check is needed.
-    const END: u32 = u32::MAX;
-    let symbols = counts.len();
-    let mut symbol_costs = [END; SYMBOLS + 1];
-    for (cost, &count) in symbol_costs.iter_mut().zip(counts.iter().rev()) {
-        *cost = count;
-    }
-    let mut pair_costs = [END; SYMBOLS + 1];
-    let mut is_symbol = [[false; ITEMS]; LEVELS];
-    let mut pairs = 0;
+    let [mut symbols, mut pairs] = [Costs::EMPTY; 2];
+    symbols.fill(counts.iter().rev().copied());
+    pairs.fill([].into_iter());
+    let mut merged = [0; ITEMS];
+    let mut is_symbol = [[false; ITEMS]; LEVELS - 1];
     for is_symbol in &mut is_symbol {
-        let mut merged = [0; ITEMS];
-        let (mut symbol, mut pair) = (0, 0);
-        let items = symbols + pairs;
-        for (merged, is_symbol) in merged[..items].iter_mut().zip(is_symbol) {
-            let (symbol_cost, pair_cost) = (symbol_costs[symbol], pair_costs[pair]);
-            *merged = symbol_cost.min(pair_cost);
-            *is_symbol = symbol_cost <= pair_cost;
-            symbol += usize::from(*is_symbol);
-            pair += usize::from(!*is_symbol);
-        }
-        pairs = items / 2;
-        for (cost, [first, second]) in pair_costs.iter_mut().zip(merged[..items].as_chunks().0) {
-            *cost = first + second;
-        }
-        pair_costs[pairs] = END;
+        let items = symbols.len + pairs.len;
+        merge(&symbols, &pairs, &mut merged[..items], &mut is_symbol[..items]);
+        let merged = merged[..items].as_chunks().0;
+        pairs.fill(merged.iter().map(|[first, second]| first + second));
     }
     let mut bits = [0; SYMBOLS];
-    let mut taken = 2 * (symbols - 1);
+    bits[..symbols.len].fill(1);
+    let mut taken = 2 * (symbols.len - 2);
     for is_symbol in is_symbol.iter().rev() {
         let chosen = is_symbol[..taken].iter().filter(|&&is_symbol| is_symbol).count();
-        for bits in &mut bits[symbols - chosen..symbols] {
+        for bits in &mut bits[symbols.len - chosen..symbols.len] {
             *bits += 1;
         }
         taken = 2 * (taken - chosen);
     }
     bits
+}
+
+/// Merges costs in increasing order, symbols before pairs of equal cost.
+///
+/// It proceeds from both ends at once, because each step waits for the step before.
+fn merge(symbols: &Costs, pairs: &Costs, merged: &mut [u32], is_symbol: &mut [bool]) {
+    let half = merged.len() / 2;
+    let (cheap, dear) = merged.split_at_mut(half);
+    let (cheap_symbol, dear_symbol) = is_symbol.split_at_mut(half);
+    let (mut first_symbol, mut first_pair) = (1, 1);
+    let (mut last_symbol, mut last_pair) = (symbols.len, pairs.len);
+    let fronts = cheap.iter_mut().zip(cheap_symbol);
+    let mut backs = dear.iter_mut().zip(dear_symbol).rev();
+    for ((front, front_symbol), (back, back_symbol)) in fronts.zip(&mut backs) {
+        let (symbol, pair) = (symbols.at(first_symbol), pairs.at(first_pair));
+        *front = symbol.min(pair);
+        *front_symbol = symbol <= pair;
+        first_symbol += usize::from(symbol <= pair);
+        first_pair += usize::from(symbol > pair);
+        let (symbol, pair) = (symbols.at(last_symbol), pairs.at(last_pair));
+        *back = symbol.max(pair);
+        *back_symbol = symbol > pair;
+        last_symbol -= usize::from(symbol > pair);
+        last_pair -= usize::from(symbol <= pair);
+    }
+    // An odd number of items leaves one in the middle.
+    for (back, back_symbol) in backs {
+        let (symbol, pair) = (symbols.at(last_symbol), pairs.at(last_pair));
+        (*back, *back_symbol) = (symbol.max(pair), symbol > pair);
+    }
 }

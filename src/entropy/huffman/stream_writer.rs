@@ -21,11 +21,6 @@ pub(crate) struct StreamWriter<'a> {
 /// Maximum number of pending bits: the lowest six bits hold the length of the last codeword.
 const CONTAINER_BITS: u8 = 64 - 6;
 
-/// Maximum length that [`StreamWriter::write_bits`] accepts. Before it, up to seven bits may be
-/// pending.
-#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-pub(crate) const MAX_UNIT_BITS: u64 = 64 - 7;
-
 impl<'a> StreamWriter<'a> {
     /// Begins a stream that fills `room`.
     pub(crate) fn new(room: &'a mut [u8]) -> Self {
@@ -36,6 +31,20 @@ impl<'a> StreamWriter<'a> {
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     pub(crate) fn room_len(&self) -> usize {
         self.room.len()
+    }
+
+    /// Continues a stream: `room` is the memory after `len` (0 to 7) bits, the lowest of `bits`.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    pub(crate) fn from_parts(room: &'a mut [u8], bits: u64, len: u64) -> Self {
+        Self { room, pending: bits.rotate_right(len as u32), pending_bits: len as u8 }
+    }
+
+    /// Returns the memory after the finished bytes, and the pending bits and their number.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    pub(crate) fn into_parts(self) -> (&'a mut [u8], u64, u64) {
+        let len = u32::from(self.pending_bits);
+        let bits = self.pending.rotate_left(len) & ((1 << len) - 1);
+        (self.room, bits, len.into())
     }
 
     /// Appends a codeword; at most [`CONTAINER_BITS`] may be pending at the next flush.
@@ -54,15 +63,6 @@ impl<'a> StreamWriter<'a> {
         // The memory is passed instead of the writer, so that the writer can stay in registers.
         self.room = bits::store(room, bytes, finished);
         self.pending_bits %= 8;
-    }
-
-    /// Writes the highest `len` of `bits`: 1 to [`MAX_UNIT_BITS`], and zeros below them.
-    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-    #[inline(always)]
-    pub(crate) fn write_bits(&mut self, bits: u64, len: u64) {
-        self.pending = self.pending >> (len % 64) | bits;
-        self.pending_bits += len as u8;
-        self.flush();
     }
 
     /// Encodes a run of units, last first.

@@ -2,6 +2,8 @@
 //!
 //! The weight of the last symbol is not stored, because it follows from the other weights.
 
+use core::ops::Range;
+
 use crate::entropy::huffman::{MAX_EXPLICIT_WEIGHT, MAX_READ_BITS};
 use crate::entropy::{SYMBOLS, fse};
 use crate::error::DecodeErrorKind;
@@ -29,6 +31,15 @@ pub(crate) struct CodeLengths {
     pub(crate) bits: [u8; SYMBOLS],
     /// Length of the longest codeword in bits.
     pub(crate) longest: u32,
+}
+
+impl CodeLengths {
+    /// Returns the range of the symbols that have codewords.
+    pub(crate) fn coded(&self) -> Range<usize> {
+        let first = self.bits.iter().position(|&bits| bits > 0).unwrap_or_default();
+        let end = self.bits.iter().rposition(|&bits| bits > 0).map_or(0, |last| last + 1);
+        first..end
+    }
 }
 
 /// Reads the description at the beginning of `src`; returns the code and the length in bytes.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::checksum::checksum;
 use crate::chunk::encode::{self, EncodeScratch, FrameMemory};
 use crate::error::EncodeError;
-use crate::frame::write::draft::Draft;
+use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
 use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
 use crate::frame::write::tables::Tables;
@@ -81,9 +81,9 @@ fn write_into(
 ) -> Result<usize, EncodeError> {
     let (prefix, payload) = dst.split_at_mut(draft.geometry.payload_at);
     let regions = Regions(draft.geometry.plane_regions(payload));
-    let filled = encode_chunks(draft, src, prefix, regions, checksums, scratch)?;
+    let (filled, hashed) = encode_chunks(draft, src, prefix, regions, checksums, scratch)?;
     let content_len = close_gaps(draft, filled, dst);
-    Ok(draft.finish(content_len, checksums, dst))
+    Ok(draft.finish(content_len, hashed, checksums, dst))
 }
 
 /// Moves the planes together and returns the length of the content.
@@ -143,9 +143,9 @@ fn append(
     let prefix = grow(prefix, geometry.payload_at)?;
     core::mem::swap(dst, &mut planes[0]);
     let room = Growing { planes, starts: [payload_start, 0, 0, 0] };
-    let filled = encode_chunks(draft, src, prefix, room, checksums, scratch);
+    let encoded = encode_chunks(draft, src, prefix, room, checksums, scratch);
     core::mem::swap(dst, &mut planes[0]);
-    let filled = filled?;
+    let (filled, hashed) = encoded?;
     dst.truncate(payload_start + filled[0]);
     let content_len = geometry.payload_at + filled.iter().sum::<usize>();
     let frame_len = content_len + draft.slack_len(content_len);
@@ -156,10 +156,13 @@ fn append(
     dst.resize(start + frame_len, 0);
     let frame = &mut dst[start..];
     frame[..geometry.payload_at].copy_from_slice(prefix);
-    Ok(draft.finish(content_len, checksums, frame))
+    Ok(draft.finish(content_len, hashed, checksums, frame))
 }
 
 /// Encodes all chunks, writes the index to the end of the prefix, and returns each plane's length.
+///
+/// It also returns the checksum of the first plane, with which the payload begins, because each
+/// chunk of it is still in the cache.
 fn encode_chunks(
     draft: &Draft,
     src: &[u8],
@@ -167,10 +170,11 @@ fn encode_chunks(
     mut room: impl Room,
     checksums: &mut Vec<u64>,
     scratch: &mut EncodeScratch,
-) -> Result<PerPlane, EncodeError> {
+) -> Result<(PerPlane, Hashed), EncodeError> {
     let Draft { geometry, options, envelope, .. } = draft;
     let mut tables = Tables::new(prefix, geometry);
     let mut filled = [0; MAX_PLANES];
+    let mut hashed = Hashed::default();
     let plain = if options.checksums { envelope.plain.unwrap_or(src) } else { &[] };
     let mut plain = plain.chunks(geometry.chunk_len);
     checksums.clear();
@@ -179,10 +183,14 @@ fn encode_chunks(
         let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
         let (layout, threshold) = (geometry.layout, options.threshold);
         let stored = encode::encode(layout, chunk, threshold, options.profile, outputs, scratch);
+        if draft.has_annex() {
+            let [first, ..] = room.after(filled, stored.map(|stored| stored.len))?;
+            hashed.add(first);
+        }
         for (filled, stored) in filled.iter_mut().zip(&stored) {
             *filled += stored.len;
         }
         tables.set(number, &stored);
     }
-    Ok(filled)
+    Ok((filled, hashed))
 }

@@ -1,6 +1,6 @@
 //! A frame to be written: everything except its payload.
 
-use crate::checksum::checksum;
+use crate::checksum::Hasher;
 use crate::error::EncodeError;
 use crate::format::HEADER_LEN;
 use crate::frame::header::{Form, Header};
@@ -17,6 +17,27 @@ pub(crate) struct Draft<'a> {
     pub(crate) options: Options,
     pub(crate) envelope: &'a Envelope<'a>,
     pub(crate) geometry: Geometry,
+}
+
+/// The checksum of the beginning of a payload.
+#[derive(Default)]
+pub(crate) struct Hashed {
+    hasher: Hasher,
+    len: usize,
+}
+
+impl Hashed {
+    /// Adds the next bytes.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Returns the checksum of the whole payload.
+    fn checksum(mut self, payload: &[u8]) -> u64 {
+        self.hasher.update(&payload[self.len..]);
+        self.hasher.checksum()
+    }
 }
 
 impl<'a> Draft<'a> {
@@ -53,13 +74,20 @@ impl<'a> Draft<'a> {
 
     /// Completes a frame that begins with `content_len` bytes of content; returns its length.
     ///
-    /// It writes the header, the shape, and the annex with the checksums of the chunks.
-    pub(crate) fn finish(&self, content_len: usize, checksums: &[u64], frame: &mut [u8]) -> usize {
+    /// It writes the header, the shape, and the annex with the checksums of the chunks and of the
+    /// payload, of which `hashed` knows the beginning.
+    pub(crate) fn finish(
+        &self,
+        content_len: usize,
+        hashed: Hashed,
+        checksums: &[u64],
+        frame: &mut [u8],
+    ) -> usize {
         let (content, behind) = frame.split_at_mut(content_len);
         let (prefix, payload) = content.split_at_mut(self.geometry.payload_at);
         let slack = &mut behind[..self.slack_len(content_len)];
         slack.fill(0);
-        let payload = if self.has_annex() { checksum(payload) } else { 0 };
+        let payload = if self.has_annex() { hashed.checksum(payload) } else { 0 };
         self.finish_around((content_len, payload), checksums, prefix, slack);
         content_len + slack.len()
     }

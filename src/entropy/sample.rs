@@ -1,0 +1,160 @@
+//! Samples planes: detects noise, and finds the symbols that are frequent.
+
+use crate::entropy::SYMBOLS;
+
+/// Counts of the symbols in some parts of a plane.
+pub(crate) struct Sample {
+    counts: [u16; SYMBOLS],
+    total: u32,
+    /// Whether the plane has the length [`Self::LONG`].
+    is_long: bool,
+}
+
+impl Sample {
+    /// Number of consecutive symbols that are counted.
+    const RUN: usize = 32;
+
+    /// Length of a plane in bytes from which on a sample can prove it to be noise.
+    const LONG: usize = 32 * 1024;
+
+    /// Counts 32 of every 1,024 symbols of a plane, or more if the plane is short.
+    pub(crate) fn new(plane: &[u8]) -> Self {
+        let is_long = plane.len() >= Self::LONG;
+        let (counts, total) = match is_long {
+            true => Self::count::<1024>(plane),
+            false => Self::count::<256>(plane),
+        };
+        Self { counts, total, is_long }
+    }
+
+    /// Counts the first symbols of every `DISTANCE`, and returns the counts and their sum.
+    fn count<const DISTANCE: usize>(plane: &[u8]) -> ([u16; SYMBOLS], u32) {
+        let mut tables = [[0_u16; SYMBOLS]; 2];
+        let [even, odd] = &mut tables;
+        let mut total = 0;
+        for part in plane.as_chunks::<DISTANCE>().0.iter().take(usize::from(u16::MAX) / Self::RUN) {
+            for &[a, b] in part[..Self::RUN].as_chunks().0 {
+                even[usize::from(a)] += 1;
+                odd[usize::from(b)] += 1;
+            }
+            total += Self::RUN as u32;
+        }
+        (core::array::from_fn(|symbol| even[symbol] + odd[symbol]), total)
+    }
+
+    /// Returns whether a plane is noise, without sampling short planes.
+    pub(crate) fn finds_noise(plane: &[u8]) -> bool {
+        plane.len() >= Self::LONG && Self::new(plane).is_noise()
+    }
+
+    /// Returns whether the sample shows that no code saves five per cent.
+    ///
+    /// Returns `false` for planes that are too short for a certain answer.
+    ///
+    /// No code is shorter than the entropy, which is at least the collision entropy, -log2 Σp².
+    /// Saving five per cent of 8 bits per symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has
+    /// 1 / 256, with a standard deviation of half a per cent of that in a sample of 4,096 symbols.
+    pub(crate) fn is_noise(&self) -> bool {
+        let counts = self.counts.iter().map(|&count| u64::from(count));
+        let collisions: u64 = counts.map(|count| count * count).sum();
+        let total = u64::from(self.total);
+        self.is_long && (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
+    }
+}
+
+/// Symbols that are frequent in a sample.
+#[derive(Clone, Copy)]
+pub(crate) struct Frequent {
+    symbols: [u8; MAX_FREQUENT],
+    len: usize,
+}
+
+/// Maximum number of frequent symbols.
+pub(crate) const MAX_FREQUENT: usize = 63;
+/// Number of symbols that are counted in one pass over a plane.
+pub(crate) const PASS: usize = 16;
+
+impl Frequent {
+    /// Returns the symbols for which counting in passes is faster than one by one.
+    ///
+    /// Returns `None` if they are less than half of the sample.
+    pub(crate) fn of(sample: &Sample) -> Option<Self> {
+        /// The share of the symbols for which a pass takes as long as counting them one by one.
+        const SHARE: u32 = 24;
+        let mut keys = [0; SYMBOLS];
+        let mut present = 0;
+        for (symbol, &count) in (0..).zip(&sample.counts) {
+            let count = u32::from(count);
+            keys[present % SYMBOLS] = count << 8 | symbol;
+            present += usize::from(count * SHARE * PASS as u32 >= sample.total);
+        }
+        let keys = &mut keys[..present];
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+        let mut frequent = Self { symbols: [0; MAX_FREQUENT], len: 0 };
+        let mut covered = 0;
+        for keys in keys[..present.min(MAX_FREQUENT)].chunks(PASS) {
+            let share: u32 = keys.iter().map(|key| key >> 8).sum();
+            if share * SHARE < sample.total {
+                break;
+            }
+            for (symbol, &key) in frequent.symbols[frequent.len..].iter_mut().zip(keys) {
+                *symbol = key as u8;
+            }
+            frequent.len += keys.len();
+            covered += share;
+        }
+        (covered * 2 >= sample.total && covered > 0).then_some(frequent)
+    }
+
+    /// Returns the symbols, most frequent first.
+    pub(crate) fn symbols(&self) -> &[u8] {
+        &self.symbols[..self.len]
+    }
+
+    /// Returns the position of each symbol in [`Self::symbols`], or `other` if it is not there.
+    pub(crate) fn ranks(&self, other: u8) -> [u8; SYMBOLS] {
+        let mut ranks = [other; SYMBOLS];
+        for (rank, &symbol) in (0..).zip(self.symbols()) {
+            ranks[usize::from(symbol)] = rank;
+        }
+        ranks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Returns symbols below `span`, of which lower ones are more frequent if `skewed`.
+    fn plane(span: u32, skewed: bool) -> Vec<u8> {
+        let hash = |i: u32| (i ^ i >> 15).wrapping_mul(0x9e37_79b9) >> 8;
+        let symbol = |i| match skewed {
+            true => (hash(i) % span).min(hash(i + 1) % span).min(hash(i + 7) % span),
+            false => hash(i) % span,
+        };
+        (0..131_072).map(|i| symbol(i) as u8).collect()
+    }
+
+    #[test]
+    fn symbols_are_frequent_while_they_save_time() {
+        let frequent =
+            |span, skewed| Frequent::of(&Sample::new(&plane(span, skewed))).map(|found| found.len);
+        assert_eq!(frequent(1, false), Some(1));
+        assert_eq!(frequent(16, false), Some(16));
+        assert_eq!(frequent(100, false), Some(MAX_FREQUENT));
+        assert_eq!(frequent(256, false), None);
+        let skewed = frequent(64, true);
+        assert!(skewed > Some(PASS) && skewed < Some(60), "{skewed:?}");
+    }
+
+    #[test]
+    fn only_long_planes_are_noise() {
+        assert!(Sample::new(&plane(256, false)).is_noise());
+        assert!(!Sample::new(&plane(256, false)[..32 * 1024 - 1]).is_noise());
+        assert!(!Sample::new(&plane(256, true)).is_noise());
+        assert!(!Sample::new(&[]).is_noise());
+        assert!(Frequent::of(&Sample::new(&[])).is_none());
+    }
+}
