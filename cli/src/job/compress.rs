@@ -31,11 +31,10 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let pieces = Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+    let pieces = Framing::new(arguments.dtype, Options::DEFAULT_FRAME_LEN as u64, &mut input)
+        .map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
-    let options = arguments.dtype.dtype().map_or(Options::bytes(), Options::new);
-    let profile = args::profile(arguments.extended);
-    let mut options = options.profile(profile);
+    let mut options = arguments.dtype.options().profile(args::profile(arguments.extended));
     if !has_annexes {
         options = options.plain();
     }
