@@ -13,7 +13,7 @@ use crate::fs::snapshot::{self, Snapshot};
 use crate::job::commit::{self, Stats};
 use crate::job::decode;
 use crate::job::framing::{Coded, Framing, Knowledge};
-use crate::job::pipeline::{self, Spare};
+use crate::job::pipeline;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
@@ -100,7 +100,6 @@ fn write_frames(
     let subject = input.endpoint().clone();
     let mut directory = Directory::new();
     let mut position = FramePosition::FIRST;
-    let spare = if base.is_some() { Spare::Two } else { Spare::Three };
     let read = move |item: &mut PieceItem| {
         item.coded.exchange_memory(&mut item.input);
         item.input.clear();
@@ -137,7 +136,7 @@ fn write_frames(
         progress.add(item.coded.decoded_len());
         Ok(())
     };
-    pipeline::run(files.threads.count(), spare, read, work, write)?;
+    pipeline::run(files.threads.count(), read, work, write)?;
     Ok(directory)
 }
 

@@ -19,7 +19,7 @@ use crate::fs::input::{Base, Input};
 use crate::fs::snapshot::Snapshot;
 use crate::job::comparison::Comparison;
 use crate::job::frames::{Frames, Next, OpenFrame, Opened};
-use crate::job::pipeline::{self, Spare};
+use crate::job::pipeline;
 use crate::job::run::Run;
 use crate::repair::resync;
 use crate::repair::salvage::Salvage;
@@ -475,10 +475,8 @@ fn run_frames(
     let unverified = Arc::clone(&cutter.unverified);
     let is_sealed = Arc::clone(&cutter.is_sealed);
     let mut totals = Totals::default();
-    let spare = if cutter.base.is_some() { Spare::Two } else { Spare::Three };
     pipeline::run(
         threads,
-        spare,
         move |job: &mut Job| cutter.read(job),
         move |job: &mut Job, worker: &mut Worker| {
             job.decode(worker).map_err(|error| Failure::decoding(&subject, error))
