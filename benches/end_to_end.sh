@@ -64,13 +64,25 @@ coding() {
         awk -v bytes="$bytes" '{ print bytes / 1e6 / $1 }'
 }
 
+# Compares the time of a command with the times of its parts: reading, coding and writing. One core
+# reads or writes, and all cores code.
+beside() {
+    awk -v name="$1" -v t="$2" -v r="$3" -v c="$4" -v w="$5" -v cores="$(nproc)" 'BEGIN {
+        slowest = r > c ? r : c
+        if (w > slowest) slowest = w
+        printf "\n%s: %.2f of its slowest part, %.2f of what its parts take on %d cores\n",
+            name, t / slowest, t / ((r + w) / cores + c), cores }'
+}
+
 # Everything for a file of so many megabytes.
 measure() {
     local megabytes=$1
     bytes=$((megabytes * 1000000))
     while cat "$file"; do :; done 2>/dev/null | head -c "$bytes" >"$plain"
-    "$zipnn" bench --dtype "$type" --threads "$(nproc)" --runs 3 --json "$plain" >"$work/bench"
-    local encode decode read compress decompress copy_plain copy_packed
+    # As the program works: in frames of 4 MiB, with checksums, into memory that is used again.
+    "$zipnn" bench --dtype "$type" --threads "$(nproc)" --piece 4M --checksums --runs 3 --json \
+        "$plain" >"$work/bench"
+    local encode decode read read_packed compress decompress write write_packed
     encode=$(coding compress_mb_s)
     decode=$(coding decompress_mb_s)
 
@@ -84,20 +96,21 @@ measure() {
     decompress=$seconds
     cmp "$plain" "$out"
     row "verify" "$zipnn" verify --quiet "$packed"
-    row "read the file: \`cat\` to nowhere" sh -c 'cat "$0" >/dev/null' "$plain"
+    row "read the file: \`dd\`" dd if="$plain" of=/dev/null bs=1M status=none
     read=$seconds
-    row "read it and write a copy: \`dd\`" dd if="$plain" of="$out" bs=1M status=none
-    copy_plain=$seconds
-    row "the same with the compressed file" dd if="$packed" of="$out" bs=1M status=none
-    copy_packed=$seconds
+    row "read the compressed file" dd if="$packed" of=/dev/null bs=1M status=none
+    read_packed=$seconds
+    row "write as much as the file: \`dd\` from \`/dev/zero\`" \
+        dd if=/dev/zero of="$out" bs=1M count="$bytes" iflag=count_bytes status=none
+    write=$seconds
+    row "write as much as the compressed file" dd if=/dev/zero of="$out" bs=1M \
+        count="$(wc -c <"$packed")" iflag=count_bytes status=none
+    write_packed=$seconds
     awk -v e="$encode" -v d="$decode" -v b="$bytes" 'BEGIN {
-        printf "| coding alone, in memory | %.3f | %.0f | |\n", e, b / 1e6 / e
-        printf "| decoding alone, in memory | %.3f | %.0f | |\n", d, b / 1e6 / d }'
-    awk -v c="$compress" -v d="$decompress" -v r="$read" -v e="$encode" -v f="$decode" \
-        -v p="$copy_plain" -v q="$copy_packed" 'BEGIN {
-        printf "\ncompress: %.2f of the time of reading, coding and copying the compressed file\n",
-            c / (r + e + q)
-        printf "decompress: %.2f of the time of decoding and copying the file\n", d / (f + p) }'
+        printf "| coding alone, with checksums, in memory | %.3f | %.0f | |\n", e, b / 1e6 / e
+        printf "| decoding alone, with checksums, in memory | %.3f | %.0f | |\n", d, b / 1e6 / d }'
+    beside compress "$compress" "$read" "$encode" "$write_packed"
+    beside decompress "$decompress" "$read_packed" "$decode" "$write"
     rm -f "$plain" "$packed" "$out"
 }
 

@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use zipnn::{DType, Profile};
+use zipnn::frame::PlaneLayout;
+use zipnn::{DType, Options, Profile};
 
 use crate::base::content::Bases;
 use crate::set::plan::SetPlan;
@@ -119,6 +121,11 @@ impl Compress {
 /// Returns the profile, which decides which readers can decode the result.
 pub fn profile(extended: bool) -> Profile {
     if extended { Profile::Extended } else { Profile::Original }
+}
+
+/// Returns the name of the profile.
+pub fn profile_name(extended: bool) -> &'static str {
+    if extended { "extended" } else { "original" }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -438,6 +445,13 @@ pub struct Bench {
     /// Element type of the file
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: TypeChoice,
+    /// Compress and decompress pieces of this length, each on its own, into memory that is reused
+    /// for every piece. By default, a run writes the whole file to memory, whose bandwidth limits
+    /// the speed. SIZE is a number of bytes, or of KiB, MiB or GiB with K, M or G. It must be a
+    /// multiple of 8, so that no element is cut. Large tensors in .safetensors files begin new
+    /// pieces, unless --dtype names a type
+    #[arg(long, value_name = "SIZE", value_parser = piece)]
+    pub piece: Option<u64>,
     /// Write and verify checksums as well, as `compress` and `decompress` do
     #[arg(long)]
     pub checksums: bool,
@@ -455,47 +469,102 @@ pub struct Bench {
     pub json: bool,
 }
 
-/// Element types by their names on the command line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+/// Length of the longest element in bytes.
+const ELEMENT: u64 = 8;
+
+/// Returns the length of a piece in bytes.
+fn piece(text: &str) -> Result<u64, String> {
+    let len = size(text).ok_or("give a number of bytes, such as 65536, 64K, 4M or 1G")?;
+    match len {
+        0 => Err("a piece has at least 8 bytes".to_owned()),
+        len if len % ELEMENT == 0 => Ok(len),
+        len => Err(format!(
+            "a piece of {len} bytes would cut elements; use a multiple of {ELEMENT}, such as {}",
+            len.checked_next_multiple_of(ELEMENT).unwrap_or(len / ELEMENT * ELEMENT)
+        )),
+    }
+}
+
+/// Returns the number of bytes of a size such as `4M`; `None` if it is none, or too large.
+fn size(text: &str) -> Option<u64> {
+    const UNITS: [(char, u64); 3] = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    let unit = UNITS.into_iter().find_map(|(unit, len)| Some((text.strip_suffix(unit)?, len)));
+    let (number, unit) = unit.unwrap_or((text, 1));
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// The choice of the element type on the command line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TypeChoice {
-    /// Detect the type
+    /// The type has to be detected.
     #[default]
     Auto,
-    /// bfloat16
-    Bf16,
-    /// IEEE half precision
-    F16,
-    /// IEEE single precision
-    F32,
-    /// float8_e4m3fn
-    F8e4m3,
-    /// float8_e5m2
-    F8e5m2,
-    /// Any other data
+    /// All data consists of elements of this type.
+    Elements(DType),
+    /// The data consists of bytes without a type.
     Bytes,
 }
 
 impl TypeChoice {
-    /// Returns the type; `None` if it has to be detected.
-    pub fn dtype(self) -> Option<DType> {
+    /// Returns the default options for the type. If it has to be detected, each frame replaces the
+    /// layout.
+    pub fn options(self) -> Options {
+        match self {
+            Self::Auto | Self::Bytes => Options::bytes(),
+            Self::Elements(dtype) => Options::new(dtype),
+        }
+    }
+
+    /// Returns the layout of the type; `None` if the type has to be detected.
+    pub fn layout(self) -> Option<PlaneLayout> {
         match self {
             Self::Auto => None,
-            Self::Bf16 => Some(DType::BF16),
-            Self::F16 => Some(DType::F16),
-            Self::F32 => Some(DType::F32),
-            Self::F8e4m3 | Self::Bytes => Some(DType::F8E4M3),
-            Self::F8e5m2 => Some(DType::F8E5M2),
+            Self::Elements(dtype) => Some(PlaneLayout::of(dtype)),
+            Self::Bytes => Some(PlaneLayout::ONE),
         }
     }
 
     /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
-        match (self, self.dtype()) {
-            (Self::Bytes, _) | (_, None) => "bytes",
-            (_, Some(dtype)) => dtype_name(dtype),
+        match self {
+            Self::Auto => "auto",
+            Self::Elements(dtype) => dtype_name(dtype),
+            Self::Bytes => BYTES,
         }
     }
 }
+
+/// Also accepts the names that PyTorch and safetensors use.
+impl ValueEnum for TypeChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Auto,
+            Self::Elements(DType::BF16),
+            Self::Elements(DType::F16),
+            Self::Elements(DType::F32),
+            Self::Elements(DType::F8E4M3),
+            Self::Elements(DType::F8E5M2),
+            Self::Bytes,
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let value = PossibleValue::new(self.name());
+        Some(match self {
+            Self::Auto => value.help("Detect the type"),
+            Self::Elements(dtype) => {
+                value.help(dtype.name()).aliases([dtype.name(), dtype.safetensors_name()])
+            }
+            Self::Bytes => value.help("Any other data"),
+        })
+    }
+}
+
+/// The name for bytes, and for element types without a layout.
+pub const BYTES: &str = "bytes";
 
 /// Returns the name of a type on the command line.
 pub fn dtype_name(dtype: DType) -> &'static str {

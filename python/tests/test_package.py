@@ -1,6 +1,7 @@
 """The package itself: importing it, and what comes with it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -36,6 +37,21 @@ def test_version():
 def test_names():
     for name in zipnn_rs.__all__:
         assert getattr(zipnn_rs, name) is not None
+
+
+def test_the_level_can_be_forced():
+    code = "import zipnn_rs; print(zipnn_rs.simd_level())"
+
+    def level(name):
+        command = [sys.executable, "-c", code]
+        environment = {**os.environ, "ZIPNN_SIMD": name}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=environment
+        )
+
+    assert run(code).strip()
+    assert level("scalar").stdout.strip() == "scalar"
+    assert "ValueError: ZIPNN_SIMD: " in level("mmx").stderr
 
 
 def test_the_program():

@@ -7,10 +7,7 @@ use zipnn::DType;
 use zipnn::frame::{Form, Header};
 use zipnn::tensor::safetensors::Metadata;
 
-use crate::args::dtype_name;
-
-/// The name for bytes, and for element types without a layout.
-pub const BYTES: &str = "bytes";
+use crate::args::{BYTES, dtype_name};
 
 fn of_tensor(dtype: Option<DType>) -> &'static str {
     dtype.map_or(BYTES, dtype_name)

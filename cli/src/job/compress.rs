@@ -17,7 +17,7 @@ use crate::fs::snapshot::{self, Snapshot};
 use crate::job::commit::{self, Stats};
 use crate::job::decode;
 use crate::job::framing::{Coded, Framing, Knowledge};
-use crate::job::pipeline::{self, Spare};
+use crate::job::pipeline;
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
 
@@ -35,10 +35,10 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let pieces = Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+    let pieces = Framing::new(arguments.dtype, Options::DEFAULT_FRAME_LEN as u64, &mut input)
+        .map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
-    let options = arguments.dtype.dtype().map_or(Options::bytes(), Options::new);
-    let mut options = options.profile(arguments.profile());
+    let mut options = arguments.dtype.options().profile(arguments.profile());
     if !has_annexes {
         options = options.plain();
     }
@@ -133,7 +133,6 @@ fn write_frames(
         directory.push(head.len() as u64, 0).ok_or_else(|| too_long(output))?;
         position = position.after(0);
     }
-    let spare = if base.is_some() { Spare::Two } else { Spare::Three };
     let read = move |item: &mut PieceItem| {
         item.coded.exchange_memory(&mut item.input);
         item.input.clear();
@@ -170,7 +169,7 @@ fn write_frames(
         progress.add(item.coded.decoded_len());
         Ok(())
     };
-    pipeline::run(files.threads.count(), spare, read, work, write)?;
+    pipeline::run(files.threads.count(), read, work, write)?;
     Ok(directory)
 }
 

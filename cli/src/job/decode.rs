@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use zipnn::delta::Delta;
 use zipnn::file::Directory;
-use zipnn::frame::DecodeScratch;
+use zipnn::frame::{DecodeScratch, PayloadCheck};
 use zipnn::{DecodeError, DecodeErrorKind, Limits, delta, legacy};
 
 use crate::args::Files;
@@ -20,7 +20,7 @@ use crate::fs::input::Input;
 use crate::fs::snapshot::Snapshot;
 use crate::job::comparison::Comparison;
 use crate::job::frames::{Frames, Next, OpenFrame, Opened};
-use crate::job::pipeline::{self, Spare};
+use crate::job::pipeline;
 use crate::job::run::Run;
 use crate::repair::resync;
 use crate::repair::salvage::Salvage;
@@ -260,6 +260,8 @@ fn decode_whole(file: &[u8]) -> Result<Vec<u8>, DecodeError> {
 #[derive(Default)]
 struct Job {
     run: Run,
+    /// The check of the stored bytes, if the run holds a frame.
+    payload_check: Option<PayloadCheck>,
     /// The part of the base that belongs to it.
     base: Option<Vec<u8>>,
     decoded: Vec<u8>,
@@ -288,6 +290,9 @@ impl Job {
     /// Decodes the run, and undoes the difference. With a base, this decodes into the worker's
     /// memory and leaves the base's memory to the worker.
     fn decode(&mut self, worker: &mut Worker) -> Result<(), DecodeError> {
+        if let Some(check) = self.payload_check.take() {
+            self.run.check_payload(check)?;
+        }
         if self.base.is_some() {
             std::mem::swap(&mut self.decoded, &mut worker.memory);
         }
@@ -375,6 +380,10 @@ impl Cutter {
         let end = self.next_chunk.saturating_add(Run::chunk_count(&frame));
         let end = end.min(frame.index().chunk_count());
         job.run.read(&mut self.frames, &frame, self.next_chunk..end)?;
+        job.payload_check = match self.checks {
+            Checks::Stored if Run::holds(&frame) => frame.opened.payload_check(),
+            _ => None,
+        };
         if let Some(base) = &mut self.base {
             let part = job.base.get_or_insert_default();
             // The worker took this memory; `decoded` has been written and can replace it.
@@ -400,7 +409,8 @@ impl Cutter {
             self.unverified.fetch_add(count, Ordering::Relaxed);
             frame.opened = frame.opened.without_checksums();
         }
-        if self.checks == Checks::Stored {
+        // The stored bytes of a frame in a single run are checked with the run.
+        if self.checks == Checks::Stored && !Run::holds(&frame) {
             self.frames.check_payload(&frame)?;
         }
         Ok(frame)
@@ -483,10 +493,8 @@ fn run_frames(
     let unverified = Arc::clone(&cutter.unverified);
     let is_sealed = Arc::clone(&cutter.is_sealed);
     let mut totals = Totals::default();
-    let spare = if cutter.base.is_some() { Spare::Two } else { Spare::Three };
     pipeline::run(
         threads,
-        spare,
         move |job: &mut Job| cutter.read(job),
         move |job: &mut Job, worker: &mut Worker| {
             job.decode(worker).map_err(|error| Failure::decoding(&subject, error))

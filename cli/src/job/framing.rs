@@ -29,21 +29,22 @@ pub enum Knowledge {
 pub struct Framing {
     planned: Box<dyn Iterator<Item = PlannedFrame> + Send>,
     rest: Knowledge,
+    /// The maximum length of a piece.
+    piece_len: u64,
 }
 
 impl Framing {
     /// Plans the pieces of an input from its header, if it is a `.safetensors` or GGUF file. Does
     /// not consume any input.
-    pub fn new(choice: TypeChoice, input: &mut Input) -> io::Result<Self> {
-        let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
-            None => match read_layout(input)? {
-                Some(layout) => Box::new(plan(&layout, Options::DEFAULT_FRAME_LEN as u64)),
-                None => Box::new(std::iter::empty()),
-            },
-            Some(_) => Box::new(std::iter::empty()),
+    pub fn new(choice: TypeChoice, piece_len: u64, input: &mut Input) -> io::Result<Self> {
+        let forced = choice.layout();
+        let layout = if forced.is_none() { read_layout(input)? } else { None };
+        let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match layout {
+            Some(layout) => Box::new(plan(&layout, piece_len)),
+            None => Box::new(std::iter::empty()),
         };
-        let forced = choice.dtype().map(PlaneLayout::of);
-        Ok(Self { planned, rest: forced.map_or(Knowledge::Nothing, Knowledge::Forced) })
+        let rest = forced.map_or(Knowledge::Nothing, Knowledge::Forced);
+        Ok(Self { planned, rest, piece_len })
     }
 
     /// Returns the maximum length of the next piece, and what is known about it.
@@ -53,7 +54,7 @@ impl Framing {
                 let knowledge = layout.map_or(Knowledge::Nothing, Knowledge::Declared);
                 (range.end - range.start, knowledge)
             }
-            None => (Options::DEFAULT_FRAME_LEN as u64, self.rest),
+            None => (self.piece_len, self.rest),
         }
     }
 }

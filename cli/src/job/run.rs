@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use zipnn::frame::{Chunk, DecodeScratch};
+use zipnn::frame::{Chunk, DecodeScratch, PayloadCheck};
 use zipnn::{DecodeError, DecodeErrorKind};
 
 use crate::job::frames::{Frames, OpenFrame};
@@ -34,6 +34,11 @@ impl Run {
     /// Returns the number of chunks of a frame in a run.
     pub fn chunk_count(frame: &OpenFrame) -> usize {
         (Self::TARGET_LEN / frame.opened.header().chunk_len()).clamp(1, Self::MAX_CHUNKS) as usize
+    }
+
+    /// Returns whether a run holds all chunks of a frame, which has at least one.
+    pub fn holds(frame: &OpenFrame) -> bool {
+        (1..=Self::chunk_count(frame)).contains(&frame.index().chunk_count())
     }
 
     /// Reads the chunks with these numbers, at least one.
@@ -81,6 +86,12 @@ impl Run {
     /// Returns the number of chunks with checksums.
     pub fn checksum_count(&self) -> u64 {
         self.chunks.iter().filter_map(Chunk::checksum).count() as u64
+    }
+
+    /// Checks the stored bytes of a run that [holds](Self::holds) a frame.
+    pub fn check_payload(&self, mut check: PayloadCheck) -> Result<(), DecodeError> {
+        check.update(&self.stored);
+        check.finish().map_err(|error| DecodeError::from(error).in_frame(self.frame))
     }
 
     /// Decodes the chunks into `decoded`, which has [`Self::decoded_len`] bytes.

@@ -200,11 +200,7 @@ fn judge_pieces(file: &[u8], numbers: usize, sound: &mut Tally, rotated: &mut Ta
     /// Maximum number of pieces of a tensor, spread over it.
     const PIECES: usize = 400;
     for (dtype_name, _, data) in tensors(file).values() {
-        let dtype = match &**dtype_name {
-            "BF16" => DType::BF16,
-            "F32" => DType::F32,
-            _ => continue,
-        };
+        let Ok(dtype @ (DType::BF16 | DType::F32)) = dtype_name.parse() else { continue };
         let len = numbers * dtype.size();
         let step = (data.len() / len).div_ceil(PIECES).max(1);
         for piece in data.chunks_exact(len).step_by(step) {

@@ -63,6 +63,19 @@ fn restores_every_type() {
 }
 
 #[test]
+fn types_have_several_names() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    for names in [["bf16", "bfloat16", "BF16"], ["f8e4m3", "float8_e4m3fn", "F8_E4M3"]] {
+        let files = names.map(|name| {
+            place.succeeds(&["compress", "model", "--dtype", name, "--force"]);
+            place.read("model.znn")
+        });
+        assert!(files.windows(2).all(|pair| pair[0] == pair[1]), "{names:?}");
+    }
+}
+
+#[test]
 fn results_do_not_depend_on_threads() {
     let place = Place::new();
     let data = sample("bf16", 7_000_001);
@@ -655,7 +668,9 @@ fn info_describes_empty_files() {
     let printed = info(&place, "empty.znn");
     assert_eq!(printed["original_bytes"], 0);
     assert_eq!(printed["ratio"], Value::Null);
-    assert!(place.succeeds(&["info", "--help"]).contains("null if there is no data"));
+    let help = place.succeeds(&["info", "--help"]);
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("null if there is no data"), "{help}");
 }
 
 #[test]
@@ -733,7 +748,82 @@ fn bench_reports_ratio_and_speed() {
     assert!(place.succeeds(&["bench", "model"]).contains("MB/s"));
     place.write("empty", b"");
     place.succeeds(&["bench", "empty", "--runs", "1"]);
+    place.succeeds(&["bench", "empty", "--runs", "1", "--piece", "4M"]);
     assert_eq!(place.names(), ["empty", "model"]);
+}
+
+/// Runs `bench --json` once for each measurement.
+fn bench(place: &Place, arguments: &[&str]) -> Value {
+    let arguments = [&["bench", "--json", "--runs", "1"], arguments].concat();
+    serde_json::from_str(&place.succeeds(&arguments)).unwrap()
+}
+
+#[test]
+fn bench_measures_pieces() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 100_003));
+    let whole = bench(&place, &["model", "--dtype", "bf16"]);
+    assert_eq!(whole.get("piece"), None);
+    assert_eq!(whole["profile"], "original");
+    for (size, len, threads) in [
+        ("4096", 4096, "3"),
+        ("64K", 64 << 10, "1"),
+        ("64K", 64 << 10, "2"),
+        // Larger than the file.
+        ("4M", 4 << 20, "1"),
+        ("1G", 1 << 30, "2"),
+    ] {
+        let arguments = ["model", "--dtype", "bf16", "--piece", size, "--threads", threads];
+        let printed = bench(&place, &arguments);
+        assert_eq!(printed["piece"], len, "{size}");
+        assert_eq!(printed["round_trip"], true, "{size}");
+        assert_eq!(printed["original_bytes"], 200_006, "{size}");
+        // Each piece is a file of its own.
+        let larger = printed["compressed_bytes"].as_u64() > whole["compressed_bytes"].as_u64();
+        assert_eq!(larger, len < 200_006, "{size}");
+    }
+    place.write("short", &sample("bf16", 100));
+    let shortest = bench(&place, &["short", "--dtype", "bf16", "--piece", "8"]);
+    assert_eq!(shortest["round_trip"], true);
+    let extended = ["model", "--dtype", "bf16", "--piece", "64K", "--extended", "--checksums"];
+    let extended = bench(&place, &extended);
+    assert_eq!(extended["profile"], "extended");
+    assert_eq!(extended["round_trip"], true);
+    let shown = place.succeeds(&["bench", "model", "--piece", "4M", "--runs", "1"]);
+    assert!(shown.contains("in pieces of 4194304 bytes"), "{shown}");
+}
+
+/// A file with a header needs a piece for the header, and the others follow its tensors.
+#[test]
+fn bench_plans_pieces_of_tensors() {
+    let place = Place::new();
+    place.write("model", &safetensors("F32", &sample("f32", 300_000), 4));
+    for size in ["2K", "64K", "4M"] {
+        let printed = bench(&place, &["model", "--piece", size]);
+        assert_eq!(printed["dtypes"], serde_json::json!(["f32"]), "{size}");
+        assert_eq!(printed["round_trip"], true, "{size}");
+    }
+}
+
+#[test]
+fn bench_rejects_pieces_that_cut_elements() {
+    let place = Place::new();
+    place.write("model", &sample("bf16", 1000));
+    for (size, advice) in [
+        ("0", "at least 8 bytes"),
+        ("1", "use a multiple of 8, such as 8"),
+        ("1001", "use a multiple of 8, such as 1008"),
+        ("18446744073709551615", "use a multiple of 8, such as 18446744073709551608"),
+        ("18446744073709551616", "give a number of bytes"),
+        ("99999999999G", "give a number of bytes"),
+        ("4m", "give a number of bytes"),
+        ("+8", "give a number of bytes"),
+        ("M", "give a number of bytes"),
+        ("", "give a number of bytes"),
+    ] {
+        let message = place.fails(2, &["bench", "model", &format!("--piece={size}")]);
+        assert!(message.contains(advice), "{size}: {message}");
+    }
 }
 
 /// Runs the program with each level of vector instructions, all of which write the same file.
@@ -765,7 +855,8 @@ fn vector_instructions_can_be_forced() {
     assert!(forced > 0);
     let output = run("mmx", &["bench", "model"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("use one of scalar"), "{}", text(&output.stderr));
+    let message = text(&output.stderr);
+    assert!(message.contains("ZIPNN_SIMD") && message.contains("use one of scalar"), "{message}");
 }
 
 #[test]
@@ -782,6 +873,21 @@ fn rejects_invalid_arguments() {
     }
     let help = place.succeeds(&["--help"]);
     assert!(help.contains("Exit status:") && help.contains("130"), "{help}");
+}
+
+#[test]
+fn help_fits_the_terminal() {
+    let place = Place::new();
+    for command in ["compress", "decompress", "info", "bench"] {
+        let shown = |columns: &str| {
+            let output = place.command(&[command, "--help"]).env("COLUMNS", columns).output();
+            text(&output.unwrap().stdout)
+        };
+        let width = |help: &str| help.lines().map(str::len).max();
+        let [narrow, wide] = ["60", "90"].map(shown);
+        assert!(width(&narrow) <= Some(60) && width(&wide) <= Some(90), "{narrow}{wide}");
+        assert!(width(&narrow) < width(&wide), "{narrow}{wide}");
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ from ._native import (
     decompress_file,
     decompress_into,
     info,
+    simd_level,
     verify,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "info",
     "open",
     "open_archive",
+    "simd_level",
     "verify",
 ]

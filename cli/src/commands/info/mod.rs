@@ -16,7 +16,7 @@ use zipnn::tensor::TensorInfo;
 use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, legacy};
 
-use crate::args::Info;
+use crate::args::{BYTES, Info};
 use crate::base::content::Bases;
 use crate::commands::info::inside::InsideInfo;
 use crate::commands::info::tensors::TensorRow;
@@ -158,7 +158,7 @@ impl FrameInfo {
         match (header.layout() == PlaneLayout::of(header.dtype), header.layout().is_rotated()) {
             (true, _) => {}
             (false, true) => text += ", rotated",
-            (false, false) if dtype == types::BYTES => {
+            (false, false) if dtype == BYTES => {
                 text += &format!(", in {} planes", header.layout().planes());
             }
             (false, false) => text += ", not rotated",

@@ -1,0 +1,85 @@
+//! `zipnn bench`.
+//!
+//! Cuts the file into pieces and frames as `compress` does, and compresses and decompresses every
+//! piece in memory.
+
+mod measure;
+mod results;
+
+use std::io::{self, Write};
+
+use zipnn::Options;
+use zipnn::tensor::safetensors::Metadata;
+
+use crate::args::{self, Bench, TypeChoice};
+use crate::commands::bench::measure::{Measurement, Memory, Piece};
+use crate::commands::bench::results::Results;
+use crate::content::types::Types;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::input::Input;
+use crate::job::framing::Framing;
+use crate::report::failure::{self, Failure};
+
+/// Measures ratio and speed, prints them, and returns the exit status.
+pub fn run(arguments: &Bench) -> u8 {
+    failure::status(measure_file(arguments))
+}
+
+fn measure_file(arguments: &Bench) -> Result<(), Failure> {
+    let source = Endpoint::new(&arguments.file);
+    let mut input = Input::open(&source)?;
+    let piece_len = arguments.piece.unwrap_or(Options::DEFAULT_FRAME_LEN as u64);
+    let mut framing = Framing::new(arguments.dtype, piece_len, &mut input)
+        .map_err(|error| input.failure(error))?;
+    let mut data = Vec::new();
+    input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
+    let options = arguments
+        .dtype
+        .options()
+        .profile(args::profile(arguments.extended))
+        .checksums(arguments.checksums);
+    let measurement = Measurement {
+        options,
+        threads: arguments.threads.into(),
+        runs: arguments.runs.into(),
+        memory: if arguments.piece.is_some() { Memory::OfOnePiece } else { Memory::OfAllPieces },
+    };
+    let (times, dtypes) = measurement
+        .run(&cut(&data, &mut framing))
+        .map_err(|message| Failure::new(&source, message))?;
+    let dtypes = known_types(arguments.dtype, &data).unwrap_or(dtypes);
+    let results = Results { arguments, dtypes, times };
+    let text = if arguments.json { results.json() } else { results.text(&source) };
+    writeln!(io::stdout(), "{text}").map_err(|error| Failure::writing("-", error))?;
+    if results.times.round_trip {
+        return Ok(());
+    }
+    Err(Failure::new(&source, "decompressing the result gave other data")
+        .hint("this is a bug: please report it with the file"))
+}
+
+/// Returns the types from the command line or from the header of the file.
+fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
+    if choice != TypeChoice::Auto {
+        let mut types = Types::default();
+        types.add(choice.name());
+        return Some(types);
+    }
+    let layout = Metadata::parse_header(data).ok()?;
+    let tensors = layout.tensors().iter().map(|tensor| (tensor.dtype(), tensor.len()));
+    Some(Types::of_tensors(tensors))
+}
+
+/// Returns the pieces of the data; one empty piece for an empty file.
+fn cut<'d>(data: &'d [u8], framing: &mut Framing) -> Vec<Piece<'d>> {
+    let mut cut = Vec::new();
+    let mut rest = data;
+    while !rest.is_empty() || cut.is_empty() {
+        let (len, knowledge) = framing.next();
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
+        let (piece, behind) = rest.split_at(len);
+        cut.push((piece, knowledge));
+        rest = behind;
+    }
+    cut
+}
