@@ -48,14 +48,13 @@ test_with() {
     local python=$1 packages=$2
     shift 2
     "$python" --version
-    "$python" -m venv "$work/environment"
+    "$python" -m venv --clear "$work/environment"
     # shellcheck disable=SC2086 # a list of packages
     if ! "$work/environment/bin/pip" install --quiet $packages "$wheels"/*.whl; then
         echo "skipped: pip cannot install $packages for $("$python" --version)"
     else
         "$work/environment/bin/python" -m pytest -q -rs -p no:cacheprovider "$@"
     fi
-    rm -rf "$work/environment"
 }
 
 oldest=${pythons[0]} newest=${pythons[-1]}
@@ -67,4 +66,6 @@ fi
 test_with "$oldest" "numpy pytest" python/tests
 test_with "$newest" "numpy pytest hypothesis ml_dtypes zarr>=3.1 dask[array,distributed] fsspec" \
     python/tests
+# The same codec in Rust, with the packages of the last environment.
+examples/zarrs/test.sh "$work/environment/bin/python"
 echo "skipped: tests that need torch and transformers (python/test.sh models)"
