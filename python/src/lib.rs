@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod info;
 mod input;
+mod inside;
 mod oneshot;
 mod options;
 mod output;
@@ -27,6 +28,8 @@ mod _native {
     use crate::file::{compress_file, decompress_file};
     #[pymodule_export]
     use crate::info::info;
+    #[pymodule_export]
+    use crate::inside::InsideFile;
     #[pymodule_export]
     use crate::oneshot::{
         compress, compress_bound, compress_bytearray, compress_frames, compress_into,
