@@ -32,7 +32,10 @@ CASES = {
     "integers, shards": (np.arange(350_000).reshape(700, 500), SHARDS),
     "integers, version 2": (np.arange(350_000).reshape(700, 500), VERSION_2),
     "bfloat16 as integers": (BITS, {"compressors": [ZipnnCodec(dtype="bfloat16")]}),
-    "extended": (np.arange(350_000).reshape(700, 500), {"compressors": [ZipnnCodec(extended=True)]}),
+    "extended": (
+        np.arange(350_000).reshape(700, 500),
+        {"compressors": [ZipnnCodec(extended=True)]},
+    ),
     "no checksums": (NUMBERS, {"compressors": [ZipnnCodec(checksums=False)]}),
 }
 
@@ -48,7 +51,9 @@ with tempfile.TemporaryDirectory() as name:
     for case, (data, options) in CASES.items():
         source, target = folder / f"{case} by Python", folder / f"{case} by Rust"
         zarr.create_array(source, data=data, chunks=(100, 200), **options)
-        subprocess.run([sys.argv[1], source, target], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.argv[1], source, target], check=True, stdout=subprocess.DEVNULL
+        )
         copy = zarr.open_array(target, mode="r")
         assert copy.dtype.newbyteorder("=") == data.dtype.newbyteorder("="), case
         assert np.array_equal(copy[:], data), case
