@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Tests the Python package: builds the wheel, and installs it into clean environments with the oldest
-# and the newest Python that are there.
+# and the newest Python that are installed. The oldest has numpy alone, the newest also what the
+# optional modules need, except torch and transformers.
+#
+#     python/test.sh           # all but models
+#     python/test.sh models    # only models: installs torch and transformers, several gigabytes
 #
 # With `CI` set, it installs maturin from the package index; without it, maturin has to be installed.
 set -euo pipefail
@@ -38,15 +42,30 @@ export MATURIN
 # As the profile `test`, which cannot build libraries for others.
 export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false
 wheels=$(python/build.sh dev | tail -n 1)
-chosen=("${pythons[0]}")
-if ((${#pythons[@]} > 1)); then chosen+=("${pythons[-1]}"); fi
-for python in "${chosen[@]}"; do
+
+# Installs the wheel with other packages into a new environment, and runs tests there.
+test_with() {
+    local python=$1 packages=$2
+    shift 2
     "$python" --version
-    "$python" -m venv "$work/environment"
-    if ! "$work/environment/bin/pip" install --quiet numpy pytest "$wheels"/*.whl; then
-        echo "skipped: numpy and pytest cannot be installed for $("$python" --version)"
+    "$python" -m venv --clear "$work/environment"
+    # shellcheck disable=SC2086 # a list of packages
+    if ! "$work/environment/bin/pip" install --quiet $packages "$wheels"/*.whl; then
+        echo "skipped: pip cannot install $packages for $("$python" --version)"
     else
-        "$work/environment/bin/python" -m pytest -q -rs -p no:cacheprovider python/tests
+        "$work/environment/bin/python" -m pytest -q -rs -p no:cacheprovider "$@"
     fi
-    rm -rf "$work/environment"
-done
+}
+
+oldest=${pythons[0]} newest=${pythons[-1]}
+if [[ ${1:-} == models ]]; then
+    test_with "$newest" "numpy pytest safetensors>=0.8 torch>=2.3 transformers>=5" \
+        python/tests/test_{torch,hf,inside}.py
+    exit
+fi
+test_with "$oldest" "numpy pytest" python/tests
+test_with "$newest" "numpy pytest hypothesis ml_dtypes zarr>=3.1 dask[array,distributed] fsspec" \
+    python/tests
+# The same codec in Rust, with the packages of the last environment.
+examples/zarrs/test.sh "$work/environment/bin/python"
+echo "skipped: tests that need torch and transformers (python/test.sh models)"

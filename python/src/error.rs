@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use zipnn::tensor::inside::TensorError;
 use zipnn::{ArchiveError, DecodeError, EncodeError};
 
 /// An error from code that runs without holding the interpreter.
@@ -12,6 +13,7 @@ pub enum Error {
     Decode(DecodeError),
     Encode(EncodeError),
     Archive(ArchiveError),
+    Tensor(TensorError),
     Io(std::io::Error),
     Python(PyErr),
     Panic(String),
@@ -41,6 +43,15 @@ impl From<ArchiveError> for Error {
     }
 }
 
+impl From<TensorError> for Error {
+    fn from(error: TensorError) -> Self {
+        match error {
+            TensorError::Io(error) => error.into(),
+            other => Self::Tensor(other),
+        }
+    }
+}
+
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         let inner = error.get_ref();
@@ -63,11 +74,12 @@ impl From<PyErr> for Error {
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
-            Error::Decode(error) => {
-                let place = error.location();
-                let place = (place.frame, place.chunk, place.plane);
-                zipnn_error(error.to_string(), error.kind().name(), place)
-            }
+            Error::Decode(error) => of_decoding(error.to_string(), &error),
+            Error::Tensor(error) => match &error {
+                // The message names the tensor.
+                TensorError::Decode { error: cause, .. } => of_decoding(error.to_string(), cause),
+                _ => zipnn_error(error.to_string(), &variant(&error), Default::default()),
+            },
             Error::Encode(error) => {
                 zipnn_error(error.to_string(), &variant(&error), Default::default())
             }
@@ -81,6 +93,11 @@ impl From<Error> for PyErr {
             )),
         }
     }
+}
+
+fn of_decoding(message: String, error: &DecodeError) -> PyErr {
+    let place = error.location();
+    zipnn_error(message, error.kind().name(), (place.frame, place.chunk, place.plane))
 }
 
 /// Returns the name of an error's variant, the first word of its `Debug` form.

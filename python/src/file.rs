@@ -17,6 +17,7 @@ use zipnn::tensor::plan;
 use zipnn::tensor::safetensors::{Metadata, MetadataError};
 
 use crate::error::{Result, run};
+use crate::inside::Inside;
 use crate::options::{Choices, Elements, limits};
 use crate::pool::Threads;
 use crate::ranges::{Ranges, Source};
@@ -48,7 +49,8 @@ pub fn compress_file(
     })
 }
 
-/// Decompresses a file, and returns the length of the result.
+/// Decompresses a file, or the tensors inside a safetensors file, and returns the length of the
+/// result.
 #[pyfunction]
 #[pyo3(signature = (source, target, *, base=None, threads=0, overwrite=false))]
 pub fn decompress_file(
@@ -64,9 +66,12 @@ pub fn decompress_file(
         write_whole(&target, overwrite, |file| {
             let mut beginning = Vec::new();
             File::open(&source)?.take(8).read_to_end(&mut beginning)?;
-            match zipnn::legacy::is_legacy(&beginning) {
-                true => decompress_legacy(&source, base.as_deref(), file),
-                false => decompress_ranges(&source, base.as_deref(), threads, file),
+            if zipnn::legacy::is_legacy(&beginning) {
+                return decompress_legacy(&source, base.as_deref(), file);
+            }
+            match Inside::open(File::open(&source)?, threads.clone())? {
+                Some(mut inside) if base.is_none() => inside.write(file),
+                _ => decompress_ranges(&source, base.as_deref(), threads, file),
             }
         })
     })

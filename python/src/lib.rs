@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod info;
 mod input;
+mod inside;
 mod level;
 mod oneshot;
 mod options;
@@ -28,6 +29,8 @@ mod _native {
     use crate::file::{compress_file, decompress_file};
     #[pymodule_export]
     use crate::info::info;
+    #[pymodule_export]
+    use crate::inside::InsideFile;
     #[pymodule_export]
     use crate::level::simd_level;
     #[pymodule_export]

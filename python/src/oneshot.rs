@@ -1,5 +1,7 @@
 //! Compresses and decompresses whole inputs in one call.
 
+use std::cell::RefCell;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 use rayon::prelude::*;
@@ -63,8 +65,19 @@ impl<'py> Job<'py> {
     }
 }
 
+/// Maximum length of data that one thread processes, because threads share work by chunks.
+const ONE_CHUNK: usize = Options::DEFAULT_CHUNK_LEN;
+
+thread_local! {
+    // Scratch memory for short data, where creating it takes a large part of the time.
+    static ENCODE: RefCell<EncodeScratch> = RefCell::new(EncodeScratch::new());
+    static DECODE: RefCell<DecodeScratch> = RefCell::new(DecodeScratch::new());
+}
+
 fn encode(data: &[u8], target: &mut [u8], options: &Options, threads: &Threads) -> Result<usize> {
     Ok(match threads {
+        _ if data.len() <= ONE_CHUNK => ENCODE
+            .with_borrow_mut(|scratch| zipnn::compress_into(data, target, options, scratch))?,
         Threads::Caller => zipnn::compress_into(data, target, options, &mut EncodeScratch::new())?,
         Threads::Pool(pool) => pool
             .install(|| parallel::par_compress_into(data, target, options, &ScratchPool::new()))?,
@@ -75,6 +88,8 @@ fn decode(data: &[u8], target: &mut [u8], threads: &Threads) -> Result<usize> {
     // The target bounds the length of the result.
     let limits = Limits::new();
     Ok(match threads {
+        _ if target.len() <= ONE_CHUNK => DECODE
+            .with_borrow_mut(|scratch| zipnn::decompress_into(data, target, &limits, scratch))?,
         Threads::Caller => {
             zipnn::decompress_into(data, target, &limits, &mut DecodeScratch::new())?
         }

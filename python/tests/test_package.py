@@ -1,7 +1,10 @@
 """The package itself: importing it, and what comes with it."""
 
+import ast
+import inspect
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -107,3 +110,35 @@ thread.join()
 print(during)
 """
     assert int(run(code)) > 5
+
+
+def test_the_stubs_match():
+    """The stubs have the functions, the classes and the parameters of the native part."""
+    native = zipnn_rs._native
+    stubs = pathlib.Path(zipnn_rs.__file__).parent / "_native.pyi"
+    described = {
+        item.name: item
+        for item in ast.parse(stubs.read_text(encoding="utf-8")).body
+        if isinstance(item, (ast.FunctionDef, ast.ClassDef))
+    }
+    assert set(described) | {"VERSION"} == {name for name in dir(native) if name[0] != "_"}
+    for name, item in described.items():
+        real = getattr(native, name)
+        if isinstance(item, ast.FunctionDef):
+            assert parameters(item) == list(inspect.signature(real).parameters), name
+            continue
+        members = {each.name: each for each in item.body if isinstance(each, ast.FunctionDef)}
+        public = {each for each in vars(real) if each[0] != "_"} | {"__new__"} & set(members)
+        assert set(members) == public, name
+        for member, each in members.items():
+            is_property = any(ast.unparse(line) == "property" for line in each.decorator_list)
+            if not is_property and member != "__new__":
+                signature = inspect.signature(getattr(real, member))
+                assert parameters(each) == list(signature.parameters), (name, member)
+        if "__new__" in members:
+            assert parameters(members["__new__"])[1:] == list(inspect.signature(real).parameters)
+
+
+def parameters(function):
+    arguments = function.args
+    return [each.arg for each in (*arguments.args, *arguments.kwonlyargs)]

@@ -179,3 +179,44 @@ def test_a_reader_that_does_not_seek():
         decoded += decompressor.decompress(part)
     decompressor.finish()
     assert decoded == weights(100_000)
+
+
+class Pipe(io.BytesIO):
+    """A file object that cannot seek, and returns less than is wanted."""
+
+    def seekable(self):
+        return False
+
+    def seek(self, *_):
+        raise io.UnsupportedOperation("seek")
+
+    def read(self, size=-1):
+        return super().read(min(size, 7001))
+
+
+def test_file_objects_of_the_caller():
+    data = weights(3_000_000)
+    for frame_len in (None, 500_000):
+        for kind in (io.BytesIO, Pipe):
+            opened = kind(compressed(data, frame_len=frame_len))
+            with zipnn_rs.open(opened) as file:
+                assert file.read(10) == data[:10]
+                assert file.read() == data[10:]
+                assert file.read() == b""
+            assert not opened.closed
+    opened = io.BytesIO()
+    with zipnn_rs.open(opened, "w", "bfloat16") as file:
+        file.write(data)
+    assert zipnn_rs.decompress(opened.getvalue()) == data
+
+
+def test_pipes_that_end_early_or_are_damaged():
+    file = compressed(weights(1_000_000), frame_len=100_000)
+    with pytest.raises(zipnn_rs.ZipnnError) as error:
+        zipnn_rs.open(Pipe(file[:-1])).read()
+    assert error.value.frame is not None
+    damaged = bytearray(file)
+    damaged[len(file) // 2] ^= 1
+    with pytest.raises(zipnn_rs.ZipnnError) as error:
+        zipnn_rs.open(Pipe(damaged)).read()
+    assert error.value.chunk is not None

@@ -16,8 +16,9 @@ _BUFFER = 1 << 20
 class _Reader(io.RawIOBase):
     """The data of a compressed file, at any position."""
 
-    def __init__(self, file: Any, threads: int) -> None:
+    def __init__(self, file: Any, owns_file: bool, threads: int) -> None:
         self._file = file
+        self._owns_file = owns_file
         self._archive = _native.Archive(_source(file), threads=threads)
         self._at = 0
 
@@ -46,9 +47,32 @@ class _Reader(io.RawIOBase):
         return length
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._owns_file:
             self._file.close()
         super().close()
+
+
+class _Stream(io.RawIOBase):
+    """The data of a compressed file object that cannot seek."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._decompressor = _native.Decompressor()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        memory = memoryview(buffer).cast("B")
+        data = b""
+        while not data and len(memory) and not self._decompressor.eof:
+            compressed = self._file.read(_BUFFER) if self._decompressor.needs_input else b""
+            if self._decompressor.needs_input and not compressed:
+                self._decompressor.finish()
+                break
+            data = self._decompressor.decompress(compressed, len(memory))
+        memory[: len(data)] = data
+        return len(data)
 
 
 class ZipnnFile(io.BufferedIOBase):
@@ -58,8 +82,9 @@ class ZipnnFile(io.BufferedIOBase):
     it as truncated.
     """
 
-    def __init__(self, file: Any, compressor: _native.Compressor) -> None:
+    def __init__(self, file: Any, owns_file: bool, compressor: _native.Compressor) -> None:
         self._file = file
+        self._owns_file = owns_file
         self._compressor = compressor
         self._length = 0
 
@@ -98,13 +123,14 @@ class ZipnnFile(io.BufferedIOBase):
         """Leave the file incomplete: nothing has said that it is complete."""
 
     def _abandon(self) -> None:
-        self._file.close()
+        if self._owns_file:
+            self._file.close()
         # Marks this object as closed; there is nothing left to flush.
         io.IOBase.close(self)
 
 
 def open(
-    path: str | os.PathLike[str],
+    file: str | os.PathLike[str] | Any,
     mode: str = "rb",
     dtype: Any = None,
     *,
@@ -117,8 +143,9 @@ def open(
 ) -> Any:
     """Open a compressed file as a file object.
 
-    The modes are ``"r"``, ``"w"`` and ``"x"``, with ``"b"`` (the default) or ``"t"`` for text. A
-    file that is read can seek. ``dtype``, ``checksums`` and ``extended`` are for writing.
+    ``file`` is a path or a binary file object. A file object stays open when the result is closed.
+    The modes are ``"r"``, ``"w"`` and ``"x"``, with ``"b"`` (the default) or ``"t"`` for text.
+    Reading can seek if ``file`` can. ``dtype``, ``checksums`` and ``extended`` are for writing.
     """
     kind = mode.replace("b", "").replace("t", "")
     if kind not in ("r", "w", "x") or ("b" in mode and "t" in mode):
@@ -126,13 +153,27 @@ def open(
     if "t" not in mode and (encoding, errors, newline) != (None, None, None):
         raise ValueError("encoding, errors and newline are for text")
     if kind == "r":
-        file = builtins.open(path, "rb")
-        try:
-            binary: Any = io.BufferedReader(_Reader(file, threads), _BUFFER)
-        except BaseException:
-            file.close()
-            raise
+        binary = _open_to_read(file, threads)
     else:
         compressor = _native.Compressor(dtype, checksums=checksums, extended=extended)
-        binary = ZipnnFile(builtins.open(path, f"{kind}b"), compressor)
+        binary = ZipnnFile(*_open_plain(file, f"{kind}b"), compressor)
     return binary if "t" not in mode else io.TextIOWrapper(binary, encoding, errors, newline)
+
+
+def _open_plain(file: Any, mode: str) -> tuple[Any, bool]:
+    """Return a file object, and whether this function opened it."""
+    if isinstance(file, (str, bytes, os.PathLike)):
+        return builtins.open(file, mode), True
+    return file, False
+
+
+def _open_to_read(file: Any, threads: int) -> Any:
+    opened, owns_file = _open_plain(file, "rb")
+    try:
+        if not opened.seekable():
+            return io.BufferedReader(_Stream(opened), _BUFFER)
+        return io.BufferedReader(_Reader(opened, owns_file, threads), _BUFFER)
+    except BaseException:
+        if owns_file:
+            opened.close()
+        raise

@@ -89,23 +89,22 @@ def tensor_of(data: Any, dtype: str, shape: Sequence[int]) -> Any:
     return torch.frombuffer(data, dtype=of_torch).reshape(shape)
 
 
-def type_name(dtype: Any) -> str:
-    """Return the name of a type of numpy or torch."""
-    return str(dtype).removeprefix("torch.")
+def known_type(dtype: Any) -> str | None:
+    """Return the name of a type of numpy or torch, or ``None`` for other types."""
+    name = str(dtype).removeprefix("torch.")
+    return name if _TYPES.fullmatch(name) else None
 
 
 def _of_array(data: np.ndarray) -> tuple[np.ndarray, str | None]:
     if data.dtype.hasobject:
         raise TypeError(f"an array of {data.dtype} has no bytes that could be compressed")
     array = np.ascontiguousarray(data).reshape(-1).view(np.ndarray)
-    name = str(data.dtype)
-    return array.view(np.uint8), name if _TYPES.fullmatch(name) else None
+    return array.view(np.uint8), known_type(data.dtype)
 
 
 def _of_tensor(data: Any) -> tuple[np.ndarray, str | None]:
     tensor = data.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    name = type_name(data.dtype)
-    return _bytes_of_tensor(tensor), name if _TYPES.fullmatch(name) else None
+    return _bytes_of_tensor(tensor), known_type(data.dtype)
 
 
 def _bytes_of_tensor(tensor: Any) -> np.ndarray:

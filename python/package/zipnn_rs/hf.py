@@ -13,8 +13,9 @@ import importlib
 import json
 import mmap
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _native, open_archive
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["SafeOpen", "lazy_state_dict", "view", "zipnn_hf", "zipnn_safetensors"]
 
 _SUFFIX = ".znn"
+_INSIDE_SUFFIX = ".znn.safetensors"
 _INDEX = ".index.json"
 # What is patched, in transformers.modeling_utils.
 _NAMES = (
@@ -40,22 +42,46 @@ _NAMES = (
 def view(directory: str | os.PathLike[str], *, threads: int = 0) -> Iterator[str]:
     """Show a directory as if its files were not compressed.
 
-    The result is a folder of links. Files whose names end with ``.znn`` appear under the name
-    without it, and hold what they decompress to: in memory files on Linux, otherwise in temporary
-    files. Indexes name the files as they appear. All of it ends with the ``with`` block.
+    The result is a folder of links. Compressed files, with the ending ``.znn`` or
+    ``.znn.safetensors``, appear under the name that they had before, and contain what they
+    decompress to: in memory on Linux, otherwise in temporary files. Indexes name the files as they
+    appear. All of it ends with the ``with`` block, except for memory that is still in use.
     """
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="zipnn-"))
-        for name in os.listdir(directory):
-            source = os.path.abspath(os.path.join(directory, name))
-            if name.endswith(_SUFFIX):
-                target = os.path.join(folder, name.removesuffix(_SUFFIX))
-                _show_file(source, target, threads, stack)
-            elif name.endswith(_INDEX):
-                _show_index(source, os.path.join(folder, name))
-            else:
-                os.symlink(source, os.path.join(folder, name))
+        _show_directory(os.path.abspath(directory), folder, threads, stack)
         yield folder
+
+
+def _show_directory(source: str, target: str, threads: int, stack: contextlib.ExitStack) -> None:
+    names = os.listdir(source)
+    # A file that exists in several forms appears once, best as it is.
+    for name in sorted(names, key=lambda name: (_plain_name(name) != name, name)):
+        path, plain = os.path.join(source, name), _plain_name(name)
+        if os.path.isdir(path):
+            os.mkdir(os.path.join(target, name))
+            _show_directory(path, os.path.join(target, name), threads, stack)
+        elif name.endswith(_INDEX):
+            _show_index(path, os.path.join(target, name))
+        elif plain == name:
+            _link(path, os.path.join(target, name))
+        elif not os.path.lexists(os.path.join(target, plain)):
+            _show_file(path, os.path.join(target, plain), threads, stack)
+
+
+def _plain_name(name: str) -> str:
+    """Return the name of a file before it was compressed."""
+    if name.endswith(_INSIDE_SUFFIX):
+        return name.removesuffix(_INSIDE_SUFFIX) + ".safetensors"
+    return name.removesuffix(_SUFFIX)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.symlink(source, target)
+    except OSError:
+        # Windows reserves links for administrators.
+        shutil.copyfile(source, target)
 
 
 def _show_file(source: str, target: str, threads: int, stack: contextlib.ExitStack) -> None:
@@ -64,28 +90,40 @@ def _show_file(source: str, target: str, threads: int, stack: contextlib.ExitSta
         return
     file = os.memfd_create(os.path.basename(target))
     stack.callback(os.close, file)
-    with open(source, "rb") as opened:
-        compressed = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-    with compressed:
-        length = _native.decoded_len(compressed)
-        os.ftruncate(file, length)
-        if length:
-            with mmap.mmap(file, length) as memory:
-                _native.decompress_into(compressed, memory, threads=threads)
+    if source.endswith(_INSIDE_SUFFIX):
+        inside = _native.InsideFile.open(source, threads=threads)
+        if inside is None:
+            raise ValueError(f"{source} has no compressed tensors")
+        _fill(file, inside.decoded_len, inside.read_into)
+    else:
+        with open(source, "rb") as opened:
+            compressed = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        with compressed:
+            length = _native.decoded_len(compressed)
+            _fill(
+                file,
+                length,
+                lambda memory: _native.decompress_into(compressed, memory, threads=threads),
+            )
     os.symlink(f"/proc/{os.getpid()}/fd/{file}", target)
+
+
+def _fill(file: int, length: int, read_into: Callable[[Any], object]) -> None:
+    """Fill a memory file."""
+    os.ftruncate(file, length)
+    if length:
+        with mmap.mmap(file, length) as memory:
+            read_into(memory)
 
 
 def _show_index(source: str, target: str) -> None:
     with open(source, encoding="utf-8") as file:
         index = json.load(file)
     if isinstance(index.get("weight_map"), dict):
-        index["weight_map"] = _plain_names(index["weight_map"])
+        files = index["weight_map"].items()
+        index["weight_map"] = {tensor: _plain_name(file) for tensor, file in files}
     with open(target, "w", encoding="utf-8") as file:
         json.dump(index, file)
-
-
-def _plain_names(weight_map: dict[str, str]) -> dict[str, str]:
-    return {tensor: file.removesuffix(_SUFFIX) for tensor, file in weight_map.items()}
 
 
 class SafeOpen:
@@ -131,8 +169,8 @@ def _weights(directory: str | os.PathLike[str]) -> list[str]:
     if not os.path.exists(index):
         return ["model.safetensors" + _SUFFIX]
     with open(index, encoding="utf-8") as file:
-        names = set(_plain_names(json.load(file)["weight_map"]).values())
-    return [name + _SUFFIX for name in sorted(names)]
+        names = set(json.load(file)["weight_map"].values())
+    return sorted({name.removesuffix(_SUFFIX) + _SUFFIX for name in names})
 
 
 def zipnn_hf(replace_local_file: bool = False) -> None:
@@ -203,7 +241,8 @@ def _shards(_: ModuleType, plain: Any) -> Any:
             # The index of a repository names the files as they were before they were compressed.
             with _compressed_names():
                 files, about = plain(directory, index_filename, **options)
-        about["weight_map"] = _plain_names(about["weight_map"])
+        weight_map = about["weight_map"].items()
+        about["weight_map"] = {tensor: file.removesuffix(_SUFFIX) for tensor, file in weight_map}
         return [file.removesuffix(_SUFFIX) for file in files], about
 
     return shards
