@@ -153,8 +153,7 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
         .map_init(
             || Lent::new(&pool.encode),
             |scratch, (chunk, place)| {
-                let (layout, threshold) = (geometry.layout, options.threshold);
-                encode::encode(layout, chunk, threshold, options.profile, place, scratch.get())
+                encode::encode(geometry.layout, chunk, options.coding(), place, scratch.get())
             },
         )
         .collect();

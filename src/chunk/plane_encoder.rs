@@ -10,8 +10,10 @@ use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
+use crate::entropy::pivot::encode as pivot;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+use crate::profile::PlaneCoding;
 use crate::simd::Kernels;
 
 /// Method and length of a stored plane.
@@ -38,6 +40,8 @@ pub(super) struct Tables {
     counts: Box<StreamCounts>,
     /// Created on first use.
     pairs: Option<Box<PairTables>>,
+    /// Memory for the arrays of pivot codes.
+    arrays: Vec<u8>,
 }
 
 struct PairTables {
@@ -47,7 +51,7 @@ struct PairTables {
 
 impl Default for Tables {
     fn default() -> Self {
-        Self { counts: Box::new([[0; SYMBOLS]; STREAMS]), pairs: None }
+        Self { counts: Box::new([[0; SYMBOLS]; STREAMS]), pairs: None, arrays: Vec::new() }
     }
 }
 
@@ -111,12 +115,17 @@ impl PlaneEncoder {
     }
 
     /// Encodes the plane, which has been split into [`Self::target`], into `dst`.
-    pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
+    pub(super) fn encode(
+        &mut self,
+        dst: &mut [u8],
+        coding: PlaneCoding,
+        tables: &mut Tables,
+    ) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
         }
-        let (analysis, coding) = self.plan(dst, threshold, tables);
-        match coding {
+        let (analysis, planned) = self.plan(dst, coding, tables);
+        match planned {
             Coding::Raw => self.store_raw(dst, analysis),
             Coding::Repeat(byte) => {
                 self.was_coded = true;
@@ -126,6 +135,10 @@ impl PlaneEncoder {
             Coding::Streams(plan) => {
                 self.make_room(dst);
                 let plane = &self.space[..dst.len()];
+                if let Some(plan) = pivot_plan(&plan, dst.len(), coding, tables) {
+                    plan.encode(plane, &mut dst[..plan.size()], &mut tables.arrays);
+                    return Stored { method: method::PIVOT, len: plan.size() };
+                }
                 analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
@@ -133,32 +146,43 @@ impl PlaneEncoder {
     }
 
     /// Returns the number of bytes in which [`Self::encode`] would store the plane.
-    pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
+    pub(super) fn encoded_len(
+        &mut self,
+        dst: &[u8],
+        coding: PlaneCoding,
+        tables: &mut Tables,
+    ) -> usize {
         if dst.len() > MAX_WRITTEN_PLANE {
             return dst.len();
         }
-        let (_, coding) = self.plan(dst, threshold, tables);
-        self.was_coded = !matches!(coding, Coding::Raw);
-        match coding {
+        let (_, planned) = self.plan(dst, coding, tables);
+        self.was_coded = !matches!(planned, Coding::Raw);
+        match planned {
             Coding::Raw => dst.len(),
             Coding::Repeat(_) => 1,
-            Coding::Streams(plan) => plan.size(),
+            Coding::Streams(plan) => pivot_plan(&plan, dst.len(), coding, tables)
+                .map_or(plan.size(), |pivot| pivot.size()),
         }
     }
 
     /// Decides how to store the plane, and packs it if it is analysed in pairs.
     #[inline]
-    fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
+    fn plan(&mut self, dst: &[u8], coding: PlaneCoding, tables: &mut Tables) -> (Analysis, Coding) {
+        let threshold = coding.threshold;
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
         let kernels = Kernels::new();
-        let analysis = Analysis::new(plane, threshold, self.was_coded, kernels);
+        let analysis = match Analysis::new(plane, threshold, self.was_coded, kernels) {
+            // Pivot codes are of single symbols.
+            Analysis::Pairs(_) if coding.allows_pivot() => Analysis::Symbols,
+            analysis => analysis,
+        };
         if let Analysis::Pairs(lowest) = analysis {
             self.make_room(dst);
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let coding = analysis.plan(plane, threshold, kernels, tables);
-        (analysis, worthwhile(coding, dst.len(), threshold))
+        let planned = analysis.plan(plane, threshold, kernels, tables);
+        (analysis, worthwhile(planned, dst.len(), threshold))
     }
 
     /// Copies the plane from `dst` to `self.space`, unless it is there already.
@@ -242,6 +266,23 @@ impl Analysis {
             }
         }
     }
+}
+
+/// Plans a pivot code instead of Huffman codes, if it is allowed and not much larger.
+fn pivot_plan<'p>(
+    plan: &'p Plan,
+    plane_len: usize,
+    coding: PlaneCoding,
+    tables: &Tables,
+) -> Option<pivot::Plan<'p>> {
+    /// Part of the size that a code which decodes faster may cost.
+    const COST: usize = 2000;
+    if !coding.allows_pivot() {
+        return None;
+    }
+    let pivot = pivot::Plan::new(plan.code(), plan.description(), &tables.counts);
+    let most = (plan.size() + plan.size() / COST).min(plane_len - 1);
+    (pivot.size() <= most).then_some(pivot)
 }
 
 /// Counts the symbols of a plane.

@@ -1,0 +1,103 @@
+//! Decodes planes with the kernels of a level.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
+use crate::entropy::huffman::weights;
+use crate::entropy::pivot::arrays::Arrays;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::pivot::avx512::Avx512Kernels;
+use crate::entropy::pivot::layout::Layout;
+use crate::entropy::pivot::merge::{self, Merger};
+use crate::entropy::pivot::scalar;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::pivot::shuffle::X86;
+#[cfg(all(feature = "simd", target_endian = "little"))]
+use crate::entropy::pivot::shuffle::{HAS_PORTABLE_SHUFFLE, Portable, Shuffled};
+use crate::entropy::pivot::tree::Tree;
+use crate::error::DecodeErrorKind;
+use crate::simd::Kernels;
+#[cfg(feature = "alloc")]
+use crate::try_alloc::at_least;
+
+/// Memory for the arrays that vector kernels merge, up to 320 KiB.
+#[derive(Debug, Default)]
+pub(crate) struct ArrayMemory {
+    #[cfg(feature = "alloc")]
+    memory: Vec<u8>,
+}
+
+impl ArrayMemory {
+    /// Returns memory of this length; `None` if the build has no allocator.
+    fn at_least(&mut self, len: usize) -> Result<Option<&mut [u8]>, DecodeErrorKind> {
+        #[cfg(feature = "alloc")]
+        return at_least(&mut self.memory, len as u64).map(Some).map_err(|error| error.kind());
+        #[cfg(not(feature = "alloc"))]
+        Ok(None)
+    }
+}
+
+/// Decodes a plane into `dst`, which is as long as the plane.
+pub(crate) fn decode(
+    src: &[u8],
+    dst: &mut [u8],
+    memory: Option<&mut ArrayMemory>,
+) -> Result<(), DecodeErrorKind> {
+    decode_with(Kernels::new(), src, dst, memory)
+}
+
+/// Decodes a plane with kernels of a given level, to the same bytes as [`decode`].
+pub(crate) fn decode_with(
+    kernels: Kernels,
+    src: &[u8],
+    dst: &mut [u8],
+    memory: Option<&mut ArrayMemory>,
+) -> Result<(), DecodeErrorKind> {
+    let (code, description_len) = weights::read(src)?;
+    let tree = Tree::new(&code);
+    let stored = &src[description_len..];
+    match kernels {
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        Kernels::Avx512(token, _) => {
+            decode_arrays(Avx512Kernels(token), &tree, stored, dst, memory)
+        }
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        Kernels::Avx2(token) => decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory),
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        Kernels::Sse4_2(token) => decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory),
+        #[cfg(all(feature = "simd", target_endian = "little"))]
+        Kernels::Portable if HAS_PORTABLE_SHUFFLE => {
+            decode_arrays(Shuffled(Portable), &tree, stored, dst, memory)
+        }
+        _ => {
+            let layout = Layout::read(&tree, stored, dst.len(), count_ones)?;
+            scalar::decode(&tree, &layout, stored, dst);
+            Ok(())
+        }
+    }
+}
+
+/// Decodes a plane by merging arrays, or symbol by symbol if there is no memory for arrays.
+fn decode_arrays(
+    merger: impl Merger,
+    tree: &Tree,
+    stored: &[u8],
+    dst: &mut [u8],
+    memory: Option<&mut ArrayMemory>,
+) -> Result<(), DecodeErrorKind> {
+    let layout = Layout::read(tree, stored, dst.len(), |bits| merger.count_ones(bits))?;
+    let arrays = Arrays::new(tree, &layout);
+    match memory.map(|memory| memory.at_least(arrays.memory_len())).transpose()?.flatten() {
+        Some(memory) => merge::decode(merger, &arrays, stored, dst, memory),
+        None => scalar::decode(tree, &layout, stored, dst),
+    }
+    Ok(())
+}
+
+/// Returns the number of ones.
+fn count_ones(bits: &[u8]) -> usize {
+    let (words, rest) = bits.as_chunks::<8>();
+    let in_words: u32 = words.iter().map(|word| u64::from_le_bytes(*word).count_ones()).sum();
+    let in_rest: u32 = rest.iter().map(|byte| byte.count_ones()).sum();
+    (in_words + in_rest) as usize
+}

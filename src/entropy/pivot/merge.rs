@@ -1,0 +1,163 @@
+//! Decodes planes by merging arrays of symbols, from the deepest level of the tree to the root.
+
+use crate::entropy::pivot::arrays::{Arrays, GROUP};
+use crate::entropy::pivot::layout::{MAX_LEAF_PLANES, StoredBits};
+use crate::entropy::pivot::tree::{Element, MAX_LEAF};
+
+/// The decoding kernels of a level.
+pub(crate) trait Merger: Copy {
+    /// Returns the number of ones.
+    fn count_ones(self, bits: &[u8]) -> usize;
+
+    /// Looks up the symbols of a leaf.
+    ///
+    /// `dst` has the length of the leaf's population, which may be rounded up to whole groups.
+    fn look_up(self, leaf: StoredLeaf<'_>, dst: &mut [u8]);
+
+    /// Merges the arrays of a node's children. `dst` is as for [`Self::look_up`].
+    fn merge(self, bits: &[u8], left: Child<'_>, right: Child<'_>, dst: &mut [u8]);
+}
+
+/// The stored bits of a leaf.
+#[derive(Clone, Copy)]
+pub(crate) struct StoredLeaf<'a> {
+    /// Number of bits of a symbol, at least one.
+    pub(crate) bits: u8,
+    /// The symbols, then others.
+    pub(crate) symbols: &'a [u8; MAX_LEAF],
+    /// The low four bits of each index, if there are four or more.
+    pub(crate) nibbles: &'a [u8],
+    /// The other bits of each index.
+    pub(crate) planes: [&'a [u8]; MAX_LEAF_PLANES],
+}
+
+/// The symbols of a node's child.
+#[derive(Clone, Copy)]
+pub(crate) enum Child<'a> {
+    /// All are the same.
+    One(u8),
+    /// An array, and at least 72 bytes after it.
+    Many(&'a [u8]),
+}
+
+/// Decodes the stored bits of a plane into `dst`.
+pub(crate) fn decode(
+    merger: impl Merger,
+    arrays: &Arrays<'_>,
+    stored: &[u8],
+    dst: &mut [u8],
+    memory: &mut [u8],
+) {
+    let (even, odd) = arrays.split_memory(memory);
+    let levels = arrays.tree().levels();
+    let (mut target, mut children) = if levels.len() % 2 == 1 { (even, odd) } else { (odd, even) };
+    for level in levels.rev() {
+        for number in level {
+            if number == 0 {
+                decode_element(merger, arrays, number, stored, children, dst);
+                continue;
+            }
+            let array = &mut target[arrays.range(number)];
+            let len = arrays.population(number).next_multiple_of(GROUP).min(array.len());
+            decode_element(merger, arrays, number, stored, children, &mut array[..len]);
+        }
+        core::mem::swap(&mut target, &mut children);
+    }
+}
+
+/// Decodes the array of an element. `children` is the memory of the next level's arrays.
+fn decode_element(
+    merger: impl Merger,
+    arrays: &Arrays<'_>,
+    number: usize,
+    stored: &[u8],
+    children: &[u8],
+    array: &mut [u8],
+) {
+    let element = arrays.tree().element(number);
+    let bits = StoredBits::new(element, arrays.population(number));
+    let stored = &stored[arrays.stored_at(number)..][..bits.len()];
+    match element {
+        Element::Leaf { bits: 0, .. } => {}
+        Element::Leaf { bits: count, first } => {
+            let mut planes = [&[][..]; MAX_LEAF_PLANES];
+            for (plane, range) in planes.iter_mut().zip(bits.planes()) {
+                *plane = &stored[range];
+            }
+            let nibbles = &stored[bits.nibbles()];
+            let symbols = arrays.tree().symbols(first);
+            merger.look_up(StoredLeaf { bits: count, symbols, nibbles, planes }, array);
+        }
+        Element::Node { left } => {
+            let child = |number| match arrays.tree().element(number) {
+                Element::Leaf { bits: 0, first } => Child::One(arrays.tree().symbols(first)[0]),
+                _ => Child::Many(&children[arrays.range(number)]),
+            };
+            let left = usize::from(left);
+            merger.merge(stored, child(left), child(left + 1), array);
+        }
+    }
+}
+
+/// Calls `kernel` with the number and the memory of each group of symbols.
+///
+/// An incomplete group at the end gets memory of its own, from which its symbols are copied.
+#[inline(always)]
+pub(crate) fn for_each_group(dst: &mut [u8], mut kernel: impl FnMut(usize, &mut [u8; GROUP])) {
+    let (groups, rest) = dst.as_chunks_mut();
+    let whole = groups.len();
+    for (number, group) in groups.iter_mut().enumerate() {
+        kernel(number, group);
+    }
+    if !rest.is_empty() {
+        let mut group = [0; GROUP];
+        kernel(whole, &mut group);
+        rest.copy_from_slice(&group[..rest.len()]);
+    }
+}
+
+/// Calls `kernel` with the bits and the memory of each group of symbols.
+#[inline(always)]
+pub(crate) fn for_each_word(
+    bits: &[u8],
+    dst: &mut [u8],
+    mut kernel: impl FnMut(u64, &mut [u8; GROUP]),
+) {
+    let words = bits.as_chunks::<8>().0;
+    let (groups, rest) = dst.as_chunks_mut();
+    let whole = words.len().min(groups.len());
+    let (common, last) = groups.split_at_mut(whole);
+    for (word, group) in words.iter().zip(common) {
+        kernel(u64::from_le_bytes(*word), group);
+    }
+    let word = word_at(bits, whole);
+    if let Some(group) = last.first_mut() {
+        kernel(word, group);
+    } else if !rest.is_empty() {
+        let mut group = [0; GROUP];
+        kernel(word, &mut group);
+        rest.copy_from_slice(&group[..rest.len()]);
+    }
+}
+
+/// Returns the bits of a group, the last of which may be incomplete.
+#[inline(always)]
+pub(crate) fn word_at(bits: &[u8], group: usize) -> u64 {
+    let rest = bits.get(group * 8..).unwrap_or_default();
+    u64::from_le_bytes(rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        last
+    }))
+}
+
+/// Returns the nibbles of a group, the last of which may be incomplete.
+#[inline(always)]
+pub(crate) fn nibbles_at(nibbles: &[u8], group: usize) -> [u8; GROUP / 2] {
+    let rest = nibbles.get(group * (GROUP / 2)..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; GROUP / 2];
+        last[..rest.len()].copy_from_slice(rest);
+        last
+    })
+}
