@@ -14,6 +14,7 @@ use crate::entropy::pivot::merge::{
 };
 #[cfg(feature = "alloc")]
 use crate::entropy::pivot::split::{ArrayOf, Splitter};
+use crate::entropy::pivot::tree::MAX_LEAF;
 
 /// Length of a vector in bytes.
 const LANES: usize = 16;
@@ -77,12 +78,19 @@ pub(crate) trait Shuffle: Copy {
 
     fn store(self, vector: Self::Vector) -> [u8; LANES];
 
+    #[inline(always)]
     fn splat(self, byte: u8) -> Self::Vector {
         self.load([byte; LANES])
     }
 
     /// Returns a vector of all ones in the bytes whose bits are set, and of zeros in the others.
     fn mask(self, bits: u16) -> Self::Vector;
+
+    /// Returns `one` where `mask` has ones, otherwise `zero`.
+    #[inline(always)]
+    fn blend(self, mask: Self::Vector, zero: Self::Vector, one: Self::Vector) -> Self::Vector {
+        zero ^ (mask & (zero ^ one))
+    }
 
     /// Returns the high four bits of each byte.
     fn high_nibbles(self, vector: Self::Vector) -> Self::Vector;
@@ -288,55 +296,94 @@ fn look_up<S: Shuffle, const BITS: u8>(simd: S, leaf: StoredLeaf<'_>, dst: &mut 
     simd.run(
         #[inline(always)]
         || {
-            let tables = leaf.symbols.as_chunks::<LANES>().0;
-            let table = |number: usize| simd.load(tables[number % 4]);
-            let tables = [table(0), table(1), table(2), table(3)];
+            let kernel = LookUp::<S, BITS>::new(simd, &leaf);
             for_each_group(
                 dst,
                 #[inline(always)]
-                |number, group| {
-                    let words = leaf.planes.map(
-                        #[inline(always)]
-                        |plane| word_at(plane, number),
-                    );
-                    let nibbles =
-                        if BITS >= 4 { nibbles_at(leaf.nibbles, number) } else { [0; 32] };
-                    let [first, second] = nibbles.as_chunks::<LANES>().0 else { return };
-                    let nibbles = [first, second].map(
-                        #[inline(always)]
-                        |pairs| {
-                            let pairs = simd.load(*pairs);
-                            let even = pairs & simd.splat(15);
-                            simd.interleave(even, simd.high_nibbles(pairs))
-                        },
-                    );
-                    for (at, to) in group.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                        let mask = |plane: usize| simd.mask((words[plane] >> (LANES * at)) as u16);
-                        let bit = |plane: usize| mask(plane) & simd.splat(1 << plane);
-                        let choose = |plane: usize, zero: S::Vector, one: S::Vector| {
-                            zero ^ (mask(plane) & (zero ^ one))
-                        };
-                        let nibble = nibbles[at / 2 % 2][at % 2];
-                        let half = |low: usize| {
-                            let zero = simd.shuffle(tables[low], nibble);
-                            choose(0, zero, simd.shuffle(tables[low + 1], nibble))
-                        };
-                        let symbols = match BITS {
-                            1 => {
-                                choose(0, simd.splat(leaf.symbols[0]), simd.splat(leaf.symbols[1]))
-                            }
-                            2 => simd.shuffle(tables[0], bit(0) | bit(1)),
-                            3 => simd.shuffle(tables[0], bit(0) | bit(1) | bit(2)),
-                            4 => simd.shuffle(tables[0], nibble),
-                            5 => half(0),
-                            _ => choose(1, half(0), half(2)),
-                        };
-                        *to = simd.store(symbols);
-                    }
-                },
+                |number, group| kernel.group(number, group),
             );
         },
     );
+}
+
+/// A leaf whose symbols are looked up.
+struct LookUp<'a, S: Shuffle, const BITS: u8> {
+    simd: S,
+    leaf: &'a StoredLeaf<'a>,
+    /// The symbols, 16 in each vector.
+    tables: [S::Vector; MAX_LEAF / LANES],
+    /// The first two symbols, one in each vector.
+    zero: S::Vector,
+    one: S::Vector,
+}
+
+impl<'a, S: Shuffle, const BITS: u8> LookUp<'a, S, BITS> {
+    #[inline(always)]
+    fn new(simd: S, leaf: &'a StoredLeaf<'a>) -> Self {
+        let [a, b, c, d] = *leaf.symbols.as_chunks::<LANES>().0 else {
+            unreachable!("four vectors hold 64 symbols")
+        };
+        Self {
+            simd,
+            leaf,
+            tables: [simd.load(a), simd.load(b), simd.load(c), simd.load(d)],
+            zero: simd.splat(leaf.symbols[0]),
+            one: simd.splat(leaf.symbols[1]),
+        }
+    }
+
+    #[inline(always)]
+    fn group(&self, number: usize, group: &mut [u8; GROUP]) {
+        let word = |plane: usize| word_at(self.leaf.planes[plane], number);
+        let words = match BITS {
+            4 => [0; 3],
+            1 | 5 => [word(0), 0, 0],
+            2 | 6 => [word(0), word(1), 0],
+            _ => [word(0), word(1), word(2)],
+        };
+        let nibbles = if BITS >= 4 { nibbles_at(self.leaf.nibbles, number) } else { [0; 32] };
+        let (pairs, _) = nibbles.as_chunks::<LANES>();
+        let (halves, _) = group.as_chunks_mut::<{ 2 * LANES }>();
+        for (half, (to, pairs)) in halves.iter_mut().zip(pairs).enumerate() {
+            let pairs = self.simd.load(*pairs);
+            let [first, second] = match BITS {
+                4.. => {
+                    let even = pairs & self.simd.splat(15);
+                    self.simd.interleave(even, self.simd.high_nibbles(pairs))
+                }
+                _ => [pairs; 2],
+            };
+            let (lower, upper) = to.split_at_mut(LANES);
+            lower.copy_from_slice(&self.vector(words, 2 * half, first));
+            upper.copy_from_slice(&self.vector(words, 2 * half + 1, second));
+        }
+    }
+
+    /// Returns the symbols of one vector, given the planes of the group and the nibbles.
+    #[inline(always)]
+    fn vector(&self, words: [u64; 3], at: usize, nibbles: S::Vector) -> [u8; LANES] {
+        let simd = self.simd;
+        let [t0, t1, t2, t3] = self.tables;
+        let [m0, m1, m2] = [
+            simd.mask((words[0] >> (LANES * at)) as u16),
+            simd.mask((words[1] >> (LANES * at)) as u16),
+            simd.mask((words[2] >> (LANES * at)) as u16),
+        ];
+        let [b0, b1, b2] = [m0 & simd.splat(1), m1 & simd.splat(2), m2 & simd.splat(4)];
+        let in_half = simd.blend(m0, simd.shuffle(t0, nibbles), simd.shuffle(t1, nibbles));
+        let symbols = match BITS {
+            1 => simd.blend(m0, self.zero, self.one),
+            2 => simd.shuffle(t0, b0 | b1),
+            3 => simd.shuffle(t0, b0 | b1 | b2),
+            4 => simd.shuffle(t0, nibbles),
+            5 => in_half,
+            _ => {
+                let in_other = simd.blend(m0, simd.shuffle(t2, nibbles), simd.shuffle(t3, nibbles));
+                simd.blend(m1, in_half, in_other)
+            }
+        };
+        simd.store(symbols)
+    }
 }
 
 /// The symbols of a child, in order.
