@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use zipnn::{DType, Profile};
+use zipnn::{DType, PlaneCode, Profile};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -86,10 +86,13 @@ pub struct Compress {
     /// writes neither, and ignores both
     #[arg(long)]
     pub plain: bool,
-    /// Also use Zstandard where that makes the file smaller: for differences, sparse data and
-    /// integers. The original cannot read such a file
+    /// Use codes that decompress several times as fast, and Zstandard where that is clearly smaller:
+    /// for differences, sparse data and integers. The original cannot read such a file
     #[arg(long)]
     pub extended: bool,
+    /// Code of the other planes of an --extended file
+    #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
+    pub plane_code: PlaneCodeChoice,
 }
 
 /// Returns the profile, which decides which readers can decode the result.
@@ -367,15 +370,38 @@ pub struct Bench {
     /// Number of threads that compress or decompress
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
-    /// Also use Zstandard, as `compress --extended` does
+    /// Compress as `compress --extended` does
     #[arg(long)]
     pub extended: bool,
+    /// Code of the planes, as for `compress --extended`
+    #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
+    pub plane_code: PlaneCodeChoice,
     /// Number of runs for each measurement, after some to warm up. The result is the median
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,
     /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,
+}
+
+/// Codes of planes by their names on the command line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlaneCodeChoice {
+    /// Fast for readers with vector instructions, slow for others
+    #[default]
+    Pivot,
+    /// The original's code, of the same size, for readers without vector instructions
+    Huffman,
+}
+
+impl PlaneCodeChoice {
+    /// Returns the code of the library.
+    pub fn code(self) -> PlaneCode {
+        match self {
+            Self::Pivot => PlaneCode::Pivot,
+            Self::Huffman => PlaneCode::Huffman,
+        }
+    }
 }
 
 /// Element types by their names on the command line.

@@ -94,7 +94,8 @@ fn all_kinds_of_data_round_trip() {
                 let options = plain.profile(Profile::Extended).checksums(true);
                 let file = zipnn::compress(&data, &plain.profile(Profile::Extended)).unwrap();
                 frames += zstd_planes(&file);
-                assert!(file.len() <= zipnn::compress(&data, &plain).unwrap().len(), "{what}");
+                let most = zipnn::compress(&data, &plain).unwrap().len();
+                assert!(file.len() <= most + most / 2000, "{what}");
                 assert!(decode(&file, Limits::default()).unwrap() == data, "{what}");
 
                 let mut dst = vec![0; zipnn::compress_bound(len, &options)];

@@ -38,6 +38,7 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         .dtype()
         .map_or(Options::bytes(), Options::new)
         .profile(args::profile(arguments.extended))
+        .plane_code(arguments.plane_code.code())
         .checksums(arguments.checksums);
     let pieces = cut(&data, &mut pieces);
     let mut result = measure(&pieces, &options, arguments.threads.into(), arguments.runs.into())

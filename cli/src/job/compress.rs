@@ -35,7 +35,7 @@ pub fn compress(
     let has_annexes = !arguments.plain;
     let options = arguments.dtype.dtype().map_or(Options::bytes(), Options::new);
     let profile = args::profile(arguments.extended);
-    let mut options = options.profile(profile);
+    let mut options = options.profile(profile).plane_code(arguments.plane_code.code());
     if !has_annexes {
         options = options.plain();
     }
