@@ -272,6 +272,10 @@ fn leaves_are_as_large_as_the_lengths_allow() {
     );
     assert_eq!(tree.symbols(0)[..5], [10, 11, 20, 21, 12]);
     assert!(tree.levels().eq([0..1, 1..3, 3..5]));
+    // The example of the specification.
+    let code = CodeLengths { bits, longest: 3 };
+    let coded = encode(&code, &[10, 12, 21, 10, 11]).unwrap();
+    assert_eq!(coded[coded.len() - 4..], [0x06, 0x04, 0x01, 0x01]);
 }
 
 #[test]
