@@ -9,7 +9,8 @@ use crate::entropy::pivot::arrays::Arrays;
 use crate::entropy::pivot::avx512::Avx512Kernels;
 use crate::entropy::pivot::layout::Layout;
 use crate::entropy::pivot::merge::{self, Merger};
-use crate::entropy::pivot::scalar;
+use crate::entropy::pivot::one_by_one;
+use crate::entropy::pivot::scalar::Scalar;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::pivot::shuffle::X86;
 #[cfg(all(feature = "simd", target_endian = "little"))]
@@ -29,10 +30,13 @@ pub(crate) struct ArrayMemory {
 
 impl ArrayMemory {
     /// Returns memory of this length; `None` if the build has no allocator.
+    #[cfg(feature = "alloc")]
     fn at_least(&mut self, len: usize) -> Result<Option<&mut [u8]>, DecodeErrorKind> {
-        #[cfg(feature = "alloc")]
-        return at_least(&mut self.memory, len as u64).map(Some).map_err(|error| error.kind());
-        #[cfg(not(feature = "alloc"))]
+        at_least(&mut self.memory, len as u64).map(Some).map_err(|error| error.kind())
+    }
+
+    #[cfg(not(feature = "alloc"))]
+    fn at_least(&mut self, _: usize) -> Result<Option<&mut [u8]>, DecodeErrorKind> {
         Ok(None)
     }
 }
@@ -69,11 +73,7 @@ pub(crate) fn decode_with(
         Kernels::Portable if HAS_PORTABLE_SHUFFLE => {
             decode_arrays(Shuffled(Portable), &tree, stored, dst, memory)
         }
-        _ => {
-            let layout = Layout::read(&tree, stored, dst.len(), count_ones)?;
-            scalar::decode(&tree, &layout, stored, dst);
-            Ok(())
-        }
+        _ => decode_arrays(Scalar, &tree, stored, dst, memory),
     }
 }
 
@@ -89,15 +89,7 @@ fn decode_arrays(
     let arrays = Arrays::new(tree, &layout);
     match memory.map(|memory| memory.at_least(arrays.memory_len())).transpose()?.flatten() {
         Some(memory) => merge::decode(merger, &arrays, stored, dst, memory),
-        None => scalar::decode(tree, &layout, stored, dst),
+        None => one_by_one::decode(tree, &layout, stored, dst),
     }
     Ok(())
-}
-
-/// Returns the number of ones.
-fn count_ones(bits: &[u8]) -> usize {
-    let (words, rest) = bits.as_chunks::<8>();
-    let in_words: u32 = words.iter().map(|word| u64::from_le_bytes(*word).count_ones()).sum();
-    let in_rest: u32 = rest.iter().map(|byte| byte.count_ones()).sum();
-    (in_words + in_rest) as usize
 }

@@ -9,11 +9,12 @@ use crate::entropy::pivot::arrays::Arrays;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::pivot::avx512::Avx512Kernels;
 use crate::entropy::pivot::layout::Layout;
+use crate::entropy::pivot::scalar::Scalar;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::pivot::shuffle::X86;
 #[cfg(all(feature = "simd", target_endian = "little"))]
 use crate::entropy::pivot::shuffle::{HAS_PORTABLE_SHUFFLE, Portable, Shuffled};
-use crate::entropy::pivot::split::{self, Scalar, Splitter};
+use crate::entropy::pivot::split::{self, Splitter};
 use crate::entropy::pivot::tree::Tree;
 use crate::simd::Kernels;
 

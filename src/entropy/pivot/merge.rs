@@ -1,13 +1,18 @@
 //! Decodes planes by merging arrays of symbols, from the deepest level of the tree to the root.
 
-use crate::entropy::pivot::arrays::{Arrays, GROUP};
+use crate::entropy::pivot::arrays::{Arrays, GROUP, SLACK};
 use crate::entropy::pivot::layout::{MAX_LEAF_PLANES, StoredBits};
 use crate::entropy::pivot::tree::{Element, MAX_LEAF};
+
+/// Number of symbols of an array that kernels may read for a group.
+pub(crate) const WINDOW: usize = SLACK;
 
 /// The decoding kernels of a level.
 pub(crate) trait Merger: Copy {
     /// Returns the number of ones.
-    fn count_ones(self, bits: &[u8]) -> usize;
+    fn count_ones(self, bits: &[u8]) -> usize {
+        count_ones(bits)
+    }
 
     /// Looks up the symbols of a leaf.
     ///
@@ -38,6 +43,33 @@ pub(crate) enum Child<'a> {
     One(u8),
     /// An array, and at least 72 bytes after it.
     Many(&'a [u8]),
+}
+
+impl Child<'_> {
+    /// Returns the symbols from the index `next` on. Those of a single symbol fill `constant`.
+    #[inline(always)]
+    pub(crate) fn window<'w>(
+        &'w self,
+        next: usize,
+        constant: &'w mut [u8; WINDOW],
+    ) -> Option<&'w [u8; WINDOW]> {
+        match *self {
+            Self::One(symbol) => {
+                constant.fill(symbol);
+                Some(constant)
+            }
+            Self::Many(symbols) => symbols.get(next..)?.first_chunk(),
+        }
+    }
+}
+
+/// Returns the number of ones.
+#[inline(always)]
+pub(crate) fn count_ones(bits: &[u8]) -> usize {
+    let (words, rest) = bits.as_chunks::<8>();
+    let in_words: u32 = words.iter().map(|word| u64::from_le_bytes(*word).count_ones()).sum();
+    let in_rest: u32 = rest.iter().map(|byte| byte.count_ones()).sum();
+    (in_words + in_rest) as usize
 }
 
 /// Decodes the stored bits of a plane into `dst`.

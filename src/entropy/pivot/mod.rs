@@ -26,6 +26,7 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 mod layout;
 mod merge;
+mod one_by_one;
 mod scalar;
 mod shuffle;
 #[cfg(feature = "alloc")]

@@ -10,7 +10,8 @@ use fearless_simd::{mask8x16, prelude::*, u8x16, u64x2};
 
 use crate::entropy::pivot::arrays::GROUP;
 use crate::entropy::pivot::merge::{
-    Child, Merger, StoredLeaf, for_each_group, for_each_word, nibbles_at, word_at,
+    Child, Merger, StoredLeaf, WINDOW, count_ones, for_each_group, for_each_word, nibbles_at,
+    word_at,
 };
 #[cfg(feature = "alloc")]
 use crate::entropy::pivot::split::{ArrayOf, Splitter};
@@ -20,8 +21,6 @@ use crate::entropy::pivot::tree::MAX_LEAF;
 const LANES: usize = 16;
 /// Number of symbols that a shuffle merges.
 const MERGED: usize = 8;
-/// Number of symbols of an array that a group needs, with those after it.
-const WINDOW: usize = GROUP + MERGED;
 
 /// For each byte of a node's bits, the shuffle of eight symbols of each child.
 ///
@@ -251,12 +250,7 @@ impl<S: Shuffle> Merger for Shuffled<S> {
     fn count_ones(self, bits: &[u8]) -> usize {
         self.0.run(
             #[inline(always)]
-            || {
-                let (words, rest) = bits.as_chunks::<8>();
-                let ones = |word: &[u8; 8]| u64::from_le_bytes(*word).count_ones() as usize;
-                let in_rest: u32 = rest.iter().map(|byte| byte.count_ones()).sum();
-                words.iter().map(ones).sum::<usize>() + in_rest as usize
-            },
+            || count_ones(bits),
         )
     }
 

@@ -9,7 +9,7 @@ use crate::entropy::pivot::layout::StoredBits;
 use crate::entropy::pivot::tree::{Element, MAX_ELEMENTS, Tree};
 
 /// Number of symbols that the portable kernels handle at a time.
-const EIGHT: usize = 8;
+pub(crate) const EIGHT: usize = 8;
 
 /// The encoding kernels of a level.
 pub(crate) trait Splitter: Copy {
@@ -26,7 +26,7 @@ pub(crate) trait Splitter: Copy {
     /// Writes the low four bits of the indices in a leaf whose first rank is `first`.
     fn write_nibbles(self, leaf: ArrayOf<'_>, first: u8, nibbles: &mut [u8]) {
         for (eight, to) in leaf.eights().zip(nibbles.chunks_mut(EIGHT / 2)) {
-            let indices = indices(eight, first) & LOW * 15;
+            let indices = indices(eight, first) & (LOW * 15);
             let pairs = (indices | indices >> 4) & 0x00ff_00ff_00ff_00ff;
             let quads = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
             let eight = (quads | quads >> 16) as u32;
@@ -65,8 +65,8 @@ pub(crate) struct Eight {
 #[derive(Clone, Copy)]
 pub(crate) struct ArrayOf<'a> {
     /// The ranks, and at least 64 other bytes.
-    ranks: &'a [u8],
-    population: usize,
+    pub(crate) ranks: &'a [u8],
+    pub(crate) population: usize,
 }
 
 impl<'a> ArrayOf<'a> {
@@ -163,33 +163,5 @@ impl Ranks {
 
     fn first(&self, number: usize) -> u8 {
         self.first[number % MAX_ELEMENTS]
-    }
-}
-
-/// The kernels without vectors.
-#[derive(Clone, Copy)]
-pub(crate) struct Scalar;
-
-impl Splitter for Scalar {
-    fn split(self, node: ArrayOf<'_>, pivot: u8, bits: &mut [u8], children: [&mut [u8]; 2]) {
-        let [left, right] = children;
-        let (mut lefts, mut rights) = (0, 0);
-        let ranks = node.ranks[..node.population].chunks(EIGHT);
-        for (eight, to) in ranks.zip(bits) {
-            let mut byte = 0;
-            for (bit, &rank) in eight.iter().enumerate() {
-                let is_right = rank >= pivot;
-                byte |= u8::from(is_right) << bit;
-                if let Some(to) = left.get_mut(lefts) {
-                    *to = rank;
-                }
-                if let Some(to) = right.get_mut(rights) {
-                    *to = rank;
-                }
-                lefts += usize::from(!is_right);
-                rights += usize::from(is_right);
-            }
-            *to = byte;
-        }
     }
 }
