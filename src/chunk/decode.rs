@@ -172,7 +172,7 @@ impl Chunk {
         }
         self.methods()
             .enumerate()
-            .filter(|(_, method)| matches!(method, Method::Huffman | Method::Pivot | Method::Zstd))
+            .filter(|&(_, method)| is_coded(method))
             .map(|(plane, _)| self.layout.plane_len(self.len, plane))
             .sum()
     }
@@ -260,20 +260,45 @@ impl Chunk {
         }
         let mut space = &mut *scratch.planes;
         let mut planes = [PlaneBytes::All(&[]); MAX_PLANES];
+        let mut last = None;
         for (plane, decoded_plane) in planes[..self.layout.planes].iter_mut().enumerate() {
-            *decoded_plane = match self.stored_plane(stored, plane)? {
-                StoredPlane::Plain(bytes) => bytes,
-                StoredPlane::Coded(bytes) => {
-                    let len = self.layout.plane_len(self.len, plane) as usize;
-                    let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
-                    space = rest;
-                    self.decode_plane(plane, bytes, decoded, &mut scratch.decoders)?;
-                    PlaneBytes::All(decoded)
+            let bytes = match self.stored_plane(stored, plane)? {
+                StoredPlane::Plain(bytes) => {
+                    *decoded_plane = bytes;
+                    continue;
                 }
+                StoredPlane::Coded(bytes) => bytes,
             };
+            let len = self.layout.plane_len(self.len, plane) as usize;
+            let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
+            space = rest;
+            if self.is_last_coded(plane) && self.planes[plane].method == method::PIVOT {
+                last = Some((plane, bytes, decoded));
+                continue;
+            }
+            self.decode_plane(plane, bytes, decoded, &mut scratch.decoders)?;
+            *decoded_plane = PlaneBytes::All(decoded);
         }
-        merge(self.layout, planes, dst);
-        Ok(())
+        let Some((plane, bytes, decoded)) = last else {
+            merge(self.layout, planes, dst);
+            return Ok(());
+        };
+        // The parts of the last plane are merged with the other planes while they are in the cache.
+        let arrays = scratch.decoders.arrays.as_deref_mut();
+        let (len, count) = (decoded.len(), self.layout.planes);
+        pivot::decode(bytes, decoded, arrays, |range, part| {
+            // Lower planes may be longer by one byte.
+            let end = if range.end == len { dst.len() } else { range.end * count };
+            let mut parts = planes.map(|other| other.part(range.start..end.div_ceil(count)));
+            parts[plane] = PlaneBytes::All(part);
+            merge(self.layout, parts, &mut dst[range.start * count..end]);
+        })
+        .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+    }
+
+    /// Returns whether no plane after this one has to be decoded.
+    fn is_last_coded(&self, plane: usize) -> bool {
+        !self.methods().skip(plane + 1).any(is_coded)
     }
 
     fn decode_single(
@@ -302,7 +327,7 @@ impl Chunk {
                 Some(zstd) => zstd.decode(bytes, dst),
                 None => zstd::Decoder::default().decode(bytes, dst),
             },
-            method::PIVOT => pivot::decode(bytes, dst, decoders.arrays.as_deref_mut()),
+            method::PIVOT => pivot::decode(bytes, dst, decoders.arrays.as_deref_mut(), |_, _| {}),
             _ => decoders.table.decode(bytes, dst),
         }
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
@@ -350,6 +375,24 @@ enum PlaneBytes<'a> {
     All(&'a [u8]),
     /// One byte, which fills the plane.
     Repeat(u8),
+}
+
+impl PlaneBytes<'_> {
+    /// Returns the bytes in a range, as far as the plane goes.
+    fn part(self, range: Range<usize>) -> Self {
+        match self {
+            Self::All(bytes) => {
+                let end = range.end.min(bytes.len());
+                Self::All(bytes.get(range.start..end).unwrap_or_default())
+            }
+            Self::Repeat(byte) => Self::Repeat(byte),
+        }
+    }
+}
+
+/// Returns whether planes that are stored with a method must be decoded before they are merged.
+fn is_coded(method: Method) -> bool {
+    matches!(method, Method::Huffman | Method::Pivot | Method::Zstd)
 }
 
 /// Merges planes, each of which may be one repeated byte.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::entropy::huffman::weights;
 use crate::entropy::pivot::arrays::Arrays;
@@ -41,13 +42,17 @@ impl ArrayMemory {
     }
 }
 
-/// Decodes a plane into `dst`, which is as long as the plane.
+/// Decodes a plane into `dst`, which is as long as the plane, and calls `use_part` for its parts.
+///
+/// `use_part` gets each range of the plane and its symbols, in order, while they are in the cache.
+/// The lengths of parts are multiples of 64, except the last.
 pub(crate) fn decode(
     src: &[u8],
     dst: &mut [u8],
     memory: Option<&mut ArrayMemory>,
+    use_part: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), DecodeErrorKind> {
-    decode_with(Kernels::new(), src, dst, memory)
+    decode_with(Kernels::new(), src, dst, memory, use_part)
 }
 
 /// Decodes a plane with kernels of a given level, to the same bytes as [`decode`].
@@ -56,6 +61,7 @@ pub(crate) fn decode_with(
     src: &[u8],
     dst: &mut [u8],
     memory: Option<&mut ArrayMemory>,
+    use_part: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), DecodeErrorKind> {
     let (code, description_len) = weights::read(src)?;
     let tree = Tree::new(&code);
@@ -63,17 +69,21 @@ pub(crate) fn decode_with(
     match kernels {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         Kernels::Avx512(token, _) => {
-            decode_arrays(Avx512Kernels(token), &tree, stored, dst, memory)
+            decode_arrays(Avx512Kernels(token), &tree, stored, dst, memory, use_part)
         }
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        Kernels::Avx2(token) => decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory),
+        Kernels::Avx2(token) => {
+            decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory, use_part)
+        }
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        Kernels::Sse4_2(token) => decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory),
+        Kernels::Sse4_2(token) => {
+            decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory, use_part)
+        }
         #[cfg(all(feature = "simd", target_endian = "little"))]
         Kernels::Portable if HAS_PORTABLE_SHUFFLE => {
-            decode_arrays(Shuffled(Portable), &tree, stored, dst, memory)
+            decode_arrays(Shuffled(Portable), &tree, stored, dst, memory, use_part)
         }
-        _ => decode_arrays(Scalar, &tree, stored, dst, memory),
+        _ => decode_arrays(Scalar, &tree, stored, dst, memory, use_part),
     }
 }
 
@@ -84,12 +94,16 @@ fn decode_arrays(
     stored: &[u8],
     dst: &mut [u8],
     memory: Option<&mut ArrayMemory>,
+    mut use_part: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), DecodeErrorKind> {
     let layout = Layout::read(tree, stored, dst.len(), |bits| merger.count_ones(bits))?;
     let arrays = Arrays::new(tree, &layout);
     match memory.map(|memory| memory.at_least(arrays.memory_len())).transpose()?.flatten() {
-        Some(memory) => merge::decode(merger, &arrays, stored, dst, memory),
-        None => one_by_one::decode(tree, &layout, stored, dst),
+        Some(memory) => merge::decode(merger, &arrays, stored, dst, memory, use_part),
+        None => {
+            one_by_one::decode(tree, &layout, stored, dst);
+            use_part(0..dst.len(), dst);
+        }
     }
     Ok(())
 }

@@ -1,9 +1,13 @@
 //! Decodes planes by merging arrays of symbols, from the deepest level of the tree to the root.
 
+use core::ops::Range;
+
 use crate::entropy::pivot::arrays::{Arrays, GROUP, SLACK};
 use crate::entropy::pivot::layout::{MAX_LEAF_PLANES, StoredBits};
 use crate::entropy::pivot::tree::{Element, MAX_LEAF};
 
+/// Number of symbols of the root that are merged at a time, small enough for the fastest cache.
+const PART: usize = 4096;
 /// Number of symbols of an array that kernels may read for a group.
 pub(crate) const WINDOW: usize = SLACK;
 
@@ -46,6 +50,13 @@ pub(crate) enum Child<'a> {
 }
 
 impl Child<'_> {
+    /// Skips symbols.
+    fn skip(&mut self, count: usize) {
+        if let Self::Many(symbols) = self {
+            *symbols = symbols.get(count..).unwrap_or_default();
+        }
+    }
+
     /// Returns the symbols from the index `next` on. Those of a single symbol fill `constant`.
     #[inline(always)]
     pub(crate) fn window<'w>(
@@ -72,28 +83,55 @@ pub(crate) fn count_ones(bits: &[u8]) -> usize {
     (in_words + in_rest) as usize
 }
 
-/// Decodes the stored bits of a plane into `dst`.
+/// Decodes the stored bits of a plane into `dst`, and calls `use_part` for each part of it.
 pub(crate) fn decode(
     merger: impl Merger,
     arrays: &Arrays<'_>,
     stored: &[u8],
     dst: &mut [u8],
     memory: &mut [u8],
+    use_part: impl FnMut(Range<usize>, &[u8]),
 ) {
     let (even, odd) = arrays.split_memory(memory);
     let levels = arrays.tree().levels();
     let (mut target, mut children) = if levels.len() % 2 == 1 { (even, odd) } else { (odd, even) };
-    for level in levels.rev() {
+    for level in levels.skip(1).rev() {
         for number in level {
-            if number == 0 {
-                decode_element(merger, arrays, number, stored, children, dst);
-                continue;
-            }
             let array = &mut target[arrays.range(number)];
             let len = arrays.population(number).next_multiple_of(GROUP).min(array.len());
             decode_element(merger, arrays, number, stored, children, &mut array[..len]);
         }
         core::mem::swap(&mut target, &mut children);
+    }
+    decode_root(merger, arrays, stored, children, dst, use_part);
+}
+
+/// Decodes the array of the root in parts, which the caller uses while they are in the cache.
+fn decode_root(
+    merger: impl Merger,
+    arrays: &Arrays<'_>,
+    stored: &[u8],
+    children: &[u8],
+    dst: &mut [u8],
+    mut use_part: impl FnMut(Range<usize>, &[u8]),
+) {
+    let Element::Node { left } = arrays.tree().element(0) else {
+        decode_element(merger, arrays, 0, stored, children, dst);
+        return use_part(0..dst.len(), dst);
+    };
+    let left = usize::from(left);
+    let mut lefts = child(arrays, left, children);
+    let mut rights = child(arrays, left + 1, children);
+    let len = dst.len();
+    let mut start = 0;
+    for (bits, part) in stored.chunks(PART / 8).zip(dst.chunks_mut(PART)) {
+        let range = start..start + part.len();
+        merger.merge(bits, lefts, rights, part);
+        use_part(range, part);
+        let ones = count_ones(bits);
+        lefts.skip(PART - ones);
+        rights.skip(ones);
+        start = len.min(start + PART);
     }
 }
 
@@ -121,13 +159,18 @@ fn decode_element(
             merger.look_up(StoredLeaf { bits: count, symbols, nibbles, planes }, array);
         }
         Element::Node { left } => {
-            let child = |number| match arrays.tree().element(number) {
-                Element::Leaf { bits: 0, first } => Child::One(arrays.tree().symbols(first)[0]),
-                _ => Child::Many(&children[arrays.range(number)]),
-            };
             let left = usize::from(left);
-            merger.merge(stored, child(left), child(left + 1), array);
+            let [left, right] = [left, left + 1].map(|number| child(arrays, number, children));
+            merger.merge(stored, left, right, array);
         }
+    }
+}
+
+/// Returns the symbols of a node's child.
+fn child<'c>(arrays: &Arrays<'_>, number: usize, children: &'c [u8]) -> Child<'c> {
+    match arrays.tree().element(number) {
+        Element::Leaf { bits: 0, first } => Child::One(arrays.tree().symbols(first)[0]),
+        _ => Child::Many(&children[arrays.range(number)]),
     }
 }
 

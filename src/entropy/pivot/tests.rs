@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::weights::{self, CodeLengths};
@@ -146,11 +147,17 @@ fn encode(code: &CodeLengths, plane: &[u8]) -> Option<Vec<u8>> {
 /// Decodes symbol by symbol, and checks that all levels return the same.
 fn decode(coded: &[u8], len: usize) -> Result<Vec<u8>, DecodeErrorKind> {
     let mut expected = vec![0x55; len];
-    let expectation = decode_with(Kernels::Scalar, coded, &mut expected, None);
+    let expectation = decode_with(Kernels::Scalar, coded, &mut expected, None, |_, _| {});
     let mut memory = ArrayMemory::default();
     for (level, kernels) in Kernels::all() {
         let mut decoded = vec![0xaa; len];
-        let result = decode_with(kernels, coded, &mut decoded, Some(&mut memory));
+        let mut parts = Vec::new();
+        let use_part = |range: Range<usize>, part: &[u8]| {
+            assert_eq!((range.start, range.len()), (parts.len(), part.len()));
+            parts.extend_from_slice(part);
+        };
+        let result = decode_with(kernels, coded, &mut decoded, Some(&mut memory), use_part);
+        assert!(result.is_err() || parts == decoded, "{level}, {len} symbols");
         assert_eq!(result, expectation, "{level}, {len} symbols");
         assert!(result.is_err() || decoded == expected, "{level}, {len} symbols");
     }
