@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::dtype::DType;
+use crate::format::method;
 
 /// The location in a file at which an error was detected. Unknown parts are `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -233,6 +234,10 @@ impl fmt::Display for DecodeErrorKind {
             UnsupportedDType(code) => write!(f, "unknown element type, code {code}"),
             UnsupportedByteGroup(mode) => write!(f, "unsupported byte-group mode {mode}"),
             UnsupportedForm(code) => write!(f, "unknown input format, code {code}"),
+            UnsupportedMethod(method::ZSTD) => f.write_str(
+                "a plane is a Zstandard frame, which this build cannot read; use a build with the \
+                 feature `zstd`",
+            ),
             UnsupportedMethod(code) => write!(f, "unknown compression method, code {code}"),
             InvalidChunkSize(exponent) => {
                 write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")

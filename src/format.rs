@@ -78,9 +78,14 @@ pub(crate) mod method {
     pub(crate) const HUFFMAN: u8 = 1;
     /// The plane is a Zstandard frame, which the original rejects.
     pub(crate) const ZSTD: u8 = 2;
+    /// The plane is coded by [`crate::entropy::pivot`], which the original rejects.
+    pub(crate) const PIVOT: u8 = 3;
 }
 
 /// Length of the shortest Zstandard frame in bytes.
 ///
 /// It consists of a magic number, a descriptor, a content size or window, and a block header.
 pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;
+
+/// Maximum length, in bytes, of a plane that is pivot-coded.
+pub(crate) const MAX_PIVOT_PLANE: u64 = 128 * 1024;

@@ -19,9 +19,10 @@ use crate::entropy::huffman::table::single::SmallTable;
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::huffman::{decode, weights};
 use crate::entropy::sample::Sample;
-use crate::entropy::{STREAMS, SYMBOLS};
+use crate::entropy::{STREAMS, SYMBOLS, pivot};
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
+use crate::simd::{Kernels, Level};
 
 /// Accepts all checksums from now on, so that altered files reach the decoder.
 #[cfg(feature = "__internal-fuzz")]
@@ -61,6 +62,15 @@ impl Counts {
         pairs::count(packed, lowest, &mut self.1, &mut self.0);
     }
 
+    /// Pivot-codes the counted plane, or returns `None` if coding does not pay.
+    pub fn pivot_code(&self, plane: &[u8]) -> Option<Vec<u8>> {
+        let Coding::Streams(huffman) = plan(&self.0, plane.len()) else { return None };
+        let pivot = pivot::encode::Plan::new(huffman.code(), huffman.description(), &self.0);
+        let mut coded = alloc::vec![0; pivot.size()];
+        pivot.encode(plane, &mut coded, &mut Vec::new());
+        Some(coded)
+    }
+
     /// Returns the code for a plane with these counts, or `None` if coding does not pay.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
@@ -98,6 +108,13 @@ impl Code {
 /// Decodes a plane of Huffman codes.
 pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
     decode::decode(coded, plane, table).is_ok()
+}
+
+/// Decodes a pivot-coded plane with a level, or returns `None` if the processor lacks it.
+pub fn decode_pivot(level: Level, coded: &[u8], plane: &mut [u8]) -> Option<bool> {
+    let kernels = Kernels::of(level)?;
+    let mut memory = pivot::decode::ArrayMemory::default();
+    Some(pivot::decode::decode_with(kernels, coded, plane, Some(&mut memory), |_, _| {}).is_ok())
 }
 
 /// Decodes a plane of Huffman codes with the small table.

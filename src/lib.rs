@@ -97,7 +97,7 @@
 //! | `rayon` | yes | [`parallel`] |
 //! | `simd` | yes | vector instructions for splitting and merging planes |
 //! | `safetensors` | yes | [`tensor`]: safetensors headers, and tensors compressed inside safetensors files |
-//! | `zstd` | yes | [`Profile::Extended`] |
+//! | `zstd` | yes | Zstandard planes of [`Profile::Extended`] |
 //! | `legacy` | no | [`legacy`]: files of releases 0.1.1 to 0.3.4 of the original |
 //!
 //! Without any feature, the crate decodes on `core` alone, into memory of the caller. No feature
@@ -194,7 +194,7 @@ pub use oneshot::{
 #[cfg(feature = "alloc")]
 pub use options::Options;
 #[cfg(feature = "alloc")]
-pub use profile::Profile;
+pub use profile::{PlaneCode, Profile};
 
 /// Runs the examples of the documents as tests.
 #[cfg(all(doctest, feature = "std", feature = "safetensors", feature = "rayon"))]

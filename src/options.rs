@@ -6,7 +6,7 @@ use crate::error::EncodeError;
 use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2};
 use crate::layout_search;
 use crate::plane_layout::PlaneLayout;
-use crate::profile::Profile;
+use crate::profile::{PlaneCode, PlaneCoding, Profile};
 
 /// Options for compression.
 ///
@@ -52,6 +52,7 @@ pub struct Options {
     /// Whether files of several frames end with an index, unless the caller overrides it.
     pub(crate) index: bool,
     pub(crate) profile: Profile,
+    pub(crate) plane_code: PlaneCode,
 }
 
 /// What the caller knows about the data.
@@ -85,6 +86,7 @@ impl Options {
             checksums: true,
             index: true,
             profile: Profile::Original,
+            plane_code: PlaneCode::Pivot,
         }
     }
 
@@ -243,6 +245,36 @@ impl Options {
     pub const fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
         self
+    }
+
+    /// Sets how [`Profile::Extended`] codes planes. The default is [`PlaneCode::Pivot`].
+    ///
+    /// Other profiles ignore it.
+    ///
+    /// ```
+    /// use zipnn::frame::{Frame, Method};
+    /// use zipnn::{DType, Options, PlaneCode, Profile};
+    ///
+    /// let weights: Vec<u8> = (0..9000).flat_map(|i| (i as f32).sin().to_le_bytes()).collect();
+    /// let fast = Options::new(DType::F32).profile(Profile::Extended);
+    /// let file = zipnn::compress(&weights, &fast)?;
+    /// let chunk = Frame::parse(&file)?.chunk(0).expect("there is data");
+    /// assert_eq!(chunk.methods().last(), Some(Method::Pivot));
+    ///
+    /// let file = zipnn::compress(&weights, &fast.plane_code(PlaneCode::Huffman))?;
+    /// let chunk = Frame::parse(&file)?.chunk(0).expect("there is data");
+    /// assert_eq!(chunk.methods().last(), Some(Method::Huffman));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn plane_code(mut self, code: PlaneCode) -> Self {
+        self.plane_code = code;
+        self
+    }
+
+    /// Returns how planes are coded.
+    pub(crate) const fn coding(&self) -> PlaneCoding {
+        PlaneCoding::new(self.threshold, self.profile, self.plane_code)
     }
 
     /// Sets the identity of the base of a difference, so that readers reject any other base.

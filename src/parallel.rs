@@ -153,11 +153,9 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
         .map_init(
             || Lent::new(&pool.encode),
             |scratch, (chunk, place)| {
-                let (layout, threshold) = (geometry.layout, options.threshold);
                 let checksum = options.checksums.then(|| checksum(chunk));
-                let scratch = scratch.get();
-                let stored =
-                    encode::encode(layout, chunk, threshold, options.profile, place, scratch);
+                let coding = options.coding();
+                let stored = encode::encode(geometry.layout, chunk, coding, place, scratch.get());
                 (stored, checksum)
             },
         )

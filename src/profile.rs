@@ -1,4 +1,4 @@
-//! Profiles: the readers that a file is compatible with.
+//! Profiles, the readers that a file is compatible with, and the codes of planes.
 
 /// The readers that a file is compatible with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -7,11 +7,45 @@ pub enum Profile {
     /// The original reads the file. Planes are stored raw or with Huffman codes.
     #[default]
     Original,
-    /// Readers of this crate read the file if they are built with the feature `zstd`.
+    /// Readers of this crate read the file. The original rejects most frames.
     ///
-    /// A plane of a chunk is stored as a Zstandard frame where that is smaller, as is common for
-    /// data that repeats: differences, sparse data and integers. The original rejects a frame with
-    /// such a plane, but reads a frame without one.
-    #[cfg(feature = "zstd")]
+    /// Planes for which Huffman codes would pay are stored with the [`PlaneCode`] of the options.
+    /// With the feature `zstd`, planes of a chunk that are clearly smaller as a Zstandard frame are
+    /// stored so, as is common for data that repeats: differences, sparse data and integers. Only
+    /// readers that are built with that feature decode those.
     Extended,
+}
+
+/// How [`Profile::Extended`] stores planes that Huffman codes would make smaller.
+///
+/// Both have the same size, within 0.05 %.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlaneCode {
+    /// With a pivot code, for readers with vector instructions, which decode it two to five times
+    /// as fast. Readers without them take many times as long.
+    #[default]
+    Pivot,
+    /// With Huffman codes, as the original does.
+    Huffman,
+}
+
+/// How the planes of a chunk are coded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlaneCoding {
+    /// Part of a plane's length below which coding pays.
+    pub(crate) threshold: f32,
+    pub(crate) profile: Profile,
+    plane_code: PlaneCode,
+}
+
+impl PlaneCoding {
+    pub(crate) const fn new(threshold: f32, profile: Profile, plane_code: PlaneCode) -> Self {
+        Self { threshold, profile, plane_code }
+    }
+
+    /// Returns whether planes may be pivot-coded.
+    pub(crate) fn allows_pivot(self) -> bool {
+        (self.profile, self.plane_code) == (Profile::Extended, PlaneCode::Pivot)
+    }
 }

@@ -13,7 +13,7 @@ use core::fmt;
 use std::sync::LazyLock;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use fearless_simd::x86::{Avx2, Avx512};
+use fearless_simd::x86::{Avx2, Avx512, Sse4_2};
 
 /// A set of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,6 +178,8 @@ pub(crate) enum Kernels {
     #[cfg(all(feature = "simd", target_endian = "little"))]
     Portable,
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    Sse4_2(Sse4_2),
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     Avx2(Avx2),
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     Avx512(Avx512, Avx2),
@@ -196,11 +198,11 @@ impl Kernels {
         match level {
             Level::Scalar => Some(Self::Scalar),
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Level::Sse4_2 => detected.as_sse4_2().map(Self::Sse4_2),
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Level::Avx2 => detected.as_avx2().map(Self::Avx2),
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Level::Avx512 => Some(Self::Avx512(detected.as_avx512()?, detected.as_avx2()?)),
-            #[cfg(all(feature = "simd", target_endian = "little"))]
-            Level::Sse4_2 if cfg!(target_arch = "x86_64") => Some(Self::Portable),
             #[cfg(all(feature = "simd", target_endian = "little"))]
             level => (level == Level::BASELINE).then_some(Self::Portable),
             #[cfg(not(all(feature = "simd", target_endian = "little")))]

@@ -104,10 +104,15 @@ def tree(stored):
     need(implied & (implied - 1) == 0, "the weights leave no room for the implied one")
     weights.append(implied.bit_length())
     need(weights.count(1) >= 2 and weights.count(1) % 2 == 0, "a longest code has no sibling")
+    return longest, weights, stored[1 + size :]
+
+
+def cells_of(longest, weights):
+    """Return what each cell of the decoding table holds."""
     cells = []
     for symbol in sorted(range(len(weights)), key=weights.__getitem__):
         cells += [(symbol, longest + 1 - weights[symbol])] * (1 << weights[symbol] >> 1)
-    return longest, {f"{i:0{longest}b}": cell for i, cell in enumerate(cells)}, stored[1 + size :]
+    return {f"{i:0{longest}b}": cell for i, cell in enumerate(cells)}
 
 
 def coded_plane(stored, n):
@@ -116,7 +121,8 @@ def coded_plane(stored, n):
     if len(stored) in (1, n):
         return stored * (n // len(stored))
     need(8 * len(stored) >= n - 7, "a coded plane is too short")
-    longest, cells, rest = tree(stored)
+    longest, weights, rest = tree(stored)
+    cells = cells_of(longest, weights)
     group, at, plane = (n + 3) // 4, 6, bytearray()
     for i in range(4):
         end = at + uint(rest, 2 * i, 2) if i < 3 else len(rest)
@@ -128,6 +134,62 @@ def coded_plane(stored, n):
             used += width
         need(used == len(bits) and len(plane) == goal, f"stream {i + 1} does not end with a symbol")
     return plane
+
+
+def elements_of(longest, weights):
+    """Return the elements of a pivot code: the symbols of a leaf, or None for a node."""
+    left = {length: [] for length in range(1, longest + 1)}
+    for symbol, weight in enumerate(weights):
+        if weight:
+            left[longest + 1 - weight].append(symbol)
+    elements, width, depth = [], 1, 0
+    while width:
+        leaves = []
+        for k in range(6, -1, -1):
+            symbols = left.get(depth + k, [])
+            while len(symbols) >= 1 << k:
+                leaves.append(symbols[: 1 << k])
+                del symbols[: 1 << k]
+        nodes = width - len(leaves)
+        elements += leaves + [None] * nodes
+        width, depth = 2 * nodes, depth + 1
+    return elements
+
+
+def fields(stored, at, width, count):
+    """Return `count` fields of `width` bits from an offset on, and the offset behind them."""
+    end = at + (count * width + 7) // 8
+    number = uint(stored, at, end - at)
+    need(end <= len(stored) and number >> (count * width) == 0, "bits are missing or not zero")
+    return [number >> (width * i) & ((1 << width) - 1) for i in range(count)], end
+
+
+def pivot_plane(stored, n):
+    """Decode a plane of method 3."""
+    need(n <= 131072 and 1 <= len(stored) < n <= 8 * len(stored) + 7, "a wrong length")
+    longest, weights, rest = tree(stored)
+    elements, counts, values, at = elements_of(longest, weights), [n], [], 0
+    for symbols, number in zip(elements, range(len(elements))):
+        width, count = len(symbols).bit_length() - 1 if symbols else 1, counts[number]
+        value, shift = [0] * count, 0
+        while shift < width:
+            size = 4 if shift == 0 and width >= 4 else 1
+            part, at = fields(rest, at, size, count)
+            value = [old | new << shift for old, new in zip(value, part)]
+            shift += size
+        values.append(value)
+        if not symbols:
+            counts += [count - sum(value), sum(value)]
+    need(at == len(rest), "there are bytes behind the last element")
+    children = 2 * elements.count(None) + 1
+    for number in reversed(range(len(elements))):
+        if elements[number]:
+            values[number] = [elements[number][value] for value in values[number]]
+        else:
+            children -= 2
+            pair = [iter(values[children]), iter(values[children + 1])]
+            values[number] = [next(pair[bit]) for bit in values[number]]
+    return bytes(values[0])
 
 
 class Frame:
@@ -184,9 +246,10 @@ class Frame:
         for k in range(planes):
             (method, stored), n = self.stored[k * self.chunks + c], len(out[k::planes])
             with place(f"chunk {c}, plane {k}"):
-                need(method < 2, f"method {method} is not supported")
+                need(method in (0, 1, 3), f"method {method} is not supported")
                 need(method or len(stored) == n, "a raw plane has the wrong length")
-                out[k::planes] = coded_plane(stored, n) if method else stored
+                decoders = {1: coded_plane, 3: pivot_plane}
+                out[k::planes] = decoders[method](stored, n) if method else stored
         if planes > 1 and self.data[6] == 1:
             words, top = len(out) // 4 * 4, 8 * planes - 9
             masks = ((1 << top) - 1, 1 << top, 255 << (top + 1))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use zipnn::frame::PlaneLayout;
-use zipnn::{DType, Options, Profile};
+use zipnn::{DType, Options, PlaneCode, Profile};
 
 use crate::base::content::Bases;
 use crate::set::plan::SetPlan;
@@ -97,10 +97,13 @@ pub struct Compress {
     /// writes neither, and ignores both
     #[arg(long)]
     pub plain: bool,
-    /// Also use Zstandard where that makes the file smaller: for differences, sparse data and
-    /// integers. The original cannot read such a file
+    /// Use codes that decompress several times as fast, and Zstandard where that is clearly smaller:
+    /// for differences, sparse data and integers. The original cannot read such a file
     #[arg(long)]
     pub extended: bool,
+    /// Code of the other planes of an --extended file
+    #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
+    pub plane_code: PlaneCodeChoice,
     /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
     /// then either whole, or a difference to whole files beside it, which must be kept. Implies
     /// --extended. `zipnn flatten` makes a file independent again
@@ -458,9 +461,12 @@ pub struct Bench {
     /// Number of threads that compress or decompress
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub threads: u16,
-    /// Also use Zstandard, as `compress --extended` does
+    /// Compress as `compress --extended` does
     #[arg(long)]
     pub extended: bool,
+    /// Code of the planes, as for `compress --extended`
+    #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
+    pub plane_code: PlaneCodeChoice,
     /// Number of runs for each measurement, after some to warm up. The result is the median
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,
@@ -494,6 +500,26 @@ fn size(text: &str) -> Option<u64> {
         return None;
     }
     number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Codes of planes by their names on the command line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlaneCodeChoice {
+    /// Fast for readers with vector instructions, slow for others
+    #[default]
+    Pivot,
+    /// The original's code, of the same size, for readers without vector instructions
+    Huffman,
+}
+
+impl PlaneCodeChoice {
+    /// Returns the code of the library.
+    pub fn code(self) -> PlaneCode {
+        match self {
+            Self::Pivot => PlaneCode::Pivot,
+            Self::Huffman => PlaneCode::Huffman,
+        }
+    }
 }
 
 /// The choice of the element type on the command line.

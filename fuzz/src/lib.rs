@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
-use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, Profile};
+use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, PlaneCode, Profile};
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, Scratch, SmallTable};
 use zipnn::io::EncoderBuilder;
@@ -41,6 +41,7 @@ impl<'a> Arbitrary<'a> for AnyOptions {
             .chunk_log2(input.int_in_range(2..=20)?)
             .threshold(f32::from(input.arbitrary::<u8>()?) / 255.0)
             .profile(*input.choose(&[Profile::Original, Profile::Extended])?)
+            .plane_code(*input.choose(&[PlaneCode::Pivot, PlaneCode::Huffman])?)
             .checksums(input.arbitrary()?);
         Ok(Self(if input.arbitrary()? { options.plain() } else { options }))
     }

@@ -8,7 +8,7 @@ use crate::chunk::zstd;
 use crate::format::method;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
-use crate::profile::Profile;
+use crate::profile::{PlaneCoding, Profile};
 
 /// Memory that encoding needs besides input and output.
 ///
@@ -50,13 +50,11 @@ impl EncodeScratch {
 
 /// Encodes a chunk, each plane into its own part of `dst`.
 ///
-/// Each slice of `dst` is at least as long as its plane. A plane is coded if the result is shorter
-/// than `threshold` times the length of the plane.
+/// Each slice of `dst` is at least as long as its plane.
 pub(crate) fn encode(
     layout: PlaneLayout,
     chunk: &[u8],
-    threshold: f32,
-    profile: Profile,
+    coding: PlaneCoding,
     mut dst: [&mut [u8]; MAX_PLANES],
     scratch: &mut EncodeScratch,
 ) -> [Stored; MAX_PLANES] {
@@ -68,20 +66,20 @@ pub(crate) fn encode(
         *dst = &mut core::mem::take(dst)[..len];
     }
     let mut stored = [Stored::default(); MAX_PLANES];
-    if layout.planes == 1 && profile == Profile::Original {
+    if layout.planes == 1 && coding.profile == Profile::Original {
         let ([plane, ..], [dst, ..]) = (&mut scratch.planes, dst);
-        stored[0] = plane.encode_from(chunk, dst, threshold, &mut scratch.tables);
+        stored[0] = plane.encode_from(chunk, dst, coding, &mut scratch.tables);
         return stored;
     }
     split_planes(layout, chunk, &mut dst, &mut scratch.planes);
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
-        *stored = match profile {
-            Profile::Original => plane.encode(dst, threshold, &mut scratch.tables),
+        *stored = match coding.profile {
             #[cfg(feature = "zstd")]
             Profile::Extended => {
-                encode_extended(plane, dst, threshold, &mut scratch.tables, &mut scratch.zstd)
+                encode_extended(plane, dst, coding, &mut scratch.tables, &mut scratch.zstd)
             }
+            _ => plane.encode(dst, coding, &mut scratch.tables),
         };
     }
     stored
@@ -93,8 +91,7 @@ pub(crate) fn encode(
 pub(crate) fn encoded_len(
     layout: PlaneLayout,
     chunk: &[u8],
-    threshold: f32,
-    profile: Profile,
+    coding: PlaneCoding,
     mut space: &mut [u8],
     scratch: &mut EncodeScratch,
 ) -> usize {
@@ -107,12 +104,10 @@ pub(crate) fn encoded_len(
     let EncodeScratch { planes, tables, .. } = scratch;
     let planes = planes.iter_mut().zip(dst).take(layout.planes);
     planes
-        .map(|(plane, dst)| match profile {
-            Profile::Original => plane.encoded_len(dst, threshold, tables),
+        .map(|(plane, dst)| match coding.profile {
             #[cfg(feature = "zstd")]
-            Profile::Extended => {
-                encode_extended(plane, dst, threshold, tables, &mut scratch.zstd).len
-            }
+            Profile::Extended => encode_extended(plane, dst, coding, tables, &mut scratch.zstd).len,
+            _ => plane.encoded_len(dst, coding, tables),
         })
         .sum()
 }
@@ -132,28 +127,34 @@ fn split_planes(
     plane::split(layout, chunk, targets);
 }
 
-/// Encodes a plane with the method that makes it smallest, including a Zstandard frame.
+/// Encodes a plane, as a Zstandard frame if that is clearly smaller.
 #[cfg(feature = "zstd")]
 fn encode_extended(
     plane: &mut PlaneEncoder,
     dst: &mut [u8],
-    threshold: f32,
+    coding: PlaneCoding,
     tables: &mut Tables,
     zstd: &mut zstd::Encoder,
 ) -> Stored {
-    let most = (dst.len() as f64 * f64::from(threshold)) as usize;
+    let most = (dst.len() as f64 * f64::from(coding.threshold)) as usize;
     let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
-    // A Huffman code takes at least one bit per symbol, so it cannot be smaller.
-    let is_smallest = frame.is_some_and(|frame| frame.len() <= dst.len() / 8);
+    // Other codes take at least one bit per symbol, so they cannot be smaller.
+    let is_smallest = frame.is_some_and(|frame| is_clearly_smaller(frame.len(), dst.len() / 8));
     let stored = match is_smallest {
         true => Stored { method: method::RAW, len: dst.len() },
-        false => plane.encode(dst, threshold, tables),
+        false => plane.encode(dst, coding, tables),
     };
     match frame {
-        Some(frame) if frame.len() < stored.len => {
+        Some(frame) if is_clearly_smaller(frame.len(), stored.len) => {
             dst[..frame.len()].copy_from_slice(frame);
             Stored { method: method::ZSTD, len: frame.len() }
         }
         _ => stored,
     }
+}
+
+/// Returns whether a Zstandard frame is so much smaller that it is worth the time of readers.
+#[cfg(feature = "zstd")]
+fn is_clearly_smaller(frame_len: usize, other_len: usize) -> bool {
+    frame_len <= other_len - other_len / 8
 }

@@ -13,11 +13,13 @@ use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
+use crate::entropy::pivot::encode as pivot;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::sample::Frequent;
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+use crate::profile::PlaneCoding;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::simd::Kernels;
 
@@ -48,6 +50,8 @@ pub(super) struct Tables {
     /// Created on first use.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     vectors: Option<Box<count_avx512::Space>>,
+    /// Memory for the arrays of pivot codes.
+    arrays: Vec<u8>,
 }
 
 struct PairTables {
@@ -62,6 +66,7 @@ impl Default for Tables {
             pairs: None,
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             vectors: None,
+            arrays: Vec::new(),
         }
     }
 }
@@ -127,12 +132,17 @@ impl PlaneEncoder {
     }
 
     /// Encodes the plane, which has been split into [`Self::target`], into `dst`.
-    pub(super) fn encode(&mut self, dst: &mut [u8], threshold: f32, tables: &mut Tables) -> Stored {
+    pub(super) fn encode(
+        &mut self,
+        dst: &mut [u8],
+        coding: PlaneCoding,
+        tables: &mut Tables,
+    ) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
         }
-        let (analysis, coding) = self.plan(dst, threshold, tables);
-        match coding {
+        let (analysis, planned) = self.plan(dst, coding, tables);
+        match planned {
             Coding::Raw => self.store_raw(dst, analysis),
             Coding::Repeat(byte) => {
                 self.was_coded = true;
@@ -142,6 +152,10 @@ impl PlaneEncoder {
             Coding::Streams(plan) => {
                 self.make_room(dst);
                 let plane = &self.space[..dst.len()];
+                if let Some(plan) = pivot_plan(&plan, dst.len(), coding, tables) {
+                    plan.encode(plane, &mut dst[..plan.size()], &mut tables.arrays);
+                    return Stored { method: method::PIVOT, len: plan.size() };
+                }
                 analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
@@ -153,15 +167,16 @@ impl PlaneEncoder {
         &mut self,
         plane: &[u8],
         dst: &mut [u8],
-        threshold: f32,
+        coding: PlaneCoding,
         tables: &mut Tables,
     ) -> Stored {
+        let threshold = coding.threshold;
         let analysis = (plane.len() <= MAX_WRITTEN_PLANE)
             .then(|| Analysis::new(plane, threshold, self.was_coded))
             .filter(|analysis| !matches!(analysis, Analysis::Pairs(_)));
         let Some(analysis) = analysis else {
             self.target(dst).copy_from_slice(plane);
-            return self.encode(dst, threshold, tables);
+            return self.encode(dst, coding, tables);
         };
         let coding = worthwhile(analysis.plan(plane, threshold, tables), plane.len(), threshold);
         self.was_coded = !matches!(coding, Coding::Raw);
@@ -182,31 +197,42 @@ impl PlaneEncoder {
     }
 
     /// Returns the number of bytes in which [`Self::encode`] would store the plane.
-    pub(super) fn encoded_len(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> usize {
+    pub(super) fn encoded_len(
+        &mut self,
+        dst: &[u8],
+        coding: PlaneCoding,
+        tables: &mut Tables,
+    ) -> usize {
         if dst.len() > MAX_WRITTEN_PLANE {
             return dst.len();
         }
-        let (_, coding) = self.plan(dst, threshold, tables);
-        self.was_coded = !matches!(coding, Coding::Raw);
-        match coding {
+        let (_, planned) = self.plan(dst, coding, tables);
+        self.was_coded = !matches!(planned, Coding::Raw);
+        match planned {
             Coding::Raw => dst.len(),
             Coding::Repeat(_) => 1,
-            Coding::Streams(plan) => plan.size(),
+            Coding::Streams(plan) => pivot_plan(&plan, dst.len(), coding, tables)
+                .map_or(plan.size(), |pivot| pivot.size()),
         }
     }
 
     /// Decides how to store the plane, and packs it if it is analysed in pairs.
     #[inline]
-    fn plan(&mut self, dst: &[u8], threshold: f32, tables: &mut Tables) -> (Analysis, Coding) {
+    fn plan(&mut self, dst: &[u8], coding: PlaneCoding, tables: &mut Tables) -> (Analysis, Coding) {
+        let threshold = coding.threshold;
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let analysis = Analysis::new(plane, threshold, self.was_coded);
+        let analysis = match Analysis::new(plane, threshold, self.was_coded) {
+            // Pivot codes are of single symbols.
+            Analysis::Pairs(_) if coding.allows_pivot() => Analysis::Symbols,
+            analysis => analysis,
+        };
         if let Analysis::Pairs(lowest) = analysis {
             self.make_room(dst);
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
-        let coding = analysis.plan(plane, threshold, tables);
-        (analysis, worthwhile(coding, dst.len(), threshold))
+        let planned = analysis.plan(plane, threshold, tables);
+        (analysis, worthwhile(planned, dst.len(), threshold))
     }
 
     /// Copies the plane from `dst` to `self.space`, unless it is there already.
@@ -288,6 +314,23 @@ impl Analysis {
             _ => plan.encode(plane, dst),
         }
     }
+}
+
+/// Plans a pivot code instead of Huffman codes, if it is allowed and not much larger.
+fn pivot_plan<'p>(
+    plan: &'p Plan,
+    plane_len: usize,
+    coding: PlaneCoding,
+    tables: &Tables,
+) -> Option<pivot::Plan<'p>> {
+    /// Part of the size that a code which decodes faster may cost.
+    const COST: usize = 2000;
+    if !coding.allows_pivot() {
+        return None;
+    }
+    let pivot = pivot::Plan::new(plan.code(), plan.description(), &tables.counts);
+    let most = (plan.size() + plan.size() / COST).min(plane_len - 1);
+    (pivot.size() <= most).then_some(pivot)
 }
 
 /// Returns the lowest symbol of a plane that can be encoded in pairs, otherwise `None`.

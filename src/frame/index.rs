@@ -11,7 +11,7 @@ use core::ops::Range;
 
 use crate::chunk::decode::{Chunk, Method, PlaneEntry};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::format::{HEADER_LEN, SHORTEST_ZSTD_FRAME, method};
+use crate::format::{HEADER_LEN, MAX_PIVOT_PLANE, SHORTEST_ZSTD_FRAME, method};
 use crate::frame::annex::Annex;
 use crate::frame::header::Header;
 use crate::frame::shape::Shape;
@@ -155,7 +155,13 @@ impl<'a> FrameIndex<'a> {
                     (!is_repeat && plane_len / 8 > stored).then_some(DecodeErrorKind::CorruptStream)
                 }
                 (method::ZSTD, Some(stored)) if HAS_ZSTD && is_zstd(stored, plane_len) => None,
-                (method::RAW | method::HUFFMAN, _) => Some(DecodeErrorKind::InvalidIndex),
+                (method::PIVOT, Some(stored)) if is_pivot(stored, plane_len) => {
+                    // A symbol takes at least one bit.
+                    (plane_len / 8 > stored).then_some(DecodeErrorKind::CorruptStream)
+                }
+                (method::RAW | method::HUFFMAN | method::PIVOT, _) => {
+                    Some(DecodeErrorKind::InvalidIndex)
+                }
                 (method::ZSTD, _) if HAS_ZSTD => Some(DecodeErrorKind::InvalidIndex),
                 _ => Some(DecodeErrorKind::UnsupportedMethod(code)),
             };
@@ -233,7 +239,7 @@ impl<'a> FrameIndex<'a> {
 
     /// Returns the number of stored planes of chunks for each method.
     pub fn method_counts(&self) -> impl Iterator<Item = (Method, u64)> {
-        let methods = [Method::Raw, Method::Repeat, Method::Huffman, Method::Zstd];
+        let methods = [Method::Raw, Method::Repeat, Method::Huffman, Method::Pivot, Method::Zstd];
         let mut counts = methods.map(|method| (method, 0));
         for chunk in self.chunks() {
             for method in chunk.methods() {
@@ -323,6 +329,14 @@ impl IndexBuf {
 /// An encoder writes a Zstandard frame only if it is shorter than the plane.
 fn is_zstd(stored: u64, plane_len: u64) -> bool {
     (SHORTEST_ZSTD_FRAME..plane_len).contains(&stored)
+}
+
+/// Returns whether `stored` is a valid length for a pivot-coded plane.
+///
+/// Planes of more than [`MAX_PIVOT_PLANE`] bytes are not pivot-coded, so that decoders need little
+/// memory.
+fn is_pivot(stored: u64, plane_len: u64) -> bool {
+    plane_len <= MAX_PIVOT_PLANE && (1..plane_len).contains(&stored)
 }
 
 /// Returns the length of header, shape and index, if the index begins at `start`.

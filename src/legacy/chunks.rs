@@ -39,6 +39,7 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
                 Method::Raw => "raw",
                 Method::Repeat => "repeat",
                 Method::Huffman => "huffman",
+                Method::Pivot => "pivot",
                 Method::Zstd => "zstd",
             });
         }

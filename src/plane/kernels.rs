@@ -28,6 +28,8 @@ macro_rules! kernels {
                     #[cfg(all(feature = "simd", target_endian = "little"))]
                     Self::Portable => wide::$name($($argument),*),
                     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+                    Self::Sse4_2(_) => wide::$name($($argument),*),
+                    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
                     Self::Avx2(_token) | Self::Avx512(_, _token) => {
                         call!($fastest, _token, $name, $($argument),*);
                     }

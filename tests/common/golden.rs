@@ -85,16 +85,17 @@ pub fn manifest(folder: &Path) -> Value {
     serde_json::from_slice(&manifest).unwrap()
 }
 
+/// Returns the cases in a folder.
+pub fn cases_in(folder: &Path) -> Vec<Case> {
+    let manifest = manifest(folder);
+    let lists = ["cases", "synthetic"].map(|list| manifest[list].as_array().unwrap());
+    let entries = lists.into_iter().flatten().cloned();
+    entries.map(|entry| Case { folder: folder.to_owned(), entry }).collect()
+}
+
 /// Returns the cases in this repository and in the whole collection.
 pub fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for folder in folders() {
-        let manifest = manifest(&folder);
-        for list in ["cases", "synthetic"] {
-            let entries = manifest[list].as_array().unwrap().iter().cloned();
-            cases.extend(entries.map(|entry| Case { folder: folder.clone(), entry }));
-        }
-    }
+    let cases: Vec<Case> = folders().flat_map(|folder| cases_in(&folder)).collect();
     assert!(!cases.is_empty(), "no golden files");
     cases
 }

@@ -13,7 +13,9 @@ use ruzstd::encoding::CompressionLevel;
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, DecodeTable, EncodeScratch, Frame, HEADER_LEN, Method, Scratch};
 use zipnn::io::EncoderBuilder;
-use zipnn::{DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options, Profile, delta};
+use zipnn::{
+    DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options, PlaneCode, Profile, delta,
+};
 
 use crate::common::data;
 
@@ -94,7 +96,8 @@ fn all_kinds_of_data_round_trip() {
                 let options = plain.profile(Profile::Extended).checksums(true);
                 let file = zipnn::compress(&data, &plain.profile(Profile::Extended)).unwrap();
                 frames += zstd_planes(&file);
-                assert!(file.len() <= zipnn::compress(&data, &plain).unwrap().len(), "{what}");
+                let most = zipnn::compress(&data, &plain).unwrap().len();
+                assert!(file.len() <= most + most / 2000, "{what}");
                 assert!(decode(&file, Limits::default()).unwrap() == data, "{what}");
 
                 let mut dst = vec![0; zipnn::compress_bound(len, &options)];
@@ -155,7 +158,8 @@ fn differences_round_trip() {
 fn without_repetitions_the_file_is_as_in_the_original_profile() {
     for dtype in [DType::BF16, DType::F16, DType::F32] {
         for data in [data::weights(dtype, 1 << 20, 4), data::noise(1 << 20, 4), vec![7; 1 << 20]] {
-            let file = zipnn::compress(&data, &extended(dtype)).unwrap();
+            let options = extended(dtype).plane_code(PlaneCode::Huffman);
+            let file = zipnn::compress(&data, &options).unwrap();
             assert!(
                 file == zipnn::compress(&data, &Options::new(dtype).plain()).unwrap(),
                 "{dtype:?}"

@@ -21,6 +21,7 @@ mod limits;
 mod no_alloc;
 #[cfg(all(feature = "rayon", feature = "safetensors"))]
 mod options;
+mod pivot;
 mod push;
 mod round_trip;
 mod streaming;

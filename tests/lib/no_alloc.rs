@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use zipnn::frame::{DecodeScratch, EncodeScratch, Frame};
-use zipnn::{DType, Limits, Options};
+use zipnn::{DType, Limits, Options, Profile};
 
 use crate::common::data;
 
@@ -23,11 +23,13 @@ fn compressing() {
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 1);
-            let options = Options::new(dtype).plain();
-            let mut dst = vec![0; zipnn::compress_bound(len, &options)];
-            check(&format!("{dtype:?}, {len} bytes"), || {
-                zipnn::compress_into(&data, &mut dst, &options, &mut scratch).unwrap();
-            });
+            for profile in [Profile::Original, Profile::Extended] {
+                let options = Options::new(dtype).plain().profile(profile);
+                let mut dst = vec![0; zipnn::compress_bound(len, &options)];
+                check(&format!("{dtype:?}, {len} bytes, {profile:?}"), || {
+                    zipnn::compress_into(&data, &mut dst, &options, &mut scratch).unwrap();
+                });
+            }
         }
     }
 }
@@ -79,12 +81,15 @@ fn decompressing() {
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 2);
-            let file = zipnn::compress(&data, &Options::new(dtype).plain()).unwrap();
-            let mut dst = vec![0; len];
-            check(&format!("{dtype:?}, {len} bytes"), || {
-                zipnn::decompress_into(&file, &mut dst, &LIMITS, &mut scratch).unwrap();
-            });
-            assert!(dst == data);
+            for profile in [Profile::Original, Profile::Extended] {
+                let options = Options::new(dtype).plain().profile(profile);
+                let file = zipnn::compress(&data, &options).unwrap();
+                let mut dst = vec![0; len];
+                check(&format!("{dtype:?}, {len} bytes, {profile:?}"), || {
+                    zipnn::decompress_into(&file, &mut dst, &LIMITS, &mut scratch).unwrap();
+                });
+                assert!(dst == data);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ const EXPORTS: &[(&str, &str)] = &[
     (
         "zipnn",
         "Archive ArchiveError DType DecodeError DecodeErrorKind Decoder EncodeError Encoder \
-         Limits Location Options ParseDTypeError Profile Tensor compress compress_append \
+         Limits Location Options ParseDTypeError PlaneCode Profile Tensor compress compress_append \
          compress_bound compress_into compress_tensor compressed_len decoded_len decompress \
          decompress_into decompress_tensor delta file frame io layout_search legacy parallel \
          push seek simd tensor typed verify",

@@ -39,6 +39,7 @@ pub fn compress(
         .map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let mut options = arguments.dtype.options().profile(arguments.profile());
+    options = options.plane_code(arguments.plane_code.code());
     if !has_annexes {
         options = options.plain();
     }

@@ -35,6 +35,16 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Returns the code.
+    pub(crate) fn code(&self) -> &CodeLengths {
+        &self.code
+    }
+
+    /// Returns the description of the code.
+    pub(crate) fn description(&self) -> &[u8] {
+        &self.description[..self.description_len]
+    }
+
     /// Returns the length of the coded plane in bytes.
     pub(crate) fn size(&self) -> usize {
         self.description_len + JUMP_TABLE + self.stream_lens.iter().sum::<usize>()

@@ -60,12 +60,12 @@ pub(crate) fn frame_len(
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
     let draft = Draft::new(src, options, envelope)?;
-    let (layout, Options { threshold, profile, .. }) = (draft.geometry.layout, draft.options);
+    let (layout, coding) = (draft.geometry.layout, draft.options.coding());
     let mut space = core::mem::take(&mut scratch.frame.whole);
     let mut content_len = draft.geometry.payload_at;
     for chunk in src.chunks(draft.geometry.chunk_len) {
         let space = grow(&mut space, chunk.len())?;
-        content_len += encode::encoded_len(layout, chunk, threshold, profile, space, scratch);
+        content_len += encode::encoded_len(layout, chunk, coding, space, scratch);
     }
     scratch.frame.whole = space;
     Ok(content_len + draft.slack_len(content_len))
@@ -181,8 +181,7 @@ fn encode_chunks(
     for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
         checksums.extend(plain.next().map(checksum));
         let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
-        let (layout, threshold) = (geometry.layout, options.threshold);
-        let stored = encode::encode(layout, chunk, threshold, options.profile, outputs, scratch);
+        let stored = encode::encode(geometry.layout, chunk, options.coding(), outputs, scratch);
         if draft.has_annex() {
             let [first, ..] = room.after(filled, stored.map(|stored| stored.len))?;
             hashed.add(first);

@@ -37,6 +37,7 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         .dtype
         .options()
         .profile(args::profile(arguments.extended))
+        .plane_code(arguments.plane_code.code())
         .checksums(arguments.checksums);
     let measurement = Measurement {
         options,

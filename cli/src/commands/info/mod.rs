@@ -84,6 +84,7 @@ struct Methods {
     raw: u64,
     repeat: u64,
     huffman: u64,
+    pivot: u64,
     zstd: u64,
 }
 
@@ -92,12 +93,19 @@ impl Methods {
         self.raw += other.raw;
         self.repeat += other.repeat;
         self.huffman += other.huffman;
+        self.pivot += other.pivot;
         self.zstd += other.zstd;
+    }
+
+    /// Returns whether the original rejects the file.
+    fn are_extended(self) -> bool {
+        self.pivot > 0 || self.zstd > 0
     }
 
     fn json(self) -> Value {
         json!({
-            "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "zstd": self.zstd,
+            "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "pivot": self.pivot,
+            "zstd": self.zstd,
         })
     }
 }
@@ -105,6 +113,9 @@ impl Methods {
 impl std::fmt::Display for Methods {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} raw, {} repeat, {} huffman", self.raw, self.repeat, self.huffman)?;
+        if self.pivot > 0 {
+            write!(f, ", {} pivot", self.pivot)?;
+        }
         if self.zstd > 0 {
             write!(f, ", {} zstd", self.zstd)?;
         }
@@ -218,6 +229,7 @@ impl FileInfo {
                 match method {
                     Method::Raw => methods.raw += count,
                     Method::Repeat => methods.repeat += count,
+                    Method::Pivot => methods.pivot += count,
                     Method::Zstd => methods.zstd += count,
                     _ => methods.huffman += count,
                 }
@@ -313,7 +325,7 @@ impl FileInfo {
             "compressed_bytes": self.compressed(),
             "ratio": units::ratio(self.compressed(), self.original()),
             "methods": self.methods.json(),
-            "extended": self.methods.zstd > 0,
+            "extended": self.methods.are_extended(),
             "trailing_bytes": self.trailing,
             "frame_count": self.frames.len(),
         });
@@ -348,7 +360,7 @@ impl FileInfo {
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
         writeln!(out, "  planes of chunks: {}", self.methods)?;
-        if self.methods.zstd > 0 {
+        if self.methods.are_extended() {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;
         }
         if self.trailing > 0 {
