@@ -1,10 +1,12 @@
-//! Entropy coding: histograms, Finite State Entropy and Huffman codes.
+//! Entropy coding: histograms, Finite State Entropy, Huffman codes, rANS and arithmetic coding.
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 pub(crate) mod count_avx512;
+pub(crate) mod binary;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;
+pub(crate) mod rans;
 
 /// Number of byte values.
 pub(crate) const SYMBOLS: usize = 256;
