@@ -370,6 +370,9 @@ pub struct Bench {
     /// Also use Zstandard, as `compress --extended` does
     #[arg(long)]
     pub extended: bool,
+    /// Measure the difference to this file, which must have the same length
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
     /// Number of runs for each measurement, after some to warm up. The result is the median
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,

@@ -25,7 +25,7 @@
 mod oneshot;
 
 #[cfg(feature = "alloc")]
-pub use oneshot::{compress, compress_frame_into, decompress};
+pub use oneshot::{compress, compress_frame_into, decompress, decompress_into};
 
 pub use crate::base::{BaseId, Delta, apply};
 #[cfg(feature = "std")]

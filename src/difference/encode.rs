@@ -71,8 +71,11 @@ impl DifferenceEncoder {
         code: &mut Vec<u8>,
     ) {
         let pairs = elements::<W>(new, xor);
-        let rows =
-            rows::find(pairs.clone().map(|(base, _)| base), pairs.map(|(_, new)| new), &mut self.sums);
+        let rows = rows::find(
+            pairs.clone().map(|(base, _)| base),
+            pairs.map(|(_, new)| new),
+            &mut self.sums,
+        );
         let levels = Levels::new(format);
         self.clear();
         let whole = new.len() / format.len * format.len;
@@ -167,7 +170,8 @@ impl DifferenceEncoder {
 
     fn context_counts(&self, levels: &Levels) -> Counts {
         let mut counts = [[0; SYMBOLS]; CONTEXTS];
-        for (level, level_counts) in (0..).zip(self.counts.iter().flat_map(|counts| counts.iter())) {
+        for (level, level_counts) in (0..).zip(self.counts.iter().flat_map(|counts| counts.iter()))
+        {
             let counts = &mut counts[levels.context(level)];
             counts.iter_mut().zip(level_counts).for_each(|(sum, count)| *sum += count);
         }

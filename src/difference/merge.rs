@@ -66,9 +66,7 @@ fn join(groups: &mut [Group], counts: &mut Counts, most: usize) -> [bool; CONTEX
         joined[number - 1] = bits_of_pair(groups, counts, number - 1);
     }
     loop {
-        let saving = |number: usize| {
-            groups[number].bits + groups[number + 1].bits - joined[number]
-        };
+        let saving = |number: usize| groups[number].bits + groups[number + 1].bits - joined[number];
         let best = (0..count.saturating_sub(1))
             .map(|number| (number, saving(number)))
             .max_by(|left, right| left.1.total_cmp(&right.1))

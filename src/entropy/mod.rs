@@ -1,8 +1,8 @@
 //! Entropy coding: histograms, Finite State Entropy, Huffman codes, rANS and arithmetic coding.
 
+pub(crate) mod binary;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 pub(crate) mod count_avx512;
-pub(crate) mod binary;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;

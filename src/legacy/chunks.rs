@@ -40,6 +40,7 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
                 Method::Repeat => "repeat",
                 Method::Huffman => "huffman",
                 Method::Zstd => "zstd",
+                Method::Difference => "difference",
             });
         }
     }

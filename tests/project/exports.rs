@@ -20,7 +20,8 @@ const EXPORTS: &[(&str, &str)] = &[
     ),
     (
         "zipnn::delta",
-        "BaseId Delta DeltaDecoder DeltaEncoder apply compress compress_frame_into decompress",
+        "BaseId Delta DeltaDecoder DeltaEncoder apply compress compress_frame_into decompress \
+         decompress_into",
     ),
     ("zipnn::file", "Directory DirectoryEntry FrameWalk Frames push seek"),
     ("zipnn::file::push", "PushDecoder"),

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use zipnn::delta::{self, Delta};
 use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
 use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options, decompress, decompress_into, simd};
@@ -16,7 +17,7 @@ use zipnn::{Limits, Options, decompress, decompress_into, simd};
 use crate::args::{self, Bench, TypeChoice};
 use crate::content::types::{self, Types};
 use crate::fs::endpoint::Endpoint;
-use crate::fs::input::Input;
+use crate::fs::input::{Base, Input};
 use crate::job::framing::{Coded, Framing, Knowledge};
 use crate::report::failure::{self, Failure};
 use crate::report::units;
@@ -33,13 +34,17 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
-    let options = arguments
+    let base = read_base(arguments, data.len() as u64, &source)?;
+    let mut options = arguments
         .dtype
         .dtype()
         .map_or(Options::bytes(), Options::new)
         .profile(args::profile(arguments.extended))
         .checksums(arguments.checksums);
-    let pieces = cut(&data, &mut pieces);
+    if base.is_some() {
+        options = options.delta(Delta::File);
+    }
+    let pieces = cut(&data, base.as_deref(), &mut pieces);
     let mut result = measure(&pieces, &options, arguments.threads.into(), arguments.runs.into())
         .map_err(|message| Failure::new(&source, message))?;
     if let Some(dtypes) = known_types(arguments.dtype, &data) {
@@ -54,6 +59,16 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         .hint("this is a bug: please report it with the file"))
 }
 
+/// Reads the whole base, if there is one. It must have `len` bytes, as `subject` has.
+fn read_base(arguments: &Bench, len: u64, subject: &Endpoint) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &arguments.delta else { return Ok(None) };
+    let mut base = Base::open(path)?;
+    let mut bytes = Vec::new();
+    base.read(len, &mut bytes, subject)?;
+    base.finish(subject)?;
+    Ok(Some(bytes))
+}
+
 /// Returns the types from the command line or from the header of the file.
 fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
     if choice != TypeChoice::Auto {
@@ -66,18 +81,19 @@ fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
     Some(Types::of_tensors(tensors))
 }
 
-/// A part of the file, and what is known about it.
-type Piece<'d> = (&'d [u8], Knowledge);
+/// A part of the file, what is known about it, and the matching part of a base.
+type Piece<'d> = (&'d [u8], Knowledge, Option<&'d [u8]>);
 
-/// Returns the pieces of the data; one empty piece for an empty file.
-fn cut<'d>(data: &'d [u8], pieces: &mut Framing) -> Vec<Piece<'d>> {
+/// Returns the pieces of the data; one empty piece for an empty file. A base has the same length.
+fn cut<'d>(data: &'d [u8], base: Option<&'d [u8]>, pieces: &mut Framing) -> Vec<Piece<'d>> {
     let mut cut = Vec::new();
     let mut rest = data;
     while !rest.is_empty() || cut.is_empty() {
         let (len, knowledge) = pieces.next();
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
         let (piece, behind) = rest.split_at(len);
-        cut.push((piece, knowledge));
+        let start = data.len() - rest.len();
+        cut.push((piece, knowledge, base.map(|base| &base[start..start + len])));
         rest = behind;
     }
     cut
@@ -103,18 +119,24 @@ struct BenchWorker {
     decode_scratch: DecodeScratch,
     coded: Coded,
     decoded: Vec<u8>,
+    base: Vec<u8>,
 }
 
 /// Compresses a piece as if it were a whole file without an index.
 fn compress(
     coded: &mut Coded,
-    &(piece, knowledge): &Piece<'_>,
+    &(piece, knowledge, base): &Piece<'_>,
     options: &Options,
     scratch: &mut EncodeScratch,
+    base_memory: &mut Vec<u8>,
 ) -> Result<(), String> {
     let position = FramePosition::FIRST.without_index();
+    // Compression overwrites the base.
+    base_memory.clear();
+    base_memory.extend_from_slice(base.unwrap_or_default());
+    let base = base.is_some().then_some(&mut base_memory[..]);
     coded
-        .compress(piece, None, knowledge, options, position, scratch)
+        .compress(piece, base, knowledge, options, position, scratch)
         .map_err(|error| error.to_string())
 }
 
@@ -125,19 +147,23 @@ fn measure(
     threads: usize,
     runs: usize,
 ) -> Result<Measured, String> {
-    let longest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or_default();
+    let longest = pieces.iter().map(|(piece, ..)| piece.len()).max().unwrap_or_default();
     let new_worker = || BenchWorker { decoded: vec![0; longest], ..BenchWorker::default() };
     let mut workers: Vec<BenchWorker> = (0..threads).map(|_| new_worker()).collect();
     let fresh = |piece: &Piece<'_>| {
         let mut coded = Coded::default();
-        compress(&mut coded, piece, options, &mut EncodeScratch::new())?;
+        compress(&mut coded, piece, options, &mut EncodeScratch::new(), &mut Vec::new())?;
         Ok::<_, String>(coded)
+    };
+    let fresh_decoded = |file: &Coded, base: Option<&[u8]>| match base {
+        Some(base) => delta::decompress(file.bytes(), base, &Limits::default()),
+        None => decompress(file.bytes(), &Limits::default()),
     };
     let files = pieces.iter().map(fresh).collect::<Result<Vec<_>, _>>()?;
     let mut round_trip = true;
     let mut dtypes = Types::default();
-    for ((piece, _), file) in pieces.iter().zip(&files) {
-        let decoded = decompress(file.bytes(), &Limits::default());
+    for ((piece, _, base), file) in pieces.iter().zip(&files) {
+        let decoded = fresh_decoded(file, *base);
         round_trip &= decoded.is_ok_and(|decoded| decoded == *piece);
         for (frame, _) in file.frames() {
             let header = Header::parse(frame).map_err(|error| error.to_string())?;
@@ -146,28 +172,35 @@ fn measure(
     }
     let compress_time = median(runs, || {
         each(&mut workers, pieces, |worker, piece| {
-            compress(&mut worker.coded, piece, options, &mut worker.encode_scratch)
+            let BenchWorker { coded, encode_scratch, base, .. } = worker;
+            compress(coded, piece, options, encode_scratch, base)
         })
     })?;
+    let bases = pieces.iter().map(|&(_, _, base)| base);
+    let files: Vec<_> = files.into_iter().zip(bases).collect();
     let decompress_time = median(runs, || {
-        each(&mut workers, &files, |worker, file| {
+        each(&mut workers, &files, |worker, (file, base)| {
             let (dst, limits) = (&mut worker.decoded, Limits::default());
-            decompress_into(file.bytes(), dst, &limits, &mut worker.decode_scratch)
-                .map_err(|error| error.to_string())
+            let (file, scratch) = (file.bytes(), &mut worker.decode_scratch);
+            match base {
+                Some(base) => delta::decompress_into(file, base, dst, &limits, scratch),
+                None => decompress_into(file, dst, &limits, scratch),
+            }
+            .map_err(|error| error.to_string())
         })
     })?;
     // Results are kept until the end of the run, so that no piece reuses the memory of another.
     let compress_fresh = median(runs, || each(&mut workers, pieces, |_, piece| fresh(piece)))?;
     let decompress_fresh = median(runs, || {
-        each(&mut workers, &files, |_, file| {
-            decompress(file.bytes(), &Limits::default()).map_err(|error| error.to_string())
+        each(&mut workers, &files, |_, (file, base)| {
+            fresh_decoded(file, *base).map_err(|error| error.to_string())
         })
     })?;
     Ok(Measured {
         dtypes,
         threads,
-        original: pieces.iter().map(|(piece, _)| piece.len() as u64).sum(),
-        compressed: files.iter().map(|file| file.bytes().len() as u64).sum(),
+        original: pieces.iter().map(|(piece, ..)| piece.len() as u64).sum(),
+        compressed: files.iter().map(|(file, _)| file.bytes().len() as u64).sum(),
         compress: compress_time,
         decompress: decompress_time,
         compress_fresh,

@@ -19,8 +19,7 @@ pub(crate) fn fill_table(frequencies: &[u16], mark: u8, table: &mut [Entry]) {
     for (symbol, &frequency) in (0_u32..).zip(frequencies) {
         let (slots, behind) = core::mem::take(&mut rest).split_at_mut(usize::from(frequency));
         rest = behind;
-        let entry =
-            (symbol | u32::from(mark)) | u32::from(frequency.wrapping_sub(1) & 0xfff) << 8;
+        let entry = (symbol | u32::from(mark)) | u32::from(frequency.wrapping_sub(1) & 0xfff) << 8;
         for (offset, slot) in (0_u32..).zip(slots) {
             *slot = (entry | offset << 20).to_le_bytes();
         }

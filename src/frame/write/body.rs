@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::checksum::checksum;
 use crate::chunk::encode::{self, EncodeScratch, FrameMemory};
+use crate::chunk::encode_difference;
 use crate::error::EncodeError;
 use crate::frame::write::draft::Draft;
 use crate::frame::write::envelope::Envelope;
@@ -11,6 +12,7 @@ use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
 use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
+use crate::profile::Profile;
 use crate::try_alloc::{grow, reserve, reserve_exact};
 
 /// Compresses `src` into one frame at the beginning of `dst` and returns the frame's length.
@@ -171,6 +173,9 @@ fn encode_chunks(
     let Draft { geometry, options, envelope, .. } = draft;
     let mut tables = Tables::new(prefix, geometry);
     let mut filled = [0; MAX_PLANES];
+    // The data of a difference, if the profile allows to use it.
+    let data = envelope.plain.filter(|_| options.profile != Profile::Original);
+    let mut data = data.unwrap_or_default().chunks(geometry.chunk_len);
     let plain = if options.checksums { envelope.plain.unwrap_or(src) } else { &[] };
     let mut plain = plain.chunks(geometry.chunk_len);
     checksums.clear();
@@ -178,7 +183,10 @@ fn encode_chunks(
         checksums.extend(plain.next().map(checksum));
         let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
         let (layout, threshold) = (geometry.layout, options.threshold);
-        let stored = encode::encode(layout, chunk, threshold, options.profile, outputs, scratch);
+        let stored = match data.next() {
+            Some(data) => encode_difference::encode(layout, data, chunk, options, outputs, scratch),
+            None => encode::encode(layout, chunk, threshold, options.profile, outputs, scratch),
+        };
         for (filled, stored) in filled.iter_mut().zip(&stored) {
             *filled += stored.len;
         }

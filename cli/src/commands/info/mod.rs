@@ -84,6 +84,7 @@ struct Methods {
     repeat: u64,
     huffman: u64,
     zstd: u64,
+    difference: u64,
 }
 
 impl Methods {
@@ -92,11 +93,13 @@ impl Methods {
         self.repeat += other.repeat;
         self.huffman += other.huffman;
         self.zstd += other.zstd;
+        self.difference += other.difference;
     }
 
     fn json(self) -> Value {
         json!({
             "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "zstd": self.zstd,
+            "difference": self.difference,
         })
     }
 }
@@ -106,6 +109,9 @@ impl std::fmt::Display for Methods {
         write!(f, "{} raw, {} repeat, {} huffman", self.raw, self.repeat, self.huffman)?;
         if self.zstd > 0 {
             write!(f, ", {} zstd", self.zstd)?;
+        }
+        if self.difference > 0 {
+            write!(f, ", {} difference", self.difference)?;
         }
         Ok(())
     }
@@ -178,6 +184,8 @@ struct FileInfo {
     /// The metadata of the tensors, if the data is a `.safetensors` file.
     layout: Option<Metadata>,
     methods: Methods,
+    /// Whether the original rejects the file.
+    is_extended: bool,
     /// Number of bytes after the only frame.
     trailing: u64,
     /// Why later frames cannot be described: the file was cut off, or is damaged.
@@ -193,6 +201,7 @@ impl FileInfo {
             directory: Directory::new(),
             layout: layout_of(endpoint),
             methods: Methods::default(),
+            is_extended: false,
             trailing: 0,
             failure: None,
         };
@@ -212,6 +221,7 @@ impl FileInfo {
                     Method::Raw => methods.raw += count,
                     Method::Repeat => methods.repeat += count,
                     Method::Zstd => methods.zstd += count,
+                    Method::Difference => methods.difference += count,
                     _ => methods.huffman += count,
                 }
             }
@@ -220,6 +230,7 @@ impl FileInfo {
             let dtype = types::of_frame(&header, summary.layout.as_ref(), offset);
             summary.directory.push(header.frame_len, header.decoded_len);
             summary.methods.add(methods);
+            summary.is_extended |= index.is_extended();
             let shape = index.shape().map(|shape| shape.iter().collect());
             summary.frames.push(FrameInfo { header, dtype, shape, methods });
         }
@@ -305,7 +316,7 @@ impl FileInfo {
             "compressed_bytes": self.compressed(),
             "ratio": units::ratio(self.compressed(), self.original()),
             "methods": self.methods.json(),
-            "extended": self.methods.zstd > 0,
+            "extended": self.is_extended,
             "trailing_bytes": self.trailing,
             "frame_count": self.frames.len(),
         });
@@ -337,7 +348,7 @@ impl FileInfo {
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
         writeln!(out, "  planes of chunks: {}", self.methods)?;
-        if self.methods.zstd > 0 {
+        if self.is_extended {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;
         }
         if self.trailing > 0 {
