@@ -91,6 +91,12 @@ impl Levels {
         }
     }
 
+    /// Returns the first level at which symbols are not whole differences.
+    pub(crate) fn first_marked(&self) -> u8 {
+        let level = self.shifted.min(self.apart).saturating_sub(LOWEST_SIZE);
+        level.min(u8::MAX.into()) as u8
+    }
+
     /// Returns the context of a level.
     pub(crate) fn context(&self, level: u8) -> usize {
         let size = i32::from(level) + LOWEST_SIZE;

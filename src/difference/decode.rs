@@ -204,8 +204,13 @@ impl<'a> ChunkDecoder<'a> {
     ) {
         const GROUP: usize = 8;
         for (group, symbols) in symbols.chunks(GROUP).enumerate() {
-            if symbols.iter().all(|&symbol| symbol < ESCAPE) {
-                continue;
+            // The highest bit of a byte is set if the symbol is marked or an escape.
+            if let Some(eight) = symbols.first_chunk::<GROUP>() {
+                let eight = u64::from_le_bytes(*eight);
+                let above = (eight & 0x7f7f_7f7f_7f7f_7f7f) + 0x2f2f_2f2f_2f2f_2f2f;
+                if (above | eight) & 0x8080_8080_8080_8080 == 0 {
+                    continue;
+                }
             }
             for (number, &symbol) in (group * GROUP..).zip(symbols) {
                 if symbol >= ESCAPE {

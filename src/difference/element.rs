@@ -53,6 +53,8 @@ pub(crate) trait Word: Copy + 'static {
 
     /// Returns the complete elements in bytes.
     fn split(bytes: &[u8]) -> &[Self::Bytes];
+    /// Returns whether all elements are equal.
+    fn are_equal(left: &[Self::Bytes], right: &[Self::Bytes]) -> bool;
     /// Returns the complete elements in bytes.
     fn split_mut(bytes: &mut [u8]) -> &mut [Self::Bytes];
     fn load(bytes: Self::Bytes) -> Self;
@@ -76,6 +78,10 @@ macro_rules! word {
 
             fn split(bytes: &[u8]) -> &[Self::Bytes] {
                 bytes.as_chunks().0
+            }
+
+            fn are_equal(left: &[Self::Bytes], right: &[Self::Bytes]) -> bool {
+                left == right
             }
 
             fn split_mut(bytes: &mut [u8]) -> &mut [Self::Bytes] {

@@ -19,6 +19,8 @@ use crate::entropy::rans::frequencies::normalize;
 const TABLE_STRIDE: usize = 128;
 /// Number of levels.
 const LEVELS: usize = 128;
+/// Number of elements that are processed together.
+const GROUP: usize = 8;
 
 /// Encodes chunks, and keeps its memory from chunk to chunk.
 #[derive(Default)]
@@ -28,6 +30,9 @@ pub(crate) struct DifferenceEncoder {
     symbols: Vec<u8>,
     /// The length and the class of each row; `None` for unchanged rows.
     rows: Vec<(usize, Option<i32>)>,
+    /// Number of elements of changed rows.
+    filled: usize,
+    base: Vec<u8>,
     sums: Vec<u32>,
     low_bits: LowBitsWriter,
     description: Vec<u8>,
@@ -38,17 +43,6 @@ pub(crate) struct DifferenceEncoder {
 
 /// The counts of the symbols at each level.
 type LevelCounts = [[u32; TABLE_STRIDE]; LEVELS];
-
-/// Data as elements, and the elements of the base from the exclusive or of both.
-fn elements<'d, W: Word>(
-    new: &'d [u8],
-    xor: &'d [u8],
-) -> impl ExactSizeIterator<Item = (W, W)> + Clone {
-    W::split(new).iter().zip(W::split(xor)).map(|(&new, &xor)| {
-        let new = W::load(new);
-        (W::from_bits(new.bits() ^ W::load(xor).bits()), new)
-    })
-}
 
 impl DifferenceEncoder {
     /// Replaces `code` with the code of a chunk.
@@ -70,31 +64,34 @@ impl DifferenceEncoder {
         format: Format,
         code: &mut Vec<u8>,
     ) {
-        let pairs = elements::<W>(new, xor);
-        let rows = rows::find(
-            pairs.clone().map(|(base, _)| base),
-            pairs.map(|(_, new)| new),
-            &mut self.sums,
-        );
+        let mut base_bytes = core::mem::take(&mut self.base);
+        base_bytes.clear();
+        base_bytes.extend(new.iter().zip(xor).map(|(new, xor)| new ^ xor));
+        let (mut base, mut rest) = (W::split(&base_bytes), W::split(new));
+        let rows = rows::find::<W>(base, rest, &mut self.sums);
         let levels = Levels::new(format);
-        self.clear();
-        let whole = new.len() / format.len * format.len;
-        let (mut new_rest, mut xor_rest) = (&new[..whole], &xor[..whole]);
-        let mut row_len = rows.first * format.len;
-        while !new_rest.is_empty() {
-            let len = row_len.min(new_rest.len());
-            let (new_row, new_behind) = new_rest.split_at(len);
-            let (xor_row, xor_behind) = xor_rest.split_at(len);
-            self.add_row::<W>(&levels, new_row, xor_row);
-            (new_rest, xor_rest, row_len) = (new_behind, xor_behind, rows.len * format.len);
+        self.clear(rest.len());
+        let mut row_len = rows.first;
+        while !rest.is_empty() {
+            let len = row_len.min(rest.len());
+            let (row, behind) = rest.split_at(len);
+            let (base_row, base_behind) = base.split_at(len);
+            self.add_row::<W>(&levels, base_row, row);
+            (rest, base, row_len) = (behind, base_behind, rows.len);
         }
-        new[whole..].iter().for_each(|&byte| self.low_bits.put(8, byte.into()));
+        let end = &new[new.len() / format.len * format.len..];
+        end.iter().for_each(|&byte| self.low_bits.put(8, byte.into()));
+        self.base = base_bytes;
         self.finish(&levels, rows, new.len(), code);
     }
 
-    fn clear(&mut self) {
-        self.levels.clear();
-        self.symbols.clear();
+    /// Prepares for a chunk of `len` elements.
+    fn clear(&mut self, len: usize) {
+        if self.levels.len() < len {
+            self.levels.resize(len, 0);
+            self.symbols.resize(len, 0);
+        }
+        self.filled = 0;
         self.rows.clear();
         self.low_bits.clear();
         match &mut self.counts {
@@ -104,40 +101,42 @@ impl DifferenceEncoder {
     }
 
     /// Finds the levels and symbols of a row, and stores their low bits.
-    fn add_row<W: Word>(&mut self, levels: &Levels, new: &[u8], xor: &[u8]) {
-        let format = levels.format();
-        let count = new.len() / format.len;
-        if is_zero(xor) {
-            self.rows.push((count, None));
+    fn add_row<W: Word>(&mut self, levels: &Levels, base: &[W::Bytes], new: &[W::Bytes]) {
+        if W::are_equal(base, new) {
+            self.rows.push((new.len(), None));
             return;
         }
-        let class = class::<W>(format, new, xor);
-        self.rows.push((count, Some(class)));
+        let format = levels.format();
+        let class = class::<W>(format, base, new);
+        self.rows.push((new.len(), Some(class)));
         let origin = levels.origin(class);
-        let before = self.levels.len();
-        self.levels.resize(before + count, 0);
-        self.symbols.resize(before + count, 0);
-        let row_levels = &mut self.levels[before..];
-        let row_symbols = &mut self.symbols[before..];
-        let pairs = elements::<W>(new, xor);
-        for (((base, new), level), symbol) in
-            pairs.clone().zip(&mut *row_levels).zip(&mut *row_symbols)
-        {
+        let end = self.filled + new.len();
+        let row_levels = &mut self.levels[self.filled..end];
+        let row_symbols = &mut self.symbols[self.filled..end];
+        self.filled = end;
+        let pairs = base.iter().zip(new).map(|(&base, &new)| (W::load(base), W::load(new)));
+        for (((base, new), level), symbol) in pairs.zip(&mut *row_levels).zip(&mut *row_symbols) {
             let exponent = base.bits() >> format.mantissa & format.exponent_mask();
             *level = Levels::level(origin, exponent);
-            let symbol_number = base.distance(new).wrapping_add(ZERO) as u32;
-            *symbol = symbol_number.min(ESCAPE.into()) as u8;
+            *symbol = (base.distance(new).wrapping_add(ZERO) as u32).min(ESCAPE.into()) as u8;
         }
-        let first_marked = (0..LEVELS as u8)
-            .find(|&level| levels.meaning(level) != Meaning::Difference)
-            .unwrap_or(u8::MAX);
-        for ((level, symbol), (base, new)) in row_levels.iter().zip(row_symbols).zip(pairs) {
-            if *level >= first_marked || *symbol == ESCAPE {
-                *symbol = correct(levels, class, *level, base, new, &mut self.low_bits);
+        let first_marked = levels.first_marked();
+        for (group, start) in row_levels.chunks(GROUP).zip((0..).step_by(GROUP)) {
+            let symbols = &mut row_symbols[start..start + group.len()];
+            let is_marked =
+                |(&level, &symbol): (&u8, &u8)| level >= first_marked || symbol == ESCAPE;
+            if !group.iter().zip(&*symbols).map(is_marked).fold(false, |any, is| any | is) {
+                continue;
+            }
+            for ((number, &level), symbol) in (start..).zip(group).zip(symbols) {
+                if is_marked((&level, symbol)) {
+                    let (base, new) = (W::load(base[number]), W::load(new[number]));
+                    *symbol = correct(levels, class, level, base, new, &mut self.low_bits);
+                }
             }
         }
         let Some(counts) = &mut self.counts else { return };
-        for (&level, &symbol) in self.levels[before..].iter().zip(&self.symbols[before..]) {
+        for (&level, &symbol) in row_levels.iter().zip(&*row_symbols) {
             counts[usize::from(level) % LEVELS][usize::from(symbol) % TABLE_STRIDE] += 1;
         }
     }
@@ -195,8 +194,8 @@ impl DifferenceEncoder {
         for (level, first) in first_codes.iter_mut().enumerate() {
             *first = tables[levels.context(level.min(LEVELS - 1) as u8)];
         }
-        let mut encoder = SymbolEncoder::<LOG>::new(&mut self.words, self.levels.len());
-        let mut end = self.levels.len();
+        let mut encoder = SymbolEncoder::<LOG>::new(&mut self.words, self.filled);
+        let mut end = self.filled;
         for &(len, class) in self.rows.iter().rev() {
             if class.is_none() {
                 continue;
@@ -273,26 +272,30 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Returns the class of a row: the base-2 logarithm of the mean change, in half octaves.
-fn class<W: Word>(format: Format, new: &[u8], xor: &[u8]) -> i32 {
-    const LANES: usize = 8;
-    let shift = f32::MANTISSA_DIGITS - 1 - format.mantissa;
-    let magnitude = (1 << (format.bits() - 1)) - 1;
+fn class<W: Word>(format: Format, base: &[W::Bytes], new: &[W::Bytes]) -> i32 {
+    let sign_shift = u32::BITS - format.bits();
+    // The fields of a float with more exponent bits are this much lower.
+    let field_shift = 8 - (format.bits() - 1 - format.mantissa);
     let exponents = ((127 - format.bias()) as u32) << (f32::MANTISSA_DIGITS - 1);
     // Subnormal numbers and special values become similar ones, which is close enough.
-    let value = |word: W| {
-        let bits = word.bits();
-        let sign = bits >> (format.bits() - 1) << 31;
-        let bits = ((bits & magnitude) << shift) + exponents;
-        f32::from_bits(sign | if bits < 0x7f80_0000 { bits } else { 0 })
+    let value = |bytes: W::Bytes| {
+        let bits = W::load(bytes).bits() << sign_shift;
+        let magnitude = ((bits & 0x7fff_ffff) >> field_shift) + exponents;
+        let magnitude = if magnitude < 0x7f80_0000 { magnitude } else { 0 };
+        f32::from_bits(bits & 0x8000_0000 | magnitude)
     };
-    let mut sums = [0_f32; LANES];
-    let pairs = elements::<W>(new, xor);
-    let count = pairs.len();
-    for (number, (base, new)) in pairs.enumerate() {
-        sums[number % LANES] += (value(new) - value(base)).abs();
+    let mut sums = [0_f32; GROUP];
+    let (groups, rest) = base.as_chunks::<GROUP>();
+    let (new_groups, new_rest) = new.as_chunks::<GROUP>();
+    for (base, new) in groups.iter().zip(new_groups) {
+        for lane in 0..GROUP {
+            sums[lane] += (value(new[lane]) - value(base[lane])).abs();
+        }
     }
-    let mean = sums.iter().sum::<f32>() / count.max(1) as f32;
-    half_octaves(mean)
+    for (&base, &new) in rest.iter().zip(new_rest) {
+        sums[0] += (value(new) - value(base)).abs();
+    }
+    half_octaves(sums.iter().sum::<f32>() / new.len().max(1) as f32)
 }
 
 /// Returns the base-2 logarithm of a number in half octaves, rounded.

@@ -34,14 +34,15 @@ pub(crate) const SAME_EXPONENT: i32 = 60;
 /// Number of elements of a row that are coded together.
 pub(crate) const PIECE: usize = 1024;
 
-/// Maximum number of tables.
-const MAX_TABLES: usize = 32;
+/// Bounds of the maximum number of tables. Each meaning of symbols can need a table of its own.
+const MIN_TABLES: u64 = 3;
+const MAX_TABLES: u64 = 32;
 /// Minimum number of bytes of a chunk for each table, which bounds the memory for tables.
 const TABLE_DATA: u64 = 4096;
 
 /// Returns the maximum number of tables in the code of a chunk of `len` bytes.
 pub(crate) fn max_tables(len: u64) -> usize {
-    (len / TABLE_DATA).clamp(1, MAX_TABLES as u64) as usize
+    (len / TABLE_DATA).clamp(MIN_TABLES, MAX_TABLES) as usize
 }
 
 /// Returns the memory for tables that decoding a chunk of `len` bytes needs, in bytes.

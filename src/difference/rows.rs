@@ -18,43 +18,45 @@ const LARGE: u32 = 64;
 const CLASS_BITS: f32 = 4.0;
 
 /// The lengths to try, in blocks: common widths of models, and what divides them.
-const LENS: [usize; 30] = [
-    2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 44, 48, 56, 64, 72, 80, 88, 96, 112,
-    128, 160, 192, 256, 344,
-];
+const LENS: [usize; 24] =
+    [2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 48, 56, 64, 72, 80, 96, 112, 128];
+/// Number of positions of the first row to try for each length.
+const POSITIONS: usize = 4;
+/// Maximum number of blocks to try all lengths with.
+const MOST_BLOCKS: usize = 2048;
 
 /// Returns the rows for which the classes and symbols are estimated to be shortest.
 pub(crate) fn find<W: Word>(
-    base: impl Iterator<Item = W>,
-    new: impl Iterator<Item = W>,
+    base: &[W::Bytes],
+    new: &[W::Bytes],
     sums: &mut alloc::vec::Vec<u32>,
 ) -> Rows {
     sums.clear();
     // The sum of the changes before each block.
-    let (mut sum, mut count) = (0, 0);
+    let mut sum = 0;
     sums.push(0);
-    for (base, new) in base.zip(new) {
-        sum += base.distance(new).unsigned_abs().min(LARGE);
-        count += 1;
-        if count % BLOCK == 0 {
-            sums.push(sum);
-        }
+    for (base, new) in base.as_chunks::<BLOCK>().0.iter().zip(new.as_chunks::<BLOCK>().0) {
+        let distances =
+            base.iter().zip(new).map(|(&base, &new)| W::load(base).distance(W::load(new)));
+        sum += distances.map(|distance| distance.unsigned_abs().min(LARGE)).sum::<u32>();
+        sums.push(sum);
     }
-    let mut best = (f32::INFINITY, Rows { len: 8 * BLOCK, first: 8 * BLOCK });
-    let consider = |len: usize, first: usize, best: &mut (f32, Rows)| {
+    let head = &sums[..sums.len().min(MOST_BLOCKS + 1)];
+    let firsts = |len: usize| (1..=POSITIONS).map(move |part| (len * part).div_ceil(POSITIONS));
+    let (len, _) =
+        shortest(head, LENS.into_iter().flat_map(|len| firsts(len).map(move |first| (len, first))));
+    let (len, first) = shortest(sums, (1..=len).map(|first| (len, first)));
+    Rows { len: len * BLOCK, first: first * BLOCK }
+}
+
+/// Returns the length of rows, and of the first row, for which the fewest bits are estimated.
+fn shortest(sums: &[u32], candidates: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
+    let mut best = (f32::INFINITY, (1, 1));
+    for (len, first) in candidates {
         let bits = bits(sums, len, first);
         if bits < best.0 {
-            *best = (bits, Rows { len: len * BLOCK, first: first * BLOCK });
+            best = (bits, (len, first));
         }
-    };
-    for len in LENS {
-        for first in (1..=8).map(|part| (len * part).div_ceil(8)) {
-            consider(len, first, &mut best);
-        }
-    }
-    let len = best.1.len / BLOCK;
-    for first in 1..=len {
-        consider(len, first, &mut best);
     }
     best.1
 }
@@ -106,7 +108,10 @@ mod tests {
             let step = |i: usize| 1 << ((i + len - first) / len * 7 % 6);
             let base = || (0..40_000).map(|i| 1000 + (i * i % 777) as u16);
             let new = base().enumerate().map(|(i, base)| base + step(i));
-            let rows = find(base(), new, &mut Vec::new());
+            let bytes = |word: u16| word.to_le_bytes();
+            let (base, new): (Vec<_>, Vec<_>) =
+                (base().map(bytes).collect(), new.map(bytes).collect());
+            let rows = find::<u16>(&base, &new, &mut Vec::new());
             assert_eq!(rows, Rows { len, first });
         }
     }

@@ -31,7 +31,8 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
     let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let mut pieces =
-        Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+        Framing::new(arguments.dtype, &mut input, arguments.delta.is_some() && arguments.extended)
+            .map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
     let base = read_base(arguments, data.len() as u64, &source)?;

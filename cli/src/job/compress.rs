@@ -31,7 +31,8 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let pieces = Framing::new(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
+    let pieces = Framing::new(arguments.dtype, &mut input, base.is_some() && arguments.extended)
+        .map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let options = arguments.dtype.dtype().map_or(Options::bytes(), Options::new);
     let profile = args::profile(arguments.extended);

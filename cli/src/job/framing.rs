@@ -34,10 +34,23 @@ pub struct Framing {
 impl Framing {
     /// Plans the pieces of an input from its header, if it is a `.safetensors` file. Does not
     /// consume any input.
-    pub fn new(choice: TypeChoice, input: &mut Input) -> io::Result<Self> {
+    ///
+    /// For a small difference, tensors of a type share frames, because frames of their own could
+    /// take more space than their content.
+    pub fn new(
+        choice: TypeChoice,
+        input: &mut Input,
+        is_small_difference: bool,
+    ) -> io::Result<Self> {
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match choice.dtype() {
             None => match read_layout(input)? {
-                Some(layout) => Box::new(plan(&layout, Options::DEFAULT_FRAME_LEN as u64)),
+                Some(layout) => {
+                    let planned = plan(&layout, Options::DEFAULT_FRAME_LEN as u64);
+                    match is_small_difference {
+                        true => Box::new(join(planned)),
+                        false => Box::new(planned),
+                    }
+                }
                 None => Box::new(std::iter::empty()),
             },
             Some(_) => Box::new(std::iter::empty()),
@@ -56,6 +69,23 @@ impl Framing {
             None => (Options::DEFAULT_FRAME_LEN as u64, self.rest),
         }
     }
+}
+
+/// Joins neighbouring frames of the same layout, as long as the result has the default length.
+fn join(
+    planned: impl Iterator<Item = PlannedFrame> + Send,
+) -> impl Iterator<Item = PlannedFrame> + Send {
+    let mut planned = planned.peekable();
+    std::iter::from_fn(move || {
+        let mut joined = planned.next()?;
+        while let Some(next) = planned.next_if(|next| {
+            let len = next.range.end - joined.range.start;
+            next.layout == joined.layout && len <= Options::DEFAULT_FRAME_LEN as u64
+        }) {
+            joined.range.end = next.range.end;
+        }
+        Some(joined)
+    })
 }
 
 /// Reads the header of a `.safetensors` file of any name; `None` if the input is another file.
