@@ -53,6 +53,9 @@ pub enum Command {
     /// Write one tensor of a compressed .safetensors file, reading only its part of the file
     #[command(after_help = EXIT_STATUS)]
     Cat(Cat),
+    /// Compare two .safetensors files tensor by tensor: what has changed, and how much of it
+    #[command(after_help = EXIT_STATUS)]
+    Diff(Diff),
     /// Detect and repair .safetensors files that the original ZipNN damaged
     ///
     /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
@@ -323,6 +326,23 @@ fn rows(text: &str) -> Result<Range<u64>, String> {
         }
         _ => Err("give two numbers, such as 0..10 for the first ten rows".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// File with the old tensors, compressed or not
+    #[arg(value_name = "A")]
+    pub old: PathBuf,
+    /// File with the new tensors, compressed or not
+    #[arg(value_name = "B")]
+    pub new: PathBuf,
+    /// Print a JSON object, which lists all tensors. `change` is the largest absolute difference of
+    /// two elements, and null if it is not a finite number
+    #[arg(long)]
+    pub json: bool,
+    /// List equal tensors as well
+    #[arg(short, long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Args)]

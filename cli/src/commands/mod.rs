@@ -4,6 +4,7 @@ mod bench;
 mod cat;
 mod compress;
 mod decompress;
+mod diff;
 mod info;
 mod inputs;
 mod ls;
@@ -28,6 +29,7 @@ pub fn run(command: &Command) -> u8 {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Ls(arguments) => ls::run(arguments),
         Command::Cat(arguments) => cat::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Repair(arguments) => repair::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     }
