@@ -20,9 +20,9 @@ const SAMPLE_PARTS: usize = 4;
 /// Length of each part of a sample in bytes. It contains whole elements.
 const SAMPLE_PART: usize = 4096;
 /// Part of the code of a sample that a whole chunk has only once: states, and most of the tables.
-const FIXED_LEN: usize = 300;
+const FIXED_LEN: usize = 600;
 
-/// The types that chunks of a layout probably have.
+/// The types that chunks of a layout probably have, the most likely one first.
 fn types(options: &Options) -> &'static [DType] {
     match (options.dtype(), options.layout.planes) {
         (Some(DType::F32), _) | (None, 4) => &[DType::F32],
@@ -30,8 +30,9 @@ fn types(options: &Options) -> &'static [DType] {
         (Some(DType::BF16), _) => &[DType::BF16],
         (Some(DType::F8E4M3), _) => &[DType::F8E4M3],
         (Some(DType::F8E5M2), _) => &[DType::F8E5M2],
-        (None, 2) => &[DType::BF16, DType::F16],
-        (None, _) => &[DType::F8E4M3, DType::F8E5M2, DType::BF16, DType::F32],
+        (None, 2) if options.layout.rotated => &[DType::BF16, DType::F16],
+        (None, 2) => &[DType::F16, DType::BF16],
+        (None, _) => &DType::ALL,
     }
 }
 
@@ -157,7 +158,9 @@ fn sample(
     let mut difference = (DType::BF16, usize::MAX);
     for &dtype in types(options) {
         memory.encoder.encode(chunk_sample, xor_sample, dtype, &mut memory.code);
-        if memory.code.len() < difference.1 {
+        // A less likely type must be better by more than chance.
+        let len = memory.code.len() + memory.code.len() / 32 + 32;
+        if len < difference.1 {
             difference = (dtype, memory.code.len());
         }
     }

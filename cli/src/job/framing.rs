@@ -116,10 +116,17 @@ fn may_begin_header(bytes: &[u8]) -> bool {
 }
 
 /// Returns the frames of a piece and their layouts. With the matching part of a base, chooses them
-/// for the difference.
-pub fn segments(piece: &[u8], base: Option<&[u8]>, knowledge: Knowledge) -> Vec<Segment> {
+/// for the difference, which `uses_code` if the profile allows that.
+pub fn segments(
+    piece: &[u8],
+    base: Option<&[u8]>,
+    knowledge: Knowledge,
+    uses_code: bool,
+) -> Vec<Segment> {
     let whole = |layout| vec![Segment { range: 0..piece.len(), layout }];
     match knowledge {
+        // The code of differences needs the type of the elements, not the best layout.
+        Knowledge::Declared(layout) if uses_code && layout.planes() == 2 => whole(layout),
         Knowledge::Nothing => layout_search::segments(piece, base),
         Knowledge::Declared(layout) => whole(layout_search::layout(piece, base, layout)),
         Knowledge::Forced(layout) => whole(layout),
@@ -146,8 +153,9 @@ impl Coded {
         scratch: &mut EncodeScratch,
     ) -> Result<(), EncodeError> {
         self.frames.clear();
+        let uses_code = base.is_some() && options.is_extended();
         let mut start = 0;
-        for Segment { range, layout } in segments(piece, base.as_deref(), knowledge) {
+        for Segment { range, layout } in segments(piece, base.as_deref(), knowledge, uses_code) {
             let options = options.layout(layout);
             let data = &piece[range.clone()];
             let room = start + compress_bound(data.len(), &options);
