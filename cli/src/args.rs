@@ -89,8 +89,8 @@ pub struct Compress {
     /// writes neither, and ignores both
     #[arg(long)]
     pub plain: bool,
-    /// Also use Zstandard where that makes the file smaller: for differences, sparse data and
-    /// integers. The original cannot read such a file
+    /// Also use Zstandard where that makes the file smaller, for sparse data and integers, and a
+    /// code of differences with --delta. The original cannot read such a file
     #[arg(long)]
     pub extended: bool,
 }

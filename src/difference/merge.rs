@@ -73,8 +73,9 @@ fn join(groups: &mut [Group], counts: &mut Counts, most: usize) -> [bool; CONTEX
             .filter(|&(_, saving)| saving > 0.0 || count > most && saving > f32::NEG_INFINITY);
         let Some((number, _)) = best else { break };
         let (left, right) = (groups[number], groups[number + 1]);
-        for symbol in 0..SYMBOLS {
-            counts[left.first][symbol] += core::mem::take(&mut counts[right.first][symbol]);
+        let (before, after) = counts.split_at_mut(right.first);
+        for (sum, count) in before[left.first].iter_mut().zip(&mut after[0]) {
+            *sum += core::mem::take(count);
         }
         groups[number] = Group { first: left.first, end: right.end, bits: joined[number] };
         groups.copy_within(number + 2..count, number + 1);

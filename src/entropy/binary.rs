@@ -21,7 +21,7 @@ impl Model {
     fn update(&mut self, bit: bool) {
         // The probability stays between 15 and 2^16 - 15, so that neither bit is impossible.
         match bit {
-            false => self.0 += ((1 << 16) - u32::from(self.0) >> RATE) as u16,
+            false => self.0 += (((1 << 16) - u32::from(self.0)) >> RATE) as u16,
             true => self.0 -= self.0 >> RATE,
         }
     }
