@@ -80,6 +80,10 @@ pub(crate) mod method {
     pub(crate) const ZSTD: u8 = 2;
     /// The plane is coded by [`crate::entropy::pivot`], which the original rejects.
     pub(crate) const PIVOT: u8 = 3;
+    /// All planes of the chunk together are the code of [`crate::difference`].
+    pub(crate) const DIFFERENCE: u8 = 4;
+    /// Added to the methods of all planes of a chunk that does not use the base of the difference.
+    pub(crate) const WITHOUT_BASE: u8 = 0x80;
 }
 
 /// Length of the shortest Zstandard frame in bytes.

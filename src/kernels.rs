@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "__internal-fuzz")]
 use crate::checksum;
+use crate::difference;
+use crate::difference::encode::DifferenceEncoder;
 use crate::dtype::DType;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::code::Codeword;
@@ -120,6 +122,20 @@ pub fn decode_pivot(level: Level, coded: &[u8], plane: &mut [u8]) -> Option<bool
 /// Decodes a plane of Huffman codes with the small table.
 pub fn decode_small(coded: &[u8], plane: &mut [u8], table: &mut SmallTable) -> bool {
     table.decode_plane(coded, plane).is_ok()
+}
+
+/// Decodes the code of a chunk's differences to a base, which has the chunk's length.
+pub fn decode_difference(code: &[u8], base: &[u8], chunk: &mut [u8]) -> bool {
+    let mut tables = alloc::vec![0; difference::tables_len(chunk.len() as u64) as usize];
+    difference::decode::decode(code, base, chunk, &mut tables).is_ok()
+}
+
+/// Returns the code of a chunk's differences to a base, which has the chunk's length.
+pub fn encode_difference(dtype: DType, base: &[u8], chunk: &[u8]) -> Vec<u8> {
+    let xor: Vec<u8> = base.iter().zip(chunk).map(|(base, byte)| base ^ byte).collect();
+    let mut code = Vec::new();
+    DifferenceEncoder::default().encode(chunk, &xor, dtype, &mut code);
+    code
 }
 
 /// Parses the description of a code, and returns the lengths of its codewords and its own length.

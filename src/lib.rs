@@ -137,6 +137,7 @@ mod bits;
 mod checksum;
 mod chunk;
 pub mod delta;
+mod difference;
 mod dtype;
 mod entropy;
 mod error;

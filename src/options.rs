@@ -287,6 +287,17 @@ impl Options {
         self
     }
 
+    /// Returns whether the original may be unable to read the result.
+    ///
+    /// ```
+    /// use zipnn::{DType, Options};
+    ///
+    /// assert!(!Options::new(DType::BF16).is_extended());
+    /// ```
+    pub fn is_extended(&self) -> bool {
+        self.profile != Profile::Original
+    }
+
     /// Returns whether the layout is chosen when the data is compressed.
     pub(crate) const fn is_auto(&self) -> bool {
         matches!(self.content, Content::Unknown)

@@ -192,6 +192,157 @@ def pivot_plane(stored, n):
     return bytes(values[0])
 
 
+MODES = {1: (4, 23), 4: (2, 10), 6: (2, 7), 29: (1, 3), 30: (1, 2)}  # bytes, bits of mantissa
+
+
+class Bits:
+    """The description of a code of differences: bits that follow adaptive models."""
+
+    def __init__(self, data):
+        self.data, self.low, self.high, self.at, self.models = data, 0, 2**32 - 1, 4, {}
+        self.code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
+
+    def bit(self, *name):
+        """Return the next bit, with the model of this name."""
+        model = self.models.get(name, 32768)
+        middle = self.low + ((self.high - self.low) * model >> 16)
+        if (bit := self.code > middle) == 0:
+            self.high, self.models[name] = middle, model + (65536 - model >> 4)
+        else:
+            self.low, self.models[name] = middle + 1, model - (model >> 4)
+        while self.low >> 24 == self.high >> 24:
+            byte, self.at = uint(self.data, self.at, 1), self.at + 1
+            self.low, self.high = self.low << 8 & 2**32 - 1, self.high << 8 & 2**32 - 1 | 255
+            self.code = self.code << 8 & 2**32 - 1 | byte
+        return int(bit)
+
+    def plain(self, count):
+        """Return a number of `count` bits that are equally likely."""
+        number = 0
+        for _ in range(count):
+            self.models.pop(("plain",), None)
+            number = number * 2 + self.bit("plain")
+        return number
+
+    def tables(self, most):
+        """Return the table of each context: symbol, frequency and offset of each slot."""
+        contexts, tables = [None] * 64, []
+        for first, end in (0, 49), (49, 51), (51, 64):
+            if self.bit("used"):
+                for context in range(first, end):
+                    if context == first or self.bit("begins"):
+                        tables.append([])
+                    contexts[context] = tables[-1]
+        need(len(tables) <= most, "a code has too many tables")
+        for table in tables:
+            last, symbol = 0, 0
+            while len(table) < 4096:
+                frequency = 4096 - len(table) if symbol == 81 else self.frequency(last)
+                table += [(symbol, frequency, offset) for offset in range(frequency)]
+                last, symbol = frequency.bit_length(), symbol + 1
+            need(len(table) == 4096, "the frequencies of a table are too high")
+        return contexts
+
+    def frequency(self, last):
+        """Return the next frequency; the one before has `last` bits."""
+        node = 1
+        while node < 16:
+            node = node * 2 + self.bit("length", last, node)
+        if (length := min(13, node - 16)) < 2:
+            return length
+        return 2 + self.bit("second", length) << length - 2 | self.plain(length - 2)
+
+    def classes(self):
+        """Yield the class of each row, and None for a row that equals the base."""
+        last, unchanged = 0, 0
+        while True:
+            if unchanged := self.bit("unchanged", unchanged):
+                yield None
+                continue
+            if self.bit("other"):
+                lower, length = self.bit("lower"), 0
+                while length < 12 and self.bit("class", length):
+                    length += 1
+                distance = 1 << length | self.plain(length)
+                last = max(-4096, min(4096, last - distance if lower else last + distance))
+            yield last
+
+
+def difference_parts(code):
+    """Return type, lengths of rows and of the first row, description, states, words, low bits."""
+    numbers, at = [], 1
+    need(code and code[0] in MODES, "a code has an unknown type")
+    for _ in range(4):
+        number, shift = 0, 0
+        while not shift or code[at - 1 : at] > b"\x7f":
+            need(at < len(code) and shift < 35, "a number is cut off, or too long")
+            number, at, shift = number | (code[at] & 127) << shift, at + 1, shift + 7
+        numbers.append(number)
+    row, first, size, words = numbers
+    states, bits = at + size, at + size + 32 + 2 * words
+    need(1 <= first <= row < 2**32 and bits <= len(code), "a code is cut off")
+    stream = [uint(code, i, 2) for i in range(states + 32, bits, 2)]
+    start = [uint(code, i, 4) for i in range(states, states + 32, 4)]
+    return code[0], row, first, code[at:states], start, stream, code[bits:]
+
+
+def coded_difference(code, base):
+    """Decode a chunk of method 4 from its code and its part of the base."""
+    kind, row, first, description, states, words, low = difference_parts(code)
+    (size, m), out, bits, at, word = MODES[kind], bytearray(), uint(low, 0, len(low)), 0, 0
+    width, sign = 8 * size, 1 << 8 * size - 1
+    bias = (1 << width - 2 - m) - 1
+    described = Bits(description)
+    contexts, classes = described.tables(max(3, min(32, len(base) // 4096))), described.classes()
+
+    def order(number):
+        return number if number < sign else sign - 1 - number
+
+    def take(count):
+        nonlocal bits, at
+        number, bits, at = bits & (1 << count) - 1, bits >> count, at + count
+        return number
+
+    for i in range(len(base) // size):
+        j = i if i < first else (i - first) % row
+        if j == 0:
+            level_class = next(classes)
+        old = uint(base, size * i, size)
+        if level_class is None:
+            out += old.to_bytes(size, "little")
+            continue
+        exponent = old >> m & (1 << width - 1 - m) - 1
+        level = level_class + 2 * (bias + m) + 28 - 2 * max(exponent, 1)
+        span = (level := max(0, min(127, level))) - 28
+        apart = size > 1 and span >= 2 * m - 2
+        shifted = size > 1 and span >= 7 and not apart
+        context = min(63, 53 + span - 2 * m) if apart else 49 + span % 2 if shifted else min(48, level)
+        need(contexts[context], "a context has no table")
+        state = states[j % 8]
+        symbol, frequency, offset = contexts[context][state % 4096]
+        state = frequency * (state >> 12) + offset
+        if state < 65536:
+            need(word < len(words), "a code has too few words")
+            state, word = state << 16 | words[word], word + 1
+        states[j % 8] = state
+        if symbol == 81:
+            new = take(width)
+        elif apart:
+            rest, field = take(m + 1), (level_class >> 1) + bias + symbol - 60
+            new = (rest >> m) * sign | field % (1 << width - 1 - m) << m | rest % (1 << m)
+        else:
+            shift = (span - 5) // 2 if shifted else 0
+            change = (symbol - 40 << shift) + take(shift)
+            new = (order(old) + change) % (1 << width)
+            new = new if new < sign else sign + (1 << width) - 1 - new
+        out += new.to_bytes(size, "little")
+    out += bytes(take(8) for _ in range(len(base) % size))
+    need(states == [65536] * 8 and word == len(words), "a code does not end with its words")
+    need((at + 7) // 8 == len(low) and bits == 0, "a code does not end with its low bits")
+    need(len(description) <= described.at <= len(description) + 4, "a description is not used up")
+    return out
+
+
 class Frame:
     """A frame at `start`, with header, index and annex checked; its data begins at `data_at`."""
 
@@ -240,11 +391,26 @@ class Frame:
                 need(kind not in ONCE or kind not in self.records, "there is a second one")
             self.records[kind] = self.start + body, self.data[body:at]
 
-    def decode_chunk(self, c):
-        """Decode a chunk: its planes, merged and rotated back."""
+    def decode_chunk(self, c, base):
+        """Decode a chunk: its planes, merged and rotated back, with its part of the base."""
         planes, out = self.planes, bytearray(min(self.chunk_len, self.size - c * self.chunk_len))
+        stored = self.stored[c :: self.chunks]
+        methods = {method for method, _ in stored}
+        at = self.data_at + c * self.chunk_len
+        part = (base or b"")[at : at + len(out)]
+        with place(f"chunk {c}"):
+            need(methods == {4} or 4 not in methods, "only some planes have method 4")
+            need(len({method >> 7 for method in methods}) == 1, "only some planes use the base")
+            need(max(methods) < 4 or self.data[9], "a method needs a difference")
+            if methods == {4}:
+                need(len(part) == len(out), "the base is too short")
+                lens = (len(out[k::planes]) for k in range(planes))
+                need(all(len(s) <= n for (_, s), n in zip(stored, lens)), "a plane is too long")
+                return coded_difference(b"".join(s for _, s in stored), part)
+            with_base = base is not None and max(methods) < 128
         for k in range(planes):
             (method, stored), n = self.stored[k * self.chunks + c], len(out[k::planes])
+            method &= 127
             with place(f"chunk {c}, plane {k}"):
                 need(method in (0, 1, 3), f"method {method} is not supported")
                 need(method or len(stored) == n, "a raw plane has the wrong length")
@@ -256,7 +422,10 @@ class Frame:
             lanes = (mask.to_bytes(planes, "little") * (words // planes) for mask in masks)
             low, sign, high = (uint(out, 0, words) & uint(lane, 0, words) for lane in lanes)
             out[:words] = (low | high >> 1 | sign << 8).to_bytes(words, "little")
-        return out
+        if not with_base:
+            return out
+        part = part.ljust(len(out), b"\0")
+        return (uint(out, 0, len(out)) ^ uint(part, 0, len(out))).to_bytes(len(out), "little")
 
 
 def check_annexes(frames):
@@ -289,7 +458,7 @@ def decode(file, base=None):
     while not frames or at < len(file) and file[13] >= 128:
         with place(f"frame {len(frames)}"):
             frames.append(Frame(file, at, len(out)))
-            out += b"".join(map(frames[-1].decode_chunk, range(frames[-1].chunks)))
+            out += b"".join(frames[-1].decode_chunk(c, base) for c in range(frames[-1].chunks))
         at += len(frames[-1].data)
     check_annexes(frames)
     need((file[9] == 0) == (base is None), "a difference needs a base, and other data has none")
@@ -297,7 +466,7 @@ def decode(file, base=None):
     for frame in frames if base is not None else []:
         left = (len(out) - frame.data_at).to_bytes(8, "little")
         need(frame.records.get(BASE, (0, left))[1][:8] == left, "a record names another base")
-    return (uint(out, 0, len(out)) ^ uint(base or b"", 0, len(out))).to_bytes(len(out), "little")
+    return bytes(out)
 
 
 def main(arguments):

@@ -59,6 +59,9 @@ pub enum Command {
     /// Write one tensor of a compressed .safetensors file, reading only its part of the file
     #[command(after_help = EXIT_STATUS)]
     Cat(Cat),
+    /// Compare two .safetensors files tensor by tensor: what has changed, and how much of it
+    #[command(after_help = EXIT_STATUS)]
+    Diff(Diff),
     /// Detect and repair .safetensors files that the original ZipNN damaged
     ///
     /// The script of the original ZipNN, releases 0.5.1 to 0.5.4, stores tensors that it does not
@@ -97,8 +100,9 @@ pub struct Compress {
     /// writes neither, and ignores both
     #[arg(long)]
     pub plain: bool,
-    /// Use codes that decompress several times as fast, and Zstandard where that is clearly smaller:
-    /// for differences, sparse data and integers. The original cannot read such a file
+    /// Use codes that decompress several times as fast, Zstandard where that is clearly smaller, for
+    /// sparse data and integers, and a code of differences with --delta. The original cannot read
+    /// such a file
     #[arg(long)]
     pub extended: bool,
     /// Code of the other planes of an --extended file
@@ -413,6 +417,23 @@ pub struct Flatten {
 }
 
 #[derive(Debug, Args)]
+pub struct Diff {
+    /// File with the old tensors, compressed or not
+    #[arg(value_name = "A")]
+    pub old: PathBuf,
+    /// File with the new tensors, compressed or not
+    #[arg(value_name = "B")]
+    pub new: PathBuf,
+    /// Print a JSON object, which lists all tensors. `change` is the largest absolute difference of
+    /// two elements, and null if it is not a finite number
+    #[arg(long)]
+    pub json: bool,
+    /// List equal tensors as well
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Repair {
     /// A .safetensors file, with or without tensors compressed inside
     #[arg(value_name = "FILE")]
@@ -467,6 +488,9 @@ pub struct Bench {
     /// Code of the planes, as for `compress --extended`
     #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
     pub plane_code: PlaneCodeChoice,
+    /// Measure the difference to this file, which must have the same length
+    #[arg(long, value_name = "BASE")]
+    pub delta: Option<PathBuf>,
     /// Number of runs for each measurement, after some to warm up. The result is the median
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub runs: u16,

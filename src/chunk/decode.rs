@@ -5,6 +5,7 @@ use core::ops::Range;
 use crate::base;
 use crate::checksum;
 use crate::chunk::zstd;
+use crate::difference;
 use crate::entropy::huffman::decode::CodedPlane;
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::choice::Table;
@@ -29,6 +30,31 @@ pub enum Method {
     Pivot,
     /// As a Zstandard frame, which the original rejects. Decoding it requires the feature `zstd`.
     Zstd,
+    /// As a part of the code of the whole chunk, which requires the base and which the original
+    /// rejects.
+    Difference,
+}
+
+/// How a chunk of a difference uses the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BaseUse {
+    /// The planes are the exclusive or of the data and the base.
+    Xor,
+    /// The planes are the data.
+    None,
+    /// The stored bytes of all planes are the code of [`difference`].
+    Code,
+}
+
+impl BaseUse {
+    /// Returns the use of the base that the method of a plane implies for the chunk.
+    pub(crate) const fn of(code: u8) -> Self {
+        match code {
+            method::DIFFERENCE => Self::Code,
+            _ if code & method::WITHOUT_BASE != 0 => Self::None,
+            _ => Self::Xor,
+        }
+    }
 }
 
 /// Memory that decoding needs besides input and output: a table, and space for planes.
@@ -125,6 +151,7 @@ pub struct Chunk {
     pub(crate) layout: PlaneLayout,
     pub(crate) len: u64,
     pub(crate) planes: [PlaneEntry; MAX_PLANES],
+    pub(crate) base_use: BaseUse,
     pub(crate) checksum: Option<u64>,
 }
 
@@ -155,6 +182,7 @@ impl Chunk {
                 method::HUFFMAN => Method::Huffman,
                 method::PIVOT => Method::Pivot,
                 method::ZSTD => Method::Zstd,
+                method::DIFFERENCE => Method::Difference,
                 _ => Method::Raw,
             }
         })
@@ -165,8 +193,18 @@ impl Chunk {
         range.end - range.start
     }
 
-    /// Returns the space for planes that [`Self::decode`] needs, in bytes.
+    /// Returns whether the chunk of a difference cannot be decoded at all without the base.
+    ///
+    /// Other chunks of differences can be decoded to the exclusive or of the data and the base.
+    pub fn requires_base(&self) -> bool {
+        self.base_use == BaseUse::Code
+    }
+
+    /// Returns the space for planes that [`Self::decode`] and [`Self::decode_delta`] need, in bytes.
     pub fn scratch_len(&self) -> u64 {
+        if self.base_use == BaseUse::Code {
+            return difference::tables_len(self.len) + self.joined_len();
+        }
         if self.layout.planes == 1 {
             return 0;
         }
@@ -175,6 +213,12 @@ impl Chunk {
             .filter(|&(_, method)| is_coded(method))
             .map(|(plane, _)| self.layout.plane_len(self.len, plane))
             .sum()
+    }
+
+    /// Returns the length of the code of a chunk if it is stored in several planes, otherwise 0.
+    fn joined_len(&self) -> u64 {
+        let lens = || (0..self.layout.planes).map(|plane| self.stored_len(plane));
+        if lens().filter(|&len| len > 0).count() > 1 { lens().sum() } else { 0 }
     }
 
     /// Returns the checksum that decoding verifies; `None` if there is none.
@@ -196,7 +240,7 @@ impl Chunk {
     ///
     /// `OutputTooSmall` if `dst` has any other length; `Truncated` if the stored bytes of a plane
     /// differ in length from its range; `ScratchTooSmall`; the errors of the stored data, which
-    /// name the plane; `ChecksumMismatch`.
+    /// name the plane; `ChecksumMismatch`; `BaseRequired` if [`Self::requires_base`].
     pub fn decode(
         &self,
         stored: &[&[u8]],
@@ -223,9 +267,45 @@ impl Chunk {
         scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
         base::check_len(self.len, base.len() as u64)?;
-        self.decode_stored(stored, dst, scratch)?;
-        base::apply(dst, base);
+        match self.base_use {
+            BaseUse::Code => self.decode_difference(stored, base, dst, scratch)?,
+            BaseUse::None => self.decode_stored(stored, dst, scratch)?,
+            BaseUse::Xor => {
+                self.decode_stored(stored, dst, scratch)?;
+                base::apply(dst, base);
+            }
+        }
         self.verify(dst)
+    }
+
+    /// Decodes a chunk whose planes together are the code of the differences to the base.
+    fn decode_difference(
+        &self,
+        stored: &[&[u8]],
+        base: &[u8],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        self.check_dst(dst)?;
+        self.check_scratch(scratch)?;
+        let tables_len = difference::tables_len(self.len) as usize;
+        let (tables, joined) = scratch.planes.split_at_mut(tables_len);
+        let mut code: &[u8] = &[];
+        let mut joined_len = 0;
+        let is_joined = self.joined_len() > 0;
+        for plane in 0..self.layout.planes {
+            let bytes = self.stored_bytes(stored, plane)?;
+            if is_joined {
+                joined[joined_len..joined_len + bytes.len()].copy_from_slice(bytes);
+                joined_len += bytes.len();
+            } else if !bytes.is_empty() {
+                code = bytes;
+            }
+        }
+        if is_joined {
+            code = &joined[..joined_len];
+        }
+        Ok(difference::decode::decode(code, base, dst, tables)?)
     }
 
     fn verify(&self, decoded: &[u8]) -> Result<(), DecodeError> {
@@ -243,21 +323,14 @@ impl Chunk {
         dst: &mut [u8],
         scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        if dst.len() as u64 != self.len {
-            return Err(DecodeErrorKind::OutputTooSmall {
-                needed: self.len,
-                have: dst.len() as u64,
-            }
-            .into());
+        self.check_dst(dst)?;
+        if self.base_use == BaseUse::Code {
+            return Err(DecodeErrorKind::BaseRequired.into());
         }
         if self.layout.planes == 1 {
             return self.decode_single(stored, dst, &mut scratch.decoders);
         }
-        let needed = self.scratch_len();
-        let have = scratch.planes.len() as u64;
-        if have < needed {
-            return Err(DecodeErrorKind::ScratchTooSmall { needed, have }.into());
-        }
+        self.check_scratch(scratch)?;
         let mut space = &mut *scratch.planes;
         let mut planes = [PlaneBytes::All(&[]); MAX_PLANES];
         let mut last = None;
@@ -301,6 +374,21 @@ impl Chunk {
         !self.methods().skip(plane + 1).any(is_coded)
     }
 
+    /// Checks that the output has the length of the chunk.
+    fn check_dst(&self, dst: &[u8]) -> Result<(), DecodeErrorKind> {
+        let (needed, have) = (self.len, dst.len() as u64);
+        if have == needed { Ok(()) } else { Err(DecodeErrorKind::OutputTooSmall { needed, have }) }
+    }
+
+    /// Checks that there is enough space for planes.
+    fn check_scratch(&self, scratch: &Scratch<'_, impl Table>) -> Result<(), DecodeErrorKind> {
+        let (needed, have) = (self.scratch_len(), scratch.planes.len() as u64);
+        if have < needed {
+            return Err(DecodeErrorKind::ScratchTooSmall { needed, have });
+        }
+        Ok(())
+    }
+
     fn decode_single(
         &self,
         stored: &[&[u8]],
@@ -333,19 +421,23 @@ impl Chunk {
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
 
+    /// Returns the stored bytes of a plane, which must be as long as its range.
+    fn stored_bytes<'s>(&self, stored: &[&'s [u8]], plane: usize) -> Result<&'s [u8], DecodeError> {
+        let bytes = stored.get(plane).copied().unwrap_or_default();
+        let (needed, have) = (self.stored_len(plane), bytes.len() as u64);
+        if have == needed {
+            return Ok(bytes);
+        }
+        Err(DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_plane(plane))
+    }
+
     /// Returns the stored bytes of a plane, classified by whether they need decoding.
     fn stored_plane<'s>(
         &self,
         stored: &[&'s [u8]],
         plane: usize,
     ) -> Result<StoredPlane<'s>, DecodeError> {
-        let bytes = stored.get(plane).copied().unwrap_or_default();
-        let (needed, have) = (self.stored_len(plane), bytes.len() as u64);
-        if have != needed {
-            return Err(
-                DecodeError::from(DecodeErrorKind::Truncated { needed, have }).in_plane(plane)
-            );
-        }
+        let bytes = self.stored_bytes(stored, plane)?;
         match self.planes[plane].method {
             method::RAW => return Ok(StoredPlane::Plain(PlaneBytes::All(bytes))),
             method::PIVOT | method::ZSTD => return Ok(StoredPlane::Coded(bytes)),

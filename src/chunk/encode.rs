@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
 use crate::chunk::zstd;
+use crate::difference::encode::DifferenceEncoder;
 use crate::format::method;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
@@ -20,6 +21,19 @@ pub struct EncodeScratch {
     tables: Tables,
     #[cfg(feature = "zstd")]
     zstd: zstd::Encoder,
+    pub(crate) difference: DifferenceMemory,
+}
+
+/// Memory for encoding differences.
+#[derive(Default)]
+pub(crate) struct DifferenceMemory {
+    pub(crate) encoder: DifferenceEncoder,
+    /// The code of a chunk.
+    pub(crate) code: Vec<u8>,
+    /// A part of a chunk, and of its exclusive or with the base.
+    pub(crate) samples: [Vec<u8>; 2],
+    /// Space for coded samples.
+    pub(crate) space: Vec<u8>,
 }
 
 /// Memory for writing frames, kept together with the memory for their chunks.

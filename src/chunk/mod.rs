@@ -1,11 +1,13 @@
 //! Encodes and decodes chunks, the parts of a frame that are coded independently of one another.
 //!
 //! Each plane of a chunk is stored raw, as one repeated byte, with Huffman codes or as a Zstandard
-//! frame.
+//! frame. A chunk of a difference may also be stored as one code instead of planes.
 
 pub(crate) mod decode;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
+#[cfg(feature = "alloc")]
+pub(crate) mod encode_difference;
 #[cfg(feature = "alloc")]
 pub(crate) mod plane_encoder;
 #[cfg(not(feature = "zstd"))]

@@ -29,7 +29,7 @@ mod oneshot;
 mod update;
 
 #[cfg(feature = "alloc")]
-pub use oneshot::{compress, compress_frame_into, decompress};
+pub use oneshot::{compress, compress_frame_into, decompress, decompress_into};
 #[cfg(feature = "alloc")]
 pub use update::{Update, UpdateEncoder, UpdatedTensor};
 

@@ -96,8 +96,59 @@ pub fn decompress(src: &[u8], base: &[u8], limits: &Limits) -> Result<Vec<u8>, D
     let expected = oneshot::decoded_len(src, limits)?;
     base::check_len(expected, base.len() as u64)?;
     let mut dst = zeroed(expected)?;
-    decode_frames(src, base, &mut dst, limits)?;
+    decode_frames(src, base, &mut dst, limits, &mut DecodeScratch::new())?;
     Ok(dst)
+}
+
+/// Decompresses a file that holds the difference to `base` into the beginning of `dst`.
+///
+/// Returns the number of decoded bytes. If `scratch` has been used for a similar file before, this
+/// allocates nothing, except for files of older layouts.
+///
+/// ```
+/// use zipnn::frame::DecodeScratch;
+/// use zipnn::{DType, Limits, Options, delta};
+///
+/// let base = [0x3f; 1000];
+/// let file = delta::compress(&[0x3e; 1000], &base, &Options::new(DType::BF16))?;
+/// let mut weights = [0; 1000];
+/// let mut scratch = DecodeScratch::new();
+/// let limits = Limits::default();
+/// assert_eq!(delta::decompress_into(&file, &base, &mut weights, &limits, &mut scratch)?, 1000);
+/// assert_eq!(weights, [0x3e; 1000]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// The errors of [`decompress`], and `OutputTooSmall`.
+pub fn decompress_into(
+    src: &[u8],
+    base: &[u8],
+    dst: &mut [u8],
+    limits: &Limits,
+    scratch: &mut DecodeScratch,
+) -> Result<usize, DecodeError> {
+    if oneshot::file_delta(src)? == Delta::None {
+        return Err(DecodeErrorKind::NotADelta.into());
+    }
+    let older = OlderFile::probe(src);
+    let needed = match &older {
+        Some(older) => older.content(limits)?.0,
+        None => oneshot::decoded_len(src, limits)?,
+    };
+    base::check_len(needed, base.len() as u64)?;
+    let have = dst.len() as u64;
+    let dst = usize::try_from(needed).ok().and_then(|len| dst.get_mut(..len));
+    let dst = dst.ok_or(DecodeErrorKind::OutputTooSmall { needed, have })?;
+    match older {
+        Some(older) => {
+            older.decode_into(dst, limits)?;
+            base::apply(dst, base);
+        }
+        None => decode_frames(src, base, dst, limits, scratch)?,
+    }
+    Ok(dst.len())
 }
 
 /// Decodes all frames and applies the base. `dst` and `base` are as long as the data.
@@ -106,9 +157,9 @@ fn decode_frames(
     mut base: &[u8],
     mut dst: &mut [u8],
     limits: &Limits,
+    scratch: &mut DecodeScratch,
 ) -> Result<(), DecodeError> {
     let whole = base;
-    let mut scratch = DecodeScratch::new();
     for (number, frame) in (0..).zip(Frames::with_verification(src, limits.verify)) {
         let frame = frame?;
         // Only the first frame is checked, because computing the checksum of a long base takes

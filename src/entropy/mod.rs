@@ -1,11 +1,14 @@
-//! Entropy coding: histograms, Finite State Entropy, Huffman codes and pivot codes.
+//! Entropy coding: histograms, Finite State Entropy, Huffman codes, pivot codes, rANS and arithmetic
+//! coding.
 
+pub(crate) mod binary;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 pub(crate) mod count_avx512;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;
 pub(crate) mod pivot;
+pub(crate) mod rans;
 pub(crate) mod sample;
 
 /// Number of byte values.

@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use crate::chunk::decode::{Chunk, Method, PlaneEntry};
+use crate::base::Delta;
+use crate::chunk::decode::{BaseUse, Chunk, Method, PlaneEntry};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{HEADER_LEN, MAX_PIVOT_PLANE, SHORTEST_ZSTD_FRAME, method};
 use crate::frame::annex::Annex;
@@ -146,8 +147,17 @@ impl<'a> FrameIndex<'a> {
             let end = self.end(plane, chunk);
             let plane_len = layout.plane_len(self.chunk_decoded_len(chunk), plane);
             let code = self.methods[plane * self.checked.chunks + chunk];
+            let base_use = self.base_use(chunk);
+            let is_difference = self.checked.header.delta != Delta::None;
             let stored = end.checked_sub(start);
-            let fault = match (code, stored) {
+            let fault = match (code & !method::WITHOUT_BASE, stored) {
+                _ if base_use != BaseUse::Xor && !is_difference => {
+                    Some(DecodeErrorKind::UnsupportedMethod(code))
+                }
+                _ if BaseUse::of(code) != base_use => Some(DecodeErrorKind::InvalidIndex),
+                (method::DIFFERENCE, Some(stored)) if base_use == BaseUse::Code => {
+                    (stored > plane_len).then_some(DecodeErrorKind::InvalidIndex)
+                }
                 (method::RAW, Some(stored)) if stored == plane_len => None,
                 (method::HUFFMAN, Some(stored)) if (1..=plane_len).contains(&stored) => {
                     // A codeword has at least one bit.
@@ -160,6 +170,9 @@ impl<'a> FrameIndex<'a> {
                     (plane_len / 8 > stored).then_some(DecodeErrorKind::CorruptStream)
                 }
                 (method::RAW | method::HUFFMAN | method::PIVOT, _) => {
+                    Some(DecodeErrorKind::InvalidIndex)
+                }
+                (method::DIFFERENCE, _) if base_use == BaseUse::Code => {
                     Some(DecodeErrorKind::InvalidIndex)
                 }
                 (method::ZSTD, _) if HAS_ZSTD => Some(DecodeErrorKind::InvalidIndex),
@@ -176,6 +189,11 @@ impl<'a> FrameIndex<'a> {
     /// Returns the offset, in the payload of a plane, at which the part of a chunk ends.
     fn end(&self, plane: usize, chunk: usize) -> u64 {
         u64::from_le_bytes(self.ends[plane * self.checked.chunks + chunk])
+    }
+
+    /// Returns how a chunk uses the base of a difference, according to its first plane.
+    fn base_use(&self, chunk: usize) -> BaseUse {
+        BaseUse::of(self.methods[chunk])
     }
 
     fn chunk_decoded_len(&self, chunk: usize) -> u64 {
@@ -219,11 +237,18 @@ impl<'a> FrameIndex<'a> {
                 let before = chunk.checked_sub(1).map_or(0, |before| self.end(plane, before));
                 let start = self.checked.plane_starts[plane];
                 *entry = PlaneEntry {
-                    method: self.methods[plane * self.checked.chunks + chunk],
+                    method: self.methods[plane * self.checked.chunks + chunk]
+                        & !method::WITHOUT_BASE,
                     range: start + before..start + self.end(plane, chunk),
                 };
             }
-            Chunk { layout, len: self.chunk_decoded_len(chunk), planes, checksum: None }
+            Chunk {
+                layout,
+                len: self.chunk_decoded_len(chunk),
+                planes,
+                base_use: self.base_use(chunk),
+                checksum: None,
+            }
         })
     }
 
@@ -237,9 +262,21 @@ impl<'a> FrameIndex<'a> {
         self.chunks().map(|chunk| chunk.scratch_len()).max().unwrap_or_default()
     }
 
+    /// Returns whether the original rejects the frame, because it uses the extended profile.
+    pub fn is_extended(&self) -> bool {
+        self.methods.iter().any(|&method| method > method::HUFFMAN)
+    }
+
     /// Returns the number of stored planes of chunks for each method.
     pub fn method_counts(&self) -> impl Iterator<Item = (Method, u64)> {
-        let methods = [Method::Raw, Method::Repeat, Method::Huffman, Method::Pivot, Method::Zstd];
+        let methods = [
+            Method::Raw,
+            Method::Repeat,
+            Method::Huffman,
+            Method::Pivot,
+            Method::Zstd,
+            Method::Difference,
+        ];
         let mut counts = methods.map(|method| (method, 0));
         for chunk in self.chunks() {
             for method in chunk.methods() {

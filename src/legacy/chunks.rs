@@ -41,6 +41,7 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
                 Method::Huffman => "huffman",
                 Method::Pivot => "pivot",
                 Method::Zstd => "zstd",
+                Method::Difference => "difference",
             });
         }
     }

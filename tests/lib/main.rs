@@ -13,6 +13,8 @@ mod caller_mistakes;
 mod concurrency;
 mod corruption;
 #[cfg(all(feature = "zstd", feature = "std"))]
+mod differences;
+#[cfg(all(feature = "zstd", feature = "std"))]
 mod extended;
 mod faults;
 #[cfg(all(feature = "std", feature = "safetensors"))]

@@ -9,17 +9,27 @@ use std::path::Path;
 use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../data/golden");
+    println!("cargo:rerun-if-env-changed=EXPECTED_DIGEST");
+    let data = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../data");
+    let mut cases = String::from("const CASES: &[Case] = &[\n");
+    for folder in ["golden", "differences"] {
+        add_cases(&data.join(folder), &mut cases)?;
+    }
+    cases.push_str("];\n");
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("cases.rs"), cases)?;
+    Ok(())
+}
+
+/// Appends the cases in a folder.
+fn add_cases(folder: &Path, cases: &mut String) -> Result<(), Box<dyn Error>> {
     let manifest = folder.join("manifest.json");
     println!("cargo:rerun-if-changed={}", manifest.display());
-    println!("cargo:rerun-if-env-changed=EXPECTED_DIGEST");
     let manifest: Value = serde_json::from_slice(&fs::read(manifest)?)?;
     let include = |name: &Value| {
         let path = folder.join(name.as_str().expect("the name of a file"));
         format!("include_bytes!({path:?})")
     };
 
-    let mut cases = String::from("const CASES: &[Case] = &[\n");
     for list in ["cases", "synthetic"] {
         for case in manifest[list].as_array().ok_or("no list of cases")? {
             let base = match &case["delta"] {
@@ -36,7 +46,5 @@ fn main() -> Result<(), Box<dyn Error>> {
             )?;
         }
     }
-    cases.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("cases.rs"), cases)?;
     Ok(())
 }

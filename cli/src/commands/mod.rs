@@ -4,6 +4,7 @@ mod bench;
 mod cat;
 mod compress;
 mod decompress;
+mod diff;
 mod flatten;
 mod info;
 mod inputs;
@@ -29,6 +30,7 @@ pub fn run(command: &Command) -> u8 {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Ls(arguments) => ls::run(arguments),
         Command::Cat(arguments) => cat::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Flatten(arguments) => flatten::run(arguments),
         Command::Repair(arguments) => repair::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),

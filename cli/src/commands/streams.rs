@@ -25,10 +25,11 @@ pub fn check(command: &Command) -> Result<(), Failure> {
         Command::Ls(ls) => (&ls.files, ls.delta.as_ref(), false),
         Command::Cat(cat) => (slice::from_ref(&cat.file), cat.delta.as_ref(), cat.force),
         Command::Flatten(flatten) => (&flatten.files, flatten.delta.as_ref(), false),
+        Command::Diff(diff) => (slice::from_ref(&diff.old), Some(&diff.new), false),
         Command::Repair(repair) => (slice::from_ref(&repair.file), None, repair.force),
         Command::Bench(bench) => (slice::from_ref(&bench.file), None, false),
     };
-    if matches!(command, Command::Info(_) | Command::Ls(_) | Command::Bench(_)) {
+    if matches!(command, Command::Info(_) | Command::Ls(_) | Command::Diff(_) | Command::Bench(_)) {
         Stream::Output.check()?;
     }
     let inputs = || inputs.iter().chain(base).map(|input| Endpoint::new(input));

@@ -1,5 +1,6 @@
 //! The contents of files: detecting their kind, and reading the tensors in them.
 
+pub mod any_tensors;
 pub mod beginning;
 pub mod compression;
 pub mod data_header;
@@ -7,6 +8,7 @@ pub mod inside_view;
 pub mod json_strings;
 pub mod lost;
 pub mod npy;
+pub mod numbers;
 pub mod tensor_entry;
 pub mod tensor_source;
 pub mod tensors;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use zipnn::Options;
 use zipnn::delta::{BaseMap, Delta};
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition};
+use zipnn::{Options, Profile};
 
 use crate::args::{Compress, Files};
 use crate::base::content::Base;
@@ -35,7 +35,9 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let pieces = Framing::new(arguments.dtype, Options::DEFAULT_FRAME_LEN as u64, &mut input)
+    let is_small_difference = base.is_some() && arguments.profile() == Profile::Extended;
+    let piece_len = Options::DEFAULT_FRAME_LEN as u64;
+    let pieces = Framing::new(arguments.dtype, piece_len, &mut input, is_small_difference)
         .map_err(|error| input.failure(error))?;
     let has_annexes = !arguments.plain;
     let mut options = arguments.dtype.options().profile(arguments.profile());

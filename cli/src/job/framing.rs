@@ -36,10 +36,19 @@ pub struct Framing {
 impl Framing {
     /// Plans the pieces of an input from its header, if it is a `.safetensors` or GGUF file. Does
     /// not consume any input.
-    pub fn new(choice: TypeChoice, piece_len: u64, input: &mut Input) -> io::Result<Self> {
+    ///
+    /// For a small difference, tensors of a type share frames, because frames of their own could
+    /// take more space than their content.
+    pub fn new(
+        choice: TypeChoice,
+        piece_len: u64,
+        input: &mut Input,
+        is_small_difference: bool,
+    ) -> io::Result<Self> {
         let forced = choice.layout();
         let layout = if forced.is_none() { read_layout(input)? } else { None };
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match layout {
+            Some(layout) if is_small_difference => Box::new(join(plan(&layout, piece_len))),
             Some(layout) => Box::new(plan(&layout, piece_len)),
             None => Box::new(std::iter::empty()),
         };
@@ -59,7 +68,24 @@ impl Framing {
     }
 }
 
-/// Reads the header of a `.safetensors` or GGUF file of any name; `None` if the input is another file.
+/// Joins neighbouring frames of the same layout, as long as the result has the default length.
+fn join(
+    planned: impl Iterator<Item = PlannedFrame> + Send,
+) -> impl Iterator<Item = PlannedFrame> + Send {
+    let mut planned = planned.peekable();
+    std::iter::from_fn(move || {
+        let mut joined = planned.next()?;
+        while let Some(next) = planned.next_if(|next| {
+            let len = next.range.end - joined.range.start;
+            next.layout == joined.layout && len <= Options::DEFAULT_FRAME_LEN as u64
+        }) {
+            joined.range.end = next.range.end;
+        }
+        Some(joined)
+    })
+}
+
+/// Reads the header of a `.safetensors` or GGUF file of any name; `None` for another input.
 fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
     let mut bytes = Vec::new();
     let layout = loop {
@@ -83,10 +109,17 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
 }
 
 /// Returns the frames of a piece and their layouts. With the matching part of a base, chooses them
-/// for the difference.
-pub fn segments(piece: &[u8], base: Option<&[u8]>, knowledge: Knowledge) -> Vec<Segment> {
+/// for the difference, which `uses_code` if the profile allows that.
+pub fn segments(
+    piece: &[u8],
+    base: Option<&[u8]>,
+    knowledge: Knowledge,
+    uses_code: bool,
+) -> Vec<Segment> {
     let whole = |layout| vec![Segment { range: 0..piece.len(), layout }];
     match knowledge {
+        // The code of differences needs the type of the elements, not the best layout.
+        Knowledge::Declared(layout) if uses_code && layout.planes() == 2 => whole(layout),
         Knowledge::Nothing => layout_search::segments(piece, base),
         Knowledge::Declared(layout) => whole(layout_search::layout(piece, base, layout)),
         Knowledge::Forced(layout) => whole(layout),
@@ -113,8 +146,9 @@ impl Coded {
         scratch: &mut EncodeScratch,
     ) -> Result<(), EncodeError> {
         self.frames.clear();
+        let uses_code = base.is_some() && options.is_extended();
         let mut start = 0;
-        for Segment { range, layout } in segments(piece, base.as_deref(), knowledge) {
+        for Segment { range, layout } in segments(piece, base.as_deref(), knowledge, uses_code) {
             let options = options.layout(layout);
             let data = &piece[range.clone()];
             let room = start + compress_bound(data.len(), &options);

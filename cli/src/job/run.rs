@@ -119,6 +119,11 @@ impl Run {
                 let part = &mut decoded[range.clone()];
                 match base {
                     Some(base) => chunk.decode_delta(stored, base, part, &mut scratch),
+                    // Only its stored bytes can be verified.
+                    None if chunk.requires_base() => {
+                        part.fill(0);
+                        Ok(())
+                    }
                     None => chunk.decode(stored, part, &mut scratch),
                 }
             };

@@ -619,7 +619,9 @@ fn info_describes_files() {
     assert_eq!(printed["frames"][0]["shape"], serde_json::json!([3, 4]));
     assert_eq!(
         printed["methods"],
-        serde_json::json!({ "raw": 0, "repeat": 2, "huffman": 0, "pivot": 0, "zstd": 0 })
+        serde_json::json!({
+            "raw": 0, "repeat": 2, "huffman": 0, "pivot": 0, "zstd": 0, "difference": 0
+        })
     );
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
     assert_eq!(both.lines().count(), 2);

@@ -8,6 +8,7 @@ mod tensor_files;
 
 mod commands;
 mod cut;
+mod differences;
 mod directories;
 mod evenness;
 #[cfg(target_os = "linux")]

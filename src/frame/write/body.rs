@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::checksum::checksum;
 use crate::chunk::encode::{self, EncodeScratch, FrameMemory};
+use crate::chunk::encode_difference;
 use crate::error::EncodeError;
 use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
@@ -11,6 +12,7 @@ use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
 use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
+use crate::profile::Profile;
 use crate::try_alloc::{grow, reserve, reserve_exact};
 
 /// Compresses `src` into one frame at the beginning of `dst` and returns the frame's length.
@@ -175,13 +177,20 @@ fn encode_chunks(
     let mut tables = Tables::new(prefix, geometry);
     let mut filled = [0; MAX_PLANES];
     let mut hashed = Hashed::default();
+    // The data of a difference, if the profile allows to use it.
+    let data = envelope.plain.filter(|_| options.profile != Profile::Original);
+    let mut data = data.unwrap_or_default().chunks(geometry.chunk_len);
     let plain = if options.checksums { envelope.plain.unwrap_or(src) } else { &[] };
     let mut plain = plain.chunks(geometry.chunk_len);
     checksums.clear();
     for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
         checksums.extend(plain.next().map(checksum));
         let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
-        let stored = encode::encode(geometry.layout, chunk, options.coding(), outputs, scratch);
+        let layout = geometry.layout;
+        let stored = match data.next() {
+            Some(data) => encode_difference::encode(layout, data, chunk, options, outputs, scratch),
+            None => encode::encode(layout, chunk, options.coding(), outputs, scratch),
+        };
         if draft.has_annex() {
             let [first, ..] = room.after(filled, stored.map(|stored| stored.len))?;
             hashed.add(first);

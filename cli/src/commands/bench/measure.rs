@@ -5,14 +5,20 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zipnn::delta;
 use zipnn::frame::{DecodeScratch, EncodeScratch, FramePosition, Header};
 use zipnn::{Limits, Options, decompress, decompress_into};
 
 use crate::content::types::{self, Types};
 use crate::job::framing::{Coded, Knowledge};
 
-/// A part of the file, and what is known about it.
-pub type Piece<'d> = (&'d [u8], Knowledge);
+/// A part of the file, what is known about it, and the matching part of a base.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'d> {
+    pub data: &'d [u8],
+    pub knowledge: Knowledge,
+    pub base: Option<&'d [u8]>,
+}
 
 /// The memory that receives results, and that runs reuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +55,8 @@ pub struct Times {
 struct Slot {
     coded: Coded,
     decoded: Vec<u8>,
+    /// A copy of the base, which compression overwrites.
+    base: Vec<u8>,
 }
 
 /// A thread that takes pieces, and its scratch memory.
@@ -74,12 +82,24 @@ impl Measurement {
         };
         let compress_piece = |worker: &mut Worker, number: usize, piece: &Piece<'_>| {
             let mut slot = slot(worker, number);
-            compress(&mut slot.coded, piece, &self.options, &mut worker.encode_scratch)
+            let Slot { coded, base, .. } = &mut *slot;
+            compress(coded, piece, base, &self.options, &mut worker.encode_scratch)
         };
         let decompress_piece = |worker: &mut Worker, number: usize, file: &Coded| {
             let (dst, limits) = (&mut slot(worker, number).decoded, Limits::default());
-            decompress_into(file.bytes(), dst, &limits, &mut worker.decode_scratch)
-                .map_err(|error| error.to_string())
+            let (file, scratch) = (file.bytes(), &mut worker.decode_scratch);
+            match pieces[number].base {
+                Some(base) => delta::decompress_into(file, base, dst, &limits, scratch),
+                None => decompress_into(file, dst, &limits, scratch),
+            }
+            .map_err(|error| error.to_string())
+        };
+        let fresh_decoded = |number: usize, file: &Coded| {
+            match pieces[number].base {
+                Some(base) => delta::decompress(file.bytes(), base, &Limits::default()),
+                None => decompress(file.bytes(), &Limits::default()),
+            }
+            .map_err(|error| error.to_string())
         };
 
         let files = pieces.iter().map(|piece| self.fresh(piece)).collect::<Result<Vec<_>, _>>()?;
@@ -90,9 +110,10 @@ impl Measurement {
             compress_piece(worker, number, piece)?;
             round_trip &= slot(worker, number).coded.bytes() == file.bytes();
             let decoded = decompress_piece(worker, number, file);
-            round_trip &= decoded.is_ok_and(|len| slot(worker, number).decoded[..len] == *piece.0);
-            let decoded = decompress(file.bytes(), &Limits::default());
-            round_trip &= decoded.is_ok_and(|decoded| decoded == *piece.0);
+            round_trip &=
+                decoded.is_ok_and(|len| slot(worker, number).decoded[..len] == *piece.data);
+            let decoded = fresh_decoded(number, file);
+            round_trip &= decoded.is_ok_and(|decoded| decoded == *piece.data);
             for (frame, _) in file.frames() {
                 let header = Header::parse(frame).map_err(|error| error.to_string())?;
                 types::of_frame(&header, None, 0).into_iter().for_each(|dtype| dtypes.add(dtype));
@@ -101,7 +122,7 @@ impl Measurement {
 
         let workers = &mut workers[..];
         let times = Times {
-            original: pieces.iter().map(|(piece, _)| piece.len() as u64).sum(),
+            original: pieces.iter().map(|piece| piece.data.len() as u64).sum(),
             compressed: files.iter().map(|file| file.bytes().len() as u64).sum(),
             compress: self.median(|| each(workers, pieces, compress_piece))?,
             decompress: self.median(|| each(workers, &files, decompress_piece))?,
@@ -109,11 +130,8 @@ impl Measurement {
             // another.
             compress_fresh: self
                 .median(|| each(workers, pieces, |_, _, piece| self.fresh(piece)))?,
-            decompress_fresh: self.median(|| {
-                each(workers, &files, |_, _, file| {
-                    decompress(file.bytes(), &Limits::default()).map_err(|error| error.to_string())
-                })
-            })?,
+            decompress_fresh: self
+                .median(|| each(workers, &files, |_, number, file| fresh_decoded(number, file)))?,
             round_trip,
         };
         Ok((times, dtypes))
@@ -122,7 +140,7 @@ impl Measurement {
     /// Returns memory for one piece for each thread, or for each piece.
     fn slots(&self, pieces: &[Piece<'_>]) -> Vec<Mutex<Slot>> {
         let new = |len| Mutex::new(Slot { decoded: vec![0; len], ..Slot::default() });
-        let lens = pieces.iter().map(|(piece, _)| piece.len());
+        let lens = pieces.iter().map(|piece| piece.data.len());
         match self.memory {
             Memory::OfOnePiece => {
                 let longest = lens.max().unwrap_or_default();
@@ -135,7 +153,8 @@ impl Measurement {
     /// Compresses a piece into fresh memory.
     fn fresh(&self, piece: &Piece<'_>) -> Result<Coded, String> {
         let mut coded = Coded::default();
-        compress(&mut coded, piece, &self.options, &mut EncodeScratch::new())?;
+        let (memory, scratch) = (&mut Vec::new(), &mut EncodeScratch::new());
+        compress(&mut coded, piece, memory, &self.options, scratch)?;
         Ok(coded)
     }
 
@@ -163,13 +182,17 @@ impl Measurement {
 /// Compresses a piece as if it were a whole file without an index.
 fn compress(
     coded: &mut Coded,
-    &(piece, knowledge): &Piece<'_>,
+    piece: &Piece<'_>,
+    base_memory: &mut Vec<u8>,
     options: &Options,
     scratch: &mut EncodeScratch,
 ) -> Result<(), String> {
     let position = FramePosition::FIRST.without_index();
+    base_memory.clear();
+    base_memory.extend_from_slice(piece.base.unwrap_or_default());
+    let base = piece.base.is_some().then_some(&mut base_memory[..]);
     coded
-        .compress(piece, None, knowledge, options, position, scratch)
+        .compress(piece.data, base, piece.knowledge, options, position, scratch)
         .map_err(|error| error.to_string())
 }
 

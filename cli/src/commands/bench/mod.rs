@@ -9,9 +9,11 @@ mod results;
 use std::io::{self, Write};
 
 use zipnn::Options;
+use zipnn::delta::Delta;
 use zipnn::tensor::safetensors::Metadata;
 
 use crate::args::{self, Bench, TypeChoice};
+use crate::base::content::Base;
 use crate::commands::bench::measure::{Measurement, Memory, Piece};
 use crate::commands::bench::results::Results;
 use crate::content::types::Types;
@@ -29,16 +31,21 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
     let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let piece_len = arguments.piece.unwrap_or(Options::DEFAULT_FRAME_LEN as u64);
-    let mut framing = Framing::new(arguments.dtype, piece_len, &mut input)
+    let is_small_difference = arguments.delta.is_some() && arguments.extended;
+    let mut framing = Framing::new(arguments.dtype, piece_len, &mut input, is_small_difference)
         .map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
     input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
-    let options = arguments
+    let base = read_base(arguments, data.len() as u64, &source)?;
+    let mut options = arguments
         .dtype
         .options()
         .profile(args::profile(arguments.extended))
         .plane_code(arguments.plane_code.code())
         .checksums(arguments.checksums);
+    if base.is_some() {
+        options = options.delta(Delta::File);
+    }
     let measurement = Measurement {
         options,
         threads: arguments.threads.into(),
@@ -46,7 +53,7 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         memory: if arguments.piece.is_some() { Memory::OfOnePiece } else { Memory::OfAllPieces },
     };
     let (times, dtypes) = measurement
-        .run(&cut(&data, &mut framing))
+        .run(&cut(&data, base.as_deref(), &mut framing))
         .map_err(|message| Failure::new(&source, message))?;
     let dtypes = known_types(arguments.dtype, &data).unwrap_or(dtypes);
     let results = Results { arguments, dtypes, times };
@@ -71,15 +78,27 @@ fn known_types(choice: TypeChoice, data: &[u8]) -> Option<Types> {
     Some(Types::of_tensors(tensors))
 }
 
-/// Returns the pieces of the data; one empty piece for an empty file.
-fn cut<'d>(data: &'d [u8], framing: &mut Framing) -> Vec<Piece<'d>> {
+/// Reads the whole base, if there is one. It must have `len` bytes, as `subject` has.
+fn read_base(arguments: &Bench, len: u64, subject: &Endpoint) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &arguments.delta else { return Ok(None) };
+    let mut base = Base::open(path)?;
+    let mut bytes = Vec::new();
+    base.read(len, &mut bytes, subject)?;
+    base.finish(subject)?;
+    Ok(Some(bytes))
+}
+
+/// Returns the pieces of the data; one empty piece for an empty file. A base has the same length.
+fn cut<'d>(data: &'d [u8], base: Option<&'d [u8]>, framing: &mut Framing) -> Vec<Piece<'d>> {
     let mut cut = Vec::new();
     let mut rest = data;
     while !rest.is_empty() || cut.is_empty() {
         let (len, knowledge) = framing.next();
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
-        let (piece, behind) = rest.split_at(len);
-        cut.push((piece, knowledge));
+        let start = data.len() - rest.len();
+        let base = base.map(|base| &base[start..start + len]);
+        let (data, behind) = rest.split_at(len);
+        cut.push(Piece { data, knowledge, base });
         rest = behind;
     }
     cut

@@ -86,6 +86,7 @@ struct Methods {
     huffman: u64,
     pivot: u64,
     zstd: u64,
+    difference: u64,
 }
 
 impl Methods {
@@ -95,17 +96,13 @@ impl Methods {
         self.huffman += other.huffman;
         self.pivot += other.pivot;
         self.zstd += other.zstd;
-    }
-
-    /// Returns whether the original rejects the file.
-    fn are_extended(self) -> bool {
-        self.pivot > 0 || self.zstd > 0
+        self.difference += other.difference;
     }
 
     fn json(self) -> Value {
         json!({
             "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "pivot": self.pivot,
-            "zstd": self.zstd,
+            "zstd": self.zstd, "difference": self.difference,
         })
     }
 }
@@ -118,6 +115,9 @@ impl std::fmt::Display for Methods {
         }
         if self.zstd > 0 {
             write!(f, ", {} zstd", self.zstd)?;
+        }
+        if self.difference > 0 {
+            write!(f, ", {} difference", self.difference)?;
         }
         Ok(())
     }
@@ -192,6 +192,8 @@ struct FileInfo {
     methods: Methods,
     /// The files that the base of a difference is assembled from.
     bases: Vec<MapSource>,
+    /// Whether the original rejects the file.
+    is_extended: bool,
     /// Number of bytes after the only frame.
     trailing: u64,
     /// Why later frames cannot be described: the file was cut off, or is damaged.
@@ -208,6 +210,7 @@ impl FileInfo {
             layout: layout_of(endpoint),
             methods: Methods::default(),
             bases: Vec::new(),
+            is_extended: false,
             trailing: 0,
             failure: None,
         };
@@ -231,6 +234,7 @@ impl FileInfo {
                     Method::Repeat => methods.repeat += count,
                     Method::Pivot => methods.pivot += count,
                     Method::Zstd => methods.zstd += count,
+                    Method::Difference => methods.difference += count,
                     _ => methods.huffman += count,
                 }
             }
@@ -239,6 +243,7 @@ impl FileInfo {
             let dtype = types::of_frame(&header, summary.layout.as_ref(), offset);
             summary.directory.push(header.frame_len, header.decoded_len);
             summary.methods.add(methods);
+            summary.is_extended |= index.is_extended();
             let shape = index.shape().map(|shape| shape.iter().collect());
             summary.frames.push(FrameInfo { header, dtype, shape, methods });
         }
@@ -325,7 +330,7 @@ impl FileInfo {
             "compressed_bytes": self.compressed(),
             "ratio": units::ratio(self.compressed(), self.original()),
             "methods": self.methods.json(),
-            "extended": self.methods.are_extended(),
+            "extended": self.is_extended,
             "trailing_bytes": self.trailing,
             "frame_count": self.frames.len(),
         });
@@ -360,7 +365,7 @@ impl FileInfo {
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
         writeln!(out, "  planes of chunks: {}", self.methods)?;
-        if self.methods.are_extended() {
+        if self.is_extended {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;
         }
         if self.trailing > 0 {
