@@ -82,6 +82,8 @@ pub(crate) mod method {
     pub(crate) const PIVOT: u8 = 3;
     /// All planes of the chunk together are the code of [`crate::difference`].
     pub(crate) const DIFFERENCE: u8 = 4;
+    /// The chunk, of one plane, consists of records, which are split into parts.
+    pub(crate) const RECORDS: u8 = 5;
     /// Added to the methods of all planes of a chunk that does not use the base of the difference.
     pub(crate) const WITHOUT_BASE: u8 = 0x80;
 }

@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::EncodeError;
 use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2};
 use crate::layout_search;
+use crate::model::records::Record;
 use crate::plane_layout::PlaneLayout;
 use crate::profile::{PlaneCode, PlaneCoding, Profile};
 
@@ -53,6 +54,8 @@ pub struct Options {
     pub(crate) index: bool,
     pub(crate) profile: Profile,
     pub(crate) plane_code: PlaneCode,
+    /// The records that the data consists of.
+    record: Option<Record>,
 }
 
 /// What the caller knows about the data.
@@ -87,6 +90,7 @@ impl Options {
             index: true,
             profile: Profile::Original,
             plane_code: PlaneCode::Pivot,
+            record: None,
         }
     }
 
@@ -215,6 +219,31 @@ impl Options {
         self
     }
 
+    /// Sets that the data consists of records, which quantised tensors are stored in.
+    ///
+    /// It begins with a whole record; other bytes may follow the last one. With
+    /// [`Profile::Extended`], equal fields of the records are then compressed together. Other
+    /// profiles store the data as [bytes](Self::bytes).
+    ///
+    /// ```
+    /// use zipnn::frame::Record;
+    /// use zipnn::{Limits, Options, Profile};
+    ///
+    /// let q8_0 = Record::from_name("Q8_0").unwrap();
+    /// let block = |i: u16| [&[i as u8, 0x1c][..], &[(i % 7) as u8; 32]].concat();
+    /// let data: Vec<u8> = (0..1000).flat_map(block).collect();
+    /// let options = Options::bytes().record(q8_0).profile(Profile::Extended);
+    /// let file = zipnn::compress(&data, &options)?;
+    /// assert_eq!(zipnn::decompress(&file, &Limits::default())?, data);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn record(self, record: Record) -> Self {
+        let mut options = self.layout(PlaneLayout::ONE);
+        options.record = Some(record);
+        options
+    }
+
     /// Marks the result as a difference to a base.
     ///
     /// [`delta::compress`](crate::delta::compress) and [`DeltaEncoder`](crate::delta::DeltaEncoder)
@@ -309,6 +338,12 @@ impl Options {
             true => self.layout(layout_search::layout(data, None, PlaneLayout::ONE)),
             false => *self,
         }
+    }
+
+    /// Returns the records that the data consists of, if the profile splits them.
+    pub(crate) fn records(&self, layout: PlaneLayout) -> Option<Record> {
+        let splits = self.profile == Profile::Extended && layout == PlaneLayout::ONE;
+        self.record.filter(|_| splits && self.delta == Delta::None)
     }
 
     pub(crate) fn check(&self) -> Result<(), EncodeError> {

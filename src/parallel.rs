@@ -149,13 +149,15 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
     let (stored, checksums): (Vec<[Stored; MAX_PLANES]>, Vec<Option<u64>>) = src
         .par_chunks(geometry.chunk_len)
         .zip(places)
+        .enumerate()
         .with_min_len(run_len(geometry.chunks))
         .map_init(
             || Lent::new(&pool.encode),
-            |scratch, (chunk, place)| {
+            |scratch, (number, (chunk, place))| {
                 let checksum = options.checksums.then(|| checksum(chunk));
-                let coding = options.coding();
-                let stored = encode::encode(geometry.layout, chunk, coding, place, scratch.get());
+                let (offset, layout) = (number * geometry.chunk_len, geometry.layout);
+                let stored =
+                    encode::encode_at(offset, layout, chunk, options, place, scratch.get());
                 (stored, checksum)
             },
         )

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use crate::base;
 use crate::checksum;
+use crate::chunk::records::StoredRecords;
 use crate::chunk::zstd;
 use crate::difference;
 use crate::entropy::huffman::decode::CodedPlane;
@@ -33,6 +34,8 @@ pub enum Method {
     /// As a part of the code of the whole chunk, which requires the base and which the original
     /// rejects.
     Difference,
+    /// As the parts of [records](crate::frame::Record), which the original rejects.
+    Records,
 }
 
 /// How a chunk of a difference uses the base.
@@ -183,6 +186,7 @@ impl Chunk {
                 method::PIVOT => Method::Pivot,
                 method::ZSTD => Method::Zstd,
                 method::DIFFERENCE => Method::Difference,
+                method::RECORDS => Method::Records,
                 _ => Method::Raw,
             }
         })
@@ -204,6 +208,10 @@ impl Chunk {
     pub fn scratch_len(&self) -> u64 {
         if self.base_use == BaseUse::Code {
             return difference::tables_len(self.len) + self.joined_len();
+        }
+        if self.planes[0].method == method::RECORDS {
+            // No part is longer than the chunk, and at most two are longer than their fields.
+            return 2 * self.len;
         }
         if self.layout.planes == 1 {
             return 0;
@@ -327,6 +335,9 @@ impl Chunk {
         if self.base_use == BaseUse::Code {
             return Err(DecodeErrorKind::BaseRequired.into());
         }
+        if self.planes[0].method == method::RECORDS {
+            return self.decode_records(stored, dst, scratch);
+        }
         if self.layout.planes == 1 {
             return self.decode_single(stored, dst, &mut scratch.decoders);
         }
@@ -367,6 +378,40 @@ impl Chunk {
             merge(self.layout, parts, &mut dst[range.start * count..end]);
         })
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+    }
+
+    /// Decodes a chunk of records: first their parts, which are then merged.
+    fn decode_records(
+        &self,
+        stored: &[&[u8]],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        self.check_scratch(scratch)?;
+        let records = StoredRecords::parse(self.stored_bytes(stored, 0)?, dst.len())?;
+        let division = records.division;
+        let space = scratch.planes.get_mut(..division.parts_len());
+        let parts = space.ok_or(DecodeErrorKind::CorruptStream)?;
+        let mut rest = &mut *parts;
+        for part in records.parts() {
+            let (decoded, behind) = core::mem::take(&mut rest).split_at_mut(part.len);
+            rest = behind;
+            match classify(part.method, part.bytes, part.len as u64)? {
+                StoredPlane::Plain(PlaneBytes::All(bytes)) => {
+                    decoded.copy_from_slice(bytes);
+                }
+                StoredPlane::Plain(PlaneBytes::Repeat(byte)) => decoded.fill(byte),
+                StoredPlane::Coded(bytes) => {
+                    scratch.decoders.decode(part.method, bytes, decoded)?;
+                }
+            }
+        }
+        let range = division.range();
+        let [before, after] = records.outside;
+        dst[..range.start].copy_from_slice(before);
+        dst[range.end..].copy_from_slice(after);
+        division.record.merge(parts, &mut dst[range]);
+        Ok(())
     }
 
     /// Returns whether no plane after this one has to be decoded.
@@ -410,15 +455,9 @@ impl Chunk {
         dst: &mut [u8],
         decoders: &mut Decoders<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        match self.planes[plane].method {
-            method::ZSTD => match &mut decoders.zstd {
-                Some(zstd) => zstd.decode(bytes, dst),
-                None => zstd::Decoder::default().decode(bytes, dst),
-            },
-            method::PIVOT => pivot::decode(bytes, dst, decoders.arrays.as_deref_mut(), |_, _| {}),
-            _ => decoders.table.decode(bytes, dst),
-        }
-        .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+        decoders
+            .decode(self.planes[plane].method, bytes, dst)
+            .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
 
     /// Returns the stored bytes of a plane, which must be as long as its range.
@@ -438,18 +477,40 @@ impl Chunk {
         plane: usize,
     ) -> Result<StoredPlane<'s>, DecodeError> {
         let bytes = self.stored_bytes(stored, plane)?;
-        match self.planes[plane].method {
-            method::RAW => return Ok(StoredPlane::Plain(PlaneBytes::All(bytes))),
-            method::PIVOT | method::ZSTD => return Ok(StoredPlane::Coded(bytes)),
-            _ => {}
-        }
-        match CodedPlane::new(bytes, self.layout.plane_len(self.len, plane)) {
-            Ok(CodedPlane::Copy(bytes)) => Ok(StoredPlane::Plain(PlaneBytes::All(bytes))),
-            Ok(CodedPlane::Repeat(byte)) => Ok(StoredPlane::Plain(PlaneBytes::Repeat(byte))),
-            Ok(CodedPlane::Streams(bytes)) => Ok(StoredPlane::Coded(bytes)),
-            Err(kind) => Err(DecodeError::from(kind).in_plane(plane)),
+        classify(self.planes[plane].method, bytes, self.layout.plane_len(self.len, plane))
+            .map_err(|kind| DecodeError::from(kind).in_plane(plane))
+    }
+}
+
+impl<T: Table> Decoders<'_, T> {
+    /// Decodes a plane that is coded with a method.
+    fn decode(&mut self, method: u8, bytes: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
+        match method {
+            method::ZSTD => match &mut self.zstd {
+                Some(zstd) => zstd.decode(bytes, dst),
+                None => zstd::Decoder::default().decode(bytes, dst),
+            },
+            method::PIVOT => pivot::decode(bytes, dst, self.arrays.as_deref_mut(), |_, _| {}),
+            _ => self.table.decode(bytes, dst),
         }
     }
+}
+
+/// Classifies the stored bytes of a plane by whether they need decoding.
+fn classify(method: u8, bytes: &[u8], len: u64) -> Result<StoredPlane<'_>, DecodeErrorKind> {
+    match method {
+        method::RAW if bytes.len() as u64 == len => {
+            return Ok(StoredPlane::Plain(PlaneBytes::All(bytes)));
+        }
+        method::PIVOT | method::ZSTD => return Ok(StoredPlane::Coded(bytes)),
+        method::HUFFMAN => {}
+        _ => return Err(DecodeErrorKind::CorruptStream),
+    }
+    Ok(match CodedPlane::new(bytes, len)? {
+        CodedPlane::Copy(bytes) => StoredPlane::Plain(PlaneBytes::All(bytes)),
+        CodedPlane::Repeat(byte) => StoredPlane::Plain(PlaneBytes::Repeat(byte)),
+        CodedPlane::Streams(bytes) => StoredPlane::Coded(bytes),
+    })
 }
 
 /// The stored bytes of a plane.

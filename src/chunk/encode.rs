@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 
+use crate::chunk::encode_records::{self, RecordsMemory};
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
 use crate::chunk::zstd;
 use crate::difference::encode::DifferenceEncoder;
 use crate::format::method;
+use crate::options::Options;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::profile::{PlaneCoding, Profile};
@@ -22,6 +24,7 @@ pub struct EncodeScratch {
     #[cfg(feature = "zstd")]
     zstd: zstd::Encoder,
     pub(crate) difference: DifferenceMemory,
+    pub(crate) records: RecordsMemory,
 }
 
 /// Memory for encoding differences.
@@ -60,6 +63,63 @@ impl EncodeScratch {
     pub fn new() -> Self {
         Self::default()
     }
+}
+
+/// Encodes the chunk at `offset` of a frame, as records if the options say that it consists of them.
+/// Otherwise works like [`encode`].
+pub(crate) fn encode_at(
+    offset: usize,
+    layout: PlaneLayout,
+    chunk: &[u8],
+    options: &Options,
+    dst: [&mut [u8]; MAX_PLANES],
+    scratch: &mut EncodeScratch,
+) -> [Stored; MAX_PLANES] {
+    let coding = options.coding();
+    let first = &mut *dst[0];
+    let stored = options
+        .records(layout)
+        .and_then(|record| encode_records::encode(record, offset, chunk, coding, first, scratch));
+    match stored {
+        Some(stored) => [stored, Stored::default(), Stored::default(), Stored::default()],
+        None => encode(layout, chunk, coding, dst, scratch),
+    }
+}
+
+/// Returns the number of bytes in which [`encode_at`] would store a chunk.
+///
+/// `space` is at least as long as the chunk.
+pub(crate) fn encoded_len_at(
+    offset: usize,
+    layout: PlaneLayout,
+    chunk: &[u8],
+    options: &Options,
+    space: &mut [u8],
+    scratch: &mut EncodeScratch,
+) -> usize {
+    let coding = options.coding();
+    let stored = options
+        .records(layout)
+        .and_then(|record| encode_records::encode(record, offset, chunk, coding, space, scratch));
+    match stored {
+        Some(stored) => stored.len,
+        None => encoded_len(layout, chunk, coding, space, scratch),
+    }
+}
+
+/// Encodes a part of records like a plane.
+pub(super) fn encode_part(
+    encoder: &mut PlaneEncoder,
+    part: &[u8],
+    dst: &mut [u8],
+    coding: PlaneCoding,
+    scratch: &mut EncodeScratch,
+) -> Stored {
+    encoder.target(dst).copy_from_slice(part);
+    #[cfg(feature = "zstd")]
+    return encode_extended(encoder, dst, coding, &mut scratch.tables, &mut scratch.zstd);
+    #[cfg(not(feature = "zstd"))]
+    encoder.encode(dst, coding, &mut scratch.tables)
 }
 
 /// Encodes a chunk, each plane into its own part of `dst`.

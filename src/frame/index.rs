@@ -11,6 +11,7 @@ use core::ops::Range;
 
 use crate::base::Delta;
 use crate::chunk::decode::{BaseUse, Chunk, Method, PlaneEntry};
+use crate::chunk::records;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{HEADER_LEN, MAX_PIVOT_PLANE, SHORTEST_ZSTD_FRAME, method};
 use crate::frame::annex::Annex;
@@ -158,6 +159,10 @@ impl<'a> FrameIndex<'a> {
                 (method::DIFFERENCE, Some(stored)) if base_use == BaseUse::Code => {
                     (stored > plane_len).then_some(DecodeErrorKind::InvalidIndex)
                 }
+                (method::RECORDS, Some(stored)) if layout.planes == 1 => {
+                    let has_header = stored > records::HEADER_LEN as u64;
+                    (!has_header || stored >= plane_len).then_some(DecodeErrorKind::InvalidIndex)
+                }
                 (method::RAW, Some(stored)) if stored == plane_len => None,
                 (method::HUFFMAN, Some(stored)) if (1..=plane_len).contains(&stored) => {
                     // A codeword has at least one bit.
@@ -276,6 +281,7 @@ impl<'a> FrameIndex<'a> {
             Method::Pivot,
             Method::Zstd,
             Method::Difference,
+            Method::Records,
         ];
         let mut counts = methods.map(|method| (method, 0));
         for chunk in self.chunks() {

@@ -25,6 +25,8 @@ mod no_alloc;
 mod options;
 mod pivot;
 mod push;
+#[cfg(all(feature = "safetensors", feature = "rayon"))]
+mod records;
 mod round_trip;
 mod streaming;
 #[cfg(all(feature = "safetensors", feature = "std"))]

@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, compress_frame_into};
+use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::Segment;
 use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::tensor::{PlannedFrame, plan};
@@ -21,6 +21,8 @@ pub enum Knowledge {
     Nothing,
     /// The layout of the declared type. Another layout may suit the data better.
     Declared(PlaneLayout),
+    /// The records of the declared type, which the extended profile splits.
+    Records(Record),
     /// The layout that the user chose.
     Forced(PlaneLayout),
 }
@@ -59,8 +61,9 @@ impl Framing {
     /// Returns the maximum length of the next piece, and what is known about it.
     pub fn next(&mut self) -> (u64, Knowledge) {
         match self.planned.next() {
-            Some(PlannedFrame { range, layout, .. }) => {
-                let knowledge = layout.map_or(Knowledge::Nothing, Knowledge::Declared);
+            Some(PlannedFrame { range, layout, record, .. }) => {
+                let declared = layout.map_or(Knowledge::Nothing, Knowledge::Declared);
+                let knowledge = record.map_or(declared, Knowledge::Records);
                 (range.end - range.start, knowledge)
             }
             None => (self.piece_len, self.rest),
@@ -109,18 +112,20 @@ fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
 }
 
 /// Returns the frames of a piece and their layouts. With the matching part of a base, chooses them
-/// for the difference, which `uses_code` if the profile allows that.
+/// for the difference.
 pub fn segments(
     piece: &[u8],
     base: Option<&[u8]>,
     knowledge: Knowledge,
-    uses_code: bool,
+    options: &Options,
 ) -> Vec<Segment> {
+    let uses_code = base.is_some() && options.is_extended();
     let whole = |layout| vec![Segment { range: 0..piece.len(), layout }];
     match knowledge {
         // The code of differences needs the type of the elements, not the best layout.
         Knowledge::Declared(layout) if uses_code && layout.planes() == 2 => whole(layout),
-        Knowledge::Nothing => layout_search::segments(piece, base),
+        Knowledge::Records(_) if base.is_none() && options.is_extended() => whole(PlaneLayout::ONE),
+        Knowledge::Nothing | Knowledge::Records(_) => layout_search::segments(piece, base),
         Knowledge::Declared(layout) => whole(layout_search::layout(piece, base, layout)),
         Knowledge::Forced(layout) => whole(layout),
     }
@@ -146,9 +151,12 @@ impl Coded {
         scratch: &mut EncodeScratch,
     ) -> Result<(), EncodeError> {
         self.frames.clear();
-        let uses_code = base.is_some() && options.is_extended();
+        let options = match knowledge {
+            Knowledge::Records(record) => options.record(record),
+            _ => *options,
+        };
         let mut start = 0;
-        for Segment { range, layout } in segments(piece, base.as_deref(), knowledge, uses_code) {
+        for Segment { range, layout } in segments(piece, base.as_deref(), knowledge, &options) {
             let options = options.layout(layout);
             let data = &piece[range.clone()];
             let room = start + compress_bound(data.len(), &options);

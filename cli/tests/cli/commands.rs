@@ -620,7 +620,8 @@ fn info_describes_files() {
     assert_eq!(
         printed["methods"],
         serde_json::json!({
-            "raw": 0, "repeat": 2, "huffman": 0, "pivot": 0, "zstd": 0, "difference": 0
+            "raw": 0, "repeat": 2, "huffman": 0, "pivot": 0, "zstd": 0, "difference": 0,
+            "records": 0
         })
     );
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);

@@ -62,12 +62,13 @@ pub(crate) fn frame_len(
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
     let draft = Draft::new(src, options, envelope)?;
-    let (layout, coding) = (draft.geometry.layout, draft.options.coding());
+    let Draft { geometry, options, .. } = &draft;
     let mut space = core::mem::take(&mut scratch.frame.whole);
     let mut content_len = draft.geometry.payload_at;
-    for chunk in src.chunks(draft.geometry.chunk_len) {
+    for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
         let space = grow(&mut space, chunk.len())?;
-        content_len += encode::encoded_len(layout, chunk, coding, space, scratch);
+        let (offset, layout) = (number * geometry.chunk_len, geometry.layout);
+        content_len += encode::encoded_len_at(offset, layout, chunk, options, space, scratch);
     }
     scratch.frame.whole = space;
     Ok(content_len + draft.slack_len(content_len))
@@ -189,7 +190,10 @@ fn encode_chunks(
         let layout = geometry.layout;
         let stored = match data.next() {
             Some(data) => encode_difference::encode(layout, data, chunk, options, outputs, scratch),
-            None => encode::encode(layout, chunk, options.coding(), outputs, scratch),
+            None => {
+                let offset = number * geometry.chunk_len;
+                encode::encode_at(offset, layout, chunk, options, outputs, scratch)
+            }
         };
         if draft.has_annex() {
             let [first, ..] = room.after(filled, stored.map(|stored| stored.len))?;

@@ -87,6 +87,7 @@ struct Methods {
     pivot: u64,
     zstd: u64,
     difference: u64,
+    records: u64,
 }
 
 impl Methods {
@@ -97,12 +98,13 @@ impl Methods {
         self.pivot += other.pivot;
         self.zstd += other.zstd;
         self.difference += other.difference;
+        self.records += other.records;
     }
 
     fn json(self) -> Value {
         json!({
             "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "pivot": self.pivot,
-            "zstd": self.zstd, "difference": self.difference,
+            "zstd": self.zstd, "difference": self.difference, "records": self.records,
         })
     }
 }
@@ -118,6 +120,9 @@ impl std::fmt::Display for Methods {
         }
         if self.difference > 0 {
             write!(f, ", {} difference", self.difference)?;
+        }
+        if self.records > 0 {
+            write!(f, ", {} records", self.records)?;
         }
         Ok(())
     }
@@ -235,6 +240,7 @@ impl FileInfo {
                     Method::Pivot => methods.pivot += count,
                     Method::Zstd => methods.zstd += count,
                     Method::Difference => methods.difference += count,
+                    Method::Records => methods.records += count,
                     _ => methods.huffman += count,
                 }
             }
