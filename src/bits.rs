@@ -22,12 +22,6 @@ impl<'a> BackwardReader<'a> {
         Some(Self { bytes, left })
     }
 
-    /// Creates a reader of the first `left` bits, below an end mark that was found before.
-    pub(crate) fn with_bits_left(bytes: &'a [u8], left: usize) -> Self {
-        debug_assert!(left <= bytes.len() * 8);
-        Self { bytes, left }
-    }
-
     /// Returns the number of bits not read yet.
     pub(crate) fn bits_left(&self) -> usize {
         self.left

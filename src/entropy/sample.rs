@@ -88,6 +88,10 @@ impl Frequent {
             keys[present % SYMBOLS] = count << 8 | symbol;
             present += usize::from(count * SHARE * PASS as u32 >= sample.total);
         }
+        if present > 2 * MAX_FREQUENT {
+            // Noise of a short plane, for which sorting would take longest.
+            return None;
+        }
         let keys = &mut keys[..present];
         keys.sort_unstable_by(|a, b| b.cmp(a));
         let mut frequent = Self { symbols: [0; MAX_FREQUENT], len: 0 };

@@ -2,11 +2,11 @@
 
 use crate::bits::BackwardReader;
 use crate::entropy::STREAMS;
-use crate::entropy::huffman::JUMP_TABLE;
 use crate::entropy::huffman::table::adaptive::{DecodeTable, Filled};
 use crate::entropy::huffman::table::look_up::LookUp;
 use crate::entropy::huffman::table::multi::WRITTEN;
 use crate::entropy::huffman::weights::{self, CodeLengths};
+use crate::entropy::huffman::{JUMP_TABLE, MAX_READ_BITS};
 use crate::error::DecodeErrorKind;
 
 /// Minimum number of bits that a fetch provides.
@@ -214,14 +214,36 @@ impl<'s, 'd> StreamDecoder<'s, 'd> {
 
     /// Decodes the last symbols one by one; the stream must end with them.
     fn finish<T: LookUp>(self, code: &CodeLengths, table: T) -> Result<(), DecodeErrorKind> {
-        let left = self.src.len() * 8 - self.consumed as usize;
-        decode_rest(BackwardReader::with_bits_left(self.src, left), self.dst, |bits| {
-            let container = bits.peek(T::BITS) as u64;
-            let mut symbols = [0; WRITTEN];
-            table.look_up(container, &mut symbols, 0);
-            (symbols[0], u32::from(code.bits[usize::from(symbols[0])]))
-        })
+        /// Number of symbols for which one fetch suffices.
+        const RUN: usize = (FETCHED_BITS / MAX_READ_BITS) as usize;
+        let corrupt = DecodeErrorKind::CorruptStream;
+        let mut left = self.src.len() * 8 - self.consumed as usize;
+        for run in self.dst.chunks_mut(RUN) {
+            let mut container = highest_bits(self.src, left);
+            for to in run {
+                let mut symbols = [0; WRITTEN];
+                table.look_up(container >> (u64::BITS - T::BITS), &mut symbols, 0);
+                let bits = code.bits[usize::from(symbols[0])];
+                left = left.checked_sub(bits.into()).ok_or(corrupt)?;
+                container <<= bits % u64::BITS as u8;
+                *to = symbols[0];
+            }
+        }
+        if left == 0 { Ok(()) } else { Err(corrupt) }
     }
+}
+
+/// Returns at least 57 of the first `left` bits of a stream, the last bit highest.
+///
+/// Zeros follow the first bit of the stream.
+fn highest_bits(stream: &[u8], left: usize) -> u64 {
+    let bytes = &stream[..left.div_ceil(8)];
+    let last = bytes.last_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; 8];
+        last[8 - bytes.len()..].copy_from_slice(bytes);
+        last
+    });
+    u64::from_le_bytes(last) << (bytes.len() * 8 - left)
 }
 
 impl<T: LookUp, const ROOM: usize> Lane<'_, T, ROOM> {

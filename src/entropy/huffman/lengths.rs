@@ -265,3 +265,53 @@ fn merge(symbols: &Costs, pairs: &Costs, merged: &mut [u32], is_symbol: &mut [bo
         (*back, *back_symbol) = (symbol.max(pair), symbol > pair);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Merges in the plain way: sorts symbols before pairs of equal cost, for each level.
+    fn package_merge_by_sorting(counts: &[u32]) -> Vec<u8> {
+        let symbols =
+            counts.iter().enumerate().map(|(rank, &count)| (count, false, Vec::from([rank])));
+        let symbols: Vec<_> = symbols.rev().collect();
+        let mut items = symbols.clone();
+        for _ in 1..MAX_WRITTEN_BITS {
+            let pairs = items.chunks_exact(2).map(|pair| {
+                let ranks = pair.iter().flat_map(|(_, _, ranks)| ranks.iter().copied()).collect();
+                (pair[0].0 + pair[1].0, true, ranks)
+            });
+            let mut merged: Vec<_> = symbols.iter().cloned().chain(pairs).collect();
+            merged.sort_by_key(|&(cost, is_pair, _)| (cost, is_pair));
+            items = merged;
+        }
+        let mut bits = Vec::from([0; SYMBOLS]);
+        for rank in items[..2 * (counts.len() - 1)].iter().flat_map(|(_, _, ranks)| ranks) {
+            bits[*rank] += 1;
+        }
+        bits
+    }
+
+    #[test]
+    fn lengths_are_those_of_sorting() {
+        let mut state = 1_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        for symbols in (2..60).chain([100, 135, 255, 256]) {
+            for skew in [1, 3, 8, 14] {
+                let mut counts: Vec<u32> = (0..symbols)
+                    .map(|_| (random() >> (random() % (skew + 1) + 5)).max(1))
+                    .collect();
+                counts.sort_unstable_by(|a, b| b.cmp(a));
+                let found = package_merge(&counts);
+                assert_eq!(found[..], package_merge_by_sorting(&counts)[..], "{counts:?}");
+                let cells: u32 = found[..symbols].iter().map(|&bits| 2048 >> bits).sum();
+                assert_eq!(cells, 2048, "the code is complete");
+            }
+        }
+    }
+}
