@@ -24,8 +24,9 @@ def cells(tag=None):
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         tags = cell["metadata"].get("tags", [])
         if cell["cell_type"] == "code" and (not tags or tag in tags):
-            yield "".join(cell["source"]), "".join(
-                line for output in cell["outputs"] for line in output["text"]
+            yield (
+                "".join(cell["source"]),
+                "".join(line for output in cell["outputs"] for line in output["text"]),
             )
 
 

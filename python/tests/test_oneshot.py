@@ -4,6 +4,8 @@ import array
 import mmap
 import os
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -259,3 +261,49 @@ def test_a_forked_child_has_threads_of_its_own():
         os._exit(0 if same else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert zipnn_rs.decompress(file, threads=2) == data
+
+
+PEAK = """
+import sys, threading
+import numpy, zipnn_rs, zipnn_rs._memory
+
+def memory():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon"))
+
+name = sys.argv[1]
+before = memory()
+bits = numpy.random.default_rng(0).normal(0, 0.02, 20_000_000).astype("f4").view("u4") >> 16
+data = bits.astype("u2").tobytes()
+del bits
+call = getattr(zipnn_rs, name)
+if name == "decompress":
+    data = zipnn_rs.compress(data, "bfloat16", threads=1)
+    arguments = (data,)
+else:
+    arguments = (data, "bfloat16")
+peak, is_done = 0, threading.Event()
+
+def watch():
+    global peak
+    while not is_done.wait(0.0005):
+        peak = max(peak, memory())
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+result = call(*arguments, threads=1)
+is_done.set()
+watcher.join()
+print((peak - before) / (len(data) + len(result)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not report its memory")
+@pytest.mark.parametrize(
+    ("name", "most"), [("decompress", 1.1), ("compress_bytearray", 1.1), ("compress", 1.3)]
+)
+def test_the_peak_of_memory(name, most):
+    """It is little more than the input and the output."""
+    command = [sys.executable, "-c", PEAK, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 0.5 < float(done.stdout) <= most, done.stdout

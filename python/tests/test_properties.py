@@ -11,7 +11,7 @@ arrays = pytest.importorskip("hypothesis.extra.numpy")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-settings.register_profile("zipnn", max_examples=150, deadline=None, database=None)
+settings.register_profile("zipnn", max_examples=80, deadline=None, database=None)
 settings.load_profile("zipnn")
 
 DTYPES = st.one_of(
