@@ -56,6 +56,7 @@ pub(crate) fn decode(
 }
 
 /// Decodes a plane with kernels of a given level, to the same bytes as [`decode`].
+#[inline(never)]
 pub(crate) fn decode_with(
     kernels: Kernels,
     src: &[u8],

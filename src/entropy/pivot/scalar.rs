@@ -65,7 +65,7 @@ fn spread_nibbles(nibbles: [u8; 4]) -> u64 {
 
 /// Returns each bit as a byte, the lowest first.
 fn spread_bits(bits: u8) -> u64 {
-    let isolated = u64::from(bits) * 0x0101_0101_0101_0101 & 0x8040_2010_0804_0201;
+    let isolated = (u64::from(bits) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
     (isolated + 0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101
 }
 
