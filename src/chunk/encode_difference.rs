@@ -156,12 +156,17 @@ fn sample(
     };
     let (xor_len, data_len) = (planes_len(xor_sample), planes_len(chunk_sample));
     let mut difference = (DType::BF16, usize::MAX);
-    for &dtype in types(options) {
+    let types = types(options);
+    for &dtype in types {
         memory.encoder.encode(chunk_sample, xor_sample, dtype, &mut memory.code);
         // A less likely type must be better by more than chance.
         let len = memory.code.len() + memory.code.len() / 32 + 32;
         if len < difference.1 {
             difference = (dtype, memory.code.len());
+        }
+        // The declared type, or one of the same size, need not compete if it is clearly right.
+        if types.len() == 2 && difference.1 < xor_len.min(data_len) / 5 * 4 {
+            break;
         }
     }
     SampleLens { difference, xor: xor_len, data: data_len }

@@ -153,6 +153,7 @@ impl<'a> ChunkDecoder<'a> {
         let mut rest = W::split_mut(elements);
         let mut base = W::split(base);
         let mut row_len = parts.first_len;
+        let mut space = [[0; PIECE]; 2];
         while !rest.is_empty() {
             let len = row_len.min(rest.len());
             let (row, behind) = core::mem::take(&mut rest).split_at_mut(len);
@@ -161,7 +162,7 @@ impl<'a> ChunkDecoder<'a> {
             match self.models.class(&mut self.description, None) {
                 None => row.copy_from_slice(base_row),
                 Some(_) if self.tables.is_empty() => return Err(DecodeErrorKind::CorruptStream),
-                Some(class) => self.row::<W>(class, base_row, row),
+                Some(class) => self.row::<W>(class, base_row, row, &mut space),
             }
         }
         for byte in end {
@@ -172,10 +173,14 @@ impl<'a> ChunkDecoder<'a> {
         if is_complete { Ok(()) } else { Err(DecodeErrorKind::CorruptStream) }
     }
 
-    /// Decodes a row with changes.
-    fn row<W: Word>(&mut self, class: i32, base: &[W::Bytes], dst: &mut [W::Bytes]) {
-        let mut levels = [0; PIECE];
-        let mut symbols = [0; PIECE];
+    /// Decodes a row with changes. `space` is for the levels and symbols of a part of the row.
+    fn row<W: Word>(
+        &mut self,
+        class: i32,
+        base: &[W::Bytes],
+        dst: &mut [W::Bytes],
+        [levels, symbols]: &mut [[u8; PIECE]; 2],
+    ) {
         let origin = self.levels.origin(class);
         let format = self.levels.format();
         for (base, dst) in base.chunks(PIECE).zip(dst.chunks_mut(PIECE)) {

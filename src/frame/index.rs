@@ -152,7 +152,7 @@ impl<'a> FrameIndex<'a> {
             let is_difference = self.checked.header.delta != Delta::None;
             let stored = end.checked_sub(start);
             let fault = match (code & !method::WITHOUT_BASE, stored) {
-                _ if base_use != BaseUse::Xor && !is_difference => {
+                _ if !is_difference && BaseUse::of(code) != BaseUse::Xor => {
                     Some(DecodeErrorKind::UnsupportedMethod(code))
                 }
                 _ if BaseUse::of(code) != base_use => Some(DecodeErrorKind::InvalidIndex),

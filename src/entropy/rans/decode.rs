@@ -55,18 +55,27 @@ impl<'a, const LOG: u32> Decoder<'a, LOG> {
         let (mut states, mut words) = (self.states, self.words);
         let (groups, rest) = symbols.as_chunks_mut::<LANES>();
         let (context_groups, rest_contexts) = contexts.as_chunks::<LANES>();
+        let mut padded = [[0; 2]; LANES];
         for (symbols, contexts) in groups.iter_mut().zip(context_groups) {
-            let next = words.first_chunk().copied().unwrap_or_else(|| padded(words));
+            let next: &[[u8; 2]; LANES] = match words.first_chunk() {
+                Some(next) => next,
+                None => {
+                    padded[..words.len()].copy_from_slice(words);
+                    padded[words.len()..].fill([0; 2]);
+                    &padded
+                }
+            };
             let mut taken = 0;
             for lane in 0..LANES {
                 let start = starts[usize::from(contexts[lane])];
                 let slot = start + (states[lane] & ((1 << LOG) - 1));
                 let entry = u32::from_le_bytes(tables[(slot as usize).min(last)]);
                 let state = step::<LOG>(states[lane], entry);
-                let needs = u32::from(state < FIRST_STATE);
                 let word = u32::from(u16::from_le_bytes(next[taken & (LANES - 1)]));
-                states[lane] = state << (16 * needs) | (word & 0_u32.wrapping_sub(needs));
-                taken += needs as usize;
+                let needs_word = u32::from(state < FIRST_STATE);
+                let mask = 0_u32.wrapping_sub(needs_word);
+                states[lane] = state ^ ((state ^ (state << 16 | word)) & mask);
+                taken += needs_word as usize;
                 symbols[lane] = entry as u8;
             }
             words = words.get(taken..).unwrap_or_default();
@@ -96,12 +105,4 @@ impl<'a, const LOG: u32> Decoder<'a, LOG> {
 fn step<const LOG: u32>(state: u32, entry: u32) -> u32 {
     let (frequency, offset) = ((entry >> 8 & 0xfff) + 1, entry >> 20);
     frequency.wrapping_mul(state >> LOG).wrapping_add(offset)
-}
-
-/// Returns the last words, followed by zeros.
-#[cold]
-fn padded(words: &[[u8; 2]]) -> [[u8; 2]; LANES] {
-    let mut padded = [[0; 2]; LANES];
-    padded[..words.len()].copy_from_slice(words);
-    padded
 }
