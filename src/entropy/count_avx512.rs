@@ -242,7 +242,7 @@ mod tests {
                 (0, 64),
                 (3, 120),
                 (90, 180),
-                (0, 256),
+                (0, 200),
             ] {
                 let plane = symbols(len, lowest, span);
                 let Some(frequent) = Frequent::of(&Sample::new(&symbols(131_072, lowest, span)))
