@@ -367,8 +367,21 @@ impl Chunk {
             merge(self.layout, planes, dst);
             return Ok(());
         };
-        // The parts of the last plane are merged with the other planes while they are in the cache.
         let arrays = scratch.decoders.arrays.as_deref_mut();
+        self.decode_last(plane, bytes, decoded, planes, dst, arrays)
+    }
+
+    /// Decodes the last plane, and merges its parts with the other planes while they are in the cache.
+    #[inline(never)]
+    fn decode_last(
+        &self,
+        plane: usize,
+        bytes: &[u8],
+        decoded: &mut [u8],
+        planes: [PlaneBytes<'_>; MAX_PLANES],
+        dst: &mut [u8],
+        arrays: Option<&mut ArrayMemory>,
+    ) -> Result<(), DecodeError> {
         let (len, count) = (decoded.len(), self.layout.planes);
         pivot::decode(bytes, decoded, arrays, |range, part| {
             // Lower planes may be longer by one byte.
