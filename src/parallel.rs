@@ -30,7 +30,8 @@ use rayon::prelude::*;
 
 use crate::checksum::checksum;
 use crate::chunk::decode::DecodeScratch;
-use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::encode::EncodeScratch;
+use crate::chunk::encode_records;
 use crate::chunk::plane_encoder::Stored;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
 use crate::file::frames::Frames;
@@ -157,7 +158,7 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
                 let checksum = options.checksums.then(|| checksum(chunk));
                 let (offset, layout) = (number * geometry.chunk_len, geometry.layout);
                 let stored =
-                    encode::encode_at(offset, layout, chunk, options, place, scratch.get());
+                    encode_records::encode(offset, layout, chunk, options, place, scratch.get());
                 (stored, checksum)
             },
         )

@@ -11,7 +11,7 @@ use zipnn::frame::PlaneLayout;
 use zipnn::{DType, Options, PlaneCode, Profile};
 
 use crate::base::content::Bases;
-use crate::set::plan::SetPlan;
+use crate::base::plan::SetPlan;
 
 const EXIT_STATUS: &str = "\
 Exit status:

@@ -2,13 +2,12 @@
 
 use alloc::vec::Vec;
 
-use crate::chunk::encode_records::{self, RecordsMemory};
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
 use crate::chunk::zstd;
 use crate::difference::encode::DifferenceEncoder;
 use crate::format::method;
-use crate::options::Options;
+use crate::model::records::MAX_PARTS;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 use crate::profile::{PlaneCoding, Profile};
@@ -39,6 +38,16 @@ pub(crate) struct DifferenceMemory {
     pub(crate) space: Vec<u8>,
 }
 
+/// Memory for encoding records.
+#[derive(Default)]
+pub(crate) struct RecordsMemory {
+    pub(super) encoders: [PlaneEncoder; MAX_PARTS],
+    /// The parts of a chunk, one after another.
+    pub(super) parts: Vec<u8>,
+    /// The stored form of a chunk.
+    pub(super) stored: Vec<u8>,
+}
+
 /// Memory for writing frames, kept together with the memory for their chunks.
 #[derive(Default)]
 pub(crate) struct FrameMemory {
@@ -62,48 +71,6 @@ impl EncodeScratch {
     /// Creates scratch memory. Initially it allocates only a small table.
     pub fn new() -> Self {
         Self::default()
-    }
-}
-
-/// Encodes the chunk at `offset` of a frame, as records if the options say that it consists of them.
-/// Otherwise works like [`encode`].
-pub(crate) fn encode_at(
-    offset: usize,
-    layout: PlaneLayout,
-    chunk: &[u8],
-    options: &Options,
-    dst: [&mut [u8]; MAX_PLANES],
-    scratch: &mut EncodeScratch,
-) -> [Stored; MAX_PLANES] {
-    let coding = options.coding();
-    let first = &mut *dst[0];
-    let stored = options
-        .records(layout)
-        .and_then(|record| encode_records::encode(record, offset, chunk, coding, first, scratch));
-    match stored {
-        Some(stored) => [stored, Stored::default(), Stored::default(), Stored::default()],
-        None => encode(layout, chunk, coding, dst, scratch),
-    }
-}
-
-/// Returns the number of bytes in which [`encode_at`] would store a chunk.
-///
-/// `space` is at least as long as the chunk.
-pub(crate) fn encoded_len_at(
-    offset: usize,
-    layout: PlaneLayout,
-    chunk: &[u8],
-    options: &Options,
-    space: &mut [u8],
-    scratch: &mut EncodeScratch,
-) -> usize {
-    let coding = options.coding();
-    let stored = options
-        .records(layout)
-        .and_then(|record| encode_records::encode(record, offset, chunk, coding, space, scratch));
-    match stored {
-        Some(stored) => stored.len,
-        None => encoded_len(layout, chunk, coding, space, scratch),
     }
 }
 

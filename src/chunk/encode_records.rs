@@ -1,29 +1,62 @@
-//! Encodes chunks of records.
+//! Encodes chunks that may consist of records.
 
-use alloc::vec::Vec;
-
-use crate::chunk::encode::{self, EncodeScratch};
-use crate::chunk::plane_encoder::{PlaneEncoder, Stored};
+use crate::chunk::encode::{self, EncodeScratch, RecordsMemory};
+use crate::chunk::plane_encoder::Stored;
 use crate::chunk::records::{Division, PART_HEADER_LEN};
 use crate::format::method;
-use crate::model::records::{MAX_PARTS, Record};
+use crate::model::records::Record;
+use crate::options::Options;
+use crate::plane::MAX_PLANES;
+use crate::plane_layout::PlaneLayout;
 use crate::profile::PlaneCoding;
 
-/// Memory for encoding records.
-#[derive(Default)]
-pub(crate) struct RecordsMemory {
-    encoders: [PlaneEncoder; MAX_PARTS],
-    /// The parts of a chunk, one after another.
-    parts: Vec<u8>,
-    /// The stored form of a chunk.
-    stored: Vec<u8>,
+/// Encodes the chunk at `offset` of a frame, as records if the options say that it consists of them.
+/// Otherwise works like [`encode::encode`].
+pub(crate) fn encode(
+    offset: usize,
+    layout: PlaneLayout,
+    chunk: &[u8],
+    options: &Options,
+    dst: [&mut [u8]; MAX_PLANES],
+    scratch: &mut EncodeScratch,
+) -> [Stored; MAX_PLANES] {
+    let coding = options.coding();
+    let first = &mut *dst[0];
+    let stored = options
+        .records(layout)
+        .and_then(|record| encode_records(record, offset, chunk, coding, first, scratch));
+    match stored {
+        Some(stored) => [stored, Stored::default(), Stored::default(), Stored::default()],
+        None => encode::encode(layout, chunk, coding, dst, scratch),
+    }
+}
+
+/// Returns the number of bytes in which [`encode`] would store a chunk.
+///
+/// `space` is at least as long as the chunk.
+pub(crate) fn encoded_len(
+    offset: usize,
+    layout: PlaneLayout,
+    chunk: &[u8],
+    options: &Options,
+    space: &mut [u8],
+    scratch: &mut EncodeScratch,
+) -> usize {
+    let coding = options.coding();
+    let stored = options
+        .records(layout)
+        .and_then(|record| encode_records(record, offset, chunk, coding, space, scratch));
+    match stored {
+        Some(stored) => stored.len,
+        None => encode::encoded_len(layout, chunk, coding, space, scratch),
+    }
 }
 
 /// Encodes a chunk of records into `dst`, which is at least as long, or returns `None` if its parts
 /// are hardly shorter together.
 ///
 /// `offset` is the offset of the chunk in the records.
-pub(crate) fn encode(
+fn encode_records(
     record: Record,
     offset: usize,
     chunk: &[u8],

@@ -31,7 +31,7 @@ const EXPORTS: &[(&str, &str)] = &[
         "zipnn::frame",
         "Annex Chunk DecodeScratch DecodeTable EncodeScratch Footer Form Frame FrameIndex \
          FrameOpener FramePosition HEADER_LEN Header Keep MAGIC Method OpenOptions \
-         OpenedFrame PayloadCheck PlaneLayout Scratch Shape SmallTable Table \
+         OpenedFrame PayloadCheck PlaneLayout Record Scratch Shape SmallTable Table \
          compress_frame_into",
     ),
     (

@@ -49,7 +49,7 @@ pub struct Base {
 
 enum Content {
     /// One file or pipe.
-    Whole(Input),
+    Whole(Box<Input>),
     /// Parts of several files.
     Mapped(Box<Mapped>),
 }
@@ -66,7 +66,7 @@ impl Base {
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let input = Input::open_path(path)
             .map_err(|failure| failure.hint("--delta must name the base of the difference"))?;
-        Ok(Self { content: Content::Whole(input.refuse_pointer()?) })
+        Ok(Self { content: Content::Whole(Box::new(input.refuse_pointer()?)) })
     }
 
     /// Creates the base that a map describes, for the data of `subject`.

@@ -38,7 +38,7 @@ impl BaseFile {
     }
 
     fn open_plain(path: &Path) -> Result<Self, Failure> {
-        let failure = |error| Failure::reading(&Endpoint::Path(path.to_owned()), error);
+        let failure = |error| Failure::reading(Endpoint::Path(path.to_owned()), error);
         let file = File::open(path).map_err(failure)?;
         let snapshot = snapshot(path, &file);
         Ok(Self { path: path.to_owned(), content: Content::Plain(file), snapshot })

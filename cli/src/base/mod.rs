@@ -4,4 +4,5 @@ pub mod content;
 pub mod dependents;
 pub mod file;
 pub mod paths;
+pub mod plan;
 pub mod resolve;

@@ -4,7 +4,10 @@ use std::path::{Component, Path, PathBuf};
 
 /// Returns the path that leads from a directory to a file, with `/` between names.
 pub fn relative(directory: &Path, file: &Path) -> String {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let absolute = |path: &Path| {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    };
     let (directory, file) = (absolute(directory), absolute(file));
     let (from, to): (Vec<_>, Vec<_>) =
         (directory.components().collect(), file.components().collect());

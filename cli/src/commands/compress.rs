@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::args::Compress;
+use crate::base::plan::SetPlan;
 use crate::base::resolve;
 use crate::commands::inputs;
 use crate::fs::endpoint::Endpoint;
@@ -14,13 +15,13 @@ use crate::job::destination::destination;
 use crate::job::{Job, commit, compress, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
-use crate::set::plan::SetPlan;
+use crate::set::plan;
 
 /// Compresses all inputs, and returns the exit status.
 pub fn run(arguments: &Compress) -> u8 {
     let mut arguments = arguments.clone();
     if arguments.dedup || !arguments.files.base.is_empty() {
-        match plan(&arguments) {
+        match plan_of(&arguments) {
             Ok(plan) => arguments.plan = Arc::new(plan),
             Err(failure) => return failure.report(),
         }
@@ -29,7 +30,7 @@ pub fn run(arguments: &Compress) -> u8 {
 }
 
 /// Decides which inputs are stored as differences.
-fn plan(arguments: &Compress) -> Result<SetPlan, Failure> {
+fn plan_of(arguments: &Compress) -> Result<SetPlan, Failure> {
     let files = &arguments.files;
     let selection = inputs::selection(Job::Compress(arguments))?;
     let everything = Selection::new(Purpose::Change(Direction::Compress), &[], files.many.hidden)?;
@@ -42,7 +43,7 @@ fn plan(arguments: &Compress) -> Result<SetPlan, Failure> {
     if arguments.dedup {
         wholes.extend(set.wholes);
     }
-    SetPlan::new(&set.files, &wholes, arguments.dedup)
+    plan::plan(&set.files, &wholes, arguments.dedup)
 }
 
 /// Uncompressed names of the files of directories.

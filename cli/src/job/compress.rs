@@ -62,9 +62,9 @@ pub fn compress(
         .into_iter()
         .chain(base.as_ref().map(Base::snapshots).unwrap_or_default())
         .collect();
-    let frames =
-        write_frames(input, pieces, base, options, head, files, &mut output, &mut progress)
-            .map_err(|failure| snapshot::explain(&snapshots, failure))?;
+    let data = Data { input, pieces, base, head };
+    let frames = write_frames(data, options, files, &mut output, &mut progress)
+        .map_err(|failure| snapshot::explain(&snapshots, failure))?;
     if has_annexes {
         output.write(&frames.to_frame(delta))?;
     }
@@ -117,17 +117,24 @@ struct EncodeWorker {
     memory: Vec<u8>,
 }
 
+/// The data to compress.
+struct Data {
+    input: Input,
+    pieces: Framing,
+    base: Option<Base>,
+    /// A frame without data that begins the file.
+    head: Option<Vec<u8>>,
+}
+
 /// Compresses the input piece by piece, and returns the directory of its frames.
 fn write_frames(
-    mut input: Input,
-    mut pieces: Framing,
-    mut base: Option<Base>,
+    data: Data,
     options: Options,
-    head: Option<Vec<u8>>,
     files: &Files,
     output: &mut Output,
     progress: &mut Progress,
 ) -> Result<Directory, Failure> {
+    let Data { mut input, mut pieces, mut base, head } = data;
     let subject = input.endpoint().clone();
     let mut directory = Directory::new();
     let mut position = FramePosition::FIRST;

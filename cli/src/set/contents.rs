@@ -32,7 +32,7 @@ impl Contents {
             let len = file.size()?;
             Ok((len, read_metadata(&file, len)?))
         };
-        let failure = |error| Failure::reading(&Endpoint::Path(path.to_owned()), error);
+        let failure = |error| Failure::reading(Endpoint::Path(path.to_owned()), error);
         let (len, metadata) = read().map_err(failure)?;
         Ok(Self { file, len, metadata, hashes: RefCell::default() })
     }

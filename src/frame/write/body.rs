@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::checksum::checksum;
-use crate::chunk::encode::{self, EncodeScratch, FrameMemory};
-use crate::chunk::encode_difference;
+use crate::chunk::encode::{EncodeScratch, FrameMemory};
+use crate::chunk::{encode_difference, encode_records};
 use crate::error::EncodeError;
 use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
@@ -68,7 +68,7 @@ pub(crate) fn frame_len(
     for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
         let space = grow(&mut space, chunk.len())?;
         let (offset, layout) = (number * geometry.chunk_len, geometry.layout);
-        content_len += encode::encoded_len_at(offset, layout, chunk, options, space, scratch);
+        content_len += encode_records::encoded_len(offset, layout, chunk, options, space, scratch);
     }
     scratch.frame.whole = space;
     Ok(content_len + draft.slack_len(content_len))
@@ -192,7 +192,7 @@ fn encode_chunks(
             Some(data) => encode_difference::encode(layout, data, chunk, options, outputs, scratch),
             None => {
                 let offset = number * geometry.chunk_len;
-                encode::encode_at(offset, layout, chunk, options, outputs, scratch)
+                encode_records::encode(offset, layout, chunk, options, outputs, scratch)
             }
         };
         if draft.has_annex() {

@@ -171,7 +171,7 @@ fn words_mut(bytes: &mut [u8]) -> &mut [Word] {
 fn spread(bits: u8) -> u64 {
     /// Bit *k* in byte *k*.
     const BITS: u64 = u64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]);
-    let selected = u64::from(bits) * ONES & BITS;
+    let selected = (u64::from(bits) * ONES) & BITS;
     // Adding 127 sets the highest bit of each byte with a selected bit.
     (selected + ONES * 127) >> 7 & ONES
 }
