@@ -195,6 +195,87 @@ def pivot_plane(stored, n):
 MODES = {1: (4, 23), 4: (2, 10), 6: (2, 7), 29: (1, 3), 30: (1, 2)}  # bytes, bits of mantissa
 
 
+RECORDS = {
+    2: "h 16",
+    3: "h h 16",
+    6: "h A",
+    7: "h h A",
+    8: "h 32",
+    9: "h h 32",
+    10: "16 64 h h",
+    11: "32 64 12 h",
+    12: "h h 12 128",
+    13: "h h 12 B",
+    14: "C 16 h",
+    15: "h h 256 32",
+    16: "h 64",
+    17: "h 64 8",
+    18: "h 96",
+    19: "h 32 16",
+    20: "h 16",
+    21: "h 64 8 32 4",
+    22: "h 64 8 8",
+    23: "h h 4 128",
+    29: "32 16 8",
+    34: "48 4 h",
+    35: "64 h",
+    39: "1 16",
+    40: "4 32",
+    41: "h 16",
+    42: "h 16",
+}
+WEIGHTS = {"A": (20, 16), "B": (160, 128), "C": (192, 128)}  # bytes of a record, of each part
+
+
+def weights_of(field, first, second):
+    """Return the bytes of a field of weights from both of its parts."""
+    pairs = bytes(a & 15 | (b & 15) << 4 for a, b in zip(first, second))
+    bits = bytearray(WEIGHTS[field][0] - len(pairs))
+    for i, (a, b) in enumerate(zip(first, second)):
+        if field == "A":
+            places = (i // 8, i % 8), (2 + i // 8, i % 8)
+        elif field == "B":
+            places = (i % 32, i // 32 * 2), (i % 32, i // 32 * 2 + 1)
+        else:
+            at = i // 64 * 32 + i % 32
+            places = (at, i // 32 % 2 * 2), (at, i // 32 % 2 * 2 + 4)
+        for (at, shift), high in zip(places, (a >> 4, b >> 4)):
+            bits[at] |= high << shift & 255
+    return pairs + bytes(bits) if field == "C" else bytes(bits) + pairs
+
+
+def records(stored, n):
+    """Decode a chunk of method 5."""
+    need(3 < len(stored) < n and stored[0] in RECORDS, "a wrong length or type of records")
+    fields, start, at = RECORDS[stored[0]].split(), uint(stored, 1, 2), 3
+    size = sum(2 if f == "h" else WEIGHTS[f][0] if f in WEIGHTS else int(f) for f in fields)
+    count = (n - start) // size
+    need(start < size and start < n and count > 0, "there is no whole record")
+    outside, at = stored[at : at + n - count * size], at + n - count * size
+
+    def part(width):
+        nonlocal at
+        method, length = stored[at], uint(stored, at + 1, 4)
+        data, at = stored[at + 5 : at + 5 + length], at + 5 + length
+        need(len(data) == length and method in (0, 1, 3), "a part is cut off or of another method")
+        need(method or length == width * count, "a raw part has the wrong length")
+        whole = {1: coded_plane, 3: pivot_plane}[method](data, width * count) if method else data
+        return [whole[i * width : (i + 1) * width] for i in range(count)]
+
+    columns = []
+    for field in fields:
+        if field == "h":
+            columns.append([low + high for low, high in zip(part(1), part(1))])
+        elif field in WEIGHTS:
+            first, second = part(WEIGHTS[field][1]), part(WEIGHTS[field][1])
+            columns.append([weights_of(field, *pair) for pair in zip(first, second)])
+        else:
+            columns.append(part(int(field)))
+    need(at == len(stored), "there are bytes behind the last part")
+    whole = b"".join(b"".join(record) for record in zip(*columns))
+    return outside[:start] + whole + outside[start:]
+
+
 class Bits:
     """The description of a code of differences: bits that follow adaptive models."""
 
@@ -401,7 +482,7 @@ class Frame:
         with place(f"chunk {c}"):
             need(methods == {4} or 4 not in methods, "only some planes have method 4")
             need(len({method >> 7 for method in methods}) == 1, "only some planes use the base")
-            need(max(methods) < 4 or self.data[9], "a method needs a difference")
+            need(max(methods) < 4 or methods == {5} or self.data[9], "a method needs a difference")
             if methods == {4}:
                 need(len(part) == len(out), "the base is too short")
                 lens = (len(out[k::planes]) for k in range(planes))
@@ -412,9 +493,10 @@ class Frame:
             (method, stored), n = self.stored[k * self.chunks + c], len(out[k::planes])
             method &= 127
             with place(f"chunk {c}, plane {k}"):
-                need(method in (0, 1, 3), f"method {method} is not supported")
+                known = method in (0, 1, 3) or method == 5 and planes == 1
+                need(known, f"method {method} is not supported")
                 need(method or len(stored) == n, "a raw plane has the wrong length")
-                decoders = {1: coded_plane, 3: pivot_plane}
+                decoders = {1: coded_plane, 3: pivot_plane, 5: records}
                 out[k::planes] = decoders[method](stored, n) if method else stored
         if planes > 1 and self.data[6] == 1:
             words, top = len(out) // 4 * 4, 8 * planes - 9

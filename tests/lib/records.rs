@@ -4,6 +4,8 @@ use zipnn::frame::{Frame, Method, Record};
 use zipnn::parallel::par_compress;
 use zipnn::{Limits, Options, Profile, compress, compressed_len, decompress};
 
+use crate::common::golden;
+
 const NAMES: [&str; 8] = ["Q4_0", "Q4_1", "Q5_0", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "MXFP4"];
 
 /// Returns records with low entropy in every field, and `rest` more bytes.
@@ -45,6 +47,21 @@ fn records_of_all_types_and_lengths_are_restored() {
                 assert_eq!(len, file.len(), "{name} {count}");
             }
         }
+    }
+}
+
+#[test]
+fn files_are_as_specified() {
+    let folder = crate::common::root().join("tests/data/records");
+    let cases = golden::cases_in(&folder);
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let record = Record::from_name(case.text("dtype").unwrap()).unwrap();
+        let (file, original) = (case.file(), case.original());
+        assert!(methods(&file).contains(&Method::Records), "{}", case.name());
+        assert!(decompress(&file, &Limits::default()).unwrap() == original, "{}", case.name());
+        let written = compress(&original, &options(record)).unwrap();
+        assert!(written == file, "{}: other bytes are written", case.name());
     }
 }
 

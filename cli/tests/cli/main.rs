@@ -15,6 +15,7 @@ mod evenness;
 mod faults;
 #[cfg(unix)]
 mod files;
+mod gguf;
 mod inside;
 mod layouts;
 #[cfg(target_os = "linux")]
