@@ -287,6 +287,9 @@ impl Chunk {
     }
 
     /// Decodes a chunk whose planes together are the code of the differences to the base.
+    ///
+    /// Never inlined, so that devices which decode no such code need no stack for it.
+    #[inline(never)]
     fn decode_difference(
         &self,
         stored: &[&[u8]],
@@ -394,6 +397,9 @@ impl Chunk {
     }
 
     /// Decodes a chunk of records: first their parts, which are then merged.
+    ///
+    /// Never inlined, so that devices which decode no records need no stack for them.
+    #[inline(never)]
     fn decode_records(
         &self,
         stored: &[&[u8]],
@@ -497,15 +503,24 @@ impl Chunk {
 
 impl<T: Table> Decoders<'_, T> {
     /// Decodes a plane that is coded with a method.
+    #[inline(always)]
     fn decode(&mut self, method: u8, bytes: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
         match method {
             method::ZSTD => match &mut self.zstd {
                 Some(zstd) => zstd.decode(bytes, dst),
                 None => zstd::Decoder::default().decode(bytes, dst),
             },
-            method::PIVOT => pivot::decode(bytes, dst, self.arrays.as_deref_mut(), |_, _| {}),
+            method::PIVOT => self.decode_pivot(bytes, dst),
             _ => self.table.decode(bytes, dst),
         }
+    }
+
+    /// Decodes a pivot-coded plane.
+    ///
+    /// Never inlined, so that devices which decode no such planes need no stack for them.
+    #[inline(never)]
+    fn decode_pivot(&mut self, bytes: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
+        pivot::decode(bytes, dst, self.arrays.as_deref_mut(), |_, _| {})
     }
 }
 
