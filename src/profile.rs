@@ -22,7 +22,7 @@ pub enum Profile {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlaneCode {
-    /// With a pivot code, for readers with vector instructions, which decode it two to five times
+    /// With a pivot code, for readers with vector instructions, which decode it up to three times
     /// as fast. Readers without them take many times as long.
     #[default]
     Pivot,

@@ -100,7 +100,7 @@ pub struct Compress {
     /// writes neither, and ignores both
     #[arg(long)]
     pub plain: bool,
-    /// Use codes that decompress several times as fast, Zstandard where that is clearly smaller, for
+    /// Use codes that decompress up to three times as fast, Zstandard where that is clearly smaller, for
     /// sparse data and integers, and a code of differences with --delta. The original cannot read
     /// such a file
     #[arg(long)]

@@ -26,7 +26,7 @@ pub enum Method {
     Repeat,
     /// With Huffman codes.
     Huffman,
-    /// With a pivot code, which decodes several times as fast as Huffman codes if the processor has
+    /// With a pivot code, which decodes up to three times as fast as Huffman codes if the processor has
     /// vector instructions. The original rejects it.
     Pivot,
     /// As a Zstandard frame, which the original rejects. Decoding it requires the feature `zstd`.

@@ -1,6 +1,6 @@
 //! Tensor files: their headers, the frames that suit them, and tensors compressed inside them.
 //!
-//! - [`safetensors::Metadata`] is the header of a `.safetensors` file. It lists the tensors.
+//! - [`safetensors::Metadata`] is the header of a `.safetensors` or GGUF file. It lists the tensors.
 //! - [`plan`] divides such a file into frames, each with a plane layout for its data.
 //! - [`inside`] reads and writes `.znn.safetensors` files, in which each tensor is compressed on
 //!   its own. Needs the feature `std`.

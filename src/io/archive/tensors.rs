@@ -18,7 +18,7 @@ use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
 
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
-    /// Returns the names, types and shapes of the tensors of a `.safetensors` file.
+    /// Returns the names, types and shapes of the tensors of a `.safetensors` or GGUF file.
     ///
     /// Their ranges are ranges of the decoded data. The archive reads them once, and then keeps
     /// them.
@@ -45,7 +45,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     ///
     /// # Errors
     ///
-    /// `Metadata` if the data is not a `.safetensors` file, and the errors of [`Self::read_into`].
+    /// `Metadata` if the data is no such file, and the errors of [`Self::read_into`].
     /// For an incomplete file, this returns all tensors in the header, whether their bytes are
     /// available or not.
     pub fn tensors(&self) -> Result<&Metadata, ArchiveError> {

@@ -14,6 +14,9 @@ use crate::tensor::safetensors::json::{RawHeader, RawTensor};
 
 /// Header of a `.safetensors` file: its tensors and its metadata.
 ///
+/// It also parses the headers of GGUF files, whose tensors may be quantised. Their types have the
+/// names of ggml, such as `Q8_0`; their metadata are left out.
+///
 /// Parsing accepts every header that common loaders accept, including some that the reference
 /// library rejects: bytes that belong to no tensor or to several, and zero bytes as padding.
 /// [`Self::oddities`] reports these.
@@ -53,8 +56,9 @@ impl Metadata {
     /// Parses the header of a file of `file_len` bytes that begins with `bytes`.
     ///
     /// If this returns [`MetadataError::Truncated`], read as many bytes as the error states and
-    /// call again. That happens at most twice for a file, and the error states at most
-    /// [`Self::PREFIX_LEN`] + [`Self::MAX_HEADER_LEN`] bytes.
+    /// call again. For a `.safetensors` file, that happens at most twice, and the error states at
+    /// most [`Self::PREFIX_LEN`] + [`Self::MAX_HEADER_LEN`] bytes. A GGUF file does not state the
+    /// length of its header, so the error states twice the available length, up to 256 MiB.
     ///
     /// # Errors
     ///
