@@ -5,7 +5,8 @@
 #
 #     tests/targets.sh                       # all that this machine can build and run
 #     tests/targets.sh wasm32 s390x          # only these
-#     tests/targets.sh --cargo-test i686     # the crate's own tests there, instead
+#     tests/targets.sh --cargo-test i686     # the crate's own tests there, instead; TESTS='--lib'
+#                                            # runs only those of modules, such as kernels
 #
 # Targets are built with the ordinary toolchain where it has them (`rustup target add`), otherwise
 # with Debian's: apt-get install rustc-web rust-web-src lld qemu-user qemu-system-arm nodejs
@@ -46,8 +47,8 @@ run_linux() { # NAME, TARGET, the command that runs its programs
             cd ../..
             export "$variable=$runner"
             cargo_for test "$target" std,panic_abort,panic_unwind,proc_macro,test target/targets \
-                --locked --no-default-features --features std,simd,legacy --lib \
-                --package zipnn --test golden --test lib
+                --locked --no-default-features --features std,simd,legacy --package zipnn \
+                ${TESTS:---lib --test golden --test lib}
         )
     else
         build_for "$target" std,panic_abort "$folder" --release --locked --quiet
