@@ -238,6 +238,10 @@ impl fmt::Display for DecodeErrorKind {
                 "a plane is a Zstandard frame, which this build cannot read; use a build with the \
                  feature `zstd`",
             ),
+            UnsupportedMethod(method::PIVOT | method::DIFFERENCE | method::RECORDS) => f.write_str(
+                "a plane has a method of the extended profile, which this build cannot read; use a \
+                 build with the feature `extended`",
+            ),
             UnsupportedMethod(code) => write!(f, "unknown compression method, code {code}"),
             InvalidChunkSize(exponent) => {
                 write!(f, "chunk size 2^{exponent} is not between 2^2 and 2^62")

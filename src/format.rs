@@ -70,6 +70,9 @@ pub(crate) mod kind {
     pub(crate) const BASE_MAP: u8 = 8;
 }
 
+/// Whether the methods of the extended profile are compiled, except for Zstandard.
+pub(crate) const HAS_EXTENDED: bool = cfg!(feature = "extended");
+
 /// Codes of the methods in a frame's index.
 pub(crate) mod method {
     /// The plane is stored unchanged.

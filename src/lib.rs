@@ -97,7 +97,8 @@
 //! | `rayon` | yes | [`parallel`] |
 //! | `simd` | yes | vector instructions for splitting and merging planes |
 //! | `safetensors` | yes | [`tensor`]: safetensors headers, and tensors compressed inside safetensors files |
-//! | `zstd` | yes | Zstandard planes of [`Profile::Extended`] |
+//! | `extended` | yes | [`Profile::Extended`] |
+//! | `zstd` | yes | Zstandard planes of that profile; implies `extended` |
 //! | `legacy` | no | [`legacy`]: files of releases 0.1.1 to 0.3.4 of the original |
 //!
 //! Without any feature, the crate decodes on `core` alone, into memory of the caller. No feature

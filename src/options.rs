@@ -324,7 +324,7 @@ impl Options {
     /// assert!(!Options::new(DType::BF16).is_extended());
     /// ```
     pub fn is_extended(&self) -> bool {
-        self.profile != Profile::Original
+        self.profile.is_extended()
     }
 
     /// Returns whether the layout is chosen when the data is compressed.
@@ -342,7 +342,7 @@ impl Options {
 
     /// Returns the records that the data consists of, if the profile splits them.
     pub(crate) fn records(&self, layout: PlaneLayout) -> Option<Record> {
-        let splits = self.profile == Profile::Extended && layout == PlaneLayout::ONE;
+        let splits = self.profile.is_extended() && layout == PlaneLayout::ONE;
         self.record.filter(|_| splits && self.delta == Delta::None)
     }
 

@@ -13,7 +13,19 @@ pub enum Profile {
     /// With the feature `zstd`, planes of a chunk that are clearly smaller as a Zstandard frame are
     /// stored so, as is common for data that repeats: differences, sparse data and integers. Only
     /// readers that are built with that feature decode those.
+    #[cfg(feature = "extended")]
     Extended,
+}
+
+impl Profile {
+    /// Returns whether planes may be stored in ways that the original rejects.
+    pub(crate) const fn is_extended(self) -> bool {
+        match self {
+            Self::Original => false,
+            #[cfg(feature = "extended")]
+            Self::Extended => true,
+        }
+    }
 }
 
 /// How [`Profile::Extended`] stores planes that Huffman codes would make smaller.
@@ -54,6 +66,6 @@ impl PlaneCoding {
 
     /// Returns whether planes may be pivot-coded.
     pub(crate) fn allows_pivot(self) -> bool {
-        (self.profile, self.plane_code) == (Profile::Extended, PlaneCode::Pivot)
+        self.profile.is_extended() && self.plane_code == PlaneCode::Pivot
     }
 }

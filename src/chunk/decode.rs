@@ -12,7 +12,7 @@ use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::choice::Table;
 use crate::entropy::pivot::decode::{self as pivot, ArrayMemory};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::format::method;
+use crate::format::{HAS_EXTENDED, method};
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 
@@ -276,7 +276,8 @@ impl Chunk {
     ) -> Result<(), DecodeError> {
         base::check_len(self.len, base.len() as u64)?;
         match self.base_use {
-            BaseUse::Code => self.decode_difference(stored, base, dst, scratch)?,
+            BaseUse::Code if HAS_EXTENDED => self.decode_difference(stored, base, dst, scratch)?,
+            BaseUse::Code => return Err(DecodeErrorKind::InvalidIndex.into()),
             BaseUse::None => self.decode_stored(stored, dst, scratch)?,
             BaseUse::Xor => {
                 self.decode_stored(stored, dst, scratch)?;
@@ -338,7 +339,7 @@ impl Chunk {
         if self.base_use == BaseUse::Code {
             return Err(DecodeErrorKind::BaseRequired.into());
         }
-        if self.planes[0].method == method::RECORDS {
+        if HAS_EXTENDED && self.planes[0].method == method::RECORDS {
             return self.decode_records(stored, dst, scratch);
         }
         if self.layout.planes == 1 {
@@ -359,7 +360,8 @@ impl Chunk {
             let len = self.layout.plane_len(self.len, plane) as usize;
             let (decoded, rest) = core::mem::take(&mut space).split_at_mut(len);
             space = rest;
-            if self.is_last_coded(plane) && self.planes[plane].method == method::PIVOT {
+            let is_pivot = HAS_EXTENDED && self.planes[plane].method == method::PIVOT;
+            if is_pivot && self.is_last_coded(plane) {
                 last = Some((plane, bytes, decoded));
                 continue;
             }
@@ -510,7 +512,7 @@ impl<T: Table> Decoders<'_, T> {
                 Some(zstd) => zstd.decode(bytes, dst),
                 None => zstd::Decoder::default().decode(bytes, dst),
             },
-            method::PIVOT => self.decode_pivot(bytes, dst),
+            method::PIVOT if HAS_EXTENDED => self.decode_pivot(bytes, dst),
             _ => self.table.decode(bytes, dst),
         }
     }

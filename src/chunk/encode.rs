@@ -107,7 +107,7 @@ pub(crate) fn encode(
         *dst = &mut core::mem::take(dst)[..len];
     }
     let mut stored = [Stored::default(); MAX_PLANES];
-    if layout.planes == 1 && coding.profile == Profile::Original {
+    if layout.planes == 1 && !coding.profile.is_extended() {
         let ([plane, ..], [dst, ..]) = (&mut scratch.planes, dst);
         stored[0] = plane.encode_from(chunk, dst, coding, &mut scratch.tables);
         return stored;

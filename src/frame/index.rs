@@ -13,7 +13,7 @@ use crate::base::Delta;
 use crate::chunk::decode::{BaseUse, Chunk, Method, PlaneEntry};
 use crate::chunk::records;
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::format::{HEADER_LEN, MAX_PIVOT_PLANE, SHORTEST_ZSTD_FRAME, method};
+use crate::format::{HAS_EXTENDED, HEADER_LEN, MAX_PIVOT_PLANE, SHORTEST_ZSTD_FRAME, method};
 use crate::frame::annex::Annex;
 use crate::frame::header::Header;
 use crate::frame::shape::Shape;
@@ -156,6 +156,9 @@ impl<'a> FrameIndex<'a> {
                     Some(DecodeErrorKind::UnsupportedMethod(code))
                 }
                 _ if BaseUse::of(code) != base_use => Some(DecodeErrorKind::InvalidIndex),
+                (method::PIVOT | method::DIFFERENCE | method::RECORDS, _) if !HAS_EXTENDED => {
+                    Some(DecodeErrorKind::UnsupportedMethod(code & !method::WITHOUT_BASE))
+                }
                 (method::DIFFERENCE, Some(stored)) if base_use == BaseUse::Code => {
                     (stored > plane_len).then_some(DecodeErrorKind::InvalidIndex)
                 }

@@ -23,9 +23,10 @@ mod limits;
 mod no_alloc;
 #[cfg(all(feature = "rayon", feature = "safetensors"))]
 mod options;
+#[cfg(feature = "extended")]
 mod pivot;
 mod push;
-#[cfg(all(feature = "safetensors", feature = "rayon"))]
+#[cfg(all(feature = "extended", feature = "safetensors", feature = "rayon"))]
 mod records;
 mod round_trip;
 mod streaming;

@@ -179,7 +179,7 @@ fn encode_chunks(
     let mut filled = [0; MAX_PLANES];
     let mut hashed = Hashed::default();
     // The data of a difference, if the profile allows to use it.
-    let data = envelope.plain.filter(|_| options.profile != Profile::Original);
+    let data = envelope.plain.filter(|_| options.profile.is_extended());
     let mut data = data.unwrap_or_default().chunks(geometry.chunk_len);
     let plain = if options.checksums { envelope.plain.unwrap_or(src) } else { &[] };
     let mut plain = plain.chunks(geometry.chunk_len);
