@@ -581,6 +581,9 @@ fn is_coded(method: Method) -> bool {
 /// Merges planes, each of which may be one repeated byte.
 ///
 /// It works in parts, so that a repeated byte takes little memory even in a long chunk.
+///
+/// Never inlined, so that its memory and the memory of decoding planes share the stack.
+#[inline(never)]
 fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u8]) {
     /// Number of bytes of each plane that are merged at a time; the stack holds four times as many.
     const PART: usize = 512;

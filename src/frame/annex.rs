@@ -14,7 +14,8 @@ use crate::checksum;
 use crate::checksum::Hasher;
 use crate::error::DecodeErrorKind;
 use crate::format::{
-    FOOTER_BODY_LEN, FOOTER_LEN, INDEX_COUNT_LEN, INDEX_ENTRY_LEN, RECORD_HEADER_LEN, kind,
+    FOOTER_BODY_LEN, FOOTER_LEN, HAS_EXTENDED, INDEX_COUNT_LEN, INDEX_ENTRY_LEN, RECORD_HEADER_LEN,
+    kind,
 };
 
 /// The footer of a file, which contains the position of the index.
@@ -258,7 +259,7 @@ impl<'a> Annex<'a> {
     #[cfg(feature = "alloc")]
     pub fn base_map(&self) -> Result<Option<BaseMap>, DecodeErrorKind> {
         let parse = |body| BaseMap::parse(body).ok_or(DecodeErrorKind::InvalidAnnex);
-        self.base_map.map(parse).transpose()
+        self.base_map.filter(|_| HAS_EXTENDED).map(parse).transpose()
     }
 
     /// Returns whether the file must end with a footer. Only the first frame announces it.

@@ -6,6 +6,7 @@ use crate::checksum::checksum;
 use crate::chunk::encode::{EncodeScratch, FrameMemory};
 use crate::chunk::{encode_difference, encode_records};
 use crate::error::EncodeError;
+use crate::format::HAS_EXTENDED;
 use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
 use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
@@ -189,8 +190,11 @@ fn encode_chunks(
         let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
         let layout = geometry.layout;
         let stored = match data.next() {
-            Some(data) => encode_difference::encode(layout, data, chunk, options, outputs, scratch),
-            None => {
+            // Builds without the extended profile leave its code out.
+            Some(data) if HAS_EXTENDED => {
+                encode_difference::encode(layout, data, chunk, options, outputs, scratch)
+            }
+            _ => {
                 let offset = number * geometry.chunk_len;
                 encode_records::encode(offset, layout, chunk, options, outputs, scratch)
             }
