@@ -13,7 +13,6 @@ use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
 use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
-use crate::profile::Profile;
 use crate::try_alloc::{grow, reserve, reserve_exact};
 
 /// Compresses `src` into one frame at the beginning of `dst` and returns the frame's length.
