@@ -17,13 +17,19 @@ fn check(what: &str, mut run: impl FnMut()) {
     assert_eq!(counted.count_total, 0, "{what}: {counted:?}");
 }
 
+const PROFILES: &[Profile] = &[
+    Profile::Original,
+    #[cfg(feature = "extended")]
+    Profile::Extended,
+];
+
 #[test]
 fn compressing() {
     let mut scratch = EncodeScratch::new();
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 1);
-            for profile in [Profile::Original, Profile::Extended] {
+            for &profile in PROFILES {
                 let options = Options::new(dtype).plain().profile(profile);
                 let mut dst = vec![0; zipnn::compress_bound(len, &options)];
                 check(&format!("{dtype:?}, {len} bytes, {profile:?}"), || {
@@ -81,7 +87,7 @@ fn decompressing() {
     for dtype in DType::ALL {
         for len in LENGTHS {
             let data = data::weights(dtype, len, 2);
-            for profile in [Profile::Original, Profile::Extended] {
+            for &profile in PROFILES {
                 let options = Options::new(dtype).plain().profile(profile);
                 let file = zipnn::compress(&data, &options).unwrap();
                 let mut dst = vec![0; len];
