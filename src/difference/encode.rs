@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::base::varint;
 use crate::difference::context::{CONTEXTS, Levels, Meaning};
 use crate::difference::description::Models;
 use crate::difference::element::{Format, Word};
@@ -215,22 +216,13 @@ impl DifferenceEncoder {
         code.clear();
         code.push(levels.format().dtype().code());
         for number in [rows.len, rows.first, self.description.len(), words.len()] {
-            push_number(code, number);
+            varint::write(number as u64, code);
         }
         code.extend_from_slice(&self.description);
         states.iter().for_each(|state| code.extend_from_slice(&state.to_le_bytes()));
         words.iter().for_each(|word| code.extend_from_slice(&word.to_le_bytes()));
         code.extend_from_slice(self.low_bits.finish());
     }
-}
-
-/// Appends a number in groups of seven bits, the lowest first.
-fn push_number(code: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        code.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    code.push(number as u8);
 }
 
 /// Stores the low bits of an element whose symbol is not a whole difference; returns the symbol.

@@ -30,16 +30,24 @@ impl Bases<'_> {
             return Base::open(path).map(Some);
         }
         let base = self.mapped(source)?;
-        Ok(base.map(|base| Base { content: Content::Mapped(Box::new(Mapped::new(base))) }))
+        Ok(base.map(Base::of_parts))
     }
 
     /// Opens the base that a compressed file describes; `None` if it describes none.
     pub fn mapped(&self, source: &Endpoint) -> Result<Option<MappedBase<BaseFile>>, Failure> {
         let Some(map) = resolve::map(source) else { return Ok(None) };
         let sources = resolve::open(&map, source, self.search)?;
-        let base = MappedBase::new(map, sources);
-        base.map(Some).map_err(|error| Failure::new(source, error).of_base())
+        assemble(map, sources, source).map(Some)
     }
+}
+
+/// Combines a map with its sources, for the data of `subject`.
+fn assemble(
+    map: BaseMap,
+    sources: Vec<BaseFile>,
+    subject: &Endpoint,
+) -> Result<MappedBase<BaseFile>, Failure> {
+    MappedBase::new(map, sources).map_err(|error| Failure::new(subject, error).of_base())
 }
 
 /// The base of a difference.
@@ -75,9 +83,11 @@ impl Base {
         sources: Vec<BaseFile>,
         subject: &Endpoint,
     ) -> Result<Self, Failure> {
-        let base = MappedBase::new(map, sources)
-            .map_err(|error| Failure::new(subject, error).of_base())?;
-        Ok(Self { content: Content::Mapped(Box::new(Mapped::new(base))) })
+        assemble(map, sources, subject).map(Self::of_parts)
+    }
+
+    fn of_parts(base: MappedBase<BaseFile>) -> Self {
+        Self { content: Content::Mapped(Box::new(Mapped::new(base))) }
     }
 
     /// Returns the states of all files when they were opened.
