@@ -40,6 +40,8 @@ export WINEPREFIX=$PWD/target/wine WINEDEBUG=-all
 mkdir -p "$WINEPREFIX"
 "$wine" wineboot --init >/dev/null 2>&1 || skip "Wine cannot start"
 add_process_prng "$WINEPREFIX/drive_c/windows/system32"
+# Programs that start while Wine still prepares its folder can fail.
+"$(dirname "$(readlink -f "$wine")")/wineserver" --wait 2>/dev/null || true
 
 variable=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_RUNNER
 export "$variable=$wine"

@@ -1,7 +1,7 @@
 //! Running the program in a temporary directory.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -59,17 +59,13 @@ impl Place {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        started(|| self.command(arguments).output())
     }
 
     pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = started(|| command.spawn());
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         // The program may stop reading at any time.
@@ -97,6 +93,20 @@ impl Place {
         assert!(!message.is_empty());
         message
     }
+}
+
+/// Returns the result of starting a program.
+///
+/// Wine 8 sometimes loses a process while it starts, and reports an internal error.
+fn started<T>(mut start: impl FnMut() -> io::Result<T>) -> T {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..3 {
+        match start() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {}
+            result => return result.unwrap(),
+        }
+    }
+    start().unwrap()
 }
 
 fn add_names(directory: &Path, prefix: &str, names: &mut Vec<String>) {
