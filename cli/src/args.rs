@@ -1,5 +1,7 @@
 //! The command-line arguments.
 
+mod help;
+
 use std::num::NonZero;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,33 +9,16 @@ use std::sync::Arc;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use zipnn::frame::PlaneLayout;
 use zipnn::{DType, Options, PlaneCode, Profile};
 
 use crate::base::content::Bases;
 use crate::base::plan::SetPlan;
 
-const EXIT_STATUS: &str = "\
-Exit status:
-  0    success
-  1    a file is damaged or cannot be processed, or a pattern matches no file; all other files
-       are processed
-  2    the arguments are invalid
-  130  interrupted (SIGINT); other signals exit with 128 plus their number. Incomplete results
-       are removed
-  141  the reader of standard output closed it";
-
-const REPAIR_EXIT_STATUS: &str = "\
-Exit status:
-  0    the file needs no repair, or was repaired
-  1    the file needs repair, or cannot be processed
-  2    the arguments are invalid
-  130  interrupted (SIGINT); other signals exit with 128 plus their number. Incomplete results
-       are removed";
-
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
-#[command(name = "zipnn", version, after_help = EXIT_STATUS, arg_required_else_help = true)]
+#[command(name = "zipnn", version, after_help = help::examples(help::FIRST_STEPS), arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -42,25 +27,25 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compress files: IN becomes IN.znn
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::COMPRESS))]
     Compress(Compress),
     /// Decompress files: IN.znn becomes IN, and X.znn.safetensors becomes X.safetensors
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::DECOMPRESS))]
     Decompress(Decompress),
     /// Describe the frames and tensors of compressed files, without decoding their data
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::INFO))]
     Info(Info),
     /// Decode compressed files and verify their checksums, without writing anything
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::VERIFY))]
     Verify(Verify),
     /// List the tensors of compressed .safetensors files
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::LS))]
     Ls(Ls),
     /// Write one tensor of a compressed .safetensors file, reading only its part of the file
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::CAT))]
     Cat(Cat),
     /// Compare two .safetensors files tensor by tensor: what has changed, and how much of it
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::DIFF))]
     Diff(Diff),
     /// Detect and repair .safetensors files that the original ZipNN damaged
     ///
@@ -71,16 +56,22 @@ pub enum Command {
     ///
     /// It also removes a list of compressed tensors that belongs to another file. Tools that save
     /// tensors with the metadata of a compressed file leave such lists.
-    #[command(after_help = REPAIR_EXIT_STATUS)]
+    #[command(after_help = help::repair_examples())]
     Repair(Repair),
     /// Make files that are differences independent of their bases: IN.znn is replaced by a whole file
     ///
     /// The bases can then be changed or removed, unless other files are differences to them.
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::FLATTEN))]
     Flatten(Flatten),
     /// Measure compression ratio and speed on your own file, in memory
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = help::examples(help::BENCH))]
     Bench(Bench),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = help::examples(help::COMPLETIONS))]
+    Completions(Completions),
+    /// Write manual pages: zipnn.1, and one for each command
+    #[command(after_help = help::examples(help::MAN))]
+    Man(Man),
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -497,6 +488,20 @@ pub struct Bench {
     /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Shell that reads the script
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Directory to write to, which is created if needed
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 /// Length of the longest element in bytes.

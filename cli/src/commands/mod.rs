@@ -2,6 +2,7 @@
 
 mod bench;
 mod cat;
+mod completions;
 mod compress;
 mod decompress;
 mod diff;
@@ -9,6 +10,7 @@ mod flatten;
 mod info;
 mod inputs;
 mod ls;
+mod man;
 mod repair;
 mod streams;
 mod verify;
@@ -34,6 +36,8 @@ pub fn run(command: &Command) -> u8 {
         Command::Flatten(arguments) => flatten::run(arguments),
         Command::Repair(arguments) => repair::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments),
+        Command::Man(arguments) => man::run(arguments),
     }
 }
 

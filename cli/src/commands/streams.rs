@@ -28,8 +28,16 @@ pub fn check(command: &Command) -> Result<(), Failure> {
         Command::Diff(diff) => (slice::from_ref(&diff.old), Some(&diff.new), false),
         Command::Repair(repair) => (slice::from_ref(&repair.file), None, repair.force),
         Command::Bench(bench) => (slice::from_ref(&bench.file), None, false),
+        Command::Completions(_) | Command::Man(_) => (&[], None, false),
     };
-    if matches!(command, Command::Info(_) | Command::Ls(_) | Command::Diff(_) | Command::Bench(_)) {
+    if matches!(
+        command,
+        Command::Info(_)
+            | Command::Ls(_)
+            | Command::Diff(_)
+            | Command::Bench(_)
+            | Command::Completions(_)
+    ) {
         Stream::Output.check()?;
     }
     let inputs = || inputs.iter().chain(base).map(|input| Endpoint::new(input));

@@ -15,6 +15,7 @@ mod evenness;
 mod faults;
 #[cfg(unix)]
 mod files;
+mod generated;
 mod gguf;
 mod inside;
 mod layouts;

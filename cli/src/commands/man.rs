@@ -1,0 +1,34 @@
+//! `zipnn man`.
+
+use std::fs;
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, Man};
+use crate::fs::endpoint::Endpoint;
+use crate::fs::output::Output;
+use crate::report::failure::{self, Failure};
+
+/// Writes the pages, and returns the exit status.
+pub fn run(arguments: &Man) -> u8 {
+    failure::status(write_pages(arguments))
+}
+
+fn write_pages(arguments: &Man) -> Result<(), Failure> {
+    let directory = &arguments.directory;
+    fs::create_dir_all(directory)
+        .map_err(|error| Failure::writing(Endpoint::new(directory), error))?;
+    let mut program = Cli::command();
+    program.build();
+    let commands = program.get_subcommands().filter(|command| command.get_name() != "help");
+    for command in commands.chain([&program]) {
+        let page = clap_mangen::Man::new(command.clone());
+        let destination = Endpoint::new(&directory.join(page.get_filename()));
+        let mut bytes = Vec::new();
+        page.render(&mut bytes).map_err(|error| Failure::writing(&destination, error))?;
+        let mut output = Output::create(&destination, true)?;
+        output.write(&bytes)?;
+        output.finish(None)?;
+    }
+    Ok(())
+}
