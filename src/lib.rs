@@ -205,4 +205,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../docs/LIBRARY.md")]
     struct Library;
+    #[doc = include_str!("../docs/embedded.md")]
+    struct Embedded;
+    #[doc = include_str!("../docs/storage-engines.md")]
+    struct StorageEngines;
 }
