@@ -111,7 +111,7 @@ pub struct Compress {
     /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
     /// then either whole, or a difference to whole files beside it, which must be kept. Implies
     /// --extended. `zipnn flatten` makes a file independent again
-    #[arg(long, conflicts_with_all = ["delta", "hub", "plain", "inside_safetensors"])]
+    #[arg(long, conflicts_with_all = ["delta", "plain", "inside_safetensors"])]
     pub dedup: bool,
     /// Which files are differences, and to which.
     #[arg(skip)]
@@ -121,7 +121,20 @@ pub struct Compress {
 impl Compress {
     /// Returns the profile, which decides which readers can decode the results.
     pub fn profile(&self) -> Profile {
-        profile(self.extended || self.dedup || !self.files.base.is_empty())
+        profile(self.extended || self.is_set())
+    }
+
+    /// Returns whether files may become differences to files that are found for them.
+    pub fn is_set(&self) -> bool {
+        self.dedup || !self.files.base.is_empty()
+    }
+
+    /// Returns the arguments for verifying the result of a file. Files to which it refers may not
+    /// be at their recorded paths yet.
+    pub fn files_to_verify(&self, source: &Path) -> Files {
+        let mut files = self.files.clone();
+        files.base.extend(self.plan.sources(source).iter().map(|base| base.path.clone()));
+        files
     }
 }
 
@@ -166,7 +179,7 @@ pub struct Files {
     /// resemble tensors of these files as differences to them, whatever their order and names, and
     /// records the files' paths. `decompress` looks there for bases that are not at their recorded
     /// paths. Implies --extended
-    #[arg(long, value_name = "BASE", conflicts_with_all = ["delta", "hub"])]
+    #[arg(long, value_name = "BASE", conflicts_with = "delta")]
     pub base: Vec<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,
