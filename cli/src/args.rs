@@ -109,8 +109,8 @@ pub struct Compress {
     #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
     pub plane_code: PlaneCodeChoice,
     /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
-    /// then either whole, or a difference to whole files beside it, which must be kept. Implies
-    /// --extended. `zipnn flatten` makes a file independent again
+    /// then either whole, or a difference to whole files, which must be kept. With --hub, these are
+    /// files of all revisions. Implies --extended. `zipnn flatten` makes a file independent again
     #[arg(long, conflicts_with_all = ["delta", "plain", "inside_safetensors"])]
     pub dedup: bool,
     /// Which files are differences, and to which.
@@ -175,9 +175,9 @@ pub struct Files {
     /// Compress or decompress the difference to this file, which must have the same length
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
-    /// File or directory with bases; can be given several times. `compress` stores tensors that
-    /// resemble tensors of these files as differences to them, whatever their order and names, and
-    /// records the files' paths. `decompress` looks there for bases that are not at their recorded
+    /// File or directory with bases, also a revision in the cache of the Hub; can be given several
+    /// times. `compress` stores tensors that resemble tensors of these files as differences to
+    /// them, whatever their order and names, and records the files' paths. `decompress` looks there for bases that are not at their recorded
     /// paths. Implies --extended
     #[arg(long, value_name = "BASE", conflicts_with = "delta")]
     pub base: Vec<PathBuf>,

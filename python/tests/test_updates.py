@@ -111,7 +111,7 @@ def test_damaged_messages():
 
 def test_an_encoder_makes_one_message():
     encoder = zipnn_rs.UpdateEncoder(0)
-    with pytest.raises(zipnn_rs.ZipnnError, match="length|long|short"):
+    with pytest.raises(zipnn_rs.ZipnnError, match=r"length|long|short"):
         encoder.add("a", b"1", b"12")
     update = zipnn_rs.Update(encoder.finish())
     assert (update.step, update.names) == (0, [])
