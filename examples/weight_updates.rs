@@ -47,7 +47,7 @@ fn send() -> Result<(), Box<dyn Error>> {
     for step in 1..=STEPS {
         let before = weights.clone();
         train(&mut weights, step);
-        let mut encoder = UpdateEncoder::new(step, Profile::default());
+        let mut encoder = UpdateEncoder::new(step, Profile::Extended);
         for (name, after) in &weights {
             encoder.add(name, DType::BF16, &before[name], after)?;
         }

@@ -13,6 +13,8 @@ use core::fmt;
 use std::sync::LazyLock;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use fearless_simd::Simd;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use fearless_simd::x86::{Avx2, Avx512, Sse4_2};
 
 /// A set of vector instructions.
@@ -207,6 +209,21 @@ impl Kernels {
             level => (level == Level::BASELINE).then_some(Self::Portable),
             #[cfg(not(all(feature = "simd", target_endian = "little")))]
             _ => None,
+        }
+    }
+
+    /// Runs a function that is compiled for the instructions of the kernels.
+    ///
+    /// The function, and all that it calls, must be inlined. Compilers use 32 bytes of a vector at
+    /// most, because longer ones make loops of scalar instructions slower.
+    #[inline(always)]
+    pub(crate) fn vectorize<R>(self, function: impl FnOnce() -> R) -> R {
+        match self {
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Sse4_2(token) => token.vectorize(function),
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Avx2(token) | Self::Avx512(_, token) => token.vectorize(function),
+            _ => function(),
         }
     }
 

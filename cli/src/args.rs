@@ -100,9 +100,9 @@ pub struct Compress {
     #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
     pub plane_code: PlaneCodeChoice,
     /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
-    /// then either whole, or a difference to whole files beside it, which must be kept. Implies
-    /// --extended. `zipnn flatten` makes a file independent again
-    #[arg(long, conflicts_with_all = ["delta", "hub", "plain", "inside_safetensors"])]
+    /// then either whole, or a difference to whole files, which must be kept. With --hub, these are
+    /// files of all revisions. Implies --extended. `zipnn flatten` makes a file independent again
+    #[arg(long, conflicts_with_all = ["delta", "plain", "inside_safetensors"])]
     pub dedup: bool,
     /// Which files are differences, and to which.
     #[arg(skip)]
@@ -112,7 +112,20 @@ pub struct Compress {
 impl Compress {
     /// Returns the profile, which decides which readers can decode the results.
     pub fn profile(&self) -> Profile {
-        profile(self.extended || self.dedup || !self.files.base.is_empty())
+        profile(self.extended || self.is_set())
+    }
+
+    /// Returns whether files may become differences to files that are found for them.
+    pub fn is_set(&self) -> bool {
+        self.dedup || !self.files.base.is_empty()
+    }
+
+    /// Returns the arguments for verifying the result of a file. Files to which it refers may not
+    /// be at their recorded paths yet.
+    pub fn files_to_verify(&self, source: &Path) -> Files {
+        let mut files = self.files.clone();
+        files.base.extend(self.plan.sources(source).iter().map(|base| base.path.clone()));
+        files
     }
 }
 
@@ -153,11 +166,11 @@ pub struct Files {
     /// Compress or decompress the difference to this file, which must have the same length
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
-    /// File or directory with bases; can be given several times. `compress` stores tensors that
-    /// resemble tensors of these files as differences to them, whatever their order and names, and
-    /// records the files' paths. `decompress` looks there for bases that are not at their recorded
+    /// File or directory with bases, also a revision in the cache of the Hub; can be given several
+    /// times. `compress` stores tensors that resemble tensors of these files as differences to
+    /// them, whatever their order and names, and records the files' paths. `decompress` looks there for bases that are not at their recorded
     /// paths. Implies --extended
-    #[arg(long, value_name = "BASE", conflicts_with_all = ["delta", "hub"])]
+    #[arg(long, value_name = "BASE", conflicts_with = "delta")]
     pub base: Vec<PathBuf>,
     #[command(flatten)]
     pub threads: Threads,

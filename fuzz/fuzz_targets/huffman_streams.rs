@@ -5,9 +5,9 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use zipnn::frame::{DecodeTable, SmallTable};
 use zipnn::kernels;
 use zipnn::kernels::Counts;
-use zipnn::frame::{DecodeTable, SmallTable};
 use zipnn_fuzz::Data;
 
 #[derive(Debug, Arbitrary)]

@@ -45,7 +45,9 @@ fn check(coded: &[u8], plane_len: usize, expected: Option<&[u8]>) {
     let is_good = kernels::decode_pivot(Level::Scalar, coded, &mut reference);
     for level in Level::ALL {
         let mut decoded = vec![0xff; plane_len];
-        let Some(is_good_here) = kernels::decode_pivot(level, coded, &mut decoded) else { continue };
+        let Some(is_good_here) = kernels::decode_pivot(level, coded, &mut decoded) else {
+            continue;
+        };
         assert_eq!(Some(is_good_here), is_good, "{level}");
         assert!(!is_good_here || decoded == reference, "{level}: other data");
     }

@@ -3,8 +3,8 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use zipnn::{DType, Limits, Options};
 use zipnn::frame::{Form, Frame, FrameIndex};
+use zipnn::{DType, Limits, Options};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {

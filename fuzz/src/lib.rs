@@ -3,11 +3,11 @@
 use std::io::{self, Cursor, Read};
 
 use arbitrary::{Arbitrary, Unstructured};
-use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, PlaneCode, Profile};
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, Scratch, SmallTable};
 use zipnn::io::EncoderBuilder;
 use zipnn::push::PushDecoder;
+use zipnn::{Archive, DType, DecodeError, Decoder, Limits, Options, PlaneCode, Profile};
 
 /// Limits that keep targets fast whatever the input claims.
 pub const LIMITS: Limits =

@@ -14,6 +14,11 @@ pub enum Error {
     Encode(EncodeError),
     Archive(ArchiveError),
     Tensor(TensorError),
+    /// The tensor of an update.
+    Update {
+        tensor: String,
+        error: DecodeError,
+    },
     Io(std::io::Error),
     Python(PyErr),
     Panic(String),
@@ -75,6 +80,9 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         match error {
             Error::Decode(error) => of_decoding(error.to_string(), &error),
+            Error::Update { tensor, error } => {
+                of_decoding(format!("tensor {tensor:?}: {error}"), &error)
+            }
             Error::Tensor(error) => match &error {
                 // The message names the tensor.
                 TensorError::Decode { error: cause, .. } => of_decoding(error.to_string(), cause),

@@ -14,6 +14,7 @@ mod output;
 mod pool;
 mod ranges;
 mod stream;
+mod update;
 
 use pyo3::prelude::*;
 
@@ -40,4 +41,6 @@ mod _native {
     };
     #[pymodule_export]
     use crate::stream::{Compressor, Decompressor};
+    #[pymodule_export]
+    use crate::update::{Update, UpdateEncoder};
 }

@@ -34,7 +34,7 @@ pub use oneshot::{compress, compress_frame_into, decompress, decompress_into};
 pub use update::{Update, UpdateEncoder, UpdatedTensor};
 
 #[cfg(feature = "alloc")]
-pub use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource};
+pub use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource, MapTensor};
 pub use crate::base::{BaseId, Delta, apply};
 #[cfg(feature = "std")]
 pub use crate::io::mapped_base::MappedBase;

@@ -52,7 +52,7 @@ pub struct UpdateEncoder {
 }
 
 impl UpdateEncoder {
-    /// Begins the update to a step.
+    /// Begins the update to a step. Messages of the extended profile are the smallest.
     pub fn new(step: u64, profile: Profile) -> Self {
         Self { step, profile, count: 0, tensors: Vec::new() }
     }

@@ -10,7 +10,7 @@ use crate::difference::element::Format;
 /// The size that level 0 stands for. Smaller changes have level 0 as well.
 const LOWEST_SIZE: i32 = -28;
 /// The largest level. Larger changes have it as well.
-const LAST_LEVEL: i32 = 127;
+pub(crate) const LAST_LEVEL: u8 = 127;
 /// The largest size at which symbols are whole differences.
 const LARGEST_DIRECT: i32 = 6;
 /// The size, in half octaves below the value of the element, from which elements are coded without
@@ -75,7 +75,7 @@ impl Levels {
     /// element of the base. Subnormal elements have the unit of the smallest normal ones.
     #[inline(always)]
     pub(crate) fn level(origin: i32, exponent: u32) -> u8 {
-        (origin - 2 * exponent.max(1) as i32).clamp(0, LAST_LEVEL) as u8
+        (origin - 2 * exponent.max(1) as i32).clamp(0, LAST_LEVEL.into()) as u8
     }
 
     /// Returns the meaning of symbols at a level.

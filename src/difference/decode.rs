@@ -1,6 +1,6 @@
 //! Decodes the elements of a chunk.
 
-use crate::difference::context::{CONTEXTS, Levels, MEANINGS, Meaning};
+use crate::difference::context::{CONTEXTS, LAST_LEVEL, Levels, MEANINGS, Meaning};
 use crate::difference::description::Models;
 use crate::difference::element::{Format, Word};
 use crate::difference::low_bits::LowBits;
@@ -12,6 +12,7 @@ use crate::entropy::binary::BitDecoder;
 use crate::entropy::rans;
 use crate::entropy::rans::decode::{Decoder, Entry, fill_table};
 use crate::error::DecodeErrorKind;
+use crate::simd::Kernels;
 
 /// Marks symbols in tables of contexts whose symbols are not whole differences.
 const MARK: u8 = 0x80;
@@ -86,20 +87,35 @@ pub(crate) fn decode(
     dst: &mut [u8],
     tables: &mut [u8],
 ) -> Result<(), DecodeErrorKind> {
+    decode_with(Kernels::new(), code, base, dst, tables)
+}
+
+/// Decodes a chunk as [`decode`] does, with the instructions of `kernels`.
+pub(crate) fn decode_with(
+    kernels: Kernels,
+    code: &[u8],
+    base: &[u8],
+    dst: &mut [u8],
+    tables: &mut [u8],
+) -> Result<(), DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
     let parts = Parts::parse(code).ok_or(corrupt)?;
     let len = tables_len(dst.len() as u64) as usize;
     let tables = tables.get_mut(..len).ok_or(corrupt)?.as_chunks_mut().0;
+    let decoder = ChunkDecoder::new(kernels, &parts, tables, dst.len())?;
     match parts.format.len {
-        1 => ChunkDecoder::new(&parts, tables, dst.len())?.decode::<u8>(&parts, base, dst),
-        2 => ChunkDecoder::new(&parts, tables, dst.len())?.decode::<u16>(&parts, base, dst),
-        _ => ChunkDecoder::new(&parts, tables, dst.len())?.decode::<u32>(&parts, base, dst),
+        1 => decoder.decode::<u8>(&parts, base, dst),
+        2 => decoder.decode::<u16>(&parts, base, dst),
+        _ => decoder.decode::<u32>(&parts, base, dst),
     }
 }
 
 /// Decodes the rows of a chunk.
 struct ChunkDecoder<'a> {
+    kernels: Kernels,
     levels: Levels,
+    /// By level.
+    extras: [Extra; LAST_LEVEL as usize + 1],
     models: Models,
     description: BitDecoder<'a>,
     tables: &'a [Entry],
@@ -112,6 +128,7 @@ struct ChunkDecoder<'a> {
 impl<'a> ChunkDecoder<'a> {
     /// Decodes the tables of a chunk of `len` bytes.
     fn new(
+        kernels: Kernels,
         parts: &Parts<'a>,
         tables: &'a mut [Entry],
         len: usize,
@@ -131,6 +148,8 @@ impl<'a> ChunkDecoder<'a> {
             fill_table(&frequencies, mark, table);
         }
         Ok(Self {
+            kernels,
+            extras: core::array::from_fn(|level| Extra::of(&levels, level as u8)),
             starts: starts(&levels, &begins),
             levels,
             models,
@@ -143,6 +162,19 @@ impl<'a> ChunkDecoder<'a> {
 
     /// Decodes all rows, and the bytes after the last whole element.
     fn decode<W: Word>(
+        self,
+        parts: &Parts<'_>,
+        base: &[u8],
+        dst: &mut [u8],
+    ) -> Result<(), DecodeErrorKind> {
+        self.kernels.vectorize(
+            #[inline(always)]
+            || self.decode_rows::<W>(parts, base, dst),
+        )
+    }
+
+    #[inline(always)]
+    fn decode_rows<W: Word>(
         mut self,
         parts: &Parts<'_>,
         base: &[u8],
@@ -153,7 +185,7 @@ impl<'a> ChunkDecoder<'a> {
         let mut rest = W::split_mut(elements);
         let mut base = W::split(base);
         let mut row_len = parts.first_len;
-        let mut space = [[0; PIECE]; 2];
+        let mut space = Space::NEW;
         while !rest.is_empty() {
             let len = row_len.min(rest.len());
             let (row, behind) = core::mem::take(&mut rest).split_at_mut(len);
@@ -173,19 +205,20 @@ impl<'a> ChunkDecoder<'a> {
         if is_complete { Ok(()) } else { Err(DecodeErrorKind::CorruptStream) }
     }
 
-    /// Decodes a row with changes. `space` is for the levels and symbols of a part of the row.
+    /// Decodes a row with changes.
+    #[inline(always)]
     fn row<W: Word>(
         &mut self,
         class: i32,
         base: &[W::Bytes],
         dst: &mut [W::Bytes],
-        [levels, symbols]: &mut [[u8; PIECE]; 2],
+        space: &mut Space,
     ) {
         let origin = self.levels.origin(class);
         let format = self.levels.format();
         for (base, dst) in base.chunks(PIECE).zip(dst.chunks_mut(PIECE)) {
-            let levels = &mut levels[..dst.len()];
-            let symbols = &mut symbols[..dst.len()];
+            let levels = &mut space.levels[..dst.len()];
+            let symbols = &mut space.symbols[..dst.len()];
             for (level, &base) in levels.iter_mut().zip(base) {
                 let exponent = W::load(base).bits() >> format.mantissa & format.exponent_mask();
                 *level = Levels::level(origin, exponent);
@@ -194,60 +227,105 @@ impl<'a> ChunkDecoder<'a> {
             for ((dst, &base), &symbol) in dst.iter_mut().zip(base).zip(&*symbols) {
                 *dst = W::load(base).plus(i32::from(symbol) - ZERO).store();
             }
-            self.correct::<W>(class, levels, symbols, base, dst);
+            let marked = marked(symbols, &mut space.marked);
+            self.correct::<W>(class, levels, symbols, marked, base, dst);
         }
     }
 
-    /// Decodes the elements whose symbols are not whole differences.
+    /// Decodes the elements at the positions in `marked`, whose symbols are not whole differences.
+    ///
+    /// Which of them have which meaning is hard to predict, so that there is no branch for it.
+    #[inline(always)]
     fn correct<W: Word>(
         &mut self,
         class: i32,
         levels: &[u8],
         symbols: &[u8],
+        marked: &[u16],
         base: &[W::Bytes],
         dst: &mut [W::Bytes],
     ) {
-        const GROUP: usize = 8;
-        for (group, symbols) in symbols.chunks(GROUP).enumerate() {
-            // The highest bit of a byte is set if the symbol is marked or an escape.
-            if let Some(eight) = symbols.first_chunk::<GROUP>() {
-                let eight = u64::from_le_bytes(*eight);
-                let above = (eight & 0x7f7f_7f7f_7f7f_7f7f) + 0x2f2f_2f2f_2f2f_2f2f;
-                if (above | eight) & 0x8080_8080_8080_8080 == 0 {
-                    continue;
-                }
-            }
-            for (number, &symbol) in (group * GROUP..).zip(symbols) {
-                if symbol >= ESCAPE {
-                    let base = W::load(base[number]);
-                    dst[number] = self.element(class, levels[number], symbol, base).store();
-                }
-            }
+        let format = self.levels.format();
+        let exponent = self.levels.exponent(class) - SAME_EXPONENT;
+        let mantissa_mask = (1 << format.mantissa) - 1;
+        let select =
+            |is: bool, yes: u32, no: u32| no ^ ((yes ^ no) & 0_u32.wrapping_sub(is.into()));
+        for &at in marked {
+            let at = usize::from(at);
+            let symbol = symbols[at] & !MARK;
+            let extra = self.extras[usize::from(levels[at] & LAST_LEVEL)];
+            let is_escape = symbol == ESCAPE;
+            let low = self.low_bits.take(select(is_escape, format.bits(), extra.bits.into()));
+            let base = W::load(base[at]);
+            let change = (i32::from(symbol) - ZERO) << extra.shift | low as i32;
+            let exponent = (exponent + i32::from(symbol)) as u32 & format.exponent_mask();
+            let sign = low >> format.mantissa << (format.bits() - 1);
+            let apart = sign | exponent << format.mantissa | low & mantissa_mask;
+            let element = select(extra.is_apart, apart, base.plus(change).bits());
+            dst[at] = W::from_bits(select(is_escape, low, element)).store();
         }
     }
+}
 
-    /// Decodes an element whose symbol is not a whole difference.
-    #[inline(always)]
-    fn element<W: Word>(&mut self, class: i32, level: u8, symbol: u8, base: W) -> W {
-        let format = self.levels.format();
-        let symbol = symbol & !MARK;
-        match self.levels.meaning(level) {
-            _ if symbol == ESCAPE => W::from_bits(self.low_bits.take(format.bits())),
-            // There are no escapes without the mark.
-            Meaning::Difference => base.plus(i32::from(symbol) - ZERO),
+/// Memory for a part of a row.
+struct Space {
+    levels: [u8; PIECE],
+    symbols: [u8; PIECE],
+    /// Positions.
+    marked: [u16; PIECE],
+}
+
+impl Space {
+    const NEW: Self = Self { levels: [0; _], symbols: [0; _], marked: [0; _] };
+}
+
+/// What a level adds to a symbol.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extra {
+    /// Number of low bits.
+    bits: u8,
+    /// Number of bits by which a symbol is shifted.
+    shift: u8,
+    /// Whether the symbol is an exponent.
+    is_apart: bool,
+}
+
+impl Extra {
+    fn of(levels: &Levels, level: u8) -> Self {
+        match levels.meaning(level) {
+            Meaning::Difference => Self::default(),
             Meaning::Shifted(shift) => {
-                let low = self.low_bits.take(shift) as i32;
-                base.plus((i32::from(symbol) - ZERO) << shift | low)
+                Self { bits: shift as u8, shift: shift as u8, is_apart: false }
             }
             Meaning::Apart => {
-                let exponent = self.levels.exponent(class) + i32::from(symbol) - SAME_EXPONENT;
-                let exponent = (exponent as u32 & format.exponent_mask()) << format.mantissa;
-                let rest = self.low_bits.take(format.mantissa + 1);
-                let sign = rest >> format.mantissa << (format.bits() - 1);
-                W::from_bits(sign | exponent | rest & ((1 << format.mantissa) - 1))
+                Self { bits: levels.format().mantissa as u8 + 1, shift: 0, is_apart: true }
             }
         }
     }
+}
+
+/// Collects the positions of marked symbols and of escapes. There are at most [`PIECE`] symbols.
+#[inline(always)]
+fn marked<'m>(symbols: &[u8], marked: &'m mut [u16; PIECE]) -> &'m [u16] {
+    const GROUP: usize = 8;
+    let mut count = 0;
+    let (groups, rest) = symbols.as_chunks::<GROUP>();
+    for (group, symbols) in (0..).zip(groups) {
+        let symbols = u64::from_le_bytes(*symbols);
+        // The highest bit of a byte is set if the symbol is marked or an escape.
+        let above = (symbols & 0x7f7f_7f7f_7f7f_7f7f) + 0x2f2f_2f2f_2f2f_2f2f;
+        let mut bits = (above | symbols) & 0x8080_8080_8080_8080;
+        while bits != 0 {
+            marked[count % PIECE] = (GROUP as u32 * group + bits.trailing_zeros() / 8) as u16;
+            count += 1;
+            bits &= bits - 1;
+        }
+    }
+    for (at, &symbol) in (symbols.len() - rest.len()..).zip(rest) {
+        marked[count % PIECE] = at as u16;
+        count += usize::from(symbol >= ESCAPE);
+    }
+    &marked[..count.min(PIECE)]
 }
 
 /// Returns whether a table belongs to contexts whose symbols are not whole differences.
@@ -264,5 +342,53 @@ fn starts(levels: &Levels, begins: &[bool; CONTEXTS]) -> [u32; 256] {
         count += u32::from(begins);
         *table = count.saturating_sub(1) * SLOTS as u32;
     }
-    core::array::from_fn(|level| tables[levels.context(level.min(127) as u8)])
+    core::array::from_fn(|level| tables[levels.context(level.min(LAST_LEVEL.into()) as u8)])
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::difference::encode::DifferenceEncoder;
+
+    /// Returns a base and data whose rows change by very different amounts.
+    fn pair(dtype: DType) -> (Vec<u8>, Vec<u8>) {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        let size = dtype.size();
+        let (mut base, mut new) = (Vec::new(), Vec::new());
+        for number in 0..40_000_u32 {
+            let element = next() ^ next() << 16;
+            let largest = 1_u32 << (number / 512 % 24);
+            let change = if number / 4096 % 3 == 0 { 0 } else { next() % largest };
+            base.extend_from_slice(&element.to_le_bytes()[..size]);
+            new.extend_from_slice(&element.wrapping_add(change).to_le_bytes()[..size]);
+        }
+        (base, new)
+    }
+
+    #[test]
+    fn all_instructions_decode_the_same() {
+        for dtype in DType::ALL {
+            let (base, new) = pair(dtype);
+            for len in [new.len(), new.len() - 2001, 5 * dtype.size(), dtype.size()] {
+                let (base, new) = (&base[..len], &new[..len]);
+                let xor: Vec<u8> = base.iter().zip(new).map(|(base, new)| base ^ new).collect();
+                let mut code = Vec::new();
+                DifferenceEncoder::default().encode(new, &xor, dtype, &mut code);
+                for (level, kernels) in Kernels::all() {
+                    let mut tables = vec![0; tables_len(len as u64) as usize];
+                    let mut decoded = vec![0; len];
+                    let result = decode_with(kernels, &code, base, &mut decoded, &mut tables);
+                    assert_eq!(result, Ok(()), "{dtype} {len} {level}");
+                    assert!(decoded == new, "{dtype} {len} {level}");
+                }
+            }
+        }
+    }
 }

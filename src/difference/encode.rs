@@ -15,6 +15,7 @@ use crate::dtype::DType;
 use crate::entropy::binary::BitEncoder;
 use crate::entropy::rans::encode::{Code, Encoder as SymbolEncoder, fill_codes};
 use crate::entropy::rans::frequencies::normalize;
+use crate::simd::Kernels;
 
 /// Number of codes of a table in memory: a power of two of at least [`SYMBOLS`].
 const TABLE_STRIDE: usize = 128;
@@ -51,13 +52,17 @@ impl DifferenceEncoder {
     /// `xor` is the exclusive or of the chunk and its base.
     pub(crate) fn encode(&mut self, new: &[u8], xor: &[u8], dtype: DType, code: &mut Vec<u8>) {
         let format = Format::of(dtype);
-        match format.len {
-            1 => self.encode_words::<u8>(new, xor, format, code),
-            2 => self.encode_words::<u16>(new, xor, format, code),
-            _ => self.encode_words::<u32>(new, xor, format, code),
-        }
+        Kernels::new().vectorize(
+            #[inline(always)]
+            || match format.len {
+                1 => self.encode_words::<u8>(new, xor, format, code),
+                2 => self.encode_words::<u16>(new, xor, format, code),
+                _ => self.encode_words::<u32>(new, xor, format, code),
+            },
+        );
     }
 
+    #[inline(always)]
     fn encode_words<W: Word>(
         &mut self,
         new: &[u8],
@@ -102,6 +107,7 @@ impl DifferenceEncoder {
     }
 
     /// Finds the levels and symbols of a row, and stores their low bits.
+    #[inline(always)]
     fn add_row<W: Word>(&mut self, levels: &Levels, base: &[W::Bytes], new: &[W::Bytes]) {
         if W::are_equal(base, new) {
             self.rows.push((new.len(), None));
@@ -264,6 +270,7 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Returns the class of a row: the base-2 logarithm of the mean change, in half octaves.
+#[inline(always)]
 fn class<W: Word>(format: Format, base: &[W::Bytes], new: &[W::Bytes]) -> i32 {
     let sign_shift = u32::BITS - format.bits();
     // The fields of a float with more exponent bits are this much lower.

@@ -32,7 +32,7 @@ pub(crate) const ESCAPE: u8 = 81;
 /// The symbol of the exponent that the class of the row gives, for elements without difference.
 pub(crate) const SAME_EXPONENT: i32 = 60;
 /// Number of elements of a row that are coded together.
-pub(crate) const PIECE: usize = 1024;
+pub(crate) const PIECE: usize = 512;
 
 /// Bounds of the maximum number of tables. Each meaning of symbols can need a table of its own.
 const MIN_TABLES: u64 = 3;

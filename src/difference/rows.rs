@@ -26,6 +26,7 @@ const POSITIONS: usize = 4;
 const MOST_BLOCKS: usize = 2048;
 
 /// Returns the rows for which the classes and symbols are estimated to be shortest.
+#[inline(always)]
 pub(crate) fn find<W: Word>(
     base: &[W::Bytes],
     new: &[W::Bytes],

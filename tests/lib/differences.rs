@@ -2,13 +2,17 @@
 //!
 //! Damaged files return an error or, without checksums, other data, and never cause a panic.
 
-use std::io::{Cursor, Read, Write};
+use std::cell::Cell;
+use std::io::{self, Cursor, Read, Write};
 
 use allocation_counter::measure;
 use data::Random;
-use zipnn::delta::{self, DeltaDecoder, DeltaEncoder};
+use zipnn::delta::{
+    self, BaseMap, Conversion, DeltaDecoder, DeltaEncoder, MapSegment, MapSource, MappedBase,
+};
 use zipnn::file::Frames;
 use zipnn::frame::{DecodeScratch, Method};
+use zipnn::io::ReadAt;
 use zipnn::{Archive, DType, DecodeError, DecodeErrorKind, EncodeError, Limits, Options, Profile};
 
 use crate::common::{data, root};
@@ -161,6 +165,64 @@ fn ranges_need_only_their_chunks() {
                 assert!(part == new[range.clone()], "{kind}, {dtype:?}, {range:?}");
             }
         }
+    }
+}
+
+/// A source that records how many bytes are read.
+struct Counted<'s> {
+    source: &'s [u8],
+    read: Cell<u64>,
+}
+
+impl<'s> Counted<'s> {
+    fn new(source: &'s [u8]) -> Self {
+        Self { source, read: Cell::new(0) }
+    }
+}
+
+impl ReadAt for Counted<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.source.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = self.source.read_at(buf, offset)?;
+        self.read.set(self.read.get() + len as u64);
+        Ok(len)
+    }
+}
+
+/// A base whose halves are in another order in its source, as wider floats.
+#[test]
+fn ranges_read_only_their_parts_of_file_and_base() {
+    const HALF: usize = 200_000;
+    let wide = data::weights(DType::F32, 4 * HALF, 8);
+    let source = MapSource::new("wide", wide.len() as u64, [0; 16]);
+    let mut map = BaseMap::new(2 * HALF as u64, vec![source]);
+    for (start, offset) in [(0, 2 * HALF), (HALF, 0)] {
+        let range = start as u64..(start + HALF) as u64;
+        let segment = MapSegment::copy(range, 0, offset as u64);
+        map.push(segment.converted(Conversion::F32ToBf16)).unwrap();
+    }
+    let mut base = vec![0; 2 * HALF];
+    MappedBase::new(map.clone(), vec![&wide[..]]).unwrap().read_exact_at(&mut base, 0).unwrap();
+    let mut new = base.clone();
+    new.chunks_exact_mut(2).step_by(9).for_each(|element| element[0] ^= 3);
+    let file = delta::compress(&new, &base, &extended(DType::BF16).chunk_log2(15)).unwrap();
+
+    let (counted_file, counted_wide) = (Counted::new(&file), Counted::new(&wide));
+    let base = MappedBase::new(map, vec![&counted_wide]).unwrap();
+    let archive = Archive::open_delta(&counted_file, base, Limits::default()).unwrap();
+    for range in [0..1, 32_767..32_769, HALF - 1..HALF + 1, 2 * HALF - 9..2 * HALF] {
+        let before = [counted_file.read.get(), counted_wide.read.get()];
+        let mut part = vec![0; range.len()];
+        archive.read_into(range.start as u64, &mut part).unwrap();
+        assert!(part == new[range.clone()], "{range:?}");
+        let file_read = counted_file.read.get() - before[0];
+        let base_read = counted_wide.read.get() - before[1];
+        assert!(file_read < file.len() as u64 / 4, "{range:?}: {file_read} of {}", file.len());
+        // Two chunks at most, in elements that are twice as long.
+        assert!(base_read <= 4 << 15, "{range:?}: {base_read} bytes of the base");
     }
 }
 

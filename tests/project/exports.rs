@@ -21,7 +21,7 @@ const EXPORTS: &[(&str, &str)] = &[
     (
         "zipnn::delta",
         "BaseId BaseMap Conversion Delta DeltaDecoder DeltaEncoder MapSegment MapSource \
-         MappedBase Update UpdateEncoder UpdatedTensor apply compress compress_frame_into \
+         MapTensor MappedBase Update UpdateEncoder UpdatedTensor apply compress compress_frame_into \
          decompress decompress_into",
     ),
     ("zipnn::file", "Directory DirectoryEntry FrameWalk Frames push seek"),

@@ -1,15 +1,37 @@
 //! Finds files that are differences to another file.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
 
 use crate::base::{paths, resolve};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::names;
 
-/// Returns a file beside `path` that needs it as a base, if neither its compressed nor its
+/// A file that a difference needs.
+pub struct Needed {
+    /// The difference.
+    pub dependent: PathBuf,
+    /// The uncompressed name of the file.
+    name: PathBuf,
+}
+
+impl Needed {
+    /// Returns whether this is the file with an uncompressed name.
+    pub fn is_form_of(&self, name: &Path) -> bool {
+        let folder = |path: &Path| directory_of(path).canonicalize().ok();
+        self.name.file_name() == name.file_name() && folder(&self.name) == folder(name)
+    }
+}
+
+/// Returns a file that needs the file at `path` as a base, if neither its compressed nor its
 /// uncompressed form remains when `path` is removed.
-pub fn first(path: &Path) -> Option<PathBuf> {
+///
+/// Looks in the directory of `path`, and in all files and directories of `places`. Differences
+/// elsewhere are unknown.
+pub fn first<'p>(path: &Path, places: impl Iterator<Item = &'p Path>) -> Option<PathBuf> {
     let (name, other_form) = match names::is_compressed(path) {
         true => (path.with_extension(""), path.with_extension("")),
         false => (path.to_owned(), names::with_suffix(path, names::SUFFIX)),
@@ -17,21 +39,39 @@ pub fn first(path: &Path) -> Option<PathBuf> {
     if other_form.is_file() {
         return None;
     }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    files.into_iter().find(|file| file != path && names::is_compressed(file) && needs(file, &name))
+    let beside = files_in(directory_of(path)).into_iter();
+    let elsewhere = places.flat_map(|place| WalkDir::new(place).into_iter().flatten());
+    let elsewhere = elsewhere.filter(|entry| entry.file_type().is_file());
+    let files: BTreeSet<_> = beside.chain(elsewhere.map(|entry| entry.into_path())).collect();
+    let mut needed = files.iter().filter(|file| *file != path).flat_map(|file| needed_by(file));
+    needed.find(|needed| needed.is_form_of(&name)).map(|needed| needed.dependent)
 }
 
-/// Returns whether a compressed file is a difference to the file with this uncompressed name.
-fn needs(file: &Path, name: &Path) -> bool {
-    let Some(map) = resolve::map(&Endpoint::Path(file.to_owned())) else { return false };
-    let directory = file.parent().unwrap_or(Path::new(""));
-    let is_same = |one: &Path, other: &Path| {
-        let folder = |path: &Path| path.parent().and_then(|parent| parent.canonicalize().ok());
-        one.file_name() == other.file_name() && folder(one) == folder(other)
-    };
-    map.sources().iter().any(|source| is_same(&paths::resolve(directory, &source.path), name))
+/// Returns the files that the differences of a directory need.
+pub fn needed_in(directory: &Path) -> impl Iterator<Item = Needed> {
+    files_in(directory).into_iter().flat_map(|file| needed_by(&file))
+}
+
+/// Returns the directory of a file.
+pub fn directory_of(path: &Path) -> &Path {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    directory.unwrap_or(Path::new("."))
+}
+
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// Returns the files that a difference needs; none for other files.
+fn needed_by(file: &Path) -> Vec<Needed> {
+    if !names::is_compressed(file) {
+        return Vec::new();
+    }
+    let Some(map) = resolve::map(&Endpoint::Path(file.to_owned())) else { return Vec::new() };
+    let needed = map.sources().iter().map(|source| Needed {
+        dependent: file.to_owned(),
+        name: paths::resolve(&resolve::directory_of_hints(file), &source.path),
+    });
+    needed.collect()
 }

@@ -3,6 +3,7 @@
 pub mod content;
 pub mod dependents;
 pub mod file;
+pub mod origin;
 pub mod paths;
 pub mod plan;
 pub mod resolve;

@@ -1,10 +1,10 @@
 //! Finds and opens the bases that a compressed file names.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use zipnn::Limits;
-use zipnn::delta::{BaseMap, Delta, MapSource};
+use zipnn::delta::{BaseMap, Delta, MapTensor};
 use zipnn::frame::{FrameOpener, HEADER_LEN, Header, Keep, OpenOptions};
 use zipnn::io::ReadAt;
 
@@ -12,6 +12,7 @@ use crate::base::file::BaseFile;
 use crate::base::paths;
 use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
+use crate::report::units;
 
 /// Returns whether a compressed file is a difference, or cannot be read.
 pub fn is_difference(path: &Path) -> bool {
@@ -46,6 +47,16 @@ pub fn map(source: &Endpoint) -> Option<BaseMap> {
     opener.finish().ok()?.base_map().cloned()
 }
 
+/// Returns the directory to which the hints in a compressed file are relative. A link, as in the
+/// cache of the Hub, may be in another directory than the file.
+pub fn directory_of_hints(file: &Path) -> PathBuf {
+    let target = match fs::symlink_metadata(file) {
+        Ok(metadata) if metadata.is_symlink() => file.canonicalize().ok(),
+        _ => None,
+    };
+    target.as_deref().unwrap_or(file).parent().unwrap_or(Path::new("")).to_owned()
+}
+
 /// Opens the sources of a map that `source` contains. `search` are files and directories in which
 /// they may be, if they are not where the map says.
 pub fn open(
@@ -53,16 +64,19 @@ pub fn open(
     source: &Endpoint,
     search: &[PathBuf],
 ) -> Result<Vec<BaseFile>, Failure> {
-    map.sources().iter().map(|expected| open_source(expected, source, search)).collect()
+    let sources = 0..map.sources().len();
+    sources.map(|number| open_source(map, number, source, search)).collect()
 }
 
 fn open_source(
-    expected: &MapSource,
+    map: &BaseMap,
+    number: usize,
     source: &Endpoint,
     search: &[PathBuf],
 ) -> Result<BaseFile, Failure> {
-    let directory = source.path().and_then(Path::parent).unwrap_or(Path::new(""));
-    let named = paths::resolve(directory, &expected.path);
+    let expected = &map.sources()[number];
+    let directory = source.path().map(directory_of_hints).unwrap_or_default();
+    let named = paths::resolve(&directory, &expected.path);
     let name = named.file_name().map(PathBuf::from).unwrap_or_default();
     let found = search.iter().map(|place| match place.is_dir() {
         true => place.join(&name),
@@ -84,7 +98,26 @@ fn open_source(
         }
     }
     let failure = first_failure.unwrap_or_else(|| changed(source, &named));
-    Err(failure.of_base().hint("if the base was moved, name its directory with --base"))
+    let details = tensors_from(map, number).into_iter().collect();
+    let hint = "if the base was moved, name its directory with --base";
+    Err(failure.of_base().details(details).hint(hint))
+}
+
+/// Returns a line with the first tensors that come from a source; `None` if no name is known.
+fn tensors_from(map: &BaseMap, source: usize) -> Option<String> {
+    /// Number of tensors that are named.
+    const NAMED: usize = 3;
+    let is_from_source = |tensor: &&MapTensor| {
+        map.segment_at(tensor.range.start).is_some_and(|segment| segment.source == source)
+    };
+    let mut tensors = map.tensors().iter().filter(is_from_source);
+    let named: Vec<_> =
+        tensors.by_ref().take(NAMED).map(|tensor| units::name(&tensor.name)).collect();
+    let more = match tensors.count() as u64 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!named.is_empty()).then(|| format!("it is the base of {}{more}", named.join(", ")))
 }
 
 /// Returns the error for a base that is not the file that the map names.

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde_json::{Value, json};
 
 use crate::args::Ls;
+use crate::base::origin::Origin;
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensors::Tensors;
 use crate::fs::endpoint::Endpoint;
@@ -56,20 +57,23 @@ fn tensor_json(tensor: &TensorEntry) -> Value {
         "compressed_bytes": tensor.stored_len,
         "ratio": units::ratio(tensor.stored_len, tensor.len),
         "complete": tensor.is_complete,
+        "base": tensor.origin.as_ref().map(Origin::json),
     })
 }
 
 /// Writes a table of the tensors with their totals.
 fn write_table(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry]) -> io::Result<()> {
-    const COLUMNS: [Column; 6] = [
+    const COLUMNS: [Column; 7] = [
         Column::text(units::NAME),
         Column::text(table::TYPE),
         Column::text(table::SHAPE),
         Column::number(),
         Column::number(),
         Column::number(),
+        Column::text(units::NAME),
     ];
-    let head = ["tensor", "type", "shape", "bytes", "compressed", ""].map(String::from);
+    let base = if tensors.iter().any(|tensor| tensor.origin.is_some()) { "base" } else { "" };
+    let head = ["tensor", "type", "shape", "bytes", "compressed", "", base].map(String::from);
     let row = |tensor: &TensorEntry| {
         [
             units::name(&tensor.name),
@@ -81,6 +85,7 @@ fn write_table(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry])
                 true => units::percent(tensor.stored_len, tensor.len),
                 false => "incomplete".to_owned(),
             },
+            tensor.origin.as_ref().map(Origin::to_string).unwrap_or_default(),
         ]
     };
     let sum = |of: fn(&TensorEntry) -> u64| {
@@ -94,6 +99,7 @@ fn write_table(out: &mut impl Write, source: &Endpoint, tensors: &[TensorEntry])
         len.to_string(),
         stored_len.to_string(),
         units::percent(stored_len, len),
+        String::new(),
     ];
     writeln!(out, "{source}")?;
     let rows = std::iter::once(head).chain(tensors.iter().map(row)).chain([total]);

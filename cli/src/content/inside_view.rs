@@ -41,6 +41,7 @@ impl InsideView {
             len: tensor.len(),
             is_complete: reader.is_complete(number),
             stored_len: stored[number].stored.end - stored[number].stored.start,
+            origin: None,
         });
         listed.collect()
     }

@@ -1,5 +1,7 @@
 //! A tensor in the list of a file.
 
+use crate::base::origin::Origin;
+
 /// Describes a tensor of a file.
 pub struct TensorEntry {
     pub name: String,
@@ -12,4 +14,6 @@ pub struct TensorEntry {
     pub stored_len: u64,
     /// Whether the file holds all bytes of the tensor.
     pub is_complete: bool,
+    /// The tensor to which it is a difference.
+    pub origin: Option<Origin>,
 }

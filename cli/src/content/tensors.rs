@@ -11,6 +11,7 @@ use zipnn::tensor::safetensors::{Metadata, MetadataError};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
 use crate::base::content::Bases;
+use crate::base::origin::Origins;
 use crate::content::inside_view::InsideView;
 use crate::content::lost::{self, Lost};
 use crate::content::tensor_entry::TensorEntry;
@@ -101,9 +102,14 @@ impl Tensors {
             .map_err(|error| failure(&self.source, self.delta.as_deref(), error))?;
         let tensors: Vec<TensorInfo> = layout.tensors().to_vec();
         let directory = archive.directory();
+        let origins = match self.delta {
+            None => Origins::of_file(&self.source),
+            Some(_) => Origins::of_map(None),
+        };
         let listed = tensors.into_iter().map(|tensor| TensorEntry {
             len: tensor.len(),
             is_complete: is_available(&**archive, &tensor.range),
+            origin: origins.of(&tensor.range),
             stored_len: directory.stored_len(tensor.range),
             name: tensor.name,
             dtype: tensor.dtype,

@@ -36,6 +36,8 @@ pub enum Purpose {
     Change(Direction),
     /// Compressing the tensors inside them.
     CompressInside,
+    /// Reading files that are not compressed.
+    ReadPlain,
     /// Reading compressed files.
     Read,
     /// Reading the tensors of compressed files.
@@ -60,7 +62,7 @@ impl Selection {
         let given = patterns.iter().map(|pattern| (pattern.clone(), Cell::new(false))).collect();
         let patterns = match purpose {
             _ if !patterns.is_empty() => Some(build(patterns)?),
-            Purpose::Change(Direction::Compress) => Some(build(&WEIGHTS)?),
+            Purpose::Change(Direction::Compress) | Purpose::ReadPlain => Some(build(&WEIGHTS)?),
             Purpose::ReadTensors | Purpose::CompressInside => Some(build(&TENSORS)?),
             Purpose::Change(Direction::Decompress) | Purpose::Read => None,
         };
@@ -75,14 +77,14 @@ impl Selection {
     /// Returns whether files are only read. Then links to files count as files. A command that
     /// changes files skips links, whose targets may be outside the directory, or come up twice.
     pub fn only_reads(&self) -> bool {
-        matches!(self.purpose, Purpose::Read | Purpose::ReadTensors)
+        matches!(self.purpose, Purpose::ReadPlain | Purpose::Read | Purpose::ReadTensors)
     }
 
     /// Returns whether a file is selected, by its path relative to the directory.
     pub fn takes(&self, relative: &Path) -> bool {
         let is_compressed = names::uncompressed(relative).is_some();
         let is_source = match self.purpose {
-            Purpose::Change(Direction::Compress) => !is_compressed,
+            Purpose::Change(Direction::Compress) | Purpose::ReadPlain => !is_compressed,
             Purpose::CompressInside => Direction::Compress.rename_inside(relative).is_ok(),
             _ => is_compressed,
         };
@@ -96,7 +98,7 @@ impl Selection {
         let is_result = match self.purpose {
             Purpose::Change(Direction::Compress) | Purpose::CompressInside => is_compressed,
             Purpose::Change(Direction::Decompress) => !is_compressed && self.patterns.is_some(),
-            Purpose::Read | Purpose::ReadTensors => false,
+            Purpose::ReadPlain | Purpose::Read | Purpose::ReadTensors => false,
         };
         is_result && self.matches(relative)
     }

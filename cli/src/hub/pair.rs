@@ -51,7 +51,7 @@ impl Pair {
         // The library may have created a link meanwhile.
         if !repository.scan().links.contains_key(&self.source) {
             let (source, result) = (repository.blob(&self.source), repository.blob(&self.result));
-            commit::remove_source(&source, result.display())?;
+            commit::remove_source(&source, result.display(), job.files())?;
         }
         Ok(outcome)
     }
@@ -98,7 +98,7 @@ impl Pair {
         created.map_err(|error| Failure::writing(path.display(), error))?;
         repository.forget_absence(&path);
         output::sync_directory_of(&path);
-        commit::remove_source(&link.path, path.display())
+        commit::remove_source(&link.path, path.display(), job.files())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{IsTerminal, stderr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::args::Files;
@@ -117,12 +117,17 @@ pub fn finish(
     output.finish(metadata)?;
     Output::sync_name(&destination);
     snapshot.check_removable()?;
-    remove_source(source, &destination)
+    remove_source(source, &destination, files)
 }
 
-/// Removes a source whose result has been verified, unless another file needs it as its base.
-pub fn remove_source(source: &Path, result: impl fmt::Display) -> Result<(), Failure> {
-    if let Some(dependent) = dependents::first(source) {
+/// Removes a source whose result has been verified, unless a file of this run needs it as its base.
+pub fn remove_source(
+    source: &Path,
+    result: impl fmt::Display,
+    files: &Files,
+) -> Result<(), Failure> {
+    let places = files.inputs.iter().chain(&files.base).chain(&files.output);
+    if let Some(dependent) = dependents::first(source, places.map(PathBuf::as_path)) {
         let message = format!("is kept, because {} is a difference to it", dependent.display());
         return Err(Failure::new(source.display(), message).hint(format_args!(
             "its result {result} is complete and verified; `zipnn flatten` makes the other file \

@@ -9,7 +9,7 @@ use zipnn::{Options, Profile};
 
 use crate::args::{Compress, Files};
 use crate::base::content::Base;
-use crate::base::file::BaseFile;
+use crate::base::plan::Source;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
 use crate::fs::output::Output;
@@ -73,7 +73,7 @@ pub fn compress(
     drop(progress);
     snapshot::check_all(&snapshots)?;
     commit::finish(output, source, metadata.as_ref(), files, |result, source| {
-        decode::compare(result, source, files).map(drop)
+        decode::compare(result, source, &arguments.files_to_verify(source)).map(drop)
     })?;
     Ok(Stats { read, written, original: read, elapsed, warning: None })
 }
@@ -90,8 +90,9 @@ fn open_base(
     let planned = source
         .path()
         .and_then(|source| arguments.plan.map(source, destination.path().unwrap_or(Path::new(""))));
-    let Some((map, paths)) = planned else { return Ok((None, None)) };
-    let sources = paths.iter().map(|path| BaseFile::open(path)).collect::<Result<_, _>>()?;
+    let Some(map) = planned else { return Ok((None, None)) };
+    let sources = source.path().map(|source| arguments.plan.sources(source)).unwrap_or_default();
+    let sources = sources.iter().map(Source::open).collect::<Result<_, _>>()?;
     let base = Base::mapped(map.clone(), sources, source)?;
     Ok((Some(base), Some(map)))
 }

@@ -51,12 +51,11 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     let mut results = Results::default();
     let (first, second): (Vec<_>, Vec<_>) =
         found.iter().partition(|file| results.is_new(job, file));
-    // The results of differences are verified with the results of the files to which they refer.
-    let (whole, differences) = first.into_iter().partition(|file| !job.is_difference(&file.path));
+    let [first, then] = job.stages(first, |file| &file.path);
     let mut report = BatchReport::default();
     // If two files have the same result, the second is compared with the result of the first, and
     // never overwrites it.
-    let parts: [(Vec<_>, _); 3] = [(whole, false), (differences, false), (second, true)];
+    let parts = [(first, false), (then, false), (second, true)];
     for (part, is_second) in parts {
         let tasks = part.into_iter().map(|file| {
             let destination = results.destination(job, file);
@@ -162,7 +161,7 @@ pub fn process_file(
         .map_err(|failure| other_result(destination, failure))?;
     if settings.rm {
         snapshot.ok_or_else(|| check::not_removable(source))?.check_removable()?;
-        commit::remove_source(source, destination.display())?;
+        commit::remove_source(source, destination.display(), job.files())?;
     }
     Ok(Outcome::UpToDate)
 }

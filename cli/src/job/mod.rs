@@ -26,6 +26,7 @@ use std::time::Instant;
 use zipnn::Limits;
 
 use crate::args::{Compress, Decompress, Files};
+use crate::base::resolve;
 use crate::content::beginning;
 use crate::content::tensor_source::TensorSource;
 use crate::fs::endpoint::Endpoint;
@@ -63,9 +64,25 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Returns whether a file is stored as a difference to other files of its set.
+    /// Returns whether the compressed form of a file is a difference to other files.
     pub fn is_difference(&self, source: &Path) -> bool {
-        matches!(self, Self::Compress(arguments) if arguments.plan.is_difference(source))
+        match self {
+            Self::Compress(arguments) => arguments.plan.is_difference(source),
+            Self::Decompress(_) => resolve::is_difference(source),
+        }
+    }
+
+    /// Divides files into those to process first, and the others.
+    ///
+    /// When differences are written, all files to which they refer exist in their final form. When
+    /// they are read, these files do not change.
+    pub fn stages<T>(&self, files: Vec<T>, path: impl Fn(&T) -> &Path) -> [Vec<T>; 2] {
+        let (differences, whole) =
+            files.into_iter().partition(|file| self.is_difference(path(file)));
+        match self.direction() {
+            Direction::Compress => [whole, differences],
+            Direction::Decompress => [differences, whole],
+        }
     }
 
     pub fn direction(&self) -> Direction {
@@ -150,7 +167,10 @@ impl<'a> Job<'a> {
         let endpoint = Endpoint::Path(source.to_owned());
         match (self, self.scope()) {
             (Self::Compress(_), Scope::Tensors) => inside::compare(result, source, &files),
-            (Self::Compress(_), Scope::File) => decode::compare(result, source, &files).map(drop),
+            (Self::Compress(arguments), Scope::File) => {
+                let base = arguments.files_to_verify(source).base;
+                decode::compare(result, source, &Files { base, ..files }).map(drop)
+            }
             (Self::Decompress(_), _) if beginning::is_safetensors(&endpoint) => {
                 inside::compare(source, result, &files)
             }

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use zipnn::io::ReadAt;
 use zipnn::tensor::TensorInfo;
@@ -17,7 +18,10 @@ use crate::report::failure::Failure;
 
 /// A file and the tensors in it.
 pub struct Contents {
-    pub file: BaseFile,
+    path: PathBuf,
+    /// The open file, as long as it is being read: a set may have more files than a process may
+    /// open.
+    file: RefCell<Option<Rc<BaseFile>>>,
     len: u64,
     metadata: Option<Metadata>,
     /// Hashes that have been computed, by their range.
@@ -34,7 +38,29 @@ impl Contents {
         };
         let failure = |error| Failure::reading(Endpoint::Path(path.to_owned()), error);
         let (len, metadata) = read().map_err(failure)?;
-        Ok(Self { file, len, metadata, hashes: RefCell::default() })
+        let path = path.to_owned();
+        Ok(Self { path, file: RefCell::default(), len, metadata, hashes: RefCell::default() })
+    }
+
+    /// Returns the uncompressed name of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the file, unless it is open.
+    pub fn file(&self) -> io::Result<Rc<BaseFile>> {
+        let mut file = self.file.borrow_mut();
+        if let Some(file) = &*file {
+            return Ok(Rc::clone(file));
+        }
+        let opened =
+            BaseFile::open(&self.path).map_err(|failure| io::Error::other(failure.to_string()))?;
+        Ok(Rc::clone(file.insert(Rc::new(opened))))
+    }
+
+    /// Closes the file until it is read again.
+    pub fn close(&self) {
+        self.file.take();
     }
 
     /// Returns the length of the file in bytes.
@@ -57,7 +83,7 @@ impl Contents {
         if let Some(hash) = self.hashes.borrow().get(range) {
             return Ok(*hash);
         }
-        let hash = self.file.hash(range.clone())?;
+        let hash = self.file()?.hash(range.clone())?;
         self.hashes.borrow_mut().insert(range.clone(), hash);
         Ok(hash)
     }

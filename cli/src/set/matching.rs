@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use zipnn::delta::{Conversion, MapSegment};
+use zipnn::delta::{Conversion, MapSegment, MapTensor};
 use zipnn::io::ReadAt;
 use zipnn::tensor::TensorInfo;
 
@@ -18,29 +18,43 @@ const MAX_TRIALS: usize = 64;
 /// Shortest tensor for which looking for a base is worthwhile, in bytes.
 const SHORTEST: u64 = 4096;
 
-/// Returns the segments of a base for `new`, whose sources are positions in `anchors`.
+/// The parts of a base.
+pub struct Parts {
+    pub segments: Vec<MapSegment>,
+    /// The names of the tensors among them.
+    pub tensors: Vec<MapTensor>,
+}
+
+/// A part of an anchor that is equal or similar to a tensor.
+struct Match<'a> {
+    segment: MapSegment,
+    /// The name of the tensor of the anchor.
+    name: &'a str,
+}
+
+/// Returns the parts of a base for `new`, whose sources are positions in `anchors`.
 ///
 /// Equal bytes are found by their hashes. Similar tensors are found by their names and shapes, and
 /// compared in samples.
-pub fn segments(new: &Contents, anchors: &[&Contents]) -> io::Result<Vec<MapSegment>> {
-    let mut found = Vec::new();
+pub fn parts(new: &Contents, anchors: &[&Contents]) -> io::Result<Parts> {
+    let mut parts = Parts { segments: Vec::new(), tensors: Vec::new() };
     let mut primary = None;
-    for tensor in new.tensors() {
-        let Some(segment) = segment(new, tensor, anchors, primary)? else { continue };
-        primary = primary.or(Some(segment.source));
-        found.push(segment);
-    }
-    // Tensors can share bytes.
     let mut end = 0;
-    found.retain(|segment| {
-        let is_next = segment.range.start >= end;
-        end = end.max(segment.range.end);
-        is_next
-    });
-    if let Some(head) = head_segment(new, anchors, primary)? {
-        found.insert(0, head);
+    for tensor in new.tensors() {
+        let Some(found) = find(new, tensor, anchors, primary)? else { continue };
+        let Match { segment, name } = found;
+        primary = primary.or(Some(segment.source));
+        // Tensors can share bytes.
+        if segment.range.start >= end {
+            end = segment.range.end;
+            parts.tensors.push(MapTensor::new(segment.range.clone(), name));
+            parts.segments.push(segment);
+        }
     }
-    Ok(found)
+    if let Some(head) = head_segment(new, anchors, primary)? {
+        parts.segments.insert(0, head);
+    }
+    Ok(parts)
 }
 
 /// Returns a segment for the bytes before the tensors, which in most files are the whole file.
@@ -76,13 +90,18 @@ fn in_order(anchors: &[&Contents], primary: Option<usize>) -> impl Iterator<Item
 }
 
 /// A tensor of an anchor.
+#[derive(Clone, Copy)]
 struct Candidate<'a> {
     source: usize,
     tensor: &'a TensorInfo,
     conversion: Conversion,
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    fn to_match(self, range: &Range<u64>) -> Match<'a> {
+        Match { segment: self.segment(range), name: &self.tensor.name }
+    }
+
     fn segment(&self, range: &Range<u64>) -> MapSegment {
         MapSegment::copy(range.clone(), self.source, self.tensor.range.start)
             .converted(self.conversion)
@@ -90,32 +109,50 @@ impl Candidate<'_> {
 }
 
 /// Returns the best base of a tensor.
-fn segment(
+fn find<'a>(
     new: &Contents,
     tensor: &TensorInfo,
-    anchors: &[&Contents],
+    anchors: &[&'a Contents],
     primary: Option<usize>,
-) -> io::Result<Option<MapSegment>> {
+) -> io::Result<Option<Match<'a>>> {
     if tensor.len() < SHORTEST {
-        return equal_segment(new, tensor, anchors, primary);
+        return find_equal(new, tensor, anchors, primary);
     }
     let mut candidates: Vec<Candidate> = Vec::new();
     for source in in_order(anchors, primary) {
-        let of_source = anchors[source].tensors().iter().filter_map(|other| {
-            let is_alike = other.shape == tensor.shape && !other.range.is_empty();
-            let conversion = conversion(&other.dtype, &tensor.dtype).filter(|_| is_alike)?;
-            Some(Candidate { source, tensor: other, conversion })
-        });
-        candidates.extend(of_source);
+        candidates.extend(candidates_in(source, anchors[source], tensor));
     }
     for candidate in &candidates {
         let is_equal = candidate.conversion == Conversion::None
             && new.hash(&tensor.range)?
                 == anchors[candidate.source].hash(&candidate.tensor.range)?;
         if is_equal {
-            return Ok(Some(candidate.segment(&tensor.range)));
+            return Ok(Some(candidate.to_match(&tensor.range)));
         }
     }
+    most_similar(new, tensor, anchors, candidates)
+}
+
+/// Returns the tensors of an anchor that may be similar to a tensor.
+fn candidates_in<'a>(
+    source: usize,
+    anchor: &'a Contents,
+    tensor: &TensorInfo,
+) -> impl Iterator<Item = Candidate<'a>> {
+    anchor.tensors().iter().filter_map(move |other| {
+        let is_alike = other.shape == tensor.shape && !other.range.is_empty();
+        let conversion = conversion(&other.dtype, &tensor.dtype).filter(|_| is_alike)?;
+        Some(Candidate { source, tensor: other, conversion })
+    })
+}
+
+/// Returns the candidate whose sample is most similar to a tensor.
+fn most_similar<'a>(
+    new: &Contents,
+    tensor: &TensorInfo,
+    anchors: &[&'a Contents],
+    mut candidates: Vec<Candidate<'a>>,
+) -> io::Result<Option<Match<'a>>> {
     // Names decide where several tensors are similar.
     candidates.sort_by_key(|candidate| candidate.tensor.name != tensor.name);
     let mut best = None;
@@ -125,19 +162,30 @@ fn segment(
         let kind = Kind::of(&tensor.dtype);
         let similarity = similarity(new, anchors[candidate.source], &segment, kind)?;
         if similarity > best_similarity {
-            (best, best_similarity) = (Some(segment), similarity);
+            (best, best_similarity) = (Some(candidate.to_match(&tensor.range)), similarity);
         }
     }
     Ok(best)
 }
 
-/// Returns an equal tensor of the same name for a tensor that is too short for a difference.
-fn equal_segment(
+/// Returns the part of an anchor that is most similar to a tensor.
+pub fn similar_part(
     new: &Contents,
     tensor: &TensorInfo,
-    anchors: &[&Contents],
-    primary: Option<usize>,
+    anchor: &Contents,
 ) -> io::Result<Option<MapSegment>> {
+    let candidates = candidates_in(0, anchor, tensor).collect();
+    let found = most_similar(new, tensor, &[anchor], candidates)?;
+    Ok(found.map(|found| found.segment))
+}
+
+/// Returns an equal tensor of the same name for a tensor that is too short for a difference.
+fn find_equal<'a>(
+    new: &Contents,
+    tensor: &TensorInfo,
+    anchors: &[&'a Contents],
+    primary: Option<usize>,
+) -> io::Result<Option<Match<'a>>> {
     if tensor.range.is_empty() {
         return Ok(None);
     }
@@ -148,7 +196,8 @@ fn equal_segment(
         if let Some(other) = same
             && new.hash(&tensor.range)? == anchors[source].hash(&other.range)?
         {
-            return Ok(Some(MapSegment::copy(tensor.range.clone(), source, other.range.start)));
+            let candidate = Candidate { source, tensor: other, conversion: Conversion::None };
+            return Ok(Some(candidate.to_match(&tensor.range)));
         }
     }
     Ok(None)
@@ -217,12 +266,13 @@ fn similarity(
     let len = segment.range.end - segment.range.start;
     let step = (len / SAMPLE_PARTS).next_multiple_of(8).max(SAMPLE_PART);
     let (mut similar, mut count) = (0, 0);
+    let (new_file, anchor_file) = (new.file()?, anchor.file()?);
     for start in (0..len).step_by(step as usize) {
         let range = start..(start + SAMPLE_PART).min(len);
         let mut part = vec![0; (range.end - range.start) as usize];
-        new.file.read_exact_at(&mut part, segment.range.start + range.start)?;
+        new_file.read_exact_at(&mut part, segment.range.start + range.start)?;
         let mut base = vec![0; part.len()];
-        segment.read_at(&anchor.file, range.start, &mut base)?;
+        segment.read_at(&*anchor_file, range.start, &mut base)?;
         let (part_similar, part_count) = kind.compare(&part, &base);
         similar += part_similar;
         count += part_count;

@@ -720,6 +720,75 @@ mod hub {
     }
 
     /// A repository of files that were compressed before they were published.
+    /// A model of which two revisions differ in some weights, and a model that was tuned from it.
+    fn revisions() -> (Place, [Vec<u8>; 3]) {
+        let place = Place::new();
+        let old = data::weights(DType::BF16, 100_000, 5);
+        let changed = |step: usize| {
+            let mut weights = old.clone();
+            weights.chunks_exact_mut(2).step_by(step).for_each(|element| element[0] ^= 1);
+            weights
+        };
+        let files = [old.clone(), changed(40), changed(20)].map(|weights| {
+            crate::tensor_files::file_of(&[("w", "BF16", &[500, 100][..], weights)])
+        });
+        for (revision, (name, file)) in [OLD, NEW].iter().zip(["one", "two"].iter().zip(&files)) {
+            place.write(&blob(name), file);
+            link(&place, revision, "model.safetensors", name);
+        }
+        place.write("tuned/model.safetensors", &files[2]);
+        (place, files)
+    }
+
+    #[test]
+    fn revisions_are_differences_to_each_other() {
+        let (place, files) = revisions();
+        let before = contents(&place);
+        place.succeeds(&[&COMPRESS[..], &["--dedup"]].concat());
+        let lens = ["one.znn", "two.znn"].map(|name| place.read(&blob(name)).len());
+        assert!(lens[0].min(lens[1]) * 8 < lens[0].max(lens[1]), "{lens:?}");
+        // Both are found through their links.
+        for (revision, file) in [OLD, NEW].iter().zip(&files) {
+            let compressed = entry(revision, "model.safetensors.znn");
+            place.succeeds(&["verify", &compressed]);
+            place.succeeds(&["decompress", "-o", "out", "--force", &compressed]);
+            assert!(place.read("out") == *file);
+        }
+        place.remove("out");
+        // A revision can be the base of a model elsewhere.
+        let revisions = format!("{REPOSITORY}/snapshots");
+        place.succeeds(&["compress", "--rm", "--base", &revisions, "tuned"]);
+        assert!(place.read("tuned/model.safetensors.znn").len() < files[2].len() / 5);
+        place.succeeds(&["decompress", "--rm", "tuned"]);
+        place.succeeds(&DECOMPRESS);
+        assert_eq!(contents(&place), before);
+        // And a model elsewhere the base of all revisions.
+        place.succeeds(&[&COMPRESS[..], &["--base", "tuned"]].concat());
+        for name in ["one.znn", "two.znn"] {
+            assert!(place.read(&blob(name)).len() < files[0].len() / 5);
+        }
+        place.succeeds(&DECOMPRESS);
+        assert_eq!(contents(&place), before);
+    }
+
+    #[test]
+    fn revisions_survive_killed_runs() {
+        let (place, _) = revisions();
+        let files = ["one", "two"].map(blob);
+        let files = files.each_ref().map(|file| &**file);
+        let compress = [&COMPRESS[..], &["--dedup"]].concat();
+        let before = contents(&place);
+        for round in 0..6 {
+            let delay = Duration::from_millis(8 * round);
+            kill_after(place.command(&compress), delay);
+            place.succeeds(&compress);
+            assert!(files.iter().all(|file| !place.exists(file)), "{round}");
+            kill_after(place.command(&DECOMPRESS), delay);
+            place.succeeds(&DECOMPRESS);
+            assert_eq!(contents(&place), before, "{round}");
+        }
+    }
+
     #[test]
     fn keeps_files_that_are_compressed_on_the_hub() {
         let place = cached_model();

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::time::{Duration, SystemTime};
+#[cfg(unix)]
+use std::{process::Stdio, time::Instant};
 
 use program::Place;
+use serde_json::{Value, json};
 
 use crate::common::data;
 use crate::{program, tensor_files as tensors};
@@ -104,6 +107,207 @@ fn equal_and_similar_tensors_are_stored_once() {
     assert!(tensor.stdout == tuned(&base()[1].3, 50));
 }
 
+fn parsed(place: &Place, arguments: &[&str]) -> Value {
+    serde_json::from_str(&place.succeeds(arguments)).unwrap()
+}
+
+#[test]
+fn tensors_are_shown_with_their_bases() {
+    let place = place();
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    let file = "set/tuned.safetensors.znn";
+    let bases = |listed: Value| -> Vec<Value> {
+        let tensors = listed["tensors"].as_array().unwrap();
+        tensors.iter().map(|tensor| tensor["base"].clone()).collect()
+    };
+    let base = |tensor| json!({"path": "base.safetensors", "tensor": tensor});
+    let expected = [Value::Null, base("layer"), base("norm"), base("embedding")];
+    for command in ["ls", "info"] {
+        assert_eq!(bases(parsed(&place, &[command, "--json", file])), expected, "{command}");
+        let text = place.succeeds(&[command, file]);
+        assert!(text.contains("layer of base.safetensors"), "{text}");
+    }
+    let text = place.succeeds(&["ls", "set/base.safetensors.znn"]);
+    assert!(!text.contains(" base\n"), "{text}");
+    // Without the base, its tensors are still named.
+    place.remove("set/base.safetensors.znn");
+    let text = place.succeeds(&["info", file]);
+    assert!(text.contains("from layer of base.safetensors"), "{text}");
+    let error = place.fails(1, &["decompress", file]);
+    assert!(error.contains("needs the base") && error.contains("base.safetensors"), "{error}");
+    assert!(error.contains("the base of layer, norm, embedding"), "{error}");
+}
+
+/// A series in which each step changes other elements than the steps before it.
+fn series(count: usize) -> (Place, Vec<Vec<u8>>) {
+    let place = Place::new();
+    let mut weights = weights(1);
+    let mut steps = Vec::new();
+    for step in 0..count {
+        let file = tensors::file_of(&[("w", "BF16", &[300, 100][..], weights.clone())]);
+        place.write(&format!("steps/{step}.safetensors"), &file);
+        steps.push(file);
+        let elements = weights.chunks_exact_mut(2).skip(step).step_by(2 * count);
+        elements.for_each(|element| element[0] ^= 5);
+    }
+    (place, steps)
+}
+
+#[test]
+fn the_best_anchor_of_a_series_is_chosen() {
+    let (place, steps) = series(5);
+    place.succeeds(&["compress", "--dedup", "--rm", "steps"]);
+    let len = |step: usize| place.read(&format!("steps/{step}.safetensors.znn")).len();
+    assert!(
+        (0..5).all(|step| (step == 2) == (len(step) > len(2) / 2)),
+        "{:?}",
+        [0, 1, 2, 3, 4].map(len)
+    );
+    place.succeeds(&["decompress", "--rm", "steps"]);
+    for (step, file) in steps.iter().enumerate() {
+        assert!(place.read(&format!("steps/{step}.safetensors")) == *file);
+    }
+}
+
+#[test]
+fn existing_results_decide_which_files_are_whole() {
+    let (place, steps) = series(5);
+    // Step 4 is the base of step 1, whose source still exists, although step 2 would be better.
+    let base = "steps/4.safetensors";
+    place.succeeds(&["compress", "--base", base, "steps/1.safetensors"]);
+    place.succeeds(&["compress", "--dedup", "--rm", "steps"]);
+    place.succeeds(&["verify", "steps"]);
+    let needed = parsed(&place, &["info", "--json", "steps/1.safetensors.znn"]);
+    assert_eq!(needed["bases"][0]["path"], "4.safetensors");
+    assert_eq!(parsed(&place, &["info", "--json", "steps/4.safetensors.znn"])["delta"], false);
+    place.succeeds(&["decompress", "--rm", "steps"]);
+    for (step, file) in steps.iter().enumerate() {
+        assert!(place.read(&format!("steps/{step}.safetensors")) == *file);
+    }
+}
+
+#[test]
+fn tensors_are_added_removed_renamed_and_reordered() {
+    let place = Place::new();
+    let tensor = |name, seed| (name, "BF16", &[300, 100][..], weights(seed));
+    let old = [tensor("a", 1), tensor("b", 2), tensor("c", 3), tensor("d", 4)];
+    let [(.., a), (.., b), (.., c), _] = old.clone();
+    let shape = &[300, 100][..];
+    let new = [
+        ("other", "BF16", shape, tuned(&c, 20)),
+        tensor("added", 5),
+        ("b", "BF16", shape, tuned(&a, 9)),
+        ("a", "BF16", shape, b),
+    ];
+    place.write("old.safetensors", &tensors::file_of(&old));
+    let new = tensors::file_of(&new);
+    place.write("new.safetensors", &new);
+    place.succeeds(&["compress", "--base", "old.safetensors", "new.safetensors"]);
+    let listed = parsed(&place, &["ls", "--json", "new.safetensors.znn"]);
+    let base = |number: usize| listed["tensors"][number]["base"]["tensor"].clone();
+    assert_eq!([0, 1, 2, 3].map(base), [json!("c"), Value::Null, json!("a"), json!("b")]);
+    assert!(place.read("new.safetensors.znn").len() < new.len() * 2 / 5);
+    place.remove("new.safetensors");
+    // The base is read in parts, compressed or not.
+    let range = new.len() - 2 * weights(1).len()..new.len() - weights(1).len();
+    let cat = ["cat", "new.safetensors.znn", "b"];
+    assert!(place.run(&cat).stdout == new[range.clone()]);
+    place.succeeds(&["compress", "--rm", "old.safetensors"]);
+    assert!(place.run(&cat).stdout == new[range]);
+    place.succeeds(&["decompress", "new.safetensors.znn"]);
+    assert!(place.read("new.safetensors") == new);
+}
+
+#[test]
+fn results_elsewhere_refer_to_each_other() {
+    let place = place();
+    let originals = originals(&place);
+    fs::create_dir(place.path("out")).unwrap();
+    place.succeeds(&["compress", "--dedup", "--rm", "-o", "out", "set"]);
+    fs::remove_dir_all(place.path("set")).unwrap();
+    place.succeeds(&["verify", "out"]);
+    // Differences are removed before the files that they need.
+    fs::create_dir(place.path("back")).unwrap();
+    place.succeeds(&["decompress", "--rm", "-o", "back", "out"]);
+    for (name, original) in NAMES.iter().zip(originals) {
+        assert!(place.read(&format!("back/{name}")) == original, "{name}");
+        assert!(!place.exists(&format!("out/{name}.znn")));
+    }
+}
+
+/// Kills runs of the program at different moments, and completes them.
+#[cfg(unix)]
+fn survive_kills(place: &Place, arguments: &[&str], prepare: impl Fn(), check: impl Fn(&str)) {
+    let start = Instant::now();
+    place.succeeds(arguments);
+    let time = start.elapsed();
+    check("complete");
+    let mut random = data::Random(3);
+    let mut killed = 0;
+    for round in 0..12 {
+        prepare();
+        // In some rounds the run that completes is killed as well.
+        for _ in 0..1 + round % 2 {
+            let mut command = place.command(arguments);
+            let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            let mut child = child.unwrap();
+            std::thread::sleep(time * random.below(100) as u32 / 100);
+            child.kill().unwrap();
+            killed += usize::from(child.wait().unwrap().code().is_none());
+            check(&format!("killed in round {round}"));
+        }
+        place.succeeds(arguments);
+        check(&format!("completed in round {round}"));
+    }
+    assert!(killed >= 4, "only {killed} runs were killed");
+}
+
+/// Returns the contents of a file, from its compressed form if only that exists.
+#[cfg(unix)]
+fn content(place: &Place, path: &str) -> Vec<u8> {
+    if place.exists(path) {
+        return place.read(path);
+    }
+    place.succeeds(&["decompress", "--force", "-o", "content", &format!("{path}.znn")]);
+    place.read("content")
+}
+
+#[test]
+#[cfg(unix)]
+fn a_set_survives_killed_runs() {
+    let place = place();
+    let originals = originals(&place);
+    let check = |moment: &str| {
+        for (name, original) in NAMES.iter().zip(&originals) {
+            assert!(content(&place, &format!("set/{name}")) == *original, "{name}, {moment}");
+        }
+    };
+    let compress = ["compress", "--dedup", "--rm", "set"];
+    let decompress = ["decompress", "--rm", "set"];
+    survive_kills(&place, &compress, || drop(place.succeeds(&decompress)), check);
+    survive_kills(&place, &decompress, || drop(place.succeeds(&compress)), check);
+    assert_eq!(originals.len() + 1, place.names().len(), "{:?}", place.names());
+}
+
+#[test]
+#[cfg(unix)]
+fn flattening_survives_kills() {
+    let place = place();
+    let original = place.read("set/tuned.safetensors");
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    let file = "set/tuned.safetensors.znn";
+    let difference = place.read(file);
+    let prepare = || {
+        place.write(file, &difference);
+    };
+    let check = |moment: &str| {
+        assert!(content(&place, "set/tuned.safetensors") == original, "{moment}");
+    };
+    survive_kills(&place, &["flatten", file], prepare, check);
+    place.remove("set/base.safetensors.znn");
+    check("without the base");
+}
+
 #[test]
 fn an_interrupted_run_is_completed() {
     let place = place();
@@ -180,12 +384,36 @@ fn a_base_is_not_removed_while_others_need_it() {
 }
 
 #[test]
+fn a_base_is_not_removed_while_other_directories_need_it() {
+    let place = place();
+    fs::create_dir_all(place.path("new/deep")).unwrap();
+    fs::rename(place.path("set/tuned.safetensors"), place.path("new/deep/t.safetensors")).unwrap();
+    place.succeeds(&["compress", "--rm", "--base", "set", "new"]);
+    place.succeeds(&["compress", "--rm", "set/base.safetensors"]);
+    fs::create_dir(place.path("out")).unwrap();
+    let base = "set/base.safetensors.znn";
+    let arguments = ["decompress", "--rm", "-o", "out", base];
+    let error = place.fails(1, &[&arguments[..], &["--base", "new"]].concat());
+    assert!(error.contains("t.safetensors.znn is a difference to it"), "{error}");
+    assert!(place.exists(base));
+    // Nothing shows which other directories exist.
+    place.succeeds(&[&arguments[..], &["--force"]].concat());
+    let error = place.fails(1, &["verify", "new"]);
+    assert!(error.contains("needs the base") && error.contains("base.safetensors"), "{error}");
+    place.succeeds(&["verify", "--base", "out", "new"]);
+}
+
+#[test]
 fn flattened_files_need_no_base() {
     let place = place();
     let originals = originals(&place);
     place.succeeds(&["compress", "--dedup", "--rm", "set"]);
     let [copy, tuned] = ["set/copy.safetensors.znn", "set/tuned.safetensors.znn"];
+    let error = place.fails(1, &["compress", "--base", copy, "set/unrelated.safetensors.znn"]);
+    assert!(error.contains("is a difference, and cannot be a base"), "{error}");
     place.succeeds(&["flatten", copy, tuned]);
+    let error = place.fails(1, &["compress", "--base", copy, "set/unrelated.safetensors.znn"]);
+    assert!(!error.contains("is a difference"), "it is whole now: {error}");
     place.remove("set/base.safetensors.znn");
     place.succeeds(&["verify", copy, tuned]);
     place.succeeds(&["decompress", tuned]);

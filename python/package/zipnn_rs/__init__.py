@@ -19,6 +19,8 @@ from ._native import (
 from ._native import (
     Compressor,
     Decompressor,
+    Update,
+    UpdateEncoder,
     compress,
     compress_bound,
     compress_bytearray,
@@ -38,6 +40,8 @@ __all__ = [
     "Compressor",
     "Decompressor",
     "Slice",
+    "Update",
+    "UpdateEncoder",
     "ZipnnError",
     "ZipnnFile",
     "compress",

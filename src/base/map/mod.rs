@@ -18,7 +18,7 @@ pub use conversion::Conversion;
 /// Which parts of which files a base consists of.
 ///
 /// ```
-/// use zipnn::delta::{BaseMap, MapSegment, MapSource};
+/// use zipnn::delta::{BaseMap, MapSegment, MapSource, MapTensor};
 ///
 /// let source = MapSource::new("base.safetensors", 1000, [7; 16]);
 /// let mut map = BaseMap::new(500, vec![source]);
@@ -26,12 +26,15 @@ pub use conversion::Conversion;
 /// assert!(map.push(MapSegment::copy(200..400, 0, 0)).is_none(), "they overlap");
 /// assert!(map.push(MapSegment::copy(400..500, 0, 950)).is_none(), "the source is too short");
 /// assert_eq!(map.segments().len(), 1);
+/// map.push_tensor(MapTensor::new(100..300, "layer.weight")).unwrap();
+/// assert_eq!(map.tensors()[0].name, "layer.weight");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseMap {
     len: u64,
     sources: Vec<MapSource>,
     segments: Vec<MapSegment>,
+    tensors: Vec<MapTensor>,
 }
 
 /// A file that parts of a base come from.
@@ -51,6 +54,23 @@ impl MapSource {
     /// Describes a file.
     pub fn new(path: impl Into<String>, len: u64, hash: [u8; 16]) -> Self {
         Self { path: path.into(), len, hash }
+    }
+}
+
+/// The name, in its source, of a tensor that is a part of a base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapTensor {
+    /// Bytes of the base.
+    pub range: Range<u64>,
+    /// Name of the tensor in its source.
+    pub name: String,
+}
+
+impl MapTensor {
+    /// Names a tensor.
+    pub fn new(range: Range<u64>, name: impl Into<String>) -> Self {
+        Self { range, name: name.into() }
     }
 }
 
@@ -100,7 +120,7 @@ impl MapSegment {
 impl BaseMap {
     /// Creates a map for a base of `len` bytes, which are zeros until segments are added.
     pub fn new(len: u64, sources: Vec<MapSource>) -> Self {
-        Self { len, sources, segments: Vec::new() }
+        Self { len, sources, segments: Vec::new(), tensors: Vec::new() }
     }
 
     /// Adds a segment after all others. Joins it with the last one where both are one range.
@@ -124,6 +144,16 @@ impl BaseMap {
         Some(())
     }
 
+    /// Names a tensor after all others, whether segments are joined or not. Names are for people.
+    ///
+    /// Returns `None`, and adds nothing, if the tensor overlaps others or exceeds the base.
+    pub fn push_tensor(&mut self, tensor: MapTensor) -> Option<()> {
+        let previous_end = self.tensors.last().map_or(0, |last| last.range.end);
+        let (start, end) = (tensor.range.start, tensor.range.end);
+        (previous_end <= start && start <= end && end <= self.len)
+            .then(|| self.tensors.push(tensor))
+    }
+
     /// Returns the length of the base in bytes.
     #[expect(clippy::len_without_is_empty, reason = "the length of the base, not of the map")]
     pub fn len(&self) -> u64 {
@@ -138,6 +168,25 @@ impl BaseMap {
     /// Returns the parts that are not zeros, in order.
     pub fn segments(&self) -> &[MapSegment] {
         &self.segments
+    }
+
+    /// Returns the names of tensors in their sources, in the order of the base.
+    pub fn tensors(&self) -> &[MapTensor] {
+        &self.tensors
+    }
+
+    /// Returns the segment that contains a position of the base.
+    pub fn segment_at(&self, position: u64) -> Option<&MapSegment> {
+        let after = self.segments.partition_point(|segment| segment.range.start <= position);
+        let segment = self.segments.get(after.checked_sub(1)?)?;
+        segment.range.contains(&position).then_some(segment)
+    }
+
+    /// Returns the tensor that contains a position of the base.
+    pub fn tensor_at(&self, position: u64) -> Option<&MapTensor> {
+        let after = self.tensors.partition_point(|tensor| tensor.range.start <= position);
+        let tensor = self.tensors.get(after.checked_sub(1)?)?;
+        tensor.range.contains(&position).then_some(tensor)
     }
 }
 
@@ -162,7 +211,28 @@ mod tests {
         ] {
             map.push(segment).unwrap();
         }
+        for tensor in [MapTensor::new(8..100, "first"), MapTensor::new(1000..3000, "größer")] {
+            map.push_tensor(tensor).unwrap();
+        }
         map
+    }
+
+    #[test]
+    fn positions_lead_to_segments_and_tensors() {
+        let map = map();
+        let name = |position| map.tensor_at(position).map(|tensor| tensor.name.as_str());
+        assert_eq!(
+            [7, 8, 99, 100, 2999].map(name),
+            [None, Some("first"), Some("first"), None, Some("größer")]
+        );
+        let source = |position| map.segment_at(position).map(|segment| segment.source);
+        assert_eq!(
+            [7, 8, 199, 300, 1000, 99_999].map(source),
+            [None, Some(0), Some(0), None, Some(1), Some(1)]
+        );
+        let mut map = map.clone();
+        assert!(map.push_tensor(MapTensor::new(2999..3500, "")).is_none(), "they overlap");
+        assert!(map.push_tensor(MapTensor::new(3000..100_001, "")).is_none(), "it is too long");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Parses a map.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource};
+use crate::base::map::{BaseMap, Conversion, MapSegment, MapSource, MapTensor};
 use crate::base::varint::{read, unzigzag};
 
 impl BaseMap {
@@ -30,6 +30,12 @@ impl BaseMap {
             source_end = segment.source_range()?.end;
             map.push(segment)?;
         }
+        let mut end = 0_u64;
+        for _ in 0..read(bytes)? {
+            let start = end.checked_add(read(bytes)?)?;
+            end = start.checked_add(read(bytes)?)?;
+            map.push_tensor(MapTensor { range: start..end, name: parse_text(bytes)? })?;
+        }
         bytes.is_empty().then_some(map)
     }
 }
@@ -38,8 +44,12 @@ fn parse_source(bytes: &mut &[u8]) -> Option<MapSource> {
     let len = read(bytes)?;
     let (&hash, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
-    let path_len = usize::try_from(read(bytes)?).ok()?;
-    let (path, rest) = bytes.split_at_checked(path_len)?;
+    Some(MapSource { path: parse_text(bytes)?, len, hash })
+}
+
+fn parse_text(bytes: &mut &[u8]) -> Option<String> {
+    let len = usize::try_from(read(bytes)?).ok()?;
+    let (text, rest) = bytes.split_at_checked(len)?;
     *bytes = rest;
-    Some(MapSource { path: core::str::from_utf8(path).ok()?.to_string(), len, hash })
+    Some(core::str::from_utf8(text).ok()?.to_string())
 }

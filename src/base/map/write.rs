@@ -14,8 +14,7 @@ impl BaseMap {
         for source in &self.sources {
             write(source.len, &mut bytes);
             bytes.extend_from_slice(&source.hash);
-            write(source.path.len() as u64, &mut bytes);
-            bytes.extend_from_slice(source.path.as_bytes());
+            write_text(&source.path, &mut bytes);
         }
         write(self.segments.len() as u64, &mut bytes);
         let (mut end, mut source_end) = (0, 0);
@@ -28,6 +27,19 @@ impl BaseMap {
             end = segment.range.end;
             source_end = segment.source_range().map_or(0, |range| range.end);
         }
+        write(self.tensors.len() as u64, &mut bytes);
+        let mut end = 0;
+        for tensor in &self.tensors {
+            write(tensor.range.start - end, &mut bytes);
+            write(tensor.range.end - tensor.range.start, &mut bytes);
+            write_text(&tensor.name, &mut bytes);
+            end = tensor.range.end;
+        }
         bytes
     }
+}
+
+fn write_text(text: &str, bytes: &mut Vec<u8>) {
+    write(text.len() as u64, bytes);
+    bytes.extend_from_slice(text.as_bytes());
 }

@@ -44,6 +44,7 @@ impl<'a, const LOG: u32> Decoder<'a, LOG> {
     ///
     /// `starts[contexts[i]]` is the position in `tables` of the table of symbol `i`. Positions
     /// after the end lead to any entry.
+    #[inline(always)]
     pub(crate) fn decode(
         &mut self,
         tables: &[Entry],
@@ -102,6 +103,7 @@ impl<'a, const LOG: u32> Decoder<'a, LOG> {
 
 /// Returns the state before renormalization. It cannot overflow, because an offset is less than its
 /// frequency and the frequency at most `2^LOG` in tables of [`fill_table`].
+#[inline(always)]
 fn step<const LOG: u32>(state: u32, entry: u32) -> u32 {
     let (frequency, offset) = ((entry >> 8 & 0xfff) + 1, entry >> 20);
     frequency.wrapping_mul(state >> LOG).wrapping_add(offset)

@@ -18,6 +18,7 @@ use zipnn::{Limits, legacy};
 
 use crate::args::{BYTES, Info};
 use crate::base::content::Bases;
+use crate::base::origin::Origins;
 use crate::commands::info::inside::InsideInfo;
 use crate::commands::info::tensors::TensorRow;
 use crate::content::tensors::open_archive;
@@ -197,6 +198,8 @@ struct FileInfo {
     methods: Methods,
     /// The files that the base of a difference is assembled from.
     bases: Vec<MapSource>,
+    /// Which of their tensors are the bases of the tensors.
+    origins: Origins,
     /// Whether the original rejects the file.
     is_extended: bool,
     /// Number of bytes after the only frame.
@@ -215,6 +218,7 @@ impl FileInfo {
             layout: layout_of(endpoint),
             methods: Methods::default(),
             bases: Vec::new(),
+            origins: Origins::of_map(None),
             is_extended: false,
             trailing: 0,
             failure: None,
@@ -230,6 +234,7 @@ impl FileInfo {
             };
             if let Some(map) = frame.opened.base_map() {
                 summary.bases = map.sources().to_vec();
+                summary.origins = Origins::of_map(Some(map));
             }
             let index = frame.index();
             let mut methods = Methods::default();
@@ -318,6 +323,7 @@ impl FileInfo {
         let mut entry = self.tensor_info(tensor).json();
         entry["first_frame"] = (!frames.is_empty()).then_some(frames.start).into();
         entry["frame_count"] = frames.len().into();
+        entry["base"] = self.origins.of(&tensor.range).map(|origin| origin.json()).into();
         entry
     }
 
@@ -382,7 +388,21 @@ impl FileInfo {
         }
         match &self.layout {
             Some(layout) => self.write_tensors(out, layout),
-            None => self.write_frames(out),
+            None => {
+                self.write_origins(out)?;
+                self.write_frames(out)
+            }
+        }
+    }
+
+    /// Writes the bases of tensors whose own names are not known, because a base is missing.
+    fn write_origins(&self, out: &mut impl Write) -> io::Result<()> {
+        for (range, origin) in self.origins.named().take(LISTED) {
+            writeln!(out, "  bytes {} to {} from {origin}", range.start, range.end)?;
+        }
+        match self.origins.named().count().saturating_sub(LISTED) as u64 {
+            0 => Ok(()),
+            more => writeln!(out, "  and {} from bases", units::count(more, "more tensor")),
         }
     }
 
@@ -393,7 +413,11 @@ impl FileInfo {
         let frames = self.frames_text(&header);
         writeln!(out, "  header: {} -> {stored_len} bytes, {frames}", header.end)?;
         tensors::write_lines(out, layout.tensors(), |tensor| {
-            (self.tensor_info(tensor), self.frames_text(&tensor.range))
+            let mut more = self.frames_text(&tensor.range);
+            if let Some(origin) = self.origins.of(&tensor.range) {
+                more += &format!(", from {origin}");
+            }
+            (self.tensor_info(tensor), more)
         })
     }
 
