@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use half::{bf16, f16};
 use zipnn::frame::{EncodeScratch, PlaneLayout};
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::Metadata;
 use zipnn::{DType, Encoder, Options, compress_bound, layout_search};
 
 /// Name, layout for the declared type, and data.

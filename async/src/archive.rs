@@ -11,7 +11,7 @@ use zipnn::file::Directory;
 use zipnn::frame::DecodeScratch;
 use zipnn::seek::Seeker;
 #[cfg(feature = "safetensors")]
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::Metadata;
 use zipnn::{ArchiveError, DecodeErrorKind, Limits};
 
 use crate::fetch::{Groups, fetch, read_exact_at, read_suffix};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::typed::{Element, ElementBuf};
 use zipnn::{ArchiveError, DecodeErrorKind};
 

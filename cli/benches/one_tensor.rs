@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use zipnn::io::ReadAt;
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::Metadata;
 use zipnn::{Archive, Limits};
 
 /// Length of the file in bytes. As a test, the file holds one copy of the model.

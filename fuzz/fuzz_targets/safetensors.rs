@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use zipnn::tensor::plan;
-use zipnn::tensor::safetensors::{Metadata, Oddity};
+use zipnn::tensor::{Metadata, Oddity};
 
 fuzz_target!(|header: &[u8]| {
     let file_len = 8 + header.len() as u64 + 1000;

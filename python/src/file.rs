@@ -14,7 +14,7 @@ use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, compress_frame_into};
 use zipnn::layout_search::{self, Segment};
 use zipnn::tensor::plan;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError, safetensors};
 
 use crate::error::{Result, run};
 use crate::inside::Inside;
@@ -303,7 +303,7 @@ fn equal_parts(len: u64, layout: PartLayout) -> impl Iterator<Item = Part> {
 /// Reads the header of a safetensors file, or returns `None` for any other file. `header` holds the
 /// bytes that have been read.
 fn read_header(source: &mut File, len: u64, header: &mut Vec<u8>) -> Result<Option<Metadata>> {
-    let mut needed = Metadata::PREFIX_LEN;
+    let mut needed = safetensors::PREFIX_LEN;
     loop {
         let missing = needed - header.len() as u64;
         if source.take(missing).read_to_end(header)? as u64 != missing {

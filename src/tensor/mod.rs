@@ -1,18 +1,26 @@
 //! Tensor files: their headers, the frames that suit them, and tensors compressed inside them.
 //!
-//! - [`safetensors::Metadata`] is the header of a `.safetensors` or GGUF file. It lists the tensors.
+//! - [`Metadata`] describes the tensors of a `.safetensors` or GGUF file.
 //! - [`plan`] divides such a file into frames, each with a plane layout for its data.
 //! - [`inside`] reads and writes `.znn.safetensors` files, in which each tensor is compressed on
 //!   its own. Needs the feature `std`.
 
-pub(crate) mod gguf;
+pub(crate) mod error;
+mod gaps;
+mod gguf;
 pub(crate) mod info;
 #[cfg(feature = "std")]
 pub mod inside;
+pub(crate) mod metadata;
+mod oddity;
+mod parse;
 pub(crate) mod plan;
 pub(crate) mod rows;
 pub mod safetensors;
 
+pub use error::MetadataError;
 pub use info::TensorInfo;
+pub use metadata::Metadata;
+pub use oddity::Oddity;
 pub use plan::{PlannedFrame, plan};
 pub use rows::RowsError;

@@ -6,7 +6,7 @@ use core::ops::Range;
 use crate::model::records::Record;
 use crate::plane_layout::PlaneLayout;
 use crate::tensor::info::TensorInfo;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 
 /// Tensors of this length or longer get frames of their own, so that they can be read without
 /// their neighbours. It is the length of a chunk.
@@ -48,7 +48,7 @@ pub struct PlannedFrame {
 /// ```
 /// use zipnn::frame::PlaneLayout;
 /// use zipnn::tensor::plan;
-/// use zipnn::tensor::safetensors::Metadata;
+/// use zipnn::tensor::Metadata;
 ///
 /// let header = br#"{"a":{"dtype":"BF16","shape":[3000],"data_offsets":[0,6000]},
 ///     "b":{"dtype":"F32","shape":[1000],"data_offsets":[6000,10000]}}"#;
@@ -61,7 +61,7 @@ pub struct PlannedFrame {
 /// let lens: Vec<_> = frames.iter().map(|frame| frame.range.end - frame.range.start).collect();
 /// assert_eq!(lens, [metadata.data_start(), 4096, 1904, 4000]);
 /// assert_eq!(frames[3].layout, Some(PlaneLayout::FOUR_ROTATED));
-/// # Ok::<(), zipnn::tensor::safetensors::MetadataError>(())
+/// # Ok::<(), zipnn::tensor::MetadataError>(())
 /// ```
 pub fn plan(metadata: &Metadata, frame_len: u64) -> impl Iterator<Item = PlannedFrame> + use<> {
     let frame_len = (frame_len / ELEMENT).max(1) * ELEMENT;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use zipnn::tensor::Metadata;
 use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
-use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options};
 
 use crate::common::golden;

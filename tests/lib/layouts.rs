@@ -10,8 +10,8 @@ use data::{Random, noise, weights};
 use zipnn::frame::{EncodeScratch, Header, PlaneLayout};
 use zipnn::io::EncoderBuilder;
 use zipnn::layout_search::Segment;
+use zipnn::tensor::Metadata;
 use zipnn::tensor::plan;
-use zipnn::tensor::safetensors::Metadata;
 use zipnn::{DType, Limits, Options, compress_bound, delta, layout_search};
 
 use crate::common::{data, skipped};

@@ -112,8 +112,7 @@ fn quantised_models_shrink() {
         let path = format!("models/minilm-part.{name}.gguf");
         let Some(path) = crate::common::skipped::shared(&path) else { return };
         let model = std::fs::read(path).unwrap();
-        let metadata =
-            zipnn::tensor::safetensors::Metadata::parse(&model, model.len() as u64).unwrap();
+        let metadata = zipnn::tensor::Metadata::parse(&model, model.len() as u64).unwrap();
         let mut compressed = 0;
         for frame in zipnn::tensor::plan(&metadata, Options::DEFAULT_FRAME_LEN as u64) {
             let range = frame.range.start as usize..frame.range.end as usize;

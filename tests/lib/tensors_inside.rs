@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zipnn::frame::Form;
 use zipnn::tensor::TensorInfo;
 use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::{DecodeErrorKind, Limits, Options};
 
 use crate::tensor_files;

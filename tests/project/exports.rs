@@ -48,13 +48,16 @@ const EXPORTS: &[(&str, &str)] = &[
         "zipnn::parallel",
         "ScratchPool par_compress par_compress_into par_decompress par_decompress_into",
     ),
-    ("zipnn::tensor", "PlannedFrame RowsError TensorInfo inside plan safetensors"),
+    (
+        "zipnn::tensor",
+        "Metadata MetadataError Oddity PlannedFrame RowsError TensorInfo inside plan safetensors",
+    ),
     (
         "zipnn::tensor::inside",
         "RestoredHeader Section StoredTensor TensorError TensorReader TensorTarget \
          TensorWriter",
     ),
-    ("zipnn::tensor::safetensors", "Metadata MetadataError Oddity"),
+    ("zipnn::tensor::safetensors", "MAX_HEADER_LEN PREFIX_LEN"),
     ("zipnn::simd", "Level LevelError from_environment level"),
     (
         "zipnn::typed",

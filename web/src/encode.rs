@@ -5,7 +5,7 @@ use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{DType, DecodeErrorKind, Options, layout_search};
 

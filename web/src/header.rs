@@ -2,7 +2,7 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 
 use crate::failure::Failure;
 

@@ -3,8 +3,8 @@
 use std::io::{self, StdoutLock, Write};
 
 use zipnn::Limits;
+use zipnn::tensor::Oddity;
 use zipnn::tensor::inside::{StoredTensor, TensorError};
-use zipnn::tensor::safetensors::Oddity;
 
 use crate::args::Repair;
 use crate::content::tensor_source::{self, TensorSource};

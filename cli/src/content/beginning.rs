@@ -4,21 +4,20 @@ use std::fs::File;
 use std::io::{self, BufRead, Read};
 
 use zipnn::frame::MAGIC;
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::safetensors::{MAX_HEADER_LEN, PREFIX_LEN};
 
 use crate::fs::endpoint::Endpoint;
 
 /// Number of bytes that distinguish a `.safetensors` file: the length of its header, and the first
 /// byte of the header's JSON.
-pub const PEEK_LEN: usize = Metadata::PREFIX_LEN as usize + 1;
+pub const PEEK_LEN: usize = PREFIX_LEN as usize + 1;
 
 /// Returns whether a file begins like a `.safetensors` file. A `.znn` file never does: read as the
 /// length of a header, its first bytes are too large a number.
 pub fn is_safetensors(source: &Endpoint) -> bool {
-    const LONGEST: u64 = Metadata::MAX_HEADER_LEN;
     let Some(first) = peek(source) else { return false };
     let [len @ .., json] = first;
-    u64::from_le_bytes(len) <= LONGEST && may_begin_json(json)
+    u64::from_le_bytes(len) <= MAX_HEADER_LEN && may_begin_json(json)
 }
 
 /// Returns whether a file begins like a `.znn` file, and not like a `.safetensors` file.

@@ -1,6 +1,6 @@
 //! Collects the header of a `.safetensors` or GGUF file while its data is decoded.
 
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 
 use crate::content::beginning::{PEEK_LEN, may_list_tensors};
 

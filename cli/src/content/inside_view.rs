@@ -3,7 +3,7 @@
 use std::io;
 
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 
 use crate::content::tensor_entry::TensorEntry;
 use crate::content::tensor_source::TensorSource;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 
 use zipnn::tensor::inside::{TensorError, TensorReader};
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{MetadataError, safetensors};
 use zipnn::{DecodeErrorKind, Limits, Options};
 
 use crate::content::beginning;
@@ -271,7 +271,7 @@ pub fn header_failure(endpoint: &Endpoint, error: &MetadataError) -> Failure {
             "the file is not complete: fetch or copy it once more; if it holds compressed tensors, \
              zipnn ls lists complete ones, and zipnn decompress --no-verify recovers the rest",
         ),
-        E::HeaderTooLong { len } if *len <= Metadata::MAX_HEADER_LEN => {
+        E::HeaderTooLong { len } if *len <= safetensors::MAX_HEADER_LEN => {
             (true, "the file ends within its header: fetch or copy it once more")
         }
         E::InvalidHeader { .. } | E::InvalidTensor { .. } => (

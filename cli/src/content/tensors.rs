@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use zipnn::file::Directory;
 use zipnn::io::{Damage, ReadAt};
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
 use crate::base::content::Bases;

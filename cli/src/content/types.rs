@@ -5,7 +5,7 @@
 
 use zipnn::DType;
 use zipnn::frame::{Form, Header};
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::Metadata;
 
 use crate::args::{BYTES, dtype_name};
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 

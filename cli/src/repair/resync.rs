@@ -6,8 +6,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use zipnn::file::Directory;
 use zipnn::frame::{HEADER_LEN, Header, MAGIC};
+use zipnn::tensor::Metadata;
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, Options};
 
 use crate::base::content::Bases;

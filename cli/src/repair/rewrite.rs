@@ -5,8 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 
 use zipnn::DType;
+use zipnn::tensor::MetadataError;
 use zipnn::tensor::inside::{Section, StoredTensor, TensorError, TensorReader};
-use zipnn::tensor::safetensors::MetadataError;
 
 use crate::repair::examination::suspect;
 use crate::repair::rotation;

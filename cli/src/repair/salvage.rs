@@ -3,8 +3,8 @@
 use std::fmt;
 
 use zipnn::DecodeError;
+use zipnn::tensor::Metadata;
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::Metadata;
 
 use crate::content::data_header::{self, DataHeader};
 use crate::content::lost::{self, Lost};

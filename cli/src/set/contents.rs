@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use zipnn::io::ReadAt;
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataError};
 
 use crate::base::file::BaseFile;
 use crate::content::beginning;

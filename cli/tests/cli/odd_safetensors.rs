@@ -7,7 +7,7 @@ use program::{Place, text};
 use serde_json::{Value, json};
 use zipnn::frame::Form;
 use zipnn::tensor::inside::{TensorError, TensorWriter};
-use zipnn::tensor::safetensors::{Metadata, MetadataError, Oddity};
+use zipnn::tensor::{Metadata, MetadataError, Oddity};
 use zipnn::tensor::{RowsError, plan};
 use zipnn::{Archive, ArchiveError, DType, Limits, Options};
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use program::{Place, text};
 use serde_json::Value;
 use zipnn::file::Frames;
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::Metadata;
 use zipnn::{DType, DecodeErrorKind, Limits, Options};
 
 use crate::common::{data, golden};

@@ -34,7 +34,7 @@ fn place() -> (Place, Vec<u8>) {
 
 /// Returns the bytes of a tensor in the uncompressed file.
 fn tensor<'f>(file: &'f [u8], name: &str) -> &'f [u8] {
-    let layout = zipnn::tensor::safetensors::Metadata::parse(file, file.len() as u64).unwrap();
+    let layout = zipnn::tensor::Metadata::parse(file, file.len() as u64).unwrap();
     let range = layout.tensor(name).unwrap().range.clone();
     &file[range.start as usize..range.end as usize]
 }

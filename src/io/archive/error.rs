@@ -7,9 +7,9 @@ use std::string::String;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 #[cfg(feature = "safetensors")]
-use crate::tensor::rows::RowsError;
+use crate::tensor::error::MetadataError;
 #[cfg(feature = "safetensors")]
-use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::rows::RowsError;
 
 /// The error of reading from an [`Archive`](crate::Archive).
 ///

@@ -1,7 +1,7 @@
 //! The tensors of an archive.
 
 use crate::error::DecodeError;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 
 /// The tensors of an archive, which are read once.
 pub(crate) struct Listing {

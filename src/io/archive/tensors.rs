@@ -10,10 +10,10 @@ use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
 use crate::io::archive::listing::Listing;
 use crate::io::read_at::ReadAt;
+use crate::tensor::error::MetadataError;
 use crate::tensor::info::TensorInfo;
+use crate::tensor::metadata::Metadata;
 use crate::tensor::rows::RowsError;
-use crate::tensor::safetensors::error::MetadataError;
-use crate::tensor::safetensors::metadata::Metadata;
 use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
 

@@ -4,8 +4,8 @@
 //! metadata. Metadata follow, then the name, shape, type and offset of each tensor, and then the
 //! aligned bytes of the tensors. The format is specified in `docs/gguf.md` of the project ggml.
 
-pub(crate) mod parse;
+mod parse;
 mod reader;
 mod types;
 
-pub(crate) use parse::{Contents, is_gguf, parse};
+pub(crate) use parse::{is_gguf, parse};

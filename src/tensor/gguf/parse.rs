@@ -4,10 +4,11 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
+use crate::tensor::error::MetadataError;
 use crate::tensor::gguf::reader::{Reader, invalid};
 use crate::tensor::gguf::types;
 use crate::tensor::info::TensorInfo;
-use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::metadata::Metadata;
 
 /// The magic number at the beginning of a file.
 const MAGIC: [u8; 4] = *b"GGUF";
@@ -20,17 +21,6 @@ const MAX_DIMENSIONS: u32 = 4;
 /// Longest header to parse, in bytes. The longest known ones contain vocabularies of some 20 MB.
 pub(crate) const MAX_HEADER_LEN: u64 = 1 << 28;
 
-/// The tensors of a file and where they begin.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Contents {
-    /// Offset of the data of the tensors, in bytes from the beginning of the file.
-    pub(crate) data_start: u64,
-    /// Each tensor begins at a multiple of this many bytes of the data.
-    pub(crate) alignment: u64,
-    /// The tensors in the order of their bytes.
-    pub(crate) tensors: Vec<TensorInfo>,
-}
-
 /// Returns whether a file that begins with `bytes` is a GGUF file.
 pub(crate) fn is_gguf(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
@@ -42,7 +32,7 @@ pub(crate) fn is_gguf(bytes: &[u8]) -> bool {
 ///
 /// `Truncated` with twice the available length, or more, if the header is longer than `bytes`;
 /// `InvalidHeader`, `HeaderTooLong`, `InvalidTensor`, `AmbiguousTensor`, `MissingData`.
-pub(crate) fn parse(bytes: &[u8], file_len: u64) -> Result<Contents, MetadataError> {
+pub(crate) fn parse(bytes: &[u8], file_len: u64) -> Result<Metadata, MetadataError> {
     let have = bytes.len() as u64;
     let limit = MAX_HEADER_LEN.min(file_len);
     try_parse(bytes, file_len).map_err(|error| match error {
@@ -58,7 +48,7 @@ pub(crate) fn parse(bytes: &[u8], file_len: u64) -> Result<Contents, MetadataErr
     })
 }
 
-fn try_parse(bytes: &[u8], file_len: u64) -> Result<Contents, MetadataError> {
+fn try_parse(bytes: &[u8], file_len: u64) -> Result<Metadata, MetadataError> {
     let mut reader = Reader::new(bytes);
     if reader.bytes(MAGIC.len() as u64)? != MAGIC {
         return Err(invalid("the magic number is missing"));
@@ -152,7 +142,7 @@ fn locate(
     data_start: u64,
     alignment: u64,
     file_len: u64,
-) -> Result<Contents, MetadataError> {
+) -> Result<Metadata, MetadataError> {
     tensors.sort_by_key(|tensor| tensor.offset);
     check_names(&tensors)?;
     let offsets: Vec<u64> = tensors.iter().map(|tensor| tensor.offset).collect();
@@ -178,7 +168,8 @@ fn locate(
         tensor.range = start..end;
         located.push(tensor);
     }
-    Ok(Contents { data_start: data_start.min(file_len), alignment, tensors: located })
+    let metadata = Metadata::new(data_start.min(file_len), file_len, located);
+    Ok(Metadata { alignment, ..metadata })
 }
 
 fn check_names(tensors: &[Unlocated]) -> Result<(), MetadataError> {
@@ -222,7 +213,7 @@ mod tests {
         bytes
     }
 
-    fn parse_whole(header: &[u8], data_len: u64) -> Result<Contents, MetadataError> {
+    fn parse_whole(header: &[u8], data_len: u64) -> Result<Metadata, MetadataError> {
         let data_start = (header.len() as u64).next_multiple_of(64);
         parse(header, data_start + data_len)
     }

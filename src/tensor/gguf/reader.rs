@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::error::MetadataError;
 
 /// Types of metadata.
 mod kind {

@@ -6,8 +6,8 @@ use std::io;
 use std::string::String;
 
 use crate::error::{DecodeError, EncodeError};
+use crate::tensor::error::MetadataError;
 use crate::tensor::rows::RowsError;
-use crate::tensor::safetensors::error::MetadataError;
 use crate::tensor::safetensors::format::MAX_HEADER_LEN;
 
 /// Reports why a file with compressed tensors could not be read or written.

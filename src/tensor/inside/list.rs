@@ -15,7 +15,7 @@ use crate::tensor::info::TensorInfo;
 use crate::tensor::inside::error::TensorError;
 use crate::tensor::inside::json::{write_member, write_object};
 use crate::tensor::inside::stored::StoredTensor;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 
 /// Key in the metadata of the list.
 pub(crate) const LIST: &str = "znn_compressed_vectors";

@@ -12,7 +12,8 @@ use crate::tensor::inside::error::TensorError;
 use crate::tensor::inside::header_form::{HeaderForm, SOURCE_HEADER};
 use crate::tensor::inside::list::LIST;
 use crate::tensor::inside::stored::StoredTensor;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
+use crate::tensor::safetensors;
 use crate::tensor::safetensors::write::{self, Entry};
 
 /// Describes the file that results from decoding all tensors of a reader.
@@ -91,8 +92,7 @@ impl Compressed<'_> {
         let mut lens = self.tensors.iter().map(|tensor| tensor.decoded_len);
         let data_len = lens.try_fold(0_u64, u64::checked_add)?;
         let source =
-            Metadata::parse_safetensors(&header, data_len.checked_add(header.len() as u64)?)
-                .ok()?;
+            safetensors::parse(&header, data_len.checked_add(header.len() as u64)?).ok()?;
         // The writer adds this key, besides those that describe the compressed tensors.
         let mut expected = source_metadata(&source);
         expected.entry("format".into()).or_insert_with(|| "pt".into());

@@ -12,7 +12,7 @@ use crate::tensor::inside::checksums::{self, CHECKSUMS};
 use crate::tensor::inside::costs::{ChecksumForm, Costs};
 use crate::tensor::inside::header_form::{HeaderForm, SOURCE_HEADER};
 use crate::tensor::inside::list::{self, LIST};
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 use crate::tensor::safetensors::write::{self, Entry, Text, len_of};
 
 /// A tensor that has been written.

@@ -8,7 +8,7 @@ use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use crate::tensor::safetensors::error::MetadataError;
+use crate::tensor::error::MetadataError;
 use crate::tensor::safetensors::format::METADATA;
 
 /// Members of the header.

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use zipnn::Options;
 use zipnn::delta::Delta;
-use zipnn::tensor::safetensors::Metadata;
+use zipnn::tensor::Metadata;
 
 use crate::args::{self, Bench, TypeChoice};
 use crate::base::content::Base;

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use zipnn::tensor::MetadataError;
 use zipnn::tensor::inside::StoredTensor;
-use zipnn::tensor::safetensors::MetadataError;
 
 use crate::commands::info::tensors::{TensorRow, write_lines};
 use crate::content::tensor_source::{TensorSource, header_failure};

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use zipnn::delta::{Delta, MapSource};
 use zipnn::file::Directory;
 use zipnn::frame::{Form, Header, Method, PlaneLayout};
+use zipnn::tensor::Metadata;
 use zipnn::tensor::TensorInfo;
-use zipnn::tensor::safetensors::Metadata;
 use zipnn::{Limits, legacy};
 
 use crate::args::{BYTES, Info};

@@ -16,7 +16,7 @@ use crate::tensor::inside::list::{self, LIST, ListEntry};
 use crate::tensor::inside::list_state::ListState;
 use crate::tensor::inside::reader::TensorReader;
 use crate::tensor::inside::stored::StoredTensor;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 
 impl<R: Read + Seek> TensorReader<R> {
     /// Finds the compressed tensors and checks the list of them.

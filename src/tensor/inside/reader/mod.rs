@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::vec::Vec;
 
 use crate::limits::Limits;
+use crate::tensor::error::MetadataError;
 use crate::tensor::inside::checksums::{CHECKSUMS, Checksums};
 use crate::tensor::inside::doubt::Doubt;
 use crate::tensor::inside::error::TensorError;
@@ -13,8 +14,8 @@ use crate::tensor::inside::list_state::ListState;
 use crate::tensor::inside::open_frame::{DecodeBuffers, OpenFrame};
 use crate::tensor::inside::restored_header::{Compressed, RestoredHeader};
 use crate::tensor::inside::stored::StoredTensor;
-use crate::tensor::safetensors::error::MetadataError;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
+use crate::tensor::safetensors;
 
 mod check;
 mod find;
@@ -278,7 +279,7 @@ fn read_metadata(
 ) -> Result<(Metadata, Vec<u8>), TensorError> {
     let mut bytes = Vec::new();
     loop {
-        match Metadata::parse_safetensors(&bytes, file_len) {
+        match safetensors::parse(&bytes, file_len) {
             Ok(metadata) => return Ok((metadata, bytes)),
             Err(MetadataError::Truncated { needed, have }) => {
                 let read = source.take(needed - have).read_to_end(&mut bytes)?;

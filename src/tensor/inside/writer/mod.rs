@@ -11,8 +11,8 @@ use crate::tensor::inside::error::TensorError;
 use crate::tensor::inside::list;
 use crate::tensor::inside::result_header::{ResultHeader, Written};
 use crate::tensor::inside::target::TensorTarget;
+use crate::tensor::safetensors;
 use crate::tensor::safetensors::format::{ALIGNMENT, PREFIX_LEN};
-use crate::tensor::safetensors::metadata::Metadata;
 use crate::tensor::safetensors::write::{self, len_of};
 
 mod check;
@@ -69,7 +69,7 @@ impl<W: Write + Seek> TensorWriter<W> {
     /// - `Io`.
     pub fn new(mut dst: W, header: &[u8], data_len: u64) -> Result<Self, TensorError> {
         let file_len = (header.len() as u64).saturating_add(data_len);
-        let metadata = Metadata::parse_safetensors(header, file_len)?;
+        let metadata = safetensors::parse(header, file_len)?;
         if let Some(name) = list::first_frame(&metadata) {
             return Err(TensorError::AlreadyCompressed { name });
         }

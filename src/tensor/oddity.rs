@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::ops::Range;
 
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 
 /// Deviation of a `.safetensors` file that many loaders accept and the reference library rejects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Metadata {
     /// Returns all reasons why the reference library rejects the file.
     ///
     /// ```
-    /// use zipnn::tensor::safetensors::{Metadata, Oddity};
+    /// use zipnn::tensor::{Metadata, Oddity};
     ///
     /// let header = b"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}\0";
     /// let mut file = (header.len() as u64).to_le_bytes().to_vec();
@@ -72,10 +72,10 @@ impl Metadata {
     ///     Oddity::Gap { range: start..start + 1 },
     ///     Oddity::TrailingBytes { len: 1 },
     /// ]));
-    /// # Ok::<(), zipnn::tensor::safetensors::MetadataError>(())
+    /// # Ok::<(), zipnn::tensor::MetadataError>(())
     /// ```
     pub fn oddities(&self) -> impl Iterator<Item = Oddity> {
-        let len = self.zero_padding();
+        let len = self.zero_padding;
         let padding = (len > 0).then_some(Oddity::ZeroPadding { len });
         let gaps = self.gaps().filter(|range| !self.is_alignment(range)).map(|range| {
             match range.end == self.file_len() {

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use core::iter;
 use core::ops::Range;
 
+use crate::tensor::error::MetadataError;
 use crate::tensor::info::TensorInfo;
-use crate::tensor::safetensors::error::MetadataError;
-use crate::tensor::safetensors::metadata::Metadata;
+use crate::tensor::metadata::Metadata;
 
 impl Metadata {
     /// Returns the ranges after the header that belong to no tensor, in order.

@@ -1,11 +1,11 @@
-//! Errors of reading a `.safetensors` header.
+//! Errors of finding the tensors of a file.
 
 use alloc::string::String;
 use core::fmt;
 
 use crate::tensor::safetensors::format::MAX_HEADER_LEN;
 
-/// Reports why a file cannot be read as `.safetensors`.
+/// Reports why the tensors of a file cannot be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -21,9 +21,9 @@ pub enum MetadataError {
         /// Length of the header that the file states, in bytes.
         len: u64,
     },
-    /// The header is not the JSON that the format requires.
+    /// The header is not as the format requires.
     InvalidHeader {
-        /// Message of the JSON parser.
+        /// Message of the parser.
         reason: String,
     },
     /// The byte range of a tensor does not match its type and shape.
