@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use fearless_simd::x86::Avx512;
+use fearless_simd::x86::{Avx2, Avx512};
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::count_avx512;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::count_shuffle::{self, Way};
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
@@ -107,6 +109,9 @@ enum Analysis {
     /// Count the frequent symbols in vectors.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     Vectors(Avx512, Frequent),
+    /// Count with shuffles.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    Shuffles(Avx2, Way),
 }
 
 impl PlaneEncoder {
@@ -263,13 +268,15 @@ impl Analysis {
     fn new(plane: &[u8], threshold: f32, was_coded: bool) -> Self {
         let may_be_noise = threshold <= NOISE_THRESHOLD;
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        if let (Kernels::Avx512(token, _), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len()) {
-            let sample = Sample::new(plane);
-            return match may_be_noise && sample.is_noise() {
-                true => Self::Noise,
-                false => Frequent::of(&sample)
-                    .map_or(Self::Symbols, |frequent| Self::Vectors(token, frequent)),
-            };
+        if plane.len() >= SHORTEST_IN_VECTORS {
+            let kernels = Kernels::new();
+            if let Kernels::Avx512(..) | Kernels::Avx2(_) = kernels {
+                let sample = Sample::new(plane);
+                if may_be_noise && sample.is_noise() {
+                    return Self::Noise;
+                }
+                return Self::in_vectors(kernels, &sample, plane.len()).unwrap_or(Self::Symbols);
+            }
         }
         let is_noise = || may_be_noise && Sample::finds_noise(plane);
         if !was_coded && is_noise() {
@@ -279,6 +286,16 @@ impl Analysis {
             Some(lowest) => Self::Pairs(lowest),
             None if was_coded && is_noise() => Self::Noise,
             None => Self::Symbols,
+        }
+    }
+
+    /// Returns the analysis in vectors, if that is faster than counting symbol by symbol.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    fn in_vectors(kernels: Kernels, sample: &Sample, plane_len: usize) -> Option<Self> {
+        match kernels {
+            Kernels::Avx512(token, _) => Some(Self::Vectors(token, Frequent::of(sample)?)),
+            Kernels::Avx2(token) => Some(Self::Shuffles(token, Way::of(sample, plane_len)?)),
+            _ => None,
         }
     }
 
@@ -300,6 +317,11 @@ impl Analysis {
             Self::Vectors(token, frequent) => {
                 let space = tables.vectors.get_or_insert_default();
                 count_avx512::count(token, plane, &frequent, space, &mut tables.counts);
+            }
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Shuffles(token, way) => {
+                let (pairs, counts) = tables.pairs();
+                count_shuffle::count(token, plane, &way, &mut pairs.counts, counts);
             }
         }
         plan(&tables.counts, plane.len())
