@@ -276,11 +276,11 @@ macro_rules! encode_group {
     (short, $($argument:ident),*) => { encode_group!(@short false, $($argument),*) };
     (@short $in_two:literal, $token:ident, $group:ident, $symbols:ident, $values:ident,
         $lens:ident, $codes:ident, $writer:ident, $powers:ident, $odd_twice:ident,
-        $even_powers:ident, $odd_powers:ident) => {{
+        $even_powers:ident, $odd_powers:ident, $is_near:ident) => {{
         let (bits, too_long) = join_short!($values, $lens, $odd_twice, $powers);
         let bit_lens = _mm256_sad_epu8($lens, _mm256_setzero_si256());
         let absent = _mm256_cmpeq_epi8($lens, _mm256_setzero_si256());
-        let too_long = _mm256_or_si256(too_long, absent);
+        let too_long = if $is_near { too_long } else { _mm256_or_si256(too_long, absent) };
         let longest = _mm256_set1_epi32(LONGEST_LANE);
         // The second lane of each half has the later symbols.
         let (unit_bits, unit_lens) = if $in_two {
@@ -317,7 +317,7 @@ macro_rules! encode_group {
         }
     }};
     (long, $token:ident, $group:ident, $symbols:ident, $values:ident, $lens:ident, $codes:ident,
-        $writer:ident, $powers:ident, $odd_twice:ident, $even_powers:ident, $odd_powers:ident) => {{
+        $writer:ident, $powers:ident, $odd_twice:ident, $even_powers:ident, $odd_powers:ident, $is_near:ident) => {{
         let byte = _mm256_set1_epi16(0xff);
         let even_lens = _mm256_and_si256($lens, byte);
         let last = join_quads!(
@@ -333,7 +333,8 @@ macro_rules! encode_group {
         let bits = _mm256_or_si256(_mm256_sllv_epi64(first, last_lens), last);
         let absent = _mm256_cmpeq_epi8($lens, zero);
         let longest = _mm256_set1_epi32(LONGEST_LANE);
-        let bad = _mm256_or_si256(absent, _mm256_cmpgt_epi32(bit_lens, longest));
+        let bad = _mm256_cmpgt_epi32(bit_lens, longest);
+        let bad = if $is_near { bad } else { _mm256_or_si256(absent, bad) };
         let (bits, lens) = (lanes!($token, bits), lanes!($token, bit_lens));
         if _mm256_testz_si256(bad, bad) == 1 {
             push!($writer, bits[3], lens[3]);
@@ -365,6 +366,16 @@ macro_rules! order {
     };
 }
 
+/// Returns whether all symbols are in blocks.
+macro_rules! is_near {
+    (near) => {
+        true
+    };
+    (far) => {
+        false
+    };
+}
+
 /// Defines a function that encodes a stream and its end mark.
 macro_rules! encoder {
     ($name:ident, $index:ident, $blocks:literal, $join:ident) => {
@@ -389,6 +400,8 @@ macro_rules! encoder {
                 let _order = load_table!(token, LONG_ORDER);
                 let _even_powers = load_table!(token, EVEN_POWERS);
                 let _odd_powers = load_table!(token, ODD_POWERS);
+                // All symbols are in blocks that start at the lowest one.
+                let is_near = is_near!($index);
                 let mut parts = writer.into_parts();
                 let (head, groups) = stream.as_rchunks::<LANES>();
                 for group in groups.iter().rev() {
@@ -417,7 +430,8 @@ macro_rules! encoder {
                         powers,
                         _odd_twice,
                         _even_powers,
-                        _odd_powers
+                        _odd_powers,
+                        is_near
                     );
                 }
                 let (room, pending, pending_len) = parts;
