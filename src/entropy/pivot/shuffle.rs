@@ -6,7 +6,7 @@
 use core::ops::{BitAnd, BitOr, BitXor};
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use fearless_simd::{mask8x16, prelude::*, u8x16, u16x8, u64x2};
+use fearless_simd::{mask8x16, prelude::*, u8x16, u8x32, u16x8, u64x2};
 
 #[cfg(feature = "alloc")]
 use crate::entropy::SYMBOLS;
@@ -21,6 +21,8 @@ use crate::entropy::pivot::tree::MAX_LEAF;
 
 /// Length of a vector in bytes.
 const LANES: usize = 16;
+/// Length of two vectors in bytes.
+const LONG: usize = 2 * LANES;
 /// Number of symbols that a shuffle merges.
 const MERGED: usize = 8;
 
@@ -72,6 +74,9 @@ pub(crate) trait Shuffle: Copy {
         + BitOr<Output = Self::Vector>
         + BitXor<Output = Self::Vector>;
 
+    /// Two vectors.
+    type Long: Copy;
+
     /// Runs a kernel with the instructions enabled. Kernels must be inlined.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
 
@@ -111,8 +116,19 @@ pub(crate) trait Shuffle: Copy {
     /// Subtracts bytes, modulo 256.
     fn subtract(self, vector: Self::Vector, other: Self::Vector) -> Self::Vector;
 
-    /// Returns the bytes of `table` for the symbols with these high four bits, otherwise zeros.
-    fn in_block(self, table: Self::Vector, symbols: Self::Vector, high: u8) -> Self::Vector;
+    fn load_long(self, bytes: [u8; LONG]) -> Self::Long;
+
+    fn store_long(self, long: Self::Long) -> [u8; LONG];
+
+    /// Returns the bytes of `table` for the symbols with these high four bits, and those of `others`,
+    /// which are zeros for these symbols, for all others. Both halves of `table` are the same.
+    fn add_block(
+        self,
+        others: Self::Long,
+        symbols: Self::Long,
+        table: Self::Long,
+        high: u8,
+    ) -> Self::Long;
 
     /// Returns the low four bits of each byte.
     fn low_nibbles(self, vector: Self::Vector) -> u64;
@@ -126,6 +142,7 @@ pub(crate) struct X86<S>(pub(crate) S);
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 impl<S: Simd> Shuffle for X86<S> {
     type Vector = u8x16<S>;
+    type Long = u8x32<S>;
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
@@ -184,10 +201,20 @@ impl<S: Simd> Shuffle for X86<S> {
     }
 
     #[inline(always)]
-    fn in_block(self, table: u8x16<S>, symbols: u8x16<S>, high: u8) -> u8x16<S> {
+    fn load_long(self, bytes: [u8; LONG]) -> u8x32<S> {
+        bytes.simd_into(self.0)
+    }
+
+    #[inline(always)]
+    fn store_long(self, long: u8x32<S>) -> [u8; LONG] {
+        long.into()
+    }
+
+    #[inline(always)]
+    fn add_block(self, others: u8x32<S>, symbols: u8x32<S>, table: u8x32<S>, high: u8) -> u8x32<S> {
         // Sets the highest bit of the index of other symbols, for which x86 returns zero.
-        let index = (symbols ^ u8x16::splat(self.0, high << 4)).saturating_add(0x70);
-        table.swizzle_dyn_within_blocks(index)
+        let index = (symbols ^ u8x32::splat(self.0, high << 4)).saturating_add(0x70);
+        others | table.swizzle_dyn_within_blocks(index)
     }
 
     #[inline(always)]
@@ -220,6 +247,7 @@ pub(crate) const HAS_PORTABLE_SHUFFLE: bool = cfg!(any(
 #[cfg(all(feature = "simd", target_endian = "little"))]
 impl Shuffle for Portable {
     type Vector = wide::u8x16;
+    type Long = [wide::u8x16; 2];
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
@@ -282,8 +310,28 @@ impl Shuffle for Portable {
     }
 
     #[inline(always)]
-    fn in_block(self, table: wide::u8x16, symbols: wide::u8x16, high: u8) -> wide::u8x16 {
-        table.shuffle_zeroing(symbols ^ wide::u8x16::splat(high << 4))
+    fn load_long(self, bytes: [u8; LONG]) -> [wide::u8x16; 2] {
+        bytemuck::cast(bytes)
+    }
+
+    #[inline(always)]
+    fn store_long(self, long: [wide::u8x16; 2]) -> [u8; LONG] {
+        bytemuck::cast(long)
+    }
+
+    #[inline(always)]
+    fn add_block(
+        self,
+        others: [wide::u8x16; 2],
+        symbols: [wide::u8x16; 2],
+        table: [wide::u8x16; 2],
+        high: u8,
+    ) -> [wide::u8x16; 2] {
+        let high = wide::u8x16::splat(high << 4);
+        [
+            others[0] | table[0].shuffle_zeroing(symbols[0] ^ high),
+            others[1] | table[1].shuffle_zeroing(symbols[1] ^ high),
+        ]
     }
 
     #[inline(always)]
@@ -562,7 +610,8 @@ impl<S: Shuffle> Splitter for Shuffled<S> {
         match len {
             0..=2 => rank::<S, 2>(self.0, plane, ranks, &highs, array),
             3..=4 => rank::<S, 4>(self.0, plane, ranks, &highs, array),
-            5..=8 => rank::<S, 8>(self.0, plane, ranks, &highs, array),
+            5..=6 => rank::<S, 6>(self.0, plane, ranks, &highs, array),
+            7..=8 => rank::<S, 8>(self.0, plane, ranks, &highs, array),
             _ => rank_one_by_one(plane, ranks, array),
         }
     }
@@ -632,24 +681,28 @@ fn rank<S: Shuffle, const COUNT: usize>(
     highs: &[u8; SYMBOLS / LANES],
     array: &mut [u8],
 ) {
-    let (vectors, rest) = plane.as_chunks::<LANES>();
-    let (found, rest_found) = array.as_chunks_mut::<LANES>();
+    let (vectors, rest) = plane.as_chunks::<LONG>();
+    let (found, rest_found) = array.as_chunks_mut::<LONG>();
     rank_one_by_one(rest, ranks, rest_found);
     simd.run(
         #[inline(always)]
         || {
-            let blocks = ranks.as_chunks::<LANES>().0;
-            let mut tables = [simd.splat(0); COUNT];
+            let zero = simd.load_long([0; LONG]);
+            let mut tables = [zero; COUNT];
             for (table, &high) in tables.iter_mut().zip(highs) {
-                *table = simd.load(blocks[usize::from(high)]);
+                let mut twice = [0; LONG];
+                let (first, second) = twice.split_at_mut(LANES);
+                first.copy_from_slice(&ranks.as_chunks::<LANES>().0[usize::from(high)]);
+                second.copy_from_slice(first);
+                *table = simd.load_long(twice);
             }
             for (vector, to) in vectors.iter().zip(found) {
-                let symbols = simd.load(*vector);
-                let mut found = simd.in_block(tables[0], symbols, highs[0]);
-                for number in 1..COUNT {
-                    found = found | simd.in_block(tables[number], symbols, highs[number]);
+                let symbols = simd.load_long(*vector);
+                let mut found = zero;
+                for number in 0..COUNT {
+                    found = simd.add_block(found, symbols, tables[number], highs[number]);
                 }
-                *to = simd.store(found);
+                *to = simd.store_long(found);
             }
         },
     );
