@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use fearless_simd::x86::{Avx2, Avx512};
+use fearless_simd::x86::Avx512;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::count_avx512;
@@ -111,7 +111,7 @@ enum Analysis {
     Vectors(Avx512, Frequent),
     /// Count with shuffles.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-    Shuffles(Avx2, Way),
+    Shuffles(Kernels, Way),
 }
 
 impl PlaneEncoder {
@@ -228,7 +228,7 @@ impl PlaneEncoder {
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
         let analysis = match Analysis::new(plane, threshold, self.was_coded) {
             // Pivot codes are of single symbols.
-            Analysis::Pairs(_) if coding.allows_pivot() => Analysis::Symbols,
+            Analysis::Pairs(_) if coding.allows_pivot() => Analysis::of_symbols(plane),
             analysis => analysis,
         };
         if let Analysis::Pairs(lowest) = analysis {
@@ -285,8 +285,20 @@ impl Analysis {
         match lowest_of_narrow(plane) {
             Some(lowest) => Self::Pairs(lowest),
             None if was_coded && is_noise() => Self::Noise,
-            None => Self::Symbols,
+            None => Self::of_symbols(plane),
         }
+    }
+
+    /// Chooses the analysis of a plane that is not counted in pairs.
+    fn of_symbols(plane: &[u8]) -> Self {
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        if let (kernels @ Kernels::Sse4_2(_), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len())
+        {
+            return Self::in_vectors(kernels, &Sample::new(plane), plane.len())
+                .unwrap_or(Self::Symbols);
+        }
+        let _ = plane;
+        Self::Symbols
     }
 
     /// Returns the analysis in vectors, if that is faster than counting symbol by symbol.
@@ -294,8 +306,7 @@ impl Analysis {
     fn in_vectors(kernels: Kernels, sample: &Sample, plane_len: usize) -> Option<Self> {
         match kernels {
             Kernels::Avx512(token, _) => Some(Self::Vectors(token, Frequent::of(sample)?)),
-            Kernels::Avx2(token) => Some(Self::Shuffles(token, Way::of(sample, plane_len)?)),
-            _ => None,
+            _ => Some(Self::Shuffles(kernels, Way::of(sample, plane_len)?)),
         }
     }
 
@@ -319,9 +330,9 @@ impl Analysis {
                 count_avx512::count(token, plane, &frequent, space, &mut tables.counts);
             }
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-            Self::Shuffles(token, way) => {
+            Self::Shuffles(kernels, way) => {
                 let (pairs, counts) = tables.pairs();
-                count_shuffle::count(token, plane, &way, &mut pairs.counts, counts);
+                count_shuffle::count(kernels, plane, &way, &mut pairs.counts, counts);
             }
         }
         plan(&tables.counts, plane.len())

@@ -8,12 +8,13 @@
 //! Other symbols are first counted as if they were one of those, and corrected one by one.
 
 use fearless_simd::prelude::*;
-use fearless_simd::u8x32;
+use fearless_simd::{u8x32, u16x16};
 
-use crate::entropy::histogram::StreamCounts;
+use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::pairs::PairCounts;
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::simd::Kernels;
 
 /// Bytes of a vector.
 const LANES: usize = 32;
@@ -106,7 +107,23 @@ impl Blocks {
 /// Counts the symbols of a plane, stream by stream.
 ///
 /// It overwrites `pairs`, which avoids a large allocation.
-pub(crate) fn count<S: Simd>(
+pub(crate) fn count(
+    kernels: Kernels,
+    plane: &[u8],
+    way: &Way,
+    pairs: &mut PairCounts,
+    counts: &mut StreamCounts,
+) {
+    match kernels {
+        Kernels::Sse4_2(simd) => count_with(simd, plane, way, pairs, counts),
+        Kernels::Avx2(simd) | Kernels::Avx512(_, simd) => {
+            count_with(simd, plane, way, pairs, counts);
+        }
+        Kernels::Scalar | Kernels::Portable => histogram::count(plane, counts),
+    }
+}
+
+fn count_with<S: Simd>(
     simd: S,
     plane: &[u8],
     way: &Way,
@@ -349,15 +366,15 @@ fn pack<S: Simd>(
             let nibble = u8x32::splat(simd, 15);
             let other = u8x32::splat(simd, OTHER);
             let mut found = 0;
-            let first = fearless_simd::u16x16::splat(simd, FEW as u16 - 1);
-            let second = fearless_simd::u16x16::splat(simd, (FEW as u16 - 1) << 7);
+            let first = u16x16::splat(simd, FEW as u16 - 1);
+            let second = u16x16::splat(simd, (FEW as u16 - 1) << 7);
             for (at, (vector, packed)) in vectors.iter().zip(packed).enumerate() {
                 let symbols = u8x32::from_slice(simd, vector);
                 let number = table.swizzle_dyn_within_blocks(symbols >> 4);
                 let index = number | symbols & nibble;
                 others[found % PACKED] = at as u8;
                 found += usize::from((index & other).simd_eq(other).any_true());
-                let pair: fearless_simd::u16x16<S> = index.bitcast();
+                let pair: u16x16<S> = index.bitcast();
                 let pair = pair & first | pair >> 1 & second;
                 let pair: u8x32<S> = pair.bitcast();
                 pair.store_slice(packed);
@@ -395,5 +412,58 @@ fn add_up(pairs: &[u16; FEW * FEW], blocks: &Blocks, counts: &mut [u32; SYMBOLS]
         for ((count, &first), &second) in counts.iter_mut().zip(firsts).zip(seconds) {
             *count = count.wrapping_add(u32::from(first) + u32::from(second));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::entropy::huffman::pairs::PAIRS;
+
+    /// Returns symbols from `lowest` on, the first of which are the more frequent, and a few of any
+    /// value.
+    fn symbols(len: u32, lowest: u8, span: u32, others_of_1024: u32) -> Vec<u8> {
+        let hash = |i: u32| (i ^ i >> 15).wrapping_mul(0x9e37_79b9) >> 8;
+        let symbol = |i| match hash(i + 3) % 1024 {
+            other if other < others_of_1024 => hash(i + 5),
+            _ => (hash(i) % span).min(hash(i + 1) % span) + u32::from(lowest),
+        };
+        (0..len).map(|i| symbol(i) as u8).collect()
+    }
+
+    /// Compares every way of every level with the scalar form, at lengths that leave every rest.
+    #[test]
+    fn counts_agree_with_the_scalar_form() {
+        let mut pairs = Box::new([[7; PAIRS]; STREAMS]);
+        let blocks = Blocks { blocks: [7, 6, 15, 0, 1, 8, 9, 2], len: 5 };
+        let ways = [Way::Window(0), Way::Window(240), Way::Window(99), Way::Blocks(blocks)];
+        for (level, kernels) in Kernels::all() {
+            for len in (1..200).chain([1023, 2048, 4097, 16_384, 65_537, 131_072]) {
+                for (lowest, span, others) in [(99, 16, 2), (240, 16, 0), (0, 16, 0), (3, 120, 9)] {
+                    let plane = symbols(len, lowest, span, others);
+                    let mut expected = [[9; SYMBOLS]; STREAMS];
+                    histogram::count(&plane, &mut expected);
+                    for (number, way) in ways.iter().enumerate() {
+                        let mut found = [[9; SYMBOLS]; STREAMS];
+                        count(kernels, &plane, way, &mut pairs, &mut found);
+                        assert!(found == expected, "{level}: {len} symbols, way {number}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_way_depends_on_the_symbols() {
+        let way = |plane: &[u8]| Way::of(&Sample::new(plane), plane.len());
+        let window = way(&symbols(131_072, 100, 16, 0));
+        assert!(matches!(window, Some(Way::Window(100))));
+        let blocks = way(&symbols(131_072, 0x30, 120, 0));
+        assert!(matches!(blocks, Some(Way::Blocks(Blocks { len: 8, .. }))));
+        assert!(way(&symbols(32_768, 0x30, 120, 0)).is_none(), "a short plane");
+        assert!(way(&symbols(131_072, 0, 256, 0)).is_none(), "all values");
     }
 }
