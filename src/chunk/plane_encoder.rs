@@ -8,6 +8,8 @@ use fearless_simd::x86::Avx512;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::entropy::count_avx512;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::count_shuffle::{self, Way};
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
@@ -107,6 +109,9 @@ enum Analysis {
     /// Count the frequent symbols in vectors.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     Vectors(Avx512, Frequent),
+    /// Count with shuffles.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    Shuffles(Kernels, Way),
 }
 
 impl PlaneEncoder {
@@ -223,7 +228,7 @@ impl PlaneEncoder {
         let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
         let analysis = match Analysis::new(plane, threshold, self.was_coded) {
             // Pivot codes are of single symbols.
-            Analysis::Pairs(_) if coding.allows_pivot() => Analysis::Symbols,
+            Analysis::Pairs(_) if coding.allows_pivot() => Analysis::of_symbols(plane),
             analysis => analysis,
         };
         if let Analysis::Pairs(lowest) = analysis {
@@ -263,13 +268,15 @@ impl Analysis {
     fn new(plane: &[u8], threshold: f32, was_coded: bool) -> Self {
         let may_be_noise = threshold <= NOISE_THRESHOLD;
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-        if let (Kernels::Avx512(token, _), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len()) {
-            let sample = Sample::new(plane);
-            return match may_be_noise && sample.is_noise() {
-                true => Self::Noise,
-                false => Frequent::of(&sample)
-                    .map_or(Self::Symbols, |frequent| Self::Vectors(token, frequent)),
-            };
+        if plane.len() >= SHORTEST_IN_VECTORS {
+            let kernels = Kernels::new();
+            if let Kernels::Avx512(..) | Kernels::Avx2(_) = kernels {
+                let sample = Sample::new(plane);
+                if may_be_noise && sample.is_noise() {
+                    return Self::Noise;
+                }
+                return Self::in_vectors(kernels, &sample, plane.len()).unwrap_or(Self::Symbols);
+            }
         }
         let is_noise = || may_be_noise && Sample::finds_noise(plane);
         if !was_coded && is_noise() {
@@ -278,7 +285,28 @@ impl Analysis {
         match lowest_of_narrow(plane) {
             Some(lowest) => Self::Pairs(lowest),
             None if was_coded && is_noise() => Self::Noise,
-            None => Self::Symbols,
+            None => Self::of_symbols(plane),
+        }
+    }
+
+    /// Chooses the analysis of a plane that is not counted in pairs.
+    fn of_symbols(plane: &[u8]) -> Self {
+        #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+        if let (kernels @ Kernels::Sse4_2(_), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len())
+        {
+            return Self::in_vectors(kernels, &Sample::new(plane), plane.len())
+                .unwrap_or(Self::Symbols);
+        }
+        let _ = plane;
+        Self::Symbols
+    }
+
+    /// Returns the analysis in vectors, if that is faster than counting symbol by symbol.
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    fn in_vectors(kernels: Kernels, sample: &Sample, plane_len: usize) -> Option<Self> {
+        match kernels {
+            Kernels::Avx512(token, _) => Some(Self::Vectors(token, Frequent::of(sample)?)),
+            _ => Some(Self::Shuffles(kernels, Way::of(sample, plane_len)?)),
         }
     }
 
@@ -300,6 +328,11 @@ impl Analysis {
             Self::Vectors(token, frequent) => {
                 let space = tables.vectors.get_or_insert_default();
                 count_avx512::count(token, plane, &frequent, space, &mut tables.counts);
+            }
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Shuffles(kernels, way) => {
+                let (pairs, counts) = tables.pairs();
+                count_shuffle::count(kernels, plane, &way, &mut pairs.counts, counts);
             }
         }
         plan(&tables.counts, plane.len())

@@ -4,6 +4,8 @@
 pub(crate) mod binary;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 pub(crate) mod count_avx512;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+pub(crate) mod count_shuffle;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;

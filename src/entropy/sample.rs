@@ -42,6 +42,16 @@ impl Sample {
         (core::array::from_fn(|symbol| even[symbol] + odd[symbol]), total)
     }
 
+    /// Returns the count of each symbol.
+    pub(crate) fn counts(&self) -> &[u16; SYMBOLS] {
+        &self.counts
+    }
+
+    /// Returns the number of symbols that are counted.
+    pub(crate) fn total(&self) -> u32 {
+        self.total
+    }
+
     /// Returns whether a plane is noise, without sampling short planes.
     pub(crate) fn finds_noise(plane: &[u8]) -> bool {
         plane.len() >= Self::LONG && Self::new(plane).is_noise()

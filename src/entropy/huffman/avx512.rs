@@ -13,7 +13,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x64;
 use fearless_simd::x86::Avx512;
 
-use crate::entropy::huffman::code::{Codeword, for_each_codeword};
+use crate::entropy::huffman::bytes::{Codes, write_scalar};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
@@ -31,29 +31,6 @@ const LONGEST_PAIR: i16 = 16;
 const SHORTEST_CODES: f32 = 3.0;
 /// Mean length of codewords in bits up to which pairs nearly always fit in two bytes.
 const SHORT_CODES: f32 = 4.5;
-
-/// Values and lengths of codewords, by symbol.
-struct Codes {
-    values: [u8; SYMBOLS],
-    lens: [u8; SYMBOLS],
-}
-
-impl Codes {
-    fn new(code: &CodeLengths) -> Self {
-        let mut values = [0; SYMBOLS];
-        for_each_codeword(code, |symbol, value, _| {
-            debug_assert!(value <= u32::from(u8::MAX), "values fit into a byte");
-            values[usize::from(symbol)] = value as u8;
-        });
-        Self { values, lens: code.bits }
-    }
-
-    /// Returns the codeword of a symbol.
-    fn codeword(&self, symbol: u8) -> Codeword {
-        let symbol = usize::from(symbol);
-        Codeword::new(self.values[symbol].into(), self.lens[symbol].into())
-    }
-}
 
 /// How to find the codeword of a symbol.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,24 +127,6 @@ pub(crate) fn encode(
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
         encode_stream(token, stream, &tables, &codes, writer);
     }
-}
-
-/// Writes the codewords of symbols, last first.
-///
-/// Never inlined: where AVX-512 is enabled, the compiler turns look-ups into slow gathers.
-#[inline(never)]
-fn write_scalar<'a>(
-    symbols: &[u8],
-    codes: &Codes,
-    mut writer: StreamWriter<'a>,
-) -> StreamWriter<'a> {
-    const RUN: usize = 5;
-    let code = |[symbol]: [u8; 1]| codes.codeword(symbol);
-    let (head, runs) = symbols.as_chunks::<1>().0.as_rchunks::<RUN>();
-    for run in runs.iter().rev() {
-        writer.write(run, code);
-    }
-    writer.write_one_by_one(head, code)
 }
 
 /// Order of the bytes of a vector of which [`join_short`] joins neighbours: last symbol first.

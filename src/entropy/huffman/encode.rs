@@ -1,14 +1,17 @@
 //! Encodes planes: first plans the coding and its exact length, then writes it.
 
 use crate::entropy::histogram::StreamCounts;
-#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use crate::entropy::huffman::avx512;
 use crate::entropy::huffman::code::{Codeword, codewords};
 use crate::entropy::huffman::lengths::{self, Ranking};
 use crate::entropy::huffman::pairs::{self, PairCodewords};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE};
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::huffman::{
+    avx2::{self, BlockCounts},
+    avx512,
+};
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::simd::Kernels;
 
@@ -32,6 +35,8 @@ pub(crate) struct Plan {
     description: [u8; weights::MAX_SIZE],
     description_len: usize,
     stream_lens: [usize; STREAMS],
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    block_counts: BlockCounts,
 }
 
 impl Plan {
@@ -75,8 +80,8 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
         return Coding::Raw;
     }
     let candidates = lengths::candidates(&Ranking::new(&total), plane_len);
-    let original = Plan::new(candidates.original, counts);
-    let optimal = candidates.optimal.and_then(|code| Plan::new(code, counts));
+    let original = Plan::new(candidates.original, counts, &total);
+    let optimal = candidates.optimal.and_then(|code| Plan::new(code, counts, &total));
     [original, optimal]
         .into_iter()
         .flatten()
@@ -86,7 +91,7 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
 
 impl Plan {
     /// Creates a plan; returns `None` if the code has no description or a stream is too long.
-    fn new(code: CodeLengths, counts: &StreamCounts) -> Option<Self> {
+    fn new(code: CodeLengths, counts: &StreamCounts, total: &[u32; SYMBOLS]) -> Option<Self> {
         let mut description = [0; weights::MAX_SIZE];
         let description_len = weights::write(&code, &mut description)?;
         let coded = code.coded();
@@ -104,6 +109,8 @@ impl Plan {
             description,
             description_len,
             stream_lens,
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            block_counts: avx2::block_counts(total),
         })
     }
 
@@ -115,18 +122,24 @@ impl Plan {
     /// Encodes the plane with kernels of a given level, to the same bytes as [`Self::encode`].
     pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
         const RUN: usize = 7;
-        let streams = plane.chunks(plane.len().div_ceil(STREAMS));
-        match kernels {
+        let writers = self.write_head(dst);
+        let writers = match kernels {
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx512(token, _) if plane.len() >= avx512::SHORTEST => {
-                avx512::encode(token, plane, &self.code, self.write_head(dst));
+                return avx512::encode(token, plane, &self.code, writers);
             }
-            _ => {
-                let codewords = codewords(&self.code);
-                let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
-                encode_streams::<1, RUN>(streams, self.write_head(dst), codeword);
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Kernels::Avx2(token) if plane.len() >= avx2::SHORTEST => {
+                let encoded = avx2::encode(token, plane, &self.code, &self.block_counts, writers);
+                let Err(writers) = encoded else { return };
+                writers
             }
-        }
+            _ => writers,
+        };
+        let codewords = codewords(&self.code);
+        let codeword = |[symbol]: [u8; 1]| codewords[usize::from(symbol)];
+        let streams = plane.chunks(plane.len().div_ceil(STREAMS));
+        encode_streams::<1, RUN>(streams, writers, codeword);
     }
 
     /// Encodes a plane that is packed into pairs. The result is the same as of [`Self::encode`].

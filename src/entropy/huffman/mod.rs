@@ -23,7 +23,11 @@
 //! * *pair*: two symbols that are counted and encoded together ([`pairs`]).
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod avx2;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx512;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod bytes;
 pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;

@@ -6,19 +6,23 @@
 use core::ops::{BitAnd, BitOr, BitXor};
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use fearless_simd::{mask8x16, prelude::*, u8x16, u64x2};
+use fearless_simd::{mask8x16, prelude::*, u8x16, u8x32, u16x8, u64x2};
 
+#[cfg(feature = "alloc")]
+use crate::entropy::SYMBOLS;
 use crate::entropy::pivot::arrays::GROUP;
 use crate::entropy::pivot::merge::{
     Child, Merger, StoredLeaf, WINDOW, count_ones, for_each_group, for_each_word, nibbles_at,
     word_at,
 };
 #[cfg(feature = "alloc")]
-use crate::entropy::pivot::split::{ArrayOf, Splitter};
+use crate::entropy::pivot::split::{ArrayOf, Splitter, rank_one_by_one};
 use crate::entropy::pivot::tree::MAX_LEAF;
 
 /// Length of a vector in bytes.
 const LANES: usize = 16;
+/// Length of two vectors in bytes.
+const LONG: usize = 2 * LANES;
 /// Number of symbols that a shuffle merges.
 const MERGED: usize = 8;
 
@@ -70,6 +74,9 @@ pub(crate) trait Shuffle: Copy {
         + BitOr<Output = Self::Vector>
         + BitXor<Output = Self::Vector>;
 
+    /// Two vectors.
+    type Long: Copy;
+
     /// Runs a kernel with the instructions enabled. Kernels must be inlined.
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R;
 
@@ -105,6 +112,26 @@ pub(crate) trait Shuffle: Copy {
 
     /// Selects eight bytes out of 16.
     fn select(self, left: u64, right: u64, selection: u64) -> u64;
+
+    /// Subtracts bytes, modulo 256.
+    fn subtract(self, vector: Self::Vector, other: Self::Vector) -> Self::Vector;
+
+    fn load_long(self, bytes: [u8; LONG]) -> Self::Long;
+
+    fn store_long(self, long: Self::Long) -> [u8; LONG];
+
+    /// Returns the bytes of `table` for the symbols with these high four bits, and those of `others`,
+    /// which are zeros for these symbols, for all others. Both halves of `table` are the same.
+    fn add_block(
+        self,
+        others: Self::Long,
+        symbols: Self::Long,
+        table: Self::Long,
+        high: u8,
+    ) -> Self::Long;
+
+    /// Returns the low four bits of each byte.
+    fn low_nibbles(self, vector: Self::Vector) -> u64;
 }
 
 /// Instructions that are detected at run time.
@@ -115,6 +142,7 @@ pub(crate) struct X86<S>(pub(crate) S);
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 impl<S: Simd> Shuffle for X86<S> {
     type Vector = u8x16<S>;
+    type Long = u8x32<S>;
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
@@ -166,7 +194,42 @@ impl<S: Simd> Shuffle for X86<S> {
         let selected: u64x2<S> = symbols.swizzle_dyn_within_blocks(selection);
         selected[0]
     }
+
+    #[inline(always)]
+    fn subtract(self, vector: u8x16<S>, other: u8x16<S>) -> u8x16<S> {
+        vector - other
+    }
+
+    #[inline(always)]
+    fn load_long(self, bytes: [u8; LONG]) -> u8x32<S> {
+        bytes.simd_into(self.0)
+    }
+
+    #[inline(always)]
+    fn store_long(self, long: u8x32<S>) -> [u8; LONG] {
+        long.into()
+    }
+
+    #[inline(always)]
+    fn add_block(self, others: u8x32<S>, symbols: u8x32<S>, table: u8x32<S>, high: u8) -> u8x32<S> {
+        // Sets the highest bit of the index of other symbols, for which x86 returns zero.
+        let index = (symbols ^ u8x32::splat(self.0, high << 4)).saturating_add(0x70);
+        others | table.swizzle_dyn_within_blocks(index)
+    }
+
+    #[inline(always)]
+    fn low_nibbles(self, vector: u8x16<S>) -> u64 {
+        let lanes: u16x8<S> = (vector & 15).bitcast();
+        let pairs: u8x16<S> = (lanes | lanes >> 4).bitcast();
+        let even: u64x2<S> =
+            pairs.swizzle_dyn_within_blocks(u8x16::simd_from(self.0, EVEN)).bitcast();
+        even[0]
+    }
 }
+
+/// The even bytes of a vector.
+#[cfg(feature = "alloc")]
+const EVEN: [u8; LANES] = [0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14];
 
 /// Instructions that the compiler may use everywhere.
 #[cfg(all(feature = "simd", target_endian = "little"))]
@@ -184,6 +247,7 @@ pub(crate) const HAS_PORTABLE_SHUFFLE: bool = cfg!(any(
 #[cfg(all(feature = "simd", target_endian = "little"))]
 impl Shuffle for Portable {
     type Vector = wide::u8x16;
+    type Long = [wide::u8x16; 2];
 
     #[inline(always)]
     fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
@@ -238,6 +302,44 @@ impl Shuffle for Portable {
         let selected = symbols.shuffle(bytemuck::cast([selection, 0]));
         let [selected, _]: [u64; 2] = bytemuck::cast(selected);
         selected
+    }
+
+    #[inline(always)]
+    fn subtract(self, vector: wide::u8x16, other: wide::u8x16) -> wide::u8x16 {
+        vector - other
+    }
+
+    #[inline(always)]
+    fn load_long(self, bytes: [u8; LONG]) -> [wide::u8x16; 2] {
+        bytemuck::cast(bytes)
+    }
+
+    #[inline(always)]
+    fn store_long(self, long: [wide::u8x16; 2]) -> [u8; LONG] {
+        bytemuck::cast(long)
+    }
+
+    #[inline(always)]
+    fn add_block(
+        self,
+        others: [wide::u8x16; 2],
+        symbols: [wide::u8x16; 2],
+        table: [wide::u8x16; 2],
+        high: u8,
+    ) -> [wide::u8x16; 2] {
+        let high = wide::u8x16::splat(high << 4);
+        [
+            others[0] | table[0].shuffle_zeroing(symbols[0] ^ high),
+            others[1] | table[1].shuffle_zeroing(symbols[1] ^ high),
+        ]
+    }
+
+    #[inline(always)]
+    fn low_nibbles(self, vector: wide::u8x16) -> u64 {
+        let lanes: wide::u16x8 = bytemuck::cast(vector & wide::u8x16::splat(15));
+        let pairs: wide::u8x16 = bytemuck::cast(lanes | lanes >> 4);
+        let [even, _]: [u64; 2] = bytemuck::cast(pairs.shuffle(wide::u8x16::new(EVEN)));
+        even
     }
 }
 
@@ -496,6 +598,64 @@ fn merge<'a, S: Shuffle>(
 
 #[cfg(feature = "alloc")]
 impl<S: Shuffle> Splitter for Shuffled<S> {
+    fn rank(self, plane: &[u8], ranks: &[u8; SYMBOLS], array: &mut [u8]) {
+        let blocks = ranks.as_chunks::<LANES>().0;
+        let used = |high: &usize| blocks[*high].iter().any(|&rank| rank > 0);
+        let mut highs = [0; SYMBOLS / LANES];
+        let mut len = 0;
+        for high in (0..blocks.len()).filter(used) {
+            highs[len] = high as u8;
+            len += 1;
+        }
+        match len {
+            0..=2 => rank::<S, 2>(self.0, plane, ranks, &highs, array),
+            3..=4 => rank::<S, 4>(self.0, plane, ranks, &highs, array),
+            5..=6 => rank::<S, 6>(self.0, plane, ranks, &highs, array),
+            7..=8 => rank::<S, 8>(self.0, plane, ranks, &highs, array),
+            _ => rank_one_by_one(plane, ranks, array),
+        }
+    }
+
+    #[inline(never)]
+    fn write_nibbles(self, leaf: ArrayOf<'_>, first: u8, nibbles: &mut [u8]) {
+        let simd = self.0;
+        simd.run(
+            #[inline(always)]
+            || {
+                let first = simd.splat(first);
+                for ((ranks, present), to) in leaf.vectors().zip(nibbles.chunks_mut(LANES / 2)) {
+                    let indices = simd.subtract(simd.load(*ranks), first);
+                    let indices = indices & simd.mask(present);
+                    let bytes = simd.low_nibbles(indices).to_le_bytes();
+                    match to.first_chunk_mut() {
+                        Some(to) => *to = bytes,
+                        None => to.copy_from_slice(&bytes[..to.len()]),
+                    }
+                }
+            },
+        );
+    }
+
+    #[inline(never)]
+    fn write_plane(self, leaf: ArrayOf<'_>, first: u8, bit: u32, plane: &mut [u8]) {
+        let simd = self.0;
+        simd.run(
+            #[inline(always)]
+            || {
+                let first = simd.splat(first);
+                let bit = simd.splat(1 << bit);
+                for ((ranks, present), to) in leaf.vectors().zip(plane.chunks_mut(LANES / 8)) {
+                    let indices = simd.subtract(simd.load(*ranks), first);
+                    let bits = simd.at_least(indices & bit, bit) & present;
+                    match to.first_chunk_mut() {
+                        Some(to) => *to = bits.to_le_bytes(),
+                        None => to.copy_from_slice(&bits.to_le_bytes()[..to.len()]),
+                    }
+                }
+            },
+        );
+    }
+
     fn split(self, node: ArrayOf<'_>, pivot: u8, bits: &mut [u8], children: [&mut [u8]; 2]) {
         match children {
             [left, right] if left.is_empty() => {
@@ -507,6 +667,45 @@ impl<S: Shuffle> Splitter for Shuffled<S> {
             [left, right] => split::<S, true, true>(self.0, node, pivot, bits, left, right),
         }
     }
+}
+
+/// Replaces symbols by their ranks, which are zeros in blocks other than `COUNT`.
+///
+/// `highs` are the high four bits of the symbols in each block, then zeros.
+#[cfg(feature = "alloc")]
+#[inline(never)]
+fn rank<S: Shuffle, const COUNT: usize>(
+    simd: S,
+    plane: &[u8],
+    ranks: &[u8; SYMBOLS],
+    highs: &[u8; SYMBOLS / LANES],
+    array: &mut [u8],
+) {
+    let (vectors, rest) = plane.as_chunks::<LONG>();
+    let (found, rest_found) = array.as_chunks_mut::<LONG>();
+    rank_one_by_one(rest, ranks, rest_found);
+    simd.run(
+        #[inline(always)]
+        || {
+            let zero = simd.load_long([0; LONG]);
+            let mut tables = [zero; COUNT];
+            for (table, &high) in tables.iter_mut().zip(highs) {
+                let mut twice = [0; LONG];
+                let (first, second) = twice.split_at_mut(LANES);
+                first.copy_from_slice(&ranks.as_chunks::<LANES>().0[usize::from(high)]);
+                second.copy_from_slice(first);
+                *table = simd.load_long(twice);
+            }
+            for (vector, to) in vectors.iter().zip(found) {
+                let symbols = simd.load_long(*vector);
+                let mut found = zero;
+                for number in 0..COUNT {
+                    found = simd.add_block(found, symbols, tables[number], highs[number]);
+                }
+                *to = simd.store_long(found);
+            }
+        },
+    );
 }
 
 /// Splits an array into those of its children, of which those of single symbols are not kept.

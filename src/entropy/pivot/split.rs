@@ -15,9 +15,7 @@ pub(crate) const EIGHT: usize = 8;
 pub(crate) trait Splitter: Copy {
     /// Replaces symbols by their ranks.
     fn rank(self, plane: &[u8], ranks: &[u8; SYMBOLS], array: &mut [u8]) {
-        for (to, &symbol) in array.iter_mut().zip(plane) {
-            *to = ranks[usize::from(symbol)];
-        }
+        rank_one_by_one(plane, ranks, array);
     }
 
     /// Writes the bits of a node, and splits its array into those of its children.
@@ -41,6 +39,16 @@ pub(crate) trait Splitter: Copy {
             // Moves bit 0 of byte *k* to bit *k* of the highest byte.
             *to = (bits.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
         }
+    }
+}
+
+/// Replaces symbols by their ranks, one by one.
+///
+/// Never inlined, so that the compiler keeps it scalar.
+#[inline(never)]
+pub(crate) fn rank_one_by_one(plane: &[u8], ranks: &[u8; SYMBOLS], array: &mut [u8]) {
+    for (to, &symbol) in array.iter_mut().zip(plane) {
+        *to = ranks[usize::from(symbol)];
     }
 }
 
@@ -79,6 +87,17 @@ impl<'a> ArrayOf<'a> {
         groups
             .take(self.population.div_ceil(GROUP))
             .map(move |(number, ranks)| (ranks, if number == last { in_last } else { u64::MAX }))
+    }
+
+    /// Returns the ranks in vectors of 16, each with ones for the ranks that are part of the array.
+    #[inline(always)]
+    pub(crate) fn vectors(self) -> impl Iterator<Item = (&'a [u8; 16], u16)> {
+        let last = self.population / 16;
+        let in_last = (1_u16 << (self.population % 16)) - 1;
+        let vectors = self.ranks.as_chunks().0.iter().enumerate();
+        vectors
+            .take(self.population.div_ceil(16))
+            .map(move |(number, ranks)| (ranks, if number == last { in_last } else { u16::MAX }))
     }
 
     /// Returns the ranks in groups of eight.
