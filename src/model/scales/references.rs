@@ -1,0 +1,1 @@
+//! Finds rows that resemble earlier rows.
