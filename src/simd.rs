@@ -13,6 +13,8 @@ use core::fmt;
 use std::sync::LazyLock;
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use fearless_simd::Simd;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use fearless_simd::x86::{Avx2, Avx512, Sse4_2};
 
 /// A set of vector instructions.
@@ -207,6 +209,21 @@ impl Kernels {
             level => (level == Level::BASELINE).then_some(Self::Portable),
             #[cfg(not(all(feature = "simd", target_endian = "little")))]
             _ => None,
+        }
+    }
+
+    /// Calls a function that the compiler may vectorise with the instructions of the level.
+    ///
+    /// What it calls must be inlined. It must not look up tables: the compiler would vectorise that
+    /// too, which is slower.
+    #[inline(always)]
+    pub(crate) fn vectorize<R>(self, function: impl FnOnce() -> R) -> R {
+        match self {
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Avx512(token, _) => token.vectorize(function),
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Avx2(token) => token.vectorize(function),
+            _ => function(),
         }
     }
 

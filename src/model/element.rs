@@ -65,6 +65,8 @@ impl Format {
 pub(crate) trait Word: Copy + 'static {
     /// The bytes of an element, little-endian.
     type Bytes: Copy + 'static;
+    /// Number of bits of an element.
+    const BITS: u32;
 
     /// Returns the complete elements in bytes.
     fn split(bytes: &[u8]) -> &[Self::Bytes];
@@ -90,6 +92,7 @@ macro_rules! word {
     ($unsigned:ty, $signed:ty) => {
         impl Word for $unsigned {
             type Bytes = [u8; size_of::<$unsigned>()];
+            const BITS: u32 = <$unsigned>::BITS;
 
             fn split(bytes: &[u8]) -> &[Self::Bytes] {
                 bytes.as_chunks().0

@@ -1,5 +1,7 @@
 //! Contexts: how the expected size of an element selects its table and the meaning of its symbol.
 
+use core::ops::Range;
+
 use crate::dtype::DType;
 use crate::model::element::{Format, Word};
 use crate::model::scales::{CONTEXTS, HEADS, PIECE, SIGN, SYMBOLS};
@@ -66,15 +68,6 @@ impl Division {
         }
     }
 
-    /// Returns the exponent and the highest bits of the mantissa: an element without sign and low
-    /// bits.
-    #[inline(always)]
-    pub(crate) fn head<W: Word>(self, element: W) -> u16 {
-        (element.bits() << (u32::BITS - self.format.bits()) << 1
-            >> (u32::BITS - self.format.bits() + 1)
-            >> self.low()) as u16
-    }
-
     /// Returns the number of bits of the exponent.
     pub(crate) fn exponent_bits(self) -> u32 {
         self.format.bits() - 1 - self.format.mantissa
@@ -105,14 +98,36 @@ pub(crate) struct Reference<'r, B> {
     pub(crate) is_negative: bool,
 }
 
+impl<B> Reference<'_, B> {
+    /// Returns the reference of a part of the row.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        Self { elements: &self.elements[range], ..*self }
+    }
+}
+
 impl Expected {
     pub(crate) fn new() -> Self {
         Self { contexts: [0; PIECE], heads: [0; PIECE], signs: [0; PIECE] }
     }
 
-    /// Finds contexts and heads from the scale of the row and the scales of columns.
+    /// Finds contexts, heads and signs from the scale of the row, the scales of columns and the
+    /// reference of the row, if it has one.
     #[inline(always)]
-    pub(crate) fn set(&mut self, division: Division, row: i16, columns: &[[u8; 2]]) {
+    pub(crate) fn set<W: Word>(
+        &mut self,
+        division: Division,
+        row: i16,
+        columns: &[[u8; 2]],
+        reference: Option<Reference<'_, W::Bytes>>,
+    ) {
+        match reference {
+            None => self.set_plain(division, row, columns),
+            Some(reference) => self.set_with_reference::<W>(division, row, columns, reference),
+        }
+    }
+
+    #[inline(always)]
+    fn set_plain(&mut self, division: Division, row: i16, columns: &[[u8; 2]]) {
         let places = self.contexts.iter_mut().zip(&mut self.heads).zip(columns);
         if division.is_whole() {
             for ((context, head), &column) in places {
@@ -132,9 +147,8 @@ impl Expected {
         self.signs[..columns.len()].fill(0);
     }
 
-    /// Finds contexts, heads and signs for a row with a reference.
     #[inline(always)]
-    pub(crate) fn set_with_reference<W: Word>(
+    fn set_with_reference<W: Word>(
         &mut self,
         division: Division,
         row: i16,

@@ -9,10 +9,12 @@ use crate::error::DecodeErrorKind;
 use crate::model::element::Word;
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models};
+use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::{
     CONTEXTS, ESCAPE, GROUP, LOG, MAX_ROW, PIECE, SIGN, SLOTS, SYMBOLS, WITH_REFERENCES,
     max_columns, max_tables, memory_len, raw_bits,
 };
+use crate::simd::Kernels;
 
 /// The parts of the code of a chunk.
 struct Parts<'a> {
@@ -88,13 +90,13 @@ pub(crate) fn decode(
     let memory = memory.get_mut(..memory_len(dst.len() as u64) as usize).ok_or(corrupt)?;
     let decoder = ChunkDecoder::new(&parts, memory, dst.len())?;
     match (parts.division.format.dtype(), parts.division.has_references) {
-        (DType::F32, false) => decoder.decode::<u32, 2, 5>(&parts, dst),
-        (DType::F32, true) => decoder.decode::<u32, 2, 4>(&parts, dst),
-        (DType::BF16, false) => decoder.decode::<u16, 0, 5>(&parts, dst),
-        (DType::BF16, true) => decoder.decode::<u16, 0, 4>(&parts, dst),
-        (DType::F16, false) => decoder.decode::<u16, 1, 0>(&parts, dst),
-        (DType::F16, true) => decoder.decode::<u16, 0, 7>(&parts, dst),
-        (DType::F8E4M3 | DType::F8E5M2, _) => decoder.decode::<u8, 0, 1>(&parts, dst),
+        (DType::F32, false) => decoder.decode::<F32<false>>(&parts, dst),
+        (DType::F32, true) => decoder.decode::<F32<true>>(&parts, dst),
+        (DType::BF16, false) => decoder.decode::<BF16<false>>(&parts, dst),
+        (DType::BF16, true) => decoder.decode::<BF16<true>>(&parts, dst),
+        (DType::F16, false) => decoder.decode::<F16<false>>(&parts, dst),
+        (DType::F16, true) => decoder.decode::<F16<true>>(&parts, dst),
+        (DType::F8E4M3 | DType::F8E5M2, _) => decoder.decode::<F8>(&parts, dst),
     }
 }
 
@@ -109,6 +111,8 @@ struct ChunkDecoder<'a> {
     columns: &'a [[u8; 2]],
     symbols: Decoder<'a, LOG>,
     raw: &'a [u8],
+    /// Whether raw bits that belong to no element are set.
+    has_excess: bool,
     escape_models: EscapeModels,
     escapes: BitDecoder<'a>,
 }
@@ -155,13 +159,14 @@ impl<'a> ChunkDecoder<'a> {
             columns,
             symbols: Decoder::new(parts.states, parts.words),
             raw: parts.raw,
+            has_excess: false,
             escape_models: EscapeModels::new(),
             escapes: BitDecoder::new(parts.escapes),
         })
     }
 
     /// Decodes all rows, and the bytes after the last whole element.
-    fn decode<W: Word, const FULL: usize, const PART: usize>(
+    fn decode<S: Shape>(
         mut self,
         parts: &Parts<'_>,
         dst: &mut [u8],
@@ -169,7 +174,8 @@ impl<'a> ChunkDecoder<'a> {
         let whole = dst.len() - parts.end.len();
         let (elements, end) = dst.split_at_mut(whole);
         end.copy_from_slice(parts.end);
-        let elements = W::split_mut(elements);
+        let elements = S::Word::split_mut(elements);
+        let kernels = Kernels::new();
         let mut expected = Expected::new();
         let mut symbols = [0; PIECE];
         let mut start = 0;
@@ -194,69 +200,79 @@ impl<'a> ChunkDecoder<'a> {
             for (number, dst) in rest[..len].chunks_mut(PIECE).enumerate() {
                 let at = number * PIECE;
                 let columns = &self.columns[columns + at..][..dst.len()];
-                match reference {
-                    None => expected.set(self.division, scale, columns),
-                    Some(Reference { elements, size, is_negative }) => {
-                        let elements = &elements[at..][..dst.len()];
-                        let reference = Reference { elements, size, is_negative };
-                        expected.set_with_reference::<W>(self.division, scale, columns, reference);
-                    }
-                }
+                let reference = reference.map(|reference| reference.part(at..at + dst.len()));
+                kernels.vectorize(
+                    #[inline(always)]
+                    || {
+                        expected.set::<S::Word>(self.division, scale, columns, reference);
+                    },
+                );
                 let symbols = &mut symbols[..dst.len()];
                 let contexts = &expected.contexts[..dst.len()];
                 self.symbols.decode(self.tables, &self.starts, contexts, symbols);
-                self.assemble::<W, FULL, PART>(&expected, symbols, dst);
-                self.correct::<W>(&expected, symbols, dst);
+                kernels.vectorize(
+                    #[inline(always)]
+                    || self.assemble::<S>(&expected, symbols, dst),
+                );
+                self.correct::<S>(&expected, symbols, dst);
             }
             start += len;
             columns = 0;
         }
-        let is_complete =
-            self.description.is_at_end() && self.symbols.is_at_end() && self.escapes.is_at_end();
+        let is_complete = !self.has_excess
+            && self.description.is_at_end()
+            && self.symbols.is_at_end()
+            && self.escapes.is_at_end();
         if is_complete { Ok(()) } else { Err(DecodeErrorKind::CorruptStream) }
     }
 
     /// Combines the symbols and raw bits of elements.
     #[inline(always)]
-    fn assemble<W: Word, const FULL: usize, const PART: usize>(
+    fn assemble<S: Shape>(
         &mut self,
         expected: &Expected,
         symbols: &[u8],
-        dst: &mut [W::Bytes],
+        dst: &mut [<S::Word as Word>::Bytes],
     ) {
-        let group_len = GROUP * FULL + PART;
         let (groups, rest) = dst.as_chunks_mut::<GROUP>();
-        let (raw, behind) = self.raw.split_at(groups.len() * group_len);
+        let (raw, behind) = self.raw.split_at(groups.len() * S::GROUP_LEN);
         let (symbol_groups, rest_symbols) = symbols.as_chunks::<GROUP>();
         let heads = expected.heads.as_chunks::<GROUP>().0;
         let signs = expected.signs.as_chunks::<GROUP>().0;
         let inputs = symbol_groups.iter().zip(heads).zip(signs);
         for ((dst, ((symbols, heads), signs)), raw) in
-            groups.iter_mut().zip(inputs).zip(raw.chunks_exact(group_len))
+            groups.iter_mut().zip(inputs).zip(raw.chunks_exact(S::GROUP_LEN))
         {
-            let raw = raw_bits::get::<FULL, PART>(raw);
+            let raw = raw_bits::get::<S>(raw);
             for lane in 0..GROUP {
-                dst[lane] =
-                    element::<W>(self.division, symbols[lane], heads[lane], signs[lane], raw[lane]);
+                dst[lane] = S::element(symbols[lane], heads[lane], signs[lane], raw[lane]).store();
             }
         }
         self.raw = behind;
         if !rest.is_empty() {
-            let (raw, behind) = self.raw.split_at(group_len);
+            let (raw, behind) = self.raw.split_at(S::GROUP_LEN);
             self.raw = behind;
-            let raw = raw_bits::get::<FULL, PART>(raw);
+            let raw = raw_bits::get::<S>(raw);
             let at = symbols.len() - rest.len();
+            if raw[rest.len()..].iter().any(|&raw| raw != 0) {
+                self.has_excess = true;
+            }
             for (lane, dst) in rest.iter_mut().enumerate() {
                 let (head, sign) = (expected.heads[at + lane], expected.signs[at + lane]);
-                *dst = element::<W>(self.division, rest_symbols[lane], head, sign, raw[lane]);
+                *dst = S::element(rest_symbols[lane], head, sign, raw[lane]).store();
             }
         }
     }
 
     /// Decodes the heads of escapes.
     #[inline(always)]
-    fn correct<W: Word>(&mut self, expected: &Expected, symbols: &[u8], dst: &mut [W::Bytes]) {
-        if self.division.is_whole() {
+    fn correct<S: Shape>(
+        &mut self,
+        expected: &Expected,
+        symbols: &[u8],
+        dst: &mut [<S::Word as Word>::Bytes],
+    ) {
+        if S::IS_WHOLE {
             return;
         }
         for (group, symbols) in symbols.chunks(GROUP).enumerate() {
@@ -272,29 +288,14 @@ impl<'a> ChunkDecoder<'a> {
                     let first = expected.heads[number];
                     let coder = &mut self.escapes;
                     let head = self.escape_models.head(coder, self.division, first, 0);
-                    let low = self.division.low();
-                    let format = self.division.format;
-                    let kept = 1_u32 << (format.bits() - 1) | ((1 << low) - 1);
-                    let bits = W::load(dst[number]).bits() & kept | u32::from(head) << low;
-                    dst[number] = W::from_bits(bits).store();
+                    let kept = 1 << (S::Word::BITS - 1) | ((1 << S::LOW) - 1);
+                    let bits = S::Word::load(dst[number]).bits() & kept;
+                    let bits = bits | u32::from(head) << S::LOW;
+                    dst[number] = S::Word::from_bits(bits).store();
                 }
             }
         }
     }
-}
-
-/// Returns an element.
-#[inline(always)]
-fn element<W: Word>(division: Division, symbol: u8, head: u16, sign: u8, raw: u32) -> W::Bytes {
-    let low = division.low();
-    let head = u32::from(head) + u32::from(symbol & !SIGN);
-    let magnitude = head << low | raw & ((1 << low) - 1);
-    let is_set = match division.has_references {
-        true => u32::from(symbol ^ sign) >> 7,
-        false => raw >> low,
-    };
-    let top = division.format.bits() - 1;
-    W::from_bits(is_set << top | magnitude & ((1 << top) - 1)).store()
 }
 
 /// Returns the position of the table of each context.

@@ -1,6 +1,8 @@
 //! Encodes the elements of a chunk.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::base::varint;
 use crate::dtype::DType;
@@ -10,11 +12,13 @@ use crate::model::element::Word;
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models, RowReference};
 use crate::model::scales::fit::Columns;
-use crate::model::scales::row_len::{Finder, Found};
+use crate::model::scales::row_len::{Finder, Rows};
+use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::{
-    CONTEXTS, ESCAPE, GROUP, HEADS, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables,
+    CONTEXTS, ESCAPE, GROUP, HEADS, LOG, OCTAVE, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables,
     raw_bits, tables,
 };
+use crate::simd::Kernels;
 
 /// Encodes chunks, and keeps its memory from chunk to chunk.
 #[derive(Default)]
@@ -22,23 +26,67 @@ pub(crate) struct ScalesEncoder {
     finder: Finder,
     columns: Columns,
     rows: Vec<Row>,
-    /// The context, the symbol and the head of symbol 0 of each element.
-    contexts: Vec<u8>,
-    symbols: Vec<u8>,
+    /// The index of the code of each element: its context, and its symbol.
+    indexes: Vec<u16>,
     raw: Vec<u8>,
-    counts: Vec<[u32; SYMBOLS]>,
-    codes: Vec<Code>,
+    /// The counts of the symbols of each context.
+    counts: Option<Box<[u32; CONTEXTS * SYMBOLS]>>,
+    /// The codes of the symbols of each context.
+    codes: Option<Box<Codes>>,
     description: Vec<u8>,
     escapes: Vec<u8>,
     words: Vec<u16>,
 }
 
+/// The codes of the symbols of all contexts.
+type Codes = [Code; CONTEXTS * SYMBOLS];
+
 /// A row of elements.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Row {
+    start: usize,
     len: usize,
+    /// The column of the first element.
+    column: usize,
     scale: i16,
     reference: Option<RowReference>,
+}
+
+impl Row {
+    /// Returns the ranges of the elements that are coded together.
+    fn pieces(self) -> impl DoubleEndedIterator<Item = Range<usize>> {
+        let pieces = self.len.div_ceil(PIECE);
+        let at = move |piece: usize| self.start + (piece * PIECE).min(self.len);
+        (0..pieces).map(move |piece| at(piece)..at(piece + 1))
+    }
+}
+
+/// The elements of a chunk.
+struct Place<'e, B> {
+    division: Division,
+    elements: &'e [B],
+    row_len: usize,
+}
+
+impl<B> Place<'_, B> {
+    /// Finds what is expected of the elements of a part of a row.
+    #[inline(always)]
+    fn expect<W: Word<Bytes = B>>(
+        &self,
+        row: Row,
+        range: Range<usize>,
+        columns: &Columns,
+        expected: &mut Expected,
+    ) {
+        let column = row.column + range.start - row.start;
+        let columns = &columns.scales[column..column + range.len()];
+        let reference = row.reference.map(|RowReference { distance, size, is_negative }| {
+            let back = distance as usize * self.row_len;
+            let elements = &self.elements[range.start - back..range.end - back];
+            Reference { elements, size, is_negative }
+        });
+        expected.set::<W>(self.division, row.scale, columns, reference);
+    }
 }
 
 impl ScalesEncoder {
@@ -46,131 +94,93 @@ impl ScalesEncoder {
     pub(crate) fn encode(&mut self, chunk: &[u8], dtype: DType, code: &mut Vec<u8>) {
         let Some(division) = Division::new(dtype, false) else { return };
         match dtype {
-            DType::F32 => self.encode_words::<u32, 2, 5>(chunk, division, code),
-            DType::BF16 => self.encode_words::<u16, 0, 5>(chunk, division, code),
-            DType::F16 => self.encode_words::<u16, 1, 0>(chunk, division, code),
-            DType::F8E4M3 | DType::F8E5M2 => self.encode_words::<u8, 0, 1>(chunk, division, code),
+            DType::F32 => self.encode_words::<F32<false>>(chunk, division, code),
+            DType::BF16 => self.encode_words::<BF16<false>>(chunk, division, code),
+            DType::F16 => self.encode_words::<F16<false>>(chunk, division, code),
+            DType::F8E4M3 | DType::F8E5M2 => self.encode_words::<F8>(chunk, division, code),
         }
     }
 
-    fn encode_words<W: Word, const FULL: usize, const PART: usize>(
-        &mut self,
-        chunk: &[u8],
-        division: Division,
-        code: &mut Vec<u8>,
-    ) {
-        let elements = W::split(chunk);
-        let found = self.finder.find::<W>(elements, division);
-        self.columns.fit::<W>(elements, division.format, found.rows, !found.has_columns);
+    fn encode_words<S: Shape>(&mut self, chunk: &[u8], division: Division, code: &mut Vec<u8>) {
+        let kernels = Kernels::new();
+        let elements = S::Word::split(chunk);
+        let found = self.finder.find::<S>(elements, division, kernels);
+        kernels.vectorize(
+            #[inline(always)]
+            || {
+                self.columns.fit::<S::Word>(
+                    elements,
+                    division.format,
+                    found.rows,
+                    !found.has_columns,
+                );
+            },
+        );
         self.clear(elements.len(), division);
+        let place = Place { division, elements, row_len: found.rows.len };
         let mut expected = Expected::new();
         let mut start = 0;
-        for (row, columns) in found.rows.of(elements) {
-            let scale = self.columns.row::<W>(row, columns.clone(), division.format);
-            let row = Row { len: row.len(), scale, reference: None };
+        for (elements, columns) in found.rows.of(elements) {
+            let scale =
+                self.columns.row::<S::Word>(elements, columns.clone(), division.format, kernels);
+            let (len, column) = (elements.len(), columns.start);
+            let row = Row { start, len, column, scale, reference: None };
+            start += len;
+            self.add_row::<S>(&place, row, kernels, &mut expected);
             self.rows.push(row);
-            self.add_row::<W, FULL, PART>(
-                division,
-                elements,
-                start,
-                row,
-                found,
-                columns.start,
-                &mut expected,
-            );
-            start += row.len;
         }
         let begins = self.describe(division, chunk.len());
-        self.find_escapes::<W>(division, elements, found, &begins, &mut expected);
+        self.find_escapes::<S>(&place, &begins, &mut expected);
         let end = &chunk[elements.len() * division.format.len..];
-        self.write(division, found, &begins, end, code);
+        self.write(division, found.rows, end, code);
     }
 
     /// Prepares for a chunk of `len` elements.
     fn clear(&mut self, len: usize, division: Division) {
-        if self.contexts.len() < len {
-            self.contexts.resize(len, 0);
-            self.symbols.resize(len, 0);
+        if self.indexes.len() < len {
+            self.indexes.resize(len, 0);
         }
         self.rows.clear();
         self.raw.clear();
         self.raw.resize(raw_bits::len(len, division.raw_bits()), 0);
-        self.counts.clear();
-        self.counts.resize(division.contexts(), [0; SYMBOLS]);
-    }
-
-    /// Finds the contexts and symbols of a row, and stores their raw bits.
-    #[expect(clippy::too_many_arguments, reason = "all of them describe the place of the row")]
-    fn add_row<W: Word, const FULL: usize, const PART: usize>(
-        &mut self,
-        division: Division,
-        elements: &[W::Bytes],
-        start: usize,
-        row: Row,
-        found: Found,
-        column: usize,
-        expected: &mut Expected,
-    ) {
-        for at in (start..start + row.len).step_by(PIECE) {
-            let end = (at + PIECE).min(start + row.len);
-            let column = column + at - start;
-            self.expect::<W>(division, elements, at..end, row, found, column, expected);
-            let piece = &elements[at..end];
-            let symbols = &mut self.symbols[at..end];
-            let places = symbols.iter_mut().zip(piece).zip(&expected.heads).zip(&expected.signs);
-            for (((symbol, &element), &head), &sign) in places {
-                *symbol = self::symbol(division, W::load(element), head, sign);
-            }
-            let contexts = &mut self.contexts[at..end];
-            contexts.copy_from_slice(&expected.contexts[..piece.len()]);
-            for (&context, &symbol) in contexts.iter().zip(&*symbols) {
-                if let Some(counts) = self.counts.get_mut(usize::from(context)) {
-                    counts[usize::from(symbol)] += 1;
-                }
-            }
-            let group_len = GROUP * FULL + PART;
-            let raw = &mut self.raw[at / GROUP * group_len..];
-            let (groups, rest) = piece.as_chunks::<GROUP>();
-            for (group, raw) in groups.iter().zip(raw.chunks_exact_mut(group_len)) {
-                raw_bits::put::<FULL, PART>(
-                    group.map(|element| raw_of::<W>(division, element)),
-                    raw,
-                );
-            }
-            if !rest.is_empty() {
-                let mut group = [0; GROUP];
-                for (raw, &element) in group.iter_mut().zip(rest) {
-                    *raw = raw_of::<W>(division, element);
-                }
-                raw_bits::put::<FULL, PART>(
-                    group,
-                    &mut raw[groups.len() * group_len..][..group_len],
-                );
-            }
+        match &mut self.counts {
+            Some(counts) => counts[..division.contexts() * SYMBOLS].fill(0),
+            counts => *counts = Some(Box::new([0; CONTEXTS * SYMBOLS])),
         }
     }
 
-    /// Finds what is expected of the elements of a part of a row.
-    #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "all of them describe the place of the part")]
-    fn expect<W: Word>(
-        &self,
-        division: Division,
-        elements: &[W::Bytes],
-        range: core::ops::Range<usize>,
+    /// Finds the contexts and symbols of a row, and stores their raw bits.
+    fn add_row<S: Shape>(
+        &mut self,
+        place: &Place<'_, <S::Word as Word>::Bytes>,
         row: Row,
-        found: Found,
-        column: usize,
+        kernels: Kernels,
         expected: &mut Expected,
     ) {
-        let columns = &self.columns.scales[column..column + range.len()];
-        let Some(RowReference { distance, size, is_negative }) = row.reference else {
-            return expected.set(division, row.scale, columns);
-        };
-        let from = range.start - distance as usize * found.rows.len;
-        let elements = &elements[from..from + range.len()];
-        let reference = Reference { elements, size, is_negative };
-        expected.set_with_reference::<W>(division, row.scale, columns, reference);
+        let elements = place.elements;
+        for range in row.pieces() {
+            let piece = &elements[range.clone()];
+            let indexes = &mut self.indexes[range.clone()];
+            let raw = &mut self.raw[range.start / GROUP * S::GROUP_LEN..];
+            kernels.vectorize(
+                #[inline(always)]
+                || {
+                    place.expect::<S::Word>(row, range, &self.columns, expected);
+                    let Expected { contexts, heads, signs } = &*expected;
+                    let places =
+                        indexes.iter_mut().zip(piece).zip(contexts.iter().zip(heads)).zip(signs);
+                    for (((index, &element), (&context, &head)), &sign) in places {
+                        let symbol = S::symbol(S::Word::load(element), head, sign);
+                        *index = u16::from(context) << 8 | u16::from(symbol);
+                    }
+                    put_raw::<S>(piece, raw);
+                },
+            );
+            let Some(counts) = &mut self.counts else { return };
+            for &index in &*indexes {
+                counts[usize::from(index) % (CONTEXTS * SYMBOLS)] += 1;
+            }
+        }
     }
 
     /// Writes the description, and sets the codes of symbols. Returns which contexts share a table.
@@ -178,17 +188,25 @@ impl ScalesEncoder {
         let symbols = division.symbols();
         let mut description = BitEncoder::new(core::mem::take(&mut self.description));
         let mut models = Models::new();
-        let mut begins = tables::join(&mut self.counts, symbols, max_tables(len as u64));
+        let Some(counts) = &mut self.counts else { return [false; CONTEXTS] };
+        let counts = &mut counts.as_chunks_mut::<SYMBOLS>().0[..division.contexts()];
+        let mut begins = tables::join(counts, symbols, max_tables(len as u64));
         let count = models.partition(&mut description, division.contexts(), &mut begins);
         let elements = len / division.format.len;
         let precision = tables::precision(elements / count);
         models.precision(&mut description, precision);
-        self.codes.clear();
-        self.codes.resize(count * SYMBOLS, Code::default());
+        let codes = self
+            .codes
+            .get_or_insert_with(|| Box::new([Code::default(); CONTEXTS * SYMBOLS]))
+            .as_chunks_mut::<SYMBOLS>()
+            .0;
         let mut before = None;
-        let used = self.counts.iter_mut().zip(&begins).filter(|&(_, begins)| *begins);
-        for ((counts, _), codes) in used.zip(self.codes.chunks_exact_mut(SYMBOLS)) {
-            let mut frequencies = tables::frequencies(counts, division, precision);
+        for context in 0..division.contexts() {
+            if !begins[context] {
+                codes.copy_within(context - 1..context, context);
+                continue;
+            }
+            let mut frequencies = tables::frequencies(&mut counts[context], division, precision);
             let coded = models.frequencies(
                 &mut description,
                 symbols,
@@ -197,6 +215,7 @@ impl ScalesEncoder {
                 &mut frequencies,
             );
             debug_assert!(coded.is_ok(), "the frequencies fill the slots");
+            let codes = &mut codes[context];
             fill_codes(&frequencies, LOG, codes);
             let escape = codes[usize::from(ESCAPE)];
             // Rare heads are escapes.
@@ -218,116 +237,83 @@ impl ScalesEncoder {
     }
 
     /// Stores the heads of escapes.
-    fn find_escapes<W: Word>(
+    fn find_escapes<S: Shape>(
         &mut self,
-        division: Division,
-        elements: &[W::Bytes],
-        found: Found,
+        place: &Place<'_, <S::Word as Word>::Bytes>,
         begins: &[bool; CONTEXTS],
         expected: &mut Expected,
     ) {
+        let division = place.division;
         let mut escapes = BitEncoder::new(core::mem::take(&mut self.escapes));
         let mut models = EscapeModels::new();
-        if !division.is_whole() {
-            let [lowest, highest] = self.common_symbols(division, begins);
-            let _ = (lowest, highest);
-            let mut start = 0;
-            let mut column = found.rows.len - found.rows.first;
-            for number in 0..self.rows.len() {
-                let row = self.rows[number];
-                for at in (start..start + row.len).step_by(PIECE) {
-                    let end = (at + PIECE).min(start + row.len);
-                    let is_common = |&symbol: &u8| {
-                        let head = symbol & !SIGN;
-                        head >= lowest && head <= highest
-                    };
-                    let symbols = &self.symbols[at..end];
-                    if symbols.iter().map(is_common).fold(true, |all, is| all & is) {
-                        continue;
-                    }
-                    let column = column + at - start;
-                    self.expect::<W>(division, elements, at..end, row, found, column, expected);
-                    for (number, symbol) in self.symbols[at..end].iter().enumerate() {
-                        if is_common(symbol) {
-                            continue;
-                        }
-                        let context = usize::from(expected.contexts[number]);
-                        let counts = self.table_counts(begins, context);
-                        if *symbol & !SIGN == ESCAPE || counts[usize::from(*symbol)] == 0 {
-                            let head = division.head(W::load(elements[at + number]));
-                            models.head(&mut escapes, division, expected.heads[number], head);
-                        }
+        if S::IS_WHOLE {
+            self.escapes = escapes.finish();
+            return;
+        }
+        let common = self.common_symbols(division, begins);
+        for range in self.rows.iter().flat_map(|&row| row.pieces().map(move |range| (row, range))) {
+            let (row, range) = range;
+            let groups = self.indexes[range.clone()].chunks(GROUP);
+            for (number, indexes) in groups.enumerate() {
+                if common.contain_all(indexes) {
+                    continue;
+                }
+                let start = range.start + number * GROUP;
+                let end = start + indexes.len();
+                place.expect::<S::Word>(row, start..end, &self.columns, expected);
+                for (lane, &index) in indexes.iter().enumerate() {
+                    let [symbol, context] = index.to_le_bytes();
+                    let is_escape = symbol & !SIGN == ESCAPE;
+                    if is_escape || self.count(begins, context.into(), symbol.into()) == 0 {
+                        let head = S::head(S::Word::load(place.elements[start + lane]));
+                        models.head(&mut escapes, division, expected.heads[lane], head);
                     }
                 }
-                start += row.len;
-                column = 0;
             }
         }
         self.escapes = escapes.finish();
     }
 
-    /// Returns the counts of the table of a context.
-    fn table_counts(&self, begins: &[bool; CONTEXTS], context: usize) -> &[u32; SYMBOLS] {
+    /// Returns the count of a symbol in the table of a context.
+    fn count(&self, begins: &[bool; CONTEXTS], context: usize, symbol: usize) -> u32 {
         let first = begins[..=context].iter().rposition(|&begins| begins).unwrap_or_default();
-        &self.counts[first]
+        self.counts.as_ref().map_or(0, |counts| counts[first * SYMBOLS + symbol])
     }
 
-    /// Returns the lowest and the highest head between which all heads have symbols in all tables.
-    fn common_symbols(&self, division: Division, begins: &[bool; CONTEXTS]) -> [u8; 2] {
-        let (mut lowest, mut highest) = (0, HEADS - 1);
-        let tables = self.counts.iter().zip(begins).filter(|&(_, begins)| *begins);
-        for half in
-            tables.flat_map(|(counts, _)| counts[..division.symbols()].chunks(usize::from(SIGN)))
-        {
-            let octaves = || {
-                half[..usize::from(HEADS)]
-                    .chunks(8)
-                    .map(|octave| octave.iter().any(|&count| count > 0))
+    /// Returns the heads that have symbols in all tables.
+    fn common_symbols(&self, division: Division, begins: &[bool; CONTEXTS]) -> Common {
+        let mut common = Common { lowest: 0, count: HEADS };
+        let counts = self.counts.iter().flat_map(|counts| counts.as_chunks::<SYMBOLS>().0);
+        let tables = counts.zip(begins).filter(|&(_, begins)| *begins);
+        let halves =
+            tables.flat_map(|(counts, _)| counts[..division.symbols()].chunks(usize::from(SIGN)));
+        for half in halves {
+            let is_used = |octave: &u8| {
+                let start = usize::from(*octave) * OCTAVE;
+                half[start..start + OCTAVE].iter().all(|&count| count > 0)
             };
-            let first = octaves().position(|is_used| is_used).unwrap_or(15) as u8;
-            let past = first
-                + octaves()
-                    .skip(first.into())
-                    .position(|is_used| !is_used)
-                    .unwrap_or(15 - usize::from(first)) as u8;
-            lowest = lowest.max(first * 8);
-            highest = highest.min((past * 8).saturating_sub(1));
+            let octaves = HEADS / OCTAVE as u8;
+            let first = (0..octaves).find(is_used).unwrap_or(octaves);
+            let end = (first..octaves).find(|octave| !is_used(octave)).unwrap_or(octaves);
+            common.limit(first * OCTAVE as u8, end * OCTAVE as u8);
         }
-        [lowest, highest]
+        common
     }
 
-    fn write(
-        &mut self,
-        division: Division,
-        found: Found,
-        begins: &[bool; CONTEXTS],
-        end: &[u8],
-        code: &mut Vec<u8>,
-    ) {
-        let mut first_codes = [0; 256];
-        let mut count = 0_usize;
-        for (first, &begins) in first_codes.iter_mut().zip(begins) {
-            count += usize::from(begins);
-            *first = count.saturating_sub(1) * SYMBOLS;
-        }
-        let mut left: usize = self.rows.iter().map(|row| row.len).sum();
-        let mut encoder = SymbolEncoder::<LOG>::new(&mut self.words, left);
-        for row in self.rows.iter().rev() {
-            let start = left - row.len;
-            let (contexts, symbols) = (&self.contexts[start..left], &self.symbols[start..left]);
-            left = start;
-            for (contexts, symbols) in contexts.chunks(PIECE).zip(symbols.chunks(PIECE)).rev() {
-                encoder.encode(contexts.len(), |number| {
-                    let first = first_codes[usize::from(contexts[number])];
-                    self.codes[first + usize::from(symbols[number])]
-                });
-            }
+    fn write(&mut self, division: Division, rows: Rows, end: &[u8], code: &mut Vec<u8>) {
+        let len = self.rows.last().map_or(0, |row| row.start + row.len);
+        let Some(codes) = &self.codes else { return };
+        let mut encoder = SymbolEncoder::<LOG>::new(&mut self.words, len);
+        for range in self.rows.iter().rev().flat_map(|row| row.pieces().rev()) {
+            let indexes = &self.indexes[range];
+            encoder.encode(indexes.len(), |number| {
+                codes[usize::from(indexes[number]) % (CONTEXTS * SYMBOLS)]
+            });
         }
         let (states, words) = encoder.finish();
         code.clear();
         let with_references = if division.has_references { WITH_REFERENCES } else { 0 };
         code.push(division.format.dtype().code() | with_references);
-        let rows = found.rows;
         for number in [rows.len, rows.first, self.description.len(), words.len()] {
             varint::write(number as u64, code);
         }
@@ -340,25 +326,48 @@ impl ScalesEncoder {
     }
 }
 
-/// Returns the symbol of an element.
-#[inline(always)]
-fn symbol<W: Word>(division: Division, element: W, first: u16, sign: u8) -> u8 {
-    let head = division.head(element).wrapping_sub(first);
-    if division.is_whole() {
-        return head as u8;
+/// A range of heads.
+#[derive(Clone, Copy)]
+struct Common {
+    lowest: u8,
+    count: u8,
+}
+
+impl Common {
+    /// Removes the heads outside of a range.
+    fn limit(&mut self, lowest: u8, end: u8) {
+        let end = end.min(self.lowest + self.count);
+        self.lowest = self.lowest.max(lowest);
+        self.count = end.saturating_sub(self.lowest);
     }
-    let head = if head < HEADS.into() { head as u8 } else { ESCAPE };
-    match division.has_references {
-        true => head | ((element.bits() >> (division.format.bits() - 8)) as u8 ^ sign) & SIGN,
-        false => head,
+
+    /// Returns whether the symbols of all indexes have heads in the range.
+    #[inline(always)]
+    fn contain_all(self, indexes: &[u16]) -> bool {
+        let is_in = |index: u16| {
+            let head = index & u16::from(!SIGN);
+            head.wrapping_sub(self.lowest.into()) < self.count.into()
+        };
+        match indexes.first_chunk::<GROUP>() {
+            Some(indexes) => indexes.map(is_in).iter().fold(true, |all, is| all & is),
+            None => indexes.iter().all(|&index| is_in(index)),
+        }
     }
 }
 
-/// Returns the raw bits of an element.
+/// Stores the raw bits of elements.
 #[inline(always)]
-fn raw_of<W: Word>(division: Division, element: W::Bytes) -> u32 {
-    let bits = W::load(element).bits();
-    let low = division.low();
-    let sign = if division.has_references { 0 } else { bits >> (division.format.bits() - 1) };
-    bits & ((1 << low) - 1) | sign << low
+fn put_raw<S: Shape>(elements: &[<S::Word as Word>::Bytes], raw: &mut [u8]) {
+    let (groups, rest) = elements.as_chunks::<GROUP>();
+    let of = |element| S::raw(S::Word::load(element));
+    for (group, raw) in groups.iter().zip(raw.chunks_exact_mut(S::GROUP_LEN)) {
+        raw_bits::put::<S>(group.map(of), raw);
+    }
+    if !rest.is_empty() {
+        let mut group = [0; GROUP];
+        for (raw, &element) in group.iter_mut().zip(rest) {
+            *raw = of(element);
+        }
+        raw_bits::put::<S>(group, &mut raw[groups.len() * S::GROUP_LEN..][..S::GROUP_LEN]);
+    }
 }

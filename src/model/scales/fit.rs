@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::model::element::{Format, Word, half_octaves};
 use crate::model::scales::row_len::Rows;
 use crate::model::scales::{GROUP, MAX_SCALE};
+use crate::simd::Kernels;
 
 /// Number of elements from which the center of a chunk is estimated.
 const SAMPLE: usize = 4096;
@@ -26,6 +27,7 @@ impl Columns {
     /// Finds the scales of columns, from the elements relative to the scales of their rows.
     ///
     /// If `are_equal` is set, all columns have the same scale.
+    #[inline(always)]
     pub(crate) fn fit<W: Word>(
         &mut self,
         elements: &[W::Bytes],
@@ -65,9 +67,13 @@ impl Columns {
         row: &[W::Bytes],
         columns: core::ops::Range<usize>,
         format: Format,
+        kernels: Kernels,
     ) -> i16 {
         let weights = &self.weights[columns];
-        let energy = weighted_energy::<W>(row, format, self.octaves, Some(weights));
+        let energy = kernels.vectorize(
+            #[inline(always)]
+            || weighted_energy::<W>(row, format, self.octaves, Some(weights)),
+        );
         let mean = (energy / row.len() as f32).max(SMALLEST);
         (half_octaves(mean) - 4 * self.octaves).clamp(-MAX_SCALE, MAX_SCALE) as i16
     }

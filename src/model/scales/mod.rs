@@ -22,6 +22,7 @@ pub(crate) mod raw_bits;
 mod references;
 #[cfg(feature = "alloc")]
 mod row_len;
+pub(crate) mod shape;
 #[cfg(feature = "alloc")]
 mod tables;
 
@@ -33,6 +34,8 @@ pub(crate) const LOG: u32 = 12;
 pub(crate) const SLOTS: usize = 1 << LOG;
 /// Maximum number of symbols.
 pub(crate) const SYMBOLS: usize = 256;
+/// Number of symbols of an octave.
+pub(crate) const OCTAVE: usize = 8;
 /// Symbols of heads, without the bit of the sign.
 pub(crate) const HEADS: u8 = 120;
 /// The symbol, without the bit of the sign, of a head that is stored as it is.

@@ -5,6 +5,7 @@
 //! each element, the first element in its lowest bits.
 
 use crate::model::scales::GROUP;
+use crate::model::scales::shape::Shape;
 
 /// Returns the length in bytes of the raw bits of `elements` elements with `bits` raw bits each.
 pub(crate) fn len(elements: usize, bits: u32) -> usize {
@@ -13,65 +14,77 @@ pub(crate) fn len(elements: usize, bits: u32) -> usize {
 
 /// Returns the raw bits of eight elements.
 ///
-/// `bytes` has the length `8 * FULL + PART`.
+/// `bytes` has the length [`Shape::GROUP_LEN`].
 #[inline(always)]
-pub(crate) fn get<const FULL: usize, const PART: usize>(bytes: &[u8]) -> [u32; GROUP] {
-    let (full, part) = bytes.split_at(GROUP * FULL);
+pub(crate) fn get<S: Shape>(bytes: &[u8]) -> [u32; GROUP] {
+    let (full, part) = bytes.split_at(GROUP * S::FULL);
     let mut packed = [0; 8];
-    packed[..PART].copy_from_slice(&part[..PART]);
+    packed[..S::PART].copy_from_slice(&part[..S::PART]);
     let packed = u64::from_le_bytes(packed);
-    core::array::from_fn(|element| {
-        let high = (packed >> (PART * element)) as u32 & ((1 << PART) - 1);
-        let low = match FULL {
-            0 => 0,
-            1 => full[element].into(),
-            _ => u16::from_le_bytes([full[2 * element], full[2 * element + 1]]).into(),
-        };
-        high << (8 * FULL) | low
-    })
+    let mut raw = [0; GROUP];
+    if S::PART > 0 {
+        let shifted: [u64; GROUP] = core::array::from_fn(|lane| packed >> (S::PART * lane));
+        raw = shifted.map(|part| (part as u32 & ((1 << S::PART) - 1)) << (8 * S::FULL));
+    }
+    match S::FULL {
+        0 => {}
+        1 => raw.iter_mut().zip(full).for_each(|(raw, &low)| *raw |= u32::from(low)),
+        _ => {
+            let lows = full.as_chunks().0;
+            raw.iter_mut()
+                .zip(lows)
+                .for_each(|(raw, low)| *raw |= u32::from(u16::from_le_bytes(*low)));
+        }
+    }
+    raw
 }
 
 /// Stores the raw bits of eight elements. It reverses [`get`].
 #[inline(always)]
-pub(crate) fn put<const FULL: usize, const PART: usize>(raw: [u32; GROUP], bytes: &mut [u8]) {
-    let (full, part) = bytes.split_at_mut(GROUP * FULL);
-    let mut packed = 0;
-    for (element, &raw) in raw.iter().enumerate() {
-        match FULL {
-            0 => {}
-            1 => full[element] = raw as u8,
-            _ => full[2 * element..2 * element + 2].copy_from_slice(&(raw as u16).to_le_bytes()),
+pub(crate) fn put<S: Shape>(raw: [u32; GROUP], bytes: &mut [u8]) {
+    let (full, part) = bytes.split_at_mut(GROUP * S::FULL);
+    match S::FULL {
+        0 => {}
+        1 => full.iter_mut().zip(raw).for_each(|(low, raw)| *low = raw as u8),
+        _ => {
+            let lows = full.as_chunks_mut().0;
+            lows.iter_mut().zip(raw).for_each(|(low, raw)| *low = (raw as u16).to_le_bytes());
         }
-        packed |= u64::from(raw >> (8 * FULL)) << (PART * element);
     }
-    part[..PART].copy_from_slice(&packed.to_le_bytes()[..PART]);
+    if S::PART > 0 {
+        let parts: [u64; GROUP] =
+            core::array::from_fn(|lane| u64::from(raw[lane] >> (8 * S::FULL)) << (S::PART * lane));
+        let packed = parts.into_iter().fold(0, |packed, part| packed | part);
+        part[..S::PART].copy_from_slice(&packed.to_le_bytes()[..S::PART]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::scales::shape::{BF16, F8, F16, F32};
 
-    fn check<const FULL: usize, const PART: usize>() {
-        let mask = ((1_u64 << (8 * FULL + PART)) - 1) as u32;
+    fn check<S: Shape>() {
+        let mask = ((1_u64 << S::RAW) - 1) as u32;
         for seed in 0..50_u32 {
             let raw = core::array::from_fn(|element| {
                 (seed * 8 + element as u32).wrapping_mul(0x9e37_79b9) & mask
             });
             let mut bytes = [0xaa; 32];
-            let bytes = &mut bytes[..8 * FULL + PART];
-            put::<FULL, PART>(raw, bytes);
-            assert_eq!(get::<FULL, PART>(bytes), raw);
+            let bytes = &mut bytes[..S::GROUP_LEN];
+            put::<S>(raw, bytes);
+            assert_eq!(get::<S>(bytes), raw);
         }
     }
 
     #[test]
     fn raw_bits_are_restored() {
-        check::<0, 1>();
-        check::<0, 4>();
-        check::<0, 5>();
-        check::<0, 7>();
-        check::<1, 0>();
-        check::<2, 4>();
-        check::<2, 5>();
+        check::<F8>();
+        check::<BF16<false>>();
+        check::<BF16<true>>();
+        check::<F16<false>>();
+        check::<F16<true>>();
+        check::<F32<false>>();
+        check::<F32<true>>();
     }
 }

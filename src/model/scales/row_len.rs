@@ -6,6 +6,8 @@ use core::ops::Range;
 use crate::model::element::Word;
 use crate::model::scales::MAX_ROW;
 use crate::model::scales::context::Division;
+use crate::model::scales::shape::Shape;
+use crate::simd::Kernels;
 
 /// How the elements of a chunk are divided into rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +71,17 @@ pub(crate) struct Found {
 
 impl Finder {
     /// Returns the rows for which scales are estimated to save the most bits.
-    pub(crate) fn find<W: Word>(&mut self, elements: &[W::Bytes], division: Division) -> Found {
+    pub(crate) fn find<S: Shape>(
+        &mut self,
+        elements: &[<S::Word as Word>::Bytes],
+        division: Division,
+        kernels: Kernels,
+    ) -> Found {
         let sample = &elements[..elements.len().min(SAMPLE)];
-        let variance = self.set_sizes::<W>(sample, division);
+        let variance = kernels.vectorize(
+            #[inline(always)]
+            || self.set_sizes::<S>(sample, division),
+        );
         let share = elements.len() as f32 / sample.len().max(1) as f32;
         let mut best =
             (0.0, Found { rows: Rows { len: DEFAULT, first: DEFAULT }, has_columns: false });
@@ -79,7 +89,11 @@ impl Finder {
             if sample.len() < MIN_ROWS.min(SAMPLE / len) * len || len > elements.len() / 2 {
                 break;
             }
-            let columns = self.column_gain(len, variance) * share - SCALE_BITS * len as f32;
+            let gain = kernels.vectorize(
+                #[inline(always)]
+                || self.column_gain(len, variance),
+            );
+            let columns = gain * share - SCALE_BITS * len as f32;
             let rows = self.row_gain(len, len, variance) * share;
             let gain = columns.max(0.0) + rows;
             if gain > best.0 {
@@ -92,10 +106,16 @@ impl Finder {
         found
     }
 
+    #[inline(always)]
     /// Sets the sizes of elements and their sums. Returns the variance of the sizes.
-    fn set_sizes<W: Word>(&mut self, elements: &[W::Bytes], division: Division) -> f32 {
+    fn set_sizes<S: Shape>(
+        &mut self,
+        elements: &[<S::Word as Word>::Bytes],
+        division: Division,
+    ) -> f32 {
         let shift = division.top().saturating_sub(2);
-        let size = |&element: &W::Bytes| (division.head(W::load(element)) >> shift) as i16;
+        let size =
+            |&element: &<S::Word as Word>::Bytes| (S::head(S::Word::load(element)) >> shift) as i16;
         let sum: i64 = elements.iter().map(|element| i64::from(size(element))).sum();
         let mean = (sum / elements.len().max(1) as i64) as i16;
         self.sizes.clear();
@@ -117,6 +137,7 @@ impl Finder {
     }
 
     /// Estimates how many bits of the sample the scales of columns save.
+    #[inline(always)]
     fn column_gain(&mut self, len: usize, variance: f32) -> f32 {
         self.sums.clear();
         self.sums.resize(len, 0);

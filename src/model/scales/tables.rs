@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::entropy::rans::frequencies::normalize;
 use crate::model::element::log2;
 use crate::model::scales::context::Division;
-use crate::model::scales::{CONTEXTS, ESCAPE, HEADS, LOG, SIGN, SLOTS, SYMBOLS};
+use crate::model::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 
 /// The counts of the symbols of each context.
 pub(crate) type Counts = [[u32; SYMBOLS]];
@@ -13,10 +13,8 @@ pub(crate) type Counts = [[u32; SYMBOLS]];
 /// Estimated length of the description of a table in bits, and of each of its symbols.
 const TABLE_BITS: f32 = 24.0;
 const SYMBOL_BITS: f32 = 5.0;
-/// Number of symbols of an octave.
-const OCTAVE: usize = 8;
 /// Minimum share of the slots of a table for an octave. Rarer ones are escapes.
-const MIN_SLOTS: u64 = 6;
+const MIN_SLOTS: u64 = 3;
 
 /// Contexts that share a table.
 #[derive(Debug, Clone, Copy)]
