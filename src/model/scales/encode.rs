@@ -8,10 +8,11 @@ use crate::base::varint;
 use crate::dtype::DType;
 use crate::entropy::binary::BitEncoder;
 use crate::entropy::rans::encode::{Code, Encoder as SymbolEncoder, fill_codes};
-use crate::model::element::Word;
+use crate::model::element::{Format, Word};
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models, RowReference};
 use crate::model::scales::fit::Columns;
+use crate::model::scales::references::{self, CompleteRows};
 use crate::model::scales::row_len::{Finder, Rows};
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::{
@@ -26,6 +27,10 @@ pub(crate) struct ScalesEncoder {
     finder: Finder,
     columns: Columns,
     rows: Vec<Row>,
+    /// The scale and the reference of each complete row.
+    scales: Vec<i16>,
+    references: Vec<Option<RowReference>>,
+    reference_finder: references::Finder,
     /// The index of the code of each element: its context, and its symbol.
     indexes: Vec<u16>,
     raw: Vec<u8>,
@@ -92,47 +97,101 @@ impl<B> Place<'_, B> {
 impl ScalesEncoder {
     /// Replaces `code` with the code of a chunk.
     pub(crate) fn encode(&mut self, chunk: &[u8], dtype: DType, code: &mut Vec<u8>) {
-        let Some(division) = Division::new(dtype, false) else { return };
         match dtype {
-            DType::F32 => self.encode_words::<F32<false>>(chunk, division, code),
-            DType::BF16 => self.encode_words::<BF16<false>>(chunk, division, code),
-            DType::F16 => self.encode_words::<F16<false>>(chunk, division, code),
-            DType::F8E4M3 | DType::F8E5M2 => self.encode_words::<F8>(chunk, division, code),
+            DType::F32 => self.encode_words::<F32<false>, F32<true>>(chunk, dtype, code),
+            DType::BF16 => self.encode_words::<BF16<false>, BF16<true>>(chunk, dtype, code),
+            DType::F16 => self.encode_words::<F16<false>, F16<true>>(chunk, dtype, code),
+            DType::F8E4M3 | DType::F8E5M2 => self.encode_words::<F8, F8>(chunk, dtype, code),
         }
     }
 
-    fn encode_words<S: Shape>(&mut self, chunk: &[u8], division: Division, code: &mut Vec<u8>) {
+    /// Encodes a chunk with the second shape if enough rows have references, otherwise with the
+    /// first.
+    fn encode_words<S: Shape, R: Shape<Word = S::Word>>(
+        &mut self,
+        chunk: &[u8],
+        dtype: DType,
+        code: &mut Vec<u8>,
+    ) {
         let kernels = Kernels::new();
         let elements = S::Word::split(chunk);
-        let found = self.finder.find::<S>(elements, division, kernels);
+        let format = Format::of(dtype);
+        let found = self.finder.find::<S>(elements, format, kernels);
         kernels.vectorize(
             #[inline(always)]
-            || {
-                self.columns.fit::<S::Word>(
-                    elements,
-                    division.format,
-                    found.rows,
-                    !found.has_columns,
-                );
-            },
+            || self.columns.fit::<S::Word>(elements, format, found.rows, !found.has_columns),
         );
-        self.clear(elements.len(), division);
+        self.set_rows::<S::Word>(elements, format, found.rows, kernels);
+        let end = &chunk[elements.len() * format.len..];
+        let has_references =
+            R::REFERENCES && self.set_references::<S::Word>(elements, found.rows, kernels);
+        let Some(division) = Division::new(dtype, has_references) else { return };
         let place = Place { division, elements, row_len: found.rows.len };
-        let mut expected = Expected::new();
-        let mut start = 0;
-        for (elements, columns) in found.rows.of(elements) {
-            let scale =
-                self.columns.row::<S::Word>(elements, columns.clone(), division.format, kernels);
-            let (len, column) = (elements.len(), columns.start);
-            let row = Row { start, len, column, scale, reference: None };
-            start += len;
-            self.add_row::<S>(&place, row, kernels, &mut expected);
-            self.rows.push(row);
+        match has_references {
+            true => self.encode_as::<R>(&place, chunk.len(), kernels),
+            false => self.encode_as::<S>(&place, chunk.len(), kernels),
         }
-        let begins = self.describe(division, chunk.len());
-        self.find_escapes::<S>(&place, &begins, &mut expected);
-        let end = &chunk[elements.len() * division.format.len..];
         self.write(division, found.rows, end, code);
+    }
+
+    /// Finds the scales of all rows.
+    fn set_rows<W: Word>(
+        &mut self,
+        elements: &[W::Bytes],
+        format: Format,
+        rows: Rows,
+        kernels: Kernels,
+    ) {
+        self.rows.clear();
+        let mut start = 0;
+        for (elements, columns) in rows.of(elements) {
+            let scale = self.columns.row::<W>(elements, columns.clone(), format, kernels);
+            let (len, column) = (elements.len(), columns.start);
+            self.rows.push(Row { start, len, column, scale, reference: None });
+            start += len;
+        }
+    }
+
+    /// Finds references of rows. Returns whether there are enough.
+    fn set_references<W: Word>(
+        &mut self,
+        elements: &[W::Bytes],
+        rows: Rows,
+        kernels: Kernels,
+    ) -> bool {
+        let complete = self.rows.iter().filter(|row| row.len == rows.len);
+        self.scales.clear();
+        self.scales.extend(complete.map(|row| row.scale));
+        let skipped = usize::from(rows.first < rows.len);
+        let complete = CompleteRows {
+            elements: &elements[(skipped * rows.first).min(elements.len())..],
+            len: rows.len,
+            count: self.scales.len(),
+            scales: &self.scales,
+            columns: &self.columns,
+        };
+        let references = &mut self.references;
+        let is_found = self.reference_finder.find::<W>(&complete, kernels, references);
+        for (row, reference) in self.rows[skipped..].iter_mut().zip(references) {
+            row.reference = *reference;
+        }
+        is_found
+    }
+
+    /// Finds the symbols, tables and raw bits of a chunk of `len` bytes.
+    fn encode_as<S: Shape>(
+        &mut self,
+        place: &Place<'_, <S::Word as Word>::Bytes>,
+        len: usize,
+        kernels: Kernels,
+    ) {
+        self.clear(place.elements.len(), place.division);
+        let mut expected = Expected::new();
+        for number in 0..self.rows.len() {
+            self.add_row::<S>(place, self.rows[number], kernels, &mut expected);
+        }
+        let begins = self.describe(place.division, len, place.row_len);
+        self.find_escapes::<S>(place, &begins, &mut expected);
     }
 
     /// Prepares for a chunk of `len` elements.
@@ -140,7 +199,6 @@ impl ScalesEncoder {
         if self.indexes.len() < len {
             self.indexes.resize(len, 0);
         }
-        self.rows.clear();
         self.raw.clear();
         self.raw.resize(raw_bits::len(len, division.raw_bits()), 0);
         match &mut self.counts {
@@ -184,7 +242,7 @@ impl ScalesEncoder {
     }
 
     /// Writes the description, and sets the codes of symbols. Returns which contexts share a table.
-    fn describe(&mut self, division: Division, len: usize) -> [bool; CONTEXTS] {
+    fn describe(&mut self, division: Division, len: usize, row_len: usize) -> [bool; CONTEXTS] {
         let symbols = division.symbols();
         let mut description = BitEncoder::new(core::mem::take(&mut self.description));
         let mut models = Models::new();
@@ -217,11 +275,14 @@ impl ScalesEncoder {
             debug_assert!(coded.is_ok(), "the frequencies fill the slots");
             let codes = &mut codes[context];
             fill_codes(&frequencies, LOG, codes);
-            let escape = codes[usize::from(ESCAPE)];
             // Rare heads are escapes.
-            for (code, &frequency) in codes.iter_mut().zip(&frequencies) {
-                if frequency == 0 {
-                    *code = escape;
+            for half in codes.chunks_mut(SIGN.into()).zip(frequencies.chunks(SIGN.into())) {
+                let (codes, frequencies) = half;
+                let escape = codes[usize::from(ESCAPE)];
+                for (code, &frequency) in codes.iter_mut().zip(frequencies) {
+                    if frequency == 0 {
+                        *code = escape;
+                    }
                 }
             }
             before = Some(frequencies);
@@ -231,6 +292,11 @@ impl ScalesEncoder {
         }
         for row in &self.rows {
             models.row(&mut description, row.scale);
+            if division.has_references {
+                let most = (row.start / row_len) as u32;
+                let coded = models.reference(&mut description, most, row.reference);
+                debug_assert!(coded.is_ok(), "references are to earlier rows");
+            }
         }
         self.description = description.finish();
         begins

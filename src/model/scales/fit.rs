@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::dtype::DType;
 use crate::model::element::{Format, Word, half_octaves};
 use crate::model::scales::row_len::Rows;
 use crate::model::scales::{GROUP, MAX_SCALE};
@@ -13,7 +14,6 @@ const SAMPLE: usize = 4096;
 const SMALLEST: f32 = 1e-30;
 
 /// The scales of columns, and what finding the scales of rows needs.
-#[derive(Default)]
 pub(crate) struct Columns {
     /// The scale of each column, in quarter octaves.
     pub(crate) scales: Vec<[u8; 2]>,
@@ -21,6 +21,7 @@ pub(crate) struct Columns {
     weights: Vec<f32>,
     /// By how many octaves elements are multiplied, so that squares are in range.
     octaves: i32,
+    format: Format,
 }
 
 impl Columns {
@@ -36,6 +37,7 @@ impl Columns {
         are_equal: bool,
     ) {
         self.octaves = octaves::<W>(elements, format);
+        self.format = format;
         self.weights.clear();
         self.weights.resize(rows.len, if are_equal { 1.0 } else { 0.0 });
         self.scales.clear();
@@ -76,6 +78,32 @@ impl Columns {
         );
         let mean = (energy / row.len() as f32).max(SMALLEST);
         (half_octaves(mean) - 4 * self.octaves).clamp(-MAX_SCALE, MAX_SCALE) as i16
+    }
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        let format = Format::of(DType::F32);
+        Self { scales: Vec::new(), weights: Vec::new(), octaves: 0, format }
+    }
+}
+
+impl Columns {
+    /// Returns the scalar product of two rows, each element relative to the scale of its column.
+    #[inline(always)]
+    pub(crate) fn dot<W: Word>(&self, left: &[W::Bytes], right: &[W::Bytes]) -> f32 {
+        let format = self.format;
+        let value = |element: W::Bytes| format.value(W::load(element).bits(), self.octaves);
+        let mut sums = [0_f32; 2 * GROUP];
+        let (left, right) = (left.as_chunks().0, right.as_chunks().0);
+        for ((left, right), weights) in left.iter().zip(right).zip(self.weights.as_chunks().0) {
+            let (left, right): (&[W::Bytes; 2 * GROUP], &[W::Bytes; 2 * GROUP]) = (left, right);
+            let weights: &[f32; 2 * GROUP] = weights;
+            for lane in 0..2 * GROUP {
+                sums[lane] += value(left[lane]) * value(right[lane]) * weights[lane];
+            }
+        }
+        sums.iter().sum()
     }
 }
 

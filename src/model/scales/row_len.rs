@@ -3,9 +3,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::model::element::Word;
+use crate::model::element::{Format, Word};
 use crate::model::scales::MAX_ROW;
-use crate::model::scales::context::Division;
 use crate::model::scales::shape::Shape;
 use crate::simd::Kernels;
 
@@ -74,13 +73,13 @@ impl Finder {
     pub(crate) fn find<S: Shape>(
         &mut self,
         elements: &[<S::Word as Word>::Bytes],
-        division: Division,
+        format: Format,
         kernels: Kernels,
     ) -> Found {
         let sample = &elements[..elements.len().min(SAMPLE)];
         let variance = kernels.vectorize(
             #[inline(always)]
-            || self.set_sizes::<S>(sample, division),
+            || self.set_sizes::<S>(sample, format),
         );
         let share = elements.len() as f32 / sample.len().max(1) as f32;
         let mut best =
@@ -111,9 +110,9 @@ impl Finder {
     fn set_sizes<S: Shape>(
         &mut self,
         elements: &[<S::Word as Word>::Bytes],
-        division: Division,
+        format: Format,
     ) -> f32 {
-        let shift = division.top().saturating_sub(2);
+        let shift = (format.mantissa - S::LOW).saturating_sub(2);
         let size =
             |&element: &<S::Word as Word>::Bytes| (S::head(S::Word::load(element)) >> shift) as i16;
         let sum: i64 = elements.iter().map(|element| i64::from(size(element))).sum();

@@ -128,7 +128,7 @@ fn escape(counts: &mut [u32; SYMBOLS]) {
             let sum: u32 = octave.iter().sum();
             if sum > 0 && u64::from(sum) * (SLOTS as u64) < total * MIN_SLOTS {
                 octave.fill(0);
-                counts[usize::from(ESCAPE)] += sum;
+                counts[half + usize::from(ESCAPE)] += sum;
             }
         }
     }
