@@ -29,6 +29,7 @@ pub(crate) struct ScalesEncoder {
     rows: Vec<Row>,
     /// The scale and the reference of each complete row.
     scales: Vec<i16>,
+    factors: Vec<f32>,
     references: Vec<Option<RowReference>>,
     reference_finder: references::Finder,
     /// The index of the code of each element: its context, and its symbol.
@@ -143,9 +144,11 @@ impl ScalesEncoder {
         kernels: Kernels,
     ) {
         self.rows.clear();
+        self.factors.clear();
         let mut start = 0;
         for (elements, columns) in rows.of(elements) {
-            let scale = self.columns.row::<W>(elements, columns.clone(), format, kernels);
+            let (scale, factor) = self.columns.row::<W>(elements, columns.clone(), format, kernels);
+            self.factors.push(factor);
             let (len, column) = (elements.len(), columns.start);
             self.rows.push(Row { start, len, column, scale, reference: None });
             start += len;
@@ -169,6 +172,7 @@ impl ScalesEncoder {
             count: self.scales.len(),
             scales: &self.scales,
             columns: &self.columns,
+            factors: &self.factors[skipped..],
         };
         let references = &mut self.references;
         let is_found = self.reference_finder.find::<W>(&complete, kernels, references);

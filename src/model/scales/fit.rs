@@ -63,21 +63,23 @@ impl Columns {
         }
     }
 
-    /// Returns the scale of a row that covers these columns.
+    /// Returns the scale of a row that covers these columns, and the reciprocal of its length as a
+    /// vector, relative to the scales of the columns.
     pub(crate) fn row<W: Word>(
         &self,
         row: &[W::Bytes],
         columns: core::ops::Range<usize>,
         format: Format,
         kernels: Kernels,
-    ) -> i16 {
+    ) -> (i16, f32) {
         let weights = &self.weights[columns];
         let energy = kernels.vectorize(
             #[inline(always)]
             || weighted_energy::<W>(row, format, self.octaves, Some(weights)),
         );
         let mean = (energy / row.len() as f32).max(SMALLEST);
-        (half_octaves(mean) - 4 * self.octaves).clamp(-MAX_SCALE, MAX_SCALE) as i16
+        let scale = (half_octaves(mean) - 4 * self.octaves).clamp(-MAX_SCALE, MAX_SCALE);
+        (scale as i16, inverse_root(energy.max(SMALLEST)))
     }
 }
 
@@ -158,6 +160,15 @@ fn octaves<W: Word>(elements: &[W::Bytes], format: Format) -> i32 {
         }
     }
     if count == 0 { 0 } else { format.bias() - sum / count }
+}
+
+/// Returns the reciprocal of the square root of a number, nearly. `core` has no exact one.
+fn inverse_root(number: f32) -> f32 {
+    let mut root = f32::from_bits(0x5f37_59df - (number.to_bits() >> 1));
+    for _ in 0..3 {
+        root *= 1.5 - 0.5 * number * root * root;
+    }
+    root
 }
 
 /// Returns the reciprocal of the square of a scale in quarter octaves.

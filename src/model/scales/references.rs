@@ -44,6 +44,8 @@ pub(crate) struct CompleteRows<'e, B> {
     pub(crate) count: usize,
     pub(crate) scales: &'e [i16],
     pub(crate) columns: &'e Columns,
+    /// The reciprocal of the length of each row as a vector, relative to the scales of columns.
+    pub(crate) factors: &'e [f32],
 }
 
 /// A row that resembles another one.
@@ -64,22 +66,7 @@ impl<B: Copy> CompleteRows<'_, B> {
     #[inline(always)]
     fn correlation<W: Word<Bytes = B>>(&self, left: usize, right: usize) -> f32 {
         let dot = self.columns.dot::<W>(self.row(left), self.row(right));
-        let energy = |row: usize| self.columns.dot::<W>(self.row(row), self.row(row));
-        dot / (energy(left) * energy(right)).max(f32::MIN_POSITIVE).sqrt_estimate()
-    }
-}
-
-trait SquareRoot {
-    fn sqrt_estimate(self) -> Self;
-}
-
-impl SquareRoot for f32 {
-    /// Returns the square root of a positive number, nearly. `core` has no exact one.
-    #[inline(always)]
-    fn sqrt_estimate(self) -> Self {
-        let guess = Self::from_bits((self.to_bits() >> 1) + 0x1fbd_1df5);
-        let guess = 0.5 * (guess + self / guess);
-        0.5 * (guess + self / guess)
+        dot * self.factors[left] * self.factors[right]
     }
 }
 
