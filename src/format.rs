@@ -87,6 +87,8 @@ pub(crate) mod method {
     pub(crate) const DIFFERENCE: u8 = 4;
     /// The chunk, of one plane, consists of records, which are split into parts.
     pub(crate) const RECORDS: u8 = 5;
+    /// All planes of the chunk together are the code of [`crate::model::scales`].
+    pub(crate) const SCALES: u8 = 6;
     /// Added to the methods of all planes of a chunk that does not use the base of the difference.
     pub(crate) const WITHOUT_BASE: u8 = 0x80;
 }
@@ -95,6 +97,9 @@ pub(crate) mod method {
 ///
 /// It consists of a magic number, a descriptor, a content size or window, and a block header.
 pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;
+
+/// Base-2 logarithm of the length of chunks that the code of scales stores, 4 MiB.
+pub(crate) const UNIT_LOG2: u8 = 22;
 
 /// Maximum length, in bytes, of a plane that is pivot-coded.
 pub(crate) const MAX_PIVOT_PLANE: u64 = 128 * 1024;

@@ -3,7 +3,7 @@
 use crate::base::{BaseId, Delta};
 use crate::dtype::DType;
 use crate::error::EncodeError;
-use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2};
+use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2, HAS_EXTENDED, UNIT_LOG2};
 use crate::layout_search;
 use crate::model::records::Record;
 use crate::plane_layout::PlaneLayout;
@@ -56,6 +56,16 @@ pub struct Options {
     pub(crate) plane_code: PlaneCode,
     /// The records that the data consists of.
     record: Option<Record>,
+    scales: ScalesUse,
+}
+
+/// Whether chunks are long and stored with the code of scales, if [`Profile::Max`] is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ScalesUse {
+    /// Each frame is stored in the smaller way.
+    Chosen,
+    Always,
+    Never,
 }
 
 /// What the caller knows about the data.
@@ -91,6 +101,7 @@ impl Options {
             profile: Profile::Original,
             plane_code: PlaneCode::Pivot,
             record: None,
+            scales: ScalesUse::Chosen,
         }
     }
 
@@ -337,6 +348,36 @@ impl Options {
         match self.is_auto() {
             true => self.layout(layout_search::layout(data, None, PlaneLayout::ONE)),
             false => *self,
+        }
+    }
+
+    /// Returns the options for frames with and without the code of scales, if the smaller frame is to
+    /// be written.
+    pub(crate) fn ways(&self) -> Option<[Self; 2]> {
+        let is_chosen = self.profile.is_max() && self.scales == ScalesUse::Chosen;
+        let is_possible = HAS_EXTENDED && self.delta == Delta::None && self.record.is_none();
+        (is_chosen && is_possible).then(|| {
+            let with = Self { scales: ScalesUse::Always, chunk_log2: UNIT_LOG2, ..*self };
+            [with, Self { scales: ScalesUse::Never, ..*self }]
+        })
+    }
+
+    /// Returns whether chunks may be stored with the code of scales.
+    pub(crate) fn uses_scales(&self) -> bool {
+        self.scales == ScalesUse::Always
+    }
+
+    /// Returns the types that the elements of a chunk probably have, the most likely one first.
+    pub(crate) fn likely_types(&self) -> &'static [DType] {
+        match (self.dtype(), self.layout.planes) {
+            (Some(DType::F32), _) | (None, 4) => &[DType::F32],
+            (Some(DType::F16), _) => &[DType::F16],
+            (Some(DType::BF16), _) => &[DType::BF16],
+            (Some(DType::F8E4M3), _) => &[DType::F8E4M3],
+            (Some(DType::F8E5M2), _) => &[DType::F8E5M2],
+            (None, 2) if self.layout.rotated => &[DType::BF16, DType::F16],
+            (None, 2) => &[DType::F16, DType::BF16],
+            (None, _) => &DType::ALL,
         }
     }
 

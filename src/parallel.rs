@@ -130,6 +130,31 @@ pub(crate) fn par_compress_frame(
     envelope: &Envelope,
     pool: &ScratchPool,
 ) -> Result<usize, EncodeError> {
+    let options = &options.for_frame(src);
+    let Some([with, without]) = options.ways() else {
+        return par_compress_frame_as(src, dst, options, envelope, pool);
+    };
+    // A frame with the code of scales fits wherever the other one does.
+    let mut frame = zeroed_for_frame(src.len(), &without, envelope)?;
+    let len = par_compress_frame_as(src, &mut frame, &without, envelope, pool)?;
+    match par_compress_frame_as(src, dst, &with, envelope, pool) {
+        Ok(with_len) if with_len < len => Ok(with_len),
+        _ => {
+            let (needed, have) = (len as u64, dst.len() as u64);
+            let dst = dst.get_mut(..len).ok_or(EncodeError::OutputTooSmall { needed, have })?;
+            dst.copy_from_slice(&frame[..len]);
+            Ok(len)
+        }
+    }
+}
+
+fn par_compress_frame_as(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+    envelope: &Envelope,
+    pool: &ScratchPool,
+) -> Result<usize, EncodeError> {
     let draft = Draft::new(src, options, envelope)?;
     if dst.len() >= draft.geometry.bound() {
         return Ok(write_into(&draft, src, dst, pool));

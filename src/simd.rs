@@ -212,9 +212,10 @@ impl Kernels {
         }
     }
 
-    /// Runs a function that is compiled for the instructions of the kernels.
+    /// Calls a function that the compiler may vectorise with the instructions of the kernels.
     ///
-    /// The function, and all that it calls, must be inlined. Compilers use 32 bytes of a vector at
+    /// The function, and all that it calls, must be inlined. It must not look up tables: the
+    /// compiler would vectorise that too, which is slower. Compilers use 32 bytes of a vector at
     /// most, because longer ones make loops of scalar instructions slower.
     #[inline(always)]
     pub(crate) fn vectorize<R>(self, function: impl FnOnce() -> R) -> R {

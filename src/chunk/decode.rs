@@ -13,6 +13,7 @@ use crate::entropy::huffman::table::choice::Table;
 use crate::entropy::pivot::decode::{self as pivot, ArrayMemory};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{HAS_EXTENDED, method};
+use crate::model::scales;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
 
@@ -36,6 +37,9 @@ pub enum Method {
     Difference,
     /// As the parts of [records](crate::frame::Record), which the original rejects.
     Records,
+    /// As a part of the code of the whole chunk, which depends on the scales of rows and columns
+    /// and which the original rejects.
+    Scales,
 }
 
 /// How a chunk of a difference uses the base.
@@ -187,6 +191,7 @@ impl Chunk {
                 method::ZSTD => Method::Zstd,
                 method::DIFFERENCE => Method::Difference,
                 method::RECORDS => Method::Records,
+                method::SCALES => Method::Scales,
                 _ => Method::Raw,
             }
         })
@@ -208,6 +213,9 @@ impl Chunk {
     pub fn scratch_len(&self) -> u64 {
         if self.base_use == BaseUse::Code {
             return difference::tables_len(self.len) + self.joined_len();
+        }
+        if self.planes[0].method == method::SCALES {
+            return scales::memory_len(self.len) + self.joined_len();
         }
         if self.planes[0].method == method::RECORDS {
             // No part is longer than the chunk, and at most two are longer than their fields.
@@ -302,22 +310,42 @@ impl Chunk {
         self.check_scratch(scratch)?;
         let tables_len = difference::tables_len(self.len) as usize;
         let (tables, joined) = scratch.planes.split_at_mut(tables_len);
+        let code = self.join(stored, joined)?;
+        Ok(difference::decode::decode(code, base, dst, tables)?)
+    }
+
+    /// Decodes a chunk whose planes together are the code of scales.
+    ///
+    /// Never inlined, so that devices which decode no such code need no stack for it.
+    #[inline(never)]
+    fn decode_scales(
+        &self,
+        stored: &[&[u8]],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        self.check_scratch(scratch)?;
+        let memory_len = scales::memory_len(self.len) as usize;
+        let (memory, joined) = scratch.planes.split_at_mut(memory_len);
+        let code = self.join(stored, joined)?;
+        Ok(scales::decode::decode(code, dst, memory)?)
+    }
+
+    /// Returns the stored bytes of all planes together, in `space` if there are several.
+    fn join<'s>(&self, stored: &[&'s [u8]], space: &'s mut [u8]) -> Result<&'s [u8], DecodeError> {
         let mut code: &[u8] = &[];
         let mut joined_len = 0;
         let is_joined = self.joined_len() > 0;
         for plane in 0..self.layout.planes {
             let bytes = self.stored_bytes(stored, plane)?;
             if is_joined {
-                joined[joined_len..joined_len + bytes.len()].copy_from_slice(bytes);
+                space[joined_len..joined_len + bytes.len()].copy_from_slice(bytes);
                 joined_len += bytes.len();
             } else if !bytes.is_empty() {
                 code = bytes;
             }
         }
-        if is_joined {
-            code = &joined[..joined_len];
-        }
-        Ok(difference::decode::decode(code, base, dst, tables)?)
+        Ok(if is_joined { &space[..joined_len] } else { code })
     }
 
     fn verify(&self, decoded: &[u8]) -> Result<(), DecodeError> {
@@ -341,6 +369,9 @@ impl Chunk {
         }
         if HAS_EXTENDED && self.planes[0].method == method::RECORDS {
             return self.decode_records(stored, dst, scratch);
+        }
+        if HAS_EXTENDED && self.planes[0].method == method::SCALES {
+            return self.decode_scales(stored, dst, scratch);
         }
         if self.layout.planes == 1 {
             return self.decode_single(stored, dst, &mut scratch.decoders);

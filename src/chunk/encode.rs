@@ -8,9 +8,10 @@ use crate::chunk::zstd;
 use crate::difference::encode::DifferenceEncoder;
 use crate::format::method;
 use crate::model::records::MAX_PARTS;
+use crate::model::scales::encode::ScalesEncoder;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
-use crate::profile::{PlaneCoding, Profile};
+use crate::profile::PlaneCoding;
 
 /// Memory that encoding needs besides input and output.
 ///
@@ -24,6 +25,15 @@ pub struct EncodeScratch {
     zstd: zstd::Encoder,
     pub(crate) difference: DifferenceMemory,
     pub(crate) records: RecordsMemory,
+    pub(super) scales: ScalesMemory,
+}
+
+/// Memory for the code of scales.
+#[derive(Default)]
+pub(super) struct ScalesMemory {
+    pub(super) encoder: ScalesEncoder,
+    /// The code of a chunk.
+    pub(super) code: Vec<u8>,
 }
 
 /// Memory for encoding differences.
@@ -115,11 +125,9 @@ pub(crate) fn encode(
     split_planes(layout, chunk, &mut dst, &mut scratch.planes);
     let planes = stored.iter_mut().zip(&mut scratch.planes).zip(dst);
     for ((stored, plane), dst) in planes.take(layout.planes) {
-        *stored = match coding.profile {
+        *stored = match coding.profile.is_extended() {
             #[cfg(feature = "zstd")]
-            Profile::Extended => {
-                encode_extended(plane, dst, coding, &mut scratch.tables, &mut scratch.zstd)
-            }
+            true => encode_extended(plane, dst, coding, &mut scratch.tables, &mut scratch.zstd),
             _ => plane.encode(dst, coding, &mut scratch.tables),
         };
     }
@@ -145,12 +153,26 @@ pub(crate) fn encoded_len(
     let EncodeScratch { planes, tables, .. } = scratch;
     let planes = planes.iter_mut().zip(dst).take(layout.planes);
     planes
-        .map(|(plane, dst)| match coding.profile {
+        .map(|(plane, dst)| match coding.profile.is_extended() {
             #[cfg(feature = "zstd")]
-            Profile::Extended => encode_extended(plane, dst, coding, tables, &mut scratch.zstd).len,
+            true => encode_extended(plane, dst, coding, tables, &mut scratch.zstd).len,
             _ => plane.encoded_len(dst, coding, tables),
         })
         .sum()
+}
+
+/// Stores the code of a whole chunk in its planes, one after another. It is not longer than they are.
+pub(super) fn store_code(
+    mut code: &[u8],
+    method: u8,
+    dst: [&mut [u8]; MAX_PLANES],
+) -> [Stored; MAX_PLANES] {
+    dst.map(|plane| {
+        let (part, rest) = code.split_at(code.len().min(plane.len()));
+        code = rest;
+        plane[..part.len()].copy_from_slice(part);
+        Stored { method, len: part.len() }
+    })
 }
 
 /// Splits a chunk into planes, each into the memory of its encoder or into the output.
@@ -180,13 +202,13 @@ fn encode_extended(
     let most = (dst.len() as f64 * f64::from(coding.threshold)) as usize;
     let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
     // Other codes take at least one bit per symbol, so they cannot be smaller.
-    let is_smallest = frame.is_some_and(|frame| is_clearly_smaller(frame.len(), dst.len() / 8));
+    let is_smallest = frame.is_some_and(|frame| is_smaller(frame.len(), dst.len() / 8, coding));
     let stored = match is_smallest {
         true => Stored { method: method::RAW, len: dst.len() },
         false => plane.encode(dst, coding, tables),
     };
     match frame {
-        Some(frame) if is_clearly_smaller(frame.len(), stored.len) => {
+        Some(frame) if is_smaller(frame.len(), stored.len, coding) => {
             dst[..frame.len()].copy_from_slice(frame);
             Stored { method: method::ZSTD, len: frame.len() }
         }
@@ -196,6 +218,7 @@ fn encode_extended(
 
 /// Returns whether a Zstandard frame is so much smaller that it is worth the time of readers.
 #[cfg(feature = "zstd")]
-fn is_clearly_smaller(frame_len: usize, other_len: usize) -> bool {
-    frame_len <= other_len - other_len / 8
+fn is_smaller(frame_len: usize, other_len: usize, coding: PlaneCoding) -> bool {
+    let margin = if coding.profile.is_max() { 0 } else { other_len / 8 };
+    frame_len <= other_len - margin
 }

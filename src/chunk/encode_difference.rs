@@ -22,20 +22,6 @@ const SAMPLE_PART: usize = 4096;
 /// Part of the code of a sample that a whole chunk has only once: states, and most of the tables.
 const FIXED_LEN: usize = 600;
 
-/// The types that chunks of a layout probably have, the most likely one first.
-fn types(options: &Options) -> &'static [DType] {
-    match (options.dtype(), options.layout.planes) {
-        (Some(DType::F32), _) | (None, 4) => &[DType::F32],
-        (Some(DType::F16), _) => &[DType::F16],
-        (Some(DType::BF16), _) => &[DType::BF16],
-        (Some(DType::F8E4M3), _) => &[DType::F8E4M3],
-        (Some(DType::F8E5M2), _) => &[DType::F8E5M2],
-        (None, 2) if options.layout.rotated => &[DType::BF16, DType::F16],
-        (None, 2) => &[DType::F16, DType::BF16],
-        (None, _) => &DType::ALL,
-    }
-}
-
 /// The lengths of a coded sample.
 struct SampleLens {
     /// The type for which the difference code is shortest, and the length of that code.
@@ -77,12 +63,16 @@ pub(crate) fn encode(
     // The planes are encoded only if they may be smaller.
     let expected = planes_len as u64 * chunk.len() as u64 / sample_len as u64;
     let stored = match is_candidate && code.len() < chunk.len() && expected > code.len() as u64 {
-        true => store(code, dst),
+        true => encode::store_code(code, method::DIFFERENCE, dst),
         false => {
             let stored =
                 encode_planes(layout, chunk, xor, options, &lens, reborrow(&mut dst), scratch);
             let len: usize = stored.iter().map(|plane| plane.len).sum();
-            if is_candidate && code.len() < len { store(code, dst) } else { stored }
+            if is_candidate && code.len() < len {
+                encode::store_code(code, method::DIFFERENCE, dst)
+            } else {
+                stored
+            }
         }
     };
     scratch.difference = memory;
@@ -103,16 +93,6 @@ fn unchanged(layout: PlaneLayout, dst: [&mut [u8]; MAX_PLANES]) -> [Stored; MAX_
         }
     }
     stored
-}
-
-/// Stores a code in the planes, one after another. It is not longer than they are.
-fn store(mut code: &[u8], dst: [&mut [u8]; MAX_PLANES]) -> [Stored; MAX_PLANES] {
-    dst.map(|plane| {
-        let (part, rest) = code.split_at(code.len().min(plane.len()));
-        code = rest;
-        plane[..part.len()].copy_from_slice(part);
-        Stored { method: method::DIFFERENCE, len: part.len() }
-    })
 }
 
 /// Encodes the planes of the exclusive or, or the planes of the data if their sample is smaller.
@@ -156,7 +136,7 @@ fn sample(
     };
     let (xor_len, data_len) = (planes_len(xor_sample), planes_len(chunk_sample));
     let mut difference = (DType::BF16, usize::MAX);
-    let types = types(options);
+    let types = options.likely_types();
     for &dtype in types {
         memory.encoder.encode(chunk_sample, xor_sample, dtype, &mut memory.code);
         // A less likely type must be better by more than chance.

@@ -1,9 +1,10 @@
 //! Encodes chunks that may consist of records.
 
 use crate::chunk::encode::{self, EncodeScratch, RecordsMemory};
+use crate::chunk::encode_scales;
 use crate::chunk::plane_encoder::Stored;
 use crate::chunk::records::{Division, PART_HEADER_LEN};
-use crate::format::method;
+use crate::format::{HAS_EXTENDED, method};
 use crate::model::records::Record;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
@@ -21,6 +22,9 @@ pub(crate) fn encode(
     scratch: &mut EncodeScratch,
 ) -> [Stored; MAX_PLANES] {
     let coding = options.coding();
+    if HAS_EXTENDED && options.uses_scales() {
+        return encode_scales::encode(layout, chunk, options, dst, scratch);
+    }
     let first = &mut *dst[0];
     let stored = options
         .records(layout)
@@ -43,6 +47,9 @@ pub(crate) fn encoded_len(
     scratch: &mut EncodeScratch,
 ) -> usize {
     let coding = options.coding();
+    if HAS_EXTENDED && options.uses_scales() {
+        return encode_scales::encoded_len(layout, chunk, options, space, scratch);
+    }
     let stored = options
         .records(layout)
         .and_then(|record| encode_records(record, offset, chunk, coding, space, scratch));

@@ -12,6 +12,8 @@ pub(crate) mod encode_difference;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode_records;
 #[cfg(feature = "alloc")]
+pub(crate) mod encode_scales;
+#[cfg(feature = "alloc")]
 pub(crate) mod plane_encoder;
 pub(crate) mod records;
 #[cfg(not(feature = "zstd"))]

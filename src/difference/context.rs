@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use crate::difference::element::Format;
+use crate::model::element::Format;
 
 /// The size that level 0 stands for. Smaller changes have level 0 as well.
 const LOWEST_SIZE: i32 = -28;

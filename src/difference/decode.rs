@@ -2,16 +2,16 @@
 
 use crate::difference::context::{CONTEXTS, LAST_LEVEL, Levels, MEANINGS, Meaning};
 use crate::difference::description::Models;
-use crate::difference::element::{Format, Word};
-use crate::difference::low_bits::LowBits;
 use crate::difference::{
     ESCAPE, LOG, PIECE, SAME_EXPONENT, SLOTS, SYMBOLS, ZERO, max_tables, tables_len,
 };
 use crate::dtype::DType;
 use crate::entropy::binary::BitDecoder;
+use crate::entropy::low_bits::LowBits;
 use crate::entropy::rans;
 use crate::entropy::rans::decode::{Decoder, Entry, fill_table};
 use crate::error::DecodeErrorKind;
+use crate::model::element::{Format, Word};
 use crate::simd::Kernels;
 
 /// Marks symbols in tables of contexts whose symbols are not whole differences.
@@ -62,7 +62,7 @@ impl<'a> Parts<'a> {
 }
 
 /// Returns a number in groups of seven bits, the lowest first, and the bytes after it.
-fn number_at(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(crate) fn number_at(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut number = 0;
     for (place, &byte) in bytes.iter().take(5).enumerate() {
         number |= u64::from(byte & 0x7f) << (7 * place);

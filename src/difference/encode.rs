@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 use crate::base::varint;
 use crate::difference::context::{CONTEXTS, Levels, Meaning};
 use crate::difference::description::Models;
-use crate::difference::element::{Format, Word};
-use crate::difference::low_bits::LowBitsWriter;
 use crate::difference::merge::{Counts, merge};
 use crate::difference::rows::{self, Rows};
 use crate::difference::{ESCAPE, LOG, PIECE, SAME_EXPONENT, SLOTS, SYMBOLS, ZERO, max_tables};
 use crate::dtype::DType;
 use crate::entropy::binary::BitEncoder;
+use crate::entropy::low_bits::LowBitsWriter;
 use crate::entropy::rans::encode::{Code, Encoder as SymbolEncoder, fill_codes};
 use crate::entropy::rans::frequencies::normalize;
+use crate::model::element::{Format, Word, half_octaves};
 use crate::simd::Kernels;
 
 /// Number of codes of a table in memory: a power of two of at least [`SYMBOLS`].
@@ -272,17 +272,7 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 /// Returns the class of a row: the base-2 logarithm of the mean change, in half octaves.
 #[inline(always)]
 fn class<W: Word>(format: Format, base: &[W::Bytes], new: &[W::Bytes]) -> i32 {
-    let sign_shift = u32::BITS - format.bits();
-    // The fields of a float with more exponent bits are this much lower.
-    let field_shift = 8 - (format.bits() - 1 - format.mantissa);
-    let exponents = ((127 - format.bias()) as u32) << (f32::MANTISSA_DIGITS - 1);
-    // Subnormal numbers and special values become similar ones, which is close enough.
-    let value = |bytes: W::Bytes| {
-        let bits = W::load(bytes).bits() << sign_shift;
-        let magnitude = ((bits & 0x7fff_ffff) >> field_shift) + exponents;
-        let magnitude = if magnitude < 0x7f80_0000 { magnitude } else { 0 };
-        f32::from_bits(bits & 0x8000_0000 | magnitude)
-    };
+    let value = |bytes: W::Bytes| format.value(W::load(bytes).bits(), 0);
     let mut sums = [0_f32; GROUP];
     let (groups, rest) = base.as_chunks::<GROUP>();
     let (new_groups, new_rest) = new.as_chunks::<GROUP>();
@@ -295,13 +285,4 @@ fn class<W: Word>(format: Format, base: &[W::Bytes], new: &[W::Bytes]) -> i32 {
         sums[0] += (value(new) - value(base)).abs();
     }
     half_octaves(sums.iter().sum::<f32>() / new.len().max(1) as f32)
-}
-
-/// Returns the base-2 logarithm of a number in half octaves, rounded.
-fn half_octaves(number: f32) -> i32 {
-    let bits = number.clamp(f32::MIN_POSITIVE, f32::MAX).to_bits();
-    let exponent = (bits >> 23) as i32 - 127;
-    let fraction = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
-    // 2^(1/4) and 2^(3/4).
-    2 * exponent + i32::from(fraction >= 1.189_207) + i32::from(fraction >= 1.681_793)
 }

@@ -2,7 +2,7 @@
 
 use crate::difference::SYMBOLS;
 use crate::difference::context::{CONTEXTS, MEANINGS};
-use crate::difference::rows::log2;
+use crate::model::element::log2;
 
 /// The counts of the symbols of each context.
 pub(crate) type Counts = [[u32; SYMBOLS]; CONTEXTS];

@@ -10,10 +10,8 @@
 pub(crate) mod context;
 pub(crate) mod decode;
 pub(crate) mod description;
-pub(crate) mod element;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
-pub(crate) mod low_bits;
 #[cfg(feature = "alloc")]
 mod merge;
 #[cfg(feature = "alloc")]

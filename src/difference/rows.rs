@@ -1,6 +1,6 @@
 //! Finds the length of rows whose changes are of similar size.
 
-use crate::difference::element::Word;
+use crate::model::element::{Word, log2};
 
 /// How the elements of a chunk are divided into rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,26 +82,11 @@ fn bits(sums: &[u32], len: usize, first: usize) -> f32 {
     bits
 }
 
-/// Returns the base-2 logarithm of a positive number, with an error below 0.01.
-pub(crate) fn log2(number: f32) -> f32 {
-    let bits = number.to_bits();
-    let exponent = (bits >> 23) as f32 - 127.0;
-    let fraction = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000) - 1.0;
-    exponent + fraction * (1.3465 - 0.3465 * fraction)
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-
-    #[test]
-    fn logarithms_are_close() {
-        for (number, expected) in [(1.0, 0.0), (2.0, 1.0), (0.125, -3.0), (3.0, 1.585)] {
-            assert!((log2(number) - expected).abs() < 0.01, "{number}");
-        }
-    }
 
     #[test]
     fn rows_are_found() {

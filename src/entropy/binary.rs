@@ -71,6 +71,42 @@ impl BitCoder for BitEncoder {
     }
 }
 
+/// Models of a signed number that is close to 0.
+pub(crate) struct SignedModels {
+    is_other: Model,
+    is_negative: Model,
+    lens: [Model; Self::MAX_LEN as usize + 1],
+}
+
+impl SignedModels {
+    /// Largest length of a number in bits, without the highest bit.
+    const MAX_LEN: u32 = 12;
+
+    pub(crate) fn new() -> Self {
+        Self { is_other: Model::NEW, is_negative: Model::NEW, lens: [Model::NEW; _] }
+    }
+
+    /// Codes a number whose magnitude is below `2^(MAX_LEN + 1)`.
+    pub(crate) fn number(&mut self, coder: &mut impl BitCoder, number: i32) -> i32 {
+        if !coder.bit(&mut self.is_other, number != 0) {
+            return 0;
+        }
+        let is_negative = coder.bit(&mut self.is_negative, number < 0);
+        let magnitude = self.magnitude(coder, number.unsigned_abs()) as i32;
+        if is_negative { -magnitude } else { magnitude }
+    }
+
+    /// Codes a number from 1 to `2^(MAX_LEN + 1) - 1`.
+    fn magnitude(&mut self, coder: &mut impl BitCoder, number: u32) -> u32 {
+        let len = (u32::BITS - 1).saturating_sub(number.leading_zeros());
+        let mut coded = 0;
+        while coded < Self::MAX_LEN && coder.bit(&mut self.lens[coded as usize], coded < len) {
+            coded += 1;
+        }
+        1 << coded | coder.raw(coded, number)
+    }
+}
+
 /// Decodes bits.
 #[derive(Debug, Clone)]
 pub(crate) struct BitDecoder<'a> {

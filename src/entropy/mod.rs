@@ -9,6 +9,7 @@ pub(crate) mod count_shuffle;
 pub(crate) mod fse;
 pub(crate) mod histogram;
 pub(crate) mod huffman;
+pub(crate) mod low_bits;
 pub(crate) mod pivot;
 pub(crate) mod rans;
 pub(crate) mod sample;

@@ -156,8 +156,16 @@ impl<'a> FrameIndex<'a> {
                     Some(DecodeErrorKind::UnsupportedMethod(code))
                 }
                 _ if BaseUse::of(code) != base_use => Some(DecodeErrorKind::InvalidIndex),
-                (method::PIVOT | method::DIFFERENCE | method::RECORDS, _) if !HAS_EXTENDED => {
+                (method::PIVOT | method::DIFFERENCE | method::RECORDS | method::SCALES, _)
+                    if !HAS_EXTENDED =>
+                {
                     Some(DecodeErrorKind::UnsupportedMethod(code & !method::WITHOUT_BASE))
+                }
+                _ if is_scales(code) != is_scales(self.methods[chunk]) && !is_difference => {
+                    Some(DecodeErrorKind::InvalidIndex)
+                }
+                (method::SCALES, Some(stored)) if !is_difference => {
+                    (stored > plane_len).then_some(DecodeErrorKind::InvalidIndex)
                 }
                 (method::DIFFERENCE, Some(stored)) if base_use == BaseUse::Code => {
                     (stored > plane_len).then_some(DecodeErrorKind::InvalidIndex)
@@ -180,6 +188,7 @@ impl<'a> FrameIndex<'a> {
                 (method::RAW | method::HUFFMAN | method::PIVOT, _) => {
                     Some(DecodeErrorKind::InvalidIndex)
                 }
+                (method::SCALES, None) if !is_difference => Some(DecodeErrorKind::InvalidIndex),
                 (method::DIFFERENCE, _) if base_use == BaseUse::Code => {
                     Some(DecodeErrorKind::InvalidIndex)
                 }
@@ -285,6 +294,7 @@ impl<'a> FrameIndex<'a> {
             Method::Zstd,
             Method::Difference,
             Method::Records,
+            Method::Scales,
         ];
         let mut counts = methods.map(|method| (method, 0));
         for chunk in self.chunks() {
@@ -368,6 +378,11 @@ impl IndexBuf {
     pub fn check_annex(&self, annex: &Annex<'_>) -> Result<(), DecodeErrorKind> {
         annex.check_prefix(&self.bytes, self.checked.chunks)
     }
+}
+
+/// Returns whether the stored bytes of all planes of a chunk are one code of scales.
+fn is_scales(code: u8) -> bool {
+    code == method::SCALES
 }
 
 /// Returns whether `stored` is a valid length for the Zstandard frame of a plane.

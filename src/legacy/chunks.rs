@@ -42,6 +42,7 @@ fn decode_whole(bytes: &[u8], output: &mut Output<'_>) -> Result<(), DecodeError
                 Method::Pivot => "pivot",
                 Method::Zstd => "zstd",
                 Method::Difference => "difference",
+                Method::Scales => "scales",
                 Method::Records => "records",
             });
         }

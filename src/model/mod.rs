@@ -1,3 +1,5 @@
 //! Coders that see elements or records instead of byte planes.
 
+pub(crate) mod element;
 pub(crate) mod records;
+pub(crate) mod scales;

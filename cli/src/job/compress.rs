@@ -35,7 +35,7 @@ pub fn compress(
     if let Some(base) = &base {
         base.check_len(input.len(), source)?;
     }
-    let is_small_difference = base.is_some() && arguments.profile() == Profile::Extended;
+    let is_small_difference = base.is_some() && arguments.profile() != Profile::Original;
     let piece_len = Options::DEFAULT_FRAME_LEN as u64;
     let pieces = Framing::new(arguments.dtype, piece_len, &mut input, is_small_difference)
         .map_err(|error| input.failure(error))?;

@@ -61,16 +61,22 @@ impl<'a, const LOG: u32> Encoder<'a, LOG> {
         let mut states = self.states;
         let mut left = self.left;
         for group in (0..full).step_by(LANES).rev() {
+            // The words of the group, from the last one to the first.
+            let mut words = [0; LANES];
+            let mut count = 0;
             for lane in (0..LANES).rev() {
                 let code = code(group + lane);
                 let state = states[lane];
-                let is_full = u32::from(state > code.largest);
-                if let Some(place) = self.words.get_mut(left.wrapping_sub(1)) {
-                    *place = state as u16;
-                }
-                left -= is_full as usize;
-                states[lane] = step::<LOG>(state >> (16 * is_full), code);
+                let is_full = state > code.largest;
+                words[(LANES - 1).wrapping_sub(count) % LANES] = state as u16;
+                count += usize::from(is_full);
+                states[lane] = step::<LOG>(if is_full { state >> 16 } else { state }, code);
             }
+            // There is room for eight more words than symbols.
+            if let Some(place) = self.words[..left].last_chunk_mut() {
+                *place = words;
+            }
+            left -= count;
         }
         (self.states, self.left) = (states, left);
     }

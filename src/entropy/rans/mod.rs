@@ -11,6 +11,7 @@
 //! 2^16. So the states of the decoder end with 2^16, which detects most damage.
 
 pub(crate) mod decode;
+pub(crate) mod description;
 #[cfg(feature = "alloc")]
 pub(crate) mod encode;
 #[cfg(feature = "alloc")]

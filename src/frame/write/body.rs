@@ -23,6 +23,36 @@ pub(crate) fn compress_frame(
     envelope: &Envelope,
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
+    let options = &options.for_frame(src);
+    smaller(src, options, envelope, scratch, |options, scratch| {
+        compress_frame_as(src, dst, options, envelope, scratch)
+    })
+}
+
+/// Writes a frame with [`write`] in the smaller of its ways, if there are two. Otherwise calls
+/// [`write`] with the same options.
+fn smaller(
+    src: &[u8],
+    options: &Options,
+    envelope: &Envelope,
+    scratch: &mut EncodeScratch,
+    mut write: impl FnMut(&Options, &mut EncodeScratch) -> Result<usize, EncodeError>,
+) -> Result<usize, EncodeError> {
+    let Some([with, without]) = options.ways() else { return write(options, scratch) };
+    let most = frame_len_as(src, &without, envelope, scratch)?;
+    match write(&with, scratch) {
+        Ok(len) if len < most => Ok(len),
+        _ => write(&without, scratch),
+    }
+}
+
+fn compress_frame_as(
+    src: &[u8],
+    dst: &mut [u8],
+    options: &Options,
+    envelope: &Envelope,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
     let draft = Draft::new(src, options, envelope)?;
     let mut memory = core::mem::take(&mut scratch.frame);
     let written = match dst.len() < draft.geometry.bound() {
@@ -43,11 +73,16 @@ pub(crate) fn append_frame(
     envelope: &Envelope,
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
-    let draft = Draft::new(src, options, envelope)?;
-    let mut memory = core::mem::take(&mut scratch.frame);
+    let options = &options.for_frame(src);
     let start = dst.len();
-    let written = append(&draft, src, dst, &mut memory, scratch);
-    scratch.frame = memory;
+    let written = smaller(src, options, envelope, scratch, |options, scratch| {
+        dst.truncate(start);
+        let draft = Draft::new(src, options, envelope)?;
+        let mut memory = core::mem::take(&mut scratch.frame);
+        let written = append(&draft, src, dst, &mut memory, scratch);
+        scratch.frame = memory;
+        written
+    });
     if written.is_err() {
         dst.truncate(start);
     }
@@ -56,6 +91,21 @@ pub(crate) fn append_frame(
 
 /// Returns the length of the frame that `src` is compressed to, without writing it.
 pub(crate) fn frame_len(
+    src: &[u8],
+    options: &Options,
+    envelope: &Envelope,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    let options = options.for_frame(src);
+    let ways = options.ways().unwrap_or([options; 2]);
+    let mut len = frame_len_as(src, &ways[1], envelope, scratch)?;
+    if options.ways().is_some() {
+        len = len.min(frame_len_as(src, &ways[0], envelope, scratch)?);
+    }
+    Ok(len)
+}
+
+fn frame_len_as(
     src: &[u8],
     options: &Options,
     envelope: &Envelope,

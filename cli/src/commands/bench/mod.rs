@@ -8,9 +8,9 @@ mod results;
 
 use std::io::{self, Write};
 
-use zipnn::Options;
 use zipnn::delta::Delta;
 use zipnn::tensor::Metadata;
+use zipnn::{Options, Profile};
 
 use crate::args::{self, Bench, TypeChoice};
 use crate::base::content::Base;
@@ -31,7 +31,8 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
     let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let piece_len = arguments.piece.unwrap_or(Options::DEFAULT_FRAME_LEN as u64);
-    let is_small_difference = arguments.delta.is_some() && arguments.extended;
+    let profile = args::profile(arguments.extended, arguments.max);
+    let is_small_difference = arguments.delta.is_some() && profile != Profile::Original;
     let mut framing = Framing::new(arguments.dtype, piece_len, &mut input, is_small_difference)
         .map_err(|error| input.failure(error))?;
     let mut data = Vec::new();
@@ -40,7 +41,7 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
     let mut options = arguments
         .dtype
         .options()
-        .profile(args::profile(arguments.extended))
+        .profile(profile)
         .plane_code(arguments.plane_code.code())
         .checksums(arguments.checksums);
     if base.is_some() {
@@ -56,7 +57,7 @@ fn measure_file(arguments: &Bench) -> Result<(), Failure> {
         .run(&cut(&data, base.as_deref(), &mut framing))
         .map_err(|message| Failure::new(&source, message))?;
     let dtypes = known_types(arguments.dtype, &data).unwrap_or(dtypes);
-    let results = Results { arguments, dtypes, times };
+    let results = Results { arguments, profile, dtypes, times };
     let text = if arguments.json { results.json() } else { results.text(&source) };
     writeln!(io::stdout(), "{text}").map_err(|error| Failure::writing("-", error))?;
     if results.times.round_trip {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zipnn::simd;
+use zipnn::{Profile, simd};
 
 use crate::args::{self, Bench};
 use crate::commands::bench::measure::Times;
@@ -14,6 +14,7 @@ use crate::report::units;
 /// What was measured, and how.
 pub struct Results<'a> {
     pub arguments: &'a Bench,
+    pub profile: Profile,
     pub dtypes: Types,
     pub times: Times,
 }
@@ -31,7 +32,7 @@ impl Results<'_> {
             "dtypes": self.dtypes.names(),
             "threads": self.arguments.threads,
             "simd": simd::level().name(),
-            "profile": args::profile_name(self.arguments.extended),
+            "profile": args::profile_name(self.profile),
             "original_bytes": times.original,
             "compressed_bytes": times.compressed,
             "ratio": units::ratio(times.compressed, times.original),

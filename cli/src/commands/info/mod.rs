@@ -89,6 +89,7 @@ struct Methods {
     zstd: u64,
     difference: u64,
     records: u64,
+    scales: u64,
 }
 
 impl Methods {
@@ -100,12 +101,13 @@ impl Methods {
         self.zstd += other.zstd;
         self.difference += other.difference;
         self.records += other.records;
+        self.scales += other.scales;
     }
 
     fn json(self) -> Value {
         json!({
             "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "pivot": self.pivot,
-            "zstd": self.zstd, "difference": self.difference, "records": self.records,
+            "zstd": self.zstd, "difference": self.difference, "records": self.records, "scales": self.scales,
         })
     }
 }
@@ -124,6 +126,9 @@ impl std::fmt::Display for Methods {
         }
         if self.records > 0 {
             write!(f, ", {} records", self.records)?;
+        }
+        if self.scales > 0 {
+            write!(f, ", {} scales", self.scales)?;
         }
         Ok(())
     }
@@ -246,6 +251,7 @@ impl FileInfo {
                     Method::Zstd => methods.zstd += count,
                     Method::Difference => methods.difference += count,
                     Method::Records => methods.records += count,
+                    Method::Scales => methods.scales += count,
                     _ => methods.huffman += count,
                 }
             }

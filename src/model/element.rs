@@ -44,12 +44,29 @@ impl Format {
     pub(crate) const fn bias(self) -> i32 {
         (self.exponent_mask() >> 1) as i32
     }
+
+    /// Returns the value of an element with these bits, times two to the power of `octaves`.
+    ///
+    /// Subnormal numbers and special values become similar ones, which is close enough to choose
+    /// between ways of encoding.
+    #[inline(always)]
+    pub(crate) fn value(self, bits: u32, octaves: i32) -> f32 {
+        let bits = bits << (u32::BITS - self.bits());
+        // The fields of a float with more exponent bits are this much lower.
+        let field_shift = 8 - (self.bits() - 1 - self.mantissa);
+        let exponents = (127 - self.bias() + octaves) << (f32::MANTISSA_DIGITS - 1);
+        let magnitude = ((bits & 0x7fff_ffff) >> field_shift) as i32 + exponents;
+        let magnitude = if magnitude < 0x7f80_0000 { magnitude.max(0) as u32 } else { 0 };
+        f32::from_bits(bits & 0x8000_0000 | magnitude)
+    }
 }
 
 /// The bits of an element.
 pub(crate) trait Word: Copy + 'static {
     /// The bytes of an element, little-endian.
     type Bytes: Copy + 'static;
+    /// Number of bits of an element.
+    const BITS: u32;
 
     /// Returns the complete elements in bytes.
     fn split(bytes: &[u8]) -> &[Self::Bytes];
@@ -75,6 +92,7 @@ macro_rules! word {
     ($unsigned:ty, $signed:ty) => {
         impl Word for $unsigned {
             type Bytes = [u8; size_of::<$unsigned>()];
+            const BITS: u32 = <$unsigned>::BITS;
 
             fn split(bytes: &[u8]) -> &[Self::Bytes] {
                 bytes.as_chunks().0
@@ -132,9 +150,33 @@ word!(u8, i8);
 word!(u16, i16);
 word!(u32, i32);
 
+/// Returns the base-2 logarithm of a number in half octaves, rounded.
+pub(crate) fn half_octaves(number: f32) -> i32 {
+    let bits = number.clamp(f32::MIN_POSITIVE, f32::MAX).to_bits();
+    let exponent = (bits >> 23) as i32 - 127;
+    let fraction = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
+    // 2^(1/4) and 2^(3/4).
+    2 * exponent + i32::from(fraction >= 1.189_207) + i32::from(fraction >= 1.681_793)
+}
+
+/// Returns the base-2 logarithm of a positive number, with an error below 0.01.
+pub(crate) fn log2(number: f32) -> f32 {
+    let bits = number.to_bits();
+    let exponent = (bits >> 23) as f32 - 127.0;
+    let fraction = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000) - 1.0;
+    exponent + fraction * (1.3465 - 0.3465 * fraction)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logarithms_are_close() {
+        for (number, expected) in [(1.0, 0.0), (2.0, 1.0), (0.125, -3.0), (3.0, 1.585)] {
+            assert!((log2(number) - expected).abs() < 0.01, "{number}");
+        }
+    }
 
     #[test]
     fn order_is_that_of_the_values() {

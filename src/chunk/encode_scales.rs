@@ -1,0 +1,72 @@
+//! Encodes chunks with the code of scales.
+
+use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::plane_encoder::Stored;
+use crate::dtype::DType;
+use crate::format::method;
+use crate::options::Options;
+use crate::plane::MAX_PLANES;
+use crate::plane_layout::PlaneLayout;
+
+/// Minimum length in bytes of chunks that are worth tables of their own.
+const SHORTEST: usize = 8 * 1024;
+
+/// Encodes a chunk, each plane into its own part of `dst`, as [`encode::encode`] does.
+pub(crate) fn encode(
+    layout: PlaneLayout,
+    chunk: &[u8],
+    options: &Options,
+    mut dst: [&mut [u8]; MAX_PLANES],
+    scratch: &mut EncodeScratch,
+) -> [Stored; MAX_PLANES] {
+    let code_len = encode_code(chunk, options, scratch);
+    // Planes of long chunks are raw.
+    if layout.planes == 1 || code_len >= chunk.len() {
+        let planes = encode::encode(layout, chunk, options.coding(), reborrow(&mut dst), scratch);
+        let planes_len: usize = planes.iter().map(|plane| plane.len).sum();
+        if code_len >= planes_len {
+            return planes;
+        }
+    }
+    for (plane, dst) in dst.iter_mut().enumerate() {
+        let is_used = plane < layout.planes;
+        let len = if is_used { layout.plane_len(chunk.len() as u64, plane) as usize } else { 0 };
+        *dst = &mut core::mem::take(dst)[..len];
+    }
+    encode::store_code(&scratch.scales.code, method::SCALES, dst)
+}
+
+/// Returns the number of bytes in which [`encode`] would store a chunk.
+///
+/// `space` is at least as long as the chunk.
+pub(crate) fn encoded_len(
+    layout: PlaneLayout,
+    chunk: &[u8],
+    options: &Options,
+    space: &mut [u8],
+    scratch: &mut EncodeScratch,
+) -> usize {
+    let code_len = encode_code(chunk, options, scratch);
+    if layout.planes > 1 && code_len < chunk.len() {
+        return code_len;
+    }
+    code_len.min(encode::encoded_len(layout, chunk, options.coding(), space, scratch))
+}
+
+/// Writes the code of a chunk to the memory. Returns its length.
+fn encode_code(chunk: &[u8], options: &Options, scratch: &mut EncodeScratch) -> usize {
+    if chunk.len() < SHORTEST {
+        return usize::MAX;
+    }
+    let memory = &mut scratch.scales;
+    let dtype = match options.dtype() {
+        None if options.layout.planes == 1 => DType::F8E4M3,
+        _ => options.likely_types()[0],
+    };
+    memory.encoder.encode(chunk, dtype, &mut memory.code);
+    memory.code.len()
+}
+
+fn reborrow<'d>(dst: &'d mut [&mut [u8]; MAX_PLANES]) -> [&'d mut [u8]; MAX_PLANES] {
+    dst.each_mut().map(|plane| &mut **plane)
+}

@@ -1,0 +1,78 @@
+//! The code of scales: codes floats relative to the scale that their row and their column predict.
+//!
+//! A row and a column of a matrix have a scale each, in quarter octaves. Their sum is the expected
+//! size of the element where they meet. The exponent of the element relative to the expected one,
+//! and the highest bits of its mantissa, are a symbol. The fraction of the expected size chooses
+//! the table of the symbol. The other bits are stored as they are.
+//!
+//! A row may name an earlier row that it resembles. The tables then also depend on the element of
+//! that row, and symbols contain whether the signs agree.
+//!
+//! `docs/FORMAT.md` specifies the code.
+
+pub(crate) mod context;
+pub(crate) mod decode;
+pub(crate) mod description;
+#[cfg(feature = "alloc")]
+pub(crate) mod encode;
+#[cfg(feature = "alloc")]
+mod fit;
+pub(crate) mod raw_bits;
+#[cfg(feature = "alloc")]
+mod references;
+#[cfg(feature = "alloc")]
+mod row_len;
+pub(crate) mod shape;
+#[cfg(feature = "alloc")]
+mod tables;
+
+use crate::entropy::rans::decode::Entry;
+
+/// Base-2 logarithm of the number of slots of a table.
+pub(crate) const LOG: u32 = 12;
+/// Number of slots of a table.
+pub(crate) const SLOTS: usize = 1 << LOG;
+/// Maximum number of symbols.
+pub(crate) const SYMBOLS: usize = 256;
+/// Number of symbols of an octave.
+pub(crate) const OCTAVE: usize = 8;
+/// Symbols of heads, without the bit of the sign.
+pub(crate) const HEADS: u8 = 120;
+/// The symbol, without the bit of the sign, of a head that is stored as it is.
+pub(crate) const ESCAPE: u8 = 127;
+/// The bit of a symbol that is set if the signs of the element and of the reference differ.
+pub(crate) const SIGN: u8 = 0x80;
+/// Maximum number of contexts.
+pub(crate) const CONTEXTS: usize = 64;
+/// Number of elements of a row that are coded together.
+pub(crate) const PIECE: usize = 1024;
+/// Number of elements whose raw bits are stored together. Rows are multiples of it.
+pub(crate) const GROUP: usize = 8;
+/// Maximum number of elements of a row.
+pub(crate) const MAX_ROW: usize = 1 << 16;
+/// Added to the type in the code's first byte if rows may have references.
+pub(crate) const WITH_REFERENCES: u8 = 0x80;
+/// Largest scale and coefficient in quarter octaves, and largest negative ones.
+pub(crate) const MAX_SCALE: i32 = 1 << 11;
+
+/// Bounds of the maximum number of tables.
+const MIN_TABLES: u64 = 4;
+const MAX_TABLES: u64 = 40;
+/// Minimum number of bytes of a chunk for each table, which bounds the memory for tables.
+const TABLE_DATA: u64 = 4096;
+
+/// Returns the maximum number of tables in the code of a chunk of `len` bytes.
+pub(crate) fn max_tables(len: u64) -> usize {
+    (len / TABLE_DATA).clamp(MIN_TABLES, MAX_TABLES) as usize
+}
+
+/// Returns the maximum number of columns of a chunk of `len` bytes.
+pub(crate) fn max_columns(len: u64) -> usize {
+    len.next_multiple_of(GROUP as u64).min(MAX_ROW as u64) as usize
+}
+
+/// Returns the memory for tables and columns that decoding a chunk of `len` bytes needs, in bytes.
+pub(crate) fn memory_len(len: u64) -> u64 {
+    let tables = max_tables(len) * SLOTS * size_of::<Entry>();
+    (tables + max_columns(len) * size_of::<i16>()) as u64
+}

@@ -1,0 +1,200 @@
+//! Finds rows that resemble earlier rows.
+//!
+//! The signs of the elements of a row are its signature. Rows whose signatures agree or differ in
+//! more places than by chance are compared element by element.
+
+use alloc::vec::Vec;
+
+use crate::model::element::{Word, half_octaves, log2};
+use crate::model::scales::description::RowReference;
+use crate::model::scales::fit::Columns;
+use crate::model::scales::{GROUP, MAX_SCALE};
+use crate::simd::Kernels;
+
+/// Maximum number of 64-bit words of a signature.
+const WORDS: usize = 8;
+/// Number of rows that are compared together.
+const TILE: usize = 64;
+/// Number of rows with the closest signatures that are compared element by element.
+const CANDIDATES: usize = 4;
+/// Minimum number of rows in which references are searched.
+const MIN_ROWS: usize = 64;
+/// Number of rows that decide whether to search for the references of all rows.
+const PROBES: usize = 32;
+/// Maximum number of words to compare for each row, which bounds the time of the search.
+const MAX_WORDS: usize = 32 * 1024;
+/// Estimated length of a reference in bits, without the distance.
+const REFERENCE_BITS: f32 = 6.0;
+/// The share of the estimated saving that remains in practice.
+const REMAINING: f32 = 0.8;
+/// Minimum estimated saving for each element, in bits, for which references pay.
+const MIN_SAVING: f32 = 0.05;
+
+/// Finds references, and keeps its memory from chunk to chunk.
+#[derive(Default)]
+pub(crate) struct Finder {
+    /// Each word of the signatures of all rows, padded to whole tiles.
+    signatures: Vec<u64>,
+}
+
+/// The complete rows of a chunk.
+pub(crate) struct CompleteRows<'e, B> {
+    pub(crate) elements: &'e [B],
+    pub(crate) len: usize,
+    pub(crate) count: usize,
+    pub(crate) scales: &'e [i16],
+    pub(crate) columns: &'e Columns,
+    /// The reciprocal of the length of each row as a vector, relative to the scales of columns.
+    pub(crate) factors: &'e [f32],
+}
+
+/// A row that resembles another one.
+#[derive(Debug, Clone, Copy)]
+struct Match {
+    row: usize,
+    correlation: f32,
+    /// Estimated number of bits that it saves.
+    saving: f32,
+}
+
+impl<B: Copy> CompleteRows<'_, B> {
+    fn row(&self, number: usize) -> &[B] {
+        &self.elements[number * self.len..][..self.len]
+    }
+
+    /// Returns the correlation of two rows relative to their scales.
+    #[inline(always)]
+    fn correlation<W: Word<Bytes = B>>(&self, left: usize, right: usize) -> f32 {
+        let dot = self.columns.dot::<W>(self.row(left), self.row(right));
+        dot * self.factors[left] * self.factors[right]
+    }
+}
+
+impl Finder {
+    /// Finds a reference for each row that saves bits. Returns whether there are enough.
+    pub(crate) fn find<W: Word>(
+        &mut self,
+        rows: &CompleteRows<'_, W::Bytes>,
+        kernels: Kernels,
+        references: &mut Vec<Option<RowReference>>,
+    ) -> bool {
+        references.clear();
+        if rows.count < MIN_ROWS || rows.len < 64 {
+            return false;
+        }
+        let words = (rows.len / 64).min(WORDS);
+        kernels.vectorize(
+            #[inline(always)]
+            || self.set_signatures::<W>(rows, words),
+        );
+        let saving = |probe: usize| {
+            let row = rows.count / 2 + probe * (rows.count / 2) / PROBES;
+            self.best::<W>(rows, row, words, kernels).map_or(0.0, |found| found.saving)
+        };
+        let saved: f32 = (0..PROBES).map(saving).sum();
+        if saved < MIN_SAVING * (PROBES * rows.len) as f32 {
+            return false;
+        }
+        for row in 0..rows.count {
+            let found = self.best::<W>(rows, row, words, kernels);
+            references.push(found.map(|found| reference(rows.scales, row, found)));
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn set_signatures<W: Word>(&mut self, rows: &CompleteRows<'_, W::Bytes>, words: usize) {
+        let stride = rows.count.next_multiple_of(TILE);
+        self.signatures.clear();
+        self.signatures.resize(words * stride, 0);
+        for number in 0..rows.count {
+            let (elements, _) = rows.row(number).as_chunks::<64>();
+            for (word, elements) in elements.iter().take(words).enumerate() {
+                let mut bits = 0;
+                for (lane, &element) in elements.iter().enumerate() {
+                    bits |= u64::from(W::load(element).bits() >> (W::BITS - 1)) << lane;
+                }
+                self.signatures[word * stride + number] = bits;
+            }
+        }
+    }
+
+    /// Returns the earlier row that saves the most bits, if any saves bits.
+    fn best<W: Word>(
+        &self,
+        rows: &CompleteRows<'_, W::Bytes>,
+        row: usize,
+        words: usize,
+        kernels: Kernels,
+    ) -> Option<Match> {
+        let candidates = kernels.vectorize(
+            #[inline(always)]
+            || self.candidates(row, words, rows.count.next_multiple_of(TILE)),
+        );
+        let distance_bits = (u32::BITS - (row as u32).leading_zeros()) as f32;
+        let mut best = None;
+        for (_, other) in candidates.into_iter().filter(|&(score, _)| score > 0) {
+            let correlation = kernels.vectorize(
+                #[inline(always)]
+                || rows.correlation::<W>(row, other),
+            );
+            let rest = (1.0 - correlation * correlation).clamp(1e-6, 1.0);
+            let saving = -0.5 * log2(rest) * REMAINING * rows.len as f32;
+            let saving = saving - distance_bits - REFERENCE_BITS;
+            if saving > best.map_or(0.0, |best: Match| best.saving) {
+                best = Some(Match { row: other, correlation, saving });
+            }
+        }
+        best
+    }
+
+    /// Returns the earlier rows whose signatures are closest, or closest to the opposite, each with
+    /// the number of places by which it is closer than by chance.
+    #[inline(always)]
+    fn candidates(&self, row: usize, words: usize, stride: usize) -> [(u64, usize); CANDIDATES] {
+        let mut best = [(0, 0); CANDIDATES];
+        let half = 32 * words as u64;
+        let window = (MAX_WORDS / words).next_multiple_of(TILE);
+        let first = row.saturating_sub(window) / TILE * TILE;
+        for start in (first..row).step_by(TILE) {
+            let mut places = [0; TILE];
+            for word in 0..words {
+                let signatures = &self.signatures[word * stride..][..stride];
+                let wanted = signatures[row];
+                let Some(tile) = signatures[start..].first_chunk::<TILE>() else { continue };
+                for (places, signature) in places.iter_mut().zip(tile) {
+                    *places += u64::from((signature ^ wanted).count_ones());
+                }
+            }
+            for places in &mut places {
+                *places = places.abs_diff(half);
+            }
+            let least = best[CANDIDATES - 1].0;
+            let most = places.iter().fold(0, |most, &places| places.max(most));
+            if most <= least {
+                continue;
+            }
+            for (number, &score) in places.iter().enumerate() {
+                if score > best[CANDIDATES - 1].0 && start + number < row {
+                    let at = best.iter().position(|&(other, _)| score > other).unwrap_or_default();
+                    best[at..].rotate_right(1);
+                    best[at] = (score, start + number);
+                }
+            }
+        }
+        best
+    }
+}
+
+/// Returns the reference of a row to a similar row.
+fn reference(scales: &[i16], row: usize, found: Match) -> RowReference {
+    let relative = half_octaves(found.correlation * found.correlation);
+    let size = relative + i32::from(scales[row]) - i32::from(scales[found.row]);
+    RowReference {
+        distance: (row - found.row) as u32,
+        size: size.clamp(-MAX_SCALE, MAX_SCALE) as i16,
+        is_negative: found.correlation < 0.0,
+    }
+}
+
+const _: () = assert!(TILE.is_multiple_of(GROUP), "tiles fill vectors");
