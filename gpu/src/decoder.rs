@@ -167,6 +167,7 @@ impl GpuDecoder {
     ) -> Result<Verification, GpuError> {
         let mut verification = Verification { device: self.device.clone(), reports: Vec::new() };
         let mut scratch = DecodeScratch::new();
+        output.check(0)?;
         let mut batch = Batch::new(output, base);
         for chunk in chunks {
             if let Some(full) = batch.push(chunk, &mut scratch)? {

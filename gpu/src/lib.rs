@@ -25,7 +25,8 @@
 //! # Requirements
 //!
 //! The decoder needs the default limits of WebGPU and no optional features. The functions that are
-//! `async` run on any executor. They wait for the GPU in steps of a millisecond, and poll the device.
+//! `async` run on any executor. They poll the device, and between polls
+//! sleep for 0.2 ms.
 //!
 //! The page [GPU.md](https://github.com/zipnn/zipnn/blob/main/docs/GPU.md) describes how the decoder
 //! works, its limits and the memory that it needs.

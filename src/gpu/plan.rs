@@ -20,6 +20,8 @@ use crate::try_alloc::zeroed;
 const WORD: u64 = 4;
 /// The alignment of bindings, which all devices accept.
 const ALIGNMENT: u64 = 256;
+/// The last position in a buffer, far above the memory of any GPU.
+const MAX_POSITION: u64 = 1 << 60;
 /// Bytes before the first stored plane, because a shader reads two words ahead of a stream, which is
 /// read backwards.
 const LEAD: u64 = 16;
@@ -146,7 +148,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     ///
     /// `Truncated` and `OutOfRange` if the stored bytes or the wanted range do not belong to the
-    /// chunk; `LimitExceeded` for a chunk of more than [`Self::MAX_CHUNK_LEN`] bytes; `BaseRequired`
+    /// chunk, or the buffer cannot be so long; `LimitExceeded` for a chunk of more than [`Self::MAX_CHUNK_LEN`] bytes; `BaseRequired`
     /// and `BaseLength`; `InvalidCodeLengths`, `CorruptStream` and the other errors of the stored
     /// data. All name the location. After an error, drop the plan.
     pub fn push(
@@ -169,6 +171,10 @@ impl<'a> Plan<'a> {
         }
         if input.wanted_len() == 0 {
             return Ok(());
+        }
+        let ends = [self.position, self.base.unwrap_or_default()];
+        if ends.iter().any(|&end| end > MAX_POSITION) {
+            return Err(DecodeErrorKind::OutOfRange.into());
         }
         let to = self.destination(input);
         match self.decode_whole(input, scratch)? {
