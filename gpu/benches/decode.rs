@@ -11,8 +11,8 @@
 use std::time::{Duration, Instant};
 
 use wgpu::{Buffer, Device, DeviceType, PollType, Queue};
-use zipnn::frame::{DecodeScratch, Frame};
-use zipnn::gpu::ChunkInput;
+use zipnn::frame::{DecodeScratch, Frame, Method};
+use zipnn::gpu::{ChunkInput, Plan};
 use zipnn::{Archive, DType, Limits, Options};
 use zipnn_gpu::GpuDecoder;
 
@@ -50,8 +50,10 @@ impl Bench {
     }
 
     /// Decodes from bytes that are staged before the clock starts: the copy to the GPU, and all passes.
-    fn staged(&self, file: &[u8], buffer: &Buffer) -> Duration {
-        let mut times = Vec::new();
+    ///
+    /// Also returns how many times threads decoded their part of a stream again.
+    fn staged(&self, file: &[u8], buffer: &Buffer) -> (Duration, u64) {
+        let (mut times, mut repeats) = (Vec::new(), 0);
         for _ in 0..=RUNS {
             let mut encoder = self.device.create_command_encoder(&Default::default());
             let frame = Frame::parse(file).expect("a frame");
@@ -63,18 +65,19 @@ impl Bench {
             self.queue.submit([commands]);
             self.device.poll(PollType::wait_indefinitely()).expect("the device works");
             times.push(start.elapsed());
-            pollster::block_on(verification.finish()).expect("it is verified");
+            repeats = pollster::block_on(verification.finish_counting()).expect("it is verified");
         }
         times.remove(0);
         times.sort();
-        times[RUNS / 2]
+        (times[RUNS / 2], repeats)
     }
 
     fn run(&self, name: &str, data: &[u8], options: &Options) {
         let len = data.len();
         let file = zipnn::compress(data, &options.checksums(true)).expect("it can be compressed");
         let buffer = pollster::block_on(self.decoder.create_buffer(len as u64)).expect("memory");
-        self.report(name, "GPU, from staged bytes", len, self.staged(&file, &buffer));
+        let (time, repeats) = self.staged(&file, &buffer);
+        self.report(name, "GPU, from staged bytes", len, time);
         let archive = Archive::open(&file, Limits::default()).expect("an archive");
         let load = || {
             let loaded = self.decoder.load_into(&archive, 0..len as u64, &buffer, 0);
@@ -88,7 +91,33 @@ impl Bench {
             result.expect("it can be decoded");
         };
         self.report(name, "processor, one thread", len, median(decode));
+        let planes = planes(&file);
+        let planning = median(|| plan(&file)).as_secs_f64() * 1e6 / planes as f64;
+        println!(
+            "{name:10} {planes} coded planes, planned in {planning:.2} µs each; {repeats} of {} parts \
+             of streams decoded again",
+            planes * 64
+        );
     }
+}
+
+/// Returns the number of Huffman-coded planes.
+fn planes(file: &[u8]) -> usize {
+    let frame = Frame::parse(file).expect("a frame");
+    let methods = frame.index().chunks().flat_map(|chunk| chunk.methods().collect::<Vec<_>>());
+    methods.filter(|&method| method == Method::Huffman).count()
+}
+
+/// Plans a frame, without uploading it.
+fn plan(file: &[u8]) {
+    let (mut plan, mut scratch) = (Plan::new(0), DecodeScratch::new());
+    for chunk in ChunkInput::of_frame(&Frame::parse(file).expect("a frame"), 0) {
+        if !plan.has_room_for(&chunk) {
+            plan = Plan::new(0);
+        }
+        plan.push(chunk, &mut scratch).expect("it can be planned");
+    }
+    std::hint::black_box(plan);
 }
 
 fn main() {

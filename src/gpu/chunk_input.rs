@@ -67,6 +67,11 @@ impl<'a> ChunkInput<'a> {
         Self { base, ..self }
     }
 
+    /// Returns the decoded length of the whole chunk in bytes.
+    pub fn chunk_len(&self) -> u64 {
+        self.chunk.len()
+    }
+
     /// Returns the number of decoded bytes that are wanted.
     pub(crate) fn wanted_len(&self) -> u64 {
         self.part.end.saturating_sub(self.part.start)

@@ -400,6 +400,11 @@ impl<'a> Plan<'a> {
         self.jobs[Step::Move as usize].push(&job, words(len.into()) + 1);
     }
 
+    /// Returns the range of the caller's buffer that the batch decodes to.
+    pub fn output_range(&self) -> Range<u64> {
+        self.start..self.position
+    }
+
     /// Returns the range of the caller's buffer that [`Binding::Output`] binds.
     ///
     /// Its length is a multiple of 4. The passes change no byte that does not belong to the batch.
