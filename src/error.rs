@@ -354,6 +354,12 @@ impl DecodeError {
         self
     }
 
+    /// Returns the error with the location where it was detected.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn at(self, location: Location) -> Self {
+        Self { location, ..self }
+    }
+
     /// Returns the error with the number of the frame where it was detected.
     #[must_use]
     pub fn in_frame(mut self, frame: u64) -> Self {

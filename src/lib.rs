@@ -33,6 +33,7 @@
 //! | store a fine-tuned model as the difference to its base | [`delta::compress`], [`delta::DeltaEncoder`] |
 //! | check a file | [`verify`] |
 //! | decode untrusted input | [`Limits`] |
+//! | decode on a GPU | the crate `zipnn-gpu`, or [`gpu::Plan`] |
 //! | decode without an allocator | [`frame::Frame::decode_into`] |
 //!
 //! # Choosing options
@@ -99,6 +100,7 @@
 //! | `safetensors` | yes | [`tensor`]: safetensors headers, and tensors compressed inside safetensors files |
 //! | `extended` | yes | [`Profile::Extended`] |
 //! | `zstd` | yes | Zstandard planes of that profile; implies `extended` |
+//! | `gpu` | no | [`gpu`]: plans and shaders for decoding on a GPU |
 //! | `legacy` | no | [`legacy`]: files of releases 0.1.1 to 0.3.4 of the original |
 //!
 //! Without any feature, the crate decodes on `core` alone, into memory of the caller. No feature
@@ -112,7 +114,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Items of disabled features have no page to link to.
 #![cfg_attr(
-    not(all(feature = "legacy", feature = "rayon", feature = "safetensors", feature = "zstd")),
+    not(all(
+        feature = "gpu",
+        feature = "legacy",
+        feature = "rayon",
+        feature = "safetensors",
+        feature = "zstd"
+    )),
     allow(rustdoc::broken_intra_doc_links, rustdoc::private_intra_doc_links)
 )]
 // Modules hold items that only some features use. The build with all features detects dead code.
@@ -120,6 +128,7 @@
     not(all(
         feature = "dispatch",
         feature = "__internal-fuzz",
+        feature = "gpu",
         feature = "legacy",
         feature = "rayon",
         feature = "safetensors",
@@ -145,6 +154,8 @@ mod error;
 pub mod file;
 mod format;
 pub mod frame;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 #[cfg(feature = "std")]
 pub mod io;
 #[cfg(feature = "__internal-kernels")]

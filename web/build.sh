@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the npm package: `dist/`, from this folder's crate, with vectors and without, once for
-# everything and once for decompressing alone.
+# everything, once for decompressing alone and once for decompressing on a GPU.
 #
 # Takes the ordinary target (`rustup target add wasm32-unknown-unknown`) where it is installed, and
 # otherwise Debian's compiler: `apt install rustc-web cargo-web rust-web-src lld`.
@@ -39,9 +39,9 @@ build() {
     cp "$built/zipnn_bg.wasm" "$dist/$out/zipnn.$name.wasm"
 }
 
-for out in decode full; do
+for out in decode full gpu; do
     features=simd
-    if [ "$out" = full ]; then features+=,full; fi
+    if [ "$out" != decode ]; then features+=,$out; fi
     build "$out" simd "-C target-feature=+simd128" "$features"
     build "$out" plain "" "$features"
     # Both are called in the same way, so that one file does for both.

@@ -500,6 +500,18 @@ impl Chunk {
         Ok(())
     }
 
+    /// Decodes a plane, whose stored bytes are [`StoredPlane::Coded`].
+    #[cfg(feature = "gpu")]
+    pub(crate) fn decode_coded(
+        &self,
+        plane: usize,
+        bytes: &[u8],
+        dst: &mut [u8],
+        scratch: &mut Scratch<'_, impl Table>,
+    ) -> Result<(), DecodeError> {
+        self.decode_plane(plane, bytes, dst, &mut scratch.decoders)
+    }
+
     fn decode_plane(
         &self,
         plane: usize,
@@ -523,7 +535,7 @@ impl Chunk {
     }
 
     /// Returns the stored bytes of a plane, classified by whether they need decoding.
-    fn stored_plane<'s>(
+    pub(crate) fn stored_plane<'s>(
         &self,
         stored: &[&'s [u8]],
         plane: usize,
@@ -575,7 +587,7 @@ fn classify(method: u8, bytes: &[u8], len: u64) -> Result<StoredPlane<'_>, Decod
 }
 
 /// The stored bytes of a plane.
-enum StoredPlane<'a> {
+pub(crate) enum StoredPlane<'a> {
     /// The plane needs no decoding.
     Plain(PlaneBytes<'a>),
     /// The plane is coded with its method.
@@ -584,7 +596,7 @@ enum StoredPlane<'a> {
 
 /// The decoded bytes of a plane.
 #[derive(Clone, Copy)]
-enum PlaneBytes<'a> {
+pub(crate) enum PlaneBytes<'a> {
     /// All bytes.
     All(&'a [u8]),
     /// One byte, which fills the plane.

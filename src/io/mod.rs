@@ -8,6 +8,8 @@ pub(crate) mod mapped_base;
 pub(crate) mod read_at;
 pub(crate) mod read_base;
 
+#[cfg(feature = "gpu")]
+pub use archive::StoredPart;
 pub use archive::{Archive, ArchiveError, Damage};
 pub use builder::EncoderBuilder;
 pub use decoder::{Decoder, DeltaDecoder};

@@ -15,7 +15,7 @@ const EXPORTS: &[(&str, &str)] = &[
         "Archive ArchiveError DType DecodeError DecodeErrorKind Decoder EncodeError Encoder \
          Limits Location Options ParseDTypeError PlaneCode Profile Tensor compress compress_append \
          compress_bound compress_into compress_tensor compressed_len decoded_len decompress \
-         decompress_into decompress_tensor delta file frame io layout_search legacy parallel \
+         decompress_into decompress_tensor delta file frame gpu io layout_search legacy parallel \
          push seek simd tensor typed verify",
     ),
     (
@@ -34,10 +34,11 @@ const EXPORTS: &[(&str, &str)] = &[
          OpenedFrame PayloadCheck PlaneLayout Record Scratch Shape SmallTable Table \
          compress_frame_into",
     ),
+    ("zipnn::gpu", "Binding Checks ChunkInput Pass Plan Shader"),
     (
         "zipnn::io",
         "Archive ArchiveError Damage Decoder DeltaDecoder DeltaEncoder Encoder EncoderBuilder \
-         ReadAt",
+         ReadAt StoredPart",
     ),
     ("zipnn::layout_search", "Segment layout segments"),
     (

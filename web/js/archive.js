@@ -144,13 +144,45 @@ class Archive {
     }
   }
 
-  /** Returns the description and the data of a tensor. */
-  async readTensor(name, options) {
+  /** Returns the description of a tensor. */
+  async tensor(name, options) {
     const tensors = await this.tensors(options);
     const tensor = tensors.find((tensor) => tensor.name === name);
     if (!tensor) throw new ZipnnError('NoSuchTensor', `the file has no tensor "${name}"`);
+    return tensor;
+  }
+
+  /** Returns the description and the data of a tensor. */
+  async readTensor(name, options) {
+    const tensor = await this.tensor(name, options);
     const bytes = await this.read(...tensor.range, options);
     return { ...tensor, data: typed(bytes, tensor.dtype) };
+  }
+
+  /** Yields the parts of frames that contain a range, with their stored bytes. Reads one part ahead. */
+  async *storedParts(start, end, { signal = this.#options.signal } = {}) {
+    const parts = call(() => this.#open().covering(start, end));
+    const reads = [];
+    const readNext = () => {
+      if (reads.length === parts.length) return;
+      const read = feed(parts[reads.length], this.#ranges, signal);
+      // Awaited later. Until then its error must not count as unhandled.
+      read.catch(() => {});
+      reads.push(read);
+    };
+    try {
+      readNext();
+      while (parts.length > 0) {
+        readNext();
+        await reads[0];
+        yield parts[0];
+        reads.shift();
+        parts.shift().free();
+      }
+    } finally {
+      await Promise.allSettled(reads);
+      for (const part of parts) part.free();
+    }
   }
 
   /** Frees memory in the module. */

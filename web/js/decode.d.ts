@@ -15,7 +15,7 @@ export class ZipnnError extends Error {
    * Name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
    * `LimitExceeded`, ... From this package: `WrongFormat`, `ZstdRequired`, `NotSafetensors`,
    * `SharedBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
-   * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`.
+   * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`, `DeviceLost`, `GpuFailed`.
    */
   readonly code: string;
   /** Location of the error in the file, as far as it is known. */

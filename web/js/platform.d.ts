@@ -9,6 +9,8 @@ export {};
 declare global {
   interface AbortSignal {}
   interface Blob {}
+  interface GPUBuffer {}
+  interface GPUDevice {}
   interface Headers {}
   interface ReadableStream<R = any> {}
   interface Response {}

@@ -4,9 +4,13 @@
 //! addresses that these functions return.
 
 use wasm_bindgen::prelude::wasm_bindgen;
+#[cfg(feature = "gpu")]
+use zipnn::gpu::ChunkInput;
 use zipnn::push::PushDecoder;
 
 use crate::failure::Failure;
+#[cfg(feature = "gpu")]
+use crate::gpu::Batch;
 use crate::limits;
 
 /// Wraps a [`PushDecoder`].
@@ -89,6 +93,21 @@ impl Decoder {
             [chunk.len() as f64, stored as f64]
         });
         lengths.collect()
+    }
+
+    /// Plans to decode a range of the pending frame's data on a GPU, to a buffer from `offset` on.
+    #[cfg(feature = "gpu")]
+    pub fn plan(&self, start: f64, end: f64, offset: f64) -> Result<Vec<Batch>, Failure> {
+        let Some(frame) = self.decoder.frame() else { return Ok(Vec::new()) };
+        let (wanted, mut at) = (start as u64..end as u64, 0);
+        let chunks = ChunkInput::of_frame(&frame, self.decoder.frame_number());
+        let chunks = chunks.map(|chunk| {
+            let len = chunk.chunk_len();
+            let part = wanted.start.clamp(at, at + len) - at..wanted.end.clamp(at, at + len) - at;
+            at += len;
+            Ok(chunk.in_delta(false).part(part))
+        });
+        Batch::plan(chunks, offset as u64)
     }
 
     /// Drops the pending frame.

@@ -4,7 +4,9 @@ mod decode;
 #[cfg(feature = "full")]
 mod encode;
 mod failure;
-#[cfg(feature = "full")]
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(any(feature = "full", feature = "gpu"))]
 mod header;
 mod seek;
 

@@ -9,6 +9,8 @@ use zipnn::frame::DecodeScratch;
 use zipnn::seek::FramePart;
 
 use crate::failure::Failure;
+#[cfg(feature = "gpu")]
+use crate::gpu::Batch;
 use crate::limits;
 
 /// A [`zipnn::seek::Seeker`].
@@ -89,6 +91,12 @@ impl Part {
     /// Takes the bytes of the wanted range, and keeps them.
     pub fn feed(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         Ok(self.part.feed(bytes)?)
+    }
+
+    /// Plans to decode the part on a GPU, to a buffer from `offset` on.
+    #[cfg(feature = "gpu")]
+    pub fn plan(&self, offset: f64) -> Result<Vec<Batch>, Failure> {
+        Batch::plan(self.part.chunk_inputs(None)?, offset as u64)
     }
 
     /// Decodes the part, and returns the address and the length of the result in memory.

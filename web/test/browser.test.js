@@ -52,7 +52,7 @@ before(async () => {
     '/strict.html': Buffer.from(`<!doctype html><title>test</title>
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ${policy}">`),
     '/readme/page.html': Buffer.from(`<!doctype html><title>test</title><script type="importmap">
-      { "imports": { "zipnn": "/js/index.js", "zipnn/decode": "/js/decode.js" } }</script>`),
+      { "imports": { "zipnn": "/js/index.js", "zipnn/decode": "/js/decode.js", "zipnn/gpu": "/js/gpu.js" } }</script>`),
     '/readme/model.safetensors.znn': file,
     '/frames.znn': frames,
     '/100-mb.znn': repeated(frame, 25),

@@ -2,6 +2,7 @@
 
 import { ZipnnError, compress, createPool, openArchive, streamTensors, toFloat32, ZipnnCompressStream, ZipnnDecompressStream, type Tensor } from 'zipnn';
 import { decompress, init } from 'zipnn/decode';
+import { decodeToGpuBuffer, requestDevice } from 'zipnn/gpu';
 
 export async function use(url: string): Promise<Float32Array> {
   await init();
@@ -21,6 +22,9 @@ export async function use(url: string): Promise<Float32Array> {
   } catch (error) {
     if (error instanceof ZipnnError && error.code === 'NoSuchTensor') console.log(error.place.frame, error.cause);
   }
+  const decoded = await decodeToGpuBuffer(await requestDevice(), response, { name: 'a', as: 'f32' });
+  if (decoded.decodedOn === 'processor') console.log(decoded.data.length);
+  else console.log(decoded.buffer, decoded.byteLength);
   for await (const tensor of streamTensors(response)) return toFloat32(tensor);
   throw new Error('no tensors');
 }

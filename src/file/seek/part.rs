@@ -14,6 +14,8 @@ use crate::frame::annex::Annex;
 use crate::frame::header::Header;
 use crate::frame::index::CheckedIndex;
 use crate::frame::open::{Keep, OpenOptions, Prefix};
+#[cfg(feature = "gpu")]
+use crate::gpu::ChunkInput;
 use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::at_least;
@@ -387,6 +389,36 @@ impl<P: AsRef<[u8]>> FramePart<P> {
             result?;
         }
         Ok(())
+    }
+
+    /// Returns the chunks that contain the part, to plan their decoding on a GPU.
+    ///
+    /// For a difference, `base` contains the bytes of [`Self::base_range`], unless the GPU has them.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfRange` while bytes are wanted; `BaseLength` if `base` and its range differ in length.
+    #[cfg(feature = "gpu")]
+    pub fn chunk_inputs<'a>(
+        &'a self,
+        base: Option<&'a [u8]>,
+    ) -> Result<impl Iterator<Item = Result<ChunkInput<'a>, DecodeError>>, DecodeError> {
+        self.check_base(base)?;
+        let inputs = self.stored_chunks(base)?.map(|stored| {
+            let StoredChunk { number, start, chunk, base } = stored?;
+            let mut planes = [&[][..]; MAX_PLANES];
+            for (plane, range) in planes.iter_mut().zip(chunk.plane_ranges()) {
+                *plane = self.reads.get(range).ok_or(DecodeErrorKind::OutOfRange)?;
+            }
+            let from = self.range.start.saturating_sub(start);
+            let to = chunk.len().min(self.range.end - start);
+            Ok(ChunkInput::new(chunk, &planes, self.number, number)
+                .in_delta(self.surroundings.is_delta)
+                .part(from..to)
+                .base(base))
+        });
+        let frame = self.number;
+        Ok(inputs.map(move |input| input.map_err(|error: DecodeError| error.in_frame(frame))))
     }
 
     /// Returns the chunks that contain the part, with their checksums and their parts of the base.

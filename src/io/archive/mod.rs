@@ -5,6 +5,8 @@ pub(crate) mod error;
 #[cfg(feature = "safetensors")]
 mod listing;
 mod scratch;
+#[cfg(feature = "gpu")]
+pub(crate) mod stored_part;
 #[cfg(feature = "safetensors")]
 pub(crate) mod tensors;
 
@@ -17,6 +19,8 @@ use std::sync::OnceLock;
 
 pub use damage::Damage;
 pub use error::ArchiveError;
+#[cfg(feature = "gpu")]
+pub use stored_part::StoredPart;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::Directory;
