@@ -44,11 +44,7 @@ pub struct Set {
 /// Plans a set of files, so that it becomes small.
 pub fn plan(set: &Set) -> Result<SetPlan, Failure> {
     let mut plan = SetPlan::default();
-    let mut bases = Vec::new();
-    for base in &set.bases {
-        bases.push(Contents::open(base)?);
-        bases.iter().for_each(Contents::close);
-    }
+    let bases = set.bases.iter().map(|base| Contents::open(base)).collect::<Result<Vec<_>, _>>()?;
     let needed = needed(set);
     let mut members = Vec::new();
     for member in in_order(&set.members) {
@@ -58,28 +54,27 @@ pub fn plan(set: &Set) -> Result<SetPlan, Failure> {
             continue;
         }
         let contents = Contents::open(&member.path)?;
-        contents.close();
-        members.push((member, contents, state));
+        members.push(Planned { member, contents, state, is_base: false });
     }
     if set.is_deduplicated {
-        let contents: Vec<_> =
-            members.iter().map(|(_, contents, state)| (contents, *state)).collect();
-        let is_base = chosen(&contents, &bases)?;
-        let mut is_base = is_base.into_iter();
-        members.sort_by_cached_key(|_| Reverse(is_base.next()));
+        choose_bases(&mut members, &bases)?;
+        // The order is otherwise kept.
+        members.sort_by_key(|planned| Reverse(planned.is_base));
     }
-    let mut anchors: Vec<Anchor> =
-        bases.iter().map(|base| Anchor::new(base, base.path())).collect();
-    for (member, contents, state) in &members {
-        let result = member.result.with_extension("");
-        let can_be_difference = *state == State::Free;
-        let difference = match can_be_difference {
-            true => difference(contents, &anchors).map_err(|error| reading(contents, error))?,
-            false => None,
+    let anchor = |base| Anchor { contents: base, name: base.path().to_owned() };
+    let mut anchors: Vec<Anchor> = bases.iter().map(anchor).collect();
+    for Planned { member, contents, state, .. } in &members {
+        let difference = match state {
+            State::Free => {
+                difference(contents, &anchors).map_err(|error| reading(contents, error))?
+            }
+            _ => None,
         };
         match difference {
             Some(difference) => plan.insert(member.path.clone(), difference),
-            None if set.is_deduplicated => anchors.push(Anchor { contents, name: result }),
+            None if set.is_deduplicated => {
+                anchors.push(Anchor { contents, name: member.result.with_extension("") });
+            }
             None => {}
         }
         contents.close();
@@ -92,17 +87,20 @@ fn reading(contents: &Contents, error: io::Error) -> Failure {
     Failure::reading(Endpoint::Path(contents.path().to_owned()), error)
 }
 
+/// A member whose result does not exist, or is whole.
+struct Planned {
+    member: Member,
+    contents: Contents,
+    state: State,
+    /// Whether other members should be differences to it.
+    is_base: bool,
+}
+
 /// A file that is stored whole.
 struct Anchor<'c> {
     contents: &'c Contents,
     /// The uncompressed name under which readers find it.
     name: PathBuf,
-}
-
-impl<'c> Anchor<'c> {
-    fn new(contents: &'c Contents, name: &Path) -> Self {
-        Self { contents, name: name.to_owned() }
-    }
 }
 
 /// Returns the files that existing differences need.
@@ -123,16 +121,16 @@ fn state(member: &Member, needed: &[Needed], replaces: bool) -> State {
     }
 }
 
-/// Returns for each member whether others should be differences to it, by estimates.
-fn chosen(members: &[(&Contents, State)], bases: &[Contents]) -> Result<Vec<bool>, Failure> {
-    let all = members.iter().map(|(contents, _)| *contents).chain(bases);
-    let others: Vec<_> = all.map(|contents| (contents, shapes(contents))).collect();
+/// Decides by estimates to which members others should be differences.
+fn choose_bases(members: &mut [Planned], bases: &[Contents]) -> Result<(), Failure> {
+    let all = members.iter().map(|planned| &planned.contents).chain(bases);
+    let all: Vec<_> = all.map(|contents| (contents, shapes(contents))).collect();
     let mut costs = Vec::new();
-    for (number, (contents, state)) in members.iter().enumerate() {
+    for (number, Planned { contents, state, .. }) in members.iter().enumerate() {
         let sample = Sample::new(contents).map_err(|error| reading(contents, error))?;
         let mut differences = Vec::new();
-        for other in candidates(number, &others) {
-            let anchor = others[other].0;
+        for other in candidates(number, &all) {
+            let anchor = all[other].0;
             let len = sample.difference_len(anchor).map_err(|error| reading(anchor, error))?;
             differences.extend(len.map(|len| (other, len)));
             anchor.close();
@@ -144,9 +142,9 @@ fn chosen(members: &[(&Contents, State)], bases: &[Contents]) -> Result<Vec<bool
     }
     let stored = |_| Costs { state: State::Whole, whole: 0, differences: Vec::new() };
     costs.extend(bases.iter().map(stored));
-    let mut chosen = anchors::choose(&costs);
-    chosen.truncate(members.len());
-    Ok(chosen)
+    let chosen = anchors::choose(&costs);
+    members.iter_mut().zip(chosen).for_each(|(planned, is_base)| planned.is_base = is_base);
+    Ok(())
 }
 
 /// The number of bytes of the tensors with each shape.
