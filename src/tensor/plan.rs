@@ -65,8 +65,9 @@ pub struct PlannedFrame {
 /// ```
 pub fn plan(metadata: &Metadata, frame_len: u64) -> impl Iterator<Item = PlannedFrame> + use<> {
     let frame_len = (frame_len / ELEMENT).max(1) * ELEMENT;
-    let runs = core::iter::once(Span::header(metadata)).chain(runs(metadata, frame_len));
-    let spans: Vec<PlannedFrame> = join(runs, frame_len)
+    let header = Some(Span::header(metadata)).filter(|header| header.len() > 0);
+    let runs = header.into_iter().chain(runs(metadata, frame_len));
+    let spans: Vec<PlannedFrame> = join(runs, frame_len, metadata.is_scattered)
         .into_iter()
         .map(|Span { range, layout, record, .. }| PlannedFrame { range, layout, record })
         .collect();
@@ -133,6 +134,12 @@ impl<'t> Span<'t> {
         next.len().is_multiple_of(self.record.map_or_else(planes, Record::len) as u64)
     }
 
+    /// Returns whether `next` is a small gap that may end the frame of this tensor.
+    fn ends_with(&self, next: &Self, frame_len: u64) -> bool {
+        let is_small = next.len() < SMALL && self.len() >= SMALL;
+        is_small && next.is_gap && !self.is_gap && self.has_room_for(next, frame_len)
+    }
+
     /// Returns whether `next` joins this span: it has the same type, or is too small for a frame.
     fn takes(&self, next: &Self, frame_len: u64) -> bool {
         let is_small = next.len() < SMALL;
@@ -175,13 +182,23 @@ fn runs(metadata: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
 }
 
 /// Adds runs that are too small for a frame to the run before them.
-fn join<'t>(runs: impl Iterator<Item = Span<'t>>, frame_len: u64) -> Vec<Span<'t>> {
+///
+/// In a scattered file, small gaps between tensors are headers, and need not keep elements aligned.
+fn join<'t>(
+    runs: impl Iterator<Item = Span<'t>>,
+    frame_len: u64,
+    is_scattered: bool,
+) -> Vec<Span<'t>> {
     let mut joined: Vec<Span<'_>> = Vec::new();
     for run in runs {
         match joined.last_mut() {
-            Some(last) if last.takes(&run, frame_len) => {
-                // After bytes that are no records, a frame cannot contain further records.
-                last.is_large |= last.record.is_some() && !last.keeps_step_with(&run);
+            Some(last)
+                if last.takes(&run, frame_len)
+                    || is_scattered && last.ends_with(&run, frame_len) =>
+            {
+                // After bytes of another length, a frame cannot contain further records or elements.
+                let keeps_unit = last.record.is_some() || is_scattered && !last.is_gap;
+                last.is_large |= keeps_unit && !last.keeps_step_with(&run);
                 last.range.end = run.range.end;
             }
             _ => joined.push(run),
