@@ -92,6 +92,8 @@ fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFra
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,
+    /// Whether the bytes are exponents that scale the weights of another tensor.
+    is_scale: bool,
     layout: Option<PlaneLayout>,
     record: Option<Record>,
     /// Whether the span keeps frames of its own.
@@ -103,7 +105,8 @@ impl<'t> Span<'t> {
     fn header(metadata: &Metadata) -> Self {
         let range = 0..metadata.data_start();
         let layout = Some(PlaneLayout::ONE);
-        Self { range, dtype: "", layout, record: None, is_large: true, is_gap: false }
+        let (dtype, is_scale, record) = ("", false, None);
+        Self { range, dtype, is_scale, layout, record, is_large: true, is_gap: false }
     }
 
     /// Returns the span of the bytes of a tensor that no earlier span holds.
@@ -111,16 +114,25 @@ impl<'t> Span<'t> {
         let is_large = range.end - range.start >= LARGE;
         let (dtype, layout) = (&*tensor.dtype, declared(&tensor.dtype));
         let record = Record::from_name(dtype);
-        Self { range, dtype, layout, record, is_large, is_gap: false }
+        // Checkpoints in MXFP4 store packed weights and their scales in tensors of the same type.
+        let is_scale = dtype == "U8" && tensor.name.trim_end_matches('s').ends_with("_scale");
+        Self { range, dtype, is_scale, layout, record, is_large, is_gap: false }
     }
 
     fn gap(range: Range<u64>) -> Self {
         let is_large = range.end - range.start >= LARGE;
-        Self { range, dtype: "", layout: None, record: None, is_large, is_gap: true }
+        let (dtype, is_scale, layout, record) = ("", false, None, None);
+        Self { range, dtype, is_scale, layout, record, is_large, is_gap: true }
     }
 
     fn len(&self) -> u64 {
         self.range.end - self.range.start
+    }
+
+    /// Returns whether both spans contain the same kind of data.
+    fn is_like(&self, next: &Self) -> bool {
+        let is_same = next.is_scale == self.is_scale && next.is_gap == self.is_gap;
+        is_same && next.dtype == self.dtype
     }
 
     /// Returns whether both spans fit into one frame and neither needs its own.
@@ -147,9 +159,8 @@ impl<'t> Span<'t> {
         if is_small && next.is_gap && self.is_large {
             return true;
         }
-        let is_alike = next.dtype == self.dtype && next.is_gap == self.is_gap;
-        let may_join =
-            is_alike || is_small && (self.record.is_some() || self.keeps_step_with(next));
+        let is_like = self.is_like(next);
+        let may_join = is_like || is_small && (self.record.is_some() || self.keeps_step_with(next));
         may_join && self.has_room_for(next, frame_len)
     }
 }
@@ -169,9 +180,7 @@ fn runs(metadata: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
         runs.extend(gaps.next_if(|gap| gap.end == range.start).map(Span::gap));
         let span = Span::of(tensor, range);
         match runs.last_mut() {
-            Some(run)
-                if !run.is_gap && run.dtype == span.dtype && run.has_room_for(&span, frame_len) =>
-            {
+            Some(run) if run.is_like(&span) && run.has_room_for(&span, frame_len) => {
                 run.range.end = span.range.end;
             }
             _ => runs.push(span),

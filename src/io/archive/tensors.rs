@@ -60,8 +60,16 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     }
 
     fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
-        if !self.seeker.is_partial() {
-            return Metadata::read(self.decoded_len(), |range, bytes| self.append(range, bytes));
+        if self.seeker.cut().is_none() {
+            match Metadata::read(self.decoded_len(), |range, bytes| self.append(range, bytes)) {
+                // The data may be incomplete although no frame is.
+                Err(ArchiveError::Metadata(
+                    MetadataError::MissingData { .. }
+                    | MetadataError::HeaderTooLong { .. }
+                    | MetadataError::Truncated { .. },
+                )) if self.seeker.is_partial() => {}
+                read => return read,
+            }
         }
         let mut beginning = Vec::new();
         let mut needed = PREFIX_LEN;
