@@ -25,7 +25,8 @@ for target in file legacy; do
         cp -n "$file" "corpus/$target/$(tr / - <<<"${file#../tests/data/golden/}")"
     done
 done
-mkdir -p corpus/safetensors corpus/inside
+mkdir -p corpus/safetensors corpus/inside corpus/containers
+cp -n ../tests/data/containers/*.{pt,npz,npy,onnx} corpus/containers
 find ../tests/data/golden -name '*.safetensors' -size -16k -exec cp -n {} corpus/safetensors ';'
 find ../tests/data/golden -name '*.znn.safetensors' -size -40k -exec cp -n {} corpus/inside ';'
 

@@ -1,5 +1,7 @@
 //! Estimates how many bits a symbol of a plane takes, from the counts of a sample.
 
+use crate::layout_search::facts::{self, FACT_BITS, N_LOG_N_BIT, ONCE, SEEN, TWICE, n_log_n};
+
 /// The number of occurrences of each byte value in a sample of a plane.
 pub(super) type Counts = [u16; 256];
 
@@ -10,7 +12,7 @@ pub(super) const RAW: u32 = 8 * BIT;
 /// Cost above which a plane is stored raw, because coding it would save less than five per cent.
 const NOT_WORTHWHILE: u32 = RAW / 20 * 19;
 /// Upper bound of the counts of a sample.
-pub(super) const MAX_COUNT: usize = 4096;
+pub(super) const MAX_COUNT: usize = facts::COUNTS;
 
 /// Returns the average cost of a symbol.
 pub(super) fn symbol_cost(counts: &Counts) -> u32 {
@@ -18,7 +20,7 @@ pub(super) fn symbol_cost(counts: &Counts) -> u32 {
     const BIAS: u32 = N_LOG_N_BIT * 721 / 1000;
     let total: u16 = counts.iter().sum();
     let most = counts.iter().copied().max().unwrap_or_default();
-    let facts: u64 = counts.iter().map(|&count| FACTS[usize::from(count) % MAX_COUNT]).sum();
+    let facts = facts::sum(counts);
     let sum = facts as u32;
     let [seen, once, twice] = [SEEN, ONCE, TWICE].map(|at| (facts >> at) as u32 % (1 << FACT_BITS));
     if seen <= 1 {
@@ -47,59 +49,6 @@ pub(super) fn sum(a: &Counts, b: &Counts) -> Counts {
     core::array::from_fn(|symbol| a[symbol] + b[symbol])
 }
 
-/// Unit of n·log2(n) in [`FACTS`]: one bit has this value.
-const N_LOG_N_BIT: u32 = 256;
-
-/// Offset of the counter of symbols that occur, in a sum of [`FACTS`]. Counters follow for symbols
-/// that occur once and twice, each of [`FACT_BITS`] bits.
-const SEEN: u32 = 32;
-const ONCE: u32 = SEEN + FACT_BITS;
-const TWICE: u32 = ONCE + FACT_BITS;
-const FACT_BITS: u32 = 9;
-
-/// Summands for each count *n*: n·log2(n) in the lowest bits, and increments of three counters.
-static FACTS: [u64; MAX_COUNT] = {
-    let mut table = [0; MAX_COUNT];
-    let mut n = 1;
-    while n < MAX_COUNT {
-        let n_log_n = (n as u64 * log2(n as u64)) >> (LOG_BITS - N_LOG_N_BIT.ilog2());
-        let once = if n == 1 { 1 << ONCE } else { 0 };
-        let twice = if n == 2 { 1 << TWICE } else { 0 };
-        table[n] = n_log_n | 1 << SEEN | once | twice;
-        n += 1;
-    }
-    table
-};
-
-fn n_log_n(n: u16) -> u32 {
-    FACTS[usize::from(n) % MAX_COUNT] as u32
-}
-
-/// Number of fractional bits of the result of [`log2`].
-const LOG_BITS: u32 = 16;
-
-/// Returns the base-2 logarithm of `n`, which is not zero.
-///
-/// It computes the result bit by bit: if the square of a number between 1 and 2 is at least 2, the
-/// logarithm of the number is at least one half.
-const fn log2(n: u64) -> u64 {
-    const ONE: u64 = 1 << 31;
-    let whole = n.ilog2();
-    let mut log = whole as u64;
-    let mut rest = (n << 31) >> whole;
-    let mut bit = 0;
-    while bit < LOG_BITS {
-        rest = (rest * rest) >> 31;
-        log <<= 1;
-        if rest >= 2 * ONE {
-            rest >>= 1;
-            log += 1;
-        }
-        bit += 1;
-    }
-    log
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,16 +62,6 @@ mod tests {
     /// Returns whether a cost is within two per cent of this number of bits.
     fn is_about(cost: u32, bits: f64) -> bool {
         (f64::from(cost) / f64::from(BIT) - bits).abs() < bits / 50.0
-    }
-
-    #[test]
-    fn logarithms_are_exact_to_their_last_bit() {
-        for (n, log) in
-            [(1, 0.0), (2, 1.0), (3, 1.584_962_5), (12, 3.584_962_5), (4095, 11.999_648)]
-        {
-            let found = log2(n) as f64 / f64::from(1 << LOG_BITS);
-            assert!((found - log).abs() < 2.0 / f64::from(1 << LOG_BITS), "{n}: {found}");
-        }
     }
 
     #[test]

@@ -16,6 +16,7 @@
 mod candidate;
 mod declared;
 mod entropy;
+mod facts;
 mod path;
 mod sample;
 mod windows;

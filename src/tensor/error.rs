@@ -46,6 +46,8 @@ pub enum MetadataError {
         /// Name of the tensor.
         name: String,
     },
+    /// The file is of a known format, and no tensor in it can be located.
+    NoTensors,
     /// Two tensors share bytes, but the operation needs tensors that do not overlap.
     SharedBytes {
         /// Name of the tensor that begins within another one.
@@ -80,6 +82,7 @@ impl fmt::Display for MetadataError {
             Self::AmbiguousTensor { name } => {
                 write!(f, "the header describes tensor {name:?} twice, in different ways")
             }
+            Self::NoTensors => write!(f, "the file holds no tensors that can be located"),
             Self::SharedBytes { name } => {
                 write!(f, "tensor {name:?} shares bytes with another tensor")
             }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::dtype::DType;
+use crate::tensor::error::MetadataError;
 use crate::tensor::info::TensorInfo;
 
 /// Describes the tensors of a file: names, types, shapes and bytes.
@@ -14,6 +15,13 @@ use crate::tensor::info::TensorInfo;
 /// |---|---|---|
 /// | `.safetensors` | as the file names them: `BF16`, `I64` and so on | the texts of the header |
 /// | GGUF, versions 2 and 3 | names of ggml for quantised types, such as `Q8_0` | left out |
+/// | `.npy`, and `.npz` without compression | NumPy's names of types that safetensors files cannot have | |
+/// | PyTorch (`.pt`, `.pth`, `.bin`) since release 1.6 | as in safetensors files | |
+/// | ONNX | as in safetensors files, and `U4` and `I4` | |
+///
+/// [`Self::parse`] reads formats that begin with a header, and [`MetadataReader`] reads all of them.
+///
+/// [`MetadataReader`]: crate::tensor::MetadataReader
 ///
 /// Parsing accepts every header that common loaders accept, including some that the reference
 /// library of safetensors rejects: bytes that belong to no tensor or to several, and zero bytes as
@@ -42,6 +50,8 @@ pub struct Metadata {
     pub(crate) zero_padding: u64,
     /// Tensors begin at multiples of this many bytes of the data.
     pub(crate) alignment: u64,
+    /// Whether headers of tensors lie between the tensors.
+    pub(crate) is_scattered: bool,
     pub(crate) tensors: Vec<TensorInfo>,
     pub(crate) metadata: BTreeMap<String, String>,
 }
@@ -51,10 +61,35 @@ impl Metadata {
     pub(crate) fn new(data_start: u64, file_len: u64, mut tensors: Vec<TensorInfo>) -> Self {
         sort(&mut tensors);
         let metadata = BTreeMap::new();
-        Self { data_start, file_len, zero_padding: 0, alignment: 1, tensors, metadata }
+        let is_scattered = false;
+        Self {
+            data_start,
+            file_len,
+            zero_padding: 0,
+            alignment: 1,
+            is_scattered,
+            tensors,
+            metadata,
+        }
     }
 
-    /// Returns the offset of the tensor data in the file: the end of the header.
+    /// Describes `tensors` of a file that has no header at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// `NoTensors` if there are none.
+    pub(crate) fn scattered(
+        file_len: u64,
+        tensors: Vec<TensorInfo>,
+    ) -> Result<Self, MetadataError> {
+        match tensors.is_empty() {
+            true => Err(MetadataError::NoTensors),
+            false => Ok(Self { is_scattered: true, ..Self::new(0, file_len, tensors) }),
+        }
+    }
+
+    /// Returns the offset of the tensor data in the file: the end of the header, or 0 for formats
+    /// whose headers lie between the tensors.
     pub fn data_start(&self) -> u64 {
         self.data_start
     }
@@ -91,9 +126,11 @@ impl Metadata {
         code.and_then(DType::from_code)
     }
 
-    /// Returns whether bytes that belong to no tensor only align the next tensor.
-    pub(crate) fn is_alignment(&self, gap: &Range<u64>) -> bool {
-        gap.end - gap.start < self.alignment && gap.end.is_multiple_of(self.alignment)
+    /// Returns whether the format explains bytes that belong to no tensor: they align the next
+    /// tensor, or describe it.
+    pub(crate) fn is_expected(&self, gap: &Range<u64>) -> bool {
+        let aligns = gap.end - gap.start < self.alignment && gap.end.is_multiple_of(self.alignment);
+        self.is_scattered || aligns
     }
 
     /// Returns the same header with more tensors.
@@ -104,7 +141,11 @@ impl Metadata {
     }
 }
 
-/// Sorts tensors by the order of their bytes.
+/// Sorts tensors by the order of their bytes, and by name where several have the same bytes.
 fn sort(tensors: &mut [TensorInfo]) {
-    tensors.sort_by_key(|tensor| (tensor.range.start, tensor.range.end));
+    // An unstable sort has less code, which browsers download.
+    tensors.sort_unstable_by(|a, b| {
+        let order = (a.range.start, a.range.end).cmp(&(b.range.start, b.range.end));
+        order.then_with(|| a.name.cmp(&b.name))
+    });
 }

@@ -77,7 +77,7 @@ impl Metadata {
     pub fn oddities(&self) -> impl Iterator<Item = Oddity> {
         let len = self.zero_padding;
         let padding = (len > 0).then_some(Oddity::ZeroPadding { len });
-        let gaps = self.gaps().filter(|range| !self.is_alignment(range)).map(|range| {
+        let gaps = self.gaps().filter(|range| !self.is_expected(range)).map(|range| {
             match range.end == self.file_len() {
                 true => Oddity::TrailingBytes { len: range.end - range.start },
                 false => Oddity::Gap { range },
@@ -85,6 +85,7 @@ impl Metadata {
         });
         let shared = self
             .overlapping_tensors()
+            .filter(|_| !self.is_scattered)
             .map(|tensor| Oddity::SharedBytes { name: tensor.name.clone() });
         padding.into_iter().chain(gaps).chain(shared)
     }

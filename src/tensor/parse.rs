@@ -2,7 +2,10 @@
 
 use crate::tensor::error::MetadataError;
 use crate::tensor::metadata::Metadata;
-use crate::tensor::{gguf, safetensors};
+use crate::tensor::{gguf, numpy, safetensors};
+
+/// Name of the array in a `.npy` file, which has no name there.
+const ARRAY: &str = "array";
 
 impl Metadata {
     /// Parses the header of a file of `file_len` bytes that begins with `bytes`.
@@ -10,7 +13,11 @@ impl Metadata {
     /// If this returns [`MetadataError::Truncated`], read as many bytes as the error states and
     /// call again. For a `.safetensors` file, that happens at most twice, and the error states at
     /// most [`PREFIX_LEN`] + [`MAX_HEADER_LEN`] bytes. A GGUF file does not state the length of its
-    /// header, so the error states twice the available length, up to 256 MiB.
+    /// header, so the error states twice the available length, up to 256 MiB. The array of a `.npy`
+    /// file is called `array`.
+    ///
+    /// It does not find the tensors of formats that have no header at the beginning; see
+    /// [`MetadataReader`](crate::tensor::MetadataReader).
     ///
     /// [`PREFIX_LEN`]: crate::tensor::safetensors::PREFIX_LEN
     /// [`MAX_HEADER_LEN`]: crate::tensor::safetensors::MAX_HEADER_LEN
@@ -19,10 +26,14 @@ impl Metadata {
     ///
     /// All variants of [`MetadataError`] except `SharedBytes`.
     pub fn parse(bytes: &[u8], file_len: u64) -> Result<Self, MetadataError> {
-        match gguf::is_gguf(bytes) {
-            true => gguf::parse(bytes, file_len),
-            false => safetensors::parse(bytes, file_len),
+        if gguf::is_gguf(bytes) {
+            return gguf::parse(bytes, file_len);
         }
+        if numpy::is_npy(bytes) {
+            let array = numpy::parse(bytes, ARRAY, file_len)?;
+            return Ok(Self::new(array.range.start, file_len, [array].into()));
+        }
+        safetensors::parse(bytes, file_len)
     }
 
     /// Parses the header of a file of unknown length, such as one that comes from a pipe.

@@ -65,8 +65,9 @@ pub struct PlannedFrame {
 /// ```
 pub fn plan(metadata: &Metadata, frame_len: u64) -> impl Iterator<Item = PlannedFrame> + use<> {
     let frame_len = (frame_len / ELEMENT).max(1) * ELEMENT;
-    let runs = core::iter::once(Span::header(metadata)).chain(runs(metadata, frame_len));
-    let spans: Vec<PlannedFrame> = join(runs, frame_len)
+    let header = Some(Span::header(metadata)).filter(|header| header.len() > 0);
+    let runs = header.into_iter().chain(runs(metadata, frame_len));
+    let spans: Vec<PlannedFrame> = join(runs, frame_len, metadata.is_scattered)
         .into_iter()
         .map(|Span { range, layout, record, .. }| PlannedFrame { range, layout, record })
         .collect();
@@ -91,6 +92,8 @@ fn divide(span: PlannedFrame, frame_len: u64) -> impl Iterator<Item = PlannedFra
 struct Span<'t> {
     range: Range<u64>,
     dtype: &'t str,
+    /// Whether the bytes are exponents that scale the weights of another tensor.
+    is_scale: bool,
     layout: Option<PlaneLayout>,
     record: Option<Record>,
     /// Whether the span keeps frames of its own.
@@ -102,7 +105,8 @@ impl<'t> Span<'t> {
     fn header(metadata: &Metadata) -> Self {
         let range = 0..metadata.data_start();
         let layout = Some(PlaneLayout::ONE);
-        Self { range, dtype: "", layout, record: None, is_large: true, is_gap: false }
+        let (dtype, is_scale, record) = ("", false, None);
+        Self { range, dtype, is_scale, layout, record, is_large: true, is_gap: false }
     }
 
     /// Returns the span of the bytes of a tensor that no earlier span holds.
@@ -110,16 +114,25 @@ impl<'t> Span<'t> {
         let is_large = range.end - range.start >= LARGE;
         let (dtype, layout) = (&*tensor.dtype, declared(&tensor.dtype));
         let record = Record::from_name(dtype);
-        Self { range, dtype, layout, record, is_large, is_gap: false }
+        // Checkpoints in MXFP4 store packed weights and their scales in tensors of the same type.
+        let is_scale = dtype == "U8" && tensor.name.trim_end_matches('s').ends_with("_scale");
+        Self { range, dtype, is_scale, layout, record, is_large, is_gap: false }
     }
 
     fn gap(range: Range<u64>) -> Self {
         let is_large = range.end - range.start >= LARGE;
-        Self { range, dtype: "", layout: None, record: None, is_large, is_gap: true }
+        let (dtype, is_scale, layout, record) = ("", false, None, None);
+        Self { range, dtype, is_scale, layout, record, is_large, is_gap: true }
     }
 
     fn len(&self) -> u64 {
         self.range.end - self.range.start
+    }
+
+    /// Returns whether both spans contain the same kind of data.
+    fn is_like(&self, next: &Self) -> bool {
+        let is_same = next.is_scale == self.is_scale && next.is_gap == self.is_gap;
+        is_same && next.dtype == self.dtype
     }
 
     /// Returns whether both spans fit into one frame and neither needs its own.
@@ -133,6 +146,12 @@ impl<'t> Span<'t> {
         next.len().is_multiple_of(self.record.map_or_else(planes, Record::len) as u64)
     }
 
+    /// Returns whether `next` is a small gap that may end the frame of this tensor.
+    fn ends_with(&self, next: &Self, frame_len: u64) -> bool {
+        let is_small = next.len() < SMALL && self.len() >= SMALL;
+        is_small && next.is_gap && !self.is_gap && self.has_room_for(next, frame_len)
+    }
+
     /// Returns whether `next` joins this span: it has the same type, or is too small for a frame.
     fn takes(&self, next: &Self, frame_len: u64) -> bool {
         let is_small = next.len() < SMALL;
@@ -140,9 +159,8 @@ impl<'t> Span<'t> {
         if is_small && next.is_gap && self.is_large {
             return true;
         }
-        let is_alike = next.dtype == self.dtype && next.is_gap == self.is_gap;
-        let may_join =
-            is_alike || is_small && (self.record.is_some() || self.keeps_step_with(next));
+        let is_like = self.is_like(next);
+        let may_join = is_like || is_small && (self.record.is_some() || self.keeps_step_with(next));
         may_join && self.has_room_for(next, frame_len)
     }
 }
@@ -162,9 +180,7 @@ fn runs(metadata: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
         runs.extend(gaps.next_if(|gap| gap.end == range.start).map(Span::gap));
         let span = Span::of(tensor, range);
         match runs.last_mut() {
-            Some(run)
-                if !run.is_gap && run.dtype == span.dtype && run.has_room_for(&span, frame_len) =>
-            {
+            Some(run) if run.is_like(&span) && run.has_room_for(&span, frame_len) => {
                 run.range.end = span.range.end;
             }
             _ => runs.push(span),
@@ -175,13 +191,23 @@ fn runs(metadata: &Metadata, frame_len: u64) -> Vec<Span<'_>> {
 }
 
 /// Adds runs that are too small for a frame to the run before them.
-fn join<'t>(runs: impl Iterator<Item = Span<'t>>, frame_len: u64) -> Vec<Span<'t>> {
+///
+/// In a scattered file, small gaps between tensors are headers, and need not keep elements aligned.
+fn join<'t>(
+    runs: impl Iterator<Item = Span<'t>>,
+    frame_len: u64,
+    is_scattered: bool,
+) -> Vec<Span<'t>> {
     let mut joined: Vec<Span<'_>> = Vec::new();
     for run in runs {
         match joined.last_mut() {
-            Some(last) if last.takes(&run, frame_len) => {
-                // After bytes that are no records, a frame cannot contain further records.
-                last.is_large |= last.record.is_some() && !last.keeps_step_with(&run);
+            Some(last)
+                if last.takes(&run, frame_len)
+                    || is_scattered && last.ends_with(&run, frame_len) =>
+            {
+                // After bytes of another length, a frame cannot contain further records or elements.
+                let keeps_unit = last.record.is_some() || is_scattered && !last.is_gap;
+                last.is_large |= keeps_unit && !last.keeps_step_with(&run);
                 last.range.end = run.range.end;
             }
             _ => joined.push(run),

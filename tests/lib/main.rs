@@ -11,6 +11,8 @@ mod archive;
 mod caller_mistakes;
 #[cfg(feature = "rayon")]
 mod concurrency;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+mod containers;
 mod corruption;
 #[cfg(all(feature = "zstd", feature = "std"))]
 mod differences;

@@ -51,7 +51,7 @@ const EXPORTS: &[(&str, &str)] = &[
     ),
     (
         "zipnn::tensor",
-        "Metadata MetadataError Oddity PlannedFrame RowsError TensorInfo inside plan safetensors",
+        "Metadata MetadataError MetadataReader Oddity PlannedFrame RowsError TensorInfo inside plan safetensors",
     ),
     (
         "zipnn::tensor::inside",

@@ -25,12 +25,15 @@ pub fn is_znn(source: &Endpoint) -> bool {
     peek(source).is_some_and(|first| first.starts_with(&MAGIC)) && !is_safetensors(source)
 }
 
-/// Returns whether data that begins with `bytes` may have a header that lists tensors: whether it
-/// may be a `.safetensors` or a GGUF file.
+/// Returns whether data that begins with `bytes` may begin with a header that lists tensors: whether
+/// it may be a `.safetensors`, GGUF or `.npy` file.
 pub fn may_list_tensors(bytes: &[u8]) -> bool {
     const GGUF: &[u8] = b"GGUF";
+    const NPY: &[u8] = b"\x93NUMPY";
     match bytes.first_chunk::<PEEK_LEN>() {
-        Some([.., json]) => bytes.starts_with(GGUF) || may_begin_json(*json),
+        Some([.., json]) => {
+            bytes.starts_with(GGUF) || bytes.starts_with(NPY) || may_begin_json(*json)
+        }
         None => true,
     }
 }

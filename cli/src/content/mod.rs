@@ -6,6 +6,7 @@ pub mod compression;
 pub mod data_header;
 pub mod inside_view;
 pub mod json_strings;
+pub mod layout;
 pub mod lost;
 pub mod npy;
 pub mod numbers;

@@ -276,9 +276,10 @@ fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failu
         ) => Failure::new(source, format_args!("its tensors cannot be found: {error}"))
             .hint("`zipnn decompress` restores the whole file"),
         (error @ ArchiveError::Metadata(_), Some(base)) => Failure::new(source, error)
-            .hint(format_args!("the data is not a .safetensors file, or {base} is not its base")),
-        (error @ ArchiveError::Metadata(_), None) => Failure::new(source, error)
-            .hint("only .safetensors files list tensors: use zipnn info for other files"),
+            .hint(format_args!("the data lists no tensors, or {base} is not its base")),
+        (error @ ArchiveError::Metadata(_), None) => {
+            Failure::new(source, error).hint("zipnn info describes files of any format")
+        }
         (error @ ArchiveError::NoSuchTensor { .. }, _) => {
             Failure::new(source, error).hint("zipnn ls lists all tensors of the file")
         }

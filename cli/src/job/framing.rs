@@ -5,12 +5,11 @@ use std::ops::Range;
 
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::tensor::{PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
 use crate::args::TypeChoice;
-use crate::content::beginning::{PEEK_LEN, may_list_tensors};
+use crate::content::layout;
 use crate::fs::input::Input;
 
 /// What is known about a piece.
@@ -36,8 +35,8 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// Plans the pieces of an input from its header, if it is a `.safetensors` or GGUF file. Does
-    /// not consume any input.
+    /// Plans the pieces of an input from its tensors, if it is a file of a known format. Does not
+    /// consume any input.
     ///
     /// For a small difference, tensors of a type share frames, because frames of their own could
     /// take more space than their content.
@@ -48,7 +47,7 @@ impl Framing {
         is_small_difference: bool,
     ) -> io::Result<Self> {
         let forced = choice.layout();
-        let layout = if forced.is_none() { read_layout(input)? } else { None };
+        let layout = if forced.is_none() { layout::read(input)? } else { None };
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match layout {
             Some(layout) if is_small_difference => Box::new(join(plan(&layout, piece_len))),
             Some(layout) => Box::new(plan(&layout, piece_len)),
@@ -86,29 +85,6 @@ fn join(
         }
         Some(joined)
     })
-}
-
-/// Reads the header of a `.safetensors` or GGUF file of any name; `None` for another input.
-fn read_layout(input: &mut Input) -> io::Result<Option<Metadata>> {
-    let mut bytes = Vec::new();
-    let layout = loop {
-        let needed = match Metadata::parse_header(&bytes) {
-            Ok(layout) => break Some(layout),
-            Err(MetadataError::Truncated { needed, .. }) if may_list_tensors(&bytes) => needed,
-            Err(_) => break None,
-        };
-        // Checks the first byte of the header before reading as many bytes as the file states.
-        let missing = needed.max(PEEK_LEN as u64) - bytes.len() as u64;
-        if input.read_up_to(missing, &mut bytes)? < missing {
-            break None;
-        }
-    };
-    if input.is_seekable() {
-        input.go_to(0)?;
-    } else {
-        input.put_back(bytes);
-    }
-    Ok(layout)
 }
 
 /// Returns the frames of a piece and their layouts. With the matching part of a base, chooses them

@@ -7,6 +7,7 @@ mod program;
 mod tensor_files;
 
 mod commands;
+mod containers;
 mod cut;
 mod differences;
 mod directories;

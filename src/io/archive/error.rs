@@ -34,7 +34,7 @@ pub enum ArchiveError {
     Io(io::Error),
     /// The file is damaged or not supported, or does not hold the requested range.
     Decode(DecodeError),
-    /// The data is not a `.safetensors` file.
+    /// The data lists no tensors in a format that [`Metadata`](crate::tensor::Metadata) knows.
     #[cfg(feature = "safetensors")]
     Metadata(MetadataError),
     /// The file has no tensor of this name.
@@ -65,7 +65,7 @@ impl fmt::Display for ArchiveError {
             Self::Io(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
             #[cfg(feature = "safetensors")]
-            Self::Metadata(error) => write!(f, "not the data of a safetensors file: {error}"),
+            Self::Metadata(error) => write!(f, "the data lists no tensors: {error}"),
             #[cfg(feature = "safetensors")]
             Self::NoSuchTensor { name } => write!(f, "there is no tensor {name:?}"),
             #[cfg(feature = "safetensors")]

@@ -14,11 +14,13 @@ use crate::tensor::error::MetadataError;
 use crate::tensor::info::TensorInfo;
 use crate::tensor::metadata::Metadata;
 use crate::tensor::rows::RowsError;
+use crate::tensor::safetensors::PREFIX_LEN;
 use crate::try_alloc::zeroed;
 use crate::typed::{Element, elements_from};
 
 impl<S: ReadAt, B: ReadAt> Archive<S, B> {
-    /// Returns the names, types and shapes of the tensors of a `.safetensors` or GGUF file.
+    /// Returns the names, types and shapes of the tensors of a file whose
+    /// format [`Metadata`] knows.
     ///
     /// Their ranges are ranges of the decoded data. The archive reads them once, and then keeps
     /// them.
@@ -58,34 +60,39 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
     }
 
     fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
-        /// Bytes of the first frame that are read at once: more than most headers have.
-        const FIRST_READ: u64 = 64 << 10;
-        let data_len = self.decoded_len();
-        let first = self.directory().entries().iter().find(|entry| entry.decoded_len > 0);
-        let first_len = first.map_or(0, |entry| entry.decoded_len.min(FIRST_READ));
+        if self.seeker.cut().is_none() {
+            match Metadata::read(self.decoded_len(), |range, bytes| self.append(range, bytes)) {
+                // The data may be incomplete although no frame is.
+                Err(ArchiveError::Metadata(
+                    MetadataError::MissingData { .. }
+                    | MetadataError::HeaderTooLong { .. }
+                    | MetadataError::Truncated { .. },
+                )) if self.seeker.is_partial() => {}
+                read => return read,
+            }
+        }
         let mut beginning = Vec::new();
-        self.read_up_to(first_len.min(self.available_len()), &mut beginning)?;
+        let mut needed = PREFIX_LEN;
         loop {
-            match self.parse_metadata(&beginning, data_len) {
-                Err(MetadataError::Truncated { needed, .. })
-                    if needed <= data_len || self.seeker.cut().is_some() =>
+            self.append(beginning.len() as u64..needed, &mut beginning)?;
+            match self.parse_partial(&beginning) {
+                Err(MetadataError::Truncated { needed: more, .. })
+                    if more <= self.decoded_len() || self.seeker.cut().is_some() =>
                 {
-                    self.read_up_to(needed, &mut beginning)?;
+                    needed = more;
                 }
                 parsed => return Ok(parsed?),
             }
         }
     }
 
-    fn parse_metadata(&self, beginning: &[u8], data_len: u64) -> Result<Metadata, MetadataError> {
-        let error = match Metadata::parse(beginning, data_len) {
-            // In an incomplete file, only the header says how long the data was.
-            Err(error) if self.seeker.is_partial() => error,
-            parsed => return parsed,
-        };
-        Metadata::parse_header(beginning).map_err(|other| match other {
-            MetadataError::Truncated { .. } => other,
-            _ => error,
+    /// Parses a header of an incomplete file, in which only the header says how long the data was.
+    fn parse_partial(&self, beginning: &[u8]) -> Result<Metadata, MetadataError> {
+        Metadata::parse(beginning, self.decoded_len()).or_else(|error| {
+            Metadata::parse_header(beginning).map_err(|other| match other {
+                MetadataError::Truncated { .. } => other,
+                _ => error,
+            })
         })
     }
 
@@ -97,16 +104,17 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
         is_missing.then(|| DecodeErrorKind::Truncated { needed, have }.into())
     }
 
-    /// Extends `bytes` to the first `len` bytes of the data. Memory grows with the bytes that are
-    /// read, because the stated length may be wrong.
-    fn read_up_to(&self, len: u64, bytes: &mut Vec<u8>) -> Result<(), ArchiveError> {
+    /// Appends a range of the data to `bytes`. Memory grows with the bytes that are read, because
+    /// the stated length may be wrong.
+    fn append(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), ArchiveError> {
         /// Bytes that are read at a time.
         const PART: u64 = 1 << 20;
-        while (bytes.len() as u64) < len {
-            let start = bytes.len();
-            let part = PART.min(len - start as u64) as usize;
-            bytes.resize(start + part, 0);
-            self.read_into(start as u64, &mut bytes[start..])?;
+        let mut at = range.start;
+        while at < range.end {
+            let (start, part) = (bytes.len(), PART.min(range.end - at));
+            bytes.resize(start + part as usize, 0);
+            self.read_into(at, &mut bytes[start..])?;
+            at += part;
         }
         Ok(())
     }

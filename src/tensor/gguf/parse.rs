@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::tensor::error::MetadataError;
 use crate::tensor::gguf::reader::{Reader, invalid};
@@ -18,6 +19,8 @@ const ALIGNMENT: &str = "general.alignment";
 const DEFAULT_ALIGNMENT: u32 = 32;
 /// Maximum number of dimensions of a tensor.
 const MAX_DIMENSIONS: u32 = 4;
+/// Beginning of the names of types that are not known. Their numbers follow.
+const UNKNOWN: &str = "ggml_type_";
 /// Longest header to parse, in bytes. The longest known ones contain vocabularies of some 20 MB.
 pub(crate) const MAX_HEADER_LEN: u64 = 1 << 28;
 
@@ -132,32 +135,22 @@ fn read_tensor(reader: &mut Reader<'_>) -> Result<Unlocated, MetadataError> {
     };
     // A file lists the innermost dimension first.
     shape.reverse();
-    let dtype = known.map_or_else(|| format!("ggml_type_{code}"), |known| known.name.into());
+    let dtype = known.map_or_else(|| format!("{UNKNOWN}{code}"), |known| known.name.into());
     Ok(Unlocated { tensor: TensorInfo::new(name, dtype, shape, 0..0), offset, len })
 }
 
 /// Determines the bytes of each tensor.
 fn locate(
-    mut tensors: Vec<Unlocated>,
+    tensors: Vec<Unlocated>,
     data_start: u64,
     alignment: u64,
     file_len: u64,
 ) -> Result<Metadata, MetadataError> {
-    tensors.sort_by_key(|tensor| tensor.offset);
     check_names(&tensors)?;
-    let offsets: Vec<u64> = tensors.iter().map(|tensor| tensor.offset).collect();
-    let mut next_offsets = offsets.into_iter().skip(1);
     let mut located = Vec::with_capacity(tensors.len());
     for Unlocated { mut tensor, offset, len } in tensors {
-        let next = next_offsets.next();
         let start = data_start.checked_add(offset);
-        // The data of a tensor of an unknown type ends where the next tensor begins.
-        let end = match (len, next) {
-            (Some(len), _) => start.and_then(|start| start.checked_add(len)),
-            (None, Some(next)) => data_start.checked_add(next),
-            (None, None) if file_len < u64::MAX => start.map(|start| start.max(file_len)),
-            (None, None) => start,
-        };
+        let end = start.and_then(|start| start.checked_add(len.unwrap_or_default()));
         let (Some(start), Some(end)) = (start, end) else {
             return Err(MetadataError::InvalidTensor { name: tensor.name });
         };
@@ -168,8 +161,22 @@ fn locate(
         tensor.range = start..end;
         located.push(tensor);
     }
-    let metadata = Metadata::new(data_start.min(file_len), file_len, located);
+    let mut metadata = Metadata::new(data_start.min(file_len), file_len, located);
+    extend_unknown(&mut metadata.tensors, file_len);
     Ok(Metadata { alignment, ..metadata })
+}
+
+/// Extends tensors of unknown types, which end where the next tensor begins. The last one ends with
+/// the file, unless its length is unknown.
+fn extend_unknown(tensors: &mut [TensorInfo], file_len: u64) {
+    let mut next = Some(file_len).filter(|&len| len < u64::MAX);
+    for tensor in tensors.iter_mut().rev() {
+        let Range { start, end } = &mut tensor.range;
+        if tensor.dtype.starts_with(UNKNOWN) {
+            *end = next.unwrap_or(*start);
+        }
+        next = Some(*start);
+    }
 }
 
 fn check_names(tensors: &[Unlocated]) -> Result<(), MetadataError> {

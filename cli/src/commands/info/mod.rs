@@ -2,6 +2,7 @@
 
 mod inside;
 mod old;
+mod reasons;
 mod tensors;
 
 use std::collections::HashSet;
@@ -20,8 +21,9 @@ use crate::args::{BYTES, Info};
 use crate::base::content::Bases;
 use crate::base::origin::Origins;
 use crate::commands::info::inside::InsideInfo;
+use crate::commands::info::reasons::{Part, Reasons, SAMPLE_LEN, Sample};
 use crate::commands::info::tensors::TensorRow;
-use crate::content::tensors::open_archive;
+use crate::content::tensors::{AnyArchive, open_archive};
 use crate::content::types::{self, Types};
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
@@ -211,6 +213,7 @@ struct FileInfo {
     trailing: u64,
     /// Why later frames cannot be described: the file was cut off, or is damaged.
     failure: Option<Failure>,
+    reasons: Reasons,
 }
 
 impl FileInfo {
@@ -220,14 +223,17 @@ impl FileInfo {
             first: *source.first(),
             frames: Vec::new(),
             directory: Directory::new(),
-            layout: layout_of(endpoint),
+            layout: None,
             methods: Methods::default(),
             bases: Vec::new(),
             origins: Origins::of_map(None),
             is_extended: false,
             trailing: 0,
             failure: None,
+            reasons: Reasons::default(),
         };
+        let archive = archive_of(endpoint);
+        summary.layout = archive.as_ref().and_then(|archive| archive.layout().ok().cloned());
         loop {
             let frame = match source.next() {
                 Ok(Some(frame)) => frame,
@@ -265,7 +271,37 @@ impl FileInfo {
             summary.frames.push(FrameInfo { header, dtype, shape, methods });
         }
         summary.trailing = source.trailing_len();
+        if summary.first.delta == Delta::None {
+            summary.reasons = summary.find_reasons(archive.as_deref());
+        }
         Ok(summary)
+    }
+
+    /// Finds out why the data hardly shrinks, with samples from `archive`.
+    fn find_reasons(&self, archive: Option<&dyn AnyArchive>) -> Reasons {
+        let parts = self.directory.entries().iter().map(|entry| {
+            let range = entry.decoded_range();
+            let middle = range.start + (range.end - range.start) / 2;
+            let tensor = self.tensors().iter().find(|tensor| tensor.range.contains(&middle));
+            let sample = move || {
+                let len = SAMPLE_LEN.min(range.end - range.start);
+                let start = middle.saturating_sub(len / 2).max(range.start);
+                let read = |start: u64, len: u64| {
+                    let mut bytes = vec![0; len as usize];
+                    archive?.read_into(start, &mut bytes).ok()?;
+                    Some(bytes)
+                };
+                let beginning = if range.start == 0 { read(0, len)? } else { Vec::new() };
+                Some(Sample { beginning, bytes: read(start, len)? })
+            };
+            Part {
+                dtype: tensor.map(|tensor| &*tensor.dtype),
+                original: entry.decoded_len,
+                compressed: entry.len,
+                sample: Box::new(sample),
+            }
+        });
+        Reasons::find(parts, self.methods.records > 0)
     }
 
     fn original(&self) -> u64 {
@@ -349,6 +385,7 @@ impl FileInfo {
             "ratio": units::ratio(self.compressed(), self.original()),
             "methods": self.methods.json(),
             "extended": self.is_extended,
+            "hardly_shrinks": self.reasons.json(),
             "trailing_bytes": self.trailing,
             "frame_count": self.frames.len(),
         });
@@ -386,6 +423,7 @@ impl FileInfo {
         if self.is_extended {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;
         }
+        self.reasons.write(out)?;
         if self.trailing > 0 {
             writeln!(out, "  {}", units::trailing(self.trailing))?;
         }
@@ -415,9 +453,11 @@ impl FileInfo {
     /// Writes which frames hold the header and each tensor.
     fn write_tensors(&self, out: &mut impl Write, layout: &Metadata) -> io::Result<()> {
         let header = 0..layout.data_start();
-        let stored_len = self.directory.stored_len(header.clone());
-        let frames = self.frames_text(&header);
-        writeln!(out, "  header: {} -> {stored_len} bytes, {frames}", header.end)?;
+        if !header.is_empty() {
+            let stored_len = self.directory.stored_len(header.clone());
+            let frames = self.frames_text(&header);
+            writeln!(out, "  header: {} -> {stored_len} bytes, {frames}", header.end)?;
+        }
         tensors::write_lines(out, layout.tensors(), |tensor| {
             let mut more = self.frames_text(&tensor.range);
             if let Some(origin) = self.origins.of(&tensor.range) {
@@ -462,11 +502,10 @@ impl FileInfo {
     }
 }
 
-/// Returns the metadata of the tensors in a compressed file; `None` for pipes, differences and old
-/// layouts, and if the beginning of the data is damaged.
-fn layout_of(endpoint: &Endpoint) -> Option<Metadata> {
+/// Opens a compressed file for reading parts of it; `None` for pipes, differences and old layouts.
+fn archive_of(endpoint: &Endpoint) -> Option<Box<dyn AnyArchive>> {
     endpoint.path().filter(|path| path.is_file())?;
-    open_archive(endpoint, Bases::default()).ok()?.layout().ok().cloned()
+    open_archive(endpoint, Bases::default()).ok()
 }
 
 /// Describes a base.

@@ -1,0 +1,350 @@
+//! Explaining why data hardly shrinks.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+use zipnn::frame::Record;
+
+use crate::report::units;
+
+/// Share of its size above which data counts as hardly shrinking.
+const HARDLY: f64 = 0.9;
+/// Share of the data above which a reason is named.
+const WORTH_NAMING: f64 = 0.02;
+/// Number of bytes of a sample.
+pub const SAMPLE_LEN: u64 = 64 << 10;
+
+/// A part of the data, such as a frame or a tensor.
+pub struct Part<'t> {
+    /// Type as the file names it; `None` for bytes that belong to no tensor.
+    pub dtype: Option<&'t str>,
+    pub original: u64,
+    pub compressed: u64,
+    /// Reads bytes of the part, if they can be read.
+    pub sample: Box<dyn FnOnce() -> Option<Sample> + 't>,
+}
+
+/// Bytes of a part.
+pub struct Sample {
+    /// The first bytes of all data, if the part begins there.
+    pub beginning: Vec<u8>,
+    pub bytes: Vec<u8>,
+}
+
+/// What data consists of that hardly shrinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Blocks of quantised weights that are stored as bytes.
+    Blocks,
+    /// Blocks of quantised weights that are stored as records.
+    Records,
+    /// Integers of 8 bits.
+    Bytes,
+    /// Values of a few bits in larger integers.
+    Packed,
+    /// Floats of 8 bits or less.
+    ShortFloats,
+    /// Floats whose fractions are random.
+    Floats,
+    /// A compressed file, or compressed parts of one.
+    Compressed(&'static str),
+    /// Bytes that all occur equally often.
+    Random,
+    Other,
+}
+
+/// Names of formats that are compressed, and their first bytes.
+const FORMATS: [(&str, &[u8]); 9] = [
+    ("gzip", b"\x1f\x8b"),
+    ("Zstandard", b"\x28\xb5\x2f\xfd"),
+    ("xz", b"\xfd7zXZ"),
+    ("bzip2", b"BZh"),
+    ("LZ4", b"\x04\x22\x4d\x18"),
+    ("7z", b"7z\xbc\xaf"),
+    ("PNG", b"\x89PNG"),
+    ("JPEG", b"\xff\xd8\xff"),
+    ("ZipNN", b"ZN\0\x05"),
+];
+
+impl Kind {
+    fn of(dtype: Option<&str>, sample: Option<&Sample>, is_extended: bool) -> Self {
+        let bits = sample.map(|sample| bits_per_byte(&sample.bytes));
+        let is_random = bits.is_some_and(|bits| bits > 7.99);
+        let Some(dtype) = dtype else {
+            return match sample.and_then(|sample| format(&sample.beginning)) {
+                Some(format) => Self::Compressed(format),
+                None if is_random => Self::Random,
+                None => Self::Other,
+            };
+        };
+        if Record::from_name(dtype).is_some() {
+            return if is_extended { Self::Records } else { Self::Blocks };
+        }
+        match dtype {
+            "I8" => Self::Bytes,
+            "U8" | "I16" | "U16" | "I32" | "U32" | "I64" | "U64" | "F4" | "F6_E2M3" | "F6_E3M2"
+            | "U4" | "I4" => Self::Packed,
+            "F16" | "BF16" | "F32" | "F64" | "C64" if is_random => Self::Random,
+            "F16" | "BF16" | "F32" | "F64" | "C64" => Self::Floats,
+            _ if dtype.starts_with("F8_") => Self::ShortFloats,
+            _ if is_random => Self::Random,
+            _ => Self::Other,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Blocks => "quantised_blocks",
+            Self::Records => "quantised_records",
+            Self::Bytes => "int8",
+            Self::Packed => "packed_values",
+            Self::ShortFloats => "float8",
+            Self::Floats => "random_fractions",
+            Self::Compressed(_) => "already_compressed",
+            Self::Random => "random_bytes",
+            Self::Other => "other",
+        }
+    }
+
+    /// Returns what the data is, and what to do.
+    fn explanation(self) -> (String, Option<&'static str>) {
+        match self {
+            Self::Blocks => (
+                "quantised weights in small blocks, which have few regular bytes".into(),
+                Some("`zipnn compress --extended` separates the fields of the blocks"),
+            ),
+            Self::Records => (
+                "quantised weights, whose fields are stored apart already; almost every bit of the \
+                 weights carries information"
+                    .into(),
+                None,
+            ),
+            Self::Bytes => (
+                "weights of 8 bits, which quantisation has spread over almost all values".into(),
+                None,
+            ),
+            Self::Packed => (
+                "integers that hold packed weights of a few bits, almost all of which carry \
+                 information"
+                    .into(),
+                Some("compress the model before it is quantised, if you keep that one too"),
+            ),
+            Self::ShortFloats => (
+                "floats of 8 bits or less, whose few exponent bits are used evenly".into(),
+                None,
+            ),
+            Self::Floats => (
+                "floats whose exponents take little space already; the bits of their fractions are \
+                 random"
+                    .into(),
+                Some("a type with a shorter fraction, such as bfloat16, shrinks to two thirds"),
+            ),
+            Self::Compressed("zip") => (
+                "entries of a zip archive that are compressed already".into(),
+                Some("save the arrays without compression, such as with numpy.savez"),
+            ),
+            Self::Compressed(format) => (
+                format!("a file that {format} has compressed already"),
+                Some("decompress it first, and compress the result with zipnn"),
+            ),
+            Self::Random => (
+                "bytes that all occur equally often, as in compressed or encrypted data".into(),
+                Some("compress the data before it is compressed or encrypted otherwise"),
+            ),
+            Self::Other => ("data in which no plane of bytes repeats values often".into(), None),
+        }
+    }
+}
+
+/// One reason.
+struct Reason {
+    kind: Kind,
+    /// Types of the tensors, each once.
+    dtypes: Vec<String>,
+    original: u64,
+    compressed: u64,
+    /// Entropy of the bytes of a sample.
+    bits: Option<f64>,
+}
+
+/// The reasons why data hardly shrinks; none if it does shrink.
+#[derive(Default)]
+pub struct Reasons {
+    reasons: Vec<Reason>,
+    total: u64,
+}
+
+impl Reasons {
+    /// Finds the reasons. Reads a sample for each type of tensor.
+    pub fn find<'t>(parts: impl Iterator<Item = Part<'t>>, is_extended: bool) -> Self {
+        let mut found = Self { reasons: Vec::new(), total: 0 };
+        let mut shrunk = 0;
+        for part in parts {
+            found.total += part.original;
+            shrunk += part.compressed;
+            if part.original > 0 && units::ratio(part.compressed, part.original) >= HARDLY {
+                found.add(part, is_extended);
+            }
+        }
+        let total = found.total;
+        if total == 0 || units::ratio(shrunk, total) < HARDLY {
+            found.reasons.clear();
+        }
+        let is_large = |reason: &Reason| reason.original as f64 >= WORTH_NAMING * total as f64;
+        found.reasons.retain(is_large);
+        found.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.original));
+        found
+    }
+
+    fn add(&mut self, part: Part<'_>, is_extended: bool) {
+        let dtype = part.dtype.unwrap_or_default().to_owned();
+        let known = self.reasons.iter_mut().find(|reason| reason.dtypes.contains(&dtype));
+        if let Some(reason) = known {
+            reason.original += part.original;
+            reason.compressed += part.compressed;
+            return;
+        }
+        let sample = (part.sample)();
+        let kind = Kind::of(part.dtype, sample.as_ref(), is_extended);
+        let bits = sample.map(|sample| bits_per_byte(&sample.bytes));
+        let (original, compressed) = (part.original, part.compressed);
+        match self.reasons.iter_mut().find(|reason| reason.kind == kind) {
+            Some(reason) => {
+                reason.dtypes.push(dtype);
+                reason.original += original;
+                reason.compressed += compressed;
+            }
+            None => {
+                let dtypes = vec![dtype];
+                self.reasons.push(Reason { kind, dtypes, original, compressed, bits });
+            }
+        }
+    }
+
+    /// Returns a JSON array.
+    pub fn json(&self) -> Value {
+        let reason = |reason: &Reason| {
+            let (explanation, suggestion) = reason.kind.explanation();
+            json!({
+                "reason": reason.kind.name(),
+                "dtypes": reason.named_dtypes().collect::<Vec<_>>(),
+                "original_bytes": reason.original,
+                "compressed_bytes": reason.compressed,
+                "bits_per_byte": reason.bits,
+                "explanation": explanation,
+                "suggestion": suggestion,
+            })
+        };
+        self.reasons.iter().map(reason).collect()
+    }
+
+    /// Writes lines of text.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        for reason in &self.reasons {
+            let (explanation, suggestion) = reason.kind.explanation();
+            let types = units::list(reason.named_dtypes().map(units::name));
+            let types = if types.is_empty() { types } else { format!(" ({types})") };
+            write!(
+                out,
+                "  hardly shrinks: {} of the data{types} are {explanation}",
+                units::percent(reason.original, self.total)
+            )?;
+            if let Some(bits) = reason.bits {
+                write!(out, "; a sample has {bits:.2} bits of information a byte")?;
+            }
+            match suggestion {
+                Some(suggestion) => writeln!(out, ": {suggestion}")?,
+                None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reason {
+    fn named_dtypes(&self) -> impl Iterator<Item = &str> {
+        self.dtypes.iter().map(String::as_str).filter(|dtype| !dtype.is_empty())
+    }
+}
+
+/// Returns the name of the compressed format that begins with `bytes`.
+fn format(bytes: &[u8]) -> Option<&'static str> {
+    /// Offset of the method in the first entry of a zip archive.
+    const ZIP_METHOD: usize = 8;
+    if bytes.starts_with(b"PK\x03\x04") && bytes.get(ZIP_METHOD).is_some_and(|&method| method > 0) {
+        return Some("zip");
+    }
+    FORMATS.into_iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(name, _)| name)
+}
+
+/// Returns the entropy of the bytes of a sample, in bits.
+fn bits_per_byte(sample: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    sample.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+    let total = sample.len() as f64;
+    let occurring = counts.into_iter().filter(|&count| count > 0).map(f64::from);
+    // Not −0.
+    occurring.map(|count| count / total * (total / count).log2()).sum::<f64>().abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(dtype: Option<&'static str>, sample: Vec<u8>, compressed: u64) -> Part<'static> {
+        let original = 1000;
+        let beginning = sample.clone();
+        let sample = Box::new(move || Some(Sample { beginning, bytes: sample }));
+        Part { dtype, original, compressed, sample }
+    }
+
+    fn reasons(parts: Vec<Part<'static>>, is_extended: bool) -> Vec<String> {
+        let found = Reasons::find(parts.into_iter(), is_extended).json();
+        let names = found.as_array().unwrap().iter().map(|reason| reason["reason"].as_str());
+        names.map(|name| name.unwrap().to_owned()).collect()
+    }
+
+    fn random() -> Vec<u8> {
+        (0..=255).cycle().take(65_536).collect()
+    }
+
+    #[test]
+    fn kinds_follow_from_types_and_samples() {
+        for (dtype, sample, is_extended, expected) in [
+            (Some("Q4_0"), random(), false, "quantised_blocks"),
+            (Some("Q4_0"), random(), true, "quantised_records"),
+            (Some("I8"), random(), false, "int8"),
+            (Some("I32"), random(), false, "packed_values"),
+            (Some("F8_E4M3"), vec![1, 2, 3], false, "float8"),
+            (Some("F32"), vec![1, 2, 3], false, "random_fractions"),
+            (Some("F32"), random(), false, "random_bytes"),
+            (None, random(), false, "random_bytes"),
+            (None, [&b"\x1f\x8b\x08"[..], &random()].concat(), false, "already_compressed"),
+            (None, b"PK\x03\x04\x14\0\0\0\x08\0".to_vec(), false, "already_compressed"),
+            (None, b"PK\x03\x04\x14\0\0\0\0\0".to_vec(), false, "other"),
+        ] {
+            assert_eq!(reasons(vec![part(dtype, sample, 990)], is_extended), [expected]);
+        }
+    }
+
+    #[test]
+    fn data_that_shrinks_needs_no_reasons() {
+        assert!(reasons(vec![part(None, random(), 899)], false).is_empty());
+        let parts = vec![part(Some("I8"), random(), 990), part(Some("F32"), random(), 700)];
+        assert!(reasons(parts, false).is_empty());
+        assert!(reasons(vec![], false).is_empty());
+    }
+
+    #[test]
+    fn parts_of_a_kind_count_together() {
+        let parts = vec![
+            part(Some("U8"), random(), 990),
+            part(Some("Q4_0"), random(), 990),
+            part(Some("I32"), random(), 990),
+            part(Some("U8"), random(), 990),
+        ];
+        assert_eq!(reasons(parts, false), ["packed_values", "quantised_blocks"]);
+        assert_eq!(bits_per_byte(&random()), 8.0);
+        assert_eq!(bits_per_byte(&[7; 9]), 0.0);
+    }
+}

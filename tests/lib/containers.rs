@@ -1,0 +1,274 @@
+//! Tensors in files of NumPy, PyTorch and ONNX, found by reading parts of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use quickcheck::quickcheck;
+use serde_json::Value;
+use zipnn::frame::PlaneLayout;
+use zipnn::tensor::{Metadata, MetadataError, MetadataReader, plan};
+use zipnn::{Archive, ArchiveError, Limits, Options};
+
+const ALL: [&str; 9] = [
+    "state.pt",
+    "state4.pt",
+    "module.pt",
+    "arrays.npz",
+    "compressed.npz",
+    "matrix.npy",
+    "model.onnx",
+    "apart.onnx",
+    "apart.onnx.data",
+];
+
+fn load(name: &str) -> Vec<u8> {
+    fs::read(crate::common::root().join("tests/data/containers").join(name)).unwrap()
+}
+
+/// Finds the tensors of a file, and checks that only its bytes are wanted.
+fn read(file: &[u8]) -> Result<Metadata, MetadataError> {
+    let mut reader = MetadataReader::new(file.len() as u64);
+    feed(&mut reader, file)?;
+    reader.finish()
+}
+
+fn feed(reader: &mut MetadataReader, file: &[u8]) -> Result<(), MetadataError> {
+    let mut reads = 0;
+    reader.feed_all::<MetadataError>(|range, bytes| {
+        assert!(range.start <= range.end && range.end <= file.len() as u64, "{range:?}");
+        bytes.extend_from_slice(&file[range.start as usize..range.end as usize]);
+        reads += 1;
+        assert!(reads <= file.len() + 2, "reading does not end");
+        Ok(())
+    })
+}
+
+/// A tensor by its name: type, shape and bytes.
+type Tensors = BTreeMap<String, (String, Vec<u64>, Vec<u8>)>;
+
+fn tensors_of(file: &[u8], metadata: &Metadata) -> Tensors {
+    let tensor = |tensor: &zipnn::tensor::TensorInfo| {
+        let bytes = &file[tensor.range.start as usize..tensor.range.end as usize];
+        (tensor.name.clone(), (tensor.dtype.clone(), tensor.shape.clone(), bytes.to_vec()))
+    };
+    metadata.tensors().iter().map(tensor).collect()
+}
+
+/// Returns the tensors that the script which wrote the file has listed.
+fn expected(name: &str) -> Tensors {
+    let all: Value = serde_json::from_slice(&load("expected.json")).unwrap();
+    let tensors = all[name].as_object().unwrap().iter();
+    let numbers =
+        |shape: &Value| shape.as_array().unwrap().iter().map(|dim| dim.as_u64().unwrap()).collect();
+    let bytes = |hex: &str| -> Vec<u8> {
+        let digits = hex.as_bytes().chunks(2);
+        digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    };
+    let tensor = |(name, tensor): (&String, &Value)| {
+        let dtype = tensor["dtype"].as_str().unwrap().to_owned();
+        (name.clone(), (dtype, numbers(&tensor["shape"]), bytes(tensor["hex"].as_str().unwrap())))
+    };
+    tensors.map(tensor).collect()
+}
+
+#[test]
+fn tensors_of_real_files_are_found() {
+    for name in ALL {
+        let file = load(name);
+        let found = read(&file);
+        match name {
+            "compressed.npz" => assert_eq!(found, Err(MetadataError::NoTensors)),
+            "apart.onnx.data" => {
+                let mut reader = MetadataReader::new(load("apart.onnx").len() as u64);
+                feed(&mut reader, &load("apart.onnx")).unwrap();
+                let len = file.len() as u64;
+                let found = reader.external(name, len).unwrap();
+                assert_eq!(tensors_of(&file, &found), expected(name));
+                assert_eq!(reader.external("other", len), Err(MetadataError::NoTensors));
+                let cut = reader.external(name, len - 1);
+                assert!(matches!(cut, Err(MetadataError::MissingData { .. })), "{cut:?}");
+            }
+            _ => assert_eq!(tensors_of(&file, &found.unwrap()), expected(name), "{name}"),
+        }
+    }
+}
+
+#[test]
+fn archives_read_single_tensors() {
+    for name in ["state.pt", "arrays.npz", "matrix.npy", "model.onnx"] {
+        let file = load(name);
+        let compressed = zipnn::compress(&file, &Options::bytes()).unwrap();
+        let archive = Archive::open(compressed, Limits::default()).unwrap();
+        for (tensor, (_, _, bytes)) in expected(name) {
+            assert_eq!(archive.read_tensor_bytes(&tensor).unwrap(), bytes, "{name} {tensor}");
+        }
+    }
+    let compressed = zipnn::compress(&load("compressed.npz"), &Options::bytes()).unwrap();
+    let archive = Archive::open(compressed, Limits::default()).unwrap();
+    let error = archive.tensors().unwrap_err();
+    assert!(matches!(error, ArchiveError::Metadata(MetadataError::NoTensors)), "{error}");
+}
+
+/// Checks that a plan covers a file without gaps.
+fn check_plan(metadata: &Metadata, len: u64) {
+    let mut at = 0;
+    for frame in plan(metadata, 1 << 20) {
+        assert!(frame.range.start == at && frame.range.end > at, "{frame:?}");
+        at = frame.range.end;
+    }
+    assert_eq!(at, len);
+}
+
+#[test]
+fn cut_and_changed_files_are_handled() {
+    for name in ALL {
+        let file = load(name);
+        for len in 0..file.len() {
+            if let Ok(metadata) = read(&file[..len]) {
+                assert!(metadata.tensors().iter().all(|tensor| tensor.range.end <= len as u64));
+                check_plan(&metadata, len as u64);
+            }
+        }
+        let mut changed = file.clone();
+        for at in 0..file.len() {
+            for value in [0, 0xff, file[at] ^ 1] {
+                changed[at] = value;
+                if let Ok(metadata) = read(&changed) {
+                    check_plan(&metadata, file.len() as u64);
+                    // Bytes after the only array are odd.
+                    let odd = usize::from(name == "matrix.npy");
+                    assert!(metadata.oddities().count() <= odd, "{name} {at} {value}");
+                }
+            }
+            changed[at] = file[at];
+        }
+    }
+}
+
+quickcheck! {
+    fn any_bytes_after_a_magic_number_are_handled(kind: u8, bytes: Vec<u8>, end: Vec<u8>) -> bool {
+        let beginning: &[u8] = match kind % 4 {
+            0 => b"PK\x03\x04",
+            1 => b"\x08\x07",
+            2 => b"\x93NUMPY\x01\x00",
+            _ => b"",
+        };
+        let footer = [&b"PK\x05\x06\0\0\0\0\0\0\0\0"[..], &(end.len() as u32).to_le_bytes()];
+        let start = (beginning.len() + bytes.len()) as u32;
+        let footer = [footer.concat(), start.to_le_bytes().into(), vec![0, 0]].concat();
+        let file = [beginning, &bytes, &end, &footer].concat();
+        read(&file).map_or(true, |metadata| metadata.file_len() == file.len() as u64)
+    }
+
+    fn arrays_in_archives_are_found(arrays: Vec<(String, Vec<u16>, bool)>, extra: u8) -> bool {
+        let mut zip = Zip::default();
+        let mut expected = Tensors::new();
+        for (number, (name, elements, is_large)) in arrays.iter().enumerate() {
+            let name = format!("{number}{name}");
+            let shape = vec![elements.len() as u64];
+            let data: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
+            let npy = npy("<u2", &shape, &data);
+            zip.add(&format!("{name}.npy"), &npy, extra.into(), *is_large);
+            zip.add(&format!("{name}.txt"), &data, 0, false);
+            expected.insert(name, ("U16".into(), shape, data));
+        }
+        let file = zip.finish(&vec![b'P'; extra.into()]);
+        match read(&file) {
+            Ok(metadata) => tensors_of(&file, &metadata) == expected,
+            Err(error) => arrays.is_empty() && !matches!(error, MetadataError::MissingData { .. }),
+        }
+    }
+}
+
+/// Returns a file of NumPy.
+fn npy(descr: &str, shape: &[u64], data: &[u8]) -> Vec<u8> {
+    let dims: String = shape.iter().map(|dim| format!("{dim}, ")).collect();
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}\n");
+    let len = (text.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &len[..], text.as_bytes(), data].concat()
+}
+
+/// Writes a zip archive.
+#[derive(Default)]
+struct Zip {
+    file: Vec<u8>,
+    directory: Vec<u8>,
+}
+
+impl Zip {
+    /// Adds an entry, with `padding` more bytes in its header. The numbers of a large one are stored
+    /// as those of entries over 4 GiB.
+    fn add(&mut self, name: &str, data: &[u8], padding: usize, is_large: bool) {
+        let offset = self.file.len() as u64;
+        let len = data.len() as u64;
+        let padding =
+            [&[0x46, 0x42][..], &(padding as u16).to_le_bytes(), &vec![0; padding]].concat();
+        let mut extra = padding.clone();
+        if is_large {
+            extra.extend([1, 0, 24, 0]);
+            extra.extend([len, len, offset].map(u64::to_le_bytes).concat());
+        }
+        let short = |number: u64| if is_large { u32::MAX } else { number as u32 }.to_le_bytes();
+        let names =
+            |extra: &[u8]| [name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat();
+        self.file.extend(b"PK\x03\x04\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        self.file.extend([short(len), short(len)].concat());
+        self.file.extend([&names(&padding)[..], name.as_bytes(), &padding, data].concat());
+        self.directory.extend(b"PK\x01\x02\x2d\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        self.directory.extend([short(len), short(len)].concat());
+        self.directory.extend([&names(&extra)[..], &[0; 10]].concat());
+        self.directory.extend([&short(offset)[..], name.as_bytes(), &extra].concat());
+    }
+
+    /// Adds the directory and a comment.
+    fn finish(self, comment: &[u8]) -> Vec<u8> {
+        let (offset, len) = (self.file.len() as u32, self.directory.len() as u32);
+        let mut file = [self.file, self.directory].concat();
+        file.extend(b"PK\x05\x06\0\0\0\0\0\0\0\0");
+        file.extend([len.to_le_bytes(), offset.to_le_bytes()].concat());
+        file.extend([&(comment.len() as u16).to_le_bytes()[..], comment].concat());
+        file
+    }
+}
+
+#[test]
+fn frames_follow_the_arrays_of_an_archive() {
+    let mut zip = Zip::default();
+    let large = vec![1; 300_001 * 4];
+    zip.add("a.npy", &npy("<f4", &[300_001], &large), 5, false);
+    for number in 0..40 {
+        zip.add(&format!("small{number}.npy"), &npy("<f4", &[5], &[1; 20]), 1, false);
+    }
+    zip.add("b.npy", &npy("<f2", &[200_003], &[2; 400_006]), 5, false);
+    zip.add("c.npy", &npy("<f8", &[1001], &[2; 8008]), 5, false);
+    let file = zip.finish(b"");
+    let metadata = read(&file).unwrap();
+    check_plan(&metadata, file.len() as u64);
+    let frames: Vec<_> = plan(&metadata, 1 << 20).collect();
+    for (name, layout) in [
+        ("a", PlaneLayout::FOUR_ROTATED),
+        ("b", PlaneLayout::TWO),
+        ("c", PlaneLayout::FOUR_ROTATED),
+    ] {
+        let start = metadata.tensor(name).unwrap().range.start;
+        let frame = frames.iter().find(|frame| frame.range.start == start).unwrap();
+        assert_eq!(frame.layout, Some(layout), "{name}");
+    }
+    // Small arrays share a frame, whose layout samples decide.
+    assert!(frames.len() <= 8, "{frames:?}");
+}
+
+/// The directory of an archive over 4 GiB is described by a second record.
+#[test]
+fn the_record_for_large_archives_counts() {
+    let mut zip = Zip::default();
+    zip.add("a.npy", &npy("<f4", &[2], &[7; 8]), 0, true);
+    let (offset, len) = (zip.file.len() as u64, zip.directory.len() as u64);
+    let mut file = [zip.file, zip.directory].concat();
+    let record = file.len() as u64;
+    file.extend([&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[0; 28]].concat());
+    file.extend([len, offset].map(u64::to_le_bytes).concat());
+    file.extend([&b"PK\x06\x07\0\0\0\0"[..], &record.to_le_bytes(), &[1, 0, 0, 0]].concat());
+    file.extend([&b"PK\x05\x06\0\0\0\0\0\0\0\0"[..], &[0xff; 8], &[0, 0]].concat());
+    assert_eq!(read(&file).unwrap().tensors()[0].name, "a");
+}
