@@ -22,7 +22,7 @@ const MIN_ROWS: usize = 64;
 /// Number of rows that decide whether to search for the references of all rows.
 const PROBES: usize = 32;
 /// Maximum number of words to compare for each row, which bounds the time of the search.
-const MAX_WORDS: usize = 32 * 1024;
+const MAX_WORDS: usize = 12 * 1024;
 /// Estimated length of a reference in bits, without the distance.
 const REFERENCE_BITS: f32 = 6.0;
 /// The share of the estimated saving that remains in practice.
