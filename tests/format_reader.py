@@ -359,10 +359,10 @@ class Bits:
             yield last
 
 
-def code_numbers(code):
-    """Return the four numbers after the type of a code, and where they end."""
+def code_numbers(code, count):
+    """Return `count` numbers after the type of a code, and where they end."""
     numbers, at = [], 1
-    for _ in range(4):
+    for _ in range(count):
         number, shift = 0, 0
         while not shift or code[at - 1 : at] > b"\x7f":
             need(at < len(code) and shift < 35, "a number is cut off, or too long")
@@ -374,7 +374,7 @@ def code_numbers(code):
 def difference_parts(code):
     """Return type, lengths of rows and of the first row, description, states, words, low bits."""
     need(code and code[0] in MODES, "a code has an unknown type")
-    row, first, size, words, at = code_numbers(code)
+    row, first, size, words, at = code_numbers(code, 4)
     states, bits = at + size, at + size + 32 + 2 * words
     need(1 <= first <= row < 2**32 and bits <= len(code), "a code is cut off")
     stream = [uint(code, i, 2) for i in range(states + 32, bits, 2)]
@@ -496,22 +496,23 @@ def coded_scales(code, n):
     kind, referring = code[0] & 127, code[0] >> 7
     (size, m), whole = MODES[kind], MODES[kind][0] == 1
     need(not (whole and referring), "rows of bytes have no references")
-    row, first, description, words, at = code_numbers(code)
+    row, first, description, words, escaped, at = code_numbers(code, 5)
     need(row % 8 == first % 8 == 0 < first <= row <= min(65536, -(-n // 8) * 8), "wrong rows")
     count, low = n // size, 0 if whole else m - 3
     sign, top, width = 8 * size - 1, (1 << 8 * size - 1 - m) - 1, 8 * size - 1 - m
-    raw_at = at + description + 32 + 2 * words
+    stream_end = at + description + 32 + 2 * words
+    raw_at = stream_end + escaped
     end_at = raw_at + -(-count // 8) * (low + 1 - referring)
-    need(end_at + n % size <= len(code), "a code is cut off")
+    need(end_at + n % size == len(code), "a code has the wrong length")
     contexts = 64 if whole else 36 if referring else 4
     bits = Scales(code[at : at + description], contexts, 256 if referring else 128,
                   max(4, min(40, n // 4096)))
     columns = [bits.scale("column") for _ in range(row)]
     at += description
     states = [uint(code, i, 4) for i in range(at, at + 32, 4)]
-    stream = iter([uint(code, i, 2) for i in range(at + 32, raw_at, 2)])
+    stream = iter([uint(code, i, 2) for i in range(at + 32, stream_end, 2)])
     raw = raw_bits(code[raw_at:end_at], count, low + 1 - referring)
-    escapes, out, column = Bits(code[end_at + n % size :]), [], row - first
+    escapes, out, column = Bits(code[stream_end:raw_at]), [], row - first
     for i in range(count):
         if i == 0 or column == row:
             column = column % row
@@ -541,9 +542,9 @@ def coded_scales(code, n):
         out.append(is_set << sign | head << low | raw[i] & (1 << low) - 1)
         column += 1
     need(states == [65536] * 8 and next(stream, None) is None, "a code does not end with its words")
-    for part, length in (bits, description), (escapes, len(code) - end_at - n % size):
+    for part, length in (bits, description), (escapes, escaped):
         need(length <= part.at <= length + 4, "a description is not used up")
-    return b"".join(x.to_bytes(size, "little") for x in out) + code[end_at : end_at + n % size]
+    return b"".join(x.to_bytes(size, "little") for x in out) + code[end_at:]
 
 
 class Frame:

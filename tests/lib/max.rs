@@ -1,10 +1,11 @@
 //! The smallest files: matrices that are stored relative to the scales of rows and columns.
 
-use std::io::{Read, Write};
+use std::cell::Cell;
+use std::io::{self, Read, Write};
 
 use data::Random;
 use zipnn::frame::{EncodeScratch, Frame, Method};
-use zipnn::io::EncoderBuilder;
+use zipnn::io::{EncoderBuilder, ReadAt};
 use zipnn::{
     Archive, DType, Decoder, Encoder, Limits, Options, Profile, compress, compressed_len,
     decompress,
@@ -209,6 +210,38 @@ fn streams_and_archives_hold_units() {
             assert!(part == data[range.start as usize..range.end as usize]);
         }
     }
+}
+
+/// A file that counts the bytes that are read.
+struct Counted<'f>(&'f [u8], Cell<u64>);
+
+impl ReadAt for Counted<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = self.0.read_at(buf, offset)?;
+        self.1.set(self.1.get() + len as u64);
+        Ok(len)
+    }
+}
+
+#[test]
+fn one_matrix_is_read_without_its_neighbours() {
+    let len = 384 * 384 * 2;
+    let data = matrix(DType::BF16, 384 * 12, 384, false);
+    let builder = EncoderBuilder::new(max(DType::BF16)).frame_len(len);
+    let mut encoder = builder.build(Vec::new()).unwrap();
+    encoder.write_all(&data).unwrap();
+    let file = encoder.finish().unwrap();
+    let compressed = file.len() / 12;
+    let archive = Archive::open(Counted(&file, Cell::new(0)), Limits::default()).unwrap();
+    let mut part = vec![0; len];
+    archive.read_into(5 * len as u64, &mut part).unwrap();
+    assert!(part == data[5 * len..6 * len]);
+    let read = archive.get_ref().1.get() as usize;
+    assert!(read < 2 * compressed + (256 << 10), "{read} bytes of {compressed}");
 }
 
 #[test]
