@@ -1,6 +1,6 @@
 //! Decodes the elements of a chunk.
 
-use crate::difference::decode::number_at;
+use crate::bits::number_at;
 use crate::dtype::DType;
 use crate::entropy::binary::BitDecoder;
 use crate::entropy::rans;

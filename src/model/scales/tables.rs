@@ -30,10 +30,9 @@ struct Group {
 /// The counts of contexts that share a table are added to the counts of the first of them.
 pub(crate) fn join(counts: &mut Counts, symbols: usize, most: usize) -> [bool; CONTEXTS] {
     let mut groups: Vec<Group> = Vec::with_capacity(counts.len());
-    let is_used = |counts: &[u32; SYMBOLS]| counts.iter().any(|&count| count > 0);
-    for first in 0..counts.len() {
-        if is_used(&counts[first]) {
-            let bits = bits(&counts[first][..symbols], &[0; SYMBOLS]);
+    for (first, counts) in counts.iter().enumerate() {
+        if counts.iter().any(|&count| count > 0) {
+            let bits = bits(&counts[..symbols], &[0; SYMBOLS]);
             groups.push(Group { first, bits });
         }
     }
