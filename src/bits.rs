@@ -170,6 +170,19 @@ fn store_at_end(room: &mut [u8], bytes: [u8; 8], len: usize) -> &mut [u8] {
     room.get_mut(len..).unwrap_or_default()
 }
 
+/// Returns a number in groups of seven bits, the lowest first, and the bytes after it.
+pub(crate) fn number_at(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0;
+    for (place, &byte) in bytes.iter().take(5).enumerate() {
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte < 0x80 {
+            let number = u32::try_from(number).ok()?;
+            return Some((number as usize, &bytes[place + 1..]));
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

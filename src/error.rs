@@ -238,7 +238,9 @@ impl fmt::Display for DecodeErrorKind {
                 "a plane is a Zstandard frame, which this build cannot read; use a build with the \
                  feature `zstd`",
             ),
-            UnsupportedMethod(method::PIVOT | method::DIFFERENCE | method::RECORDS) => f.write_str(
+            UnsupportedMethod(
+                method::PIVOT | method::DIFFERENCE | method::RECORDS | method::SCALES,
+            ) => f.write_str(
                 "a plane has a method of the extended profile, which this build cannot read; use a \
                  build with the feature `extended`",
             ),

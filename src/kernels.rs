@@ -22,6 +22,8 @@ use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::huffman::{decode, weights};
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS, pivot};
+use crate::model::scales;
+use crate::model::scales::encode::ScalesEncoder;
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
 use crate::simd::{Kernels, Level};
@@ -135,6 +137,19 @@ pub fn encode_difference(dtype: DType, base: &[u8], chunk: &[u8]) -> Vec<u8> {
     let xor: Vec<u8> = base.iter().zip(chunk).map(|(base, byte)| base ^ byte).collect();
     let mut code = Vec::new();
     DifferenceEncoder::default().encode(chunk, &xor, dtype, &mut code);
+    code
+}
+
+/// Decodes the code of scales of a chunk. Returns whether it is valid.
+pub fn decode_scales(code: &[u8], chunk: &mut [u8]) -> bool {
+    let mut memory = alloc::vec![0; scales::memory_len(chunk.len() as u64) as usize];
+    scales::decode::decode(code, chunk, &mut memory).is_ok()
+}
+
+/// Returns the code of scales of a chunk.
+pub fn encode_scales(dtype: DType, chunk: &[u8]) -> Vec<u8> {
+    let mut code = Vec::new();
+    ScalesEncoder::default().encode(chunk, dtype, &mut code);
     code
 }
 

@@ -87,8 +87,6 @@ impl PlaneCoding {
 
     /// Returns whether planes may be pivot-coded.
     pub(crate) fn allows_pivot(self) -> bool {
-        // Huffman codes are shorter by up to 0.05 %.
-        let is_pivot = self.plane_code == PlaneCode::Pivot && !self.profile.is_max();
-        is_pivot && self.profile.is_extended()
+        self.profile.is_extended() && self.plane_code == PlaneCode::Pivot
     }
 }

@@ -277,7 +277,7 @@ def records(stored, n):
 
 
 class Bits:
-    """The description of a code of differences: bits that follow adaptive models."""
+    """A description of a code, as bits that follow adaptive models."""
 
     def __init__(self, data):
         self.data, self.low, self.high, self.at, self.models = data, 0, 2**32 - 1, 4, {}
@@ -324,14 +324,29 @@ class Bits:
             need(len(table) == 4096, "the frequencies of a table are too high")
         return contexts
 
-    def frequency(self, last):
-        """Return the next frequency; the one before has `last` bits."""
+    def tree(self, count, *name):
+        """Return a number of `count` bits, each with a model for the bits before it."""
         node = 1
-        while node < 16:
-            node = node * 2 + self.bit("length", last, node)
-        if (length := min(13, node - 16)) < 2:
+        for _ in range(count):
+            node = node * 2 + self.bit(*name, node)
+        return node - (1 << count)
+
+    def frequency(self, similar, precision=16):
+        """Return the next frequency; a similar one has `similar` bits."""
+        if (length := min(13, self.tree(4, "length", similar))) < 2:
             return length
-        return 2 + self.bit("second", length) << length - 2 | self.plain(length - 2)
+        rest, dropped = length - 2, max(0, length - 2 - precision)
+        return 2 + self.bit("second", length) << rest | self.plain(rest - dropped) << dropped
+
+    def signed(self, *name):
+        """Return a number that is close to 0."""
+        if not self.bit(*name, "other"):
+            return 0
+        lower, length = self.bit(*name, "lower"), 0
+        while length < 12 and self.bit(*name, "length", length):
+            length += 1
+        number = 1 << length | self.plain(length)
+        return -number if lower else number
 
     def classes(self):
         """Yield the class of each row, and None for a row that equals the base."""
@@ -340,26 +355,26 @@ class Bits:
             if unchanged := self.bit("unchanged", unchanged):
                 yield None
                 continue
-            if self.bit("other"):
-                lower, length = self.bit("lower"), 0
-                while length < 12 and self.bit("class", length):
-                    length += 1
-                distance = 1 << length | self.plain(length)
-                last = max(-4096, min(4096, last - distance if lower else last + distance))
+            last = max(-4096, min(4096, last + self.signed("class")))
             yield last
 
 
-def difference_parts(code):
-    """Return type, lengths of rows and of the first row, description, states, words, low bits."""
+def code_numbers(code, count):
+    """Return `count` numbers after the type of a code, and where they end."""
     numbers, at = [], 1
-    need(code and code[0] in MODES, "a code has an unknown type")
-    for _ in range(4):
+    for _ in range(count):
         number, shift = 0, 0
         while not shift or code[at - 1 : at] > b"\x7f":
             need(at < len(code) and shift < 35, "a number is cut off, or too long")
             number, at, shift = number | (code[at] & 127) << shift, at + 1, shift + 7
         numbers.append(number)
-    row, first, size, words = numbers
+    return *numbers, at
+
+
+def difference_parts(code):
+    """Return type, lengths of rows and of the first row, description, states, words, low bits."""
+    need(code and code[0] in MODES, "a code has an unknown type")
+    row, first, size, words, at = code_numbers(code, 4)
     states, bits = at + size, at + size + 32 + 2 * words
     need(1 <= first <= row < 2**32 and bits <= len(code), "a code is cut off")
     stream = [uint(code, i, 2) for i in range(states + 32, bits, 2)]
@@ -424,6 +439,114 @@ def coded_difference(code, base):
     return out
 
 
+class Scales(Bits):
+    """The description of a code of scales."""
+
+    def __init__(self, data, contexts, symbols, most):
+        super().__init__(data)
+        begins = [True, *(self.bit("begins") for _ in range(1, contexts))]
+        precision, tables, similar, self.averages, self.had = self.plain(4), [], None, {}, 0
+        need(sum(begins) <= most, "a code has too many tables")
+        for _ in range(sum(begins)):
+            counts, last = [0] * symbols, 0
+            for symbol in range(symbols):
+                if symbol != 127:
+                    last = similar[symbol] if similar else last
+                    last = counts[symbol] = self.frequency(last.bit_length(), precision)
+            need(sum(counts) <= 4096, "the frequencies of a table are too high")
+            counts[127] = 4096 - sum(counts)
+            similar = counts
+            slots = ([(s, f, offset) for offset in range(f)] for s, f in enumerate(counts))
+            tables.append(sum(slots, []))
+        self.tables = [tables[sum(begins[: i + 1]) - 1] for i in range(contexts)]
+
+    def scale(self, kind):
+        """Return the next scale of a kind."""
+        average = self.averages.get(kind, 0)
+        scale = max(-2048, min(2048, (average + 8 >> 4) + self.signed(kind)))
+        self.averages[kind] = average + (16 * scale - average >> 2)
+        return scale
+
+    def reference(self, most):
+        """Return distance, size and sign of the next row's reference, or None."""
+        if most and not (had := self.bit("reference", self.had)):
+            self.had = had
+        elif most:
+            self.had, distance = 1, self.plain((most - 1).bit_length()) + 1
+            need(distance <= most, "a reference is to no row")
+            return distance, self.scale("size"), self.bit("negative")
+        return None
+
+
+def raw_bits(data, count, width):
+    """Return the raw bits of each element, `width` bits in groups of eight elements."""
+    whole, part, numbers = width // 8, width % 8, []
+    for at in range(0, len(data), width):
+        packed = uint(data, at + 8 * whole, part)
+        for lane in range(8):
+            high = packed >> part * lane & (1 << part) - 1
+            numbers.append(uint(data, at + whole * lane, whole) | high << 8 * whole)
+    need(not any(numbers[count:]), "there are raw bits behind the last element")
+    return numbers
+
+
+def coded_scales(code, n):
+    """Decode a chunk of method 6, of `n` bytes, from its code."""
+    need(code and code[0] & 127 in MODES, "a code has an unknown type")
+    kind, referring = code[0] & 127, code[0] >> 7
+    (size, m), whole = MODES[kind], MODES[kind][0] == 1
+    need(not (whole and referring), "rows of bytes have no references")
+    row, first, description, words, escaped, at = code_numbers(code, 5)
+    need(row % 8 == first % 8 == 0 < first <= row <= min(65536, -(-n // 8) * 8), "wrong rows")
+    count, low = n // size, 0 if whole else m - 3
+    sign, top, width = 8 * size - 1, (1 << 8 * size - 1 - m) - 1, 8 * size - 1 - m
+    stream_end = at + description + 32 + 2 * words
+    raw_at = stream_end + escaped
+    end_at = raw_at + -(-count // 8) * (low + 1 - referring)
+    need(end_at + n % size == len(code), "a code has the wrong length")
+    contexts = 64 if whole else 36 if referring else 4
+    bits = Scales(code[at : at + description], contexts, 256 if referring else 128,
+                  max(4, min(40, n // 4096)))
+    columns = [bits.scale("column") for _ in range(row)]
+    at += description
+    states = [uint(code, i, 4) for i in range(at, at + 32, 4)]
+    stream = iter([uint(code, i, 2) for i in range(at + 32, stream_end, 2)])
+    raw = raw_bits(code[raw_at:end_at], count, low + 1 - referring)
+    escapes, out, column = Bits(code[stream_end:raw_at]), [], row - first
+    for i in range(count):
+        if i == 0 or column == row:
+            column = column % row
+            scale = bits.scale("row")
+            reference = bits.reference(i // row) if referring else None
+        expected, negative, group = scale + columns[column], 0, 0
+        field = max(0, min(top - 14, (expected >> 2) + (top >> 1) - 9))
+        if reference:
+            distance, power, negative = reference
+            other = out[i - distance * row]
+            quarters = (other & (1 << sign) - 1) >> m - 2
+            group = quarters - 4 * (top >> 1) + power + 18 - expected >> 2
+            group, negative = 1 + max(0, min(7, group)), negative ^ other >> sign
+        context = (expected & 3) * (9 if referring else 1) + group
+        context = max(0, min(63, expected + 36)) if whole else context
+        symbol, frequency, offset = bits.tables[context][states[i % 8] % 4096]
+        state = frequency * (states[i % 8] >> 12) + offset
+        if state < 65536:
+            need((word := next(stream, None)) is not None, "a code has too few words")
+            state = state << 16 | word
+        states[i % 8] = state
+        head = symbol & 127 if whole else (field << 3) + (symbol & 127)
+        if not whole and symbol & 127 == 127:
+            exponent = escapes.tree(width, "exponent") + field
+            head = exponent % (1 << width) << 3 | escapes.plain(3)
+        is_set = symbol >> 7 ^ negative if referring else raw[i] >> low
+        out.append(is_set << sign | head << low | raw[i] & (1 << low) - 1)
+        column += 1
+    need(states == [65536] * 8 and next(stream, None) is None, "a code does not end with its words")
+    for part, length in (bits, description), (escapes, escaped):
+        need(length <= part.at <= length + 4, "a description is not used up")
+    return b"".join(x.to_bytes(size, "little") for x in out) + code[end_at:]
+
+
 class Frame:
     """A frame at `start`, with header, index and annex checked; its data begins at `data_at`."""
 
@@ -482,7 +605,14 @@ class Frame:
         with place(f"chunk {c}"):
             need(methods == {4} or 4 not in methods, "only some planes have method 4")
             need(len({method >> 7 for method in methods}) == 1, "only some planes use the base")
-            need(max(methods) < 4 or methods == {5} or self.data[9], "a method needs a difference")
+            need(methods == {6} or 6 not in methods, "only some planes have method 6")
+            data = max(methods) < 4 or methods in ({5}, {6})
+            need(data or self.data[9], "a method needs a difference")
+            if methods == {6}:
+                lens = (len(out[k::planes]) for k in range(planes))
+                need(all(len(s) <= n for (_, s), n in zip(stored, lens)), "a plane is too long")
+                need(not self.data[9], "a difference has no code of scales")
+                return coded_scales(b"".join(s for _, s in stored), len(out))
             if methods == {4}:
                 need(len(part) == len(out), "the base is too short")
                 lens = (len(out[k::planes]) for k in range(planes))

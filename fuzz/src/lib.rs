@@ -40,7 +40,7 @@ impl<'a> Arbitrary<'a> for AnyOptions {
         let options = Options::new(dtype(input)?)
             .chunk_log2(input.int_in_range(2..=20)?)
             .threshold(f32::from(input.arbitrary::<u8>()?) / 255.0)
-            .profile(*input.choose(&[Profile::Original, Profile::Extended])?)
+            .profile(*input.choose(&[Profile::Original, Profile::Extended, Profile::Max])?)
             .plane_code(*input.choose(&[PlaneCode::Pivot, PlaneCode::Huffman])?)
             .checksums(input.arbitrary()?);
         Ok(Self(if input.arbitrary()? { options.plain() } else { options }))

@@ -362,7 +362,11 @@ fn pivot_plan<'p>(
         return None;
     }
     let pivot = pivot::Plan::new(plan.code(), plan.description(), &tables.counts);
-    let most = (plan.size() + plan.size() / COST).min(plane_len - 1);
+    let most = match coding.profile.is_max() {
+        true => plan.size().saturating_sub(1),
+        false => plan.size() + plan.size() / COST,
+    };
+    let most = most.min(plane_len - 1);
     (pivot.size() <= most).then_some(pivot)
 }
 

@@ -1,5 +1,6 @@
 //! Decodes the elements of a chunk.
 
+use crate::bits::number_at;
 use crate::difference::context::{CONTEXTS, LAST_LEVEL, Levels, MEANINGS, Meaning};
 use crate::difference::description::Models;
 use crate::difference::{
@@ -59,19 +60,6 @@ impl<'a> Parts<'a> {
         }
         Some(parts)
     }
-}
-
-/// Returns a number in groups of seven bits, the lowest first, and the bytes after it.
-pub(crate) fn number_at(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut number = 0;
-    for (place, &byte) in bytes.iter().take(5).enumerate() {
-        number |= u64::from(byte & 0x7f) << (7 * place);
-        if byte < 0x80 {
-            let number = u32::try_from(number).ok()?;
-            return Some((number as usize, &bytes[place + 1..]));
-        }
-    }
-    None
 }
 
 /// Decodes a chunk from its code and its part of the base, which has the same length.

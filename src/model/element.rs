@@ -55,7 +55,8 @@ impl Format {
         // The fields of a float with more exponent bits are this much lower.
         let field_shift = 8 - (self.bits() - 1 - self.mantissa);
         let exponents = (127 - self.bias() + octaves) << (f32::MANTISSA_DIGITS - 1);
-        let magnitude = ((bits & 0x7fff_ffff) >> field_shift) as i32 + exponents;
+        // Overflow makes the sum negative, as underflow does.
+        let magnitude = (((bits & 0x7fff_ffff) >> field_shift) as i32).wrapping_add(exponents);
         let magnitude = if magnitude < 0x7f80_0000 { magnitude.max(0) as u32 } else { 0 };
         f32::from_bits(bits & 0x8000_0000 | magnitude)
     }

@@ -22,6 +22,8 @@ mod faults;
 #[cfg(all(feature = "std", feature = "safetensors"))]
 mod layouts;
 mod limits;
+#[cfg(all(feature = "extended", feature = "zstd", feature = "safetensors"))]
+mod max;
 mod no_alloc;
 #[cfg(all(feature = "rayon", feature = "safetensors"))]
 mod options;

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-env-changed=EXPECTED_DIGEST");
     let data = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../data");
     let mut cases = String::from("const CASES: &[Case] = &[\n");
-    for folder in ["golden", "differences"] {
+    for folder in ["golden", "differences", "max"] {
         add_cases(&data.join(folder), &mut cases)?;
     }
     cases.push_str("];\n");

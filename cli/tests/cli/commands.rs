@@ -621,7 +621,8 @@ fn info_describes_files() {
         printed["methods"],
         serde_json::json!({
             "raw": 0, "repeat": 2, "huffman": 0, "pivot": 0, "zstd": 0, "difference": 0,
-            "records": 0
+            "records": 0,
+            "scales": 0
         })
     );
     let both = place.succeeds(&["info", "--json", "model.znn", "tensor.znn"]);
@@ -660,6 +661,39 @@ fn the_extended_profile_is_smaller_and_reported() {
     place.write("model.znn", &damaged);
     let error = place.fails(1, &["verify", "model.znn"]);
     assert!(error.contains("frame 0"), "{error}");
+}
+
+#[test]
+fn max_writes_the_smallest_files_and_reports_them() {
+    let place = Place::new();
+    let mut data = sample("bf16", 1_000_000);
+    // Rows have scales of their own.
+    for (number, row) in data.chunks_mut(1024).enumerate() {
+        row.chunks_exact_mut(2).for_each(|element| {
+            let bits = u16::from_le_bytes([element[0], element[1]]);
+            let exponent = (number * 7 % 5) as u16;
+            element.copy_from_slice(&bits.wrapping_add(exponent << 7).to_le_bytes());
+        });
+    }
+    place.write("model", &data);
+    place.succeeds(&["compress", "model", "--dtype", "bf16", "-o", "plain.znn"]);
+    place.succeeds(&["compress", "model", "--dtype", "bf16", "--max"]);
+    let [plain, max] = ["plain.znn", "model.znn"].map(|name| place.read(name).len());
+    assert!(max < plain * 98 / 100, "{max} bytes, not {plain}");
+    let printed = info(&place, "model.znn");
+    assert!(printed["methods"]["scales"].as_u64() > Some(0), "{printed}");
+    assert!(place.succeeds(&["info", "model.znn"]).contains("scales"));
+    place.succeeds(&["verify", "model.znn"]);
+    place.succeeds(&["decompress", "model.znn", "-o", "back"]);
+    assert!(place.read("back") == data);
+
+    let printed = place.succeeds(&["bench", "model", "--all", "--runs", "1", "--json"]);
+    let levels: Vec<Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&Value> = levels.iter().map(|level| &level["profile"]).collect();
+    assert_eq!(names, ["original", "extended", "max"]);
+    assert!(levels.iter().all(|level| level["round_trip"] == true));
+    place.fails(2, &["compress", "model", "--max", "--extended"]);
 }
 
 #[test]

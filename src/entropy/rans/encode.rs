@@ -61,8 +61,8 @@ impl<'a, const LOG: u32> Encoder<'a, LOG> {
         let mut states = self.states;
         let mut left = self.left;
         for group in (0..full).step_by(LANES).rev() {
-            // The words of the group, from the last one to the first.
-            let mut words = [0; LANES];
+            // There is room for eight more words than symbols.
+            let Some(words) = self.words[..left].last_chunk_mut::<LANES>() else { return };
             let mut count = 0;
             for lane in (0..LANES).rev() {
                 let code = code(group + lane);
@@ -71,10 +71,6 @@ impl<'a, const LOG: u32> Encoder<'a, LOG> {
                 words[(LANES - 1).wrapping_sub(count) % LANES] = state as u16;
                 count += usize::from(is_full);
                 states[lane] = step::<LOG>(if is_full { state >> 16 } else { state }, code);
-            }
-            // There is room for eight more words than symbols.
-            if let Some(place) = self.words[..left].last_chunk_mut() {
-                *place = words;
             }
             left -= count;
         }

@@ -1,6 +1,6 @@
 //! Decodes the elements of a chunk.
 
-use crate::difference::decode::number_at;
+use crate::bits::number_at;
 use crate::dtype::DType;
 use crate::entropy::binary::BitDecoder;
 use crate::entropy::rans;
@@ -39,11 +39,11 @@ impl<'a> Parts<'a> {
         let dtype = first & !WITH_REFERENCES;
         let dtype = DType::from_code(dtype).filter(|known| known.code() == dtype)?;
         let division = Division::new(dtype, first & WITH_REFERENCES != 0)?;
-        let mut numbers = [0; 4];
+        let mut numbers = [0; 5];
         for number in &mut numbers {
             (*number, rest) = number_at(rest)?;
         }
-        let [row_len, first_len, description_len, words] = numbers;
+        let [row_len, first_len, description_len, words, escapes_len] = numbers;
         let is_whole = row_len.is_multiple_of(GROUP) && first_len.is_multiple_of(GROUP);
         if !is_whole || row_len > MAX_ROW || !(1..=row_len).contains(&first_len) {
             return None;
@@ -52,9 +52,12 @@ impl<'a> Parts<'a> {
         let (description, rest) = rest.split_at_checked(description_len)?;
         let (states, rest) = rest.split_first_chunk::<{ 4 * rans::LANES }>()?;
         let (words, rest) = rest.split_at_checked(words.checked_mul(2)?)?;
+        let (escapes, rest) = rest.split_at_checked(escapes_len)?;
         let raw_len = raw_bits::len(elements, division.raw_bits());
-        let (raw, rest) = rest.split_at_checked(raw_len)?;
-        let (end, escapes) = rest.split_at_checked(len % division.format.len)?;
+        let (raw, end) = rest.split_at_checked(raw_len)?;
+        if end.len() != len % division.format.len {
+            return None;
+        }
         let mut parts = Self {
             division,
             row_len,

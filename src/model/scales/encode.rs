@@ -384,15 +384,16 @@ impl ScalesEncoder {
         code.clear();
         let with_references = if division.has_references { WITH_REFERENCES } else { 0 };
         code.push(division.format.dtype().code() | with_references);
-        for number in [rows.len, rows.first, self.description.len(), words.len()] {
+        let lens = [self.description.len(), words.len(), self.escapes.len()];
+        for number in [rows.len, rows.first].into_iter().chain(lens) {
             varint::write(number as u64, code);
         }
         code.extend_from_slice(&self.description);
         states.iter().for_each(|state| code.extend_from_slice(&state.to_le_bytes()));
         words.iter().for_each(|word| code.extend_from_slice(&word.to_le_bytes()));
+        code.extend_from_slice(&self.escapes);
         code.extend_from_slice(&self.raw);
         code.extend_from_slice(end);
-        code.extend_from_slice(&self.escapes);
     }
 }
 

@@ -11,8 +11,8 @@ use crate::model::scales::fit::Columns;
 use crate::model::scales::{GROUP, MAX_SCALE};
 use crate::simd::Kernels;
 
-/// Maximum number of 64-bit words of a signature.
-const WORDS: usize = 8;
+/// Numbers of 64-bit words that signatures have.
+const WORDS: [usize; 5] = [1, 2, 4, 6, 8];
 /// Number of rows that are compared together.
 const TILE: usize = 64;
 /// Number of rows with the closest signatures that are compared element by element.
@@ -22,7 +22,7 @@ const MIN_ROWS: usize = 64;
 /// Number of rows that decide whether to search for the references of all rows.
 const PROBES: usize = 32;
 /// Maximum number of words to compare for each row, which bounds the time of the search.
-const MAX_WORDS: usize = 32 * 1024;
+const MAX_WORDS: usize = 16 * 1024;
 /// Estimated length of a reference in bits, without the distance.
 const REFERENCE_BITS: f32 = 6.0;
 /// The share of the estimated saving that remains in practice.
@@ -82,7 +82,7 @@ impl Finder {
         if rows.count < MIN_ROWS || rows.len < 64 {
             return false;
         }
-        let words = (rows.len / 64).min(WORDS);
+        let words = *WORDS.iter().rfind(|&&words| words * 64 <= rows.len).unwrap_or(&1);
         kernels.vectorize(
             #[inline(always)]
             || self.set_signatures::<W>(rows, words),
@@ -127,9 +127,16 @@ impl Finder {
         words: usize,
         kernels: Kernels,
     ) -> Option<Match> {
+        let stride = rows.count.next_multiple_of(TILE);
         let candidates = kernels.vectorize(
             #[inline(always)]
-            || self.candidates(row, words, rows.count.next_multiple_of(TILE)),
+            || match words {
+                8 => self.candidates::<8>(row, stride),
+                6 => self.candidates::<6>(row, stride),
+                4 => self.candidates::<4>(row, stride),
+                2 => self.candidates::<2>(row, stride),
+                _ => self.candidates::<1>(row, stride),
+            },
         );
         let distance_bits = (u32::BITS - (row as u32).leading_zeros()) as f32;
         let mut best = None;
@@ -151,23 +158,29 @@ impl Finder {
     /// Returns the earlier rows whose signatures are closest, or closest to the opposite, each with
     /// the number of places by which it is closer than by chance.
     #[inline(always)]
-    fn candidates(&self, row: usize, words: usize, stride: usize) -> [(u64, usize); CANDIDATES] {
+    fn candidates<const WORDS: usize>(
+        &self,
+        row: usize,
+        stride: usize,
+    ) -> [(u64, usize); CANDIDATES] {
         let mut best = [(0, 0); CANDIDATES];
-        let half = 32 * words as u64;
-        let window = (MAX_WORDS / words).next_multiple_of(TILE);
+        let half = 32 * WORDS as u64;
+        let window = (MAX_WORDS / WORDS).next_multiple_of(TILE);
+        let wanted: [u64; WORDS] =
+            core::array::from_fn(|word| self.signatures[word * stride + row]);
         let first = row.saturating_sub(window) / TILE * TILE;
         for start in (first..row).step_by(TILE) {
+            let tiles: [&[u64; TILE]; WORDS] = core::array::from_fn(|word| {
+                let tile = self.signatures[word * stride + start..].first_chunk();
+                tile.unwrap_or(&[0; TILE])
+            });
             let mut places = [0; TILE];
-            for word in 0..words {
-                let signatures = &self.signatures[word * stride..][..stride];
-                let wanted = signatures[row];
-                let Some(tile) = signatures[start..].first_chunk::<TILE>() else { continue };
-                for (places, signature) in places.iter_mut().zip(tile) {
-                    *places += u64::from((signature ^ wanted).count_ones());
+            for (number, places) in places.iter_mut().enumerate() {
+                let mut sum = 0;
+                for word in 0..WORDS {
+                    sum += u64::from((tiles[word][number] ^ wanted[word]).count_ones());
                 }
-            }
-            for places in &mut places {
-                *places = places.abs_diff(half);
+                *places = sum.abs_diff(half);
             }
             let least = best[CANDIDATES - 1].0;
             let most = places.iter().fold(0, |most, &places| places.max(most));

@@ -203,3 +203,46 @@ const _: () = assert!(
     SAMPLE / LENS[0] * LARGEST as usize <= i16::MAX as usize,
     "the sums of columns fit into 16 bits"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+    use crate::model::scales::shape::BF16;
+
+    /// Returns elements whose rows of `len` elements, of which the first has `first`, and whose
+    /// columns have scales of their own.
+    fn elements(len: usize, first: usize) -> Vec<[u8; 2]> {
+        let mut state = 1_u32;
+        (0..150_000)
+            .map(|at| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let place = at + len - first;
+                let exponent = 110 + place / len * 7 % 3 + place % len * 5 % 4;
+                let bits = (exponent as u16) << 7 | (state >> 25) as u16;
+                bits.wrapping_sub((state >> 20 & 3) as u16 * 100).to_le_bytes()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rows_are_found() {
+        for (len, first) in [(384, 384), (384, 96), (1024, 1024), (2048, 320)] {
+            let elements = elements(len, first);
+            let format = Format::of(DType::BF16);
+            let found = Finder::default().find::<BF16<false>>(&elements, format, Kernels::new());
+            assert_eq!(found.rows, Rows { len, first });
+            assert!(found.has_columns);
+        }
+    }
+
+    #[test]
+    fn rows_cover_all_elements() {
+        let rows = Rows { len: 16, first: 8 };
+        let elements: Vec<usize> = (0..45).collect();
+        let parts: Vec<_> = rows.of(&elements).collect();
+        assert_eq!(parts.len(), 4);
+        assert_eq!(parts[0], (&elements[..8], 8..16));
+        assert_eq!(parts[3], (&elements[40..], 0..5));
+    }
+}

@@ -30,10 +30,9 @@ struct Group {
 /// The counts of contexts that share a table are added to the counts of the first of them.
 pub(crate) fn join(counts: &mut Counts, symbols: usize, most: usize) -> [bool; CONTEXTS] {
     let mut groups: Vec<Group> = Vec::with_capacity(counts.len());
-    let is_used = |counts: &[u32; SYMBOLS]| counts.iter().any(|&count| count > 0);
-    for first in 0..counts.len() {
-        if is_used(&counts[first]) {
-            let bits = bits(&counts[first][..symbols], &[0; SYMBOLS]);
+    for (first, counts) in counts.iter().enumerate() {
+        if counts.iter().any(|&count| count > 0) {
+            let bits = bits(&counts[..symbols], &[0; SYMBOLS]);
             groups.push(Group { first, bits });
         }
     }
@@ -162,4 +161,43 @@ fn round(frequencies: &mut [u16; SYMBOLS], has_escape: bool, precision: u32) {
         }
     }
     frequencies[escape] = left;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+
+    #[test]
+    fn frequencies_fill_the_slots_at_every_precision() {
+        let division = Division::new(DType::BF16, true).unwrap();
+        for precision in 0..LOG {
+            let mut counts = [0; SYMBOLS];
+            for (symbol, count) in (0_u32..).zip(&mut counts) {
+                *count = (1 << (symbol % 18)) + symbol * symbol;
+            }
+            let frequencies = frequencies(&mut counts, division, precision);
+            assert_eq!(frequencies.iter().map(|&f| usize::from(f)).sum::<usize>(), SLOTS);
+            for (&count, &frequency) in counts.iter().zip(&frequencies) {
+                assert!(count == 0 || frequency > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn similar_contexts_share_a_table() {
+        let mut counts = [[0; SYMBOLS]; 6];
+        for (context, counts) in counts.iter_mut().enumerate() {
+            let first = if context < 3 { 10 } else { 60 };
+            counts[first..first + 20].fill(100);
+        }
+        counts[0].fill(0);
+        let begins = join(&mut counts, SYMBOLS, 40);
+        let starts: Vec<usize> = (0..6).filter(|&context| begins[context]).collect();
+        assert_eq!(starts, [0, 3]);
+        let mut counts = [[1; SYMBOLS]; 64];
+        counts.iter_mut().enumerate().for_each(|(context, counts)| counts[context] = 1 << 20);
+        let begins = join(&mut counts, SYMBOLS, 4);
+        assert_eq!(begins.iter().filter(|&&begins| begins).count(), 4);
+    }
 }

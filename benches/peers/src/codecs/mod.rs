@@ -9,7 +9,7 @@ mod zstd;
 
 use std::error::Error;
 
-use ::zipnn::DType;
+use ::zipnn::{DType, Profile};
 
 /// What may go wrong in any of them.
 pub type Failure = Box<dyn Error>;
@@ -30,9 +30,12 @@ pub trait Codec {
 /// All codecs, for numbers of this type.
 pub fn all(dtype: DType) -> Result<Vec<Box<dyn Codec>>, Failure> {
     Ok(vec![
-        Box::new(zipnn::ZipNn::new(dtype)),
+        Box::new(zipnn::ZipNn::new(dtype, "zipnn", Profile::Original)),
+        Box::new(zipnn::ZipNn::new(dtype, "zipnn --extended", Profile::Extended)),
+        Box::new(zipnn::ZipNn::new(dtype, "zipnn --max", Profile::Max)),
         Box::new(zstd::Zstd::new("zstd -1", 1)?),
         Box::new(zstd::Zstd::new("zstd -3", 3)?),
+        Box::new(zstd::Zstd::new("zstd -19", 19)?),
         Box::new(ruzstd::RuZstd::default()),
         pcodec::new(dtype),
         Box::new(lz4::Lz4::default()),

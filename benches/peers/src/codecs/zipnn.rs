@@ -1,12 +1,13 @@
 //! This repository's crate.
 
 use zipnn::frame::{DecodeScratch, EncodeScratch};
-use zipnn::{DType, Limits, Options};
+use zipnn::{DType, Limits, Options, Profile};
 
 use super::{Codec, Failure};
 
 /// `zipnn`: one frame a piece.
 pub struct ZipNn {
+    name: &'static str,
     options: Options,
     encode_scratch: EncodeScratch,
     decode_scratch: DecodeScratch,
@@ -14,10 +15,11 @@ pub struct ZipNn {
 
 impl ZipNn {
     /// For numbers of this type.
-    pub fn new(dtype: DType) -> Self {
+    pub fn new(dtype: DType, name: &'static str, profile: Profile) -> Self {
         Self {
+            name,
             // As the original writes frames: without checksums.
-            options: Options::new(dtype).plain(),
+            options: Options::new(dtype).plain().profile(profile),
             encode_scratch: EncodeScratch::new(),
             decode_scratch: DecodeScratch::new(),
         }
@@ -26,7 +28,7 @@ impl ZipNn {
 
 impl Codec for ZipNn {
     fn name(&self) -> &'static str {
-        "zipnn"
+        self.name
     }
 
     fn compress(&mut self, src: &[u8], dst: &mut [u8]) -> Result<usize, Failure> {

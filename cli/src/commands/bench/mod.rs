@@ -24,14 +24,17 @@ use crate::report::failure::{self, Failure};
 
 /// Measures ratio and speed, prints them, and returns the exit status.
 pub fn run(arguments: &Bench) -> u8 {
-    failure::status(measure_file(arguments))
+    let profiles = match arguments.all {
+        true => vec![Profile::Original, Profile::Extended, Profile::Max],
+        false => vec![args::profile(arguments.extended, arguments.max)],
+    };
+    failure::status(profiles.into_iter().try_for_each(|profile| measure_file(arguments, profile)))
 }
 
-fn measure_file(arguments: &Bench) -> Result<(), Failure> {
+fn measure_file(arguments: &Bench, profile: Profile) -> Result<(), Failure> {
     let source = Endpoint::new(&arguments.file);
     let mut input = Input::open(&source)?;
     let piece_len = arguments.piece.unwrap_or(Options::DEFAULT_FRAME_LEN as u64);
-    let profile = args::profile(arguments.extended, arguments.max);
     let is_small_difference = arguments.delta.is_some() && profile != Profile::Original;
     let mut framing = Framing::new(arguments.dtype, piece_len, &mut input, is_small_difference)
         .map_err(|error| input.failure(error))?;

@@ -51,15 +51,20 @@ impl Results<'_> {
     /// Returns lines of text.
     pub fn text(&self, source: &Endpoint) -> String {
         let times = &self.times;
+        let level = match self.arguments.all {
+            true => format!(", {}", args::profile_name(self.profile)),
+            false => String::new(),
+        };
         let pieces = self.arguments.piece.map_or_else(String::new, |piece| {
             format!(" in pieces of {}", units::count(piece, "byte"))
         });
         format!(
-            "{source}: {}{}, {}, {} -> {} bytes{pieces} ({})\n\
+            "{source}: {}{}, {}{}, {} -> {} bytes{pieces} ({})\n\
              {:24}{:>12}{:>14}\n{:24}{:>7.0} MB/s{:>9.0} MB/s\n{:24}{:>7.0} MB/s{:>9.0} MB/s",
             self.dtypes.text("", ", "),
             units::count(self.arguments.threads.into(), "thread"),
             simd::level(),
+            level,
             times.original,
             times.compressed,
             units::percent(times.compressed, times.original),
