@@ -146,7 +146,7 @@ impl GpuDecoder {
     ///
     /// # Errors
     ///
-    /// The errors of [`Self::decode_into`]. The two buffers must not be the same.
+    /// The errors of [`Self::decode_into`]; `SameBuffer`.
     pub fn decode_delta_into<'a>(
         &self,
         encoder: &mut CommandEncoder,
@@ -165,19 +165,32 @@ impl GpuDecoder {
         output: Target<'_>,
         base: Option<Target<'_>>,
     ) -> Result<Verification, GpuError> {
-        let mut verification = Verification { device: self.device.clone(), reports: Vec::new() };
-        let mut scratch = DecodeScratch::new();
+        if base.is_some_and(|base| base.buffer == output.buffer) {
+            return Err(GpuError::SameBuffer);
+        }
         output.check(0)?;
-        let mut batch = Batch::new(output, base);
+        let scope = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+        let reports = self.record_batches(encoder, chunks, Batch::new(output, base));
+        let error = Box::pin(scope.pop());
+        Ok(Verification { device: self.device.clone(), reports: reports?, error })
+    }
+
+    fn record_batches<'a>(
+        &self,
+        encoder: &mut CommandEncoder,
+        chunks: impl IntoIterator<Item = ChunkInput<'a>>,
+        mut batch: Batch<'a, '_>,
+    ) -> Result<Vec<Report>, GpuError> {
+        let (mut reports, mut scratch) = (Vec::new(), DecodeScratch::new());
         for chunk in chunks {
             if let Some(full) = batch.push(chunk, &mut scratch)? {
-                verification.reports.push(self.record_batch(encoder, full)?);
+                reports.push(self.record_batch(encoder, full)?);
             }
         }
         if !batch.plan.is_empty() {
-            verification.reports.push(self.record_batch(encoder, batch)?);
+            reports.push(self.record_batch(encoder, batch)?);
         }
-        Ok(verification)
+        Ok(reports)
     }
 
     fn record_batch(

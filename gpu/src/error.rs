@@ -22,6 +22,8 @@ pub enum GpuError {
     },
     /// A buffer of the caller lacks [`wgpu::BufferUsages::STORAGE`].
     BufferUsage,
+    /// The base and the result are in the same buffer.
+    SameBuffer,
     /// A buffer would exceed a limit of the device.
     DeviceLimit {
         /// Bytes needed.
@@ -45,6 +47,9 @@ impl fmt::Display for GpuError {
             }
             Self::BufferUsage => {
                 f.write_str("the buffer cannot be written by shaders; create it with usage STORAGE")
+            }
+            Self::SameBuffer => {
+                f.write_str("the base and the result are in the same buffer; use another one")
             }
             Self::DeviceLimit { needed, limit } => write!(
                 f,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use wgpu::{Buffer, BufferUsages, CommandEncoder, Device, MapMode, Queue};
+use wgpu::{Buffer, BufferUsages, CommandEncoder, Device, ErrorFilter, MapMode, Queue};
 use zipnn::gpu::Plan;
 
 use crate::batch::{Buffers, Memory, Target, buffer, grow, mapped_buffer, write_upload};
@@ -13,6 +13,8 @@ use crate::verification::Report;
 
 /// The number of staging buffers.
 const BUFFERS: usize = 2;
+/// What a staging buffer is used for.
+const STAGING: BufferUsages = BufferUsages::MAP_WRITE.union(BufferUsages::COPY_SRC);
 
 /// A batch that has been submitted.
 struct Submitted {
@@ -39,35 +41,60 @@ impl Pipeline {
         plan: Plan<'_>,
         output: Target<'_>,
     ) -> Result<(), GpuError> {
+        let staging = self.free_staging(device, plan.upload_len()).await?;
+        let scope = device.push_error_scope(ErrorFilter::OutOfMemory);
+        let submitted = self.submit_from(staging, device, queue, pipelines, plan, output);
+        if scope.pop().await.is_some() {
+            return Err(GpuError::OutOfMemory);
+        }
+        self.submitted.push_back(submitted?);
+        Ok(())
+    }
+
+    /// Uploads a batch from a staging buffer, or from a new one.
+    fn submit_from(
+        &mut self,
+        staging: Option<Buffer>,
+        device: &Device,
+        queue: &Queue,
+        pipelines: &Pipelines,
+        plan: Plan<'_>,
+        output: Target<'_>,
+    ) -> Result<Submitted, GpuError> {
         let len = plan.upload_len();
-        let staging = self.staging(device, len).await?;
+        let staging = match staging {
+            Some(staging) => staging,
+            None => mapped_buffer(device, len, STAGING)?,
+        };
         write_upload(&plan, &staging)?;
         staging.unmap();
         grow(&mut self.upload, device, len, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
         self.memory.reserve(device, &plan)?;
-        let Some(upload) = &self.upload else { return Ok(()) };
+        let upload = self.upload.as_ref().ok_or(GpuError::OutOfMemory)?;
         let mut encoder = device.create_command_encoder(&Default::default());
         copy(&mut encoder, &staging, upload, len);
         let buffers = Buffers { upload, memory: &self.memory, output, base: None };
         let report = buffers.record(device, pipelines, &mut encoder, plan)?;
         queue.submit([encoder.finish()]);
-        self.submitted.push_back(Submitted { report, staging });
-        Ok(())
+        Ok(Submitted { report, staging })
     }
 
-    /// Returns a staging buffer that is mapped and has at least `len` bytes.
-    async fn staging(&mut self, device: &Device, len: u64) -> Result<Buffer, GpuError> {
-        let usage = BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC;
-        if self.submitted.len() >= BUFFERS
-            && let Some(first) = self.submitted.pop_front()
-        {
-            first.report.verify(device).await?;
-            if first.staging.size() >= len {
-                Mapping::begin(&first.staging, MapMode::Write).wait(device).await?;
-                return Ok(first.staging);
-            }
+    /// Returns a staging buffer that is mapped and has at least `len` bytes, if one is left over.
+    async fn free_staging(
+        &mut self,
+        device: &Device,
+        len: u64,
+    ) -> Result<Option<Buffer>, GpuError> {
+        if self.submitted.len() < BUFFERS {
+            return Ok(None);
         }
-        mapped_buffer(device, len, usage)
+        let Some(first) = self.submitted.pop_front() else { return Ok(None) };
+        first.report.verify(device).await?;
+        if first.staging.size() < len {
+            return Ok(None);
+        }
+        Mapping::begin(&first.staging, MapMode::Write).wait(device).await?;
+        Ok(Some(first.staging))
     }
 
     /// Waits for all batches, and verifies them.
@@ -86,7 +113,7 @@ pub(crate) fn upload(
     plan: &Plan<'_>,
 ) -> Result<Buffer, GpuError> {
     let len = plan.upload_len();
-    let staging = mapped_buffer(device, len, BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC)?;
+    let staging = mapped_buffer(device, len, STAGING)?;
     write_upload(plan, &staging)?;
     staging.unmap();
     let upload = buffer(device, len, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;

@@ -1,10 +1,16 @@
 //! Compares what the GPU reports with what the file promises.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use wgpu::{Buffer, Device, MapMode};
 use zipnn::gpu::Checks;
 
 use crate::error::GpuError;
 use crate::mapping::Mapping;
+
+/// Returns the error of the commands that were recorded, if the GPU ran out of memory.
+pub(crate) type RecordingError = Pin<Box<dyn Future<Output = Option<wgpu::Error>> + Send>>;
 
 /// The report of one batch.
 pub(crate) struct Report {
@@ -34,6 +40,7 @@ impl Report {
 pub struct Verification {
     pub(crate) device: Device,
     pub(crate) reports: Vec<Report>,
+    pub(crate) error: RecordingError,
 }
 
 impl std::fmt::Debug for Verification {
@@ -49,7 +56,7 @@ impl Verification {
     ///
     /// # Errors
     ///
-    /// `Decode` with `CorruptStream` or `ChecksumMismatch` and their location; `Device`.
+    /// `Decode` with `CorruptStream` or `ChecksumMismatch` and their location; `OutOfMemory`; `Device`.
     pub async fn finish(self) -> Result<(), GpuError> {
         self.finish_counting().await.map(drop)
     }
@@ -62,6 +69,9 @@ impl Verification {
     ///
     /// The errors of [`Self::finish`].
     pub async fn finish_counting(self) -> Result<u64, GpuError> {
+        if self.error.await.is_some() {
+            return Err(GpuError::OutOfMemory);
+        }
         let mut repeats = 0;
         for report in self.reports {
             repeats += report.verify(&self.device).await?;

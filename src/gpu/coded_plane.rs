@@ -50,12 +50,12 @@ impl CodedPlane {
         bounds
     }
 
-    /// Appends the codewords in the order of their cells, as the shader reads them: the first of
-    /// the 2^`longest` cells, the length in bits, and the symbol.
+    /// Appends the codewords in the order of their cells, as the shader reads them, little-endian:
+    /// the first of the 2^`longest` cells, the length in bits, and the symbol.
     pub(crate) fn append_codes(&self, codes: &mut Vec<u32>) {
         for_each_codeword(&self.code, |symbol, bits, len| {
             let first_cell = bits << (self.code.longest - len);
-            codes.push(first_cell << 16 | len << 8 | u32::from(symbol));
+            codes.push((first_cell << 16 | len << 8 | u32::from(symbol)).to_le());
         });
     }
 }

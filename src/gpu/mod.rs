@@ -28,7 +28,7 @@
 //! }
 //! assert_eq!(plan.decoded_len(), 36_000);
 //! assert!(plan.passes().count() > 0);
-//! # Ok::<(), zipnn::DecodeError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod checks;

@@ -23,6 +23,7 @@ impl<'p, 'a> Batch<'p, 'a> {
         let mut words = vec![0; plan.upload_len().div_ceil(4) as usize];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
         plan.upload(|at, piece| bytes[at as usize..][..piece.len()].copy_from_slice(piece));
+        words.iter_mut().for_each(|word| *word = u32::from_le(*word));
         Self { plan, words }
     }
 

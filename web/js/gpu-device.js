@@ -117,29 +117,42 @@ class Runner {
   run(batch, output) {
     const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
     const [scratch, spare, , report] = batch.lengths();
-    this.#device.pushErrorScope('validation');
-    this.#device.pushErrorScope('out-of-memory');
-    const own = [
-      this.#upload(batch),
-      this.#temporary(scratch, STORAGE),
-      this.#temporary(spare, STORAGE),
-      this.#temporary(report, STORAGE | COPY_SRC),
-      this.#temporary(report, COPY_DST | MAP_READ),
-    ];
-    const [upload, scratchBuffer, spareBuffer, reportBuffer, copy] = own;
-    const buffers = [upload, scratchBuffer, spareBuffer, output, reportBuffer];
-    const encoder = this.#device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { shader, groups, bindings } of passesOf(batch.passes(), buffers)) {
-      this.#dispatch(pass, shader, groups, bindings);
-    }
-    pass.end();
-    encoder.copyBufferToBuffer(reportBuffer, 0, copy, 0, reportBuffer.size);
-    this.#device.queue.submit([encoder.finish()]);
-    const errors = [this.#device.popErrorScope(), this.#device.popErrorScope()];
-    return this.#verify(batch, copy, report, errors).finally(() => {
+    const own = [];
+    const temporary = (length, usage) => {
+      own.push(this.#temporary(length, usage));
+      return own.at(-1);
+    };
+    const errors = this.#watched(() => {
+      own.push(this.#upload(batch));
+      const reportBuffer = temporary(report, STORAGE | COPY_SRC);
+      const buffers = [own[0], temporary(scratch, STORAGE), temporary(spare, STORAGE), output, reportBuffer];
+      const copy = temporary(report, COPY_DST | MAP_READ);
+      const encoder = this.#device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (const { shader, groups, bindings } of passesOf(batch.passes(), buffers)) {
+        this.#dispatch(pass, shader, groups, bindings);
+      }
+      pass.end();
+      encoder.copyBufferToBuffer(reportBuffer, 0, copy, 0, reportBuffer.size);
+      this.#device.queue.submit([encoder.finish()]);
+    });
+    return this.#verify(batch, own.at(-1), report, errors).finally(() => {
       for (const buffer of own) buffer.destroy();
     });
+  }
+
+  /** Calls `work`, and returns promises of the errors of the device, and of an error that it throws. */
+  #watched(work) {
+    this.#device.pushErrorScope('validation');
+    this.#device.pushErrorScope('out-of-memory');
+    const errors = [];
+    try {
+      work();
+    } catch (error) {
+      errors.push(error);
+    }
+    errors.push(this.#device.popErrorScope(), this.#device.popErrorScope());
+    return errors;
   }
 
   #dispatch(pass, shader, groups, bindings) {
@@ -159,7 +172,10 @@ class Runner {
 
   async #failed(errors) {
     for (const error of await Promise.all(errors)) {
-      if (error instanceof GPUOutOfMemoryError) throw new ZipnnError('OutOfMemory', 'the GPU has no memory left');
+      // Mapped buffers that do not fit into memory are a `RangeError`.
+      if (error instanceof GPUOutOfMemoryError || error instanceof RangeError) {
+        throw new ZipnnError('OutOfMemory', 'there is no memory left for the GPU');
+      }
       if (error) throw new ZipnnError('GpuFailed', `the GPU failed: ${error.message}`);
     }
   }

@@ -36,6 +36,17 @@ fn tensors_load() {
     }
 }
 
+/// Executors with several threads need futures that can be sent.
+#[test]
+fn futures_can_be_sent() {
+    fn check<T: Send>(_: &T) {}
+    let gpu = gpu();
+    let file = zipnn::compress(&tensors(), &Options::auto()).unwrap();
+    let archive = Archive::open(file.clone(), Limits::default()).unwrap();
+    check(&gpu.decoders[1].load_tensor(&archive, "a"));
+    check(&gpu.decoders[1].decode_frame(&file));
+}
+
 /// Tensors longer than a binding may be are bound in windows.
 #[test]
 fn a_tensor_longer_than_a_binding() {
@@ -97,6 +108,10 @@ fn a_base_on_the_gpu() {
         let GpuError::Decode(error) = error else { panic!("{error}") };
         assert_eq!(error.kind(), DecodeErrorKind::BaseRequired);
     }
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    let chunks = ChunkInput::of_frame(&Frame::parse(&file).unwrap(), 0);
+    let same = gpu.decoders[0].decode_delta_into(&mut encoder, chunks, (&buffer, 0), (&buffer, 0));
+    assert!(matches!(same.unwrap_err(), GpuError::SameBuffer));
     let plain = zipnn::compress(&data, &options).unwrap();
     let error = gpu.decoders[0].decode_delta_frame(&plain, &buffer, 0);
     let GpuError::Decode(error) = pollster::block_on(error).unwrap_err() else { panic!("decoded") };
