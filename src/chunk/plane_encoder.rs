@@ -290,6 +290,7 @@ impl Analysis {
     }
 
     /// Chooses the analysis of a plane that is not counted in pairs.
+    #[allow(unused_variables, reason = "only dispatch looks at the plane")]
     fn of_symbols(plane: &[u8]) -> Self {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         if let (kernels @ Kernels::Sse4_2(_), SHORTEST_IN_VECTORS..) = (Kernels::new(), plane.len())
@@ -297,7 +298,6 @@ impl Analysis {
             return Self::in_vectors(kernels, &Sample::new(plane), plane.len())
                 .unwrap_or(Self::Symbols);
         }
-        let _ = plane;
         Self::Symbols
     }
 

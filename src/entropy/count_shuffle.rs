@@ -11,6 +11,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{u8x32, u16x16};
 
 use crate::entropy::histogram::{self, StreamCounts};
+use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::pairs::PairCounts;
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
@@ -28,6 +29,8 @@ const FEW: usize = BLOCK * MAX_BLOCKS;
 const ADDED: usize = 16;
 /// Vectors that are turned into pairs at a time.
 const PACKED: usize = 64;
+/// A byte counts the multiples of 16 of a stream's vectors.
+const _: () = assert!(MAX_WRITTEN_PLANE / STREAMS / LANES / ADDED <= u8::MAX as usize);
 /// The highest bit of the number of a block marks blocks that are not among [`MAX_BLOCKS`].
 const OTHER: u8 = 1 << 7;
 

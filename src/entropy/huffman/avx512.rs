@@ -3,9 +3,6 @@
 //! Byte permutes look up values and lengths of codewords. Shifts join neighbours, so that each of
 //! the eight lanes holds the codewords of eight symbols. A second shift moves each lane to its
 //! position within a byte, and a compressing move brings the complete bytes of all lanes together.
-//!
-//! The value of a codeword always fits into a byte: it is less than the number of symbols before it
-//! in the order of cells, because each of them takes at most as many cells.
 
 use core::arch::x86_64::*;
 

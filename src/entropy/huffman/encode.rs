@@ -1,17 +1,16 @@
 //! Encodes planes: first plans the coding and its exact length, then writes it.
 
 use crate::entropy::histogram::StreamCounts;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::huffman::avx2::{self, BlockCounts};
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::entropy::huffman::avx512;
 use crate::entropy::huffman::code::{Codeword, codewords};
 use crate::entropy::huffman::lengths::{self, Ranking};
 use crate::entropy::huffman::pairs::{self, PairCodewords};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE};
-#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-use crate::entropy::huffman::{
-    avx2::{self, BlockCounts},
-    avx512,
-};
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::simd::Kernels;
 
@@ -80,18 +79,17 @@ pub(crate) fn plan(counts: &StreamCounts, plane_len: usize) -> Coding {
         return Coding::Raw;
     }
     let candidates = lengths::candidates(&Ranking::new(&total), plane_len);
-    let original = Plan::new(candidates.original, counts, &total);
-    let optimal = candidates.optimal.and_then(|code| Plan::new(code, counts, &total));
-    [original, optimal]
-        .into_iter()
-        .flatten()
-        .min_by_key(Plan::size)
-        .map_or(Coding::Raw, Coding::Streams)
+    let original = Plan::new(candidates.original, counts);
+    let optimal = candidates.optimal.and_then(|code| Plan::new(code, counts));
+    let plan = [original, optimal].into_iter().flatten().min_by_key(Plan::size);
+    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+    let plan = plan.map(|plan| Plan { block_counts: avx2::block_counts(&total), ..plan });
+    plan.map_or(Coding::Raw, Coding::Streams)
 }
 
 impl Plan {
     /// Creates a plan; returns `None` if the code has no description or a stream is too long.
-    fn new(code: CodeLengths, counts: &StreamCounts, total: &[u32; SYMBOLS]) -> Option<Self> {
+    fn new(code: CodeLengths, counts: &StreamCounts) -> Option<Self> {
         let mut description = [0; weights::MAX_SIZE];
         let description_len = weights::write(&code, &mut description)?;
         let coded = code.coded();
@@ -110,7 +108,7 @@ impl Plan {
             description_len,
             stream_lens,
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-            block_counts: avx2::block_counts(total),
+            block_counts: BlockCounts::default(),
         })
     }
 
