@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn nothing_is_the_base_of_unrelated_files() {
-        assert_eq!(chosen(&series(3, 5000)), []);
-        assert_eq!(chosen(&[]), []);
+        assert!(chosen(&series(3, 5000)).is_empty());
+        assert!(chosen(&[]).is_empty());
     }
 
     #[test]
