@@ -251,7 +251,7 @@ fn survive_kills(place: &Place, arguments: &[&str], prepare: impl Fn(), check: i
             let mut command = place.command(arguments);
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
             let mut child = child.unwrap();
-            std::thread::sleep(time * random.below(100) as u32 / 100);
+            std::thread::sleep(time * random.below(60) as u32 / 100);
             child.kill().unwrap();
             killed += usize::from(child.wait().unwrap().code().is_none());
             check(&format!("killed in round {round}"));
@@ -259,7 +259,7 @@ fn survive_kills(place: &Place, arguments: &[&str], prepare: impl Fn(), check: i
         place.succeeds(arguments);
         check(&format!("completed in round {round}"));
     }
-    assert!(killed >= 4, "only {killed} runs were killed");
+    assert!(killed >= 2, "only {killed} runs were killed");
 }
 
 /// Returns the contents of a file, from its compressed form if only that exists.
