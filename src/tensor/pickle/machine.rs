@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::tensor::pickle::node::{self, Id, Node, Storage, Tensor};
+use crate::tensor::pickle::node::{Id, Node, Storage, Tensor, of_name, of_storage};
 use crate::tensor::pickle::opcodes as op;
 
 /// Why a pickle cannot be read.
@@ -203,7 +203,7 @@ impl<'p> Machine<'p> {
         let &[kind, class, key, ..] = &parts[..] else { return None };
         match (self.node(kind), self.node(class), self.node(key)) {
             (Node::Text("storage"), Node::Global(_, class), Node::Text(key)) => {
-                Some(Storage { key, dtype: node::of_storage(class)? })
+                Some(Storage { key, dtype: of_storage(class)? })
             }
             _ => None,
         }
@@ -219,7 +219,7 @@ impl<'p> Machine<'p> {
             return None;
         };
         let named = arguments.get(DTYPE).and_then(|&dtype| match self.node(dtype) {
-            Node::Global("torch", name) => node::of_name(name),
+            Node::Global("torch", name) => of_name(name),
             _ => None,
         });
         let dtype = named.or(storage.dtype)?;

@@ -1,5 +1,6 @@
 //! The objects that a pickle builds.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Number of an object. Objects refer to others by number, because several can share one.
@@ -78,4 +79,22 @@ pub(super) fn of_storage(class: &str) -> Option<Option<DType>> {
 pub(super) fn of_name(name: &str) -> Option<DType> {
     let found = TYPES.into_iter().find(|known| !name.is_empty() && known.1 == name)?;
     Some(found.2)
+}
+
+/// A tensor in a pickle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pickled {
+    /// Keys and numbers that lead to the tensor, joined by dots.
+    pub(crate) name: String,
+    /// Name of the file that stores the elements.
+    pub(crate) key: String,
+    /// Type by its name in safetensors files.
+    pub(crate) dtype: &'static str,
+    /// Length of an element in bytes.
+    pub(crate) element_len: u64,
+    /// Number of elements before the first.
+    pub(crate) offset: u64,
+    pub(crate) shape: Vec<u64>,
+    /// Whether the elements follow one another, outermost dimension first.
+    pub(crate) is_contiguous: bool,
 }

@@ -1,4 +1,6 @@
+use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use super::*;
 

@@ -5,9 +5,12 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::tensor::pickle::Pickled;
+use crate::tensor::error::MetadataError;
 use crate::tensor::pickle::machine::Machine;
-use crate::tensor::pickle::node::{Id, Node, Tensor};
+use crate::tensor::pickle::node::{Id, Node, Pickled, Tensor};
+
+/// Longest pickle to read, in bytes. Each tensor takes about 100.
+pub(crate) const MAX_LEN: u64 = 8 << 20;
 
 /// Maximum depth of containers in containers.
 const MAX_DEPTH: usize = 64;
@@ -17,8 +20,15 @@ const MAX_NAMES_LEN: usize = 64 << 20;
 /// Keys under which modules of PyTorch keep their tensors, which are no part of a name.
 const HIDDEN: [&str; 3] = ["_parameters", "_buffers", "_modules"];
 
+/// Returns all tensors in a pickle, in the order in which it lists them.
+pub(crate) fn tensors(pickle: &[u8]) -> Result<Vec<Pickled>, MetadataError> {
+    let invalid = |reason: &'static str| MetadataError::InvalidHeader { reason: reason.into() };
+    let machine = Machine::run(pickle).map_err(invalid)?;
+    named(&machine).map_err(invalid)
+}
+
 /// Returns all tensors with their names. Containers that occur several times count once.
-pub(super) fn tensors(machine: &Machine<'_>) -> Result<Vec<Pickled>, &'static str> {
+fn named(machine: &Machine<'_>) -> Result<Vec<Pickled>, &'static str> {
     let mut found = Vec::new();
     let mut is_seen = vec![false; machine.len()];
     let mut open: Vec<(Id, String, usize)> =

@@ -25,10 +25,10 @@ pub(super) fn locate(
         let Some(storage) = storages.get(&tensor.key) else { continue };
         match view(&tensor, storage) {
             Some(range) if tensor.is_contiguous => {
-                if names.insert(tensor.name.clone()) {
-                    covered.insert(storage.start);
-                    located.push(TensorInfo::new(tensor.name, tensor.dtype, tensor.shape, range));
-                }
+                covered.insert(storage.start);
+                let is_new = names.insert(tensor.name.clone());
+                let tensor = TensorInfo::new(tensor.name, tensor.dtype, tensor.shape, range);
+                located.extend(is_new.then_some(tensor));
             }
             Some(_) => strided.push((tensor, storage)),
             None => {}
