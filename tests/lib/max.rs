@@ -280,8 +280,7 @@ fn models_shrink() {
         let path = format!("models/{name}.safetensors");
         let Some(path) = crate::common::skipped::shared(&path) else { return };
         let model = std::fs::read(path).unwrap();
-        let metadata =
-            zipnn::tensor::Metadata::parse(&model, model.len() as u64).unwrap();
+        let metadata = zipnn::tensor::Metadata::parse(&model, model.len() as u64).unwrap();
         let mut compressed = 0;
         for frame in zipnn::tensor::plan(&metadata, Options::DEFAULT_FRAME_LEN as u64) {
             let range = frame.range.start as usize..frame.range.end as usize;
