@@ -218,7 +218,12 @@ mod tests {
             .map(|at| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let place = at + len - first;
-                let exponent = 110 + place / len * 7 % 3 + place % len * 5 % 4;
+                let hash = |number: usize| {
+                    let mixed = (number as u32 + 1).wrapping_mul(0x9e37_79b9);
+                    let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b);
+                    (mixed ^ mixed >> 13).wrapping_mul(0xc2b2_ae35) >> 20
+                };
+                let exponent = 110 + hash(place / len) % 3 + hash(place % len * 31) % 4;
                 let bits = (exponent as u16) << 7 | (state >> 25) as u16;
                 bits.wrapping_sub((state >> 20 & 3) as u16 * 100).to_le_bytes()
             })
