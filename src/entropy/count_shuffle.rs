@@ -230,7 +230,7 @@ impl<S: Simd> BitCounts<S> {
         let (sixteens, eights) = add_bits(self.eights, first, second);
         self.eights = eights;
         for (bit, count) in (0_u32..).zip(&mut self.sixteens) {
-            *count = *count + (sixteens >> bit & one);
+            *count += sixteens >> bit & one;
         }
     }
 
@@ -288,7 +288,7 @@ fn count_window<'s, S: Simd>(
                         for at in 0..4 {
                             let vector = &vectors[half * 8 + quarter * 4 + at];
                             let index = u8x32::from_slice(simd, vector) - lowest;
-                            indices = indices | index;
+                            indices |= index;
                             let index = index & nibble;
                             low[at] = tables[0].swizzle_dyn_within_blocks(index);
                             high[at] = tables[1].swizzle_dyn_within_blocks(index);

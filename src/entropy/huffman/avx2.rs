@@ -130,15 +130,15 @@ impl Tables {
 
 /// Encodes the four streams of a plane and their end marks.
 ///
-/// Gives the writers back if vectors would not save time.
+/// Returns the writers if vectors would not save time.
 pub(crate) fn encode<'d>(
     token: Avx2,
     plane: &[u8],
     code: &CodeLengths,
     counts: &BlockCounts,
     writers: [StreamWriter<'d>; STREAMS],
-) -> Result<(), [StreamWriter<'d>; STREAMS]> {
-    let Some(blocks) = Blocks::of(code, counts) else { return Err(writers) };
+) -> Option<[StreamWriter<'d>; STREAMS]> {
+    let Some(blocks) = Blocks::of(code, counts) else { return Some(writers) };
     let codes = Codes::new(code);
     let tables = Tables::new(&codes, &blocks);
     let coded_bits: usize = writers.iter().map(|writer| writer.room_len() * 8).sum();
@@ -156,7 +156,7 @@ pub(crate) fn encode<'d>(
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
         encode_stream(token, stream, &tables, &codes, writer);
     }
-    Ok(())
+    None
 }
 
 /// Powers of two by their exponent, as the low byte of two; zero for exponents from eight on.

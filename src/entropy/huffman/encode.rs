@@ -128,8 +128,8 @@ impl Plan {
             }
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx2(token) if plane.len() >= avx2::SHORTEST => {
-                let encoded = avx2::encode(token, plane, &self.code, &self.block_counts, writers);
-                let Err(writers) = encoded else { return };
+                let left = avx2::encode(token, plane, &self.code, &self.block_counts, writers);
+                let Some(writers) = left else { return };
                 writers
             }
             _ => writers,
