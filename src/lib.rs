@@ -214,7 +214,7 @@ pub use profile::{PlaneCode, Profile};
 mod documents {
     #[doc = include_str!("../README.md")]
     struct Readme;
-    #[doc = include_str!("../docs/LIBRARY.md")]
+    #[doc = include_str!("../docs/rust.md")]
     struct Library;
     #[doc = include_str!("../docs/embedded.md")]
     struct Embedded;
