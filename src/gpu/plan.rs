@@ -225,7 +225,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Option<Vec<u8>>, DecodeError> {
         let chunk = &input.chunk;
         let is_code = chunk.base_use == BaseUse::Code;
-        if !is_code && chunk.planes[0].method != method::RECORDS {
+        if !is_code && !matches!(chunk.planes[0].method, method::RECORDS | method::SCALES) {
             return Ok(None);
         }
         let chunk = chunk.clone().with_checksum(None);

@@ -66,6 +66,20 @@ fn random_data() {
     }
 }
 
+/// The processor decodes these chunks, and the GPU puts them together.
+#[test]
+fn chunks_with_codes_of_scales() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/max");
+    let gpu = gpu();
+    for name in ["bfloat16", "float32", "float8_e4m3fn", "references"] {
+        let read = |kind: &str| std::fs::read(format!("{folder}/{name}.{kind}")).unwrap();
+        for decoder in &gpu.decoders {
+            let decoded = gpu.decode(decoder, &read("znn")).unwrap();
+            assert!(decoded == read("data"), "{name}, {decoder:?}");
+        }
+    }
+}
+
 /// Codes of 12 bits, which this crate reads and does not write.
 mod twelve_bits {
     use super::*;
