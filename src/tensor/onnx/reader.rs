@@ -20,7 +20,9 @@ const MAX_SHORT_LEN: u64 = 64 << 10;
 /// Returns whether a file that begins with `bytes` may be a model: whether its first field is the
 /// version of the format.
 pub(crate) fn may_be_onnx(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x08, 1..=0x7f, ..])
+    // The length of a safetensors header can begin with the same bytes.
+    let is_len = matches!(bytes, [_, _, _, _, 0, 0, 0, 0, ..]);
+    matches!(bytes, [0x08, 1..=0x7f, ..]) && !is_len
 }
 
 /// Locates the tensors of a model.
