@@ -12,7 +12,7 @@ use crate::tensor::onnx::wire::{self, Value};
 const MAX_DIMENSIONS: usize = 64;
 
 /// Numbers of types in `onnx.proto`, and names of types in safetensors files.
-const TYPES: [(u64, &str); 21] = [
+const TYPES: [(u64, &str); 22] = [
     (1, "F32"),
     (2, "U8"),
     (3, "I8"),
@@ -33,10 +33,9 @@ const TYPES: [(u64, &str); 21] = [
     (20, "F8_E5M2FNUZ"),
     (21, "U4"),
     (22, "I4"),
+    (23, "F4"),
     (24, "F8_E8M0"),
 ];
-/// The type of four-bit floats.
-const F4: (u64, &str) = (23, "F4");
 
 /// Fields of a tensor.
 #[derive(Debug, Default)]
@@ -106,7 +105,7 @@ impl RawTensor {
     /// stores it in another way.
     pub(super) fn finish(self) -> Option<Located> {
         let code = self.dtype?;
-        let dtype = TYPES.into_iter().chain([F4]).find(|known| known.0 == code)?.1;
+        let dtype = TYPES.into_iter().find(|known| known.0 == code)?.1;
         let (range, location) = match self.is_external {
             true => (self.offset..self.offset.checked_add(self.len)?, Some(self.location)),
             false => (self.data?, None),
