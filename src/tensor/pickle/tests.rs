@@ -114,3 +114,25 @@ fn names_cannot_take_much_memory() {
     parts.extend(b"es");
     assert!(tensors(&pickle(&[&parts])).is_err());
 }
+
+#[test]
+fn long_keys_cannot_take_much_memory() {
+    // Each reference to the tensor repeats the key of its storage.
+    let mut parts = b"](".to_vec();
+    parts.extend(tensor(&"7".repeat(100_000), [3, 1]));
+    parts.extend(b"q\0");
+    parts.extend(b"h\0".repeat(100_000));
+    parts.extend(b"e");
+    assert!(tensors(&pickle(&[&parts])).is_err());
+
+    // Each item of the dictionary has the same key.
+    let mut parts = b"}(X".to_vec();
+    parts.extend(100_000_u32.to_le_bytes());
+    parts.extend(vec![b'k'; 100_000]);
+    parts.extend(b"q\0");
+    parts.extend(tensor("7", [3, 1]));
+    parts.extend(b"q\x01");
+    parts.extend(b"h\0h\x01".repeat(100_000));
+    parts.extend(b"u");
+    assert!(tensors(&pickle(&[&parts])).is_err());
+}

@@ -1,5 +1,6 @@
 //! Finds the tensors in the objects that a pickle has built.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -14,9 +15,10 @@ pub(crate) const MAX_LEN: u64 = 8 << 20;
 
 /// Maximum depth of containers in containers.
 const MAX_DEPTH: usize = 64;
-/// Maximum length of all names in bytes. Names repeat the keys of containers, so a short pickle
-/// could have long names.
+/// Maximum length of all names, of tensors and of their storages, in bytes. Names repeat the keys of
+/// containers, and tensors share storages, so a short pickle could have long names.
 const MAX_NAMES_LEN: usize = 64 << 20;
+const TOO_LONG: &str = "the names of the tensors are too long";
 /// Keys under which modules of PyTorch keep their tensors, which are no part of a name.
 const HIDDEN: [&str; 3] = ["_parameters", "_buffers", "_modules"];
 
@@ -36,6 +38,10 @@ fn named(machine: &Machine<'_>) -> Result<Vec<Pickled>, &'static str> {
     let mut names_len = 0_usize;
     while let Some((id, name, depth)) = open.pop() {
         if let Node::Tensor(tensor) = machine.node(id) {
+            names_len += tensor.key.len();
+            if names_len > MAX_NAMES_LEN {
+                return Err(TOO_LONG);
+            }
             found.push(pickled(tensor, name));
             continue;
         }
@@ -47,7 +53,7 @@ fn named(machine: &Machine<'_>) -> Result<Vec<Pickled>, &'static str> {
             let name = join(&name, key);
             names_len += name.len();
             if names_len > MAX_NAMES_LEN {
-                return Err("the names of the tensors are too long");
+                return Err(TOO_LONG);
             }
             open.push((child, name, depth + 1));
         }
@@ -69,7 +75,9 @@ fn pickled(tensor: &Tensor<'_>, name: String) -> Pickled {
 }
 
 /// Returns the objects in a container with their keys. The state of an object has no key.
-fn children(machine: &Machine<'_>, id: Id) -> Vec<(Option<String>, Id)> {
+///
+/// Keys are borrowed, because many objects can share a long one.
+fn children<'p>(machine: &Machine<'p>, id: Id) -> Vec<(Option<Cow<'p, str>>, Id)> {
     let is_open = |child: Id| {
         matches!(
             machine.node(child),
@@ -79,7 +87,7 @@ fn children(machine: &Machine<'_>, id: Id) -> Vec<(Option<String>, Id)> {
     match machine.node(id) {
         Node::Tuple(items) | Node::List(items) => {
             let items = items.iter().enumerate().filter(|(_, child)| is_open(**child));
-            items.map(|(number, &child)| (Some(number.to_string()), child)).collect()
+            items.map(|(number, &child)| (Some(Cow::Owned(number.to_string())), child)).collect()
         }
         Node::Dict(items) => {
             let items = items.iter().filter(|(_, child)| is_open(*child));
@@ -89,18 +97,18 @@ fn children(machine: &Machine<'_>, id: Id) -> Vec<(Option<String>, Id)> {
     }
 }
 
-fn text(machine: &Machine<'_>, key: Id) -> Option<String> {
-    match machine.node(key) {
-        Node::Text(text) => Some((*text).to_string()).filter(|text| !HIDDEN.contains(&&**text)),
-        Node::Int(number) => Some(number.to_string()),
+fn text<'p>(machine: &Machine<'p>, key: Id) -> Option<Cow<'p, str>> {
+    match *machine.node(key) {
+        Node::Text(text) => (!HIDDEN.contains(&text)).then_some(Cow::Borrowed(text)),
+        Node::Int(number) => Some(Cow::Owned(number.to_string())),
         _ => None,
     }
 }
 
-fn join(name: &str, key: Option<String>) -> String {
+fn join(name: &str, key: Option<Cow<'_, str>>) -> String {
     match key {
         None => name.to_string(),
-        Some(key) if name.is_empty() => key,
+        Some(key) if name.is_empty() => key.into_owned(),
         Some(key) => format!("{name}.{key}"),
     }
 }
