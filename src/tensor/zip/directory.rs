@@ -48,6 +48,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Returns the offset of the entry's end, or a lower one: names and extra fields do not count.
+    fn least_end(&self) -> u64 {
+        self.offset.saturating_add(ENTRY_LEN as u64).saturating_add(self.len)
+    }
+
     /// Returns the range that begins with the entry's header and holds `len` bytes of its data, if
     /// the extra field is not much longer than that of the directory.
     pub(super) fn beginning(&self, len: u64, file_len: u64) -> Range<u64> {
@@ -120,6 +125,10 @@ pub(super) fn entries(directory: &[u8]) -> Result<Vec<Entry>, MetadataError> {
         entries.extend(stored(listed, name, extra));
     }
     entries.sort_by_key(|entry| entry.offset);
+    // A short file could otherwise list a long entry many times, and each would be read.
+    if entries.windows(2).any(|pair| pair[0].least_end() > pair[1].offset) {
+        return Err(invalid("entries of the zip archive overlap"));
+    }
     Ok(entries)
 }
 

@@ -106,7 +106,7 @@ impl ZipReader {
         bytes: &[u8],
     ) -> Result<Option<Range<u64>>, MetadataError> {
         let data_offset = directory::data_offset(bytes)?;
-        let start = entry.offset + data_offset;
+        let start = entry.offset.saturating_add(data_offset);
         let range = start..start.saturating_add(entry.len);
         if range.end > self.file_len {
             return Err(invalid("an entry of the zip archive ends after the archive"));
