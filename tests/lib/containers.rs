@@ -272,3 +272,22 @@ fn the_record_for_large_archives_counts() {
     file.extend([&b"PK\x05\x06\0\0\0\0\0\0\0\0"[..], &[0xff; 8], &[0, 0]].concat());
     assert_eq!(read(&file).unwrap().tensors()[0].name, "a");
 }
+
+#[test]
+fn overlapping_entries_are_an_error() {
+    let mut zip = Zip::default();
+    zip.add("a.npy", &npy("<f4", &[2], &[7; 8]), 0, false);
+    zip.directory = zip.directory.repeat(2);
+    let found = read(&zip.finish(b""));
+    assert!(matches!(found, Err(MetadataError::InvalidHeader { .. })), "{found:?}");
+}
+
+/// The length of a header of 264 bytes begins like an ONNX model.
+#[test]
+fn the_length_of_a_safetensors_header_is_no_onnx_model() {
+    let mut file = 264_u64.to_le_bytes().to_vec();
+    file.extend(br#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#);
+    file.resize(8 + 264, b' ');
+    file.extend([1, 2]);
+    assert_eq!(read(&file).unwrap().tensors()[0].range, 272..274);
+}
