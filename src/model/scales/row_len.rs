@@ -105,8 +105,8 @@ impl Finder {
         found
     }
 
-    #[inline(always)]
     /// Sets the sizes of elements and their sums. Returns the variance of the sizes.
+    #[inline(always)]
     fn set_sizes<S: Shape>(
         &mut self,
         elements: &[<S::Word as Word>::Bytes],
