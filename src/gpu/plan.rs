@@ -148,9 +148,10 @@ impl<'a> Plan<'a> {
     /// # Errors
     ///
     /// `Truncated` and `OutOfRange` if the stored bytes or the wanted range do not belong to the
-    /// chunk, or the buffer cannot be so long; `LimitExceeded` for a chunk of more than [`Self::MAX_CHUNK_LEN`] bytes; `BaseRequired`
-    /// and `BaseLength`; `InvalidCodeLengths`, `CorruptStream` and the other errors of the stored
-    /// data. All name the location. After an error, drop the plan.
+    /// chunk, or the buffer cannot be so long; `LimitExceeded` for a chunk of more than
+    /// [`Self::MAX_CHUNK_LEN`] bytes, or without [room](Self::has_room_for) for it; `BaseRequired` and
+    /// `BaseLength`; `InvalidCodeLengths`, `CorruptStream` and the other errors of the stored data.
+    /// All name the location. After an error, drop the plan.
     pub fn push(
         &mut self,
         chunk: ChunkInput<'a>,
@@ -171,6 +172,11 @@ impl<'a> Plan<'a> {
         }
         if input.wanted_len() == 0 {
             return Ok(());
+        }
+        if !self.has_room_for(input) {
+            let requested = self.chunk_bytes.saturating_add(input.bytes_to_hold());
+            let limit = Self::BATCH_LEN;
+            return Err(DecodeErrorKind::LimitExceeded { requested, limit }.into());
         }
         let ends = [self.position, self.base.unwrap_or_default()];
         if ends.iter().any(|&end| end > MAX_POSITION) {
