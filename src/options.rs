@@ -213,7 +213,8 @@ impl Options {
     /// Sets the base-2 logarithm of the chunk length in bytes, from 2 to 62. The default is 18.
     ///
     /// Smaller chunks make reading small parts faster, but files larger. Planes of more than 128
-    /// KiB are stored raw, as in the original.
+    /// KiB are stored raw, as in the original. Frames that [`Profile::Max`] stores with the code of
+    /// scales have chunks of 4 MiB instead.
     #[must_use]
     pub const fn chunk_log2(mut self, exponent: u8) -> Self {
         self.chunk_log2 = exponent;
