@@ -96,9 +96,8 @@ pub struct Compress {
     /// such a file
     #[arg(long)]
     pub extended: bool,
-    /// Write the smallest files, for archives and slow networks: smaller than --extended, which is
-    /// fastest to read, and than the default, which the original reads. Takes about ten times as
-    /// long as --extended
+    /// Write the smallest files, for archives and slow networks. Compressing takes about ten times
+    /// as long as with --extended, decompressing six times. The original cannot read such a file
     #[arg(long, conflicts_with = "extended")]
     pub max: bool,
     /// Code of the other planes of an --extended file
@@ -181,8 +180,8 @@ pub struct Files {
     pub delta: Option<PathBuf>,
     /// File or directory with bases, also a revision in the cache of the Hub; can be given several
     /// times. `compress` stores tensors that resemble tensors of these files as differences to
-    /// them, whatever their order and names, and records the files' paths. `decompress` looks there for bases that are not at their recorded
-    /// paths. Implies --extended
+    /// them, whatever their order and names, and records the files' paths. `decompress` looks there
+    /// for bases that are not at their recorded paths. Implies --extended
     #[arg(long, value_name = "BASE", conflicts_with = "delta")]
     pub base: Vec<PathBuf>,
     #[command(flatten)]

@@ -109,7 +109,8 @@ impl Methods {
     fn json(self) -> Value {
         json!({
             "raw": self.raw, "repeat": self.repeat, "huffman": self.huffman, "pivot": self.pivot,
-            "zstd": self.zstd, "difference": self.difference, "records": self.records, "scales": self.scales,
+            "zstd": self.zstd, "difference": self.difference, "records": self.records,
+            "scales": self.scales,
         })
     }
 }
