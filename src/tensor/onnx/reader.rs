@@ -17,6 +17,9 @@ const WINDOW: Range<u64> = 4 << 10..256 << 10;
 /// Maximum length of a name, a shape or another short field.
 const MAX_SHORT_LEN: u64 = 64 << 10;
 
+/// Maximum number of tensors. A tensor takes some 20 times as much memory as a file needs for it.
+const MAX_TENSORS: usize = 1 << 20;
+
 /// Returns whether a file that begins with `bytes` may be a model: whether its first field is the
 /// version of the format.
 pub(crate) fn may_be_onnx(bytes: &[u8]) -> bool {
@@ -99,6 +102,9 @@ impl OnnxReader {
         match (message.action(number).ok_or_else(malformed)?, value) {
             (Action::Open(message), Value::Bytes(_)) => {
                 if message == Message::Tensor {
+                    if self.tensors.len() + self.external.len() >= MAX_TENSORS {
+                        return Err(invalid("the model has more than a million tensors"));
+                    }
                     self.tensor = RawTensor::default();
                 }
                 self.open.push((message, range.end));
@@ -173,5 +179,9 @@ enum Step {
 }
 
 fn malformed() -> MetadataError {
-    MetadataError::InvalidHeader { reason: "the file is no ONNX model".to_string() }
+    invalid("the file is no ONNX model")
+}
+
+fn invalid(reason: &str) -> MetadataError {
+    MetadataError::InvalidHeader { reason: reason.to_string() }
 }
