@@ -32,7 +32,7 @@ pub enum Command {
     /// Decompress files: IN.znn becomes IN, and X.znn.safetensors becomes X.safetensors
     #[command(after_help = help::examples(help::DECOMPRESS))]
     Decompress(Decompress),
-    /// Describe the frames and tensors of compressed files, without decoding their data
+    /// Describe the frames and tensors of compressed files, from headers and a few samples
     #[command(after_help = help::examples(help::INFO))]
     Info(Info),
     /// Decode compressed files and verify their checksums, without writing anything
@@ -85,11 +85,11 @@ pub struct Compress {
     /// Compress each tensor inside .safetensors files: X.safetensors becomes X.znn.safetensors,
     /// which the original's patch of `safetensors` loads tensor by tensor. A result that is larger
     /// than its source is written only with --force
-    #[arg(long, conflicts_with_all = ["dtype", "delta", "hub"])]
+    #[arg(long, conflicts_with_all = ["dtype", "delta", "base", "hub"])]
     pub inside_safetensors: bool,
     /// Leave out checksums, and the index that makes reading parts of the file fast. The original
     /// writes neither, and ignores both
-    #[arg(long)]
+    #[arg(long, conflicts_with = "base")]
     pub plain: bool,
     /// Use codes that decompress up to three times as fast, Zstandard where that is clearly smaller, for
     /// sparse data and integers, and a code of differences with --delta. The original cannot read

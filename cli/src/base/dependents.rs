@@ -26,8 +26,8 @@ impl Needed {
     }
 }
 
-/// Returns a file that needs the file at `path` as a base, if neither its compressed nor its
-/// uncompressed form remains when `path` is removed.
+/// Returns a file that needs the file at `path` as a base, if no form of it that is whole remains
+/// when `path` is removed.
 ///
 /// Looks in the directory of `path`, and in all files and directories of `places`. Differences
 /// elsewhere are unknown.
@@ -36,7 +36,8 @@ pub fn first<'p>(path: &Path, places: impl Iterator<Item = &'p Path>) -> Option<
         true => (path.with_extension(""), path.with_extension("")),
         false => (path.to_owned(), names::with_suffix(path, names::SUFFIX)),
     };
-    if other_form.is_file() {
+    let is_difference = names::is_compressed(&other_form) && resolve::is_difference(&other_form);
+    if other_form.is_file() && !is_difference {
         return None;
     }
     let beside = files_in(directory_of(path)).into_iter();

@@ -11,8 +11,9 @@ use crate::job::destination::destination;
 use crate::job::{Job, commit, compress, inside};
 use crate::report::failure::Failure;
 use crate::report::progress::Progress;
+use crate::set::files::Set;
 use crate::set::members;
-use crate::set::plan::{self, Set};
+use crate::set::plan;
 
 /// Compresses all inputs, and returns the exit status.
 pub fn run(arguments: &Compress) -> u8 {

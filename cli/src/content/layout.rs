@@ -70,7 +70,9 @@ fn read_parts(input: &mut Input, len: u64) -> io::Result<Option<Metadata>> {
 fn external_data(input: &Input, len: u64) -> Option<Metadata> {
     let path = input.endpoint().path()?;
     let location = path.file_name().and_then(OsStr::to_str)?;
-    let model = File::open(model_of(path)?).ok()?;
+    // Opening another kind of file, such as a named pipe, may block.
+    let model = model_of(path).filter(|model| model.is_file())?;
+    let model = File::open(model).ok()?;
     let mut reader = MetadataReader::new(model.size().ok()?);
     let read = |range: Range<u64>, bytes: &mut Vec<u8>| {
         bytes.resize((range.end - range.start) as usize, 0);

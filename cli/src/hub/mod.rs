@@ -23,8 +23,9 @@ use crate::fs::selection::{Purpose, Selection};
 use crate::job::batch::{self, Action, BatchReport, Outcome, Task};
 use crate::job::{FileSettings, Job, directory};
 use crate::report::failure::{self, Failure};
+use crate::set::files::{Member, Set};
 use crate::set::members;
-use crate::set::plan::{self, Member, Set};
+use crate::set::plan;
 
 /// Processes a cached model, and returns the exit status.
 pub fn run(job: Job<'_>, model: &str) -> u8 {

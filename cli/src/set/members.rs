@@ -10,7 +10,7 @@ use crate::fs::selection::{Purpose, Selection};
 use crate::fs::tree;
 use crate::job::destination::destination;
 use crate::report::failure::Failure;
-use crate::set::plan::Member;
+use crate::set::files::Member;
 
 /// The files of an input.
 #[derive(Default)]
@@ -66,10 +66,22 @@ pub fn bases(files: &Files) -> Result<Vec<PathBuf>, Failure> {
             }
             bases.push(base.with_extension(""));
         } else {
+            check_base(base)?;
             bases.push(base.clone());
         }
     }
     Ok(bases)
+}
+
+/// Returns an error if a base is neither a file nor the name of one that is compressed. Reading a pipe
+/// would block.
+fn check_base(base: &Path) -> Result<(), Failure> {
+    match base.metadata() {
+        Ok(metadata) if !metadata.is_file() => {
+            Err(Failure::usage(base.display(), "is not a regular file, and cannot be a base"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the uncompressed name of a file that is compressed as a whole and is no difference, if

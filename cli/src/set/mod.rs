@@ -4,6 +4,7 @@
 pub mod anchors;
 pub mod contents;
 pub mod costs;
+pub mod files;
 pub mod index_file;
 pub mod matching;
 pub mod members;

@@ -14,45 +14,29 @@ use crate::report::failure::Failure;
 use crate::set::anchors::{self, Costs, State};
 use crate::set::contents::Contents;
 use crate::set::costs::Sample;
+use crate::set::files::{Distinct, Member, Set};
 use crate::set::matching::{self, Parts};
 
 /// Number of files for which a difference of a file is estimated.
 const MAX_TRIALS: usize = 16;
 
-/// A file to be compressed.
-#[derive(Debug, Clone)]
-pub struct Member {
-    pub path: PathBuf,
-    /// The path of its result.
-    pub result: PathBuf,
-}
-
-/// The files of a set.
-#[derive(Debug, Default)]
-pub struct Set {
-    /// The files to be compressed.
-    pub members: Vec<Member>,
-    /// Uncompressed names of other files, to which members may become differences. Of some of them
-    /// only the compressed form exists.
-    pub bases: Vec<PathBuf>,
-    /// Whether members may become differences to one another.
-    pub is_deduplicated: bool,
-    /// Whether results that exist are replaced.
-    pub replaces: bool,
-}
-
 /// Plans a set of files, so that it becomes small.
 pub fn plan(set: &Set) -> Result<SetPlan, Failure> {
     let mut plan = SetPlan::default();
-    let bases = set.bases.iter().map(|base| Contents::open(base)).collect::<Result<Vec<_>, _>>()?;
+    let distinct = Distinct::new(set)?;
+    let contents = distinct.bases.iter().map(|base| Contents::open(base.path));
+    let bases = contents.collect::<Result<Vec<_>, _>>()?;
     let needed = needed(set);
     let mut members = Vec::new();
     for member in in_order(&set.members) {
-        let state = state(&member, &needed, set.replaces);
-        if state == State::Difference {
-            plan.insert_existing(member.path);
-            continue;
-        }
+        let state = match state(&member, &needed, set.replaces) {
+            State::Difference => {
+                plan.insert_existing(member.path);
+                continue;
+            }
+            State::Free if distinct.whole_members.contains(&*member.path) => State::Whole,
+            state => state,
+        };
         let contents = Contents::open(&member.path)?;
         members.push(Planned { member, contents, state, is_base: false });
     }
@@ -61,8 +45,11 @@ pub fn plan(set: &Set) -> Result<SetPlan, Failure> {
         // The order is otherwise kept.
         members.sort_by_key(|planned| Reverse(planned.is_base));
     }
-    let anchor = |base| Anchor { contents: base, name: base.path().to_owned() };
-    let mut anchors: Vec<Anchor> = bases.iter().map(anchor).collect();
+    let named = bases.iter().zip(&distinct.bases);
+    let mut anchors: Vec<Anchor> = named
+        .filter(|(_, base)| !plan.is_difference(base.path))
+        .map(|(contents, base)| Anchor { contents, name: base.name.clone() })
+        .collect();
     for Planned { member, contents, state, .. } in &members {
         let difference = match state {
             State::Free => {
@@ -188,8 +175,6 @@ fn candidates(number: usize, others: &[(&Contents, Shapes)]) -> Vec<usize> {
 fn difference(contents: &Contents, anchors: &[Anchor<'_>]) -> io::Result<Option<Difference>> {
     /// Part of a file that a base must cover: one part of this many.
     const LEAST_PART: u64 = 100;
-    let anchors: Vec<_> =
-        anchors.iter().filter(|anchor| anchor.contents.path() != contents.path()).collect();
     let anchor_contents: Vec<_> = anchors.iter().map(|anchor| anchor.contents).collect();
     let Parts { mut segments, tensors } = matching::parts(contents, &anchor_contents)?;
     let covered: u64 = segments.iter().map(|segment| segment.range.end - segment.range.start).sum();
@@ -199,7 +184,7 @@ fn difference(contents: &Contents, anchors: &[Anchor<'_>]) -> io::Result<Option<
     let mut numbers = HashMap::new();
     let mut sources = Vec::new();
     for segment in &mut segments {
-        let Anchor { contents, name } = anchors[segment.source];
+        let Anchor { contents, name } = &anchors[segment.source];
         let number = *numbers.entry(segment.source).or_insert(sources.len());
         if number == sources.len() {
             let (len, path) = (contents.len(), contents.path().to_owned());

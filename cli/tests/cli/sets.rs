@@ -434,3 +434,77 @@ fn files_of_other_formats_are_compared_as_a_whole() {
     assert!(b < a / 50 && c < a / 5, "{a} {b} {c}");
     place.succeeds(&["verify", "a.bin.znn", "b.bin.znn", "c.bin.znn"]);
 }
+
+/// Bases that are compressed by the same command are stored whole, however they are named.
+#[test]
+fn bases_among_the_inputs_stay_whole() {
+    let commands: &[&[&str]] = &[
+        &["set", "--base", "set"],
+        &["set", "--base", "./set", "--dedup"],
+        &["set/base.safetensors", "--base", "./set/base.safetensors"],
+        &["set/base.safetensors", "set/copy.safetensors", "--base", "set/../set"],
+        &["set", "--base", "set/base.safetensors"],
+        #[cfg(unix)]
+        &["set", "--base", "link"],
+        #[cfg(unix)]
+        &["set/base.safetensors", "--base", "link/base.safetensors"],
+        #[cfg(unix)]
+        &["set/copy.safetensors", "--base", "copy.safetensors"],
+    ];
+    for command in commands {
+        let place = place();
+        #[cfg(unix)]
+        for (target, link) in [("set", "link"), ("set/copy.safetensors", "copy.safetensors")] {
+            std::os::unix::fs::symlink(target, place.path(link)).unwrap();
+        }
+        let originals = originals(&place);
+        place.succeeds(&[&["compress", "--rm"], *command].concat());
+        place.succeeds(&["decompress", "set", "--rm"]);
+        for (name, original) in NAMES.iter().zip(&originals) {
+            assert!(place.read(&format!("set/{name}")) == *original, "{command:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_a_set_is_named_once() {
+    let place = place();
+    let names = place.names();
+    for again in ["./set", "set/base.safetensors", "./set/base.safetensors"] {
+        let message = place.fails(2, &["compress", "--dedup", "--rm", "set", again]);
+        assert!(message.contains("named twice"), "{message}");
+    }
+    assert_eq!(place.names(), names);
+}
+
+#[test]
+fn a_base_is_not_overwritten_by_its_difference() {
+    let place = place();
+    place.succeeds(&["compress", "set/base.safetensors", "-o", "out.safetensors.znn"]);
+    place.write("in/out.safetensors", &place.read("set/copy.safetensors"));
+    let arguments = ["compress", "in/out.safetensors", "-o", "out.safetensors.znn", "-f"];
+    let message = place.fails(2, &[&arguments[..], &["--base", "out.safetensors.znn"]].concat());
+    assert!(message.contains("would be overwritten"), "{message}");
+}
+
+#[test]
+fn options_that_bases_exclude_are_refused() {
+    let place = place();
+    for option in ["--plain", "--inside-safetensors", "--delta=set/copy.safetensors"] {
+        let base = ["compress", "set/base.safetensors", "--base", "set/copy.safetensors", option];
+        place.fails(2, &base);
+    }
+}
+
+/// The compressed form of a base may be a difference itself, which is no base.
+#[test]
+fn a_base_is_not_removed_while_its_other_form_is_a_difference() {
+    let place = place();
+    let [base, copy] = ["set/base.safetensors", "set/copy.safetensors"];
+    let originals = originals(&place);
+    place.succeeds(&["compress", "set/tuned.safetensors", "--base", base, "--rm"]);
+    let message = place.fails(1, &["compress", base, "--delta", copy, "--rm"]);
+    assert!(message.contains("is kept"), "{message}");
+    place.succeeds(&["decompress", "set/tuned.safetensors.znn"]);
+    assert!(place.read("set/tuned.safetensors") == originals[2]);
+}
