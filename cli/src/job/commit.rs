@@ -48,6 +48,28 @@ fn cannot_be_verified(source: &Path) -> Failure {
         .hint("--rm needs a regular file as output")
 }
 
+/// Returns an error if a result would replace a compressed file with other content that a file of
+/// this run needs as its base.
+pub fn check_replaced(source: &Endpoint, result: &Endpoint, files: &Files) -> Result<(), Failure> {
+    let (Some(source), Some(path)) = (source.path(), result.path()) else { return Ok(()) };
+    if !files.force || !path.is_file() || !source.is_file() {
+        return Ok(());
+    }
+    match dependents::first_to_lose(path, source, places(files)) {
+        Some(dependent) => Err(Failure::new(
+            result,
+            format_args!("is not replaced, because {} is a difference to it", dependent.display()),
+        )
+        .hint("`zipnn flatten` makes the other file independent")),
+        None => Ok(()),
+    }
+}
+
+/// Returns where differences to the files of a run may be.
+fn places(files: &Files) -> impl Iterator<Item = &Path> {
+    files.inputs.iter().chain(&files.base).chain(&files.output).map(PathBuf::as_path)
+}
+
 /// Returns the error for a command that would write the file that it reads.
 pub fn would_be_read_and_written(destination: &Endpoint) -> Failure {
     Failure::usage(destination, "would be read and written at the same time")
@@ -126,8 +148,7 @@ pub fn remove_source(
     result: impl fmt::Display,
     files: &Files,
 ) -> Result<(), Failure> {
-    let places = files.inputs.iter().chain(&files.base).chain(&files.output);
-    if let Some(dependent) = dependents::first(source, places.map(PathBuf::as_path)) {
+    if let Some(dependent) = dependents::first(source, places(files)) {
         let message = format!("is kept, because {} is a difference to it", dependent.display());
         return Err(Failure::new(source.display(), message).hint(format_args!(
             "its result {result} is complete and verified; `zipnn flatten` makes the other file \

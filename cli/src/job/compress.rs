@@ -30,6 +30,7 @@ pub fn compress(
 ) -> Result<Stats, Failure> {
     let files = &arguments.files;
     commit::check(source, destination, files)?;
+    commit::check_replaced(source, destination, files)?;
     let mut input = if files.force { Input::open_any(source)? } else { Input::open(source)? };
     let (mut base, map) = open_base(source, destination, arguments)?;
     if let Some(base) = &base {

@@ -508,3 +508,22 @@ fn a_base_is_not_removed_while_its_other_form_is_a_difference() {
     place.succeeds(&["decompress", "set/tuned.safetensors.znn"]);
     assert!(place.read("set/tuned.safetensors") == originals[2]);
 }
+
+#[test]
+fn a_needed_base_is_not_replaced_by_other_content() {
+    let place = place();
+    let [base, result] = ["set/base.safetensors", "set/base.safetensors.znn"];
+    let originals = originals(&place);
+    place.succeeds(&["compress", "set", "--dedup", "--rm"]);
+    place.write(base, &originals[3]);
+    let message = place.fails(1, &["compress", base, "-f"]);
+    assert!(message.contains("is not replaced") && message.contains("flatten"), "{message}");
+    place.remove(base);
+    check(&place, &originals);
+    // The same content may be compressed with other options.
+    place.write(base, &originals[0]);
+    let before = place.read(result);
+    place.succeeds(&["compress", base, "-f"]);
+    assert!(place.read(result) != before);
+    check(&place, &originals);
+}

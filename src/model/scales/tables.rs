@@ -152,7 +152,7 @@ fn round(frequencies: &mut [u16; SYMBOLS], has_escape: bool, precision: u32) {
             losses.push((f32::from(loss) / f32::from(step), symbol));
         }
     }
-    losses.sort_unstable_by(|left, right| right.0.total_cmp(&left.0));
+    losses.sort_unstable_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
     for (_, symbol) in losses {
         let step = step(frequencies[symbol]);
         if left >= least + step {
