@@ -18,11 +18,11 @@ fn write_pages(arguments: &Man) -> Result<(), Failure> {
     let directory = &arguments.directory;
     fs::create_dir_all(directory)
         .map_err(|error| Failure::writing(Endpoint::new(directory), error))?;
-    let mut program = Cli::command();
+    let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
-    let commands = program.get_subcommands().filter(|command| command.get_name() != "help");
-    for command in commands.chain([&program]) {
-        let page = clap_mangen::Man::new(command.clone());
+    let version = format!("zipnn {}", env!("CARGO_PKG_VERSION"));
+    for command in program.get_subcommands().chain([&program]) {
+        let page = clap_mangen::Man::new(command.clone()).source(&*version).manual("zipnn");
         let destination = Endpoint::new(&directory.join(page.get_filename()));
         let mut bytes = Vec::new();
         page.render(&mut bytes).map_err(|error| Failure::writing(&destination, error))?;
