@@ -41,7 +41,7 @@ run_target() { # TARGET
         "-artifact_prefix=artifacts/$target/" "-max_total_time=$seconds" -max_len=40000 \
         -rss_limit_mb=1024 -timeout=20 -print_final_stats=1 2>"$log" || status=$?; } 2>"$times"
     executions=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
-    read -r coverage corpus < <(sed -n 's|.* cov: \([0-9]*\) .* corp: \([0-9]*\)/.*|\1 \2|p' "$log" | tail -n 1)
+    read -r coverage corpus < <(sed -n 's|.* cov: \([0-9]*\) .* corp: \([0-9]*\)/.*|\1 \2|p' "$log" | tail -n 1) || true
     # The last line: bash may report a signal above it.
     took=$(awk 'END { printf "%.0f", $1 + $2 }' "$times")
     printf '%-16s %12s %10s %10s %8s\n' \

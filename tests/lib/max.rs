@@ -325,3 +325,18 @@ fn write_files() {
         format!("{{\n  \"cases\": [\n{}\n  ],\n  \"synthetic\": []\n}}\n", cases.join(",\n"));
     std::fs::write(folder.join("manifest.json"), manifest).unwrap();
 }
+
+/// Every chunk that is long enough to be encoded is restored, whatever it contains.
+#[test]
+fn codes_of_chunks_are_restored_at_any_length() {
+    for dtype in DType::ALL {
+        for len in (8192..8300).chain([9001, 12_345, 16_385, 70_001]) {
+            for data in [data::noise(len, 5), data::weights(dtype, len, 3)[..len].to_vec()] {
+                let code = zipnn::kernels::encode_scales(dtype, &data);
+                let mut decoded = vec![0; len];
+                assert!(zipnn::kernels::decode_scales(&code, &mut decoded), "{dtype}, {len}");
+                assert!(decoded == data, "{dtype}, {len}");
+            }
+        }
+    }
+}
