@@ -252,7 +252,7 @@ impl ScalesEncoder {
         let mut models = Models::new();
         let Some(counts) = &mut self.counts else { return [false; CONTEXTS] };
         let counts = &mut counts.as_chunks_mut::<SYMBOLS>().0[..division.contexts()];
-        let mut begins = tables::join(counts, symbols, max_tables(len as u64));
+        let mut begins = tables::join(counts, max_tables(len as u64));
         let count = models.partition(&mut description, division.contexts(), &mut begins);
         let elements = len / division.format.len;
         let precision = tables::precision(elements / count);

@@ -3,93 +3,31 @@
 use alloc::vec::Vec;
 
 use crate::entropy::rans::frequencies::normalize;
-use crate::model::element::log2;
+use crate::model::groups;
 use crate::model::scales::context::Division;
 use crate::model::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 
 /// The counts of the symbols of each context.
 pub(crate) type Counts = [[u32; SYMBOLS]];
 
-/// Estimated length of the description of a table in bits, and of each of its symbols.
-const TABLE_BITS: f32 = 24.0;
+/// Estimated length of the description of a symbol in a table, in bits.
 const SYMBOL_BITS: f32 = 5.0;
 /// Minimum share of the slots of a table for an octave. Rarer ones are escapes.
 const MIN_SLOTS: u64 = 3;
-
-/// Contexts that share a table.
-#[derive(Debug, Clone, Copy)]
-struct Group {
-    first: usize,
-    /// Estimated length of the symbols and the table in bits.
-    bits: f32,
-}
 
 /// Joins contexts so that symbols and tables together are short. Returns for each context whether
 /// a new table begins with it. There are at most `most` tables.
 ///
 /// The counts of contexts that share a table are added to the counts of the first of them.
-pub(crate) fn join(counts: &mut Counts, symbols: usize, most: usize) -> [bool; CONTEXTS] {
-    let mut groups: Vec<Group> = Vec::with_capacity(counts.len());
-    for (first, counts) in counts.iter().enumerate() {
-        if counts.iter().any(|&count| count > 0) {
-            let bits = bits(&counts[..symbols], &[0; SYMBOLS]);
-            groups.push(Group { first, bits });
-        }
-    }
+pub(crate) fn join(counts: &mut Counts, most: usize) -> [bool; CONTEXTS] {
+    let is_used = |&context: &usize| counts[context].iter().any(|&count| count > 0);
+    let mut firsts: Vec<usize> = (0..counts.len()).filter(is_used).collect();
     // Contexts without symbols belong to the group before them, or to the first one.
-    match groups.first_mut() {
-        Some(group) if group.first > 0 => {
-            counts.swap(0, group.first);
-            group.first = 0;
-        }
-        Some(_) => {}
-        None => groups.push(Group { first: 0, bits: 0.0 }),
+    match firsts.first_mut() {
+        Some(first) => counts.swap(0, core::mem::take(first)),
+        None => firsts.push(0),
     }
-    let pair = |groups: &[Group], counts: &Counts, number: usize| {
-        let (left, right) = (groups[number].first, groups[number + 1].first);
-        bits(&counts[left][..symbols], &counts[right])
-    };
-    let mut joined: Vec<f32> =
-        (1..groups.len()).map(|number| pair(&groups, counts, number - 1)).collect();
-    loop {
-        let saving = |number: usize| groups[number].bits + groups[number + 1].bits - joined[number];
-        let best = (0..joined.len())
-            .map(|number| (number, saving(number)))
-            .max_by(|left, right| left.1.total_cmp(&right.1))
-            .filter(|&(_, saving)| saving > 0.0 || groups.len() > most);
-        let Some((number, _)) = best else { break };
-        let right = groups.remove(number + 1).first;
-        let left = groups[number].first;
-        let (before, after) = counts.split_at_mut(right);
-        for (sum, count) in before[left].iter_mut().zip(&mut after[0]) {
-            *sum += core::mem::take(count);
-        }
-        groups[number].bits = joined.remove(number);
-        if number < joined.len() {
-            joined[number] = pair(&groups, counts, number);
-        }
-        if number > 0 {
-            joined[number - 1] = pair(&groups, counts, number - 1);
-        }
-    }
-    let mut begins = [false; CONTEXTS];
-    groups.iter().for_each(|group| begins[group.first] = true);
-    begins
-}
-
-/// Estimates the bits of a table and of the symbols with the sums of two counts.
-fn bits(left: &[u32], right: &[u32; SYMBOLS]) -> f32 {
-    let (mut total, mut bits, mut symbols) = (0, 0.0, 0.0);
-    for (left, right) in left.iter().zip(right) {
-        let count = left + right;
-        if count > 0 {
-            total += count;
-            symbols += 1.0;
-            bits -= count as f32 * log2(count as f32);
-        }
-    }
-    let total = total.max(1) as f32;
-    bits + total * log2(total) + TABLE_BITS + SYMBOL_BITS * symbols
+    groups::join(counts, &firsts, most, SYMBOL_BITS, |_| true)
 }
 
 /// Returns the precision of frequencies, in bits after the second, for so many elements a table.
@@ -192,12 +130,12 @@ mod tests {
             counts[first..first + 20].fill(100);
         }
         counts[0].fill(0);
-        let begins = join(&mut counts, SYMBOLS, 40);
+        let begins = join(&mut counts, 40);
         let starts: Vec<usize> = (0..6).filter(|&context| begins[context]).collect();
         assert_eq!(starts, [0, 3]);
         let mut counts = [[1; SYMBOLS]; 64];
         counts.iter_mut().enumerate().for_each(|(context, counts)| counts[context] = 1 << 20);
-        let begins = join(&mut counts, SYMBOLS, 4);
+        let begins = join(&mut counts, 4);
         assert_eq!(begins.iter().filter(|&&begins| begins).count(), 4);
     }
 }
