@@ -1,8 +1,8 @@
 //! Plans and shaders for decoding on a GPU.
 //!
 //! A [`Plan`] turns chunks into a *batch*: bytes to upload, and [`Pass`]es, each of which runs a
-//! [`Shader`] on some of the batch's jobs. Whoever owns the GPU, such as the crate `zipnn-gpu` or the
-//! npm package, uploads the bytes, runs the passes in order, and reads the report back. [`Checks`]
+//! [`Shader`] on some of the batch's jobs. The caller, such as the crate `zipnn-gpu` or the npm package,
+//! owns the GPU: it uploads the bytes, runs the passes in order, and reads the report back. [`Checks`]
 //! compare the report with what the file promises. The decoded data must not be used before.
 //!
 //! The plan checks every code and every offset, so that no job leads a shader out of its buffers.

@@ -48,8 +48,8 @@ pub fn of_input(input: &Path, files: &Files, selection: &Selection) -> Result<Me
     Ok(found)
 }
 
-/// Returns the uncompressed names of the files in `--base`. Follows links to files, as those of a
-/// revision in the cache of the Hub.
+/// Returns the uncompressed names of the files in `--base`. Follows links to files: in the cache of
+/// the Hub, a revision consists of links.
 pub fn bases(files: &Files) -> Result<Vec<PathBuf>, Failure> {
     let plain = Selection::new(Purpose::ReadPlain, &[], files.many.hidden)?;
     let compressed = Selection::new(Purpose::Read, &[], files.many.hidden)?;

@@ -84,7 +84,7 @@ struct Tables {
     /// highest bit set.
     numbers: [u8; BLOCK],
     lowest: u8,
-    /// Values and lengths of codewords. Those of each block are exclusive or with the block before,
+    /// Values and lengths of codewords. Each block holds the exclusive or with the block before it,
     /// because a symbol is also looked up in all blocks before its own.
     codes: [[[u8; BLOCK]; MAX_BLOCKS]; 2],
 }
@@ -118,7 +118,7 @@ impl Tables {
         tables
     }
 
-    /// Sets the codewords of a block from those of the symbols from `first` on.
+    /// Sets the codewords of a block to the codewords of the symbols from `first` on.
     fn fill(&mut self, codes: &Codes, number: usize, first: usize) {
         for (tables, all) in self.codes.iter_mut().zip([&codes.values, &codes.lens]) {
             for (value, &code) in tables[number].iter_mut().zip(&all[first.min(SYMBOLS)..]) {

@@ -120,8 +120,9 @@ pub(crate) trait Shuffle: Copy {
 
     fn store_long(self, long: Self::Long) -> [u8; LONG];
 
-    /// Returns the bytes of `table` for the symbols with these high four bits, and those of `others`,
-    /// which are zeros for these symbols, for all others. Both halves of `table` are the same.
+    /// Returns the bytes of `table` for the symbols with these high four bits, and the bytes of
+    /// `others` for all other symbols. `others` must be zero for the former. Both halves of `table`
+    /// are the same.
     fn add_block(
         self,
         others: Self::Long,

@@ -26,7 +26,7 @@ const LOWEST_SIZE: i16 = -36;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Division {
     pub(crate) format: Format,
-    /// Whether symbols contain the sign relative to that of a reference.
+    /// Whether symbols contain the sign relative to the sign of a reference.
     pub(crate) has_references: bool,
 }
 

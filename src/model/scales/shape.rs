@@ -10,7 +10,7 @@ pub(crate) trait Shape {
     type Word: Word;
     /// Number of bits of the mantissa that are not in the symbol.
     const LOW: u32;
-    /// Whether symbols contain the sign relative to that of a reference.
+    /// Whether symbols contain the sign relative to the sign of a reference.
     const REFERENCES: bool;
     /// Whether symbols are whole magnitudes.
     const IS_WHOLE: bool = Self::Word::BITS == 8;

@@ -54,7 +54,7 @@ impl Entry {
     }
 
     /// Returns the range that begins with the entry's header and holds `len` bytes of its data, if
-    /// the extra field is not much longer than that of the directory.
+    /// the extra field there is not much longer than the extra field in the directory.
     pub(super) fn beginning(&self, len: u64, file_len: u64) -> Range<u64> {
         /// Space for extra fields. PyTorch aligns data to 64 bytes.
         const EXTRA_LEN: u64 = 128;

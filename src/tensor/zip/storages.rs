@@ -11,7 +11,7 @@ use crate::tensor::pickle::Pickled;
 
 /// Returns the tensors of a pickle in the ranges of their storages, by key.
 ///
-/// A storage without a tensor whose elements follow one another, such as that of a transposed
+/// A storage without a tensor whose elements follow one another, such as the storage of a transposed
 /// matrix, becomes a tensor of one dimension that is named after the entry.
 pub(super) fn locate(
     pickled: Vec<Pickled>,
