@@ -65,7 +65,10 @@ impl fmt::Display for ArchiveError {
             Self::Io(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
             #[cfg(feature = "safetensors")]
-            Self::Metadata(error) => write!(f, "the data lists no tensors: {error}"),
+            Self::Metadata(error) => write!(
+                f,
+                "the data is neither a safetensors file nor another known list of tensors: {error}"
+            ),
             #[cfg(feature = "safetensors")]
             Self::NoSuchTensor { name } => write!(f, "there is no tensor {name:?}"),
             #[cfg(feature = "safetensors")]
