@@ -228,6 +228,17 @@ impl Kernels {
         }
     }
 
+    /// Calls a function as [`Self::vectorize`] does, also with the instructions of AVX-512, for
+    /// loops that consist of vector instructions only.
+    #[inline(always)]
+    pub(crate) fn vectorize_all<R>(self, function: impl FnOnce() -> R) -> R {
+        match self {
+            #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+            Self::Avx512(token, _) => token.vectorize(function),
+            kernels => kernels.vectorize(function),
+        }
+    }
+
     /// Returns the kernels of all levels that this processor has.
     #[cfg(test)]
     pub(crate) fn all() -> impl Iterator<Item = (Level, Self)> {

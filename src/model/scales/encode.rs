@@ -321,6 +321,8 @@ impl ScalesEncoder {
             return;
         }
         let common = self.common_symbols(division, begins);
+        let firsts = first_contexts(begins);
+        let Some(counts) = &self.counts else { return };
         for range in self.rows.iter().flat_map(|&row| row.pieces().map(move |range| (row, range))) {
             let (row, range) = range;
             let groups = self.indexes[range.clone()].chunks(GROUP);
@@ -334,7 +336,8 @@ impl ScalesEncoder {
                 for (lane, &index) in indexes.iter().enumerate() {
                     let [symbol, context] = index.to_le_bytes();
                     let is_escape = symbol & !SIGN == ESCAPE;
-                    if is_escape || self.count(begins, context.into(), symbol.into()) == 0 {
+                    let first = usize::from(firsts[usize::from(context) % CONTEXTS]);
+                    if is_escape || counts[first * SYMBOLS + usize::from(symbol)] == 0 {
                         let head = S::head(S::Word::load(place.elements[start + lane]));
                         models.head(&mut escapes, division, expected.heads[lane], head);
                     }
@@ -342,12 +345,6 @@ impl ScalesEncoder {
             }
         }
         self.escapes = escapes.finish();
-    }
-
-    /// Returns the count of a symbol in the table of a context.
-    fn count(&self, begins: &[bool; CONTEXTS], context: usize, symbol: usize) -> u32 {
-        let first = begins[..=context].iter().rposition(|&begins| begins).unwrap_or_default();
-        self.counts.as_ref().map_or(0, |counts| counts[first * SYMBOLS + symbol])
     }
 
     /// Returns the heads that have symbols in all tables.
@@ -395,6 +392,17 @@ impl ScalesEncoder {
         code.extend_from_slice(&self.raw);
         code.extend_from_slice(end);
     }
+}
+
+/// Returns the first context with the same table for each context.
+fn first_contexts(begins: &[bool; CONTEXTS]) -> [u8; CONTEXTS] {
+    let mut first = 0;
+    core::array::from_fn(|context| {
+        if begins[context] {
+            first = context as u8;
+        }
+        first
+    })
 }
 
 /// A range of heads.

@@ -128,7 +128,7 @@ impl Finder {
         kernels: Kernels,
     ) -> Option<Match> {
         let stride = rows.count.next_multiple_of(TILE);
-        let candidates = kernels.vectorize(
+        let candidates = kernels.vectorize_all(
             #[inline(always)]
             || match words {
                 8 => self.candidates::<8>(row, stride),
