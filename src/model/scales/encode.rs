@@ -16,8 +16,8 @@ use crate::model::scales::references::{self, CompleteRows};
 use crate::model::scales::row_len::{Finder, Rows};
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::{
-    CONTEXTS, ESCAPE, GROUP, HEADS, LOG, OCTAVE, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables,
-    raw_bits, tables,
+    CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables, raw_bits,
+    tables,
 };
 use crate::simd::Kernels;
 
@@ -39,6 +39,8 @@ pub(crate) struct ScalesEncoder {
     counts: Option<Box<[u32; CONTEXTS * SYMBOLS]>>,
     /// The codes of the symbols of each context.
     codes: Option<Box<Codes>>,
+    /// Whether the symbols of each context are stored as escapes.
+    escaped: Option<Box<[bool; CONTEXTS * SYMBOLS]>>,
     description: Vec<u8>,
     escapes: Vec<u8>,
     words: Vec<u16>,
@@ -194,8 +196,8 @@ impl ScalesEncoder {
         for number in 0..self.rows.len() {
             self.add_row::<S>(place, self.rows[number], kernels, &mut expected);
         }
-        let begins = self.describe(place.division, len, place.row_len);
-        self.find_escapes::<S>(place, &begins, &mut expected);
+        self.describe(place.division, len, place.row_len);
+        self.find_escapes::<S>(place, &mut expected);
     }
 
     /// Prepares for a chunk of `len` elements.
@@ -245,12 +247,12 @@ impl ScalesEncoder {
         }
     }
 
-    /// Writes the description, and sets the codes of symbols. Returns which contexts share a table.
-    fn describe(&mut self, division: Division, len: usize, row_len: usize) -> [bool; CONTEXTS] {
+    /// Writes the description, and sets the codes of symbols.
+    fn describe(&mut self, division: Division, len: usize, row_len: usize) {
         let symbols = division.symbols();
         let mut description = BitEncoder::new(core::mem::take(&mut self.description));
         let mut models = Models::new();
-        let Some(counts) = &mut self.counts else { return [false; CONTEXTS] };
+        let Some(counts) = &mut self.counts else { return };
         let counts = &mut counts.as_chunks_mut::<SYMBOLS>().0[..division.contexts()];
         let mut begins = tables::join(counts, max_tables(len as u64));
         let count = models.partition(&mut description, division.contexts(), &mut begins);
@@ -262,10 +264,16 @@ impl ScalesEncoder {
             .get_or_insert_with(|| Box::new([Code::default(); CONTEXTS * SYMBOLS]))
             .as_chunks_mut::<SYMBOLS>()
             .0;
+        let escaped = self
+            .escaped
+            .get_or_insert_with(|| Box::new([false; CONTEXTS * SYMBOLS]))
+            .as_chunks_mut::<SYMBOLS>()
+            .0;
         let mut before = None;
         for context in 0..division.contexts() {
             if !begins[context] {
                 codes.copy_within(context - 1..context, context);
+                escaped.copy_within(context - 1..context, context);
                 continue;
             }
             let mut frequencies = tables::frequencies(&mut counts[context], division, precision);
@@ -280,13 +288,12 @@ impl ScalesEncoder {
             let codes = &mut codes[context];
             fill_codes(&frequencies, LOG, codes);
             // Rare heads are escapes.
-            for half in codes.chunks_mut(SIGN.into()).zip(frequencies.chunks(SIGN.into())) {
-                let (codes, frequencies) = half;
-                let escape = codes[usize::from(ESCAPE)];
-                for (code, &frequency) in codes.iter_mut().zip(frequencies) {
-                    if frequency == 0 {
-                        *code = escape;
-                    }
+            for symbol in 0..SYMBOLS {
+                let escape = symbol & usize::from(SIGN) | usize::from(ESCAPE);
+                let is_escaped = symbol == escape || frequencies[symbol] == 0;
+                escaped[context][symbol] = is_escaped;
+                if is_escaped {
+                    codes[symbol] = codes[escape];
                 }
             }
             before = Some(frequencies);
@@ -303,14 +310,12 @@ impl ScalesEncoder {
             }
         }
         self.description = description.finish();
-        begins
     }
 
     /// Stores the heads of escapes.
     fn find_escapes<S: Shape>(
         &mut self,
         place: &Place<'_, <S::Word as Word>::Bytes>,
-        begins: &[bool; CONTEXTS],
         expected: &mut Expected,
     ) {
         let division = place.division;
@@ -320,51 +325,26 @@ impl ScalesEncoder {
             self.escapes = escapes.finish();
             return;
         }
-        let common = self.common_symbols(division, begins);
-        let firsts = first_contexts(begins);
-        let Some(counts) = &self.counts else { return };
-        for range in self.rows.iter().flat_map(|&row| row.pieces().map(move |range| (row, range))) {
-            let (row, range) = range;
+        let Some(escaped) = &self.escaped else { return };
+        let is_escaped = |&index: &u16| escaped[usize::from(index) % (CONTEXTS * SYMBOLS)];
+        for (row, range) in
+            self.rows.iter().flat_map(|&row| row.pieces().map(move |range| (row, range)))
+        {
             let groups = self.indexes[range.clone()].chunks(GROUP);
             for (number, indexes) in groups.enumerate() {
-                if common.contain_all(indexes) {
+                if !indexes.iter().fold(false, |any, index| any | is_escaped(index)) {
                     continue;
                 }
                 let start = range.start + number * GROUP;
                 let end = start + indexes.len();
                 place.expect::<S::Word>(row, start..end, &self.columns, expected);
-                for (lane, &index) in indexes.iter().enumerate() {
-                    let [symbol, context] = index.to_le_bytes();
-                    let is_escape = symbol & !SIGN == ESCAPE;
-                    let first = usize::from(firsts[usize::from(context) % CONTEXTS]);
-                    if is_escape || counts[first * SYMBOLS + usize::from(symbol)] == 0 {
-                        let head = S::head(S::Word::load(place.elements[start + lane]));
-                        models.head(&mut escapes, division, expected.heads[lane], head);
-                    }
+                for (lane, _) in indexes.iter().enumerate().filter(|(_, index)| is_escaped(index)) {
+                    let head = S::head(S::Word::load(place.elements[start + lane]));
+                    models.head(&mut escapes, division, expected.heads[lane], head);
                 }
             }
         }
         self.escapes = escapes.finish();
-    }
-
-    /// Returns the heads that have symbols in all tables.
-    fn common_symbols(&self, division: Division, begins: &[bool; CONTEXTS]) -> Common {
-        let mut common = Common { lowest: 0, count: HEADS };
-        let counts = self.counts.iter().flat_map(|counts| counts.as_chunks::<SYMBOLS>().0);
-        let tables = counts.zip(begins).filter(|&(_, begins)| *begins);
-        let halves =
-            tables.flat_map(|(counts, _)| counts[..division.symbols()].chunks(usize::from(SIGN)));
-        for half in halves {
-            let is_used = |octave: &u8| {
-                let start = usize::from(*octave) * OCTAVE;
-                half[start..start + OCTAVE].iter().all(|&count| count > 0)
-            };
-            let octaves = HEADS / OCTAVE as u8;
-            let first = (0..octaves).find(is_used).unwrap_or(octaves);
-            let end = (first..octaves).find(|octave| !is_used(octave)).unwrap_or(octaves);
-            common.limit(first * OCTAVE as u8, end * OCTAVE as u8);
-        }
-        common
     }
 
     fn write(&mut self, division: Division, rows: Rows, end: &[u8], code: &mut Vec<u8>) {
@@ -391,46 +371,6 @@ impl ScalesEncoder {
         code.extend_from_slice(&self.escapes);
         code.extend_from_slice(&self.raw);
         code.extend_from_slice(end);
-    }
-}
-
-/// Returns the first context with the same table for each context.
-fn first_contexts(begins: &[bool; CONTEXTS]) -> [u8; CONTEXTS] {
-    let mut first = 0;
-    core::array::from_fn(|context| {
-        if begins[context] {
-            first = context as u8;
-        }
-        first
-    })
-}
-
-/// A range of heads.
-#[derive(Clone, Copy)]
-struct Common {
-    lowest: u8,
-    count: u8,
-}
-
-impl Common {
-    /// Removes the heads outside of a range.
-    fn limit(&mut self, lowest: u8, end: u8) {
-        let end = end.min(self.lowest + self.count);
-        self.lowest = self.lowest.max(lowest);
-        self.count = end.saturating_sub(self.lowest);
-    }
-
-    /// Returns whether the symbols of all indexes have heads in the range.
-    #[inline(always)]
-    fn contain_all(self, indexes: &[u16]) -> bool {
-        let is_in = |index: u16| {
-            let head = index & u16::from(!SIGN);
-            head.wrapping_sub(self.lowest.into()) < self.count.into()
-        };
-        match indexes.first_chunk::<GROUP>() {
-            Some(indexes) => indexes.map(is_in).iter().fold(true, |all, is| all & is),
-            None => indexes.iter().all(|&index| is_in(index)),
-        }
     }
 }
 
