@@ -147,7 +147,14 @@ impl Finder {
                 *sum += size;
             }
         }
-        gain(self.sums.iter().map(|&sum| (sum.into(), count)), variance)
+        let (mut squares, mut sum) = (0_i64, 0_i64);
+        for &part in &self.sums {
+            squares += i64::from(i32::from(part) * i32::from(part));
+            sum += i64::from(part);
+        }
+        let parts = len as f32;
+        let between = squares as f32 - sum as f32 * sum as f32 / parts;
+        saved_bits(between / count, parts, variance)
     }
 
     /// Estimates how many bits of the sample the scales of rows save, without the scales themselves.
@@ -194,7 +201,12 @@ fn gain(parts: impl Iterator<Item = (f32, f32)>, variance: f32) -> f32 {
     if total == 0.0 {
         return 0.0;
     }
-    let between = squares - sum * sum / total;
+    saved_bits(squares - sum * sum / total, count, variance)
+}
+
+/// Estimates how many bits the averages of `count` parts save, from the sum of squares between the
+/// parts.
+fn saved_bits(between: f32, count: f32, variance: f32) -> f32 {
     (between / variance - count) * (0.5 * core::f32::consts::LOG2_E)
 }
 
