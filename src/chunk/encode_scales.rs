@@ -20,13 +20,9 @@ pub(crate) fn encode(
     scratch: &mut EncodeScratch,
 ) -> [Stored; MAX_PLANES] {
     let code_len = encode_code(chunk, options, scratch);
-    // Planes of long chunks are raw.
-    if layout.planes == 1 || code_len >= chunk.len() {
-        let planes = encode::encode(layout, chunk, options.coding(), reborrow(&mut dst), scratch);
-        let planes_len: usize = planes.iter().map(|plane| plane.len).sum();
-        if code_len >= planes_len {
-            return planes;
-        }
+    // The caller compares whole frames.
+    if code_len >= chunk.len() {
+        return encode::encode(layout, chunk, options.coding(), dst, scratch);
     }
     for (plane, dst) in dst.iter_mut().enumerate() {
         let is_used = plane < layout.planes;
@@ -47,10 +43,10 @@ pub(crate) fn encoded_len(
     scratch: &mut EncodeScratch,
 ) -> usize {
     let code_len = encode_code(chunk, options, scratch);
-    if layout.planes > 1 && code_len < chunk.len() {
-        return code_len;
+    match code_len < chunk.len() {
+        true => code_len,
+        false => encode::encoded_len(layout, chunk, options.coding(), space, scratch),
     }
-    code_len.min(encode::encoded_len(layout, chunk, options.coding(), space, scratch))
 }
 
 /// Writes the code of a chunk to the memory. Returns its length.
@@ -65,8 +61,4 @@ fn encode_code(chunk: &[u8], options: &Options, scratch: &mut EncodeScratch) -> 
     };
     memory.encoder.encode(chunk, dtype, &mut memory.code);
     memory.code.len()
-}
-
-fn reborrow<'d>(dst: &'d mut [&mut [u8]; MAX_PLANES]) -> [&'d mut [u8]; MAX_PLANES] {
-    dst.each_mut().map(|plane| &mut **plane)
 }
