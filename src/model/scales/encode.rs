@@ -205,7 +205,6 @@ impl ScalesEncoder {
         if self.indexes.len() < len {
             self.indexes.resize(len, 0);
         }
-        self.raw.clear();
         self.raw.resize(raw_bits::len(len, division.raw_bits()), 0);
         match &mut self.counts {
             Some(counts) => counts[..division.contexts() * SYMBOLS].fill(0),
