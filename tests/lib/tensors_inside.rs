@@ -8,7 +8,7 @@ use zipnn::frame::Form;
 use zipnn::tensor::TensorInfo;
 use zipnn::tensor::inside::{TensorError, TensorReader, TensorWriter};
 use zipnn::tensor::{Metadata, MetadataError};
-use zipnn::{DecodeErrorKind, Limits, Options};
+use zipnn::{DecodeErrorKind, Limits, Options, Profile};
 
 use crate::tensor_files;
 use crate::tensor_files::*;
@@ -689,6 +689,15 @@ fn options_of(tensor: &TensorInfo, checksums: bool, chunk_log2: u8) -> Option<Op
 
 /// Compresses all tensors of a file with `write_from`, on one thread and on many.
 fn compress_from(source: &[u8], checksums: bool, chunk_log2: u8) -> Vec<u8> {
+    compress_with(source, checksums, |tensor| options_of(tensor, checksums, chunk_log2))
+}
+
+/// Compresses all tensors of a file as [`compress_from`] does, with these options.
+fn compress_with(
+    source: &[u8],
+    checksums: bool,
+    options_of: impl Fn(&TensorInfo) -> Option<Options>,
+) -> Vec<u8> {
     let metadata = parse(source);
     let (header, data) = source.split_at(metadata.data_start() as usize);
     let mut written = Vec::new();
@@ -696,7 +705,7 @@ fn compress_from(source: &[u8], checksums: bool, chunk_log2: u8) -> Vec<u8> {
         let writer = TensorWriter::new(Cursor::new(Vec::new()), header, data.len() as u64).unwrap();
         let mut writer = writer.checksums(checksums);
         for tensor in metadata.tensors() {
-            let options = options_of(tensor, checksums, chunk_log2);
+            let options = options_of(tensor);
             let mut data = Cursor::new(&source[tensor.range.start as usize..]);
             match is_parallel {
                 #[cfg(feature = "rayon")]
@@ -755,6 +764,32 @@ fn writing_large_tensors_in_parts_returns_the_same_bytes() {
         assert!(file == expected, "{checksums} {chunk_log2}");
         assert!(restore(&file) == (source.clone(), true));
     }
+}
+
+/// Codes of scales suit some tensors; planes suit others, in which parts repeat.
+#[test]
+fn large_tensors_are_stored_in_the_smaller_way() {
+    const LEN: usize = 4_500_000;
+    let mixed = [vec![0; LEN / 2], bf16(weights(LEN / 4, 6))].concat();
+    let few = f32((0..1000).map(|i| i as f32)).into_iter().cycle().take(LEN).collect();
+    let source = file_of(&[
+        ("bf", "BF16", &[LEN / 2], bf16(weights(LEN / 2, 1))),
+        ("few", "F32", &[LEN / 4], few),
+        ("mixed", "BF16", &[LEN / 2], mixed),
+    ]);
+    let with = |profile| {
+        let file = compress_with(&source, true, |tensor| {
+            Some(Options::new(tensor.dtype()?).profile(profile))
+        });
+        assert!(restore(&file) == (source.clone(), true));
+        parse(&file).tensors().iter().map(TensorInfo::len).collect::<Vec<_>>()
+    };
+    let (max, extended) = (with(Profile::Max), with(Profile::Extended));
+    assert!(
+        max.iter().zip(&extended).all(|(max, extended)| max <= extended),
+        "{max:?} {extended:?}"
+    );
+    assert!(max[0] < extended[0], "{max:?} {extended:?}");
 }
 
 /// Nothing follows the last tensor, whether it is compressed or not.

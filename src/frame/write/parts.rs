@@ -46,9 +46,7 @@ impl<'a> FrameParts<'a> {
         options: &Options,
         envelope: &'a Envelope<'a>,
     ) -> Result<Self, EncodeError> {
-        // The data is not known, so that the ways cannot be compared.
-        let options = options.ways().map_or(*options, |[with, _]| with);
-        let draft = Draft::with_len(len, &options, envelope)?;
+        let draft = Draft::with_len(len, options, envelope)?;
         let prefix = vec![0; draft.geometry.payload_at];
         Ok(Self { draft, prefix, checksums: Vec::new(), chunks: 0, filled: [0; MAX_PLANES] })
     }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::vec::Vec;
 
 use crate::checksum::Hasher;
+use crate::error::EncodeError;
+use crate::frame::write::envelope::Envelope;
 use crate::frame::write::parts::FrameParts;
 use crate::options::Options;
 use crate::tensor::info::TensorInfo;
@@ -17,6 +19,14 @@ use crate::tensor::inside::writer::check::{envelope, options_for};
 
 /// Number of bytes to copy at a time.
 const COPY_LEN: usize = 1 << 20;
+
+/// Where the data of a tensor is in the source, where its frame begins in the output, and its length.
+#[derive(Clone, Copy)]
+struct Place {
+    from: u64,
+    to: u64,
+    len: usize,
+}
 
 impl<W: TensorTarget> TensorWriter<W> {
     pub(super) fn write_from_with(
@@ -53,7 +63,8 @@ impl<W: TensorTarget> TensorWriter<W> {
         let to = self.dst.stream_position()?;
         let options = options_for(&tensor, options, has_checksums)?;
         if let (Some(len), Some(options)) = (len, options) {
-            if let Some(len) = self.write_frame(source, &tensor, (to, len), options, coder)? {
+            let place = Place { from, to, len };
+            if let Some(len) = self.write_smaller(source, &tensor, place, options, coder)? {
                 let compressed = options.dtype();
                 self.written.push(Written { len, compressed, checksum: None });
                 return Ok(());
@@ -68,28 +79,88 @@ impl<W: TensorTarget> TensorWriter<W> {
         Ok(())
     }
 
-    /// Writes the frame of a tensor of `len` bytes at offset `at`. Returns the length of the frame,
-    /// or `None` if compression does not make the file smaller.
+    /// Writes the frame of a tensor in the smaller of its ways, if there are two, as
+    /// [`Self::write_frame`] does.
+    fn write_smaller(
+        &mut self,
+        source: &mut (impl Read + Seek),
+        tensor: &TensorInfo,
+        place: Place,
+        options: &Options,
+        coder: &impl Coder,
+    ) -> Result<Option<u64>, TensorError> {
+        let Some([with, without]) = options.ways() else {
+            return self.write_frame(source, tensor, place, options, u64::MAX, coder);
+        };
+        let most = self.frame_len(source, tensor, place.len, &without, coder)?;
+        source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
+        let written = self.write_frame(source, tensor, place, &with, most, coder)?;
+        if written.is_some() {
+            return Ok(written);
+        }
+        source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
+        self.write_frame(source, tensor, place, &without, u64::MAX, coder)
+    }
+
+    /// Returns the length of the frame of a tensor without writing it.
+    fn frame_len(
+        &mut self,
+        source: &mut impl Read,
+        tensor: &TensorInfo,
+        len: usize,
+        options: &Options,
+        coder: &impl Coder,
+    ) -> Result<u64, TensorError> {
+        let envelope = envelope(tensor);
+        let mut frame = new_frame(tensor, len, options, &envelope)?;
+        self.add_parts(source, tensor, (len, None), &mut frame, coder)?;
+        Ok(frame.frame_len())
+    }
+
+    /// Writes the frame of a tensor. Returns the length of the frame, or `None` if it is not
+    /// shorter than `most` or compression does not make the file smaller.
     fn write_frame(
         &mut self,
         source: &mut impl Read,
         tensor: &TensorInfo,
-        (at, len): (u64, usize),
+        place: Place,
         options: &Options,
+        most: u64,
         coder: &impl Coder,
     ) -> Result<Option<u64>, TensorError> {
-        let failure = |error| TensorError::Encode { name: tensor.name.clone(), error };
+        let Place { to, len, .. } = place;
         let envelope = envelope(tensor);
-        let mut frame = FrameParts::new(len, options, &envelope).map_err(failure)?;
+        let mut frame = new_frame(tensor, len, options, &envelope)?;
+        let hasher = self.add_parts(source, tensor, (len, Some(to)), &mut frame, coder)?;
+        let frame_len = frame.frame_len();
+        if frame_len >= most || !self.header.costs(tensor).is_worth(len as u64, frame_len) {
+            return Ok(None);
+        }
+        self.finish_frame(frame, to, hasher).map(Some)
+    }
+
+    /// Compresses `len` bytes of the source in parts, adds them to a frame, and writes their planes
+    /// if the frame has an offset in the output. Returns a hasher that contains the first plane if
+    /// the frame needs a checksum of its payload.
+    fn add_parts(
+        &mut self,
+        source: &mut impl Read,
+        tensor: &TensorInfo,
+        (len, at): (usize, Option<u64>),
+        frame: &mut FrameParts<'_>,
+        coder: &impl Coder,
+    ) -> Result<Hasher, TensorError> {
         let part_len = frame.part_len(coder.part_len());
         let mut hasher = Hasher::default();
         let mut left = len;
         while left > 0 {
             let part_len = part_len.min(left);
             read_part(source, part_len, &mut self.data)?;
-            let part = compress_part(&frame, &self.data, &mut self.frame, coder, &mut self.scratch)
-                .map_err(failure)?;
+            let part = compress_part(frame, &self.data, &mut self.frame, coder, &mut self.scratch)
+                .map_err(|error| failure(tensor, error))?;
             let planes = frame.add(&part);
+            left -= part_len;
+            let Some(at) = at else { continue };
             if frame.needs_payload_checksum() {
                 hasher.update(planes[0].1);
             }
@@ -97,12 +168,8 @@ impl<W: TensorTarget> TensorWriter<W> {
                 self.dst.seek(SeekFrom::Start(at + offset))?;
                 self.dst.write_all(bytes)?;
             }
-            left -= part_len;
         }
-        if !self.header.costs(tensor).is_worth(len as u64, frame.frame_len()) {
-            return Ok(None);
-        }
-        self.finish_frame(frame, at, hasher).map(Some)
+        Ok(hasher)
     }
 
     /// Completes a frame at offset `at` and returns its length. `hasher` contains its first plane.
@@ -175,6 +242,19 @@ impl<W: TensorTarget> TensorWriter<W> {
         }
         Ok(hasher.checksum())
     }
+}
+
+fn new_frame<'e>(
+    tensor: &TensorInfo,
+    len: usize,
+    options: &Options,
+    envelope: &'e Envelope<'e>,
+) -> Result<FrameParts<'e>, TensorError> {
+    FrameParts::new(len, options, envelope).map_err(|error| failure(tensor, error))
+}
+
+fn failure(tensor: &TensorInfo, error: EncodeError) -> TensorError {
+    TensorError::Encode { name: tensor.name.clone(), error }
 }
 
 /// Replaces the contents of `part` with the next `len` bytes of the source.
