@@ -105,15 +105,28 @@ export const ENOUGH = HEADER_LOOK;
 
 /** Throws if a file that begins with these bytes has another known format. */
 export function refuseOthers(bytes) {
-  const format = formatOf(bytes);
+  refuse(formatOf(bytes));
+}
+
+function refuse(format) {
   if (!format) return;
   throw new ZipnnError('WrongFormat', `this is not a .znn file but ${FORMATS[format]}`, { format });
 }
 
-/** Holds back the beginning of a file until its format is recognized. */
+/**
+ * Holds back the beginning of a file until its format is recognized. Refuses formats other than `.znn`
+ * and `accepted`.
+ */
 export class Beginning {
+  /** Whether the file has the format `accepted`; `undefined` until the format is recognized. */
+  isAccepted;
+  #accepted;
   #kept = new Uint8Array();
   #isClear = false;
+
+  constructor(accepted) {
+    this.#accepted = accepted;
+  }
 
   /** Takes a part and returns the bytes to decode, or none while more are needed. */
   take(part) {
@@ -129,7 +142,10 @@ export class Beginning {
   end() {
     const bytes = this.#kept;
     this.#kept = new Uint8Array();
-    if (!this.#isClear) refuseOthers(bytes);
+    if (this.#isClear) return bytes;
+    const format = formatOf(bytes);
+    this.isAccepted = format !== undefined && format === this.#accepted;
+    if (!this.isAccepted) refuse(format);
     this.#isClear = true;
     return bytes;
   }
