@@ -133,7 +133,7 @@ class Archive {
 
   async #readTensors() {
     const all = this.decodedLength;
-    for (let length = Math.min(all, HEADER_GUESS); ; ) {
+    for (let length = this.#headerGuess(all); ; ) {
       const beginning = await this.read(0, length);
       const { tensors, needed } = parseHeader(this.#module, beginning, all);
       if (tensors) return tensors;
@@ -142,6 +142,15 @@ class Archive {
       }
       length = needed;
     }
+  }
+
+  /** Returns the length to read first: up to the end of the first frame, which often has the header alone. */
+  #headerGuess(all) {
+    const parts = call(() => this.#open().covering(0, Math.min(all, HEADER_GUESS)));
+    const [first] = parts;
+    const length = first ? first.decodedRange()[1] : 0;
+    for (const part of parts) part.free();
+    return length;
   }
 
   /** Returns the description of a tensor. */
