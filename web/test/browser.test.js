@@ -56,9 +56,6 @@ before(async () => {
     '/damaged.znn': damaged,
     '/strict.html': Buffer.from(`<!doctype html><title>test</title>
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ${policy}">`),
-    '/readme/page.html': Buffer.from(`<!doctype html><title>test</title><script type="importmap">
-      { "imports": { "zipnn": "/js/index.js", "zipnn/decode": "/js/decode.js", "zipnn/gpu": "/js/gpu.js" } }</script>`),
-    '/readme/model.safetensors.znn': file,
     '/frames.znn': frames,
     '/100-mb.znn': repeated(frame, 25),
     '/long.znn': function* () {
@@ -340,18 +337,6 @@ describe('in a page', () => {
     await until(() => page.workers().length === 2);
     await page.evaluate(() => pool.free());
     await until(() => page.workers().length === 0);
-    assert.deepEqual(page.errors, []);
-    await page.context().close();
-  });
-
-  test('the examples of the README run', async () => {
-    const page = await open('/readme/page.html');
-    const snippets = [...readme.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
-    assert.ok(snippets.length > 8, `${snippets.length} snippets`);
-    for (const code of snippets) {
-      await page.evaluate((code) => import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))), code)
-        .catch((error) => assert.fail(`${code}\n${error.message}`));
-    }
     assert.deepEqual(page.errors, []);
     await page.context().close();
   });
