@@ -4,6 +4,7 @@ import { abortable } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 import { ENOUGH, refuseOthers } from './formats.js';
 import { limitsOf } from './limits.js';
+import { allocate } from './memory.js';
 import { sourceOf } from './ranges.js';
 import { typed } from './typed.js';
 import { Turn } from './yielding.js';
@@ -78,7 +79,7 @@ class Archive {
       throw new ZipnnError('OutOfRange', `bytes ${start} to ${end} do not exist`);
     }
     const parts = call(() => this.#open().covering(start, end));
-    const output = new Uint8Array(end - start);
+    const output = allocate(end - start);
     const turn = new Turn(signal);
     let decoded = 0;
     const work = async () => {

@@ -6,6 +6,7 @@ import { ZipnnError } from './error.js';
 import { Beginning } from './formats.js';
 import { bodyOf } from './http.js';
 import { limitsOf } from './limits.js';
+import { allocate } from './memory.js';
 import { CodecStream } from './stream.js';
 import { typed } from './typed.js';
 
@@ -169,7 +170,7 @@ class Input {
 }
 
 function longer(bytes, length) {
-  const copy = new Uint8Array(length);
+  const copy = allocate(length);
   copy.set(bytes);
   return copy;
 }
