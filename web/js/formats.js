@@ -131,11 +131,14 @@ export class Beginning {
   /** Takes a part and returns the bytes to decode, or none while more are needed. */
   take(part) {
     if (this.#isClear) return part;
-    const bytes = new Uint8Array(this.#kept.length + part.length);
-    bytes.set(this.#kept);
-    bytes.set(part, this.#kept.length);
-    this.#kept = bytes;
-    return bytes.length < needed(bytes) ? new Uint8Array() : this.end();
+    const bytes = joined(this.#kept, part);
+    if (bytes.length >= needed(bytes)) {
+      this.#kept = bytes;
+      return this.end();
+    }
+    // The caller may reuse the memory of the part.
+    this.#kept = bytes === part ? part.slice() : bytes;
+    return new Uint8Array();
   }
 
   /** Returns the bytes held back, after the last part of the file or once they suffice. */
@@ -149,6 +152,15 @@ export class Beginning {
     this.#isClear = true;
     return bytes;
   }
+}
+
+/** Returns two arrays as one. Does not copy the second if the first is empty: it can be a whole file. */
+function joined(first, second) {
+  if (first.length === 0) return second;
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }
 
 /** Returns the number of bytes needed to recognize the format of a file with this beginning. */

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 
 import * as everything from '../js/index.js';
 import * as decoding from '../js/decode.js';
+import { Beginning } from '../js/formats.js';
 import { collect, failure, model, parts, weights } from './samples.js';
 
 const { ZipnnDecompressStream, ZipnnError, compress, createPool, openArchive, streamTensors } = everything;
@@ -89,6 +90,17 @@ describe('unsupported features', () => {
       changed[at] = 77;
       await refused(changed, code, /damaged, or a newer version/);
     }
+  });
+});
+
+describe('the beginning of a file', () => {
+  test('is not copied if it suffices', () => {
+    assert.equal(new Beginning().take(packed), packed);
+    const beginning = new Beginning();
+    const part = packed.slice(0, 5);
+    assert.equal(beginning.take(part).length, 0);
+    part.fill(0); // Callers may reuse it.
+    assert.deepEqual(beginning.take(packed.subarray(5)), packed);
   });
 });
 
