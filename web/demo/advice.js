@@ -13,8 +13,6 @@ const ADVICE = {
   WrongFormat: OTHER,
   BaseRequired: PROGRAM,
   UnsupportedVersion: PROGRAM,
-  ZstdRequired: PROGRAM,
-  UnsupportedMethod: PROGRAM,
   UnsupportedAnnex: 'A newer version wrote this file, which this page does not read.',
   Truncated: CUT,
   FooterMissing: CUT,

@@ -1,6 +1,6 @@
 // Opens a file on a server by ranges, and counts what each tensor takes.
 
-import { openArchive } from '../js/index.js';
+import { isExtended, withBuild } from './package.js';
 import { totalsByType } from './stored.js';
 import { bytes, count, percent } from './units.js';
 import { Traffic } from './wire.js';
@@ -31,6 +31,8 @@ export class RemoteWork {
   #url;
   #onChange;
   #traffic;
+  /** Build of the package that has opened the file. */
+  #build;
   #opening;
 
   constructor(url, onChange) {
@@ -49,8 +51,10 @@ export class RemoteWork {
       this.#onChange();
     };
     try {
-      this.archive = await openArchive(this.#url, { signal, fetch: this.#traffic.fetch, onProgress });
-      this.tensors = await this.archive.tensors({ signal });
+      await withBuild(async (build) => {
+        await this.#open(build, { signal, onProgress });
+        this.tensors = await this.archive.tensors({ signal });
+      });
       this.totals = totalsByType(this.tensors);
       this.sizes = { original: this.archive.decodedLength, compressed: this.archive.size };
       this.#opening = { ...this.#counted() };
@@ -63,6 +67,14 @@ export class RemoteWork {
       this.error = signal.aborted ? undefined : error;
     }
     this.#onChange();
+  }
+
+  /** Opens the file with a build of the package, unless it is open. */
+  async #open(build, options) {
+    if (this.#build === build) return;
+    this.free();
+    this.archive = await build.openArchive(this.#url, { ...options, fetch: this.#traffic.fetch });
+    this.#build = build;
   }
 
   #counted() {
@@ -85,7 +97,10 @@ export class RemoteWork {
   /** Reads a tensor, and notes what that took. Nothing is kept: the next time takes as much. */
   async readTensor(name, { signal }) {
     const before = this.#counted();
-    const tensor = await this.archive.readTensor(name, { signal });
+    const tensor = await withBuild(async (build) => {
+      if (!this.#build || isExtended(build)) await this.#open(build, { signal });
+      return this.archive.readTensor(name, { signal });
+    });
     const after = this.#counted();
     const taken = { bytes: after.bytes - before.bytes, requests: after.requests - before.requests };
     this.taken.set(name, taken);
@@ -107,6 +122,7 @@ export class RemoteWork {
   }
 
   free() {
+    this.#build = undefined;
     this.archive?.free();
     this.archive = undefined;
   }

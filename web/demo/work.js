@@ -1,18 +1,13 @@
 // Compresses and decompresses a file, and measures what it takes.
 
-import {
-  ZipnnCompressStream, ZipnnDecompressStream, compress, createPool, decompress, init, openArchive,
-} from '../js/index.js';
+import { ZipnnCompressStream, compress, decompress, init } from '../js/index.js';
 import { toBlob } from '../js/collect.js';
 import { decodeToGpuBuffer, requestDevice } from '../js/gpu.js';
+import { isExtended, withBuild, workersOf } from './package.js';
 import { storedTensors, totalsByType } from './stored.js';
 import { seconds, speed } from './units.js';
 import { gzipLength, hasGzip, measure, through } from './wire.js';
 import { why } from './why.js';
-
-let pool;
-/** Workers, if the browser allows them. */
-const workers = () => (pool ??= createPool().catch(() => undefined));
 
 const isCompressed = ({ name }) => /\.znn(\.safetensors)?$/i.test(name);
 
@@ -40,6 +35,8 @@ export class Work {
   #start;
   #took;
   #chunks = [];
+  /** Build of the package that reads the file. */
+  #build;
 
   constructor(source, onChange) {
     this.#source = source;
@@ -53,14 +50,18 @@ export class Work {
     this.state = 'working';
     try {
       await init();
-      if (this.isCompressed) await this.#decompress(signal);
-      else await this.#compress(signal);
+      await withBuild(async (build) => {
+        this.#build = build;
+        this.#chunks = [];
+        if (this.isCompressed) await this.#decompress(signal);
+        else await this.#compress(signal);
+      });
       await this.#list(signal);
       this.state = 'done';
       this.#explain();
       this.#onChange();
       await this.#compare(signal).catch(() => signal.throwIfAborted());
-      if (this.isCompressed) await this.#decodeOnGpu(signal);
+      if (this.isCompressed && !isExtended(this.#build)) await this.#decodeOnGpu(signal);
     } catch (error) {
       this.fail(error, signal);
     }
@@ -95,9 +96,9 @@ export class Work {
         controller.enqueue(part);
       },
     });
-    const decompressing = new ZipnnDecompressStream({
+    const decompressing = new this.#build.ZipnnDecompressStream({
       signal,
-      pool: await workers(),
+      pool: await workersOf(this.#build),
       onFrame: ({ chunks }) => this.#chunks.push(...chunks),
       onProgress: ({ read, decoded }) => this.#show(decoded, read, read / size),
     });
@@ -159,9 +160,9 @@ export class Work {
     this.status = 'Reading it back…';
     this.#onChange();
     let decoded = 0;
-    const back = this.compressed.stream().pipeThrough(new ZipnnDecompressStream({
+    const back = this.compressed.stream().pipeThrough(new this.#build.ZipnnDecompressStream({
       signal,
-      pool: await workers(),
+      pool: await workersOf(this.#build),
       onFrame: ({ chunks }) => this.#chunks.push(...chunks),
     }));
     for (const reader = back.getReader(); ; ) {
@@ -177,7 +178,7 @@ export class Work {
     if (!this.compressed) return;
     let opened;
     try {
-      opened = await openArchive(this.compressed, { signal, pool: await workers() });
+      opened = await this.#build.openArchive(this.compressed, { signal, pool: await workersOf(this.#build) });
       this.tensors = await opened.tensors();
       signal.throwIfAborted();
       this.archive = opened;
@@ -278,6 +279,6 @@ export class Work {
 }
 
 /** Bytes at the beginning of a file to measure speeds with. */
-const MEASURED = 8 << 20;
+const MEASURED = 2 << 20;
 /** Bytes of each part to count, which suffice to recognize random data. */
 const SAMPLE = 4096;

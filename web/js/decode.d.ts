@@ -13,7 +13,7 @@ export interface Place {
 export class ZipnnError extends Error {
   /**
    * Name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
-   * `LimitExceeded`, ... From this package: `WrongFormat`, `ZstdRequired`, `NotSafetensors`,
+   * `LimitExceeded`, ... From this package: `WrongFormat`, `ExtendedRequired`, `NotSafetensors`,
    * `SharedBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
    * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`, `DeviceLost`, `GpuFailed`.
    */

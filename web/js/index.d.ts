@@ -1,6 +1,6 @@
 /**
  * Compresses and decompresses `.znn` files, and reads their tensors. `zipnn/decode` only decompresses,
- * and is two fifths of the download.
+ * and is a third of the download.
  */
 
 /// <reference path="./platform.d.ts" />

@@ -39,8 +39,9 @@ const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
 /** The policy that the README requires. */
 const [policy] = /^script-src .*$/m.exec(readme);
 
-const extended = await readFile(new URL('data/extended.znn', import.meta.url));
+const max = await readFile(new URL('data/max.safetensors.znn', import.meta.url));
 const golden = new URL('../../tests/data/golden/', import.meta.url);
+const old = await readFile(new URL('0.3.3/f32-byte-n4.znn', golden));
 const inside = await readFile(new URL('safetensors/0.5.1-model.znn.safetensors', golden));
 
 let browser;
@@ -56,6 +57,7 @@ before(async () => {
     '/damaged.znn': damaged,
     '/strict.html': Buffer.from(`<!doctype html><title>test</title>
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ${policy}">`),
+    '/max.znn': max,
     '/frames.znn': frames,
     '/100-mb.znn': repeated(frame, 25),
     '/long.znn': function* () {
@@ -608,6 +610,21 @@ describe('the demo', () => {
     await page.context().close();
   });
 
+  test('files in the extended profile are read by a build that is loaded for them', async () => {
+    const page = await open('/demo/');
+    await choose(page, inMemory('max.safetensors.znn', max));
+    await page.getByText(/Decompressed and verified/).waitFor();
+    await isDone(page);
+    assert.equal(await page.locator('#tensors tr').count(), 1);
+    await page.locator('#url').fill('/max.znn');
+    await page.getByRole('button', { name: 'Open' }).click();
+    await work(page).getByText(/Opened with/).waitFor();
+    await page.getByRole('button', { name: 'weight', exact: true }).click();
+    await page.locator('#details svg').waitFor();
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
   test('a link opens a file of another server', async () => {
     const other = await new TestServer({ '/model.znn': bigFile }).listen();
     const page = await open(`/demo/?open=${encodeURIComponent(`${other.url}/model.znn?cors`)}`);
@@ -677,7 +694,7 @@ describe('the demo', () => {
       ['text.znn', 'not at all', /not a \.znn file/],
       ['empty.znn', '', /cut short/],
       ['short.znn', bigFile.subarray(0, 100_000), /cut short/],
-      ['extended.znn', extended, /does not read this kind[^]*Zstandard/],
+      ['old.znn', old, /does not read this kind[^]*0\.3\.4/],
       ['model.znn.safetensors', inside, /not a \.znn file as a whole[^]*single tensors are compressed/],
     ]) {
       await choose(page, inMemory(name, bytes));

@@ -63,12 +63,14 @@ describe('JavaScript', () => {
     const file = await compress(source);
     const imports = {
       zipnn: '/js/index.js', 'zipnn/decode': '/js/decode.js', 'zipnn/gpu': '/js/gpu.js',
+      'zipnn/extended': '/js/extended.js',
       '@huggingface/transformers': '/transformers.js', 'onnxruntime-web': '/runtime.js',
     };
     server = await new TestServer({
       '/page.html': Buffer.from(`<!doctype html><title>test</title>
         <script type="importmap">${JSON.stringify({ imports })}</script>`),
       '/model.safetensors.znn': file,
+      '/max.safetensors.znn': await readFile(join(WEB, 'test/data/max.safetensors.znn')),
       '/model.onnx': model,
       '/model.onnx_data.znn': file,
       '/models/tiny/config.json': Buffer.from('{}'),

@@ -57,7 +57,10 @@ async function refused(bytes, code, message, format) {
 
 describe('unsupported features', () => {
   test('the extended profile', async () => {
-    await refused(await read('data/extended.znn'), 'ZstdRequired', /Zstandard.*zipnn decompress FILE/);
+    const paths = ['pivot/bf16.znn', 'max/bfloat16.znn', 'records/Q8_0.znn'];
+    for (const path of ['data/extended.znn', ...paths.map((path) => `../../tests/data/${path}`)]) {
+      await refused(await read(path), 'ExtendedRequired', /extended profile.*'zipnn\/extended'/);
+    }
   });
 
   test('old layouts', async () => {

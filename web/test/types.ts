@@ -5,6 +5,7 @@ import {
   ZipnnDecompressStream, type Tensor, type TensorInfo,
 } from 'zipnn';
 import { decompress, init } from 'zipnn/decode';
+import { streamTensors as streamExtended } from 'zipnn/extended';
 import { decodeToGpuBuffer, requestDevice } from 'zipnn/gpu';
 
 export async function use(url: string): Promise<Float32Array> {
@@ -30,6 +31,7 @@ export async function use(url: string): Promise<Float32Array> {
   else console.log(decoded.buffer, decoded.byteLength);
   const fetching: typeof fetch = createFetch({ fetch, pool, matches: ({ pathname }) => pathname.endsWith('.bin') });
   await (await fetching(new Request(url), { headers: { Range: 'bytes=0-0' } })).arrayBuffer();
+  for await (const { dtype } of streamExtended(response, { pool })) console.log(dtype satisfies Tensor['dtype']);
   for await (const tensor of streamTensors(response)) if (tensor.dtype === 'BF16') return toFloat32(tensor);
   throw new Error('no tensors');
 }
