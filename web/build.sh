@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the npm package: `dist/`, from this folder's crate, with vectors and without, once for
-# everything, once for decompressing alone and once for decompressing on a GPU.
+# Builds the npm package: `dist/`, from this folder's crate: for decompressing alone and for everything,
+# with vectors and without; for the extended profile and for a GPU, with vectors only.
 #
 # Takes the ordinary target (`rustup target add wasm32-unknown-unknown`) where it is installed, and
 # otherwise Debian's compiler: `apt install rustc-web cargo-web rust-web-src lld`.
@@ -39,15 +39,19 @@ build() {
     cp "$built/zipnn_bg.wasm" "$dist/$out/zipnn.$name.wasm"
 }
 
-for out in decode full gpu; do
+for out in decode full extended gpu; do
     features=simd
     if [ "$out" != decode ]; then features+=,$out; fi
     build "$out" simd "-C target-feature=+simd128" "$features"
+    mv "$dist/$out/zipnn.simd.js" "$dist/$out/zipnn.js"
+done
+for out in decode full; do
+    features=simd
+    if [ "$out" != decode ]; then features+=,$out; fi
     build "$out" plain "" "$features"
     # Both are called in the same way, so that one file does for both.
-    cmp "$dist/$out/zipnn.simd.js" "$dist/$out/zipnn.plain.js"
-    mv "$dist/$out/zipnn.plain.js" "$dist/$out/zipnn.js"
-    rm "$dist/$out/zipnn.simd.js"
+    cmp "$dist/$out/zipnn.js" "$dist/$out/zipnn.plain.js"
+    rm "$dist/$out/zipnn.plain.js"
 done
 
 # npm does not pack links.

@@ -3,11 +3,16 @@
 import { ZipnnDecompressStream, decompress, init } from '../js/decode.js';
 import { percent, speed } from './units.js';
 
+/** Turns of each candidate, and measurements in each, one right after another as in the program. */
+const TURNS = 3;
 const RUNS = 9;
 /** Bytes to decompress before measuring, while the browser optimizes the code. */
 const WARM_UP = 100 << 20;
 /** Bytes to decompress in a measurement, because the browser's clock is coarse. */
 const MEASURED = 8 << 20;
+
+/** Lets the browser collect the garbage of the candidate before. */
+const pause = () => new Promise((resolve) => setTimeout(resolve, 30));
 
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 const load = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
@@ -16,15 +21,19 @@ const load = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffe
 async function measureAll(runs, length) {
   const times = runs.map(() => []);
   const repeated = Math.ceil(MEASURED / length);
-  const warm = Math.ceil(WARM_UP / length / (1 + repeated));
-  for (let i = -warm; i < RUNS; i++) {
+  const warm = Math.ceil(WARM_UP / length / TURNS);
+  for (let turn = 0; turn < TURNS; turn++) {
     for (const [number, run] of runs.entries()) {
-      const decoded = await run();
-      if (decoded !== length) throw new Error(`${decoded} bytes came out, not ${length}`);
-      const start = performance.now();
-      for (let j = 0; j < repeated; j++) await run();
-      const took = (performance.now() - start) / repeated;
-      if (i >= 0) times[number].push(took);
+      await pause();
+      for (let i = 0; i < warm; i++) {
+        const decoded = await run();
+        if (decoded !== length) throw new Error(`${decoded} bytes came out, not ${length}`);
+      }
+      for (let i = 0; i < RUNS; i++) {
+        const start = performance.now();
+        for (let j = 0; j < repeated; j++) await run();
+        times[number].push((performance.now() - start) / repeated);
+      }
     }
   }
   return times.map((took) => length / median(took) * 1000);

@@ -1,4 +1,4 @@
-// Serves the demo with real weights: `npm run demo`.
+// Serves the demo with real weights: `npm run demo`. It answers requests for ranges.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';

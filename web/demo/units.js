@@ -11,6 +11,8 @@ export function bytes(count) {
   return `${number.toFixed(unit === 0 || number >= 100 ? 0 : 1)}${SPACE}${UNITS[unit]}`;
 }
 
+export const kibibytes = (count) => `${Math.round(count / 1024)}${SPACE}KiB`;
+
 export const speed = (bytesASecond) => `${bytes(bytesASecond)}/s`;
 
 export const percent = (part) => `${(part * 100).toFixed(1)}${SPACE}%`;
@@ -18,3 +20,6 @@ export const percent = (part) => `${(part * 100).toFixed(1)}${SPACE}%`;
 export const seconds = (milliseconds) => (milliseconds < 1000
   ? `${Math.round(milliseconds)}${SPACE}ms`
   : `${(milliseconds / 1000).toFixed(1)}${SPACE}s`);
+
+export const count = (number, one, many = `${one}s`) =>
+  `${number.toLocaleString('en')}${SPACE}${number === 1 ? one : many}`;

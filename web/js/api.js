@@ -3,6 +3,7 @@
 import { openArchive } from './archive.js';
 import { decoderOf, decompress } from './decoder.js';
 import { Encoder, compress } from './encoder.js';
+import { createFetch } from './fetch.js';
 import { WorkerPool } from './pool.js';
 import { CodecStream } from './stream.js';
 import { streamTensors } from './tensors.js';
@@ -27,12 +28,12 @@ export function decodingOf(module, worker) {
   };
 }
 
-/** Returns everything that reads tensors. */
+/** Returns everything that reads parts of files. */
 export function tensorsOf(module, { ZipnnDecompressStream }) {
   return {
     openArchive: loaded(module, openArchive),
-    streamTensors: (source, options) =>
-      streamTensors(module, new ZipnnDecompressStream(options), source),
+    streamTensors: (source, options) => streamTensors(module, source, options),
+    createFetch: (options) => createFetch(module, ZipnnDecompressStream, options),
   };
 }
 

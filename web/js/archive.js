@@ -4,6 +4,7 @@ import { abortable } from './decoder.js';
 import { ZipnnError, call } from './error.js';
 import { ENOUGH, refuseOthers } from './formats.js';
 import { limitsOf } from './limits.js';
+import { allocate } from './memory.js';
 import { sourceOf } from './ranges.js';
 import { typed } from './typed.js';
 import { Turn } from './yielding.js';
@@ -78,7 +79,7 @@ class Archive {
       throw new ZipnnError('OutOfRange', `bytes ${start} to ${end} do not exist`);
     }
     const parts = call(() => this.#open().covering(start, end));
-    const output = new Uint8Array(end - start);
+    const output = allocate(end - start);
     const turn = new Turn(signal);
     let decoded = 0;
     const work = async () => {
@@ -133,7 +134,7 @@ class Archive {
 
   async #readTensors() {
     const all = this.decodedLength;
-    for (let length = Math.min(all, HEADER_GUESS); ; ) {
+    for (let length = this.#headerGuess(all); ; ) {
       const beginning = await this.read(0, length);
       const { tensors, needed } = parseHeader(this.#module, beginning, all);
       if (tensors) return tensors;
@@ -142,6 +143,15 @@ class Archive {
       }
       length = needed;
     }
+  }
+
+  /** Returns the length to read first: up to the end of the first frame, which often has the header alone. */
+  #headerGuess(all) {
+    const parts = call(() => this.#open().covering(0, Math.min(all, HEADER_GUESS)));
+    const [first] = parts;
+    const length = first ? first.decodedRange()[1] : 0;
+    for (const part of parts) part.free();
+    return length;
   }
 
   /** Returns the description of a tensor. */

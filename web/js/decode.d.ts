@@ -13,7 +13,7 @@ export interface Place {
 export class ZipnnError extends Error {
   /**
    * Name of the error. From the library: `BadMagic`, `Truncated`, `ChecksumMismatch`,
-   * `LimitExceeded`, ... From this package: `WrongFormat`, `ZstdRequired`, `NotSafetensors`,
+   * `LimitExceeded`, ... From this package: `WrongFormat`, `ExtendedRequired`, `NotSafetensors`,
    * `SharedBytes`, `NoSuchTensor`, `NetworkError`, `HttpError`, `BadRange`, `SourceChanged`,
    * `SourceFailed`, `LoadFailed`, `WorkerFailed`, `PoolFreed`, `ArchiveFreed`, `DeviceLost`, `GpuFailed`.
    */
@@ -52,10 +52,8 @@ export interface Progress {
   decoded: number;
 }
 
-/** Element type as safetensors files name it. */
-export type DType =
-  | 'F64' | 'F32' | 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2' | 'F8_E8M0'
-  | 'I64' | 'U64' | 'I32' | 'U32' | 'I16' | 'U16' | 'I8' | 'U8' | 'BOOL' | (string & {});
+/** Element type that frames are compressed as, by its name in safetensors files. */
+export type FrameDType = 'F32' | 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2';
 
 /** A frame that has arrived. */
 export interface FrameInfo {
@@ -66,7 +64,7 @@ export interface FrameInfo {
   /** Decompressed length in bytes. */
   decodedLength: number;
   /** Element type that the frame was compressed as. */
-  dtype: DType;
+  dtype: FrameDType;
   /** Chunks in order. Their lengths do not include the frame's header and index. */
   chunks: { length: number; decodedLength: number }[];
 }

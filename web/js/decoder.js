@@ -5,6 +5,7 @@
 import { ZipnnError, call } from './error.js';
 import { Beginning, ENOUGH, refuseOthers } from './formats.js';
 import { limitsOf } from './limits.js';
+import { allocate } from './memory.js';
 import { Turn } from './yielding.js';
 
 /** Bytes to copy into the module's memory at a time. */
@@ -185,7 +186,7 @@ export async function decompress(module, source, options = {}) {
   options.signal?.throwIfAborted();
   refuseOthers(bytes.subarray(0, ENOUGH));
   const length = decodedLength(module, bytes, options.limits);
-  const output = options.into ? bytesOf(options.into) : new Uint8Array(length);
+  const output = options.into ? bytesOf(options.into) : allocate(length);
   if (output.length < length) {
     const message = `output is too small: ${length} bytes needed, ${output.length} given`;
     throw new ZipnnError('OutputTooSmall', message);

@@ -77,9 +77,9 @@ const ADVICE = {
   BaseRequired:
     'the file contains the difference to another file, '
     + `${BY_PROGRAM} (zipnn decompress --delta OTHER_FILE FILE)`,
-  ZstdRequired:
-    `the file is in the extended profile, with planes compressed by Zstandard, ${BY_PROGRAM} `
-    + '(zipnn decompress FILE), or compress the original without --extended',
+  ExtendedRequired:
+    "the file is in the extended profile: import the same functions from 'zipnn/extended', which reads it, or "
+    + 'compress the original without --extended and --max',
   BadMagic: 'this is not a .znn file: it does not begin with "ZN"',
   UnsupportedMethod: NEWER,
   UnsupportedDType: NEWER,
@@ -89,7 +89,7 @@ const ADVICE = {
 };
 
 /** Codes whose advice replaces the library's message. */
-const REPLACED = ['UnsupportedVersion', 'BaseRequired', 'ZstdRequired', 'BadMagic', 'UnsupportedAnnex'];
+const REPLACED = ['UnsupportedVersion', 'BaseRequired', 'ExtendedRequired', 'BadMagic', 'UnsupportedAnnex'];
 
 function advised(code, message, frame) {
   if (code === 'BadMagic' && frame > 0) {

@@ -105,34 +105,62 @@ export const ENOUGH = HEADER_LOOK;
 
 /** Throws if a file that begins with these bytes has another known format. */
 export function refuseOthers(bytes) {
-  const format = formatOf(bytes);
+  refuse(formatOf(bytes));
+}
+
+function refuse(format) {
   if (!format) return;
   throw new ZipnnError('WrongFormat', `this is not a .znn file but ${FORMATS[format]}`, { format });
 }
 
-/** Holds back the beginning of a file until its format is recognized. */
+/**
+ * Holds back the beginning of a file until its format is recognized. Refuses formats other than `.znn`
+ * and `accepted`.
+ */
 export class Beginning {
+  /** Whether the file has the format `accepted`; `undefined` until the format is recognized. */
+  isAccepted;
+  #accepted;
   #kept = new Uint8Array();
   #isClear = false;
+
+  constructor(accepted) {
+    this.#accepted = accepted;
+  }
 
   /** Takes a part and returns the bytes to decode, or none while more are needed. */
   take(part) {
     if (this.#isClear) return part;
-    const bytes = new Uint8Array(this.#kept.length + part.length);
-    bytes.set(this.#kept);
-    bytes.set(part, this.#kept.length);
-    this.#kept = bytes;
-    return bytes.length < needed(bytes) ? new Uint8Array() : this.end();
+    const bytes = joined(this.#kept, part);
+    if (bytes.length >= needed(bytes)) {
+      this.#kept = bytes;
+      return this.end();
+    }
+    // The caller may reuse the memory of the part.
+    this.#kept = bytes === part ? part.slice() : bytes;
+    return new Uint8Array();
   }
 
   /** Returns the bytes held back, after the last part of the file or once they suffice. */
   end() {
     const bytes = this.#kept;
     this.#kept = new Uint8Array();
-    if (!this.#isClear) refuseOthers(bytes);
+    if (this.#isClear) return bytes;
+    const format = formatOf(bytes);
+    this.isAccepted = format !== undefined && format === this.#accepted;
+    if (!this.isAccepted) refuse(format);
     this.#isClear = true;
     return bytes;
   }
+}
+
+/** Returns two arrays as one. Does not copy the second if the first is empty: it can be a whole file. */
+function joined(first, second) {
+  if (first.length === 0) return second;
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }
 
 /** Returns the number of bytes needed to recognize the format of a file with this beginning. */

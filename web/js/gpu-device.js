@@ -182,8 +182,19 @@ class Runner {
 
   /** Widens elements of 16 bits from the beginning of `source` to 32 bits in `output` from `offset` on. */
   async widen(source, elements, isBfloat16, output, offset) {
-    const { STORAGE, COPY_DST } = GPUBufferUsage;
     const jobs = [];
+    try {
+      const errors = this.#watched(() => this.#beginToWiden(jobs, source, elements, isBfloat16, output, offset));
+      await guarded(this.#device, this.#failed(errors));
+      await guarded(this.#device, this.#device.queue.onSubmittedWorkDone());
+    } finally {
+      for (const job of jobs) job.destroy();
+    }
+  }
+
+  /** Submits the work of `widen`, and adds the buffers that it needs to `jobs`. */
+  #beginToWiden(jobs, source, elements, isBfloat16, output, offset) {
+    const { STORAGE, COPY_DST } = GPUBufferUsage;
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (let at = 0; at < elements; at += WIDEN_AT_ONCE / 2) {
@@ -203,8 +214,6 @@ class Runner {
     }
     pass.end();
     this.#device.queue.submit([encoder.finish()]);
-    await guarded(this.#device, this.#device.queue.onSubmittedWorkDone());
-    for (const job of jobs) job.destroy();
   }
 }
 

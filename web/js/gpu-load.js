@@ -6,6 +6,7 @@ import { ZipnnError, call, sourceError } from './error.js';
 import { Batches, runnerOf } from './gpu-device.js';
 import { bodyOf } from './http.js';
 import { limitsOf } from './limits.js';
+import { Growing, allocate } from './memory.js';
 import { toFloat32, typed } from './typed.js';
 import { Turn } from './yielding.js';
 
@@ -147,10 +148,8 @@ class StreamInput {
   #limits;
   /** Bytes that have arrived and that the decoder has not taken. */
   #pending = new Uint8Array(0);
-  /** Position of the pending frame in the decoded data, and the decoded data up to the tensors. */
+  /** Position of the pending frame in the decoded data. */
   #position = 0;
-  #beginning = new Uint8Array(0);
-  #header;
   #turn;
   #abort;
 
@@ -204,7 +203,7 @@ class StreamInput {
   #decoded([number, at, length, decodedLength]) {
     const bytes = this.#module.view(at, length).slice();
     const decoder = new this.#module.bindings.Decoder(...this.#limits, true, number);
-    const decoded = new Uint8Array(decodedLength);
+    const decoded = allocate(decodedLength);
     try {
       let end = 0;
       for (let from = 0; from < bytes.length; ) from += push(this.#module, decoder, bytes.subarray(from));
@@ -220,21 +219,27 @@ class StreamInput {
   /** Reads the header, and returns the tensor. The frame in which the header ends is pending. */
   async find() {
     const { name } = this.#options;
-    for (;;) {
+    const tensors = await this.#tensors();
+    const tensor = tensors.find((tensor) => tensor.name === name);
+    if (!tensor) throw new ZipnnError('NoSuchTensor', `the file has no tensor "${name}"`);
+    return tensor;
+  }
+
+  async #tensors() {
+    const beginning = new Growing();
+    // The header begins with its length.
+    for (let needed = 8; ; ) {
       const frame = await this.#frame();
       if (!frame) throw new ZipnnError('NotSafetensors', 'the file ends before the header of its tensors');
       const decoded = this.#decoded(frame);
-      const beginning = new Uint8Array(this.#beginning.length + decoded.length);
-      beginning.set(this.#beginning);
-      beginning.set(decoded, this.#beginning.length);
-      this.#beginning = beginning;
-      this.#header = parseHeader(this.#module, beginning, Number.MAX_SAFE_INTEGER);
-      if (this.#header.tensors) break;
+      beginning.append(decoded);
+      while (beginning.length >= needed) {
+        const header = parseHeader(this.#module, beginning.bytes, Number.MAX_SAFE_INTEGER);
+        if (header.tensors) return header.tensors;
+        ({ needed } = header);
+      }
       this.#next(decoded.length);
     }
-    const tensor = this.#header.tensors.find((tensor) => tensor.name === name);
-    if (!tensor) throw new ZipnnError('NoSuchTensor', `the file has no tensor "${name}"`);
-    return tensor;
   }
 
   /** Yields functions that plan the parts of a tensor, in order. */
@@ -258,11 +263,12 @@ class StreamInput {
   }
 
   async read({ range: [start, end] }) {
-    const data = new Uint8Array(end - start);
+    // The header can state any length.
+    const data = new Growing();
     for await (const { frame, from, to } of this.#frames(start, end)) {
-      data.set(this.#decoded(frame).subarray(from, to), this.#position + from - start);
+      data.append(this.#decoded(frame).subarray(from, to));
     }
-    return data;
+    return data.bytes;
   }
 
   async free() {

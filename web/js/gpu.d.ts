@@ -4,8 +4,8 @@
  */
 
 /// <reference path="./platform.d.ts" />
-import type { Bytes, DType } from './decode.js';
-import type { OpenOptions, RangeReader, TensorData } from './index.js';
+import type { Bytes } from './decode.js';
+import type { DType, OpenOptions, RangeReader, TensorData } from './index.js';
 
 export { ZipnnError } from './decode.js';
 

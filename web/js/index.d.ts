@@ -1,10 +1,10 @@
 /**
  * Compresses and decompresses `.znn` files, and reads their tensors. `zipnn/decode` only decompresses,
- * and is two fifths of the download.
+ * and is a third of the download.
  */
 
 /// <reference path="./platform.d.ts" />
-import type { Bytes, DType, DecompressOptions, Limits, Progress, WorkerPool } from './decode.js';
+import type { Bytes, DecompressOptions, Limits, Progress, WorkerPool } from './decode.js';
 
 export * from './decode.js';
 
@@ -34,30 +34,65 @@ export class ZipnnCompressStream {
   readonly writable: WritableStream<Bytes>;
 }
 
+/** Typed arrays by the element types of safetensors files. */
+export interface TensorArrays {
+  F64: Float64Array<ArrayBuffer>;
+  F32: Float32Array<ArrayBuffer>;
+  /** Bits of the numbers, as for `BF16` and types of 8 bits. See `toFloat32`. */
+  F16: Uint16Array<ArrayBuffer>;
+  BF16: Uint16Array<ArrayBuffer>;
+  F8_E4M3: Uint8Array<ArrayBuffer>;
+  F8_E5M2: Uint8Array<ArrayBuffer>;
+  F8_E8M0: Uint8Array<ArrayBuffer>;
+  F8_E4M3FNUZ: Uint8Array<ArrayBuffer>;
+  F8_E5M2FNUZ: Uint8Array<ArrayBuffer>;
+  /** Packed, as the types of 6 bits: two elements in a byte. */
+  F4: Uint8Array<ArrayBuffer>;
+  F6_E2M3: Uint8Array<ArrayBuffer>;
+  F6_E3M2: Uint8Array<ArrayBuffer>;
+  /** Bytes of the real and the imaginary part, a float32 each. */
+  C64: Uint8Array<ArrayBuffer>;
+  I64: BigInt64Array<ArrayBuffer>;
+  U64: BigUint64Array<ArrayBuffer>;
+  I32: Int32Array<ArrayBuffer>;
+  U32: Uint32Array<ArrayBuffer>;
+  I16: Int16Array<ArrayBuffer>;
+  U16: Uint16Array<ArrayBuffer>;
+  I8: Int8Array<ArrayBuffer>;
+  U8: Uint8Array<ArrayBuffer>;
+  /** One byte for each element. */
+  BOOL: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Element type as safetensors files name it. A file of a newer version of safetensors can have another
+ * type: then `data` is a `Uint8Array`.
+ */
+export type DType = keyof TensorArrays;
+
 /** Description of a tensor in the header of a file. */
-export interface TensorInfo {
+export interface TensorInfo<D extends DType = DType> {
   name: string;
-  dtype: DType;
+  dtype: D;
   /** Dimensions, outermost first; empty for a scalar. */
   shape: number[];
   /** Bytes of the decompressed file that hold the tensor. */
   range: [start: number, end: number];
 }
 
-/** Elements of a tensor. `BF16` and `F16` are a `Uint16Array`, types of 8 bits a `Uint8Array`. */
-export type TensorData =
-  | Float64Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
-  | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer> | Int32Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer> | Int16Array<ArrayBuffer> | Int8Array<ArrayBuffer>
-  | Uint8Array<ArrayBuffer>;
+/** Elements of a tensor of any type. */
+export type TensorData = TensorArrays[DType];
 
-export interface Tensor extends TensorInfo {
-  data: TensorData;
-}
+/** A tensor of a type, or of any type. Comparing `dtype` also determines the type of `data`. */
+export type Tensor<D extends DType = DType> = {
+  [K in D]: TensorInfo<K> & { data: TensorArrays[K] };
+}[D];
 
 /**
- * Decompresses a `.safetensors` file while it arrives. Yields each tensor when its last byte has
- * arrived, in the order of the file.
+ * Yields each tensor of a `.safetensors` file when its last byte has arrived, in the order of the file.
+ * Decompresses the file if it is compressed.
+ *
+ * With a `Response` of an error, fails with a `ZipnnError` that has the `status`.
  */
 export function streamTensors(
   source: Response | ReadableStream<Uint8Array>,
@@ -128,6 +163,33 @@ export function openArchive(
   options?: OpenOptions,
 ): Promise<Archive>;
 
+/** A function that is called as `fetch` is. */
+export type FetchFunction = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+
+export interface FetchOptions {
+  /** Sends the requests; `fetch` by default. */
+  fetch?: FetchFunction;
+  /**
+   * Whether a file may be stored with the ending `.znn`. By default, files that end with `.onnx`,
+   * `.onnx_data`, `.onnx.data`, `.safetensors`, `.gguf` or `.bin`.
+   */
+  matches?: (url: URL) => boolean;
+  limits?: Limits;
+  onProgress?: (progress: Progress) => void;
+  /** Workers that decode. */
+  pool?: WorkerPool;
+}
+
+/**
+ * Returns a function that is called as `fetch` is and returns files decompressed, for libraries that
+ * load models by themselves.
+ *
+ * For the URL of a model, it requests the file with the ending `.znn`. If the server does not have it,
+ * it requests the URL itself. Answers requests for ranges and for the length with those of the
+ * decompressed file.
+ */
+export function createFetch(options?: FetchOptions): FetchFunction;
+
 /** Converts bfloat16 to float32. */
 export function bf16ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
 /** Converts IEEE half precision to float32. */
@@ -136,5 +198,10 @@ export function f16ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
 export function f8e4m3ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
 /** Converts `float8_e5m2` to float32. */
 export function f8e5m2ToF32(source: ArrayLike<number>): Float32Array<ArrayBuffer>;
+/** Types that `toFloat32` converts. */
+export type FloatDType = 'F32' | 'F16' | 'BF16' | 'F8_E4M3' | 'F8_E5M2';
+
 /** Converts a tensor of a floating-point type of at most 32 bits to float32. */
-export function toFloat32(tensor: Pick<Tensor, 'dtype' | 'data'>): Float32Array<ArrayBuffer>;
+export function toFloat32(
+  tensor: { [D in FloatDType]: { dtype: D; data: TensorArrays[D] } }[FloatDType],
+): Float32Array<ArrayBuffer>;

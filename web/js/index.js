@@ -11,7 +11,7 @@ const worker = {
 
 const decoding = decodingOf(module, worker);
 export const { ZipnnDecompressStream, init, decompress, createPool } = decoding;
-export const { openArchive, streamTensors } = tensorsOf(module, decoding);
+export const { createFetch, openArchive, streamTensors } = tensorsOf(module, decoding);
 export const { ZipnnCompressStream, compress } = encodingOf(module);
 export { ZipnnError } from './error.js';
 export { bf16ToF32, f16ToF32, f8e4m3ToF32, f8e5m2ToF32, toFloat32 } from './typed.js';

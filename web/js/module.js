@@ -11,7 +11,10 @@ const VECTORS = new Uint8Array([
 /** Returns whether the engine supports vector instructions. */
 export const hasVectors = () => WebAssembly.validate(VECTORS);
 
-/** A build of the library: its generated bindings and the URLs of its two `.wasm` files. */
+/**
+ * A build of the library: its generated bindings and the URLs of its `.wasm` files, with vectors and, unless
+ * they are required, without.
+ */
 export class Module {
   #bindings;
   #urls;
@@ -39,6 +42,9 @@ export class Module {
 
   async #load(source) {
     const from = source ?? (hasVectors() ? this.#urls.simd : this.#urls.plain);
+    if (from === undefined) {
+      throw new ZipnnError('LoadFailed', 'this engine has no vector instructions of WebAssembly: update it');
+    }
     try {
       this.#compiled = await compile(from);
       this.use(this.#compiled);

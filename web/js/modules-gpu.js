@@ -5,5 +5,4 @@ import { Module } from './module.js';
 
 export const module = new Module(bindings, {
   simd: new URL('../dist/gpu/zipnn.simd.wasm', import.meta.url),
-  plain: new URL('../dist/gpu/zipnn.plain.wasm', import.meta.url),
 });

@@ -13,6 +13,8 @@ declare global {
   interface GPUDevice {}
   interface Headers {}
   interface ReadableStream<R = any> {}
+  interface Request {}
+  interface RequestInit {}
   interface Response {}
   interface URL {}
   interface WritableStream<W = any> {}

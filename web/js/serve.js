@@ -2,6 +2,7 @@
 
 import { push } from './decoder.js';
 import { ZipnnError, call } from './error.js';
+import { allocate } from './memory.js';
 
 /** Answers messages of the thread that started this worker. */
 export function serve(module) {
@@ -31,7 +32,7 @@ function decode(module, { number, frame, decodedLength, limits }) {
   const decoder = new module.bindings.Decoder(...limits, true, number);
   try {
     for (let at = 0, taken; (taken = push(module, decoder, frame.subarray(at))) > 0; at += taken);
-    const decoded = new Uint8Array(decodedLength);
+    const decoded = allocate(decodedLength);
     for (let at = 0, length; (length = call(() => decoder.nextChunk())) > 0; at += length) {
       decoded.set(module.view(decoder.chunkAt, length), at);
     }

@@ -1,23 +1,29 @@
 // Yields tensors while a file arrives.
 
 import { parseHeader } from './archive.js';
+import { decoderOf } from './decoder.js';
 import { ZipnnError } from './error.js';
+import { Beginning } from './formats.js';
 import { bodyOf } from './http.js';
+import { limitsOf } from './limits.js';
+import { allocate } from './memory.js';
+import { CodecStream } from './stream.js';
 import { typed } from './typed.js';
 
 /** Bytes to allocate before any arrive, because the header can state any length. */
 const FIRST_PART = 4 << 20;
 
 /**
- * Decompresses a safetensors file while it arrives. Yields each tensor when its last byte has arrived,
- * in the order of the file.
+ * Yields each tensor of a safetensors file, which can be compressed, when its last byte has arrived, in
+ * the order of the file.
  */
-export async function* streamTensors(module, decompressing, source) {
+export async function* streamTensors(module, source, options) {
   const stream = source instanceof Response ? bodyOf(source) : source;
   if (typeof stream?.pipeThrough !== 'function') {
     throw new TypeError('expected a Response or a ReadableStream of bytes');
   }
-  const reader = stream.pipeThrough(decompressing).getReader({ mode: 'byob' });
+  const opened = new CodecStream(async () => new Opener(await module.load(), options), options);
+  const reader = stream.pipeThrough(opened).getReader({ mode: 'byob' });
   const input = new Input(reader);
   try {
     await module.load();
@@ -61,6 +67,68 @@ async function readHeader(module, input) {
   }
 }
 
+/** Passes on the bytes of a safetensors file, and decompresses one that is compressed. */
+class Opener {
+  #beginning = new Beginning('safetensors');
+  #module;
+  #options;
+  #codec;
+
+  constructor(module, options) {
+    this.#module = module;
+    this.#options = options;
+  }
+
+  async write(bytes, emit) {
+    await this.#pass(this.#beginning.take(bytes), emit);
+  }
+
+  async end(emit) {
+    await this.#pass(this.#beginning.end(), emit);
+    await this.#opened().end(emit);
+  }
+
+  async #pass(bytes, emit) {
+    if (bytes.length > 0) await this.#opened().write(bytes, emit);
+  }
+
+  #opened() {
+    this.#codec ??= this.#beginning.isAccepted
+      ? new Passing(this.#options)
+      : decoderOf(this.#module, this.#options);
+    return this.#codec;
+  }
+
+  free() {
+    this.#codec?.free();
+  }
+}
+
+/** Passes on the bytes of a file that is not compressed. */
+class Passing {
+  #read = 0;
+  #onProgress;
+  #limit;
+
+  constructor({ onProgress, limits } = {}) {
+    this.#onProgress = onProgress;
+    [this.#limit] = limitsOf(limits);
+  }
+
+  async write(bytes, emit) {
+    this.#read += bytes.length;
+    if (this.#read > this.#limit) {
+      throw new ZipnnError('LimitExceeded', `the file is longer than the limit of ${this.#limit} bytes`);
+    }
+    await emit(() => bytes);
+    this.#onProgress?.({ read: this.#read, decoded: this.#read });
+  }
+
+  async end() {}
+
+  free() {}
+}
+
 /** Reads as many bytes of a stream at a time as are needed. */
 class Input {
   #reader;
@@ -102,7 +170,7 @@ class Input {
 }
 
 function longer(bytes, length) {
-  const copy = new Uint8Array(length);
+  const copy = allocate(length);
   copy.set(bytes);
   return copy;
 }

@@ -1,5 +1,7 @@
 //! Passes errors to JavaScript.
 
+use core::ops::RangeInclusive;
+
 use wasm_bindgen::prelude::wasm_bindgen;
 use zipnn::{DecodeError, DecodeErrorKind, Location};
 
@@ -51,13 +53,15 @@ impl Failure {
     }
 }
 
-/// Method of planes compressed by Zstandard, which this build does not decode.
-const ZSTD: u8 = 2;
+/// Methods of the extended profile, which only one of the builds decodes.
+const EXTENDED: RangeInclusive<u8> = 2..=6;
 
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
         let code = match error.kind() {
-            DecodeErrorKind::UnsupportedMethod(ZSTD) => "ZstdRequired",
+            DecodeErrorKind::UnsupportedMethod(method) if EXTENDED.contains(&method) => {
+                "ExtendedRequired"
+            }
             kind => kind.name(),
         };
         Self { location: error.location(), ..Self::new(code, error) }

@@ -6,7 +6,7 @@ mod encode;
 mod failure;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(any(feature = "full", feature = "gpu"))]
+#[cfg(any(feature = "full", feature = "extended", feature = "gpu"))]
 mod header;
 mod seek;
 

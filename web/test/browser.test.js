@@ -1,9 +1,11 @@
 // Tests the package and the demo in Chromium.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 
 import { compress } from '../js/index.js';
@@ -30,12 +32,16 @@ const FRAMES = 125;
 /** A file of many small frames. */
 const frames = repeated(await compress(source.subarray(0, 1000), { checksums: false, index: false }), 500);
 
+/** Bytes that cannot be compressed. */
+const noise = randomBytes(200_000);
+
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
 /** The policy that the README requires. */
 const [policy] = /^script-src .*$/m.exec(readme);
 
-const extended = await readFile(new URL('data/extended.znn', import.meta.url));
+const max = await readFile(new URL('data/max.safetensors.znn', import.meta.url));
 const golden = new URL('../../tests/data/golden/', import.meta.url);
+const old = await readFile(new URL('0.3.3/f32-byte-n4.znn', golden));
 const inside = await readFile(new URL('safetensors/0.5.1-model.znn.safetensors', golden));
 
 let browser;
@@ -51,9 +57,7 @@ before(async () => {
     '/damaged.znn': damaged,
     '/strict.html': Buffer.from(`<!doctype html><title>test</title>
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; ${policy}">`),
-    '/readme/page.html': Buffer.from(`<!doctype html><title>test</title><script type="importmap">
-      { "imports": { "zipnn": "/js/index.js", "zipnn/decode": "/js/decode.js", "zipnn/gpu": "/js/gpu.js" } }</script>`),
-    '/readme/model.safetensors.znn': file,
+    '/max.znn': max,
     '/frames.znn': frames,
     '/100-mb.znn': repeated(frame, 25),
     '/long.znn': function* () {
@@ -339,18 +343,6 @@ describe('in a page', () => {
     await page.context().close();
   });
 
-  test('the examples of the README run', async () => {
-    const page = await open('/readme/page.html');
-    const snippets = [...readme.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
-    assert.ok(snippets.length > 8, `${snippets.length} snippets`);
-    for (const code of snippets) {
-      await page.evaluate((code) => import(URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))), code)
-        .catch((error) => assert.fail(`${code}\n${error.message}`));
-    }
-    assert.deepEqual(page.errors, []);
-    await page.context().close();
-  });
-
   test('the documented content security policy suffices', async () => {
     const page = await open('/strict.html');
     const isSame = await page.evaluate(async () => {
@@ -433,6 +425,17 @@ describe('the demo', () => {
   before(() => mkdir(ARTIFACTS, { recursive: true }));
   const picture = (page, name, fullPage = true) =>
     page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, ARTIFACTS)), fullPage });
+  const inMemory = (name, bytes) => ({ name, mimeType: '', buffer: Buffer.from(bytes) });
+  const choose = (page, ...files) => page.setInputFiles('#file', files);
+  const work = (page) => page.locator('#work');
+  const line = (page, name) => work(page).locator('.size', { hasText: name });
+  /** Clicks where an element is, which another may cover. */
+  const clickAt = async (page, locator) => {
+    await locator.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await locator.boundingBox();
+    await page.mouse.click(x + width / 2, y + height / 2);
+  };
+  const isDone = (page) => page.locator('#cancel').waitFor({ state: 'hidden' });
 
   for (const [name, options] of Object.entries({
     light: { colorScheme: 'light', viewport: { width: 1100, height: 800 } },
@@ -441,17 +444,26 @@ describe('the demo', () => {
   })) {
     test(`served weights are decompressed and shown (${name})`, async () => {
       const page = await open('/demo/', options);
+      const isInside = async () => {
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= options.viewport.width, `${width} pixels wide`);
+      };
       await page.getByRole('button', { name: /bf16\.safetensors\.znn/ }).click();
       await page.getByText(/Decompressed and verified/).waitFor();
+      await isDone(page);
       assert.equal(await page.locator('#tensors tr').count(), 14);
-      assert.match(await page.locator('#ratio').textContent(), /^6[67]\.\d\s%$/);
-      assert.match(await page.locator('#speed').textContent(), /MB\/s$|GB\/s$/);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.ok(width <= options.viewport.width, `${width} pixels wide`);
+      assert.match(await line(page, 'zipnn').textContent(), /6[67]\.\d\s%/);
+      assert.match(await line(page, 'gzip').textContent(), /7\d\.\d\s%/);
+      assert.match(await work(page).textContent(), /zipnn compresses at .*B\/s.* gzip at .*B\/s/);
+      assert.deepEqual(await page.locator('#types tr').allTextContents().then((rows) =>
+        rows.map((row) => /^[A-Z0-9]+/.exec(row)[0].slice(0, 4))), ['BF16', 'I641']);
+      await isInside();
       await picture(page, `demo-${name}`);
       await page.getByRole('button', { name: /attention.self.query.weight/ }).first().click();
       await page.locator('svg.histogram').waitFor();
-      assert.match(await page.locator('svg.histogram').getAttribute('aria-label'), /exponents occur/);
+      assert.match(await page.locator('svg.histogram').getAttribute('aria-label'), /exponents occur, from 2\^−\d+ to 2\^/);
+      assert.match(await page.locator('svg.histogram text').allTextContents().then(String), /2−\d+,2−\d+/);
+      await isInside();
       await picture(page, `demo-${name}-exponents`, false);
       await page.keyboard.press('Escape');
       await page.locator('#details').waitFor({ state: 'hidden' });
@@ -460,41 +472,240 @@ describe('the demo', () => {
       const chunks = [];
       for await (const chunk of await download.createReadStream()) chunks.push(chunk);
       assert.ok(Buffer.concat(chunks).equals(source));
+
+      await choose(page, inMemory('model.safetensors', source), inMemory('random.bin', noise), inMemory('broken.znn', 'no'));
+      await isDone(page);
+      await isInside();
+      await picture(page, `demo-${name}-files`);
+      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByText(/Opened with/).waitFor();
+      await isInside();
+      await picture(page, `demo-${name}-remote`);
       assert.deepEqual(page.errors, []);
       await page.context().close();
     });
   }
 
-  test('a chosen file is compressed', async () => {
+  test('a chosen file is compressed, beside gzip and the code of the page', async () => {
     const page = await open('/demo/');
-    await page.setInputFiles('#file', { name: 'mine.safetensors', mimeType: '', buffer: Buffer.from(big) });
+    await choose(page, inMemory('mine.safetensors', big));
     await page.getByText(/Compressed in .* read back/).waitFor();
     assert.equal(await page.locator('#tensors tr').count(), 12);
     assert.equal(await page.locator('#download').getAttribute('download'), 'mine.safetensors.znn');
+    await isDone(page);
+    const zipped = gzipSync(big).length / big.length * 100;
+    const shown = Number(/([\d.]+)\s%/.exec(await line(page, 'gzip').textContent())[1]);
+    assert.ok(Math.abs(shown - zipped) < 1, `${shown} %, ${zipped} % here`);
+    const [, wasm, js] = /(\d+)\sKiB of WebAssembly and (\d+)\sKiB of JavaScript/.exec(await work(page).textContent());
+    const code = gzipSync(await readFile(new URL('../dist/full/zipnn.simd.wasm', import.meta.url))).length / 1024;
+    assert.ok(Math.abs(wasm - code) < 2, `${wasm} KiB shown, ${code} KiB`);
+    assert.ok(js > 10 && js < 150, `${js} KiB`);
     await page.context().close();
+  });
+
+  test('several files are listed, chosen and summed up', async () => {
+    const page = await open('/demo/');
+    await choose(page, inMemory('a.safetensors', source), inMemory('b.znn', file), inMemory('c.znn', 'not at all'));
+    await isDone(page);
+    const rows = page.locator('#files tr');
+    assert.equal(await rows.count(), 3);
+    const [a, b, c] = await rows.allTextContents();
+    assert.match(a, /1\.2\sMB945\skB79\d\skB66\.\d\s%/);
+    assert.match(b, /1\.2\sMB945\skB79\d\skB66\.\d\s%/);
+    assert.match(c, /failed/);
+    assert.match(await page.locator('#files-total').textContent(), /2 of 3 files2\.4\sMB1\.9\sMB1\.6\sMB66\.\d\s%/);
+    await page.getByRole('alert').filter({ hasText: /not a \.znn file/ }).waitFor();
+    // Anywhere in the row.
+    await clickAt(page, rows.nth(1).locator('td').nth(2));
+    await work(page).getByText(/Decompressed and verified/).waitFor();
+    assert.equal(await page.locator('#download').getAttribute('download'), 'b');
+    assert.equal(await rows.nth(1).getByRole('button').getAttribute('aria-pressed'), 'true');
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('dropped files are compressed', async () => {
+    const page = await open('/demo/');
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      for (const name of ['a.bin', 'b.bin']) dataTransfer.items.add(new File([new Uint8Array(9000)], name));
+      document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+    });
+    await isDone(page);
+    assert.equal(await page.locator('#files tr').count(), 2);
+    await page.context().close();
+  });
+
+  test('rows are reached and chosen with the keyboard, and average sizes are marked', async () => {
+    const page = await open('/demo/');
+    await choose(page, inMemory('mine.znn', file));
+    await isDone(page);
+    const rows = page.locator('#tensors tr');
+    const texts = await rows.allTextContents();
+    assert.match(texts[1], /LayerNorm\.bias.*≈/);
+    assert.ok(texts.some((text) => !text.includes('≈')));
+    await page.getByText(/≈ marks an average/).waitFor();
+    for (const key of ['Enter', 'Space']) {
+      await rows.nth(2).getByRole('button').focus();
+      await page.keyboard.press('Shift+Tab');
+      await page.keyboard.press('Tab');
+      const outline = await rows.nth(2).getByRole('button').evaluate((button) => {
+        const { outlineStyle, width } = getComputedStyle(button, '::after');
+        return { outlineStyle, isWide: parseFloat(width) > 500 };
+      });
+      assert.deepEqual(outline, { outlineStyle: 'solid', isWide: true }, 'a ring around the row');
+      await page.keyboard.press(key);
+      await page.locator('#details').getByText(/compressed to/).waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('#details').waitFor({ state: 'hidden' });
+      assert.match(await page.evaluate(() => document.activeElement.textContent), /LayerNorm\.weight/);
+    }
+    await clickAt(page, rows.nth(5).locator('td').last());
+    await page.locator('#details').waitFor();
+    await page.context().close();
+  });
+
+  test('files that do not compress are explained', async () => {
+    const page = await open('/demo/');
+    const integers = { a: { dtype: 'I8', shape: [60_000], data_offsets: [0, 60_000] } };
+    const json = new TextEncoder().encode(JSON.stringify(integers));
+    const quantized = Buffer.alloc(8 + json.length + 60_000);
+    quantized.writeUInt32LE(json.length, 0);
+    quantized.set(json, 8);
+    quantized.set(noise.subarray(0, 60_000), 8 + json.length);
+    for (const [name, bytes, reason] of [
+      ['random.zip', noise, /does not get smaller.*already compressed or encrypted/],
+      ['quantized.safetensors', quantized, /(does not|hardly) gets? smaller.*quantized models/],
+      ['short.bin', noise.subarray(0, 50), /does not get smaller.*so short/],
+      ['empty.bin', Buffer.alloc(0), /This file is empty/],
+      ['weights.safetensors', source, /Trained weights use few exponents/],
+    ]) {
+      await choose(page, inMemory(name, bytes));
+      await work(page).getByText(reason).waitFor();
+      await isDone(page);
+    }
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('a file on a server is opened by ranges', async () => {
+    const page = await open('/demo/');
+    await page.locator('#url').fill(`${server.url}/big.znn`);
+    const before = server.requests.length;
+    await page.locator('#url').press('Enter');
+    await work(page).getByText(/Opened with 2\srequests for 3\d\.\d\skB of 8\.\d\sMB/).waitFor();
+    await page.getByRole('button', { name: 'layer.6.weight' }).click();
+    const traffic = page.locator('#details-traffic');
+    await traffic.getByText(/Fetched with \d+\srequests? for .*: \d\.\d\s% of the file of 8\.\d\sMB/).waitFor();
+    const requests = server.requests.slice(before).filter(({ path }) => path === '/big.znn');
+    assert.ok(requests.every(({ range }) => range));
+    const sent = requests.slice(2).reduce((sum, { bytes }) => sum + bytes, 0);
+    const shown = Number(/for ([\d.]+)/.exec(await traffic.textContent())[1]) * 1000;
+    assert.ok(Math.abs(shown - sent) < sent / 100, `${shown} bytes shown, ${sent} sent`);
+    await page.keyboard.press('Escape');
+    assert.match(await page.locator('#tensors tr').nth(6).textContent(), /kB$/);
+    // The first tensor is partly among the bytes that were fetched first; others are not fetched.
+    assert.match(await page.locator('#tensors tr').nth(7).textContent(), /–$/);
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('files in the extended profile are read by a build that is loaded for them', async () => {
+    const page = await open('/demo/');
+    await choose(page, inMemory('max.safetensors.znn', max));
+    await page.getByText(/Decompressed and verified/).waitFor();
+    await isDone(page);
+    assert.equal(await page.locator('#tensors tr').count(), 1);
+    await page.locator('#url').fill('/max.znn');
+    await page.getByRole('button', { name: 'Open' }).click();
+    await work(page).getByText(/Opened with/).waitFor();
+    await page.getByRole('button', { name: 'weight', exact: true }).click();
+    await page.locator('#details svg').waitFor();
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('a link opens a file of another server', async () => {
+    const other = await new TestServer({ '/model.znn': bigFile }).listen();
+    const page = await open(`/demo/?open=${encodeURIComponent(`${other.url}/model.znn?cors`)}`);
+    await work(page).getByText(/Opened with 2\srequests/).waitFor();
+    await page.locator('#url').fill(`${other.url}/model.znn`);
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByRole('alert').getByText(/does not allow other websites to read its files \(CORS\)/).waitFor();
+    await page.context().close();
+    await other.close();
+  });
+
+  test('faults of servers are explained', async () => {
+    const page = await open('/demo/');
+    const openUrl = async (url) => {
+      await page.locator('#url').fill(url);
+      await page.getByRole('button', { name: 'Open' }).click();
+    };
+    const alert = page.getByRole('alert');
+    await openUrl('/nothing.znn');
+    await alert.getByText(/no file at this address/).waitFor();
+    await openUrl('http://127.0.0.1:9/model.znn');
+    await alert.getByText(/The address may be wrong, the server may be down/).waitFor();
+    await openUrl('/page.html');
+    await alert.getByText(/leads to a web page/).waitFor();
+    await openUrl('/small.safetensors');
+    await alert.getByText(/not compressed. Choose it above/).waitFor();
+    await openUrl('/frames.znn');
+    await alert.getByText(/no list of tensors/).waitFor();
+    await openUrl('/big.znn?whole');
+    await work(page).getByText(/does not send parts of files, so that all of it was downloaded: 8\.\d\sMB/).waitFor();
+    await page.getByRole('button', { name: 'layer.6.weight' }).click();
+    await page.getByText('The whole file had already been downloaded.').waitFor();
+    await page.keyboard.press('Escape');
+    for (const text of ['ftp://example.com/a.znn', 'https://', 'a:b:c']) {
+      await page.locator('#url').fill(text);
+      await page.getByRole('button', { name: 'Open' }).click();
+      assert.match(await page.locator('#url').evaluate((field) => field.validationMessage), /no address/, text);
+    }
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  });
+
+  test('a result that is too long for the browser is not kept', async () => {
+    const context = await browser.newContext();
+    await context.addInitScript(() => {
+      navigator.storage.estimate = async () => ({ quota: 8_000_000 });
+    });
+    const page = await context.newPage();
+    await page.goto(`${server.url}/demo/`);
+    for (const [name, bytes] of [['huge.safetensors', big], ['huge.znn', bigFile]]) {
+      await choose(page, inMemory(name, bytes));
+      await work(page).getByText(/too long to be kept.*zipnn (de)?compress FILE/).waitFor();
+      await isDone(page);
+      assert.match(await line(page, 'zipnn').textContent(), /6\d\.\d\s%/);
+      assert.ok(!(await page.locator('#download').isVisible()));
+    }
+    // A chosen .znn file is there for its tensors to be read.
+    assert.equal(await page.locator('#tensors tr').count(), 12);
+    await context.close();
   });
 
   test('errors are shown with advice', async () => {
     const page = await open('/demo/');
-    const choose = (name, buffer) =>
-      page.setInputFiles('#file', { name, mimeType: '', buffer: Buffer.from(buffer) });
-    await choose('broken.znn', damaged);
     const alert = page.getByRole('alert');
-    await alert.getByText(/This file is damaged/).waitFor();
-    await picture(page, 'demo-error');
-    await choose('text.znn', 'not at all');
-    await alert.getByText(/not a \.znn file/).waitFor();
-    await choose('short.znn', bigFile.subarray(0, 100_000));
-    await alert.getByText(/cut short/).waitFor();
-    await choose('extended.znn', extended);
-    await alert.getByText(/does not read this kind.*Zstandard/).waitFor();
-    await choose('model.znn.safetensors', inside);
-    await alert.getByText(/not a \.znn file.*single tensors are compressed/).waitFor();
+    for (const [name, bytes, message] of [
+      ['broken.znn', damaged, /This file is damaged/],
+      ['text.znn', 'not at all', /not a \.znn file/],
+      ['empty.znn', '', /cut short/],
+      ['short.znn', bigFile.subarray(0, 100_000), /cut short/],
+      ['old.znn', old, /does not read this kind[^]*0\.3\.4/],
+      ['model.znn.safetensors', inside, /not a \.znn file as a whole[^]*single tensors are compressed/],
+    ]) {
+      await choose(page, inMemory(name, bytes));
+      await alert.filter({ hasText: message }).waitFor();
+      if (name === 'broken.znn') await picture(page, 'demo-error');
+    }
     await page.route('**/samples/*.znn', (route) => route.abort());
     await page.getByRole('button', { name: /bf16\.safetensors\.znn/ }).click();
     await alert.getByText(/could not be downloaded/).waitFor();
     // Afterwards the demo still works.
-    await choose('good.znn', file);
+    await choose(page, inMemory('good.znn', file));
     await page.getByText(/Decompressed and verified/).waitFor();
     assert.ok(!(await alert.isVisible()));
     assert.deepEqual(page.errors, []);
@@ -509,7 +720,7 @@ describe('the demo', () => {
     await page.getByRole('button', { name: 'Cancel' }).press('Enter');
     await page.getByText('Cancelled.').waitFor();
     assert.equal(await page.evaluate(() => document.activeElement.id), 'work-title');
-    await page.setInputFiles('#file', { name: 'bytes.znn', mimeType: '', buffer: Buffer.from(frame) });
+    await choose(page, inMemory('bytes.znn', frame));
     await page.getByText(/Decompressed and verified .* no list of tensors/).waitFor();
     assert.ok(!(await page.locator('#result').isVisible()));
     assert.deepEqual(page.errors, []);

@@ -197,6 +197,14 @@ describe('in Firefox', { skip }, () => {
     await page.waitForFunction(() => /compressed to/.test(document.getElementById('details-text').textContent));
     await page.keyboard.press('Escape');
     await page.waitForFunction(() => !document.getElementById('details').open);
+    await page.waitForFunction(() => document.getElementById('cancel').hidden);
+    assert.match(await page.$eval('#sizes', ({ textContent }) => textContent), /gzip.*7\d\.\d\s%.*zipnn.*66\.\d\s%/);
+    await page.locator('#remote button').click();
+    await page.waitForFunction(() => /Opened with 2\srequests/.test(document.getElementById('status').textContent));
+    // Anywhere in the row.
+    const last = await page.$('#tensors tr:last-child td:last-child');
+    await last.click();
+    await page.waitForFunction(() => /Fetched with/.test(document.getElementById('details-traffic').textContent));
     assert.deepEqual(page.errors, []);
     await page.close();
   });

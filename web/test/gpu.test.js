@@ -6,12 +6,13 @@ import { readFile, readdir } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
 
+import { decodeToGpuBuffer } from '../js/gpu.js';
 import { compress } from '../js/index.js';
 import { demoFiles } from '../demo/serve.js';
 import { launchOptions } from '../tools/chromium.js';
 import { TestServer } from '../tools/server.js';
 import { PATIENCE, SETUP } from './page.js';
-import { model, weights } from './samples.js';
+import { failure, model, parts, repeated, weights } from './samples.js';
 
 const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 /** Codes for a changed bit. The code depends on whether the bit affects decoding. */
@@ -228,6 +229,20 @@ describe('a GPU', () => {
     assert.deepEqual(failures, ['AbortError', 'AbortError', 'AbortError', 'gpu']);
   });
 
+  test('an error while widening', async () => {
+    const code = await page.evaluate(async () => {
+      const other = await gpu.requestDevice();
+      const { STORAGE, COPY_DST } = GPUBufferUsage;
+      const create = other.createBuffer.bind(other);
+      // The description of the work cannot be bound.
+      other.createBuffer = ({ usage, ...rest }) => create({ ...rest, usage: usage === (STORAGE | COPY_DST) ? COPY_DST : usage });
+      const { code } = await failure(gpu.decodeToGpuBuffer(other, '/special.znn', { name: 'halves', as: 'f32' }));
+      other.destroy();
+      return code;
+    });
+    assert.equal(code, 'GpuFailed');
+  });
+
   test('a lost device', async () => {
     const codes = await page.evaluate(async () => {
       const name = 'layer.0.weight';
@@ -283,4 +298,39 @@ test('a browser without WebGPU has no device', async () => {
   } finally {
     await other.close();
   }
+});
+
+describe('streams without a GPU', () => {
+  /** Returns a file with this header in its first frame, then frames of blanks, then the tensor's data. */
+  async function file(tensors, blanks, data) {
+    const frame = (bytes) => compress(bytes, { dtype: 'bytes', checksums: false, index: false });
+    const blank = new Uint8Array(1000).fill(0x20);
+    const json = new TextEncoder().encode(JSON.stringify(tensors));
+    const beginning = new Uint8Array(8 + json.length);
+    new DataView(beginning.buffer).setBigUint64(0, BigInt(json.length + blanks * blank.length), true);
+    beginning.set(json, 8);
+    return new Uint8Array(Buffer.concat([await frame(beginning), repeated(await frame(blank), blanks), await frame(data)]));
+  }
+
+  test('a long header in many frames takes time in proportion to its length', async () => {
+    const tensors = { a: { dtype: 'U8', shape: [3], data_offsets: [0, 3] } };
+    const time = async (blanks) => {
+      const bytes = await file(tensors, blanks, Uint8Array.of(1, 2, 3));
+      const start = performance.now();
+      const { data } = await decodeToGpuBuffer(undefined, parts(bytes, 1 << 16), { name: 'a' });
+      assert.deepEqual([...data], [1, 2, 3]);
+      return performance.now() - start;
+    };
+    await time(1000);
+    const [short, long] = [await time(2000), await time(20_000)];
+    assert.ok(long < 40 * short, `${short} ms for 2 MB, ${long} ms for 20 MB`);
+  });
+
+  test('a length that a header states costs no memory', async () => {
+    const length = 2 ** 45;
+    const tensors = { a: { dtype: 'U8', shape: [length], data_offsets: [0, length] } };
+    const bytes = await file(tensors, 0, new Uint8Array(1000));
+    const error = await failure(decodeToGpuBuffer(undefined, parts(bytes, 1000), { name: 'a' }));
+    assert.equal(error.code, 'Truncated');
+  });
 });

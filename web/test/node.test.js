@@ -194,6 +194,48 @@ describe('streams', () => {
     assert.ok(error instanceof ZipnnError, error);
   });
 
+  test('a file that is not compressed is streamed as well', async () => {
+    const progress = [];
+    const onProgress = (now) => progress.push(now);
+    for (const length of [1000, 70_000, big.length]) {
+      const names = [];
+      const response = new Response(parts(big, length));
+      for await (const { name, data, range } of streamTensors(response, { onProgress })) {
+        assert.ok(isSame(new Uint8Array(data.buffer), big.subarray(...range)));
+        names.push(name);
+      }
+      assert.equal(names.length, 12);
+      assert.deepEqual(progress.at(-1), { read: big.length, decoded: big.length });
+    }
+    for await (const { data } of streamTensors(parts(big, 1 << 14))) {
+      assert.ok(data instanceof Uint16Array);
+      break;
+    }
+    const header = new TextEncoder().encode('{}      ');
+    const empty = new Uint8Array(16);
+    empty.set(header, 8);
+    empty[0] = 8;
+    assert.equal((await streamTensors(parts(empty, 3)).next()).done, true);
+  });
+
+  test('faults of a file that is not compressed are errors', async () => {
+    const read = async (source, options) => {
+      for await (const _ of streamTensors(source, options));
+    };
+    const cut = await failure(read(parts(big.subarray(0, big.length - 1), 70_000)));
+    assert.equal(cut.code, 'Truncated');
+    const limits = { decodedBytes: 1 << 20 };
+    assert.equal((await failure(read(parts(big, 70_000), { limits }))).code, 'LimitExceeded');
+    const controller = new AbortController();
+    const onProgress = () => controller.abort();
+    const aborted = await failure(read(parts(big, 70_000), { signal: controller.signal, onProgress }));
+    assert.equal(aborted.name, 'AbortError');
+    assert.equal((await failure(read(parts(new Uint8Array(), 1)))).code, 'Truncated');
+    const missing = await failure(read(new Response('Not found', { status: 404 })));
+    assert.equal(missing.code, 'HttpError');
+    assert.equal(missing.status, 404);
+  });
+
   test('bytes between and after tensors are skipped, and shared bytes rejected', async () => {
     const stream = async (second) => {
       const header = JSON.stringify({

@@ -13,8 +13,9 @@ test('the package holds the built code and the licences', () => {
     shell: process.platform === 'win32',
   });
   const files = JSON.parse(output)[0].files.map(({ path }) => path);
-  const builds = ['decode', 'full', 'gpu'].flatMap((out) =>
-    ['zipnn.js', 'zipnn.plain.wasm', 'zipnn.simd.wasm'].map((name) => `dist/${out}/${name}`));
+  const builds = ['decode', 'full', 'extended', 'gpu'].flatMap((out) =>
+    ['zipnn.js', 'zipnn.simd.wasm'].map((name) => `dist/${out}/${name}`));
+  builds.push('dist/decode/zipnn.plain.wasm', 'dist/full/zipnn.plain.wasm');
   for (const name of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'js/index.js', ...builds]) {
     assert.ok(files.includes(name), `${name} is missing from ${files.join(', ')}`);
   }

@@ -19,7 +19,7 @@ const path = process.argv[2];
 function native(file, ...checksums) {
   const program = join(repository, 'target/release/zipnn');
   const text = execFileSync(program, ['bench', '--threads', '1', ...checksums, file], { encoding: 'utf8' });
-  const [, speed] = /^memory used again .* (\d+) MB\/s$/m.exec(text);
+  const [, speed] = /^memory reused .* (\d+) MB\/s$/m.exec(text);
   console.log(`program${checksums.length > 0 ? ', verifying' : ''}: ${speed} MB/s`);
 }
 

@@ -12,10 +12,22 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
   '.css': 'text/css; charset=utf-8',
   '.wasm': 'application/wasm',
   '.svg': 'image/svg+xml',
 };
+
+const CODE = new Map();
+
+/** Returns a file compressed with gzip, which is done once. */
+function zipped(path, file) {
+  const known = CODE.get(path);
+  if (known?.file.equals(file)) return known.bytes;
+  CODE.set(path, { file, bytes: gzipSync(file) });
+  return CODE.get(path).bytes;
+}
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -58,13 +70,23 @@ export class TestServer {
   async #answer(request, response) {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
     const path = decodeURIComponent(pathname).replace(/\/$/, '/index.html');
-    const file = this.files.get(path) ?? (await onDisk(path));
+    const given = this.files.get(path);
+    const file = given ?? (await onDisk(path));
     const headers = {
       'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
       'Cache-Control': 'no-store',
     };
+    if (searchParams.has('cors')) {
+      Object.assign(headers, { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Content-Range' });
+    }
     if (file === undefined) {
       response.writeHead(404).end('Not found');
+      return;
+    }
+    if (!given && !request.headers.range && /gzip/.test(request.headers['accept-encoding'])) {
+      // As servers of websites do with code.
+      response.writeHead(200, { ...headers, 'Content-Encoding': 'gzip' }).end(zipped(path, file));
+      this.requests.push({ path, range: undefined, bytes: 0, isOver: true });
       return;
     }
     const record = { path, range: undefined, bytes: 0, isOver: false };
