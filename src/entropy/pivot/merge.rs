@@ -128,7 +128,7 @@ fn decode_root(
         let range = start..start + part.len();
         merger.merge(bits, lefts, rights, part);
         use_part(range, part);
-        let ones = count_ones(bits);
+        let ones = merger.count_ones(bits);
         lefts.skip(PART - ones);
         rights.skip(ones);
         start = len.min(start + PART);
