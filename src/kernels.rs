@@ -118,7 +118,10 @@ pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
 pub fn decode_pivot(level: Level, coded: &[u8], plane: &mut [u8]) -> Option<bool> {
     let kernels = Kernels::of(level)?;
     let mut memory = pivot::decode::ArrayMemory::default();
-    Some(pivot::decode::decode_with(kernels, coded, plane, Some(&mut memory), |_, _| {}).is_ok())
+    Some(
+        pivot::decode::decode_with(kernels, coded, plane, Some(&mut memory), true, |_, _| {})
+            .is_ok(),
+    )
 }
 
 /// Decodes a plane of Huffman codes with the small table.

@@ -81,8 +81,8 @@ impl Inside {
     fn decode(&mut self, index: usize, start: u64, target: &mut [u8]) -> Result<()> {
         match &self.threads {
             Threads::Caller => self.reader.read_part(index, start, target)?,
-            Threads::Pool(pool) => {
-                pool.install(|| self.reader.par_read_part(index, start, target))?;
+            Threads::Pool(workers) => {
+                workers.pool.install(|| self.reader.par_read_part(index, start, target))?;
             }
         }
         Ok(())

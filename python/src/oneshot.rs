@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 use rayon::prelude::*;
-use zipnn::frame::{DecodeScratch, EncodeScratch, Form};
+use zipnn::frame::{DecodeScratch, EncodeScratch, Form, Header};
 use zipnn::io::EncoderBuilder;
 use zipnn::parallel::{self, ScratchPool};
 use zipnn::{Limits, Options, delta};
@@ -69,33 +69,54 @@ impl<'py> Job<'py> {
 const ONE_CHUNK: usize = Options::DEFAULT_CHUNK_LEN;
 
 thread_local! {
-    // Scratch memory for short data, where creating it takes a large part of the time.
+    // Scratch memory for calls on the caller's thread: the system would zero new memory each time.
     static ENCODE: RefCell<EncodeScratch> = RefCell::new(EncodeScratch::new());
     static DECODE: RefCell<DecodeScratch> = RefCell::new(DecodeScratch::new());
 }
 
+/// Encodes data with chunks of the default length, whose scratch memory is kept for later calls.
 fn encode(data: &[u8], target: &mut [u8], options: &Options, threads: &Threads) -> Result<usize> {
     Ok(match threads {
-        _ if data.len() <= ONE_CHUNK => ENCODE
+        Threads::Pool(workers) if data.len() > ONE_CHUNK => workers
+            .pool
+            .install(|| parallel::par_compress_into(data, target, options, &workers.scratch))?,
+        _ => ENCODE
             .with_borrow_mut(|scratch| zipnn::compress_into(data, target, options, scratch))?,
+    })
+}
+
+/// Encodes data with chunks of any length.
+fn encode_chunks(
+    data: &[u8],
+    target: &mut [u8],
+    options: &Options,
+    threads: &Threads,
+) -> Result<usize> {
+    Ok(match threads {
         Threads::Caller => zipnn::compress_into(data, target, options, &mut EncodeScratch::new())?,
-        Threads::Pool(pool) => pool
+        Threads::Pool(workers) => workers
+            .pool
             .install(|| parallel::par_compress_into(data, target, options, &ScratchPool::new()))?,
     })
 }
 
+/// Decodes a file. Scratch memory is kept for later calls, unless chunks are unusually long.
 fn decode(data: &[u8], target: &mut [u8], threads: &Threads) -> Result<usize> {
     // The target bounds the length of the result.
     let limits = Limits::new();
+    let is_short = target.len() <= ONE_CHUNK;
+    let is_usual = Header::parse(data).is_ok_and(|header| header.chunk_len() <= ONE_CHUNK as u64);
+    let new = ScratchPool::new();
     Ok(match threads {
-        _ if target.len() <= ONE_CHUNK => DECODE
-            .with_borrow_mut(|scratch| zipnn::decompress_into(data, target, &limits, scratch))?,
-        Threads::Caller => {
-            zipnn::decompress_into(data, target, &limits, &mut DecodeScratch::new())?
+        Threads::Pool(workers) if !is_short => {
+            let scratch = if is_usual { &workers.scratch } else { &new };
+            workers
+                .pool
+                .install(|| parallel::par_decompress_into(data, target, &limits, scratch))?
         }
-        Threads::Pool(pool) => pool.install(|| {
-            parallel::par_decompress_into(data, target, &limits, &ScratchPool::new())
-        })?,
+        _ if is_short || is_usual => DECODE
+            .with_borrow_mut(|scratch| zipnn::decompress_into(data, target, &limits, scratch))?,
+        _ => zipnn::decompress_into(data, target, &limits, &mut DecodeScratch::new())?,
     })
 }
 
@@ -235,7 +256,7 @@ pub fn compress_frames<'py>(
     let data = input.as_slice()?;
     let Some(frame_len) = frame_len else {
         let bound = zipnn::compress_bound(data.len(), &options);
-        let fill = |target: &mut [u8]| run(py, || encode(data, target, &options, &threads));
+        let fill = |target: &mut [u8]| run(py, || encode_chunks(data, target, &options, &threads));
         return output::bytes(py, bound, fill).map(Bound::into_any);
     };
     let builder = EncoderBuilder::new(options).frame_len(frame_len);

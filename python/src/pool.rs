@@ -5,18 +5,25 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use zipnn::parallel::ScratchPool;
 
 /// Maximum number of threads by default.
 const MOST: usize = 16;
 
-type Pools = HashMap<(u32, usize), Arc<ThreadPool>>;
+type Pools = HashMap<(u32, usize), Arc<Workers>>;
+
+/// Threads, and the scratch memory that they keep from call to call.
+pub struct Workers {
+    pub pool: ThreadPool,
+    pub scratch: ScratchPool,
+}
 
 /// The threads on which a call works.
 #[derive(Clone)]
 pub enum Threads {
     /// The caller's thread alone.
     Caller,
-    Pool(Arc<ThreadPool>),
+    Pool(Arc<Workers>),
 }
 
 impl Threads {
@@ -35,7 +42,7 @@ impl Threads {
     pub fn len(&self) -> usize {
         match self {
             Self::Caller => 1,
-            Self::Pool(pool) => pool.current_num_threads(),
+            Self::Pool(workers) => workers.pool.current_num_threads(),
         }
     }
 
@@ -43,7 +50,7 @@ impl Threads {
     pub fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match self {
             Self::Caller => work(),
-            Self::Pool(pool) => pool.install(work),
+            Self::Pool(workers) => workers.pool.install(work),
         }
     }
 }
@@ -56,7 +63,7 @@ fn wanted(threads: usize) -> usize {
 }
 
 /// Returns the pool of this process: a forked child has none of its parent's threads.
-fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
+fn pool(threads: usize) -> PyResult<Arc<Workers>> {
     static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (std::process::id(), threads);
@@ -67,7 +74,7 @@ fn pool(threads: usize) -> PyResult<Arc<ThreadPool>> {
         .num_threads(threads)
         .build()
         .map_err(|error| pyo3::exceptions::PyOSError::new_err(error.to_string()))?;
-    let pool = Arc::new(pool);
+    let pool = Arc::new(Workers { pool, scratch: ScratchPool::new() });
     pools.insert(key, pool.clone());
     Ok(pool)
 }

@@ -100,7 +100,7 @@ impl Ranges {
             })
             .collect();
         match &self.threads {
-            Threads::Pool(pool) if parts.len() > 1 => pool.install(|| {
+            Threads::Pool(workers) if parts.len() > 1 => workers.pool.install(|| {
                 parts.into_par_iter().try_for_each_init(DecodeScratch::new, |scratch, part| {
                     self.decode(part.0, part.1, scratch)
                 })

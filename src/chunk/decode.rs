@@ -419,7 +419,7 @@ impl Chunk {
         arrays: Option<&mut ArrayMemory>,
     ) -> Result<(), DecodeError> {
         let (len, count) = (decoded.len(), self.layout.planes);
-        pivot::decode(bytes, decoded, arrays, |range, part| {
+        pivot::decode_in_parts(bytes, decoded, arrays, |range, part| {
             // Lower planes may be longer by one byte.
             let end = if range.end == len { dst.len() } else { range.end * count };
             let mut parts = planes.map(|other| other.part(range.start..end.div_ceil(count)));
@@ -565,7 +565,7 @@ impl<T: Table> Decoders<'_, T> {
     /// Never inlined, so that devices which decode no such planes need no stack for them.
     #[inline(never)]
     fn decode_pivot(&mut self, bytes: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
-        pivot::decode(bytes, dst, self.arrays.as_deref_mut(), |_, _| {})
+        pivot::decode(bytes, dst, self.arrays.as_deref_mut())
     }
 }
 

@@ -42,26 +42,37 @@ impl ArrayMemory {
     }
 }
 
-/// Decodes a plane into `dst`, which is as long as the plane, and calls `use_part` for its parts.
-///
-/// `use_part` gets each range of the plane and its symbols, in order, while they are in the cache.
-/// The lengths of parts are multiples of 64, except the last.
+/// Decodes a plane into `dst`, which is as long as the plane.
 pub(crate) fn decode(
     src: &[u8],
     dst: &mut [u8],
     memory: Option<&mut ArrayMemory>,
-    use_part: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), DecodeErrorKind> {
-    decode_with(Kernels::new(), src, dst, memory, use_part)
+    decode_with(Kernels::new(), src, dst, memory, true, |_, _| {})
 }
 
-/// Decodes a plane with kernels of a given level, to the same bytes as [`decode`].
+/// Decodes a plane, and calls `use_part` for its parts. `space` is as long as the plane.
+///
+/// `use_part` gets each range of the plane and its symbols, in order, while they are in the cache.
+/// The lengths of parts are multiples of 64, except the last.
+pub(crate) fn decode_in_parts(
+    src: &[u8],
+    space: &mut [u8],
+    memory: Option<&mut ArrayMemory>,
+    use_part: impl FnMut(Range<usize>, &[u8]),
+) -> Result<(), DecodeErrorKind> {
+    decode_with(Kernels::new(), src, space, memory, false, use_part)
+}
+
+/// Decodes a plane with kernels of a given level, to the same bytes as [`decode`], or
+/// [`decode_in_parts`] unless `keep` is set.
 #[inline(never)]
 pub(crate) fn decode_with(
     kernels: Kernels,
     src: &[u8],
     dst: &mut [u8],
     memory: Option<&mut ArrayMemory>,
+    keep: bool,
     use_part: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), DecodeErrorKind> {
     let (code, description_len) = weights::read(src)?;
@@ -70,21 +81,21 @@ pub(crate) fn decode_with(
     match kernels {
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         Kernels::Avx512(token, _) => {
-            decode_arrays(Avx512Kernels(token), &tree, stored, dst, memory, use_part)
+            decode_arrays(Avx512Kernels(token), &tree, stored, dst, memory, keep, use_part)
         }
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         Kernels::Avx2(token) => {
-            decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory, use_part)
+            decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory, keep, use_part)
         }
         #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
         Kernels::Sse4_2(token) => {
-            decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory, use_part)
+            decode_arrays(Shuffled(X86(token)), &tree, stored, dst, memory, keep, use_part)
         }
         #[cfg(all(feature = "simd", target_endian = "little"))]
         Kernels::Portable if HAS_PORTABLE_SHUFFLE => {
-            decode_arrays(Shuffled(Portable), &tree, stored, dst, memory, use_part)
+            decode_arrays(Shuffled(Portable), &tree, stored, dst, memory, keep, use_part)
         }
-        _ => decode_arrays(Scalar, &tree, stored, dst, memory, use_part),
+        _ => decode_arrays(Scalar, &tree, stored, dst, memory, keep, use_part),
     }
 }
 
@@ -95,12 +106,13 @@ fn decode_arrays(
     stored: &[u8],
     dst: &mut [u8],
     memory: Option<&mut ArrayMemory>,
+    keep: bool,
     mut use_part: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), DecodeErrorKind> {
     let layout = Layout::read(tree, stored, dst.len(), |bits| merger.count_ones(bits))?;
     let arrays = Arrays::new(tree, &layout);
     match memory.map(|memory| memory.at_least(arrays.memory_len())).transpose()?.flatten() {
-        Some(memory) => merge::decode(merger, &arrays, stored, dst, memory, use_part),
+        Some(memory) => merge::decode(merger, &arrays, stored, dst, memory, keep, use_part),
         None => {
             one_by_one::decode(tree, &layout, stored, dst);
             use_part(0..dst.len(), dst);

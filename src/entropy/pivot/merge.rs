@@ -84,12 +84,15 @@ pub(crate) fn count_ones(bits: &[u8]) -> usize {
 }
 
 /// Decodes the stored bits of a plane into `dst`, and calls `use_part` for each part of it.
+///
+/// Unless `keep` is set, the parts may overwrite each other, so that they stay in the fastest cache.
 pub(crate) fn decode(
     merger: impl Merger,
     arrays: &Arrays<'_>,
     stored: &[u8],
     dst: &mut [u8],
     memory: &mut [u8],
+    keep: bool,
     use_part: impl FnMut(Range<usize>, &[u8]),
 ) {
     let (even, odd) = arrays.split_memory(memory);
@@ -103,7 +106,7 @@ pub(crate) fn decode(
         }
         core::mem::swap(&mut target, &mut children);
     }
-    decode_root(merger, arrays, stored, children, dst, use_part);
+    decode_root(merger, arrays, stored, children, dst, keep, use_part);
 }
 
 /// Decodes the array of the root in parts, which the caller uses while they are in the cache.
@@ -113,6 +116,7 @@ fn decode_root(
     stored: &[u8],
     children: &[u8],
     dst: &mut [u8],
+    keep: bool,
     mut use_part: impl FnMut(Range<usize>, &[u8]),
 ) {
     let Element::Node { left } = arrays.tree().element(0) else {
@@ -123,15 +127,14 @@ fn decode_root(
     let mut lefts = child(arrays, left, children);
     let mut rights = child(arrays, left + 1, children);
     let len = dst.len();
-    let mut start = 0;
-    for (bits, part) in stored.chunks(PART / 8).zip(dst.chunks_mut(PART)) {
-        let range = start..start + part.len();
+    for (bits, start) in stored.chunks(PART / 8).zip((0..len).step_by(PART)) {
+        let range = start..len.min(start + PART);
+        let part = &mut dst[if keep { range.clone() } else { 0..range.len() }];
         merger.merge(bits, lefts, rights, part);
         use_part(range, part);
-        let ones = count_ones(bits);
+        let ones = merger.count_ones(bits);
         lefts.skip(PART - ones);
         rights.skip(ones);
-        start = len.min(start + PART);
     }
 }
 
