@@ -12,7 +12,7 @@ piece. Pieces have 4 MiB, except that zipnn and lmzip divide files by their tens
 programs do. The codecs take turns in random order: one processes all pieces of a file twice, of
 which the second pass counts, then the next. Each result is decompressed and compared with the data.
 The time of a file is the sum of its pieces' medians, so that a call that another process interrupts
-does not count.
+does not count. On a busy machine, use --cpu: there, all long calls are interrupted.
 
 It needs these packages, and a C compiler, with which lmzip builds its kernels on first use:
 
@@ -71,13 +71,13 @@ class Codec:
         self.compress_times = [[] for _ in self.pieces]
         self.decompress_times = [[] for _ in self.pieces]
 
-    def measure(self):
+    def measure(self, clock):
         """Process all pieces twice in both directions, and keep the times of the second pass."""
         inputs = [(self.compress, piece, self.prepare) for piece in self.pieces]
         outputs = [(self.decompress, (file,), lambda *file: file) for file in self.compressed]
         for calls, times in ((inputs, self.compress_times), (outputs, self.decompress_times)):
-            run(calls)
-            for kept, seconds in zip(times, run(calls), strict=True):
+            run(calls, clock)
+            for kept, seconds in zip(times, run(calls, clock), strict=True):
                 kept.append(seconds)
 
     def row(self):
@@ -92,14 +92,14 @@ class Codec:
         return self.compress_times, self.decompress_times
 
 
-def run(calls):
+def run(calls, clock):
     """Return the duration of each call."""
     times = []
     for call, arguments, prepare in calls:
         arguments = prepare(*arguments)
-        start = time.perf_counter()
+        start = clock()
         result = call(*arguments)
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
         del result, arguments
     return times
 
@@ -183,7 +183,7 @@ def codecs(path, dtype, original_class, zipnn_rs):
     ]
 
 
-def measure(argument, rounds, original_class, zipnn_rs):
+def measure(argument, options, original_class, zipnn_rs):
     """Return the title of a file and the rows of all codecs."""
     path, _, kind = argument.rpartition(":")
     if kind not in NAMES:
@@ -194,10 +194,11 @@ def measure(argument, rounds, original_class, zipnn_rs):
     candidates = codecs(path, NAMES[kind], original_class, zipnn_rs)
     for candidate in candidates:
         candidate.check()
+    clock = time.process_time if options.cpu else time.perf_counter
     gc.disable()
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for candidate in random.sample(candidates, len(candidates)):
-            candidate.measure()
+            candidate.measure(clock)
     gc.enable()
     name = path.name.removesuffix(".safetensors").rsplit(".", 1)[0]
     title = f"{NAMES[kind]}, {path.stat().st_size / 1e6:.1f} MB of {name}"
@@ -220,7 +221,7 @@ DARK |= {"ours": "#f0883e", "theirs": "#54708f"}
 
 WIDTH, MARGIN, ROW, TITLE, HEAD, FOOT = 880, 16, 20, 36, 38, 40
 # Where the columns begin, and the length of the longest bar.
-COLUMNS, BAR = (150, 400, 640), 165
+COLUMNS, BAR = (160, 405, 645), 165
 HEADS = ("size, smaller is better", "compress, GB/s", "decompress, GB/s")
 # A codec that saves less than this only copies. Its speed has no bar, because it would dwarf the
 # others.
@@ -309,12 +310,13 @@ def longest(results, column):
     return max(row[column] for row in rows)
 
 
-def conditions(simd):
+def conditions(simd, options):
     """Return the conditions of the measurement in one line."""
     names = {"zipnn": "the original", "lmzip": "lmzip", "zstandard": "zstandard", "lz4": "lz4"}
     versions = (f"{name} {importlib.metadata.version(key)}" for key, name in names.items())
     machine = f"{processor()} ({simd}, {os.cpu_count()} cores)"
-    return f"One thread, in memory, on {machine}; {', '.join(versions)}."
+    clock = "processor time" if options.cpu else "wall time"
+    return f"One thread, {clock}, {machine}; {', '.join(versions)}."
 
 
 def main():
@@ -324,11 +326,12 @@ def main():
     )
     parser.add_argument("files", nargs="*", metavar="FILE:TYPE", default=DEFAULT_FILES)
     parser.add_argument("--rounds", type=int, default=9, help="rounds that count (9)")
+    parser.add_argument("--cpu", action="store_true", help="measure processor time, not wall time")
     parser.add_argument("--out", type=pathlib.Path, default=DOCS, help="folder of the pictures")
     options = parser.parse_args()
     original_class, zipnn_rs = imported()
-    results = [measure(file, options.rounds, original_class, zipnn_rs) for file in options.files]
-    line = conditions(zipnn_rs.simd_level())
+    results = [measure(file, options, original_class, zipnn_rs) for file in options.files]
+    line = conditions(zipnn_rs.simd_level(), options)
     print(line, *(table(*result) for result in results), sep="\n\n")
     for name, colors in (("light", LIGHT), ("dark", DARK)):
         (options.out / f"speed-{name}.svg").write_text(draw(results, line, colors))
