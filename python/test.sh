@@ -60,7 +60,7 @@ test_with() {
 oldest=${pythons[0]} newest=${pythons[-1]}
 if [[ ${1:-} == models ]]; then
     test_with "$newest" "numpy pytest safetensors>=0.8 torch>=2.3 transformers>=5" \
-        python/tests/test_{torch,hf,inside}.py
+        python/tests/test_{torch,hf,inside,documents}.py
     exit
 fi
 test_with "$oldest" "numpy pytest" python/tests

@@ -1,7 +1,7 @@
 //! Lossless compression of AI model weights, in safe Rust.
 //!
 //! The weights of a model look random, but their exponents take few values. This crate splits
-//! elements into byte planes, codes the planes that compress, and stores the others raw. bfloat16
+//! elements into byte planes, codes the planes that become smaller, and stores the others raw. bfloat16
 //! weights shrink to two thirds of their size, and come back identical to the last bit. Files have
 //! the extension `.znn`. [ZipNN](https://github.com/zipnn/zipnn), "the original" in these pages,
 //! reads and writes them too.
@@ -21,14 +21,14 @@
 //! | you want to | use |
 //! |---|---|
 //! | compress or decompress a whole input | [`compress`], [`decompress`] |
-//! | do it for many inputs, and reuse memory | [`compress_into`] or [`compress_append`], [`decompress_into`] |
+//! | compress and decompress many inputs, and reuse memory | [`compress_into`] or [`compress_append`], [`decompress_into`] |
 //! | use all cores | [`parallel::par_compress`], [`parallel::par_decompress`] |
 //! | pass numbers instead of bytes | [`typed::compress_slice`], [`typed::decompress_slice`] |
 //! | keep the shape of a tensor | [`compress_tensor`], [`decompress_tensor`] |
 //! | stream data of any length through [`Write`](std::io::Write) and [`Read`](std::io::Read) | [`Encoder`], [`Decoder`] |
 //! | decode input that arrives in parts, such as from a socket | [`push::PushDecoder`] |
 //! | read one tensor, or any range of a file | [`Archive`] |
-//! | do it over HTTP or from another source without `Read` | [`seek::Seeker`] |
+//! | do the same over HTTP, or from another source without `Read` | [`seek::Seeker`] |
 //! | compress the tensors inside a safetensors file | [`tensor::inside::TensorWriter`], [`tensor::inside::TensorReader`] |
 //! | store a fine-tuned model as the difference to its base | [`delta::compress`], [`delta::DeltaEncoder`] |
 //! | check a file | [`verify`] |
@@ -42,10 +42,14 @@
 //! [`Options::auto`] for data of unknown type, and [`Options::bytes`] for bytes that are not
 //! numbers. All options work for any bytes: a wrong choice costs space, never data.
 //!
+//! By default, the original reads the result. [`Options::profile`] chooses files that it cannot
+//! read: [`Profile::Extended`] decompresses up to three times as fast, and [`Profile::Max`] writes
+//! the smallest files.
+//!
 //! # Reusing memory
 //!
-//! Fresh memory can cost more time than the codec, because the system clears each page on first
-//! use. Keep output buffers and scratch memory from call to call: then calls do not allocate.
+//! The system clears each page of fresh memory on first use, which can take more time than the
+//! codec. Keep output buffers and scratch memory from call to call: then calls do not allocate.
 //!
 //! ```
 //! use zipnn::frame::{DecodeScratch, EncodeScratch};
@@ -97,9 +101,10 @@
 //! | `alloc` | yes | functions that return [`Vec`](alloc::vec::Vec), and compression |
 //! | `rayon` | yes | [`parallel`] |
 //! | `simd` | yes | vector instructions for splitting and merging planes |
+//! | `dispatch` | yes | kernels for AVX2 and AVX-512, chosen at run time; implies `std` and `simd` |
 //! | `safetensors` | yes | [`tensor`]: safetensors headers, and tensors compressed inside safetensors files |
-//! | `extended` | yes | [`Profile::Extended`] |
-//! | `zstd` | yes | Zstandard planes of that profile; implies `extended` |
+//! | `extended` | yes | [`Profile::Extended`] and [`Profile::Max`] |
+//! | `zstd` | yes | Zstandard planes of these profiles; implies `alloc` and `extended` |
 //! | `gpu` | no | [`gpu`]: plans and shaders for decoding on a GPU |
 //! | `legacy` | no | [`legacy`]: files of releases 0.1.1 to 0.3.4 of the original |
 //!

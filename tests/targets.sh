@@ -68,6 +68,7 @@ run_wasm() { # NAME, flags of the compiler
 run_firmware() {
     is_there cortex-m4 thumbv7em-none-eabihf qemu-system-arm || return 0
     ../firmware/measure.sh | while read -r line; do say cortex-m4 "$line"; done
+    ../../examples/device/run.sh | while read -r line; do say cortex-m4 "example: $line"; done
 }
 
 cargo_test=

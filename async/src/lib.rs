@@ -24,3 +24,8 @@ pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use source::AsyncReadAt;
 pub use zipnn::ArchiveError;
+
+/// Compiles the example of the README.
+#[cfg(all(doctest, feature = "safetensors"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -36,6 +36,7 @@ CASES = {
         np.arange(350_000).reshape(700, 500),
         {"compressors": [ZipnnCodec(extended=True)]},
     ),
+    "max": (NUMBERS, {"compressors": [ZipnnCodec(max=True)]}),
     "no checksums": (NUMBERS, {"compressors": [ZipnnCodec(checksums=False)]}),
 }
 

@@ -1,8 +1,8 @@
 //! Decodes `.znn` files of AI model weights on the GPU, with [`wgpu`] on Vulkan, Metal and DX12.
 //!
-//! Compressed bytes go over the bus, and the weights come into being in GPU memory. The files are the
-//! ones that [`zipnn`] writes and reads; the result is the same to the last bit, and is verified: a
-//! buffer that a function returns holds decoded data whose checksums match.
+//! Compressed bytes go over the bus, and GPU memory receives the weights. The files are those that
+//! [`zipnn`] writes and reads, and the weights are the same to the last bit. A buffer that a function
+//! returns has been verified: the checksums of its data match.
 //!
 //! ```no_run
 //! # async fn run(device: wgpu::Device, queue: wgpu::Queue) -> Result<(), Box<dyn std::error::Error>> {
@@ -44,3 +44,12 @@ pub use error::GpuError;
 pub use verification::Verification;
 pub use wgpu;
 pub use zipnn;
+
+/// Compiles the examples of the documents.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/GPU.md")]
+    struct Page;
+}

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use zipnn::Options;
 use zipnn::delta::Delta;
 use zipnn::file::Directory;
-use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, compress_frame_into};
+use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::{self, Segment};
 use zipnn::tensor::plan;
 use zipnn::tensor::{Metadata, MetadataError, safetensors};
@@ -27,7 +27,7 @@ const FRAME: usize = Options::DEFAULT_FRAME_LEN;
 
 /// Compresses a file, and returns the length of the result.
 #[pyfunction]
-#[pyo3(signature = (source, target, dtype=None, *, threads=0, checksums=true, extended=false, overwrite=false))]
+#[pyo3(signature = (source, target, dtype=None, *, threads=0, checksums=true, extended=false, max=false, overwrite=false))]
 #[expect(clippy::too_many_arguments, reason = "all but two are keywords with defaults")]
 pub fn compress_file(
     py: Python<'_>,
@@ -37,10 +37,11 @@ pub fn compress_file(
     threads: usize,
     checksums: bool,
     extended: bool,
+    max: bool,
     overwrite: bool,
 ) -> PyResult<u64> {
     let elements = dtype.map(|dtype| Elements::new(Some(dtype), None)).transpose()?;
-    let choices = Choices { checksums, extended };
+    let choices = Choices::new(checksums, extended, max);
     let threads = Threads::new(threads)?;
     run(py, || {
         write_whole(&target, overwrite, |file| {
@@ -151,6 +152,8 @@ enum PartLayout {
     Fixed(Elements),
     /// The layout of a tensor's type. Another layout is used if it suits the data better.
     Declared(PlaneLayout),
+    /// The records of a quantised type, which the extended profile splits.
+    Records(Record),
     Unknown,
 }
 
@@ -267,8 +270,11 @@ fn segments(layout: PartLayout, data: &[u8], choices: Choices) -> Vec<(&[u8], Op
         PartLayout::Declared(declared) => {
             vec![(data, with_layout(layout_search::layout(data, None, declared)))]
         }
+        PartLayout::Records(record) if choices.is_extended() => {
+            vec![(data, choices.apply(Options::bytes().record(record)))]
+        }
         PartLayout::Unknown if data.is_empty() => vec![(data, with_layout(PlaneLayout::ONE))],
-        PartLayout::Unknown => layout_search::segments(data, None)
+        PartLayout::Unknown | PartLayout::Records(_) => layout_search::segments(data, None)
             .into_iter()
             .map(|Segment { range, layout }| (&data[range], with_layout(layout)))
             .collect(),
@@ -290,7 +296,11 @@ fn parts(
     };
     Ok(Box::new(plan(&metadata, FRAME as u64).map(|planned| Part {
         range: planned.range,
-        layout: planned.layout.map_or(PartLayout::Unknown, PartLayout::Declared),
+        layout: match (planned.record, planned.layout) {
+            (Some(record), _) => PartLayout::Records(record),
+            (None, Some(layout)) => PartLayout::Declared(layout),
+            (None, None) => PartLayout::Unknown,
+        },
     })))
 }
 

@@ -122,7 +122,7 @@ fn decode(data: &[u8], target: &mut [u8], threads: &Threads) -> Result<usize> {
 
 /// Compresses bytes into a file of one frame.
 #[pyfunction]
-#[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false))]
+#[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false, max=false))]
 pub fn compress<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
@@ -131,8 +131,9 @@ pub fn compress<'py>(
     threads: usize,
     checksums: bool,
     extended: bool,
+    max: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let job = Job::new(data, dtype, base, threads, Choices { checksums, extended })?;
+    let job = Job::new(data, dtype, base, threads, Choices::new(checksums, extended, max))?;
     let options = job.options(py)?;
     if let Some(file) = job.difference(py, &options)? {
         return Ok(PyBytes::new(py, &file));
@@ -143,7 +144,7 @@ pub fn compress<'py>(
 
 /// Compresses bytes directly into a new `bytearray`, as a file of one frame.
 #[pyfunction]
-#[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false))]
+#[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false, max=false))]
 pub fn compress_bytearray<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
@@ -152,8 +153,9 @@ pub fn compress_bytearray<'py>(
     threads: usize,
     checksums: bool,
     extended: bool,
+    max: bool,
 ) -> PyResult<Bound<'py, PyByteArray>> {
-    let job = Job::new(data, dtype, base, threads, Choices { checksums, extended })?;
+    let job = Job::new(data, dtype, base, threads, Choices::new(checksums, extended, max))?;
     let options = job.options(py)?;
     if let Some(file) = job.difference(py, &options)? {
         return Ok(PyByteArray::new(py, &file));
@@ -164,7 +166,7 @@ pub fn compress_bytearray<'py>(
 
 /// Compresses bytes into memory of the caller, and returns the length of the file.
 #[pyfunction]
-#[pyo3(signature = (data, out, dtype=None, *, threads=0, checksums=true, extended=false))]
+#[pyo3(signature = (data, out, dtype=None, *, threads=0, checksums=true, extended=false, max=false))]
 pub fn compress_into<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
@@ -173,8 +175,9 @@ pub fn compress_into<'py>(
     threads: usize,
     checksums: bool,
     extended: bool,
+    max: bool,
 ) -> PyResult<usize> {
-    let job = Job::new(data, dtype, None, threads, Choices { checksums, extended })?;
+    let job = Job::new(data, dtype, None, threads, Choices::new(checksums, extended, max))?;
     let options = job.options(py)?;
     let mut target = Target::new(out)?;
     job.fill(py, target.as_mut_slice()?, &options)
@@ -182,14 +185,15 @@ pub fn compress_into<'py>(
 
 /// Returns the number of bytes that `compress_into` needs for an input of this length.
 #[pyfunction]
-#[pyo3(signature = (len, dtype=None, *, checksums=true, extended=false))]
+#[pyo3(signature = (len, dtype=None, *, checksums=true, extended=false, max=false))]
 pub fn compress_bound(
     len: usize,
     dtype: Argument<'_, '_>,
     checksums: bool,
     extended: bool,
+    max: bool,
 ) -> PyResult<usize> {
-    let choices = Choices { checksums, extended };
+    let choices = Choices::new(checksums, extended, max);
     let bound = |options| zipnn::compress_bound(len, &choices.apply(options));
     match dtype {
         Some(_) => match Elements::new(dtype, None)? {

@@ -79,15 +79,32 @@ fn name(dtype: &Bound<'_, PyAny>) -> PyResult<String> {
 #[derive(Clone, Copy)]
 pub struct Choices {
     pub checksums: bool,
-    pub extended: bool,
+    profile: Profile,
 }
 
 impl Choices {
+    pub fn new(checksums: bool, extended: bool, max: bool) -> Self {
+        Self { checksums, profile: profile(extended, max) }
+    }
+
     /// Returns the options with these choices.
     pub fn apply(self, options: Options) -> Options {
-        let profile = if self.extended { Profile::Extended } else { Profile::Original };
         let options = if self.checksums { options } else { options.plain() };
-        options.profile(profile)
+        options.profile(self.profile)
+    }
+
+    /// Returns whether the original may be unable to read the result.
+    pub fn is_extended(self) -> bool {
+        self.profile != Profile::Original
+    }
+}
+
+/// Returns the profile for the arguments `extended` and `max`, of which `max` includes the other.
+pub fn profile(extended: bool, max: bool) -> Profile {
+    match (extended, max) {
+        (_, true) => Profile::Max,
+        (true, false) => Profile::Extended,
+        (false, false) => Profile::Original,
     }
 }
 

@@ -45,18 +45,19 @@ pub struct Compressor {
 #[pymethods]
 impl Compressor {
     #[new]
-    #[pyo3(signature = (dtype=None, *, checksums=true, extended=false, frame_len=None))]
+    #[pyo3(signature = (dtype=None, *, checksums=true, extended=false, max=false, frame_len=None))]
     fn new(
         dtype: Option<&Bound<'_, PyAny>>,
         checksums: bool,
         extended: bool,
+        max: bool,
         frame_len: Option<usize>,
     ) -> PyResult<Self> {
         let options = match dtype {
             None => Options::auto(),
             dtype => Elements::new(dtype, None)?.declared(),
         };
-        let options = Choices { checksums, extended }.apply(options);
+        let options = Choices::new(checksums, extended, max).apply(options);
         let frame_len = frame_len.unwrap_or(Options::DEFAULT_FRAME_LEN);
         let builder = EncoderBuilder::new(options).frame_len(frame_len);
         let sink = Sink::default();

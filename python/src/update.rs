@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use zipnn::DType;
 use zipnn::delta::{self, UpdatedTensor};
 use zipnn::frame::DecodeScratch;
-use zipnn::{DType, Profile};
 
 use crate::error::{Error, Result, run};
 use crate::input::{Input, Target};
-use crate::options::Elements;
+use crate::options::{Elements, profile};
 
 /// Creates a message from tensors before and after a step.
 #[pyclass(frozen)]
@@ -24,10 +24,10 @@ pub struct UpdateEncoder {
 impl UpdateEncoder {
     /// Begins the update to a step.
     #[new]
-    #[pyo3(signature = (step, *, extended=true))]
-    fn new(step: u64, extended: bool) -> Self {
-        let profile = if extended { Profile::Extended } else { Profile::Original };
-        Self { encoder: Mutex::new(Some(delta::UpdateEncoder::new(step, profile))) }
+    #[pyo3(signature = (step, *, extended=true, max=false))]
+    fn new(step: u64, extended: bool, max: bool) -> Self {
+        let encoder = delta::UpdateEncoder::new(step, profile(extended, max));
+        Self { encoder: Mutex::new(Some(encoder)) }
     }
 
     /// Adds a tensor with its values before and after the step.

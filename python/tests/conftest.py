@@ -21,6 +21,13 @@ def weights(length: int, dtype: str = "bfloat16", seed: int = 0) -> bytes:
     return np.random.default_rng(seed).binomial(255, 0.3, length).astype("u1").tobytes()
 
 
+def matrix(rows: int, columns: int) -> np.ndarray:
+    """Return float32 weights whose rows and columns have scales of their own, as in models."""
+    random = np.random.default_rng(7)
+    scales = np.exp2(random.normal(0, 1, (rows, 1)) + random.normal(0, 1, (1, columns)))
+    return (random.normal(0, 0.02, (rows, columns)) * scales).astype("<f4")
+
+
 @pytest.fixture(scope="session")
 def model() -> pathlib.Path:
     """A safetensors file of real weights."""

@@ -4,6 +4,7 @@ import array
 import mmap
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 import zipnn_rs
-from conftest import TYPES, weights
+from conftest import TYPES, matrix, weights
 
 LENGTHS = (0, 1, 2, 3, 5, 1000, 262_143, 262_144, 262_145, 3_000_001)
 
@@ -225,6 +226,29 @@ def test_choices():
     assert zipnn_rs.decompress(small) == sparse
 
 
+def test_max_is_the_smallest_in_every_call(tmp_path):
+    rows = matrix(1000, 512)
+    larger = len(zipnn_rs.compress(rows, extended=True, max=False))
+    file = zipnn_rs.compress(rows, max=True)
+    assert len(file) < larger * 0.99
+    assert zipnn_rs.compress(rows, max=True, extended=True, threads=2) == file
+    assert zipnn_rs.compress_bytearray(rows, max=True) == file
+    out = bytearray(zipnn_rs.compress_bound(rows.nbytes, "float32", max=True))
+    assert zipnn_rs.compress_into(rows, out, max=True) == len(file)
+    assert out[: len(file)] == file
+    assert zipnn_rs.decompress(file) == rows.tobytes()
+
+    compressor = zipnn_rs.Compressor("float32", max=True)
+    stream = compressor.compress(rows) + compressor.flush()
+    with zipnn_rs.open(tmp_path / "a.znn", "wb", "float32", max=True) as opened:
+        opened.write(rows.tobytes())
+    (tmp_path / "a").write_bytes(rows.tobytes())
+    zipnn_rs.compress_file(tmp_path / "a", tmp_path / "b.znn", "float32", max=True)
+    for file in (stream, (tmp_path / "a.znn").read_bytes(), (tmp_path / "b.znn").read_bytes()):
+        assert len(file) < larger * 0.99
+        assert zipnn_rs.decompress(file) == rows.tobytes()
+
+
 def test_a_panic_is_an_exception():
     for threads in (1, 2):
         with pytest.raises(RuntimeError, match="as the tests asked"):
@@ -307,3 +331,25 @@ def test_the_peak_of_memory(name, most):
     command = [sys.executable, "-c", PEAK, name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert 0.5 < float(done.stdout) <= most, done.stdout
+
+
+def gguf(blocks: int) -> bytes:
+    """Return a GGUF file with one tensor of the type Q8_0."""
+    name = b"weights"
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 0)
+    # The name, one dimension, the type and the offset of the tensor.
+    head += struct.pack("<Q", len(name)) + name + struct.pack("<IQIQ", 1, 32 * blocks, 8, 0)
+    random = np.random.default_rng(5)
+    scales = (random.normal(0, 1, blocks) * 1e-3).astype("<f2").view("u1").reshape(blocks, 2)
+    numbers = np.clip(random.normal(0, 40, (blocks, 32)), -127, 127).astype("i1").view("u1")
+    return head.ljust(-(-len(head) // 32) * 32, b"\0") + np.hstack([scales, numbers]).tobytes()
+
+
+def test_quantised_tensors_of_a_file_are_records(tmp_path):
+    source, sizes = tmp_path / "model.gguf", []
+    source.write_bytes(gguf(20_000))
+    for profile in ({}, {"extended": True}):
+        target = tmp_path / f"{len(sizes)}.znn"
+        sizes.append(zipnn_rs.compress_file(source, target, **profile))
+        assert zipnn_rs.decompress(target.read_bytes()) == source.read_bytes()
+    assert sizes[1] < sizes[0] * 0.99

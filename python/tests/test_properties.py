@@ -23,6 +23,7 @@ DTYPES = st.one_of(
     arrays.datetime64_dtypes(),
     arrays.byte_string_dtypes(min_len=1, max_len=5),
 )
+PROFILES = st.sampled_from(({}, {"extended": True}, {"max": True}))
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=40)
 
 
@@ -47,10 +48,10 @@ def any_array(draw):
     return array
 
 
-@given(any_array(), st.booleans(), st.booleans(), st.sampled_from((1, 2)))
-def test_arrays(array, checksums, extended, threads):
+@given(any_array(), st.booleans(), PROFILES, st.sampled_from((1, 2)))
+def test_arrays(array, checksums, profile, threads):
     before = array.tobytes()
-    options = {"checksums": checksums, "extended": extended, "threads": threads}
+    options = {"checksums": checksums, "threads": threads, **profile}
     file = zipnn_rs.compress(array, **options)
     assert array.tobytes() == before
     assert zipnn_rs.compress_bytearray(array, **options) == file
@@ -59,7 +60,7 @@ def test_arrays(array, checksums, extended, threads):
     target = np.zeros(array.shape, array.dtype)
     assert zipnn_rs.decompress_into(file, target, threads=threads) == array.nbytes
     assert target.tobytes() == before
-    bound = zipnn_rs.compress_bound(array.nbytes, checksums=checksums, extended=extended)
+    bound = zipnn_rs.compress_bound(array.nbytes, checksums=checksums, **profile)
     assert len(file) <= bound
 
 
@@ -84,10 +85,10 @@ def test_streams(data, dtype, frame_len, part):
     assert b"".join(pieces) == data
 
 
-@given(st.binary(min_size=1, max_size=3000), st.binary(min_size=1, max_size=3000), st.booleans())
-def test_differences(base, tuned, extended):
+@given(st.binary(min_size=1, max_size=3000), st.binary(min_size=1, max_size=3000), PROFILES)
+def test_differences(base, tuned, profile):
     base = base.ljust(len(tuned), b"\0")[: len(tuned)]
-    file = zipnn_rs.compress(tuned, "bfloat16", base=base, extended=extended)
+    file = zipnn_rs.compress(tuned, "bfloat16", base=base, **profile)
     assert zipnn_rs.decompress(file, base=base) == tuned
     if tuned != base:
         with pytest.raises(zipnn_rs.ZipnnError) as error:

@@ -36,14 +36,14 @@ def same(one, other):
     return all(one[name].tobytes() == other[name].tobytes() for name in other)
 
 
-@pytest.mark.parametrize("extended", [True, False])
-def test_steps_are_applied_in_place(extended):
+@pytest.mark.parametrize("profile", [{}, {"extended": False}, {"max": True}])
+def test_steps_are_applied_in_place(profile):
     before = model()
     served = {name: tensor.copy() for name, tensor in before.items()}
     places = {name: tensor.ctypes.data for name, tensor in served.items()}
     for step in range(1, 4):
         after = trained(before)
-        sent = message(before, after, step, extended=extended)
+        sent = message(before, after, step, **profile)
         assert len(sent) < sum(tensor.nbytes for tensor in after.values()) // 4
         update = zipnn_rs.Update(sent)
         assert update.step == step

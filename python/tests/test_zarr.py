@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import zipnn_rs
-from conftest import weights
+from conftest import matrix, weights
 
 zarr = pytest.importorskip("zarr", minversion="3.1")
 numcodecs = pytest.importorskip("numcodecs")
@@ -80,7 +80,8 @@ def test_the_type_is_in_the_metadata():
         )
         codec = array.metadata.to_dict()["codecs"][-1]
         assert codec["name"] == "zipnn"
-        assert codec["configuration"] == {"dtype": expected, "checksums": True, "extended": False}
+        choices = {"checksums": True, "extended": False, "max": False}
+        assert codec["configuration"] == {"dtype": expected, **choices}
 
 
 def test_the_codec_is_found_by_name(tmp_path):
@@ -203,3 +204,7 @@ def test_numcodecs():
         codec.encode(np.array([object()]))
     ids = np.arange(100_000)
     assert len(Zipnn(extended=True).encode(ids)) < len(Zipnn().encode(ids)) / 1.5
+    rows = matrix(256, 256)
+    small = Zipnn(max=True).encode(rows)
+    assert len(small) < len(Zipnn().encode(rows)) * 0.99
+    assert bytes(Zipnn().decode(small)) == rows.tobytes()

@@ -33,6 +33,9 @@ pub struct Configuration {
     /// Whether integers and sparse data are compressed further.
     #[serde(default)]
     pub extended: bool,
+    /// Whether matrices of floats are made as small as possible, which takes more time.
+    #[serde(default)]
+    pub max: bool,
 }
 
 fn enabled() -> bool {
@@ -41,7 +44,7 @@ fn enabled() -> bool {
 
 impl Default for Configuration {
     fn default() -> Self {
-        Self { dtype: None, checksums: true, extended: false }
+        Self { dtype: None, checksums: true, extended: false, max: false }
     }
 }
 
@@ -75,8 +78,11 @@ impl ZipnnCodec {
 
     fn choices(&self, options: Options) -> Options {
         let options = if self.configuration.checksums { options } else { options.plain() };
-        let extended = self.configuration.extended;
-        options.profile(if extended { Profile::Extended } else { Profile::Original })
+        options.profile(match self.configuration {
+            Configuration { max: true, .. } => Profile::Max,
+            Configuration { extended: true, .. } => Profile::Extended,
+            _ => Profile::Original,
+        })
     }
 }
 

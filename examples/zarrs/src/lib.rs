@@ -36,3 +36,8 @@ pub fn register() {
         },
     ));
 }
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -137,6 +137,7 @@ def open(
     threads: int = 0,
     checksums: bool = True,
     extended: bool = False,
+    max: bool = False,
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
@@ -145,7 +146,8 @@ def open(
 
     ``file`` is a path or a binary file object. A file object stays open when the result is closed.
     The modes are ``"r"``, ``"w"`` and ``"x"``, with ``"b"`` (the default) or ``"t"`` for text.
-    Reading can seek if ``file`` can. ``dtype``, ``checksums`` and ``extended`` are for writing.
+    Reading can seek if ``file`` can. ``dtype``, ``checksums``, ``extended`` and ``max`` are for
+    writing.
     """
     kind = mode.replace("b", "").replace("t", "")
     if kind not in ("r", "w", "x") or ("b" in mode and "t" in mode):
@@ -155,7 +157,7 @@ def open(
     if kind == "r":
         binary = _open_to_read(file, threads)
     else:
-        compressor = _native.Compressor(dtype, checksums=checksums, extended=extended)
+        compressor = _native.Compressor(dtype, checksums=checksums, extended=extended, max=max)
         binary = ZipnnFile(*_open_plain(file, f"{kind}b"), compressor)
     return binary if "t" not in mode else io.TextIOWrapper(binary, encoding, errors, newline)
 

@@ -24,6 +24,7 @@ def compress(
     threads: int = 0,
     checksums: bool = True,
     extended: bool = False,
+    max: bool = False,
 ) -> bytes: ...
 def compress_bytearray(
     data: _Data,
@@ -33,6 +34,7 @@ def compress_bytearray(
     threads: int = 0,
     checksums: bool = True,
     extended: bool = False,
+    max: bool = False,
 ) -> bytearray: ...
 def compress_into(
     data: _Data,
@@ -42,9 +44,15 @@ def compress_into(
     threads: int = 0,
     checksums: bool = True,
     extended: bool = False,
+    max: bool = False,
 ) -> int: ...
 def compress_bound(
-    len: int, dtype: _Type | None = None, *, checksums: bool = True, extended: bool = False
+    len: int,
+    dtype: _Type | None = None,
+    *,
+    checksums: bool = True,
+    extended: bool = False,
+    max: bool = False,
 ) -> int: ...
 def compress_shaped(
     data: _Data,
@@ -85,6 +93,7 @@ def compress_file(
     threads: int = 0,
     checksums: bool = True,
     extended: bool = False,
+    max: bool = False,
     overwrite: bool = False,
 ) -> int: ...
 def decompress_file(
@@ -105,6 +114,7 @@ class Compressor:
         *,
         checksums: bool = True,
         extended: bool = False,
+        max: bool = False,
         frame_len: int | None = None,
     ) -> Compressor: ...
     def compress(self, data: _Data) -> bytes: ...
@@ -124,7 +134,7 @@ class Decompressor:
 
 @final
 class UpdateEncoder:
-    def __new__(cls, step: int, *, extended: bool = True) -> UpdateEncoder: ...
+    def __new__(cls, step: int, *, extended: bool = True, max: bool = False) -> UpdateEncoder: ...
     def add(self, name: str, before: _Data, after: _Data, dtype: _Type | None = None) -> None: ...
     def finish(self) -> bytes: ...
 

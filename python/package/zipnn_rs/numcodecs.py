@@ -16,13 +16,18 @@ class Zipnn(Codec):
     """Compresses buffers without loss.
 
     ``dtype`` names the type of the elements, by default the type of the buffer. ``checksums`` lets
-    readers detect damage. ``extended`` compresses integers and sparse data further.
+    readers detect damage. ``extended`` compresses integers and sparse data further, and ``max``
+    also matrices of floats, slowly.
     """
 
     codec_id = "zipnn"
 
     def __init__(
-        self, dtype: str | None = None, checksums: bool = True, extended: bool = False
+        self,
+        dtype: str | None = None,
+        checksums: bool = True,
+        extended: bool = False,
+        max: bool = False,
     ) -> None:
         if dtype is not None:
             # Raises an error if the type does not exist.
@@ -30,6 +35,7 @@ class Zipnn(Codec):
         self.dtype = dtype
         self.checksums = checksums
         self.extended = extended
+        self.max = max
 
     def encode(self, buf: Any) -> bytes:
         """Return the compressed form of a buffer."""
@@ -39,6 +45,7 @@ class Zipnn(Codec):
             threads=1,
             checksums=self.checksums,
             extended=self.extended,
+            max=self.max,
         )
 
     def decode(self, buf: Any, out: Any = None) -> Any:

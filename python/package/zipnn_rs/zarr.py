@@ -30,7 +30,8 @@ class ZipnnCodec(BytesBytesCodec):
 
     ``dtype`` names the type of the elements, by default the type of the array. Name it for arrays
     that hold another type than they declare, for example bfloat16 as uint16. ``checksums`` lets
-    readers detect damage. ``extended`` compresses integers and sparse data further.
+    readers detect damage. ``extended`` compresses integers and sparse data further, and ``max``
+    also matrices of floats, slowly.
     """
 
     is_fixed_size = False
@@ -38,12 +39,13 @@ class ZipnnCodec(BytesBytesCodec):
     dtype: str | None = None
     checksums: bool = True
     extended: bool = False
+    max: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype is not None:
             # Raises an error if the type does not exist.
             _native.compress_bound(0, self.dtype)
-        for name in ("checksums", "extended"):
+        for name in ("checksums", "extended", "max"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be true or false, not {getattr(self, name)!r}")
 
@@ -60,6 +62,7 @@ class ZipnnCodec(BytesBytesCodec):
             "dtype": self.dtype,
             "checksums": self.checksums,
             "extended": self.extended,
+            "max": self.max,
         }
         return {"name": _NAME, "configuration": configuration}
 
@@ -85,6 +88,7 @@ class ZipnnCodec(BytesBytesCodec):
             threads=1,
             checksums=self.checksums,
             extended=self.extended,
+            max=self.max,
         )
         return chunk_spec.prototype.buffer.from_bytes(file)
 

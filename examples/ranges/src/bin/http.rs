@@ -1,9 +1,12 @@
-//! Reads one tensor over HTTP with range requests: `http FILE.znn TENSOR`.
+//! Reads one tensor over HTTP with range requests.
 //!
-//! The program contains the server, so that nothing else is needed to try it.
+//! The program contains the server, so that nothing else is needed to try it:
+//!
+//! ```sh
+//! cargo run -p zipnn-ranges --bin http [FILE.znn TENSOR]
+//! ```
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -16,11 +19,9 @@ use zipnn::{Archive, Limits};
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Error> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path, name] = &arguments[..] else { return Err("usage: http FILE.znn TENSOR".into()) };
+    let (file, name) = zipnn_ranges::input()?;
     let server = Server::http("127.0.0.1:0").map_err(|error| error.to_string())?;
     let address = server.server_addr().to_ip().ok_or("the server has no address")?;
-    let file = File::open(path)?;
     thread::spawn(move || {
         for request in server.incoming_requests() {
             if let Err(error) = answer(request, &file) {
@@ -40,9 +41,9 @@ fn main() -> Result<(), Error> {
         println!("{} requests, {} bytes to {what}", requests.load(Relaxed), received.load(Relaxed));
     };
     report("find all frames");
-    let tensor = archive.tensor(name)?;
+    let tensor = archive.tensor(&name)?;
     report("list all tensors");
-    let data = archive.read_tensor_bytes(name)?;
+    let data = archive.read_tensor_bytes(&name)?;
     report(&format!("read {name}"));
     println!("{name}: {} {:?}, {} bytes", tensor.dtype, tensor.shape, data.len());
     Ok(())
@@ -95,18 +96,17 @@ impl ReadAt for Http {
 }
 
 /// Answers a request for the file or for a range of it.
-fn answer(request: Request, mut file: &File) -> Result<(), Error> {
-    let len = file.metadata()?.len();
+fn answer(request: Request, file: &[u8]) -> Result<(), Error> {
+    let len = file.len() as u64;
     let wanted = request
         .headers()
         .iter()
         .find(|header| header.field.equiv("range"))
         .and_then(|header| parse_range(header.value.as_str(), len));
     let (status, range) = wanted.map_or((200, 0..len), |range| (206, range));
-    file.seek(SeekFrom::Start(range.start))?;
-    let range_len = range.end - range.start;
+    let part = &file[usize::try_from(range.start)?..usize::try_from(range.end)?];
     let mut response = Response::empty(status)
-        .with_data(file.take(range_len), Some(usize::try_from(range_len)?))
+        .with_data(part, Some(part.len()))
         .with_chunked_threshold(usize::MAX);
     if status == 206 {
         let value = format!("bytes {}-{}/{len}", range.start, range.end - 1);

@@ -1,4 +1,8 @@
-//! Reads one tensor from an object store: `object_store FILE.znn TENSOR`.
+//! Reads one tensor from an object store.
+//!
+//! ```sh
+//! cargo run -p zipnn-ranges --bin object_store [FILE.znn TENSOR]
+//! ```
 //!
 //! The store is in memory, and the file is put into it first. Stores in a cloud are used alike: the
 //! crate `object_store` has them behind features.
@@ -20,16 +24,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, name] = &arguments[..] else {
-        return Err("usage: object_store FILE.znn TENSOR".into());
-    };
+    let (file, name) = zipnn_ranges::input()?;
     let (store, path) = (Arc::new(InMemory::new()), Path::from("model.safetensors.znn"));
-    store.put(&path, std::fs::read(file)?.into()).await?;
+    store.put(&path, file.into()).await?;
 
     let archive = Archive::open(Object { store, path }, Limits::default()).await?;
-    let data = archive.read_tensor_bytes(name).await?;
-    let tensor = archive.tensor(name).await?;
+    let data = archive.read_tensor_bytes(&name).await?;
+    let tensor = archive.tensor(&name).await?;
     println!("{name}: {} {:?}, {} bytes", tensor.dtype, tensor.shape, data.len());
     Ok(())
 }
