@@ -244,10 +244,7 @@ impl Mapped {
     }
 
     fn failure(&self, error: io::Error) -> Failure {
-        match BaseError::of(error) {
-            Ok(error) => error.failure(),
-            Err(error) => Failure::reading(&self.endpoint, error).of_base(),
-        }
+        BaseError::reading(&self.endpoint, error).of_base()
     }
 
     /// Returns the error for the file that was changed; `None` if none was.

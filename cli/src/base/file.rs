@@ -139,6 +139,14 @@ impl BaseError {
         error.downcast()
     }
 
+    /// Returns the failure for an error of reading `subject`, or of the base that the error names.
+    pub fn reading(subject: &Endpoint, error: io::Error) -> Failure {
+        match Self::of(error) {
+            Ok(error) => error.failure(),
+            Err(error) => Failure::reading(subject, error),
+        }
+    }
+
     /// Returns the failure of the base.
     pub fn failure(self) -> Failure {
         Failure::reading(Endpoint::Path(self.path), self.error).of_base()

@@ -265,3 +265,21 @@ fn reads_the_tensors_of_containers() {
         assert!(!found["types"].as_array().unwrap().is_empty(), "{name}: {found}");
     }
 }
+
+#[test]
+fn names_a_type_that_suits_all_data() {
+    let place = Place::new();
+    // Ids and weights, which take less space as one type than in frames of their own.
+    let model = crate::common::root().join("tests/data/minilm-slice.bf16.safetensors");
+    let weights = &std::fs::read(model).unwrap()[17_192..26_192];
+    let ids = (0..100_u64).flat_map(u64::to_le_bytes);
+    let mixed: Vec<u8> = ids.chain(weights.iter().copied()).collect();
+    place.write("mixed", &mixed);
+    let found = report(&place, "mixed");
+    assert!(findings(&found).contains(&"better_type"), "{found}");
+    let command = commands(&found)[0];
+    assert!(command.starts_with("zipnn compress --dtype "), "{command}");
+    place.succeeds(&["compress", "mixed", "-o", "default"]);
+    place.succeeds(&command.split(' ').skip(1).collect::<Vec<_>>());
+    assert!(place.read("mixed.znn").len() < place.read("default").len() * 99 / 100);
+}

@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use zipnn::tensor::{Metadata, Oddity};
 
-use crate::args::TypeChoice;
 use crate::commands::doctor::kind;
 use crate::commands::doctor::report::Report;
 use crate::commands::doctor::similar::{self, Similar};
 use crate::commands::doctor::subject::{Subject, quoted};
-use crate::commands::doctor::trial::{self, Data, LEVELS, Trial, is_worth_saving};
+use crate::commands::doctor::trial::{self, BetterType, Data, LEVELS, Trial, is_worth_saving};
 use crate::content::reasons::{Reasons, TINY};
 use crate::content::tensor_source::TensorSource;
 use crate::content::{beginning, data_header, layout};
@@ -164,6 +163,9 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
         report.find("nothing_to_gain", "no level saves more than a fiftieth of it");
         return;
     }
+    if let Some(better) = &trial.better_type {
+        suggest_type(report, better, &name);
+    }
     let level = usize::from(is_worth_saving(extended, plain));
     let result = match level {
         0 => "the default: fast, and the original reads the file",
@@ -176,16 +178,17 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
             "the smallest file, which takes longer; the original cannot read it",
         );
     }
-    if let Some(better) = trial.better_type {
-        suggest_type(report, better, &name);
-    }
 }
 
-fn suggest_type(report: &mut Report, better: TypeChoice, name: &str) {
-    let dtype = better.name();
-    report.find("better_type", format!("the first 8 MiB become smaller as elements of {dtype}"));
+fn suggest_type(report: &mut Report, better: &BetterType, name: &str) {
+    let dtype = better.choice.name();
+    report.find("better_type", "becomes smaller with one type for all data than with several");
+    let condition = match better.is_certain {
+        true => "",
+        false => ", if the rest of the file is like its beginning",
+    };
     report.suggest(
         vec![format!("zipnn compress --dtype {dtype} {name}")],
-        format!("all of it as elements of {dtype}, if the rest of the file is like its beginning"),
+        format!("smaller than with the types that zipnn detects{condition}"),
     );
 }

@@ -140,11 +140,13 @@ fn write_trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
         return Ok(());
     }
     trial.planes.lines().iter().try_for_each(|line| writeln!(out, "  {line}"))?;
-    let extent = match trial.sampled >= trial.original {
-        true => "all of the data".to_owned(),
-        false => format!("samples of {}", units::bytes(trial.sampled)),
-    };
-    writeln!(out, "  sizes after compressing {extent}:")?;
+    match trial.sampled >= trial.original {
+        true => writeln!(out, "  sizes after compressing:")?,
+        false => {
+            let sampled = units::bytes(trial.sampled);
+            writeln!(out, "  sizes after compressing, estimated from samples of {sampled}:")?;
+        }
+    }
     for ((option, _), &len) in LEVELS.iter().zip(&trial.lens) {
         writeln!(
             out,

@@ -45,7 +45,7 @@ impl Subject {
             let read = input.read_up_to(STEP, &mut part).map_err(|error| input.failure(error))?;
             if len == 0 {
                 // These state the lengths of their parts.
-                is_whole = part.starts_with(&MAGIC) || beginning::may_list_tensors(&part);
+                is_whole = part.starts_with(&MAGIC) || beginning::lists_tensors(&part);
             }
             copy.file().write_all(&part).map_err(failure)?;
             len += read;

@@ -50,8 +50,15 @@ pub struct Trial {
     pub lens: [u64; LEVELS.len()],
     /// The planes of the samples, as the default level stores them.
     pub planes: PlaneTotals,
-    /// A type that suits the samples better than what zipnn chooses.
-    pub better_type: Option<TypeChoice>,
+    /// A type that suits the beginning of the data better than what zipnn chooses.
+    pub better_type: Option<BetterType>,
+}
+
+/// A type that suits data better than what zipnn chooses.
+pub struct BetterType {
+    pub choice: TypeChoice,
+    /// Whether all of the data was compared.
+    pub is_certain: bool,
 }
 
 /// Estimates for all data of a type.
@@ -246,9 +253,11 @@ impl<'s> Coder<'s> {
         &mut self,
         data: &mut dyn Data,
         planned: &[Planned],
-    ) -> Result<Option<TypeChoice>, Failure> {
+    ) -> Result<Option<BetterType>, Failure> {
         let mut automatic = 0;
-        let choices = DType::ALL.map(TypeChoice::Elements);
+        let [f32, f16, bf16] = [DType::F32, DType::F16, DType::BF16].map(TypeChoice::Elements);
+        // Floats of 8 bits have the layout of bytes.
+        let choices = [TypeChoice::Bytes, f32, f16, bf16];
         let mut lens = choices.map(|_| 0);
         for frame in planned.iter().take(COMPARED) {
             self.read(data, &frame.range)?;
@@ -259,7 +268,9 @@ impl<'s> Coder<'s> {
             }
         }
         let smallest = choices.into_iter().zip(lens).min_by_key(|&(_, len)| len);
-        Ok(smallest.filter(|&(_, len)| is_worth_saving(len, automatic)).map(|(choice, _)| choice))
+        let smallest = smallest.filter(|&(_, len)| is_worth_saving(len, automatic));
+        let is_certain = planned.len() <= COMPARED;
+        Ok(smallest.map(|(choice, _)| BetterType { choice, is_certain }))
     }
 
     fn read(&mut self, data: &mut dyn Data, range: &Range<u64>) -> Result<(), Failure> {
