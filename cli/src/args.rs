@@ -14,6 +14,7 @@ use zipnn::frame::PlaneLayout;
 use zipnn::{DType, Options, PlaneCode, Profile};
 
 use crate::base::content::Bases;
+use crate::base::dependents::Dependents;
 use crate::base::plan::SetPlan;
 
 /// Lossless compression of AI model weights, in ZipNN's `.znn` format.
@@ -35,6 +36,13 @@ pub enum Command {
     /// Describe the frames and tensors of compressed files, from headers and a few samples
     #[command(after_help = help::examples(help::INFO))]
     Info(Info),
+    /// Explain why files shrink or do not, and what to do about it, compressed or not
+    ///
+    /// Compresses samples with every level and writes nothing. Names what the file is, what each
+    /// type of data in it shrinks to and why, what is wrong with the file, and the command to run
+    /// next. The exit status is 1 if the file is damaged or needs repair.
+    #[command(after_help = help::examples(help::DOCTOR))]
+    Doctor(Doctor),
     /// Decode compressed files and verify their checksums, without writing anything
     #[command(after_help = help::examples(help::VERIFY))]
     Verify(Verify),
@@ -100,8 +108,15 @@ pub struct Compress {
     /// as long as with --extended, decompressing six times. The original cannot read such a file
     #[arg(long, conflicts_with = "extended")]
     pub max: bool,
-    /// Code of the other planes of an --extended file
-    #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
+    /// Code of the planes of an --extended file. Files of --max have a code of their own
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "CODE",
+        requires = "extended",
+        conflicts_with = "max"
+    )]
     pub plane_code: PlaneCodeChoice,
     /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
     /// then either whole, or a difference to whole files, which must be kept. With --hub, these are
@@ -203,6 +218,9 @@ pub struct Files {
     /// Print only errors: no progress, no summary
     #[arg(short, long)]
     pub quiet: bool,
+    /// The differences that the run knows.
+    #[arg(skip)]
+    pub dependents: Arc<Dependents>,
 }
 
 impl Files {
@@ -305,12 +323,24 @@ pub struct Info {
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own. `ratio` is null if there is no
     /// data. `trailing_bytes` counts bytes after the only frame of a file, which are not decoded.
-    /// `dtypes` holds names of `compress --dtype`, and `tensors` the tensors of .safetensors data.
+    /// `dtypes` holds names of `compress --dtype`, `planes` what each plane of each type takes,
+    /// `hardly_shrinks` why data hardly shrinks, and `tensors` the tensors of .safetensors data.
     /// If a file is incomplete or damaged, `complete` is false and the exit status is 1
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
     pub search: Search,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Files, compressed or not; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print a JSON object for each file, on a line of its own. `estimates` has an entry for each
+    /// level, `findings` what is worth knowing, and `next` the commands to run
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where commands that only read look for bases.
@@ -389,8 +419,9 @@ pub struct Cat {
     /// must begin and end on whole bytes
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
-    /// Write a .npy file, which NumPy loads, instead of bare bytes. Types that NumPy lacks become
-    /// bytes of the same width: bfloat16 becomes `|V2`, which can be viewed as `ml_dtypes.bfloat16`
+    /// Write a .npy file, which NumPy loads, instead of bare bytes. This is the default if the name
+    /// of the output ends with .npy. Types that NumPy lacks become bytes of the same width: bfloat16
+    /// becomes `|V2`, which can be viewed as `ml_dtypes.bfloat16`, and float8 becomes `|V1`
     #[arg(long)]
     pub npy: bool,
     /// Overwrite an existing file, or write to a terminal
@@ -422,9 +453,12 @@ pub struct Flatten {
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub search_bases: SearchBases,
-    /// Use the extended profile, as in `compress --extended`
+    /// Compress as `compress --extended` does
     #[arg(long)]
     pub extended: bool,
+    /// Compress as `compress --max` does
+    #[arg(long, conflicts_with = "extended")]
+    pub max: bool,
     #[command(flatten)]
     pub threads: Threads,
     /// Print only errors: no progress, no summary
@@ -508,7 +542,10 @@ pub struct Bench {
     #[arg(long, conflicts_with_all = ["extended", "max"])]
     pub all: bool,
     /// Code of the planes, as for `compress --extended`
-    #[arg(long, value_enum, default_value_t, value_name = "CODE", requires = "extended")]
+    #[arg(
+        long, value_enum, default_value_t, value_name = "CODE",
+        requires = "extended", conflicts_with_all = ["max", "all"]
+    )]
     pub plane_code: PlaneCodeChoice,
     /// Measure the difference to this file, which must have the same length
     #[arg(long, value_name = "BASE")]

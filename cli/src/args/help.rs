@@ -43,8 +43,14 @@ Examples:
 
 pub const INFO: &str = "\
 Examples:
-  zipnn info model.safetensors.znn          describes each tensor and its compressed length
+  zipnn info model.safetensors.znn          where the bytes go, and what each tensor takes
   zipnn info checkpoints --json | jq .ratio";
+
+pub const DOCTOR: &str = "\
+Examples:
+  zipnn doctor model.safetensors            what compressing it saves, and with which options
+  zipnn doctor model.gguf.znn               whether another level would make it smaller
+  zipnn doctor weights.bin --json | jq -r '.next[0].commands[]'";
 
 pub const VERIFY: &str = "\
 Examples:
@@ -58,7 +64,7 @@ Examples:
 
 pub const CAT: &str = "\
 Examples:
-  zipnn cat model.safetensors.znn lm_head.weight --npy -o head.npy
+  zipnn cat model.safetensors.znn lm_head.weight -o head.npy    for numpy.load
   zipnn cat model.safetensors.znn embed.weight --rows 0..10 | xxd | head";
 
 pub const DIFF: &str = "\

@@ -7,7 +7,7 @@ use zipnn::DecodeErrorKind;
 use zipnn::delta::{BaseId, BaseMap, MappedBase};
 use zipnn::io::ReadAt;
 
-use crate::base::file::BaseFile;
+use crate::base::file::{BaseError, BaseFile};
 use crate::base::resolve;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
@@ -131,6 +131,15 @@ impl Base {
         }
     }
 
+    /// Returns the error for a file of the base that was changed after the data of `subject` was
+    /// compressed; `None` if none was, or if that is not known.
+    pub fn changed(&self, subject: &Endpoint) -> Option<Failure> {
+        match &self.content {
+            Content::Whole(_) => None,
+            Content::Mapped(mapped) => mapped.changed(subject),
+        }
+    }
+
     /// Returns an error if the lengths of base and data are known and differ.
     pub fn check_len(&self, data: Option<u64>, subject: &Endpoint) -> Result<(), Failure> {
         match (self.len(), data) {
@@ -235,18 +244,22 @@ impl Mapped {
     }
 
     fn failure(&self, error: io::Error) -> Failure {
-        Failure::reading(&self.endpoint, error)
+        BaseError::reading(&self.endpoint, error).of_base()
+    }
+
+    /// Returns the error for the file that was changed; `None` if none was.
+    fn changed(&self, subject: &Endpoint) -> Option<Failure> {
+        let mut sources = self.base.sources().iter().zip(self.base.map().sources());
+        let changed = sources.find(|(file, expected)| {
+            !file.hash(0..expected.len).is_ok_and(|hash| hash.to_le_bytes() == expected.hash)
+        });
+        changed.map(|(file, _)| resolve::changed(subject, file.opened()))
     }
 
     /// Returns the error for a base with other contents, which names the file that was changed.
     fn wrong(&self, subject: &Endpoint) -> Failure {
-        let sources = self.base.sources().iter().zip(self.base.map().sources());
-        for (file, expected) in sources {
-            match file.hash(0..expected.len) {
-                Ok(hash) if hash.to_le_bytes() == expected.hash => {}
-                _ => return resolve::changed(subject, file.path()),
-            }
-        }
-        Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).of_base()
+        self.changed(subject).unwrap_or_else(|| {
+            Failure::decoding(subject, DecodeErrorKind::WrongBase.into()).of_base()
+        })
     }
 }

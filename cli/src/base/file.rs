@@ -1,9 +1,9 @@
 //! A file, compressed or not, whose parts can serve as the base of a difference.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::{error, fmt, io};
 
 use twox_hash::xxhash3_128::Hasher as Xxh3;
 use zipnn::io::ReadAt;
@@ -18,6 +18,8 @@ use crate::report::failure::Failure;
 pub struct BaseFile {
     /// The name of the uncompressed file, whether it exists or not.
     path: PathBuf,
+    /// The file that is open.
+    opened: PathBuf,
     content: Content,
     snapshot: Option<Snapshot>,
 }
@@ -37,26 +39,40 @@ impl BaseFile {
         }
     }
 
+    /// Opens the form of a file that a path names.
+    pub fn open_form(path: &Path) -> Result<Self, Failure> {
+        match names::is_compressed(path) {
+            true => Self::open_compressed(&path.with_extension(""), path),
+            false => Self::open(path),
+        }
+    }
+
     fn open_plain(path: &Path) -> Result<Self, Failure> {
-        let failure = |error| Failure::reading(Endpoint::Path(path.to_owned()), error);
-        let file = File::open(path).map_err(failure)?;
+        let file = open_regular(path)?;
         let snapshot = snapshot(path, &file);
-        Ok(Self { path: path.to_owned(), content: Content::Plain(file), snapshot })
+        let (path, opened) = (path.to_owned(), path.to_owned());
+        Ok(Self { path, opened, content: Content::Plain(file), snapshot })
     }
 
     fn open_compressed(path: &Path, compressed: &Path) -> Result<Self, Failure> {
         let endpoint = Endpoint::Path(compressed.to_owned());
-        let file = File::open(compressed).map_err(|error| Failure::reading(&endpoint, error))?;
+        let file = open_regular(compressed)?;
         let snapshot = snapshot(compressed, &file);
         let archive = Archive::open(file, Limits::default())
             .map_err(|error| Failure::new(&endpoint, error))?;
         let content = Content::Compressed(Box::new(archive));
-        Ok(Self { path: path.to_owned(), content, snapshot })
+        let (path, opened) = (path.to_owned(), compressed.to_owned());
+        Ok(Self { path, opened, content, snapshot })
     }
 
     /// Returns the name of the uncompressed file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the path of the file that is open.
+    pub fn opened(&self) -> &Path {
+        &self.opened
     }
 
     /// Returns the state of the file when it was opened.
@@ -93,10 +109,64 @@ impl ReadAt for BaseFile {
             Content::Compressed(archive) => {
                 let rest = archive.decoded_len().saturating_sub(offset);
                 let len = rest.min(buf.len() as u64) as usize;
-                archive.read_into(offset, &mut buf[..len])?;
-                Ok(len)
+                archive.read_into(offset, &mut buf[..len]).map(|()| len).map_err(io::Error::from)
             }
         }
+        .map_err(|error| io::Error::new(error.kind(), self.error(error)))
+    }
+}
+
+/// An error of reading a base, which names the file.
+#[derive(Debug)]
+pub struct BaseError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl BaseFile {
+    fn error(&self, error: io::Error) -> BaseError {
+        BaseError { path: self.opened.clone(), error }
+    }
+}
+
+impl BaseError {
+    /// Returns the error of a base that another error wraps.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if it is none of a base.
+    pub fn of(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast()
+    }
+
+    /// Returns the failure for an error of reading `subject`, or of the base that the error names.
+    pub fn reading(subject: &Endpoint, error: io::Error) -> Failure {
+        match Self::of(error) {
+            Ok(error) => error.failure(),
+            Err(error) => Failure::reading(subject, error),
+        }
+    }
+
+    /// Returns the failure of the base.
+    pub fn failure(self) -> Failure {
+        Failure::reading(Endpoint::Path(self.path), self.error).of_base()
+    }
+}
+
+impl fmt::Display for BaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the base {} cannot be read: {}", self.path.display(), self.error)
+    }
+}
+
+impl error::Error for BaseError {}
+
+/// Opens a file. Opening or reading a pipe or a device may never end.
+fn open_regular(path: &Path) -> Result<File, Failure> {
+    let failure = |error| Failure::reading(Endpoint::Path(path.to_owned()), error);
+    match path.metadata().map_err(failure)?.is_file() {
+        true => File::open(path).map_err(failure),
+        false => Err(Failure::new(path.display(), "is not a regular file, and cannot be a base")),
     }
 }
 

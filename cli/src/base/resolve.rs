@@ -84,15 +84,16 @@ fn open_source(
     });
     let mut first_failure = None;
     for path in std::iter::once(named.clone()).chain(found) {
-        match BaseFile::open(&path) {
+        match BaseFile::open_form(&path) {
             Ok(file) if file.size().is_ok_and(|len| len == expected.len) => return Ok(file),
             Ok(_) => {
                 first_failure.get_or_insert_with(|| changed(source, &path));
             }
             Err(failure) => {
+                let base = failure.subject().to_owned();
                 first_failure.get_or_insert(failure.because(
                     source,
-                    format_args!("needs the base {}, which cannot be opened", named.display()),
+                    format_args!("needs the base {base}, which cannot be opened"),
                 ));
             }
         }

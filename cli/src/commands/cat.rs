@@ -1,5 +1,8 @@
 //! `zipnn cat`.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use crate::args::Cat;
 use crate::content::npy;
 use crate::content::tensors::Tensors;
@@ -40,10 +43,10 @@ fn write_tensor(arguments: &Cat) -> Result<(), Failure> {
         shape[0] = rows.end - rows.start;
     }
     tensors.check_available(&tensor.name, &range)?;
-    let header = match arguments.npy {
+    let header = match arguments.npy || has_npy_name(&destination) {
         true => npy::header(&tensor.dtype, &shape).ok_or_else(|| {
             Failure::new(&source, format_args!("NumPy has no type for {}", tensor.dtype))
-                .hint("leave out --npy to write the bare bytes")
+                .hint("write the bare bytes, to a file whose name does not end with .npy")
         })?,
         false => Vec::new(),
     };
@@ -61,4 +64,9 @@ fn write_tensor(arguments: &Cat) -> Result<(), Failure> {
         say(warning);
     }
     Ok(())
+}
+
+/// Returns whether a file is for NumPy, by its name.
+fn has_npy_name(destination: &Endpoint) -> bool {
+    destination.path().and_then(Path::extension) == Some(OsStr::new("npy"))
 }

@@ -11,7 +11,7 @@ use crate::job::decode::{Checks, Decoding};
 use crate::job::{commit, compress};
 use crate::report::failure::{self, Failure};
 use crate::report::progress::Progress;
-use crate::report::units;
+use crate::report::{terminal, units};
 
 /// Replaces differences by whole files, and returns the exit status.
 pub fn run(arguments: &Flatten) -> u8 {
@@ -41,7 +41,10 @@ fn flatten_file(path: &Path, arguments: &Flatten) -> Result<(), Failure> {
         compress::compress(&Endpoint::Path(data.path().to_owned()), &source, &compress, progress)
             .map_err(|failure| failure.because(&source, "cannot be made independent"))?;
     let (before, after) = (units::bytes(len), units::bytes(stats.written));
-    commit::show(&format!("{source}: independent, {before} -> {after}"), &compress.files);
+    commit::show(
+        &format!("{source}: independent, {before} {} {after}", terminal::arrow()),
+        &compress.files,
+    );
     Ok(())
 }
 
@@ -74,5 +77,6 @@ fn decode(
 fn compress_arguments(arguments: &Flatten) -> Compress {
     let threads = arguments.threads.clone();
     let files = Files { force: true, quiet: arguments.quiet, threads, ..Files::default() };
-    Compress { files, extended: arguments.extended, ..Compress::default() }
+    let (extended, max) = (arguments.extended, arguments.max);
+    Compress { files, extended, max, ..Compress::default() }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Man};
-use crate::fs::endpoint::Endpoint;
+use crate::fs::endpoint::{DASH, Endpoint};
 use crate::fs::output::Output;
 use crate::report::failure::{self, Failure};
 
@@ -16,6 +16,10 @@ pub fn run(arguments: &Man) -> u8 {
 
 fn write_pages(arguments: &Man) -> Result<(), Failure> {
     let directory = &arguments.directory;
+    if Endpoint::new(directory) == Endpoint::Standard {
+        return Err(Failure::usage(DASH, "cannot receive several pages")
+            .hint("name a directory; `man -l DIR/zipnn.1` then shows a page"));
+    }
     fs::create_dir_all(directory)
         .map_err(|error| Failure::writing(Endpoint::new(directory), error))?;
     let mut program = Cli::command().disable_help_subcommand(true);

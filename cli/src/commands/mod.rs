@@ -6,6 +6,7 @@ mod completions;
 mod compress;
 mod decompress;
 mod diff;
+mod doctor;
 mod flatten;
 mod info;
 mod inputs;
@@ -28,6 +29,7 @@ pub fn run(command: &Command) -> u8 {
     match command {
         Command::Compress(arguments) => compress::run(arguments),
         Command::Decompress(arguments) => decompress::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Info(arguments) => info::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Ls(arguments) => ls::run(arguments),

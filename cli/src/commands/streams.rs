@@ -20,6 +20,7 @@ pub fn check(command: &Command) -> Result<(), Failure> {
         | Command::Decompress(Decompress { files, .. }) => {
             (&files.inputs, files.delta.as_ref(), files.force)
         }
+        Command::Doctor(doctor) => (&doctor.files, None, false),
         Command::Info(info) => (&info.files, None, false),
         Command::Verify(verify) => (&verify.files, verify.delta.as_ref(), false),
         Command::Ls(ls) => (&ls.files, ls.delta.as_ref(), false),
@@ -33,6 +34,7 @@ pub fn check(command: &Command) -> Result<(), Failure> {
     if matches!(
         command,
         Command::Info(_)
+            | Command::Doctor(_)
             | Command::Ls(_)
             | Command::Diff(_)
             | Command::Bench(_)

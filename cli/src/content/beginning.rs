@@ -15,7 +15,11 @@ pub const PEEK_LEN: usize = PREFIX_LEN as usize + 1;
 /// Returns whether a file begins like a `.safetensors` file. A `.znn` file never does: read as the
 /// length of a header, its first bytes are too large a number.
 pub fn is_safetensors(source: &Endpoint) -> bool {
-    let Some(first) = peek(source) else { return false };
+    peek(source).is_some_and(begins_safetensors)
+}
+
+/// Returns whether a file with these first bytes begins like a `.safetensors` file.
+pub fn begins_safetensors(first: [u8; PEEK_LEN]) -> bool {
     let [len @ .., json] = first;
     u64::from_le_bytes(len) <= MAX_HEADER_LEN && may_begin_json(json)
 }
@@ -28,14 +32,21 @@ pub fn is_znn(source: &Endpoint) -> bool {
 /// Returns whether data that begins with `bytes` may begin with a header that lists tensors: whether
 /// it may be a `.safetensors`, GGUF or `.npy` file.
 pub fn may_list_tensors(bytes: &[u8]) -> bool {
-    const GGUF: &[u8] = b"GGUF";
-    const NPY: &[u8] = b"\x93NUMPY";
     match bytes.first_chunk::<PEEK_LEN>() {
-        Some([.., json]) => {
-            bytes.starts_with(GGUF) || bytes.starts_with(NPY) || may_begin_json(*json)
-        }
+        Some([.., json]) => begins_array(bytes) || may_begin_json(*json),
         None => true,
     }
+}
+
+/// Returns whether data begins like a `.safetensors`, GGUF or `.npy` file.
+pub fn lists_tensors(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|first| begins_safetensors(*first)) || begins_array(bytes)
+}
+
+fn begins_array(bytes: &[u8]) -> bool {
+    const GGUF: &[u8] = b"GGUF";
+    const NPY: &[u8] = b"\x93NUMPY";
+    bytes.starts_with(GGUF) || bytes.starts_with(NPY)
 }
 
 /// Returns whether the JSON of a header may begin with a byte: an opening brace or white space.

@@ -49,6 +49,11 @@ impl DataHeader {
         }
     }
 
+    /// Returns whether more bytes can change the result.
+    pub fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
     /// Returns the number of bytes missing between the end of data of this length and the end of
     /// its last tensor, or `None` if none are missing.
     pub fn shortage(&self, data_len: u64) -> Option<u64> {

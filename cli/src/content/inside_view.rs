@@ -29,6 +29,11 @@ impl InsideView {
         Ok(Self { source, layout, order })
     }
 
+    /// Returns the metadata of the decompressed file.
+    pub fn layout(&self) -> &Metadata {
+        &self.layout
+    }
+
     /// Returns all tensors, in the order of their bytes.
     pub fn list(&mut self) -> Vec<TensorEntry> {
         let reader = &self.source.reader;

@@ -10,6 +10,8 @@ pub mod layout;
 pub mod lost;
 pub mod npy;
 pub mod numbers;
+pub mod planes;
+pub mod reasons;
 pub mod tensor_entry;
 pub mod tensor_source;
 pub mod tensors;

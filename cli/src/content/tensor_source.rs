@@ -208,13 +208,21 @@ impl TensorSource {
     }
 }
 
+/// Copies a pipe to a file. Of data that cannot be a `.safetensors` file, and may have no end, copies
+/// only the beginning.
 fn spool(mut input: Input) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     const STEP: u64 = 1 << 20;
     let mut part = Vec::new();
-    while input.read_up_to(STEP, &mut part)? > 0 {
+    input.read_up_to(beginning::PEEK_LEN as u64, &mut part)?;
+    let first = part.first_chunk();
+    let is_copied = first.is_some_and(|first| beginning::begins_safetensors(*first));
+    while !part.is_empty() {
         file.write_all(&part)?;
         part.clear();
+        if is_copied {
+            input.read_up_to(STEP, &mut part)?;
+        }
     }
     Ok(file)
 }

@@ -11,6 +11,7 @@ use zipnn::tensor::{Metadata, MetadataError};
 use zipnn::{Archive, ArchiveError, DecodeError, DecodeErrorKind, Limits};
 
 use crate::base::content::Bases;
+use crate::base::file::BaseError;
 use crate::base::origin::Origins;
 use crate::content::inside_view::InsideView;
 use crate::content::lost::{self, Lost};
@@ -24,6 +25,8 @@ use crate::report::failure::Failure;
 pub struct Tensors {
     source: Endpoint,
     delta: Option<PathBuf>,
+    /// Where bases are that the file names.
+    search: Vec<PathBuf>,
     storage: Storage,
 }
 
@@ -49,7 +52,8 @@ impl Tensors {
             }
             (false, _) => Storage::Archive(open_archive(source, bases)?),
         };
-        Ok(Self { source: source.clone(), delta: bases.delta.map(Path::to_owned), storage })
+        let (delta, search) = (bases.delta.map(Path::to_owned), bases.search.to_vec());
+        Ok(Self { source: source.clone(), delta, search, storage })
     }
 
     /// Returns a warning if the file was cut off, or its end is damaged.
@@ -93,13 +97,13 @@ impl Tensors {
 
     /// Returns all tensors, in the order of their bytes.
     pub fn list(&mut self) -> Result<Vec<TensorEntry>, Failure> {
+        let bases = Bases { delta: self.delta.as_deref(), search: &self.search };
         let archive = match &mut self.storage {
             Storage::Archive(archive) => archive,
             Storage::Inside(restored) => return Ok(restored.list()),
         };
-        let layout = archive
-            .layout()
-            .map_err(|error| failure(&self.source, self.delta.as_deref(), error))?;
+        let layout =
+            archive.layout().map_err(|error| failure_or_base(&self.source, bases, error))?;
         let tensors: Vec<TensorInfo> = layout.tensors().to_vec();
         let directory = archive.directory();
         let origins = match self.delta {
@@ -120,10 +124,11 @@ impl Tensors {
 
     /// Returns the tensor with this name.
     pub fn tensor(&mut self, name: &str) -> Result<TensorInfo, Failure> {
+        let bases = Bases { delta: self.delta.as_deref(), search: &self.search };
         match &mut self.storage {
             Storage::Archive(archive) => {
                 let tensor = archive.tensor(name).cloned();
-                tensor.map_err(|error| failure(&self.source, self.delta.as_deref(), error))
+                tensor.map_err(|error| failure_or_base(&self.source, bases, error))
             }
             Storage::Inside(restored) => restored.tensor(name),
         }
@@ -131,14 +136,29 @@ impl Tensors {
 
     /// Fills `dst` with decoded bytes from `offset` on.
     pub fn read_into(&mut self, offset: u64, dst: &mut [u8]) -> Result<(), Failure> {
+        let bases = Bases { delta: self.delta.as_deref(), search: &self.search };
         match &mut self.storage {
             Storage::Archive(archive) => {
                 let read = archive.read_into(offset, dst);
-                read.map_err(|error| failure(&self.source, self.delta.as_deref(), error))
+                read.map_err(|error| failure_or_base(&self.source, bases, error))
             }
             Storage::Inside(restored) => restored.read_into(offset, dst),
         }
     }
+}
+
+/// Returns the failure for an error of reading. If a base that the file names was changed, blames the
+/// base.
+fn failure_or_base(source: &Endpoint, bases: Bases<'_>, error: ArchiveError) -> Failure {
+    let is_wrong = matches!(error, ArchiveError::Decode(_) | ArchiveError::Metadata(_));
+    if is_wrong
+        && bases.delta.is_none()
+        && let Ok(Some(base)) = bases.open(source)
+        && let Some(changed) = base.changed(source)
+    {
+        return changed;
+    }
+    failure(source, bases.delta, error)
 }
 
 /// An [`Archive`] with or without a base.
@@ -253,7 +273,16 @@ pub fn damage(source: &Endpoint, bases: Bases<'_>) -> Vec<String> {
 fn failure(source: &Endpoint, base: Option<&Path>, error: ArchiveError) -> Failure {
     let base = base.map(Path::display);
     match (error, base) {
-        (ArchiveError::Io(error), _) => Failure::reading(source, error),
+        (ArchiveError::Io(error), _) => match BaseError::of(error) {
+            Ok(error) => {
+                let failure = error.failure();
+                let base = failure.subject().to_owned();
+                failure
+                    .because(source, format_args!("its base {base} cannot be read"))
+                    .hint("fetch or copy the base once more")
+            }
+            Err(error) => Failure::reading(source, error),
+        },
         (ArchiveError::Decode(error), base) => {
             let failure = Failure::decoding(source, error);
             match (error.kind(), base) {

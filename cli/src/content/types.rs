@@ -5,7 +5,7 @@
 
 use zipnn::DType;
 use zipnn::frame::{Form, Header};
-use zipnn::tensor::Metadata;
+use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::args::{BYTES, dtype_name};
 
@@ -44,9 +44,13 @@ fn of_single_plane(header: &Header, declared: Option<Option<DType>>) -> &'static
 /// Returns the type of the tensor at an offset of the data, if there is a tensor and its type has a
 /// layout.
 fn declared_at(layout: &Metadata, offset: u64) -> Option<DType> {
-    let tensors = layout.tensors();
+    tensor_at(layout.tensors(), offset)?.dtype()
+}
+
+/// Returns the tensor at an offset of the data.
+pub fn tensor_at(tensors: &[TensorInfo], offset: u64) -> Option<&TensorInfo> {
     let number = tensors.partition_point(|tensor| tensor.range.end <= offset);
-    tensors.get(number).filter(|tensor| tensor.range.contains(&offset))?.dtype()
+    tensors.get(number).filter(|tensor| tensor.range.contains(&offset))
 }
 
 /// A set of type names, in the order in which they were added.

@@ -64,7 +64,7 @@ impl Input {
 
     /// Returns whether this is a Git LFS pointer. Does not check named pipes, whose data may come
     /// late.
-    fn is_pointer(&mut self) -> io::Result<bool> {
+    pub fn is_pointer(&mut self) -> io::Result<bool> {
         let is_long = self.len().is_some_and(|len| len >= POINTER_LEN);
         match &mut self.kind {
             InputKind::File(_) if is_long => Ok(false),

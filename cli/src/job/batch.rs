@@ -5,10 +5,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use crate::fs::names::Direction;
-use crate::job::commit::Stats;
+use crate::job::commit::{self, Stats};
 use crate::report::failure::{Failure, say};
 use crate::report::progress::TotalProgress;
-use crate::report::units;
+use crate::report::{terminal, units};
 
 /// Minimum number of bytes for each thread: two frames.
 ///
@@ -174,10 +174,11 @@ impl BatchReport {
         }
         if self.done > 0 {
             summary += &format!(
-                "; {} -> {} ({}), {}",
+                "; {} {} {} ({}), {}",
                 units::bytes(self.read),
+                terminal::arrow(),
                 units::bytes(self.written),
-                units::percent(self.written, self.read),
+                commit::percent(self.read, self.written, self.original),
                 units::rate(self.original, total.elapsed()),
             );
         }

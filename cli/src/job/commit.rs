@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::args::Files;
-use crate::base::dependents;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::links;
 use crate::fs::output::Output;
@@ -15,7 +14,7 @@ use crate::fs::snapshot::Snapshot;
 use crate::fs::target::{self, Target};
 use crate::job::check;
 use crate::report::failure::{Failure, say};
-use crate::report::units;
+use crate::report::{terminal, units};
 
 /// Returns an error if writing `destination` would overwrite the source or the base, if the source
 /// is its own base, or if `--rm` could not verify the result.
@@ -55,7 +54,7 @@ pub fn check_replaced(source: &Endpoint, result: &Endpoint, files: &Files) -> Re
     if !files.force || !path.is_file() || !source.is_file() {
         return Ok(());
     }
-    match dependents::first_to_lose(path, source, places(files)) {
+    match files.dependents.first_to_lose(path, source, places(files)) {
         Some(dependent) => Err(Failure::new(
             result,
             format_args!("is not replaced, because {} is a difference to it", dependent.display()),
@@ -83,7 +82,7 @@ pub struct Stats {
     pub read: u64,
     /// Number of bytes written.
     pub written: u64,
-    /// Number of uncompressed bytes.
+    /// Number of uncompressed bytes, of which one of the others is the compressed form.
     pub original: u64,
     /// Duration without verification.
     pub elapsed: Duration,
@@ -93,13 +92,20 @@ pub struct Stats {
 
 /// Returns a line about a result.
 pub fn summary(source: &Endpoint, destination: &Endpoint, stats: &Stats) -> String {
+    let arrow = terminal::arrow();
+    let (read, written) = (units::bytes(stats.read), units::bytes(stats.written));
     format!(
-        "{source} -> {destination}  {} -> {} ({}), {}",
-        units::bytes(stats.read),
-        units::bytes(stats.written),
-        units::percent(stats.written, stats.read),
+        "{source} {arrow} {destination}  {read} {arrow} {written} ({}), {}",
+        percent(stats.read, stats.written, stats.original),
         units::rate(stats.original, stats.elapsed),
     )
+}
+
+/// Returns the share that compressed bytes are of `original` uncompressed ones. Either were read, and
+/// the others written.
+pub fn percent(read: u64, written: u64, original: u64) -> String {
+    let compressed = if read == original { written } else { read };
+    units::percent(compressed, original)
 }
 
 /// Prints a summary, if standard error is a terminal.
@@ -122,8 +128,10 @@ pub fn finish(
 ) -> Result<(), Failure> {
     let snapshot = Snapshot::new(source, metadata);
     snapshot.iter().try_for_each(Snapshot::check)?;
+    let destination = output.endpoint().clone();
+    let note = || destination.path().into_iter().for_each(|path| files.dependents.note(path));
     let Some(source) = source.path().filter(|_| files.rm) else {
-        return output.finish(metadata);
+        return output.finish(metadata).map(|()| note());
     };
     let Some(unfinished) = output.unfinished_path().map(Path::to_owned) else {
         return Err(cannot_be_verified(source));
@@ -135,8 +143,8 @@ pub fn finish(
         return Err(failure.unverified(source.display()));
     }
     snapshot.check()?;
-    let destination = output.endpoint().clone();
     output.finish(metadata)?;
+    note();
     Output::sync_name(&destination);
     snapshot.check_removable()?;
     remove_source(source, &destination, files)
@@ -148,7 +156,7 @@ pub fn remove_source(
     result: impl fmt::Display,
     files: &Files,
 ) -> Result<(), Failure> {
-    if let Some(dependent) = dependents::first(source, places(files)) {
+    if let Some(dependent) = files.dependents.first(source, places(files)) {
         let message = format!("is kept, because {} is a difference to it", dependent.display());
         return Err(Failure::new(source.display(), message).hint(format_args!(
             "its result {result} is complete and verified; `zipnn flatten` makes the other file \

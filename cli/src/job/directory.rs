@@ -21,6 +21,7 @@ use crate::job::batch::{self, BatchReport, Outcome, Task};
 use crate::job::{FileSettings, Job, check, commit};
 use crate::report::failure::Failure;
 use crate::report::progress::TotalProgress;
+use crate::report::units;
 
 /// Maximum difference between the times of source and result if one is in whole seconds: some file
 /// systems store only even seconds.
@@ -65,8 +66,10 @@ fn try_run(job: Job<'_>, root: &Path, selection: &Selection) -> Result<u8, Failu
     }
     report.failures.extend(failures);
     if links > 0 {
-        let hint = "links are not followed; use --hub for a model in the cache of the Hub";
-        report.warnings.push(format!("zipnn: {}: {links} {hint}", root.display()));
+        let verb = if links == 1 { "is" } else { "are" };
+        let count = units::count(links as u64, "link");
+        let hint = "not followed; use --hub for a model in the cache of the Hub";
+        report.warnings.push(format!("zipnn: {}: {count} {verb} {hint}", root.display()));
     }
     let subject = Endpoint::Path(root.to_owned()).to_string();
     let mut summary = report.summary(&subject, job.direction(), &total);

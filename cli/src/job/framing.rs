@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::Segment;
-use zipnn::tensor::{PlannedFrame, plan};
+use zipnn::tensor::{Metadata, PlannedFrame, plan};
 use zipnn::{EncodeError, Options, compress_bound, delta, layout_search};
 
 use crate::args::TypeChoice;
@@ -46,15 +46,24 @@ impl Framing {
         input: &mut Input,
         is_small_difference: bool,
     ) -> io::Result<Self> {
-        let forced = choice.layout();
-        let layout = if forced.is_none() { layout::read(input)? } else { None };
+        let layout = if choice.layout().is_none() { layout::read(input)? } else { None };
+        Ok(Self::of(choice, piece_len, layout, is_small_difference))
+    }
+
+    /// Plans the pieces of data with these tensors.
+    pub fn of(
+        choice: TypeChoice,
+        piece_len: u64,
+        layout: Option<Metadata>,
+        is_small_difference: bool,
+    ) -> Self {
         let planned: Box<dyn Iterator<Item = PlannedFrame> + Send> = match layout {
             Some(layout) if is_small_difference => Box::new(join(plan(&layout, piece_len))),
             Some(layout) => Box::new(plan(&layout, piece_len)),
             None => Box::new(std::iter::empty()),
         };
-        let rest = forced.map_or(Knowledge::Nothing, Knowledge::Forced);
-        Ok(Self { planned, rest, piece_len })
+        let rest = choice.layout().map_or(Knowledge::Nothing, Knowledge::Forced);
+        Self { planned, rest, piece_len }
     }
 
     /// Returns the maximum length of the next piece, and what is known about it.

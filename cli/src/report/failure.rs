@@ -69,6 +69,21 @@ impl Failure {
         self.cause == Cause::Base
     }
 
+    /// Names another subject instead.
+    pub fn about(self, subject: impl fmt::Display) -> Self {
+        Self { subject: subject.to_string(), ..self }
+    }
+
+    /// Returns what the failure is about.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Returns what is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Sets lines with more information.
     pub fn details(self, details: Vec<String>) -> Self {
         Self { details, ..self }

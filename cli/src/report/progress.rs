@@ -1,15 +1,16 @@
 //! Progress bars on a terminal.
 
-use std::io::{IsTerminal, stderr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::report::terminal;
+
 /// Time after which a progress bar appears.
 const DELAY: Duration = Duration::from_millis(300);
 
-/// A progress bar on standard error, if that is a terminal. Appears after a delay.
+/// A progress bar on standard error, if that is a terminal that can show it. Appears after a delay.
 #[derive(Debug)]
 pub struct Progress {
     is_visible: bool,
@@ -25,7 +26,7 @@ pub struct Progress {
 impl Progress {
     /// Starts a bar for `total` bytes, if their number is known.
     pub fn new(label: String, total: Option<u64>, quiet: bool) -> Self {
-        let is_visible = !quiet && stderr().is_terminal();
+        let is_visible = !quiet && terminal::can_show_progress();
         Self {
             is_visible,
             label,

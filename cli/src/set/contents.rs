@@ -11,7 +11,7 @@ use zipnn::io::ReadAt;
 use zipnn::tensor::TensorInfo;
 use zipnn::tensor::{Metadata, MetadataError};
 
-use crate::base::file::BaseFile;
+use crate::base::file::{BaseError, BaseFile};
 use crate::content::beginning;
 use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
@@ -36,7 +36,7 @@ impl Contents {
             let len = file.size()?;
             Ok((len, read_metadata(&file, len)?))
         };
-        let failure = |error| Failure::reading(Endpoint::Path(path.to_owned()), error);
+        let failure = |error| BaseError::reading(&Endpoint::Path(path.to_owned()), error);
         let (len, metadata) = read().map_err(failure)?;
         let path = path.to_owned();
         Ok(Self { path, file: RefCell::default(), len, metadata, hashes: RefCell::default() })

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use std::{fs, io};
 
 use crate::base::dependents::{self, Needed};
+use crate::base::file::BaseError;
 use crate::base::plan::{Difference, SetPlan, Source};
 use crate::base::resolve;
 use crate::fs::endpoint::Endpoint;
@@ -71,7 +72,7 @@ pub fn plan(set: &Set) -> Result<SetPlan, Failure> {
 }
 
 fn reading(contents: &Contents, error: io::Error) -> Failure {
-    Failure::reading(Endpoint::Path(contents.path().to_owned()), error)
+    BaseError::reading(&Endpoint::Path(contents.path().to_owned()), error)
 }
 
 /// A member whose result does not exist, or is whole.

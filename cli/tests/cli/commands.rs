@@ -694,6 +694,10 @@ fn max_writes_the_smallest_files_and_reports_them() {
     assert_eq!(names, ["original", "extended", "max"]);
     assert!(levels.iter().all(|level| level["round_trip"] == true));
     place.fails(2, &["compress", "model", "--max", "--extended"]);
+    for command in ["compress", "bench"] {
+        let said = place.fails(2, &[command, "model", "--max", "--plane-code", "huffman"]);
+        assert!(said.contains("cannot be used with") && !said.contains("required"), "{said}");
+    }
 }
 
 #[test]
@@ -701,7 +705,7 @@ fn info_describes_empty_files() {
     let place = Place::new();
     place.write("empty", b"").succeeds(&["compress", "empty"]);
     let shown = place.succeeds(&["info", "empty.znn"]);
-    assert!(shown.contains("0 -> 272 bytes (-)") && !shown.contains("inf"), "{shown}");
+    assert!(shown.contains("0 B -> 272 B (-)") && !shown.contains("inf"), "{shown}");
     let printed = info(&place, "empty.znn");
     assert_eq!(printed["original_bytes"], 0);
     assert_eq!(printed["ratio"], Value::Null);

@@ -171,6 +171,10 @@ fn does_not_follow_links() {
     assert!(output.status.success());
     assert!(text(&output.stdout).starts_with("named: 1 file compressed"));
     assert!(text(&output.stderr).contains("2 links are not followed; "), "{output:?}");
+    fs::remove_file(place.path("m/c.bin")).unwrap();
+    let output = place.run(&["compress", "named", "--rm"]);
+    assert!(text(&output.stderr).contains("1 link is not followed; "), "{output:?}");
+    symlink("nowhere", place.path("m/c.bin")).unwrap();
     assert_eq!(
         place.names(),
         ["elsewhere/a.bin", "m/a.bin", "m/b.bin.znn", "m/c.bin", "m/directory", "m/loop", "named"]
@@ -622,6 +626,33 @@ mod hub {
         assert!(tree(&place) == compressed);
         let said = place.succeeds(&DECOMPRESS);
         assert!(said.starts_with("org/name: 5 files decompressed; "), "{said}");
+        assert_eq!(contents(&place), before);
+    }
+
+    /// The files of one revision stay whole, and similar files of others become differences to them.
+    #[test]
+    fn stores_differences_to_a_revision() {
+        let place = cached_model();
+        let mut changed = place.read(&blob("second"));
+        changed.iter_mut().skip(10_000).step_by(100).for_each(|byte| *byte ^= 1);
+        place.write(&blob("changed"), &changed);
+        let before = contents(&place);
+        let revision = format!("{REPOSITORY}/snapshots/{OLD}");
+        place.succeeds(&[&COMPRESS[..], &["--base", &revision]].concat());
+        let info = |name: &str| -> Value {
+            let name = blob(name);
+            serde_json::from_str(&place.succeeds(&["info", "--json", &name])).unwrap()
+        };
+        assert_eq!(info("second.znn")["delta"], false);
+        let difference = info("changed.znn");
+        assert_eq!(difference["delta"], true);
+        assert_eq!(difference["bases"][0]["path"], "second");
+        let [whole, difference] =
+            ["second.znn", "changed.znn"].map(|name| place.read(&blob(name)).len());
+        assert!(difference < whole / 2, "{difference} {whole}");
+        place.succeeds(&["verify", &format!("{REPOSITORY}/snapshots/{NEW}")]);
+        // What others need is kept until they are whole again.
+        place.succeeds(&DECOMPRESS);
         assert_eq!(contents(&place), before);
     }
 

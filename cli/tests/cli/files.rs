@@ -1008,3 +1008,24 @@ fn accepts_dev_null_as_standard_output() {
         _ => skipped::skipped("Python"),
     }
 }
+
+/// Commands that read tensors do not copy a device without end.
+#[test]
+fn data_without_end_is_not_copied() {
+    let place = Place::new();
+    place.write("m.safetensors", &crate::tensor_files::file_of(&[("a", "U8", &[4], vec![7; 4])]));
+    for arguments in [
+        &["diff", "/dev/zero", "m.safetensors"][..],
+        &["diff", "m.safetensors", "/dev/zero"],
+        &["repair", "/dev/zero"],
+        &["info", "/dev/zero"],
+        &["ls", "/dev/zero"],
+        &["verify", "/dev/zero"],
+        &["compress", "--inside-safetensors", "/dev/zero", "-o", "out"],
+    ] {
+        place.fails(if arguments[0] == "ls" { 2 } else { 1 }, arguments);
+    }
+    // Its beginning is enough.
+    let said = place.succeeds(&["doctor", "/dev/zero"]);
+    assert!(said.contains("only the beginning"), "{said}");
+}

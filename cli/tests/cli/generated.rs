@@ -35,3 +35,11 @@ fn manual_pages_describe_every_command() {
     place.succeeds(&["man", "share/man1"]);
     assert_eq!(place.names(), names);
 }
+
+#[test]
+fn manual_pages_need_a_directory() {
+    let place = Place::new();
+    let said = place.fails(2, &["man", "-"]);
+    assert!(said.contains("several pages") && said.contains("directory"), "{said}");
+    assert!(place.names().is_empty());
+}

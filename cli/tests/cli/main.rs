@@ -6,11 +6,13 @@ mod program;
 #[path = "../../../tests/common/tensors.rs"]
 mod tensor_files;
 
+mod bars;
 mod commands;
 mod containers;
 mod cut;
 mod differences;
 mod directories;
+mod doctor;
 mod evenness;
 #[cfg(target_os = "linux")]
 mod faults;
@@ -23,6 +25,8 @@ mod layouts;
 #[cfg(target_os = "linux")]
 mod memory;
 mod odd_safetensors;
+#[cfg(unix)]
+mod pages;
 mod salvage;
 mod seals;
 mod sets;

@@ -48,13 +48,17 @@ impl Place {
         names
     }
 
-    /// Returns the program with arguments, without input and cache directories of the environment.
+    /// Returns the program with arguments, without input, and without settings of the environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zipnn"));
         command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null());
         for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
             command.env_remove(variable);
         }
+        for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "TERM"] {
+            command.env_remove(variable);
+        }
+        command.env("LC_ALL", "C");
         command
     }
 

@@ -527,3 +527,120 @@ fn a_needed_base_is_not_replaced_by_other_content() {
     assert!(place.read(result) != before);
     check(&place, &originals);
 }
+
+/// A base that was compressed and given another name is found by that name.
+#[test]
+fn a_renamed_base_is_found() {
+    let place = place();
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    let [base, renamed] = ["set/base.safetensors.znn", "elsewhere/renamed.safetensors.znn"];
+    fs::create_dir(place.path("elsewhere")).unwrap();
+    fs::rename(place.path(base), place.path(renamed)).unwrap();
+    let copy = "set/copy.safetensors.znn";
+    place.fails(1, &["verify", copy]);
+    for named in [renamed, "elsewhere/renamed.safetensors"] {
+        place.succeeds(&["verify", "--base", named, copy]);
+    }
+    let wrong = place.fails(1, &["verify", "--base", "elsewhere", copy]);
+    assert!(wrong.contains("needs the base set/base.safetensors, "), "{wrong}");
+}
+
+#[test]
+fn errors_name_the_form_of_the_base_that_was_read() {
+    let place = place();
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    let [base, copy] = ["set/base.safetensors.znn", "set/copy.safetensors.znn"];
+    place.succeeds(&["decompress", "set/tuned.safetensors.znn", "-o", "tuned"]);
+    place.write("in/tuned.safetensors", &place.read("tuned"));
+    let sound = place.read(base);
+    let mut damaged = sound.clone();
+    damaged[sound.len() / 2] ^= 1;
+    for bytes in [&damaged[..], &sound[..sound.len() / 2], &sound[..10]] {
+        place.write(base, bytes);
+        for arguments in [
+            &["verify", copy][..],
+            &["decompress", copy, "-o", "out"],
+            &["cat", copy, "embedding", "-o", "out"],
+            &["cat", copy, "layer", "-o", "out", "-f"],
+            &["compress", "-f", "in/tuned.safetensors", "--base", base],
+        ] {
+            let output = place.run(arguments);
+            let said = String::from_utf8(output.stderr).unwrap();
+            // The damage may be in another tensor.
+            assert!(output.status.success() || said.contains(base), "{arguments:?}: {said}");
+            let may_succeed = ["cat", "compress"].contains(&arguments[0]);
+            assert!(!output.status.success() || may_succeed, "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_base_is_blamed() {
+    let place = place();
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    place.succeeds(&["decompress", "--rm", "set/base.safetensors.znn"]);
+    let base = "set/base.safetensors";
+    let changed: Vec<u8> = place.read(base).iter().map(|byte| byte.wrapping_add(1)).collect();
+    place.write(base, &changed);
+    for arguments in [
+        &["verify", "set/copy.safetensors.znn"][..],
+        &["ls", "set/copy.safetensors.znn"],
+        &["cat", "set/copy.safetensors.znn", "embedding", "-o", "out"],
+        &["cat", "set/tuned.safetensors.znn", "renamed", "-o", "out"],
+    ] {
+        let said = place.fails(1, arguments);
+        assert!(
+            said.contains("its base set/base.safetensors was changed"),
+            "{arguments:?}: {said}"
+        );
+        assert!(!said.contains("--no-verify"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn flattening_can_use_every_level() {
+    let place = place();
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    let tuned = "set/tuned.safetensors.znn";
+    place.succeeds(&["flatten", "--max", tuned]);
+    let info = parsed(&place, &["info", "--json", tuned]);
+    assert_eq!(info["delta"], false);
+    assert!(info["methods"]["scales"].as_u64() > Some(0), "{info}");
+    place.fails(2, &["flatten", "--max", "--extended", tuned]);
+}
+
+/// Neither a device without end nor a pipe that nobody writes to is read.
+#[cfg(unix)]
+#[test]
+fn bases_are_regular_files() {
+    let place = place();
+    place.succeeds(&["compress", "--dedup", "--rm", "set"]);
+    place.succeeds(&["decompress", "set/unrelated.safetensors.znn"]);
+    let fifo = std::process::Command::new("mkfifo").arg(place.path("fifo")).status();
+    assert!(fifo.is_ok_and(|status| status.success()));
+    fs::remove_file(place.path("set/base.safetensors.znn")).unwrap();
+    let copy = "set/copy.safetensors.znn";
+    for base in ["/dev/zero", "fifo"] {
+        for arguments in [
+            &["verify", copy][..],
+            &["ls", copy],
+            &["cat", copy, "embedding", "-o", "out"],
+            &["decompress", copy],
+            &["flatten", copy],
+            &["compress", "-f", "set/unrelated.safetensors"],
+        ] {
+            let started = Instant::now();
+            let mut command = place.command(&[arguments, &["--base", base]].concat());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = command.spawn().unwrap();
+            while child.try_wait().unwrap().is_none() {
+                if started.elapsed() > Duration::from_secs(60) {
+                    child.kill().unwrap();
+                    panic!("{arguments:?} --base {base} reads without end");
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(!child.wait().unwrap().success(), "{arguments:?} --base {base}");
+        }
+    }
+}

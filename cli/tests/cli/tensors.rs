@@ -154,3 +154,59 @@ fn cat_never_overwrites_its_source() {
     assert!(message.contains("read and written at the same time"), "{message}");
     assert!(place.read(file) == before);
 }
+
+#[test]
+fn data_that_is_too_short_for_tensors_is_not_damaged() {
+    let place = Place::new();
+    for data in [&b""[..], b"a", b"{}", b"1234567", b"12345678", b"\0\0\0\0\0\0\0\0"] {
+        place.write("short", data).succeeds(&["compress", "-f", "short"]);
+        for arguments in [&["ls", "short.znn"][..], &["cat", "short.znn", "a", "-o", "out"]] {
+            let said = place.fails(1, arguments);
+            assert!(said.contains("neither a safetensors file"), "{data:?}: {said}");
+            assert!(!said.contains("damaged"), "{data:?}: {said}");
+        }
+    }
+}
+
+/// Files for NumPy, of all types that NumPy knows.
+#[test]
+fn the_name_of_the_output_decides_about_npy() {
+    let place = Place::new();
+    let types = [
+        ("BOOL", "|b1", 1),
+        ("U8", "|u1", 1),
+        ("I8", "|i1", 1),
+        ("U16", "<u2", 2),
+        ("I16", "<i2", 2),
+        ("U32", "<u4", 4),
+        ("I32", "<i4", 4),
+        ("U64", "<u8", 8),
+        ("I64", "<i8", 8),
+        ("F16", "<f2", 2),
+        ("F32", "<f4", 4),
+        ("F64", "<f8", 8),
+        ("C64", "<c8", 8),
+        ("BF16", "|V2", 2),
+        ("F8_E4M3", "|V1", 1),
+        ("F8_E5M2", "|V1", 1),
+    ];
+    let bytes = |size: usize| (0..6 * size).map(|byte| byte as u8 % 2).collect::<Vec<u8>>();
+    let tensors = types.map(|(dtype, _, size)| (dtype, dtype, &[2, 3][..], bytes(size)));
+    let file = crate::tensor_files::file_of(&tensors);
+    place.write("m.safetensors", &file).succeeds(&["compress", "m.safetensors"]);
+    for (dtype, descr, size) in types {
+        place.succeeds(&["cat", "m.safetensors.znn", dtype, "-o", "t.npy", "-f"]);
+        let npy = place.read("t.npy");
+        let header = String::from_utf8_lossy(&npy[10..128]);
+        let expected = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3), }}");
+        assert!(header.starts_with(&expected), "{header}");
+        assert_eq!(npy[128..], bytes(size));
+        let piped = place.run(&["cat", "m.safetensors.znn", dtype]);
+        assert_eq!(piped.stdout, bytes(size), "bare bytes");
+    }
+    let file = crate::tensor_files::file_of(&[("q", "F4", &[8][..], vec![0; 4])]);
+    place.write("q.safetensors", &file).succeeds(&["compress", "q.safetensors"]);
+    let said = place.fails(1, &["cat", "q.safetensors.znn", "q", "-o", "q.npy"]);
+    assert!(said.contains("NumPy has no type for F4"), "{said}");
+    assert!(!place.exists("q.npy"));
+}

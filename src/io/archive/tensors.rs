@@ -72,7 +72,10 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
             }
         }
         let mut beginning = Vec::new();
-        let mut needed = PREFIX_LEN;
+        let mut needed = match self.seeker.cut() {
+            None => PREFIX_LEN.min(self.decoded_len()),
+            Some(_) => PREFIX_LEN,
+        };
         loop {
             self.append(beginning.len() as u64..needed, &mut beginning)?;
             match self.parse_partial(&beginning) {

@@ -1,17 +1,23 @@
 //! Describing files with compressed tensors inside.
 
-use std::io::{self, Write};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde_json::{Value, json};
+use zipnn::Limits;
+use zipnn::frame::{FrameOpener, Keep, OpenOptions, OpenedFrame};
 use zipnn::tensor::MetadataError;
-use zipnn::tensor::inside::StoredTensor;
+use zipnn::tensor::inside::{StoredTensor, TensorReader};
 
 use crate::commands::info::tensors::{TensorRow, write_lines};
+use crate::content::planes::PlaneTotals;
+use crate::content::reasons::{Part, Reasons, SAMPLE_LEN, Sample};
 use crate::content::tensor_source::{TensorSource, header_failure};
 use crate::content::types::Types;
 use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
-use crate::report::units;
+use crate::report::{terminal, units};
 
 /// Describes a file.
 pub struct InsideInfo {
@@ -27,12 +33,14 @@ pub struct InsideInfo {
     /// Why the list of compressed tensors does not match the file.
     list_problem: Option<String>,
     has_checksums: bool,
+    planes: PlaneTotals,
+    reasons: Reasons,
 }
 
 impl InsideInfo {
     /// Reads the header and the beginnings of frames.
     pub fn read(endpoint: &Endpoint) -> Result<Self, Failure> {
-        let source = TensorSource::open_partial(endpoint)?;
+        let mut source = TensorSource::open_partial(endpoint)?;
         let reader = &source.reader;
         if let (false, Some(cut)) = (reader.is_compressed(), reader.cut()) {
             return Err(header_failure(endpoint, cut));
@@ -49,8 +57,13 @@ impl InsideInfo {
         let mut numbers = restored.tensors;
         numbers.sort_unstable();
         let tensor = |number: usize| (reader.tensors()[number].clone(), reader.is_complete(number));
-        let tensors: Vec<(StoredTensor, bool)> = numbers.into_iter().map(tensor).collect();
+        let tensors: Vec<(StoredTensor, bool)> = numbers.iter().copied().map(tensor).collect();
+        let planes = planes(&mut source.reader, &numbers);
+        let reasons = reasons(&mut source.reader, &numbers);
+        let reader = &source.reader;
         Ok(Self {
+            planes,
+            reasons,
             dtypes: Types::of_tensors(
                 tensors.iter().map(|(tensor, _)| (tensor.dtype(), tensor.decoded_len)),
             ),
@@ -63,6 +76,11 @@ impl InsideInfo {
             has_checksums: reader.has_checksums(),
             tensors,
         })
+    }
+
+    /// Returns the decompressed length of the file.
+    pub fn original(&self) -> u64 {
+        self.original
     }
 
     /// Returns a failure if the file is incomplete.
@@ -92,6 +110,8 @@ impl InsideInfo {
             "by_the_original": !self.is_ours,
             "list_lost": self.is_list_lost,
             "list_problem": self.list_problem,
+            "hardly_shrinks": self.reasons.json(),
+            "planes": self.planes.json(),
         });
         let tensor = |(tensor, is_complete): &(StoredTensor, bool)| {
             let mut entry: Value = tensor_info(tensor).json();
@@ -108,12 +128,12 @@ impl InsideInfo {
         writeln!(out, "{endpoint}: tensors compressed inside a safetensors file, by {writer}")?;
         writeln!(
             out,
-            "  {} -> {} bytes ({}){}",
-            self.original,
-            self.compressed,
-            units::percent(self.compressed, self.original),
+            "  {}{}",
+            terminal::lens(self.original, self.compressed),
             self.dtypes.text(", ", ""),
         )?;
+        self.planes.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        self.reasons.write(out)?;
         let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
         let (compressed, all) =
             (self.compressed_count(), units::count(self.tensors.len() as u64, "tensor"));
@@ -143,4 +163,58 @@ fn tensor_info(tensor: &StoredTensor) -> TensorRow<'_> {
         original: tensor.decoded_len,
         compressed: tensor.stored.end - tensor.stored.start,
     }
+}
+
+/// Returns what the planes of all complete tensors take.
+fn planes(reader: &mut TensorReader<File>, numbers: &[usize]) -> PlaneTotals {
+    let mut planes = PlaneTotals::default();
+    for &number in numbers {
+        let tensor = reader.tensors()[number].clone();
+        match tensor.is_compressed {
+            // A damaged frame is left out.
+            true => {
+                if let Some(frame) = open_frame(reader.stored(number)) {
+                    planes.add(&tensor.dtype, &frame.index());
+                }
+            }
+            false => planes.add_uncompressed(&tensor.dtype, tensor.decoded_len),
+        }
+    }
+    planes
+}
+
+/// Reads the index of the frame of a tensor.
+fn open_frame(mut stored: impl Read + Seek) -> Option<OpenedFrame> {
+    let mut opener = FrameOpener::new(OpenOptions::new(Limits::default()).keep(Keep::Index));
+    while let Some(wanted) = opener.wanted() {
+        stored.seek(SeekFrom::Start(wanted.start)).ok()?;
+        let mut bytes = Vec::new();
+        (&mut stored).take(wanted.end - wanted.start).read_to_end(&mut bytes).ok()?;
+        opener.feed(&bytes).ok()?;
+    }
+    opener.finish().ok()
+}
+
+/// Finds out why the data hardly shrinks.
+fn reasons(reader: &mut TensorReader<File>, numbers: &[usize]) -> Reasons {
+    let tensors = reader.tensors().to_vec();
+    let reader = &RefCell::new(reader);
+    let parts = numbers.iter().map(|&number| {
+        let tensor = &tensors[number];
+        let sample = move || {
+            let len = SAMPLE_LEN.min(tensor.decoded_len);
+            // The middle, on whole elements of any type.
+            let start = (tensor.decoded_len - len) / 2 / 8 * 8;
+            let mut bytes = vec![0; len as usize];
+            reader.borrow_mut().read_part(number, start, &mut bytes).ok()?;
+            Some(Sample { beginning: Vec::new(), bytes })
+        };
+        Part {
+            dtype: Some(&tensor.dtype),
+            original: tensor.decoded_len,
+            compressed: tensor.stored_len(),
+            sample: Box::new(sample),
+        }
+    });
+    Reasons::find(parts, false)
 }

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use zipnn::legacy;
 
-use crate::commands::info::version;
+use crate::commands::info::file_info::version;
 use crate::fs::endpoint::Endpoint;
-use crate::report::units;
+use crate::report::{terminal, units};
 
 /// Returns a JSON object.
 pub fn json(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> Value {
@@ -34,11 +34,10 @@ pub fn text(source: &Endpoint, old: &legacy::Summary, file: &[u8]) -> String {
     let trailing = legacy::trailing_len(file);
     let compressed = file.len() as u64 - trailing;
     let mut text = format!(
-        "{source}: ZipNN {}, an old layout{}\n  {} -> {compressed} bytes ({}), {}, {}\n",
+        "{source}: ZipNN {}, an old layout{}\n  {}, {}, {}\n",
         version(old.version),
         if old.delta { ", a difference to a base" } else { "" },
-        old.decoded_len,
-        units::percent(compressed, old.decoded_len),
+        terminal::lens(old.decoded_len, compressed),
         old.dtype,
         units::count(old.frames, "frame"),
     );

@@ -13,6 +13,8 @@ const HARDLY: f64 = 0.9;
 const WORTH_NAMING: f64 = 0.02;
 /// Number of bytes of a sample.
 pub const SAMPLE_LEN: u64 = 64 << 10;
+/// Number of bytes below which the lengths that a file adds decide about its size.
+pub const TINY: u64 = 4096;
 
 /// A part of the data, such as a frame or a tensor.
 pub struct Part<'t> {
@@ -25,6 +27,7 @@ pub struct Part<'t> {
 }
 
 /// Bytes of a part.
+#[derive(Debug, Clone)]
 pub struct Sample {
     /// The first bytes of all data, if the part begins there.
     pub beginning: Vec<u8>,
@@ -48,33 +51,40 @@ enum Kind {
     Floats,
     /// A compressed file, or compressed parts of one.
     Compressed(&'static str),
+    /// An image in a compressed format.
+    Image(&'static str),
+    /// So few bytes that index and checksums take as much.
+    Tiny,
     /// Bytes that all occur equally often.
     Random,
     Other,
 }
 
 /// Names of formats that are compressed, and their first bytes.
-const FORMATS: [(&str, &[u8]); 9] = [
+const FORMATS: [(&str, &[u8]); 7] = [
     ("gzip", b"\x1f\x8b"),
     ("Zstandard", b"\x28\xb5\x2f\xfd"),
     ("xz", b"\xfd7zXZ"),
     ("bzip2", b"BZh"),
     ("LZ4", b"\x04\x22\x4d\x18"),
     ("7z", b"7z\xbc\xaf"),
-    ("PNG", b"\x89PNG"),
-    ("JPEG", b"\xff\xd8\xff"),
     ("ZipNN", b"ZN\0\x05"),
 ];
+/// Names of compressed formats of images, and their first bytes.
+const IMAGES: [(&str, &[u8]); 3] =
+    [("PNG", b"\x89PNG"), ("JPEG", b"\xff\xd8\xff"), ("GIF", b"GIF8")];
 
 impl Kind {
     fn of(dtype: Option<&str>, sample: Option<&Sample>, is_extended: bool) -> Self {
         let bits = sample.map(|sample| bits_per_byte(&sample.bytes));
         let is_random = bits.is_some_and(|bits| bits > 7.99);
         let Some(dtype) = dtype else {
-            return match sample.and_then(|sample| format(&sample.beginning)) {
-                Some(format) => Self::Compressed(format),
-                None if is_random => Self::Random,
-                None => Self::Other,
+            let beginning = sample.map(|sample| &*sample.beginning).unwrap_or_default();
+            return match (format(beginning), image_format(beginning)) {
+                (Some(format), _) => Self::Compressed(format),
+                (None, Some(image)) => Self::Image(image),
+                (None, None) if is_random => Self::Random,
+                (None, None) => Self::Other,
             };
         };
         if Record::from_name(dtype).is_some() {
@@ -100,7 +110,8 @@ impl Kind {
             Self::Packed => "packed_values",
             Self::ShortFloats => "float8",
             Self::Floats => "random_fractions",
-            Self::Compressed(_) => "already_compressed",
+            Self::Compressed(_) | Self::Image(_) => "already_compressed",
+            Self::Tiny => "tiny",
             Self::Random => "random_bytes",
             Self::Other => "other",
         }
@@ -111,7 +122,7 @@ impl Kind {
         match self {
             Self::Blocks => (
                 "quantised weights in small blocks, which have few regular bytes".into(),
-                Some("`zipnn compress --extended` separates the fields of the blocks"),
+                Some("use `zipnn compress --extended`, which stores the fields of the blocks apart"),
             ),
             Self::Records => (
                 "quantised weights, whose fields are stored apart already; almost every bit of the \
@@ -137,7 +148,10 @@ impl Kind {
                 "floats whose exponents take little space already; the bits of their fractions are \
                  random"
                     .into(),
-                Some("a type with a shorter fraction, such as bfloat16, shrinks to two thirds"),
+                Some(
+                    "where the precision suffices, save the model as bfloat16, which shrinks to two \
+                     thirds",
+                ),
             ),
             Self::Compressed("zip") => (
                 "entries of a zip archive that are compressed already".into(),
@@ -146,6 +160,14 @@ impl Kind {
             Self::Compressed(format) => (
                 format!("a file that {format} has compressed already"),
                 Some("decompress it first, and compress the result with zipnn"),
+            ),
+            Self::Image(format) => (
+                format!("an image in the format {format}, which is compressed already"),
+                Some("leave the file as it is"),
+            ),
+            Self::Tiny => (
+                "so few bytes that index and checksums take as much as compressing saves".into(),
+                Some("leave so small a file as it is, or use `zipnn compress --plain`"),
             ),
             Self::Random => (
                 "bytes that all occur equally often, as in compressed or encrypted data".into(),
@@ -157,7 +179,7 @@ impl Kind {
 }
 
 /// One reason.
-struct Reason {
+pub struct Reason {
     kind: Kind,
     /// Types of the tensors, each once.
     dtypes: Vec<String>,
@@ -182,16 +204,17 @@ impl Reasons {
         for part in parts {
             found.total += part.original;
             shrunk += part.compressed;
-            if part.original > 0 && units::ratio(part.compressed, part.original) >= HARDLY {
+            if Self::is_hardly_shrinking(part.compressed, part.original) {
                 found.add(part, is_extended);
             }
         }
         let total = found.total;
         if total == 0 || units::ratio(shrunk, total) < HARDLY {
             found.reasons.clear();
+        } else if total < TINY {
+            found.reasons = vec![Reason::of_tiny(total, shrunk)];
         }
-        let is_large = |reason: &Reason| reason.original as f64 >= WORTH_NAMING * total as f64;
-        found.reasons.retain(is_large);
+        found.reasons.retain(|reason| Self::is_worth_naming(reason.original, total));
         found.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.original));
         found
     }
@@ -221,6 +244,21 @@ impl Reasons {
         }
     }
 
+    /// Returns the reason for the largest part of the data.
+    pub fn first(&self) -> Option<&Reason> {
+        self.reasons.first()
+    }
+
+    /// Returns whether a part of the data is large enough to be named.
+    pub fn is_worth_naming(part: u64, total: u64) -> bool {
+        part as f64 >= WORTH_NAMING * total as f64
+    }
+
+    /// Returns whether data of this length hardly shrinks.
+    pub fn is_hardly_shrinking(compressed: u64, original: u64) -> bool {
+        original > 0 && units::ratio(compressed, original) >= HARDLY
+    }
+
     /// Returns a JSON array.
     pub fn json(&self) -> Value {
         let reason = |reason: &Reason| {
@@ -246,15 +284,15 @@ impl Reasons {
             let types = if types.is_empty() { types } else { format!(" ({types})") };
             write!(
                 out,
-                "  hardly shrinks: {} of the data{types} are {explanation}",
+                "  hardly shrinks: {} of the data{types}: {explanation}",
                 units::percent(reason.original, self.total)
             )?;
             if let Some(bits) = reason.bits {
                 write!(out, "; a sample has {bits:.2} bits of information a byte")?;
             }
-            match suggestion {
-                Some(suggestion) => writeln!(out, ": {suggestion}")?,
-                None => writeln!(out)?,
+            writeln!(out)?;
+            if let Some(suggestion) = suggestion {
+                writeln!(out, "    to do: {suggestion}")?;
             }
         }
         Ok(())
@@ -262,19 +300,43 @@ impl Reasons {
 }
 
 impl Reason {
+    fn of_tiny(original: u64, compressed: u64) -> Self {
+        Self { kind: Kind::Tiny, dtypes: Vec::new(), original, compressed, bits: None }
+    }
+
+    /// Returns the name for programs.
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// Returns what the data is, and what to do.
+    pub fn explanation(&self) -> (String, Option<&'static str>) {
+        self.kind.explanation()
+    }
+
     fn named_dtypes(&self) -> impl Iterator<Item = &str> {
         self.dtypes.iter().map(String::as_str).filter(|dtype| !dtype.is_empty())
     }
 }
 
 /// Returns the name of the compressed format that begins with `bytes`.
-fn format(bytes: &[u8]) -> Option<&'static str> {
+pub fn format(bytes: &[u8]) -> Option<&'static str> {
     /// Offset of the method in the first entry of a zip archive.
     const ZIP_METHOD: usize = 8;
     if bytes.starts_with(b"PK\x03\x04") && bytes.get(ZIP_METHOD).is_some_and(|&method| method > 0) {
         return Some("zip");
     }
-    FORMATS.into_iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(name, _)| name)
+    name_of(&FORMATS, bytes)
+}
+
+/// Returns the name of the compressed format of an image that begins with `bytes`.
+pub fn image_format(bytes: &[u8]) -> Option<&'static str> {
+    name_of(&IMAGES, bytes)
+}
+
+/// Returns the name of the format that begins with `bytes`.
+fn name_of(formats: &[(&'static str, &[u8])], bytes: &[u8]) -> Option<&'static str> {
+    formats.iter().find(|(_, magic)| bytes.starts_with(magic)).map(|(name, _)| *name)
 }
 
 /// Returns the entropy of the bytes of a sample, in bits.
@@ -292,7 +354,7 @@ mod tests {
     use super::*;
 
     fn part(dtype: Option<&'static str>, sample: Vec<u8>, compressed: u64) -> Part<'static> {
-        let original = 1000;
+        let original = 10_000;
         let beginning = sample.clone();
         let sample = Box::new(move || Some(Sample { beginning, bytes: sample }));
         Part { dtype, original, compressed, sample }
@@ -322,26 +384,33 @@ mod tests {
             (None, [&b"\x1f\x8b\x08"[..], &random()].concat(), false, "already_compressed"),
             (None, b"PK\x03\x04\x14\0\0\0\x08\0".to_vec(), false, "already_compressed"),
             (None, b"PK\x03\x04\x14\0\0\0\0\0".to_vec(), false, "other"),
+            (None, b"\x89PNG\r\n".to_vec(), false, "already_compressed"),
         ] {
-            assert_eq!(reasons(vec![part(dtype, sample, 990)], is_extended), [expected]);
+            assert_eq!(reasons(vec![part(dtype, sample, 9900)], is_extended), [expected]);
         }
     }
 
     #[test]
     fn data_that_shrinks_needs_no_reasons() {
-        assert!(reasons(vec![part(None, random(), 899)], false).is_empty());
-        let parts = vec![part(Some("I8"), random(), 990), part(Some("F32"), random(), 700)];
+        assert!(reasons(vec![part(None, random(), 8990)], false).is_empty());
+        let parts = vec![part(Some("I8"), random(), 9900), part(Some("F32"), random(), 7000)];
         assert!(reasons(parts, false).is_empty());
         assert!(reasons(vec![], false).is_empty());
     }
 
     #[test]
+    fn a_tiny_file_has_its_own_reason() {
+        let part = Part { original: 100, ..part(None, random(), 372) };
+        assert_eq!(reasons(vec![part], false), ["tiny"]);
+    }
+
+    #[test]
     fn parts_of_a_kind_count_together() {
         let parts = vec![
-            part(Some("U8"), random(), 990),
-            part(Some("Q4_0"), random(), 990),
-            part(Some("I32"), random(), 990),
-            part(Some("U8"), random(), 990),
+            part(Some("U8"), random(), 9900),
+            part(Some("Q4_0"), random(), 9900),
+            part(Some("I32"), random(), 9900),
+            part(Some("U8"), random(), 9900),
         ];
         assert_eq!(reasons(parts, false), ["packed_values", "quantised_blocks"]);
         assert_eq!(bits_per_byte(&random()), 8.0);

@@ -1,0 +1,344 @@
+//! Examining files that zipnn or the original has compressed.
+
+use std::ops::Range;
+
+use zipnn::delta::Delta;
+use zipnn::tensor::Metadata;
+use zipnn::{Limits, legacy};
+
+use crate::base::content::Bases;
+use crate::commands::doctor::report::Report;
+use crate::commands::doctor::subject::Subject;
+use crate::commands::doctor::trial::{self, Data, LEVELS, is_worth_saving};
+use crate::commands::info::file_info::{FileInfo, version};
+use crate::commands::info::inside::InsideInfo;
+use crate::content::inside_view::InsideView;
+use crate::content::tensor_source::TensorSource;
+use crate::content::tensors::{AnyArchive, open_archive};
+use crate::content::types;
+use crate::fs::input::Input;
+use crate::job::frames::Opened;
+use crate::repair::diagnosis::Verdict;
+use crate::repair::examination::{examine, suspect};
+use crate::report::failure::Failure;
+use crate::report::units;
+
+/// Number of bytes of uncompressed tensors up to which they are searched for rotated ones.
+const MAX_EXAMINED: u64 = 256 << 20;
+
+/// A file that is compressed as a whole.
+struct WholeData<'s> {
+    archive: Box<dyn AnyArchive>,
+    subject: &'s Subject,
+}
+
+impl Data for WholeData<'_> {
+    fn read(&mut self, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        bytes.resize((range.end - range.start) as usize, 0);
+        let read = self.archive.read_into(range.start, bytes);
+        read.map_err(|error| Failure::new(&self.subject.shown, error))
+    }
+}
+
+/// A file with compressed tensors.
+struct InsideData {
+    view: InsideView,
+    layout: Metadata,
+}
+
+impl Data for InsideData {
+    fn read(&mut self, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        bytes.resize((range.end - range.start) as usize, 0);
+        self.view.read_into(range.start, bytes)
+    }
+
+    fn can_read(&self, range: &Range<u64>) -> bool {
+        types::tensor_at(self.layout.tensors(), range.start)
+            .is_some_and(|tensor| range.end <= tensor.range.end)
+    }
+}
+
+/// Reports on a file that is compressed as a whole.
+pub fn whole(subject: &Subject) -> Result<Report, Failure> {
+    let input = Input::open(&subject.local)?;
+    let len = input.len().unwrap_or_default();
+    let frames = match Opened::new(input, Limits::default()) {
+        Ok(Opened::Frames(frames)) => frames,
+        Ok(Opened::Whole(file)) => return old(subject, &file),
+        Err(failure) => {
+            let mut report = Report::new("a damaged .znn file".to_owned(), len);
+            damaged(&mut report, &failure, subject);
+            return Ok(report);
+        }
+    };
+    let mut info = FileInfo::read(*frames, &subject.local)?;
+    let mut report = Report::new(kind_of(&info), len);
+    report.original = Some(info.original());
+    if let Some(failure) = info.failure.take() {
+        damaged(&mut report, &failure, subject);
+        return Ok(report);
+    }
+    find_in_whole(&mut report, &info);
+    if info.original() == 0 {
+        report.find("empty", "holds no data");
+        return Ok(report);
+    }
+    if info.first.delta != Delta::None && info.bases.is_empty() {
+        report.find(
+            "difference",
+            "is a difference to another file, which it does not name: every command on it needs \
+             --delta BASE",
+        );
+        return Ok(report);
+    }
+    let archive = match open_archive(&subject.local, Bases::default()) {
+        Ok(archive) => archive,
+        Err(failure) => {
+            without_base(&mut report, &failure, subject);
+            return Ok(report);
+        }
+    };
+    let layout = archive.layout().ok().cloned();
+    let mut data = WholeData { archive, subject };
+    match trial::run(&mut data, info.original(), layout.as_ref(), &subject.shown) {
+        Ok(trial) => {
+            advise_whole(&mut report, &trial.lens, &info, subject);
+            report.trial = Some(trial);
+        }
+        Err(failure) => damaged(&mut report, &failure, subject),
+    }
+    Ok(report)
+}
+
+fn kind_of(info: &FileInfo) -> String {
+    let with = match (level_of(info), info.has_checksums) {
+        (0, false) => "written by the original ZipNN, or with --plain".to_owned(),
+        (0, true) => "compressed with the default level".to_owned(),
+        (1, _) => "compressed with --extended or --max".to_owned(),
+        (level, _) => format!("compressed with{}", LEVELS[level].0),
+    };
+    let tensors = match info.tensors().len() as u64 {
+        0 => String::new(),
+        count => format!(" with {}", units::count(count, "tensor")),
+    };
+    format!("a .znn file{tensors}, {with}")
+}
+
+/// Returns the level with which a file was compressed.
+fn level_of(info: &FileInfo) -> usize {
+    match (info.methods.scales > 0, info.is_extended) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
+    }
+}
+
+/// Adds what the headers of a file show.
+fn find_in_whole(report: &mut Report, info: &FileInfo) {
+    if !info.has_checksums && info.original() > 0 {
+        report.find(
+            "no_checksums",
+            "has no checksums, so that damage may go unnoticed: the original writes none, and \
+             neither does --plain",
+        );
+    }
+    if info.has_checksums && info.is_sealed == Some(false) {
+        report.find("unsealed", "has no index at its end, so that missing frames go unnoticed");
+    }
+    if info.trailing > 0 {
+        report.find("trailing_bytes", units::trailing(info.trailing));
+    }
+    for base in &info.bases {
+        report.find(
+            "difference",
+            format!(
+                "is a difference to {}, which must be kept; `zipnn flatten` makes it independent",
+                units::name(&base.path)
+            ),
+        );
+    }
+}
+
+/// Adds what to do about a sound file.
+fn advise_whole(
+    report: &mut Report,
+    lens: &[u64; LEVELS.len()],
+    info: &FileInfo,
+    subject: &Subject,
+) {
+    let (current, level) = (report.len, level_of(info));
+    if info.first.delta != Delta::None {
+        let alone = units::bytes(lens[1]);
+        report.find("difference_gain", format!("compressed alone, it would take about {alone}"));
+        return;
+    }
+    if level == 0 && is_worth_saving(lens[0], current) {
+        report.find(
+            "worse_layout",
+            format!(
+                "its layout suits the data less than today's default, which takes about {}",
+                units::bytes(lens[0])
+            ),
+        );
+    }
+    let mut least = current;
+    for (level, &(option, _)) in LEVELS.iter().enumerate().skip(level) {
+        if !is_worth_saving(lens[level], least) {
+            continue;
+        }
+        least = lens[level];
+        let cost = match level {
+            0 => "",
+            1 => "; the original cannot read it",
+            _ => "; compressing and decompressing take longer, and the original cannot read it",
+        };
+        let about = units::bytes(lens[level]);
+        report.suggest(
+            again(subject, option),
+            format!("about {about} instead of {}{cost}", units::bytes(current)),
+        );
+    }
+    if !info.has_checksums && report.next.is_empty() {
+        report.suggest(again(subject, ""), "adds checksums and an index");
+    }
+}
+
+/// Returns commands that compress a file again.
+fn again(subject: &Subject, option: &str) -> Vec<String> {
+    let name = subject.uncompressed();
+    vec![subject.decompress(""), format!("zipnn compress --force{option} {name}")]
+}
+
+/// Adds the damage of a file, and what can be done.
+fn damaged(report: &mut Report, failure: &Failure, subject: &Subject) {
+    report.is_broken = true;
+    report.find("damaged", format!("is damaged or incomplete: {}", failure.message()));
+    report.suggest(
+        vec![subject.decompress(" --no-verify")],
+        "writes what can be recovered, if the file cannot be fetched or copied once more",
+    );
+}
+
+/// Adds that the base of a difference is missing or was changed, or that the file is damaged.
+fn without_base(report: &mut Report, failure: &Failure, subject: &Subject) {
+    if !failure.is_of_base() {
+        return damaged(report, failure, subject);
+    }
+    report.is_broken = true;
+    report.find("missing_base", failure.message());
+    let name = subject.quoted();
+    report.suggest(
+        vec![format!("zipnn verify --base DIRECTORY {name}")],
+        "checks the file with a base in another directory",
+    );
+}
+
+/// Reports on a file of an old layout.
+fn old(subject: &Subject, file: &[u8]) -> Result<Report, Failure> {
+    let summary = match legacy::summary(file, &Limits::default()) {
+        Ok(summary) => summary,
+        Err(error) => {
+            let mut report = Report::new("a damaged .znn file".to_owned(), file.len() as u64);
+            damaged(&mut report, &Failure::decoding(&subject.shown, error), subject);
+            return Ok(report);
+        }
+    };
+    let kind = format!("a .znn file in an old layout, of ZipNN {}", version(summary.version));
+    let mut report = Report::new(kind, file.len() as u64);
+    report.original = Some(summary.decoded_len);
+    report.find(
+        "old_layout",
+        "has neither checksums nor an index, and has to be decoded as a whole; few programs read it",
+    );
+    if summary.delta {
+        report.find("difference", "is a difference: every command on it needs --delta BASE");
+    } else {
+        report.suggest(again(subject, ""), "writes it in the current layout");
+    }
+    Ok(report)
+}
+
+/// Reports on a file with compressed tensors.
+pub fn inside(subject: &Subject, mut source: TensorSource) -> Result<Report, Failure> {
+    let by = if source.reader.is_ours() { "zipnn" } else { "the original ZipNN" };
+    let kind = format!("a safetensors file with tensors that {by} has compressed inside");
+    let mut report = Report::new(kind, source.file_len());
+    find_in_inside(&mut report, &mut source, subject)?;
+    if report.is_broken {
+        return Ok(report);
+    }
+    let info = InsideInfo::read(&subject.local)?;
+    report.original = Some(info.original());
+    let view = InsideView::open(&subject.local)?;
+    let layout = view.layout().clone();
+    let mut data = InsideData { view, layout: layout.clone() };
+    let trial = match trial::run(&mut data, info.original(), Some(&layout), &subject.shown) {
+        Ok(trial) => trial,
+        Err(failure) => {
+            damaged(&mut report, &failure, subject);
+            return Ok(report);
+        }
+    };
+    let mut least = report.len;
+    for (&len, (option, _)) in trial.lens.iter().zip(&LEVELS) {
+        if is_worth_saving(len, least) {
+            least = len;
+            report.suggest(
+                again(subject, option),
+                format!(
+                    "about {} as a .znn file, which has to be decompressed before it is loaded",
+                    units::bytes(len)
+                ),
+            );
+        }
+    }
+    report.trial = Some(trial);
+    Ok(report)
+}
+
+/// Adds what is wrong with a file with compressed tensors.
+fn find_in_inside(
+    report: &mut Report,
+    source: &mut TensorSource,
+    subject: &Subject,
+) -> Result<(), Failure> {
+    let name = subject.quoted();
+    let reader = &source.reader;
+    if reader.is_list_lost() {
+        report.find("list_lost", "lacks its list of compressed tensors");
+    }
+    if let Some(problem) = reader.list_problem() {
+        report.find("stale_list", problem.to_string());
+    }
+    let needs_list = reader.is_list_lost() || reader.list_problem().is_some();
+    if !reader.has_checksums() {
+        report.find("no_checksums", "has no checksums, so that damage may go unnoticed");
+    }
+    let suspects = reader.tensors().iter().filter(|tensor| suspect(tensor).is_some());
+    let len = suspects.fold(0_u64, |len, tensor| len.saturating_add(tensor.decoded_len));
+    let mut rotated = 0;
+    if !reader.is_ours() && len <= MAX_EXAMINED {
+        let found = examine(&mut source.reader).map_err(|error| source.failure(error))?;
+        rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count() as u64;
+    } else if !reader.is_ours() {
+        report.suggest(
+            vec![format!("zipnn repair {name}")],
+            "checks whether the original stored tensors with rotated bits",
+        );
+    }
+    if rotated > 0 {
+        report.find(
+            "rotated",
+            format!(
+                "{} seem to have rotated bits, as the script of the original stores tensors that it \
+                 does not compress",
+                units::count(rotated, "tensor")
+            ),
+        );
+    }
+    if rotated > 0 || needs_list {
+        report.is_broken = true;
+        report.suggest(vec![format!("zipnn repair {name}")], "shows what is wrong, and repairs it");
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `zipnn doctor`.
+
+mod compressed;
+mod kind;
+mod plain;
+mod report;
+mod similar;
+mod subject;
+mod trial;
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use zipnn::Limits;
+
+use crate::args::Doctor;
+use crate::commands::doctor::report::Report;
+use crate::commands::doctor::subject::Subject;
+use crate::content::beginning;
+use crate::content::tensor_source::TensorSource;
+use crate::fs::endpoint::Endpoint;
+use crate::fs::input::Input;
+use crate::report::failure::Failure;
+use crate::report::terminal;
+
+/// Examines all files, and returns the exit status.
+pub fn run(arguments: &Doctor) -> u8 {
+    let status = |path: &PathBuf| match examine_file(path, arguments.json) {
+        Ok(is_broken) => u8::from(is_broken),
+        Err(failure) => failure.report(),
+    };
+    arguments.files.iter().map(status).max().unwrap_or_default()
+}
+
+/// Prints a report on a file, and returns whether the file is broken.
+fn examine_file(path: &Path, json: bool) -> Result<bool, Failure> {
+    let subject = Subject::open(&Endpoint::new(path))?;
+    let report = examine(&subject).map_err(|failure| match subject.path() {
+        Some(_) => failure,
+        None => failure.about(&subject.shown),
+    })?;
+    let mut out = BufWriter::new(terminal::output());
+    match json {
+        true => report.write_json(&mut out, &subject.shown),
+        false => report.write_text(&mut out, &subject.shown),
+    }
+    .and_then(|()| out.flush())
+    .map_err(|error| Failure::writing("-", error))?;
+    Ok(report.is_broken)
+}
+
+fn examine(subject: &Subject) -> Result<Report, Failure> {
+    let local = &subject.local;
+    let mut input = Input::open_any(local)?;
+    if input.is_pointer().map_err(|error| input.failure(error))? {
+        return plain::pointer(&mut input);
+    }
+    if beginning::is_znn(local) {
+        return compressed::whole(subject);
+    }
+    if beginning::is_safetensors(local)
+        && let Ok(source) = TensorSource::open(local, Limits::default())
+        && (source.reader.is_compressed() || source.reader.list_problem().is_some())
+    {
+        return compressed::inside(subject, source);
+    }
+    plain::examine(subject, input)
+}

@@ -1,0 +1,194 @@
+//! Examining files that are not compressed by zipnn.
+
+use std::ops::Range;
+
+use zipnn::tensor::{Metadata, Oddity};
+
+use crate::commands::doctor::kind;
+use crate::commands::doctor::report::Report;
+use crate::commands::doctor::similar::{self, Similar};
+use crate::commands::doctor::subject::{Subject, quoted};
+use crate::commands::doctor::trial::{self, BetterType, Data, LEVELS, Trial, is_worth_saving};
+use crate::content::reasons::{Reasons, TINY};
+use crate::content::tensor_source::TensorSource;
+use crate::content::{beginning, data_header, layout};
+use crate::fs::input::Input;
+use crate::fs::names;
+use crate::report::failure::Failure;
+use crate::report::units;
+
+/// Share of its length to which a file has to shrink for compressing to be worth the time.
+const WORTH_COMPRESSING: f64 = 0.98;
+
+impl Data for Input {
+    fn read(&mut self, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
+        let read = self
+            .go_to(range.start)
+            .and_then(|_| self.read_up_to(range.end - range.start, bytes))
+            .map_err(|error| self.failure(error))?;
+        match read == range.end - range.start {
+            true => Ok(()),
+            false => Err(self.failure(std::io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}
+
+/// Reports on a Git LFS pointer.
+pub fn pointer(input: &mut Input) -> Result<Report, Failure> {
+    let mut bytes = Vec::new();
+    input.read_up_to(kind::BEGINNING, &mut bytes).map_err(|error| input.failure(error))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let size = text.lines().find_map(|line| line.strip_prefix("size ")?.trim().parse().ok());
+    let stands_for = size.map(|len| format!(" of {}", units::bytes(len))).unwrap_or_default();
+    let mut report = Report::new("a Git LFS pointer".to_owned(), bytes.len() as u64);
+    report.find(
+        "lfs_pointer",
+        format!("stands for a file{stands_for} that has not been downloaded: it is only its name"),
+    );
+    report.suggest(vec!["git lfs pull".to_owned()], "downloads the file itself");
+    Ok(report)
+}
+
+/// Reports on a file.
+pub fn examine(subject: &Subject, mut input: Input) -> Result<Report, Failure> {
+    let len = input.len().unwrap_or_default();
+    if len == 0 {
+        let mut report = Report::new("an empty file".to_owned(), 0);
+        report.find("empty", "holds no data, so there is nothing to compress");
+        return Ok(report);
+    }
+    let layout = layout::read(&mut input).map_err(|error| input.failure(error))?;
+    let mut first = Vec::new();
+    Data::read(&mut input, &(0..len.min(kind::BEGINNING)), &mut first)?;
+    let mut report = Report::new(kind::describe(&first, layout.as_ref(), subject.path()), len);
+    if subject.is_beginning {
+        report.find("beginning", "only the beginning of the data was read, and is reported on");
+    }
+    find_oddities(&mut report, subject, &mut input, layout.as_ref())?;
+    let trial = trial::run(&mut input, len, layout.as_ref(), &subject.shown)?;
+    advise(&mut report, &trial, subject);
+    report.trial = Some(trial);
+    Ok(report)
+}
+
+/// Finds what is unusual about a file, besides its data.
+fn find_oddities(
+    report: &mut Report,
+    subject: &Subject,
+    input: &mut Input,
+    layout: Option<&Metadata>,
+) -> Result<(), Failure> {
+    if report.kind == kind::HTML {
+        report.find("web_page", "is a page for browsers: downloads that fail often leave one");
+    }
+    if let Some(path) = subject.path()
+        && names::is_compressed(path)
+    {
+        report.find("not_compressed", "has the name of a compressed file, and is none");
+    }
+    let is_safetensors = beginning::is_safetensors(&subject.local);
+    let Some(layout) = layout else {
+        if is_safetensors && let Err(failure) = TensorSource::open_partial(&subject.local) {
+            report.find("invalid_header", failure.message());
+        }
+        return Ok(());
+    };
+    let end = data_header::end_of(layout);
+    if end > report.len {
+        let missing = units::count(end - report.len, "byte");
+        report.find("incomplete", format!("is cut off: its last tensor lacks {missing}"));
+        report.suggest(Vec::new(), "fetch or copy the file once more");
+        report.is_broken = true;
+    } else if is_safetensors {
+        let mut header = Vec::new();
+        Data::read(input, &(0..layout.data_start()), &mut header)?;
+        let oddities = Metadata::parse(&header, report.len);
+        let oddities = oddities.iter().flat_map(Metadata::oddities);
+        for oddity in oddities.collect::<Vec<_>>() {
+            report.find(oddity_name(&oddity), explain_oddity(&oddity));
+        }
+    }
+    Ok(())
+}
+
+fn oddity_name(oddity: &Oddity) -> &'static str {
+    match oddity {
+        Oddity::ZeroPadding { .. } => "padded_header",
+        Oddity::SharedBytes { .. } => "shared_bytes",
+        _ => "unused_bytes",
+    }
+}
+
+fn explain_oddity(oddity: &Oddity) -> String {
+    let inside = match oddity {
+        Oddity::SharedBytes { .. } => "; it cannot be compressed with --inside-safetensors",
+        _ => "",
+    };
+    format!(
+        "{oddity}: the safetensors library refuses such a file; zipnn restores every byte of it\
+         {inside}"
+    )
+}
+
+/// Adds what to do about a file.
+fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
+    if report.is_broken {
+        return;
+    }
+    let name = subject.quoted();
+    for of_type in &trial.types {
+        let is_large = Reasons::is_worth_naming(of_type.original, trial.original);
+        if let Some(reason) = of_type.reasons.first().filter(|_| is_large)
+            && let (_, Some(suggestion)) = reason.explanation()
+        {
+            report.find(reason.name(), format!("{}: {suggestion}", of_type.name));
+        }
+    }
+    if trial.original < TINY {
+        return;
+    }
+    let [plain, extended, max] = trial.lens;
+    if let Some(Similar { path, difference_len }) = subject.path().and_then(similar::find) {
+        let base = quoted(&path.to_string_lossy());
+        let about = units::bytes(difference_len);
+        let ratio = units::percent(difference_len, trial.original);
+        report.find("similar_file", format!("resembles {}", path.display()));
+        report.suggest(
+            vec![format!("zipnn compress --base {base} {name}")],
+            format!("a difference of about {about} ({ratio}), which needs {}", path.display()),
+        );
+    }
+    let least = plain.min(extended).min(max);
+    if least as f64 >= WORTH_COMPRESSING * trial.original as f64 {
+        report.find("nothing_to_gain", "no level saves more than a fiftieth of it");
+        return;
+    }
+    if let Some(better) = &trial.better_type {
+        suggest_type(report, better, &name);
+    }
+    let level = usize::from(is_worth_saving(extended, plain));
+    let result = match level {
+        0 => "the default: fast, and the original reads the file",
+        _ => "smaller than the default, and faster to decompress; the original cannot read it",
+    };
+    report.suggest(vec![format!("zipnn compress{} {name}", LEVELS[level].0)], result);
+    if is_worth_saving(max, trial.lens[level]) {
+        report.suggest(
+            vec![format!("zipnn compress --max {name}")],
+            "the smallest file, which takes longer; the original cannot read it",
+        );
+    }
+}
+
+fn suggest_type(report: &mut Report, better: &BetterType, name: &str) {
+    let dtype = better.choice.name();
+    report.find("better_type", "becomes smaller with one type for all data than with several");
+    let condition = match better.is_certain {
+        true => "",
+        false => ", if the rest of the file is like its beginning",
+    };
+    report.suggest(
+        vec![format!("zipnn compress --dtype {dtype} {name}")],
+        format!("smaller than with the types that zipnn detects{condition}"),
+    );
+}
