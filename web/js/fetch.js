@@ -46,7 +46,13 @@ function callOf(input, init = {}) {
 
 /** Returns the whole file, or nothing if the server does not have it. */
 async function whole(ZipnnDecompressStream, fetch, url, { init, headers, signal }, options) {
-  const response = await fetch(url, { ...init, headers, signal });
+  const response = await fetch(url, { ...init, headers, signal }).catch((error) => {
+    signal?.throwIfAborted();
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  });
+  // Servers of other origins may not allow pages to see that a file is missing.
+  if (!response) return undefined;
   const { body, ok, status } = response;
   if (MISSING.includes(status) || isPage(response)) {
     body?.cancel().catch(() => {});
@@ -73,7 +79,8 @@ async function part(module, fetch, url, { method, headers, signal }, { pool, lim
   try {
     archive = await openArchive(await module.load(), url, { fetch, headers, signal, pool, limits });
   } catch (error) {
-    if (MISSING.includes(error.status) || error.format === 'html') return undefined;
+    const isMissing = error.code === 'NetworkError' || MISSING.includes(error.status) || error.format === 'html';
+    if (isMissing) return undefined;
     // As `fetch` does, returns the status of a server that fails.
     if (error.code === 'HttpError' && error.status >= 400) return new Response(null, { status: error.status });
     throw error;

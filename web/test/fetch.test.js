@@ -103,6 +103,18 @@ describe('createFetch', () => {
     }
   });
 
+  test('a server of another origin may hide that a file is missing', async () => {
+    const own = createFetch({
+      fetch: async (input) => {
+        if (/\.znn$/.test(input)) throw new TypeError('Failed to fetch');
+        return new Response('plain');
+      },
+    });
+    for (const headers of [{}, { Range: 'bytes=0-4' }]) {
+      assert.equal(await (await own('http://localhost/model.onnx', { headers })).text(), 'plain');
+    }
+  });
+
   test('other files and other methods are not touched', async () => {
     assert.equal(await (await fetching(`${server.url}/plain/vocab.txt`)).text(), 'a b c');
     await (await fetching(`${server.url}/model.onnx`, { method: 'POST', body: 'x' })).arrayBuffer();

@@ -382,6 +382,11 @@ describe('loading the module', () => {
     return new Module(bindings, { simd: source, plain: source }).load();
   };
 
+  test('an engine without vectors is named if the build needs them', async (t) => {
+    t.mock.method(WebAssembly, 'validate', () => false);
+    await fails(new Module({}, { simd: url }).load(), 'LoadFailed', /no vector instructions/);
+  });
+
   test('missing and invalid modules are errors with advice', async () => {
     serve((request, response) => response.writeHead(404).end());
     assert.equal((await fails(load(url), 'LoadFailed', /404.*init|init.*404/)).cause.status, 404);

@@ -30,3 +30,16 @@ for (const [file, lib] of [
     });
   }
 }
+
+for (const name of ['index', 'decode', 'extended', 'gpu']) {
+  test(`${name}.d.ts declares what ${name}.js exports`, async () => {
+    const path = here(`../js/${name}.d.ts`);
+    const program = ts.createProgram([path], { lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], types: [] });
+    const checker = program.getTypeChecker();
+    const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(path)));
+    const target = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+    const declared = exported.filter((symbol) => target(symbol).flags & ts.SymbolFlags.Value);
+    const names = declared.map((symbol) => symbol.getName()).sort();
+    assert.deepEqual(names, Object.keys(await import(`../js/${name}.js`)).sort());
+  });
+}
