@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use zipnn::Limits;
 use zipnn::tensor::{Metadata, Oddity};
 
 use crate::commands::doctor::kind;
 use crate::commands::doctor::report::Report;
+use crate::commands::doctor::rotated::{self, Rotated};
 use crate::commands::doctor::similar::{self, Similar};
 use crate::commands::doctor::subject::{Subject, quoted};
 use crate::commands::doctor::trial::{self, BetterType, Data, LEVELS, Trial, is_worth_saving};
@@ -106,6 +108,12 @@ fn find_oddities(
         let oddities = oddities.iter().flat_map(Metadata::oddities);
         for oddity in oddities.collect::<Vec<_>>() {
             report.find(oddity_name(&oddity), explain_oddity(&oddity));
+        }
+        // The original may have decompressed it.
+        if let Ok(mut source) = TensorSource::open(&subject.local, Limits::default())
+            && rotated::find(report, &mut source)? == Rotated::Some
+        {
+            rotated::suggest_repair(report, subject);
         }
     }
     Ok(())
