@@ -206,8 +206,16 @@ fn explains_unusual_headers() {
     let found = report(&place, "odd.safetensors");
     assert_eq!(findings(&found), ["padded_header", "unused_bytes"]);
     assert_eq!(commands(&found)[0], "zipnn compress odd.safetensors");
-    place.write("bad.safetensors", &file("{\"a\":{}}", &data));
-    assert!(findings(&report(&place, "bad.safetensors")).contains(&"invalid_header"));
+    for bad in [&file("{\"a\":{}}", &data)[..], &file(&format!("{{{tensor}}}"), &data)[..30]] {
+        place.write("bad.safetensors", bad);
+        assert!(findings(&broken(&place, "bad.safetensors")).contains(&"invalid_header"));
+    }
+    // Gaps between all tensors.
+    let entries: Vec<String> = (0..10)
+        .map(|at| entry(&at.to_string(), "U8", &[1000], at * 1010, at * 1010 + 1000))
+        .collect();
+    place.write("gaps.safetensors", &file(&format!("{{{}}}", entries.join(",")), &data));
+    assert_eq!(findings(&report(&place, "gaps.safetensors"))[4], "more_oddities");
 }
 
 #[test]

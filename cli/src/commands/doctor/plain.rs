@@ -22,6 +22,9 @@ use crate::report::units;
 /// Share of its length to which a file has to shrink for compressing to be worth the time.
 const WORTH_COMPRESSING: f64 = 0.98;
 
+/// Maximum number of unusual places in a file that are named.
+const MAX_ODDITIES: usize = 4;
+
 impl Data for Input {
     fn read(&mut self, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
         let read = self
@@ -92,6 +95,8 @@ fn find_oddities(
     let Some(layout) = layout else {
         if is_safetensors && let Err(failure) = TensorSource::open_partial(&subject.local) {
             report.find("invalid_header", failure.message());
+            report.suggest(Vec::new(), "fetch or copy the file once more");
+            report.is_broken = true;
         }
         return Ok(());
     };
@@ -104,10 +109,17 @@ fn find_oddities(
     } else if is_safetensors {
         let mut header = Vec::new();
         Data::read(input, &(0..layout.data_start()), &mut header)?;
-        let oddities = Metadata::parse(&header, report.len);
-        let oddities = oddities.iter().flat_map(Metadata::oddities);
-        for oddity in oddities.collect::<Vec<_>>() {
-            report.find(oddity_name(&oddity), explain_oddity(&oddity));
+        if let Ok(metadata) = Metadata::parse(&header, report.len) {
+            let mut oddities = metadata.oddities();
+            for oddity in oddities.by_ref().take(MAX_ODDITIES) {
+                report.find(oddity_name(&oddity), explain_oddity(&oddity));
+            }
+            match oddities.count() as u64 {
+                0 => {}
+                more => {
+                    report.find("more_oddities", units::count(more, "more place") + " like that")
+                }
+            }
         }
         // The original may have decompressed it.
         if let Ok(mut source) = TensorSource::open(&subject.local, Limits::default())
