@@ -155,6 +155,13 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
     if report.is_broken {
         return;
     }
+    if trial.original < TINY {
+        report.find(
+            "tiny",
+            "is so small that index and checksums take about as much as compressing saves",
+        );
+        return;
+    }
     let name = subject.quoted();
     for of_type in &trial.types {
         let is_large = Reasons::is_worth_naming(of_type.original, trial.original);
@@ -163,9 +170,6 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
         {
             report.find(reason.name(), format!("{}: {suggestion}", of_type.name));
         }
-    }
-    if trial.original < TINY {
-        return;
     }
     let [plain, extended, max] = trial.lens;
     if let Some(Similar { path, difference_len }) = subject.path().and_then(similar::find) {
