@@ -206,8 +206,16 @@ fn explains_unusual_headers() {
     let found = report(&place, "odd.safetensors");
     assert_eq!(findings(&found), ["padded_header", "unused_bytes"]);
     assert_eq!(commands(&found)[0], "zipnn compress odd.safetensors");
-    place.write("bad.safetensors", &file("{\"a\":{}}", &data));
-    assert!(findings(&report(&place, "bad.safetensors")).contains(&"invalid_header"));
+    for bad in [&file("{\"a\":{}}", &data)[..], &file(&format!("{{{tensor}}}"), &data)[..30]] {
+        place.write("bad.safetensors", bad);
+        assert!(findings(&broken(&place, "bad.safetensors")).contains(&"invalid_header"));
+    }
+    // Gaps between all tensors.
+    let entries: Vec<String> = (0..10)
+        .map(|at| entry(&at.to_string(), "U8", &[1000], at * 1010, at * 1010 + 1000))
+        .collect();
+    place.write("gaps.safetensors", &file(&format!("{{{}}}", entries.join(",")), &data));
+    assert_eq!(findings(&report(&place, "gaps.safetensors"))[4], "more_oddities");
 }
 
 #[test]
@@ -282,4 +290,42 @@ fn names_a_type_that_suits_all_data() {
     place.succeeds(&["compress", "mixed", "-o", "default"]);
     place.succeeds(&command.split(' ').skip(1).collect::<Vec<_>>());
     assert!(place.read("mixed.znn").len() < place.read("default").len() * 99 / 100);
+}
+
+/// Files that the original damaged, as `repair` judges them.
+#[test]
+fn names_what_the_original_damaged() {
+    let folder = crate::common::root().join("tests/data/golden/reference_damaged");
+    let place = Place::new();
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        place.write(name, &std::fs::read(&path).unwrap());
+        let mut names = vec![name.to_owned()];
+        if name.contains(".znn.") {
+            place.run(&["decompress", "-f", name]);
+            names.push(name.replace(".znn.", "."));
+        }
+        for name in names.iter().filter(|name| place.exists(name)) {
+            let needs_repair = place.run(&["repair", "-q", name]).status.code() == Some(1);
+            let status = place.run(&["doctor", name]).status.code();
+            assert_eq!(status, Some(i32::from(needs_repair)), "{name}");
+            if needs_repair {
+                assert_eq!(commands(&broken(&place, name)), [format!("zipnn repair {name}")]);
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 2, "{count} files");
+
+    // A file that the original has decompressed.
+    let elements = weights(DType::BF16, 16_000, 1);
+    let rotated = elements.chunks_exact(2).flat_map(|element| {
+        u16::from_le_bytes([element[0], element[1]]).rotate_left(1).to_le_bytes()
+    });
+    let tensors = [("w", "BF16", &[8000][..], rotated.collect())];
+    place.write("plain.safetensors", &file_of(&tensors));
+    let found = broken(&place, "plain.safetensors");
+    assert_eq!(commands(&found), ["zipnn repair plain.safetensors"]);
 }

@@ -8,6 +8,7 @@ use zipnn::{Limits, legacy};
 
 use crate::base::content::Bases;
 use crate::commands::doctor::report::Report;
+use crate::commands::doctor::rotated::{self, Rotated};
 use crate::commands::doctor::subject::Subject;
 use crate::commands::doctor::trial::{self, Data, LEVELS, is_worth_saving};
 use crate::commands::info::file_info::{FileInfo, version};
@@ -18,13 +19,8 @@ use crate::content::tensors::{AnyArchive, open_archive};
 use crate::content::types;
 use crate::fs::input::Input;
 use crate::job::frames::Opened;
-use crate::repair::diagnosis::Verdict;
-use crate::repair::examination::{examine, suspect};
 use crate::report::failure::Failure;
 use crate::report::units;
-
-/// Number of bytes of uncompressed tensors up to which they are searched for rotated ones.
-const MAX_EXAMINED: u64 = 256 << 20;
 
 /// A file that is compressed as a whole.
 struct WholeData<'s> {
@@ -302,7 +298,6 @@ fn find_in_inside(
     source: &mut TensorSource,
     subject: &Subject,
 ) -> Result<(), Failure> {
-    let name = subject.quoted();
     let reader = &source.reader;
     if reader.is_list_lost() {
         report.find("list_lost", "lacks its list of compressed tensors");
@@ -314,31 +309,17 @@ fn find_in_inside(
     if !reader.has_checksums() {
         report.find("no_checksums", "has no checksums, so that damage may go unnoticed");
     }
-    let suspects = reader.tensors().iter().filter(|tensor| suspect(tensor).is_some());
-    let len = suspects.fold(0_u64, |len, tensor| len.saturating_add(tensor.decoded_len));
-    let mut rotated = 0;
-    if !reader.is_ours() && len <= MAX_EXAMINED {
-        let found = examine(&mut source.reader).map_err(|error| source.failure(error))?;
-        rotated = found.iter().filter(|one| one.verdict == Verdict::Rotated).count() as u64;
-    } else if !reader.is_ours() {
+    let rotated = match reader.is_ours() {
+        true => Rotated::None,
+        false => rotated::find(report, source)?,
+    };
+    if rotated == Rotated::Some || needs_list {
+        rotated::suggest_repair(report, subject);
+    } else if rotated == Rotated::Unknown {
         report.suggest(
-            vec![format!("zipnn repair {name}")],
+            vec![format!("zipnn repair {}", subject.quoted())],
             "checks whether the original stored tensors with rotated bits",
         );
-    }
-    if rotated > 0 {
-        report.find(
-            "rotated",
-            format!(
-                "{} seem to have rotated bits, as the script of the original stores tensors that it \
-                 does not compress",
-                units::count(rotated, "tensor")
-            ),
-        );
-    }
-    if rotated > 0 || needs_list {
-        report.is_broken = true;
-        report.suggest(vec![format!("zipnn repair {name}")], "shows what is wrong, and repairs it");
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod compressed;
 mod kind;
 mod plain;
 mod report;
+mod rotated;
 mod similar;
 mod subject;
 mod trial;

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use zipnn::Limits;
 use zipnn::tensor::{Metadata, Oddity};
 
 use crate::commands::doctor::kind;
 use crate::commands::doctor::report::Report;
+use crate::commands::doctor::rotated::{self, Rotated};
 use crate::commands::doctor::similar::{self, Similar};
 use crate::commands::doctor::subject::{Subject, quoted};
 use crate::commands::doctor::trial::{self, BetterType, Data, LEVELS, Trial, is_worth_saving};
@@ -19,6 +21,9 @@ use crate::report::units;
 
 /// Share of its length to which a file has to shrink for compressing to be worth the time.
 const WORTH_COMPRESSING: f64 = 0.98;
+
+/// Maximum number of unusual places in a file that are named.
+const MAX_ODDITIES: usize = 4;
 
 impl Data for Input {
     fn read(&mut self, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
@@ -90,6 +95,8 @@ fn find_oddities(
     let Some(layout) = layout else {
         if is_safetensors && let Err(failure) = TensorSource::open_partial(&subject.local) {
             report.find("invalid_header", failure.message());
+            report.suggest(Vec::new(), "fetch or copy the file once more");
+            report.is_broken = true;
         }
         return Ok(());
     };
@@ -102,10 +109,23 @@ fn find_oddities(
     } else if is_safetensors {
         let mut header = Vec::new();
         Data::read(input, &(0..layout.data_start()), &mut header)?;
-        let oddities = Metadata::parse(&header, report.len);
-        let oddities = oddities.iter().flat_map(Metadata::oddities);
-        for oddity in oddities.collect::<Vec<_>>() {
-            report.find(oddity_name(&oddity), explain_oddity(&oddity));
+        if let Ok(metadata) = Metadata::parse(&header, report.len) {
+            let mut oddities = metadata.oddities();
+            for oddity in oddities.by_ref().take(MAX_ODDITIES) {
+                report.find(oddity_name(&oddity), explain_oddity(&oddity));
+            }
+            match oddities.count() as u64 {
+                0 => {}
+                more => {
+                    report.find("more_oddities", units::count(more, "more place") + " like that")
+                }
+            }
+        }
+        // The original may have decompressed it.
+        if let Ok(mut source) = TensorSource::open(&subject.local, Limits::default())
+            && rotated::find(report, &mut source)? == Rotated::Some
+        {
+            rotated::suggest_repair(report, subject);
         }
     }
     Ok(())
@@ -135,6 +155,13 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
     if report.is_broken {
         return;
     }
+    if trial.original < TINY {
+        report.find(
+            "tiny",
+            "is so small that index and checksums take about as much as compressing saves",
+        );
+        return;
+    }
     let name = subject.quoted();
     for of_type in &trial.types {
         let is_large = Reasons::is_worth_naming(of_type.original, trial.original);
@@ -143,9 +170,6 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
         {
             report.find(reason.name(), format!("{}: {suggestion}", of_type.name));
         }
-    }
-    if trial.original < TINY {
-        return;
     }
     let [plain, extended, max] = trial.lens;
     if let Some(Similar { path, difference_len }) = subject.path().and_then(similar::find) {

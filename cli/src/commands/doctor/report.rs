@@ -130,14 +130,14 @@ impl Report {
 }
 
 fn write_trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
+    if trial.original < TINY {
+        return Ok(());
+    }
     let large = trial.types.iter().filter(|of_type| is_large(of_type, trial));
     for of_type in large {
         let share = units::percent(of_type.original, trial.original);
         let name = units::short_name(&of_type.name, table::TYPE);
         writeln!(out, "  {name}, {share} of the data: {}", explain(of_type, &trial.planes))?;
-    }
-    if trial.original < TINY {
-        return Ok(());
     }
     trial.planes.lines().iter().try_for_each(|line| writeln!(out, "  {line}"))?;
     match trial.sampled >= trial.original {

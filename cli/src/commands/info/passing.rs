@@ -14,8 +14,9 @@ use crate::job::run::Run;
 
 /// Maximum number of types of which a sample is kept.
 const MAX_SAMPLES: usize = 64;
-/// Maximum number of bytes to decode at once.
-const MAX_DECODED: u64 = 64 << 20;
+/// Maximum number of bytes of a frame to hold, and to decode at once. Frames of the original can be as
+/// long as the file.
+const MAX_LEN: u64 = 64 << 20;
 
 /// The header of the data, and samples of frames that hardly shrink.
 #[derive(Default)]
@@ -89,9 +90,12 @@ impl Passing {
         frame: &OpenFrame,
         chunks: Range<usize>,
     ) -> Option<Vec<u8>> {
+        if frame.index().content_len() > MAX_LEN {
+            return None;
+        }
         frames.keep_payload(frame).ok()?;
         self.run.read(frames, frame, chunks).ok()?;
-        if self.run.decoded_len() > MAX_DECODED {
+        if self.run.decoded_len() > MAX_LEN {
             return None;
         }
         let mut decoded = vec![0; self.run.decoded_len() as usize];
