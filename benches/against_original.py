@@ -7,7 +7,8 @@ TYPE is bf16, f32, f16, f8e4m3 or f8e5m2. Without files, the script measures the
 ../shared/models beside the repository.
 
 Both packages work on one thread and on pieces of 4 MiB. They take turns in random order: one
-processes all pieces of a file twice, of which the second pass counts, then the other. Before each
+processes all pieces of a file five times, of which the last pass counts, then the other. Fewer
+passes (--warm-up) do not fill the caches with what is used again. Before each
 call that compresses, the piece is copied to the same memory, because the original modifies its
 input. The original returns new memory for each piece, which its allocator reuses. zipnn_rs writes
 to memory of the caller, or also returns new memory (--fresh). Each call is the function that users
@@ -236,8 +237,9 @@ class File:
         gc.disable()
         for _ in range(self.options.rounds):
             for case in random.sample(cases, len(cases)):
-                # The caches hold the other package's memory, so the first pass does not count.
-                self.measure_pass(case, clock)
+                # The caches hold the other package's memory, so the first passes do not count.
+                for _ in range(self.options.warm_up):
+                    self.measure_pass(case, clock)
                 for times, seconds in zip(case.times, self.measure_pass(case, clock), strict=True):
                     times.append(seconds)
         gc.enable()
@@ -304,7 +306,8 @@ def table(report):
     lines = [
         f"{report['processor']}, {report['simd']}, threads: {report['threads']},"
         f" pieces of {report['piece']:,} bytes, {report['clock']} time,"
-        f" medians of {report['rounds']} rounds, huge pages: {report['huge_pages']},"
+        f" medians of {report['rounds']} rounds, {report['warm_up']} passes of warm-up,"
+        f" huge pages: {report['huge_pages']},"
         f" zipnn {report['original']}, zipnn_rs {report['zipnn_rs']}",
         "",
         "| | " + " | ".join(file["dtype"] for file in files) + " |",
@@ -332,6 +335,7 @@ def arguments():
     )
     parser.add_argument("files", nargs="*", metavar="FILE:TYPE", default=DEFAULT_FILES)
     parser.add_argument("--rounds", type=int, default=15, help="rounds that count (15)")
+    parser.add_argument("--warm-up", type=int, default=4, help="passes that do not count (4)")
     parser.add_argument("--piece", type=size, default="4M", help="length of a piece (4M)")
     parser.add_argument("--repeat", type=size, default="16M", help="repeat files up to it (16M)")
     parser.add_argument("--threads", type=int, default=1, help="threads of both packages (1)")
@@ -356,6 +360,7 @@ def main():
         "threads": options.threads,
         "piece": options.piece,
         "rounds": options.rounds,
+        "warm_up": options.warm_up,
         "clock": "processor" if options.cpu else "wall",
         "huge_pages": huge_pages(),
         "original": importlib.metadata.version("zipnn"),

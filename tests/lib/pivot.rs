@@ -11,7 +11,7 @@ use zipnn::{
     Archive, DType, DecodeError, DecodeErrorKind, Decoder, Limits, Options, PlaneCode, Profile,
 };
 
-use crate::common::{data, golden};
+use crate::common::{data, golden, skipped};
 
 fn extended(dtype: DType) -> Options {
     Options::new(dtype).profile(Profile::Extended)
@@ -178,4 +178,24 @@ fn scratch_is_reused_between_lengths() {
         zipnn::decompress_into(&file, &mut decoded, &Limits::default(), &mut scratch).unwrap();
         assert!(decoded == data, "{len} bytes");
     }
+}
+
+#[test]
+fn real_models_are_as_small_as_with_huffman_codes() {
+    let Some(folder) = skipped::shared("models") else { return };
+    let mut shorter = 0;
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension != "md")) {
+        let model = std::fs::read(&path).unwrap();
+        let options = Options::auto().profile(Profile::Extended);
+        let pivot = zipnn::compress(&model, &options).unwrap();
+        let decoded = zipnn::decompress(&pivot, &Limits::default()).unwrap();
+        assert!(decoded == model, "{}", path.display());
+        let huffman = zipnn::compress(&model, &options.plane_code(PlaneCode::Huffman)).unwrap();
+        let ratio = pivot.len() as f64 / huffman.len() as f64;
+        println!("{}: {:+.3} %", path.display(), (ratio - 1.0) * 100.0);
+        assert!(ratio <= 1.0005, "{}: {ratio}", path.display());
+        shorter += usize::from(pivot.len() < huffman.len());
+    }
+    assert!(shorter > 0, "no file is coded differently");
 }

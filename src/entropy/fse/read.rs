@@ -5,13 +5,18 @@ use crate::entropy::fse::{
     MAX_CELLS, MAX_SYMBOLS, MAX_TABLE_LOG, MIN_TABLE_LOG, Probabilities, spread,
 };
 
+/// Length of the memory in which most strings have zeros after them.
+const MAX_PADDED: usize = 136;
+
 /// Decodes the symbols in `src`, which begins with a description, and returns their number.
 ///
 /// Returns `None` if `src` is malformed or contains more symbols than fit into `symbols`.
 pub(crate) fn read(src: &[u8], symbols: &mut [u8]) -> Option<usize> {
     let (probabilities, description_len) = read_description(src)?;
     let table = DecodeTable::new(&probabilities);
-    let mut bits = BackwardReader::new(&src[description_len..])?;
+    let stream = &src[description_len..];
+    let mut padded = [0; MAX_PADDED];
+    let mut bits = BackwardReader::padded(stream, &mut padded)?;
     let mut state = bits.read(table.log)?;
     let mut other = bits.read(table.log)?;
     let mut count = 0;
@@ -23,7 +28,7 @@ pub(crate) fn read(src: &[u8], symbols: &mut [u8]) -> Option<usize> {
     loop {
         let cell = table.cells[state];
         push(cell.symbol)?;
-        let Some(next) = bits.read(cell.bits) else {
+        let Some(next) = bits.read(cell.bits.into()) else {
             push(table.cells[other].symbol)?;
             return Some(count);
         };
@@ -84,7 +89,7 @@ fn read_description(src: &[u8]) -> Option<(Probabilities, usize)> {
 struct Cell {
     symbol: u8,
     /// Number of bits to read. Their value plus `base` is the next state.
-    bits: u32,
+    bits: u8,
     base: u8,
 }
 
@@ -104,7 +109,7 @@ impl DecodeTable {
             let counter = &mut next[usize::from(symbol)];
             let bits = log - counter.ilog2();
             let base = ((*counter << bits) - (1 << log)) as u8;
-            *cell = Cell { symbol, bits, base };
+            *cell = Cell { symbol, bits: bits as u8, base };
             *counter += 1;
         }
         Self { log, cells }

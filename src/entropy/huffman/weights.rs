@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use crate::entropy::huffman::{MAX_EXPLICIT_WEIGHT, MAX_READ_BITS};
-use crate::entropy::{SYMBOLS, fse};
+use crate::entropy::{SYMBOLS, fse, occurrences};
 use crate::error::DecodeErrorKind;
 
 /// Limit of the first byte of a description, below which it is the length of FSE-coded weights.
@@ -72,18 +72,19 @@ pub(crate) fn read(src: &[u8]) -> Result<(CodeLengths, usize), DecodeErrorKind> 
 /// Adds the implied weight after `count` explicit weights, and converts all weights to lengths.
 fn complete(mut weights: [u8; SYMBOLS], count: usize) -> Option<CodeLengths> {
     let cells = |weight: u8| if weight == 0 { 0 } else { 1_u32 << (weight - 1) };
-    let explicit = &weights[..count];
-    if explicit.iter().any(|&weight| weight > MAX_EXPLICIT_WEIGHT) {
+    // Zeros follow the explicit weights.
+    let heaviest = weights.iter().fold(0, |heaviest: u8, &weight| heaviest.max(weight));
+    if heaviest > MAX_EXPLICIT_WEIGHT {
         return None;
     }
-    let sum: u32 = explicit.iter().copied().map(cells).sum();
+    let sum: u32 = weights[..count].iter().copied().map(cells).sum();
     let longest = sum.checked_ilog2()? + 1;
     let rest = (1 << longest) - sum;
     if longest > MAX_READ_BITS || !rest.is_power_of_two() {
         return None;
     }
     weights[count] = rest.ilog2() as u8 + 1;
-    let lightest = weights.iter().filter(|&&weight| weight == 1).count();
+    let lightest = occurrences(&weights, 1);
     if lightest < 2 || lightest % 2 == 1 {
         return None;
     }

@@ -1,8 +1,8 @@
 //! The tree of a code, which the lengths of its codewords determine.
 
-use crate::entropy::SYMBOLS;
 use crate::entropy::huffman::MAX_READ_BITS;
 use crate::entropy::huffman::weights::CodeLengths;
+use crate::entropy::{SYMBOLS, occurrences};
 
 /// Maximum number of bits that a symbol takes in a leaf.
 pub(crate) const MAX_LEAF_BITS: u8 = 6;
@@ -117,10 +117,8 @@ struct SortedSymbols {
 
 impl SortedSymbols {
     fn new(code: &CodeLengths) -> Self {
-        let mut counts = [0_u16; MAX_LEVELS];
-        for &bits in &code.bits {
-            counts[usize::from(bits)] += 1;
-        }
+        let counts: [u16; MAX_LEVELS] =
+            core::array::from_fn(|bits| occurrences(&code.bits, bits as u8));
         let mut left = [(0, 0); MAX_LEVELS];
         let mut end = 0;
         for (left, &count) in left.iter_mut().zip(&counts).skip(1) {
