@@ -22,34 +22,51 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "tests/data/minilm-slice.bf16.safetensors"
 OTHERS = ["docs/cli.md", "docs/hub.md", "docs/SAFETENSORS.md", "docs/browser.md"]
-PAGES = ["README.md", "CONTRIBUTING.md", "cli/README.md", "python/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "cli/README.md", "examples/README.md", "python/README.md"]
 PAGES += sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# The last cell of a row.
+CELL = re.compile(r"\| `((?:cargo|examples/)[^`]*)` \|$", re.MULTILINE)
 # The beginnings of commands, the file of the repository that runs them, and text in that file.
 ELSEWHERE = {
-    "cargo run --release -p zipnn-cli -- compress --force tests/data": (".ci/run", "--force tests/data"),
+    "cargo run --release -p zipnn-cli -- compress --force tests/data": (
+        ".ci/run",
+        "--force tests/data",
+    ),
     "cargo test --locked --all-features": (".ci/run", "cargo test --locked --all-features"),
     ".ci/run": (".github/workflows/ci.yml", ".ci/run"),
     ".ci/release": ("CONTRIBUTING.md", "before a release"),
     "python/build.sh": ("python/test.sh", "python/build.sh"),
     "python/test.sh": (".ci/run", "python/test.sh"),
     "pip install": ("python/test.sh", 'pip" install'),
-    "PYTHONPATH=$(python -m zipnn_rs.compat --path) python": ("python/tests/test_compat.py", "--path"),
+    "PYTHONPATH=$(python -m zipnn_rs.compat --path) python": (
+        "python/tests/test_compat.py",
+        "--path",
+    ),
     "npm ci": ("web/test.sh", "npm ci"),
     "npm run build": ("web/test.sh", "build.sh"),
     "npm pack": ("web/test.sh", ""),
-    "cargo run --release --example": (".ci/run", "--example"),
+    "cargo run --release --example compress_slice": (".ci/run", "compress_slice"),
+    "cargo run --release --example compress_file": (".ci/run", "compress_file"),
+    "cargo run --release --example one_tensor": (".ci/run", "one_tensor"),
+    "cargo run --release --example caller_memory": (".ci/run", "caller_memory"),
+    "cargo run --release --example weight_updates": (".ci/run", "weight_updates"),
     "cargo run -p zipnn-ranges": (".ci/run", "zipnn-ranges"),
     "cargo run --release -p zipnn-gpu --example decode_file": (".ci/run", "--example decode_file"),
+    "cargo run --manifest-path examples/engines/": (".ci/run", "examples/engines/Cargo.toml"),
+    "cargo run --manifest-path examples/candle/": (".ci/release", "examples/candle/Cargo.toml"),
     "cargo run --release --bin tensors_in_redb": (".ci/run", "tensors_in_redb"),
     "cargo run --release --bin checkpoints_in_fjall": (".ci/run", "checkpoints_in_fjall"),
     "examples/device/run.sh": ("tests/targets.sh", "examples/device/run.sh"),
+    "examples/zarrs/test.sh": ("python/test.sh", "examples/zarrs/test.sh"),
 }
 
 
 def commands(page):
     """Yields the commands of a page."""
-    for block in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    yield from CELL.findall(text)
+    for block in BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             if shlex.split(line, comments=True):
                 yield re.sub(r"\s+# .*", "", line).strip()

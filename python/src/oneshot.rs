@@ -123,6 +123,7 @@ fn decode(data: &[u8], target: &mut [u8], threads: &Threads) -> Result<usize> {
 /// Compresses bytes into a file of one frame.
 #[pyfunction]
 #[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false, max=false))]
+#[expect(clippy::too_many_arguments, reason = "most are keywords with defaults")]
 pub fn compress<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
@@ -145,6 +146,7 @@ pub fn compress<'py>(
 /// Compresses bytes directly into a new `bytearray`, as a file of one frame.
 #[pyfunction]
 #[pyo3(signature = (data, dtype=None, *, base=None, threads=0, checksums=true, extended=false, max=false))]
+#[expect(clippy::too_many_arguments, reason = "most are keywords with defaults")]
 pub fn compress_bytearray<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
@@ -167,6 +169,7 @@ pub fn compress_bytearray<'py>(
 /// Compresses bytes into memory of the caller, and returns the length of the file.
 #[pyfunction]
 #[pyo3(signature = (data, out, dtype=None, *, threads=0, checksums=true, extended=false, max=false))]
+#[expect(clippy::too_many_arguments, reason = "most are keywords with defaults")]
 pub fn compress_into<'py>(
     py: Python<'py>,
     data: &Bound<'py, PyAny>,
