@@ -87,7 +87,11 @@ fn on_terminal(place: &Place, command: &str, variables: &[(&str, &str)]) -> Opti
     let line = format!("stty rows 24 cols 70; {} {command}", env!("CARGO_BIN_EXE_zipnn"));
     let mut script = std::process::Command::new("script");
     script.args(["-qec", &line, "/dev/null"]).current_dir(place.path(""));
-    script.env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8").env("TERM", "xterm");
+    // Services that run tests set `CI`, and show colours whatever `TERM` is.
+    for variable in ["CI", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR"] {
+        script.env_remove(variable);
+    }
+    script.env("LC_ALL", "C.UTF-8").env("TERM", "xterm");
     let output = script.envs(variables.iter().copied()).stdin(std::process::Stdio::null()).output();
     let output = output.ok()?;
     output.status.success().then(|| text(&output.stdout))
