@@ -11,7 +11,7 @@ if [[ $(printf '%s\n' "$needed" "$installed" | sort --version-sort | head -n 1) 
     exit 0
 fi
 
-export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false CARGO_PROFILE_DEV_OPT_LEVEL=0
 cargo test --locked --quiet
 if [[ ! ${1:-} ]] || ! "$1" -c 'import zarr, zipnn_rs' 2>/dev/null; then
     echo "skipped: no Python with zarr and zipnn-rs (test.sh PYTHON)"
