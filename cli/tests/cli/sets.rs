@@ -541,7 +541,7 @@ fn a_renamed_base_is_found() {
     for named in [renamed, "elsewhere/renamed.safetensors"] {
         place.succeeds(&["verify", "--base", named, copy]);
     }
-    let wrong = place.fails(1, &["verify", "--base", "elsewhere", copy]);
+    let wrong = place.fails(1, &["verify", "--base", "elsewhere", copy]).replace('\\', "/");
     assert!(wrong.contains("needs the base set/base.safetensors, "), "{wrong}");
 }
 
@@ -565,7 +565,7 @@ fn errors_name_the_form_of_the_base_that_was_read() {
             &["compress", "-f", "in/tuned.safetensors", "--base", base],
         ] {
             let output = place.run(arguments);
-            let said = String::from_utf8(output.stderr).unwrap();
+            let said = String::from_utf8(output.stderr).unwrap().replace('\\', "/");
             // The damage may be in another tensor.
             assert!(output.status.success() || said.contains(base), "{arguments:?}: {said}");
             let may_succeed = ["cat", "compress"].contains(&arguments[0]);
@@ -588,7 +588,7 @@ fn a_changed_base_is_blamed() {
         &["cat", "set/copy.safetensors.znn", "embedding", "-o", "out"],
         &["cat", "set/tuned.safetensors.znn", "renamed", "-o", "out"],
     ] {
-        let said = place.fails(1, arguments);
+        let said = place.fails(1, arguments).replace('\\', "/");
         assert!(
             said.contains("its base set/base.safetensors was changed"),
             "{arguments:?}: {said}"
