@@ -121,12 +121,12 @@ impl Kind {
     fn explanation(self) -> (String, Option<&'static str>) {
         match self {
             Self::Blocks => (
-                "quantised weights in small blocks, which have few regular bytes".into(),
-                Some("use `zipnn compress --extended`, which stores the fields of the blocks apart"),
+                "quantised weights in small blocks, whose bytes hardly repeat".into(),
+                Some("use `zipnn compress --extended`, which stores the fields of blocks separately"),
             ),
             Self::Records => (
-                "quantised weights, whose fields are stored apart already; almost every bit of the \
-                 weights carries information"
+                "quantised weights, whose fields are already stored separately; almost every bit of \
+                 the weights carries information"
                     .into(),
                 None,
             ),
@@ -138,7 +138,7 @@ impl Kind {
                 "integers that hold packed weights of a few bits, almost all of which carry \
                  information"
                     .into(),
-                Some("compress the model before it is quantised, if you keep that one too"),
+                Some("if you also keep the model before quantisation, compress that one"),
             ),
             Self::ShortFloats => (
                 "floats of 8 bits or less, whose few exponent bits are used evenly".into(),
@@ -171,9 +171,9 @@ impl Kind {
             ),
             Self::Random => (
                 "bytes that all occur equally often, as in compressed or encrypted data".into(),
-                Some("compress the data before it is compressed or encrypted otherwise"),
+                Some("use zipnn before the data is compressed or encrypted"),
             ),
-            Self::Other => ("data in which no plane of bytes repeats values often".into(), None),
+            Self::Other => ("data in which no values are much more frequent than others".into(), None),
         }
     }
 }
@@ -288,7 +288,7 @@ impl Reasons {
                 units::percent(reason.original, self.total)
             )?;
             if let Some(bits) = reason.bits {
-                write!(out, "; a sample has {bits:.2} bits of information a byte")?;
+                write!(out, "; a sample has {bits:.2} bits of information per byte")?;
             }
             writeln!(out)?;
             if let Some(suggestion) = suggestion {
