@@ -47,7 +47,7 @@ enum Kind {
     Packed,
     /// Floats of 8 bits or less.
     ShortFloats,
-    /// Floats whose fractions are random.
+    /// Floats whose mantissas are random.
     Floats,
     /// A compressed file, or compressed parts of one.
     Compressed(&'static str),
@@ -109,7 +109,7 @@ impl Kind {
             Self::Bytes => "int8",
             Self::Packed => "packed_values",
             Self::ShortFloats => "float8",
-            Self::Floats => "random_fractions",
+            Self::Floats => "random_mantissas",
             Self::Compressed(_) | Self::Image(_) => "already_compressed",
             Self::Tiny => "tiny",
             Self::Random => "random_bytes",
@@ -145,7 +145,7 @@ impl Kind {
                 None,
             ),
             Self::Floats => (
-                "floats whose exponents take little space already; the bits of their fractions are \
+                "floats whose exponents take little space already; the bits of their mantissas are \
                  random"
                     .into(),
                 Some(
@@ -378,7 +378,7 @@ mod tests {
             (Some("I8"), random(), false, "int8"),
             (Some("I32"), random(), false, "packed_values"),
             (Some("F8_E4M3"), vec![1, 2, 3], false, "float8"),
-            (Some("F32"), vec![1, 2, 3], false, "random_fractions"),
+            (Some("F32"), vec![1, 2, 3], false, "random_mantissas"),
             (Some("F32"), random(), false, "random_bytes"),
             (None, random(), false, "random_bytes"),
             (None, [&b"\x1f\x8b\x08"[..], &random()].concat(), false, "already_compressed"),
