@@ -17,7 +17,7 @@ use crate::base::content::Bases;
 use crate::base::dependents::Dependents;
 use crate::base::plan::SetPlan;
 
-/// Lossless compression of AI model weights, in ZipNN's `.znn` format.
+/// Compress AI model weights without loss, in ZipNN's `.znn` format.
 #[derive(Debug, Parser)]
 #[command(name = "zipnn", version, after_help = help::examples(help::FIRST_STEPS), arg_required_else_help = true)]
 pub struct Cli {
@@ -36,23 +36,24 @@ pub enum Command {
     /// Describe the frames and tensors of compressed files, from headers and a few samples
     #[command(after_help = help::examples(help::INFO))]
     Info(Info),
-    /// Explain why files shrink or do not, and what to do about it, compressed or not
+    /// Explain what files shrink to and why, and which command to run next
     ///
-    /// Compresses samples with every level and writes nothing. Names what the file is, what each
-    /// type of data in it shrinks to and why, what is wrong with the file, and the command to run
-    /// next. The exit status is 1 if the file is damaged or needs repair.
+    /// Reads files of any kind, compressed or not. Compresses samples with every level (the
+    /// default, --extended and --max), and writes nothing. Reports the kind of each file, what each
+    /// type of data shrinks to and why, any problems, and the command to run next. The exit status
+    /// is 1 if a file is damaged or incomplete, needs repair, or lacks its base.
     #[command(after_help = help::examples(help::DOCTOR))]
     Doctor(Doctor),
     /// Decode compressed files and verify their checksums, without writing anything
     #[command(after_help = help::examples(help::VERIFY))]
     Verify(Verify),
-    /// List the tensors of compressed .safetensors files
+    /// List the tensors of compressed files
     #[command(after_help = help::examples(help::LS))]
     Ls(Ls),
-    /// Write one tensor of a compressed .safetensors file, reading only its part of the file
+    /// Write one tensor of a compressed file, reading only its part of the file
     #[command(after_help = help::examples(help::CAT))]
     Cat(Cat),
-    /// Compare two .safetensors files tensor by tensor: what has changed, and how much of it
+    /// Compare two .safetensors files tensor by tensor, and show what has changed
     #[command(after_help = help::examples(help::DIFF))]
     Diff(Diff),
     /// Detect and repair .safetensors files that the original ZipNN damaged
@@ -66,9 +67,9 @@ pub enum Command {
     /// tensors with the metadata of a compressed file leave such lists.
     #[command(after_help = help::repair_examples())]
     Repair(Repair),
-    /// Make files that are differences independent of their bases: IN.znn is replaced by a whole file
+    /// Make differences independent of their bases: a whole file replaces IN.znn
     ///
-    /// The bases can then be changed or removed, unless other files are differences to them.
+    /// The bases can then be changed or removed, unless other files need them.
     #[command(after_help = help::examples(help::FLATTEN))]
     Flatten(Flatten),
     /// Measure compression ratio and speed on your own file, in memory
@@ -86,8 +87,8 @@ pub enum Command {
 pub struct Compress {
     #[command(flatten)]
     pub files: Files,
-    /// Element type of all files. `auto` uses the types of the tensors in .safetensors files, and
-    /// detects the type from samples in other files; `bytes` suits any other data
+    /// Element type of all data. `auto` uses the types of the tensors in safetensors, GGUF, NumPy,
+    /// PyTorch and ONNX files, and samples other files; `bytes` is for data without a type
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: TypeChoice,
     /// Compress each tensor inside .safetensors files: X.safetensors becomes X.znn.safetensors,
@@ -95,20 +96,20 @@ pub struct Compress {
     /// than its source is written only with --force
     #[arg(long, conflicts_with_all = ["dtype", "delta", "base", "hub"])]
     pub inside_safetensors: bool,
-    /// Leave out checksums, and the index that makes reading parts of the file fast. The original
-    /// writes neither, and ignores both
+    /// Leave out the checksums, and the index that makes reading parts of the file fast. The
+    /// original writes neither, and ignores both
     #[arg(long, conflicts_with = "base")]
     pub plain: bool,
-    /// Use codes that decompress up to three times as fast, Zstandard where that is clearly smaller, for
-    /// sparse data and integers, and a code of differences with --delta. The original cannot read
-    /// such a file
+    /// Write files that decompress up to three times as fast. Sparse data, integers, differences
+    /// and the quantised tensors of GGUF files also become smaller. The original cannot read such
+    /// files
     #[arg(long)]
     pub extended: bool,
-    /// Write the smallest files, for archives and slow networks. Compressing takes about ten times
-    /// as long as with --extended, decompressing six times. The original cannot read such a file
+    /// Write the smallest files, for archives and slow networks. Compressing takes 15 to 80 times
+    /// as long as by default, and decompressing 3 to 11 times. The original cannot read such files
     #[arg(long, conflicts_with = "extended")]
     pub max: bool,
-    /// Code of the planes of an --extended file. Files of --max have a code of their own
+    /// Code of the planes in files of --extended
     #[arg(
         long,
         value_enum,
@@ -118,9 +119,10 @@ pub struct Compress {
         conflicts_with = "max"
     )]
     pub plane_code: PlaneCodeChoice,
-    /// Store equal tensors of all files only once, and similar tensors as differences. Each file is
-    /// then either whole, or a difference to whole files, which must be kept. With --hub, these are
-    /// files of all revisions. Implies --extended. `zipnn flatten` makes a file independent again
+    /// Store equal tensors of all files only once, and similar tensors as differences. Each result
+    /// is then either whole, or a difference to whole files, which must be kept. With --hub, this
+    /// applies to the files of all revisions. Implies --extended. `zipnn flatten` makes a
+    /// difference independent again
     #[arg(long, conflicts_with_all = ["delta", "plain", "inside_safetensors"])]
     pub dedup: bool,
     /// Which files are differences, and to which.
@@ -173,7 +175,7 @@ pub struct Decompress {
     /// Recover as much as possible of a damaged or incomplete file, without verifying its index.
     /// Chunks that cannot be decoded become zeros, and the result ends where the file was cut off.
     /// If data is lost or a checksum does not match, the exit status is 1 and the source is kept.
-    /// With --rm, nothing is written then
+    /// In this case, nothing is written with --rm
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -193,10 +195,10 @@ pub struct Files {
     /// Compress or decompress the difference to this file, which must have the same length
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
-    /// File or directory with bases, also a revision in the cache of the Hub; can be given several
-    /// times. `compress` stores tensors that resemble tensors of these files as differences to
-    /// them, whatever their order and names, and records the files' paths. `decompress` looks there
-    /// for bases that are not at their recorded paths. Implies --extended
+    /// File or directory with bases, such as a revision in the cache of the Hub; can be given
+    /// several times. `compress` stores tensors that resemble tensors of these files as differences
+    /// to them, whatever their order and names, and records the paths of the files. `decompress`
+    /// looks in BASE for files that are not at their recorded paths. Implies --extended
     #[arg(long, value_name = "BASE", conflicts_with = "delta")]
     pub base: Vec<PathBuf>,
     #[command(flatten)]
@@ -207,9 +209,9 @@ pub struct Files {
     /// Keep the source (the default)
     #[arg(short, long, overrides_with = "rm")]
     pub keep: bool,
-    /// Remove each source after its result was written to the disk, decoded and compared with it.
-    /// Only regular files are removed: links, pipes and devices are an error, and a source that
-    /// changes meanwhile is kept. If other data follows the only frame of a source, nothing is
+    /// Remove each source after its result is on disk, and has been decoded and compared with the
+    /// source. Only regular files are removed: links, pipes and devices are an error, and a source
+    /// that changes during the run is kept. If a source has data after its only frame, nothing is
     /// written
     #[arg(long, overrides_with = "keep")]
     pub rm: bool,
@@ -254,7 +256,7 @@ pub struct Many {
     /// Include hidden files and directories. Links are never followed
     #[arg(help_heading = MANY, long)]
     pub hidden: bool,
-    /// Update the names of shards in the `*.index.json` files of a model: in directories, and
+    /// Update the names of shards in the indexes of a model, `*.index.json`: in directories, and
     /// beside each file that an index names. With --output, the indexes are written beside the
     /// results. If an index cannot be read, no file is processed
     #[arg(help_heading = MANY, long)]
@@ -266,7 +268,7 @@ pub struct Many {
         conflicts_with_all = ["inputs", "output", "delta", "keep"]
     )]
     pub hub: Option<String>,
-    /// Directory of that cache. The default is taken from HF_HUB_CACHE or HF_HOME
+    /// Directory of the cache for --hub. The default is taken from HF_HUB_CACHE or HF_HOME
     #[arg(
         help_heading = MANY, long, value_name = "DIR",
         requires = "hub", conflicts_with = "inputs"
@@ -323,9 +325,10 @@ pub struct Info {
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own. `ratio` is null if there is no
     /// data. `trailing_bytes` counts bytes after the only frame of a file, which are not decoded.
-    /// `dtypes` holds names of `compress --dtype`, `planes` what each plane of each type takes,
-    /// `hardly_shrinks` why data hardly shrinks, and `tensors` the tensors of .safetensors data.
-    /// If a file is incomplete or damaged, `complete` is false and the exit status is 1
+    /// `dtypes` lists types by their names for `compress --dtype`, `planes` the compressed length
+    /// of each plane of each type, `hardly_shrinks` the reasons why data hardly shrinks, and
+    /// `tensors` the tensors. If a file is incomplete or damaged, `complete` is false and the exit
+    /// status is 1
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -338,7 +341,7 @@ pub struct Doctor {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own. `estimates` has an entry for each
-    /// level, `findings` what is worth knowing, and `next` the commands to run
+    /// level, `findings` lists problems and other observations, and `next` the commands to run
     #[arg(long)]
     pub json: bool,
 }
@@ -365,15 +368,15 @@ pub struct Verify {
     /// such files is an error. `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Base of the difference. Without a base, only the difference is decoded, and the checksums of
-    /// the data are not verified
+    /// Base of the difference, if the file does not name it. Without a base, only the difference is
+    /// decoded, and the checksums of the data are not verified
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
     pub search_bases: SearchBases,
     #[command(flatten)]
     pub threads: Threads,
-    /// Print only errors: nothing about sound files
+    /// Print only errors, and nothing about sound files
     #[arg(short, long)]
     pub quiet: bool,
     #[command(flatten)]
@@ -383,7 +386,7 @@ pub struct Verify {
 #[derive(Debug, Args)]
 pub struct Ls {
     /// Compressed files, or directories to search for .safetensors.znn and .znn.safetensors files;
-    /// a directory without such files is an error
+    /// a directory without such files is an error. --match selects other compressed files
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own, with unabridged names
@@ -409,8 +412,8 @@ pub struct Cat {
     /// File to write. The default is standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Base of the difference. Only the needed parts of it are read, so its own checksum is not
-    /// verified, but the checksums of the data are
+    /// Base of the difference. Only the needed parts of the base are read. Its own checksum is
+    /// therefore not verified, but the checksums of the data are
     #[arg(long, value_name = "BASE")]
     pub delta: Option<PathBuf>,
     #[command(flatten)]
@@ -420,8 +423,9 @@ pub struct Cat {
     #[arg(long, value_name = "A..B", value_parser = rows)]
     pub rows: Option<Range<u64>>,
     /// Write a .npy file, which NumPy loads, instead of bare bytes. This is the default if the name
-    /// of the output ends with .npy. Types that NumPy lacks become bytes of the same width: bfloat16
-    /// becomes `|V2`, which can be viewed as `ml_dtypes.bfloat16`, and float8 becomes `|V1`
+    /// of the output ends with .npy. Types that NumPy lacks become bytes of the same width:
+    /// bfloat16 becomes `|V2`, which can be viewed as `ml_dtypes.bfloat16`, and float8 becomes
+    /// `|V1`
     #[arg(long)]
     pub npy: bool,
     /// Overwrite an existing file, or write to a terminal
@@ -474,7 +478,7 @@ pub struct Diff {
     /// File with the new tensors, compressed or not
     #[arg(value_name = "B")]
     pub new: PathBuf,
-    /// Print a JSON object, which lists all tensors. `change` is the largest absolute difference of
+    /// Print a JSON object that lists all tensors. `change` is the largest absolute difference of
     /// two elements, and null if it is not a finite number
     #[arg(long)]
     pub json: bool,
@@ -500,7 +504,7 @@ pub struct Repair {
     /// Treat this tensor as sound, regardless of its values. Can be given several times
     #[arg(long, value_name = "TENSOR")]
     pub sound: Vec<String>,
-    /// List all examined tensors, sound ones included
+    /// List all examined tensors, including sound ones
     #[arg(short, long)]
     pub all: bool,
     /// Overwrite an existing file
@@ -519,10 +523,10 @@ pub struct Bench {
     /// Element type of the file
     #[arg(long, value_enum, default_value_t, value_name = "TYPE")]
     pub dtype: TypeChoice,
-    /// Compress and decompress pieces of this length, each on its own, into memory that is reused
-    /// for every piece. By default, a run writes the whole file to memory, whose bandwidth limits
-    /// the speed. SIZE is a number of bytes, or of KiB, MiB or GiB with K, M or G. It must be a
-    /// multiple of 8, so that no element is cut. Large tensors in .safetensors files begin new
+    /// Compress and decompress pieces of this length one by one, and reuse the memory of each piece
+    /// for the next. By default, a run writes the whole file to memory, and the bandwidth of the
+    /// memory limits the speed. SIZE is a number of bytes, or of KiB, MiB or GiB with K, M or G. It
+    /// must be a multiple of 8, so that pieces contain whole elements. Large tensors begin new
     /// pieces, unless --dtype names a type
     #[arg(long, value_name = "SIZE", value_parser = piece)]
     pub piece: Option<u64>,

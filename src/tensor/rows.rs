@@ -96,6 +96,9 @@ pub enum RowsError {
 impl fmt::Display for RowsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoSuchRows { count: Some(1) } => {
+                f.write_str("there are no such rows: the tensor has one row")
+            }
             Self::NoSuchRows { count: Some(count) } => {
                 write!(f, "there are no such rows: the tensor has {count} rows")
             }

@@ -27,7 +27,7 @@ async function measureAll(runs, length) {
       await pause();
       for (let i = 0; i < warm; i++) {
         const decoded = await run();
-        if (decoded !== length) throw new Error(`${decoded} bytes came out, not ${length}`);
+        if (decoded !== length) throw new Error(`decompressed to ${decoded} bytes instead of ${length}`);
       }
       for (let i = 0; i < RUNS; i++) {
         const start = performance.now();
@@ -83,7 +83,7 @@ export async function measure() {
     ['zipnn, decompress', packed, () => decompressed()],
     ['zipnn, decompress without verifying', packed, () => decompressed({ verify: false })],
     ['zipnn, stream', packed, () => drain(packed, new ZipnnDecompressStream())],
-    ['zipnn, stream into own memory', packed, () => drainIntoMemory(packed, new ZipnnDecompressStream())],
+    ['zipnn, stream into reused memory', packed, () => drainIntoMemory(packed, new ZipnnDecompressStream())],
     ['gzip, DecompressionStream', zipped, () => drain(zipped, new DecompressionStream('gzip'))],
   ];
   const speeds = await measureAll(ways.map(([, , run]) => run), length);
@@ -114,7 +114,7 @@ $('run').addEventListener('click', async () => {
     $('results').hidden = false;
     $('status').textContent = 'Done.';
   } catch (error) {
-    $('status').textContent = `That did not work: ${error.message}`;
+    $('status').textContent = `The measurement failed: ${error.message}`;
   }
   $('run').disabled = false;
 });

@@ -139,8 +139,8 @@ function drawSavings() {
   selected.code ??= loadedCode();
   const { wasm, js } = selected.code;
   const saved = original - compressed;
-  const code = `The code of this page, loaded once: ${kibibytes(wasm)} of WebAssembly and ${kibibytes(js)} of JavaScript.`;
-  say('code', saved > 0 ? `${bytes(saved)} less on the wire. ${code}` : code);
+  const code = `This page has loaded ${kibibytes(wasm)} of WebAssembly and ${kibibytes(js)} of JavaScript.`;
+  say('code', saved > 0 ? `${bytes(saved)} less to transfer. ${code}` : code);
 }
 
 function drawTables() {
@@ -159,7 +159,7 @@ function drawTables() {
   const isAveraged = stored?.some(({ isShared }) => isShared);
   say('tensors-hint', [
     isRemote ? 'Choose one to fetch it.' : 'Choose one to see its exponents.',
-    isAveraged ? '≈ marks an average: the tensor shares a chunk, which is compressed as a whole, with other data.' : '',
+    isAveraged ? '≈ marks an average: the tensor was compressed in one chunk with other data.' : '',
   ].join(' ').trim());
   $('tensors').replaceChildren(...tensorRows(selected, explain));
 }
@@ -195,7 +195,7 @@ async function explain({ name, dtype, shape, range: [start, end] }, part) {
     const size = part === undefined ? bytes(end - start) : `${bytes(end - start)}, compressed to ${percent(part)}`;
     const about = `${dtype}, ${shape.join(' × ') || 'scalar'}, ${size}.`;
     const reason = part === undefined ? '' : whyTensor(dtype, part);
-    const other = counts || reason ? '' : 'These are no floating-point numbers.';
+    const other = counts || reason ? '' : 'This tensor does not contain floating-point numbers.';
     $('details-text').textContent = [about, reason, other].filter(Boolean).join(' ');
     $('details-traffic').hidden = !work.isRemote;
     if (work.isRemote) {
@@ -218,7 +218,7 @@ function showFetched({ tensors, taken }, name) {
 /** Opens the file at the address in the field. */
 function openRemote() {
   const url = urlOf($('url').value.trim());
-  $('url').setCustomValidity(url ? '' : 'This is no address of a file: it begins with https:// or http://.');
+  $('url').setCustomValidity(url ? '' : 'This is no address of a file. Addresses begin with https:// or http://.');
   $('url').reportValidity();
   if (url) startRemote(url);
 }

@@ -86,7 +86,7 @@ export class RemoteWork {
     const { bytes: opened, requests } = this.#opening;
     this.status = this.#traffic.hasRanges
       ? `Opened with ${count(requests, 'request')} for ${bytes(opened)} of ${bytes(this.archive.size)}. `
-        + 'Choose a tensor: only its part is fetched.'
+        + 'Choose a tensor: only its part of the file is fetched.'
       : `${this.#url.host} does not send parts of files, so that all of it was downloaded: ${bytes(opened)}.`;
   }
 

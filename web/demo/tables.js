@@ -7,7 +7,7 @@ import { bytes, percent } from './units.js';
 function partCell(part, isAverage = false) {
   const text = `${isAverage ? '≈\u2009' : ''}${percent(part)}`;
   const label = element('span', { text });
-  if (isAverage) label.title = 'An average: it shares a chunk with other data';
+  if (isAverage) label.title = 'An average: the tensor was compressed in one chunk with other data';
   return element('div', { className: 'measured' }, bar(part), label);
 }
 

@@ -7,18 +7,21 @@ const HARDLY = 0.95;
 
 /** What there is to save in the numbers of a type. */
 const TYPES = {
-  BF16: 'BF16 numbers have 8 bits of exponent in 16 bits. Trained weights use few exponents, which shrink to a third.',
-  F16: 'F16 numbers have only 5 bits of exponent in 16 bits, so that there is less to save than in BF16.',
-  F32: 'F32 numbers have 8 bits of exponent in 32 bits. The other 24 bits are as good as random.',
-  F64: 'F64 numbers consist of mantissa for the most part, which is as good as random.',
-  F8_E4M3: 'These numbers have 8 bits, nearly all of which they use. Little is left to save.',
-  F8_E5M2: 'Of these 8 bits, 5 are exponent and shrink a little.',
+  BF16: 'BF16 numbers have 8 bits of exponent in 16 bits. Trained weights use few different exponents, which shrink '
+    + 'to a third.',
+  F16: 'F16 numbers have only 5 bits of exponent in 16 bits, so they shrink less than BF16.',
+  F32: 'F32 numbers have 8 bits of exponent in 32 bits. The other 24 bits are almost random, and do not shrink.',
+  F64: 'F64 numbers consist mostly of mantissa, which is almost random and does not shrink.',
+  F8_E4M3: 'F8_E4M3 numbers have 4 bits of exponent in 8 bits. In trained weights, some exponents are much more '
+    + 'frequent than others.',
+  F8_E5M2: 'F8_E5M2 numbers have 5 bits of exponent in 8 bits. In trained weights, some exponents are much more '
+    + 'frequent than others.',
 };
-const QUANTIZED = 'These are integers, as quantized models have. Quantizing has already removed what could be '
-  + 'saved: nearly every value occurs about as often as every other.';
+const QUANTIZED = 'These are integers, as in quantized models. After quantization, nearly all values occur '
+  + 'about equally often, so there is little left to save.';
 const RANDOM = 'Its bytes look random, as in files that are already compressed or encrypted. Nothing can shrink '
   + 'them further without loss.';
-const UNKNOWN = 'It does not look like floating-point numbers, in which alone zipnn finds something to save.';
+const UNKNOWN = 'It does not seem to contain floating-point numbers, for which zipnn is made.';
 const FULL = 'Its numbers use their exponents almost evenly, unlike trained weights.';
 
 /** Returns the entropy of bytes in bits a byte, from how often each occurs. */
@@ -48,8 +51,8 @@ export function why({ original, compressed, totals, counts }) {
   if (part < HARDLY) return about ?? '';
   const start = part > 1
     ? 'This file does not get smaller.'
-    : `This file hardly gets smaller: ${percent(part)} are left.`;
-  if (original < ENOUGH) return `${start} It is so short that the header of the format weighs as much as is saved.`;
+    : `This file hardly gets smaller: it shrinks to ${percent(part)}.`;
+  if (original < ENOUGH) return `${start} It is so short that the header takes as much as compressing saves.`;
   if (largest && !isInteger(largest.dtype)) return `${start} ${FULL}`;
   return `${start} ${about ?? (entropy(counts) > 7.9 ? RANDOM : UNKNOWN)}`;
 }

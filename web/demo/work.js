@@ -170,7 +170,7 @@ export class Work {
       if (done) break;
       decoded += value.length;
     }
-    if (decoded !== this.#source.size) throw new Error('what was compressed does not come back');
+    if (decoded !== this.#source.size) throw new Error('the result does not decompress to the same length');
   }
 
   /** Lists the tensors of a safetensors file. */
@@ -187,7 +187,7 @@ export class Work {
     } catch {
       opened?.free();
       signal.throwIfAborted();
-      this.status += ' It holds no list of tensors.';
+      this.status += ' It has no list of tensors.';
     }
   }
 
@@ -195,7 +195,7 @@ export class Work {
     const { sizes: { original, compressed }, totals, counts } = this;
     this.why = why({ original, compressed, totals, counts });
     if (this.isTooLong) {
-      this.why += ` The result is too long to be kept in this browser. To store it, use the program: zipnn ${
+      this.why += ` The result is too long to be kept in this browser. Use the program instead: zipnn ${
         this.isCompressed ? 'decompress' : 'compress'} FILE`;
     }
   }
@@ -244,7 +244,7 @@ export class Work {
     const device = await requestDevice().catch(() => undefined);
     signal.throwIfAborted();
     if (!device) {
-      this.gpu = 'This browser offers no GPU that could decode as well.';
+      this.gpu = 'This browser has no GPU that can decode the file.';
       return;
     }
     try {
@@ -259,7 +259,7 @@ export class Work {
       this.gpu = `Decoded on the GPU (${name}) in ${seconds(performance.now() - start)}.`;
     } catch (error) {
       signal.throwIfAborted();
-      this.gpu = `The GPU did not decode it: ${error.message}.`;
+      this.gpu = `The GPU could not decode the file: ${error.message}.`;
     } finally {
       device.destroy();
     }

@@ -20,7 +20,7 @@ Exit status:
 
 pub const FIRST_STEPS: &str = "\
 First steps:
-  zipnn bench model.safetensors             measures how much smaller the file becomes
+  zipnn doctor model.safetensors            explains what the file shrinks to
   zipnn compress model.safetensors          writes model.safetensors.znn
   zipnn decompress model.safetensors.znn    writes model.safetensors
   zipnn help compress                       lists the options of a command";
@@ -29,7 +29,7 @@ pub const COMPRESS: &str = "\
 Examples:
   zipnn compress model.safetensors          writes model.safetensors.znn, keeps the source
   zipnn compress checkpoints --rm           replaces all files of weights in a directory
-  zipnn compress --extended model.gguf      a smaller file, which the original cannot read
+  zipnn compress --extended model.gguf      writes a smaller file, not for the original
   zipnn compress --dedup checkpoints        stores similar tensors of several files once
   zipnn compress --hub ORG/NAME             replaces a model in the Hugging Face cache
   curl URL | zipnn compress - -o model.znn  compresses a stream";
@@ -43,13 +43,13 @@ Examples:
 
 pub const INFO: &str = "\
 Examples:
-  zipnn info model.safetensors.znn          where the bytes go, and what each tensor takes
+  zipnn info model.safetensors.znn          shows the sizes of planes and tensors
   zipnn info checkpoints --json | jq .ratio";
 
 pub const DOCTOR: &str = "\
 Examples:
-  zipnn doctor model.safetensors            what compressing it saves, and with which options
-  zipnn doctor model.gguf.znn               whether another level would make it smaller
+  zipnn doctor model.safetensors            shows what each level of compression saves
+  zipnn doctor model.gguf.znn               shows if another level would make it smaller
   zipnn doctor weights.bin --json | jq -r '.next[0].commands[]'";
 
 pub const VERIFY: &str = "\
@@ -79,11 +79,11 @@ Examples:
 
 pub const FLATTEN: &str = "\
 Example:
-  zipnn flatten step-2.safetensors.znn      the file then needs no other file";
+  zipnn flatten step-2.safetensors.znn      makes the file independent of other files";
 
 pub const BENCH: &str = "\
 Examples:
-  zipnn bench model.safetensors             ratio and speed of one core
+  zipnn bench model.safetensors             measures ratio and speed on one core
   zipnn bench model.safetensors --extended --threads 8
   zipnn bench tuned.safetensors --delta base.safetensors --extended";
 

@@ -92,10 +92,10 @@ impl Coding {
             (own.planes(), own.is_rotated()) == (planes, rotated)
         });
         let contents: &[&str] = match (planes, is_own) {
-            (2, true) if rotated => &["signs, fractions", "exponents"],
-            (2, true) => &["low fractions", "signs, exponents, high fractions"],
+            (2, true) if rotated => &["signs, mantissas", "exponents"],
+            (2, true) => &["low mantissas", "signs, exponents, high mantissas"],
             (4, true) => {
-                &["low fractions", "middle fractions", "signs, high fractions", "exponents"]
+                &["low mantissas", "middle mantissas", "signs, high mantissas", "exponents"]
             }
             (2, false) => &["low bytes", "high bytes"],
             (4, false) => &["lowest bytes", "lower bytes", "higher bytes", "highest bytes"],
@@ -281,7 +281,7 @@ mod tests {
         let lines = totals(DType::F32, &[0; 4000]).lines();
         assert_eq!(lines.len(), 4);
         assert!(lines[0].starts_with("  F32  exponents "), "{lines:?}");
-        assert!(lines[3].trim_start().starts_with("low fractions"), "{lines:?}");
+        assert!(lines[3].trim_start().starts_with("low mantissas"), "{lines:?}");
         assert!(PlaneTotals::default().lines().is_empty());
     }
 }

@@ -47,7 +47,7 @@ enum Kind {
     Packed,
     /// Floats of 8 bits or less.
     ShortFloats,
-    /// Floats whose fractions are random.
+    /// Floats whose mantissas are random.
     Floats,
     /// A compressed file, or compressed parts of one.
     Compressed(&'static str),
@@ -109,7 +109,7 @@ impl Kind {
             Self::Bytes => "int8",
             Self::Packed => "packed_values",
             Self::ShortFloats => "float8",
-            Self::Floats => "random_fractions",
+            Self::Floats => "random_mantissas",
             Self::Compressed(_) | Self::Image(_) => "already_compressed",
             Self::Tiny => "tiny",
             Self::Random => "random_bytes",
@@ -121,12 +121,12 @@ impl Kind {
     fn explanation(self) -> (String, Option<&'static str>) {
         match self {
             Self::Blocks => (
-                "quantised weights in small blocks, which have few regular bytes".into(),
-                Some("use `zipnn compress --extended`, which stores the fields of the blocks apart"),
+                "quantised weights in small blocks, whose bytes hardly repeat".into(),
+                Some("use `zipnn compress --extended`, which stores the fields of blocks separately"),
             ),
             Self::Records => (
-                "quantised weights, whose fields are stored apart already; almost every bit of the \
-                 weights carries information"
+                "quantised weights, whose fields are already stored separately; almost every bit of \
+                 the weights carries information"
                     .into(),
                 None,
             ),
@@ -138,14 +138,14 @@ impl Kind {
                 "integers that hold packed weights of a few bits, almost all of which carry \
                  information"
                     .into(),
-                Some("compress the model before it is quantised, if you keep that one too"),
+                Some("if you also keep the model before quantisation, compress that one"),
             ),
             Self::ShortFloats => (
                 "floats of 8 bits or less, whose few exponent bits are used evenly".into(),
                 None,
             ),
             Self::Floats => (
-                "floats whose exponents take little space already; the bits of their fractions are \
+                "floats whose exponents take little space already; the bits of their mantissas are \
                  random"
                     .into(),
                 Some(
@@ -171,9 +171,9 @@ impl Kind {
             ),
             Self::Random => (
                 "bytes that all occur equally often, as in compressed or encrypted data".into(),
-                Some("compress the data before it is compressed or encrypted otherwise"),
+                Some("use zipnn before the data is compressed or encrypted"),
             ),
-            Self::Other => ("data in which no plane of bytes repeats values often".into(), None),
+            Self::Other => ("data in which no values are much more frequent than others".into(), None),
         }
     }
 }
@@ -288,7 +288,7 @@ impl Reasons {
                 units::percent(reason.original, self.total)
             )?;
             if let Some(bits) = reason.bits {
-                write!(out, "; a sample has {bits:.2} bits of information a byte")?;
+                write!(out, "; a sample has {bits:.2} bits of information per byte")?;
             }
             writeln!(out)?;
             if let Some(suggestion) = suggestion {
@@ -378,7 +378,7 @@ mod tests {
             (Some("I8"), random(), false, "int8"),
             (Some("I32"), random(), false, "packed_values"),
             (Some("F8_E4M3"), vec![1, 2, 3], false, "float8"),
-            (Some("F32"), vec![1, 2, 3], false, "random_fractions"),
+            (Some("F32"), vec![1, 2, 3], false, "random_mantissas"),
             (Some("F32"), random(), false, "random_bytes"),
             (None, random(), false, "random_bytes"),
             (None, [&b"\x1f\x8b\x08"[..], &random()].concat(), false, "already_compressed"),

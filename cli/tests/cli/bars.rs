@@ -39,7 +39,7 @@ fn a_bar_shows_what_remains_of_each_plane() {
     };
     let exponents = line(&plain, "exponents ");
     assert!(exponents.contains("#..") && exponents.ends_with(" %"), "{plain}");
-    assert!(line(&plain, "low fractions").contains("####"), "{plain}");
+    assert!(line(&plain, "low mantissas").contains("####"), "{plain}");
     assert!(plain.is_ascii(), "{plain}");
     for variables in [[("LC_ALL", "C.UTF-8")], [("LC_ALL", "de_DE.utf8")]] {
         let unicode = shown(&place, &variables);

@@ -173,5 +173,5 @@ fn info_says_why_a_file_hardly_shrinks() {
         assert_eq!(shown.contains("hardly shrinks: "), !expected.is_empty(), "{shown}");
     }
     let shown = place.succeeds(&["info", "packed.znn"]);
-    assert!(shown.contains("(I32)") && shown.contains("bits of information a byte"), "{shown}");
+    assert!(shown.contains("(I32)") && shown.contains("bits of information per byte"), "{shown}");
 }

@@ -82,8 +82,7 @@ pub fn whole(subject: &Subject) -> Result<Report, Failure> {
     if info.first.delta != Delta::None && info.bases.is_empty() {
         report.find(
             "difference",
-            "is a difference to another file, which it does not name: every command on it needs \
-             --delta BASE",
+            "is a difference to another file, but does not name it: every command needs --delta BASE",
         );
         return Ok(report);
     }
@@ -134,12 +133,11 @@ fn find_in_whole(report: &mut Report, info: &FileInfo) {
     if !info.has_checksums && info.original() > 0 {
         report.find(
             "no_checksums",
-            "has no checksums, so that damage may go unnoticed: the original writes none, and \
-             neither does --plain",
+            "has no checksums, so damage to it may go unnoticed; the original and --plain write none",
         );
     }
     if info.has_checksums && info.is_sealed == Some(false) {
-        report.find("unsealed", "has no index at its end, so that missing frames go unnoticed");
+        report.find("unsealed", "has no index at its end, so missing frames may go unnoticed");
     }
     if info.trailing > 0 {
         report.find("trailing_bytes", units::trailing(info.trailing));
@@ -172,7 +170,7 @@ fn advise_whole(
         report.find(
             "worse_layout",
             format!(
-                "its layout suits the data less than today's default, which takes about {}",
+                "has a layout that compresses less than the current default, which takes about {}",
                 units::bytes(lens[0])
             ),
         );
@@ -211,7 +209,7 @@ fn damaged(report: &mut Report, failure: &Failure, subject: &Subject) {
     report.find("damaged", format!("is damaged or incomplete: {}", failure.message()));
     report.suggest(
         vec![subject.decompress(" --no-verify")],
-        "writes what can be recovered, if the file cannot be fetched or copied once more",
+        "recovers the intact parts, if you cannot fetch or copy the file once more",
     );
 }
 
@@ -225,7 +223,7 @@ fn without_base(report: &mut Report, failure: &Failure, subject: &Subject) {
     let name = subject.quoted();
     report.suggest(
         vec![format!("zipnn verify --base DIRECTORY {name}")],
-        "checks the file with a base in another directory",
+        "verifies the file with bases in another directory",
     );
 }
 
@@ -247,9 +245,9 @@ fn old(subject: &Subject, file: &[u8]) -> Result<Report, Failure> {
         "has neither checksums nor an index, and has to be decoded as a whole; few programs read it",
     );
     if summary.delta {
-        report.find("difference", "is a difference: every command on it needs --delta BASE");
+        report.find("difference", "is a difference: every command needs --delta BASE");
     } else {
-        report.suggest(again(subject, ""), "writes it in the current layout");
+        report.suggest(again(subject, ""), "stores the data in the current layout");
     }
     Ok(report)
 }
@@ -307,7 +305,7 @@ fn find_in_inside(
     }
     let needs_list = reader.is_list_lost() || reader.list_problem().is_some();
     if !reader.has_checksums() {
-        report.find("no_checksums", "has no checksums, so that damage may go unnoticed");
+        report.find("no_checksums", "has no checksums, so damage to it may go unnoticed");
     }
     let rotated = match reader.is_ours() {
         true => Rotated::None,

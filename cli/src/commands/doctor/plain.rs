@@ -44,11 +44,11 @@ pub fn pointer(input: &mut Input) -> Result<Report, Failure> {
     input.read_up_to(kind::BEGINNING, &mut bytes).map_err(|error| input.failure(error))?;
     let text = String::from_utf8_lossy(&bytes);
     let size = text.lines().find_map(|line| line.strip_prefix("size ")?.trim().parse().ok());
-    let stands_for = size.map(|len| format!(" of {}", units::bytes(len))).unwrap_or_default();
+    let of_len = size.map(|len| format!(" of {}", units::bytes(len))).unwrap_or_default();
     let mut report = Report::new("a Git LFS pointer".to_owned(), bytes.len() as u64);
     report.find(
         "lfs_pointer",
-        format!("stands for a file{stands_for} that has not been downloaded: it is only its name"),
+        format!("is a placeholder for a file{of_len} that has not been downloaded"),
     );
     report.suggest(vec!["git lfs pull".to_owned()], "downloads the file itself");
     Ok(report)
@@ -67,7 +67,7 @@ pub fn examine(subject: &Subject, mut input: Input) -> Result<Report, Failure> {
     Data::read(&mut input, &(0..len.min(kind::BEGINNING)), &mut first)?;
     let mut report = Report::new(kind::describe(&first, layout.as_ref(), subject.path()), len);
     if subject.is_beginning {
-        report.find("beginning", "only the beginning of the data was read, and is reported on");
+        report.find("beginning", "only the beginning of the data was examined");
     }
     find_oddities(&mut report, subject, &mut input, layout.as_ref())?;
     let trial = trial::run(&mut input, len, layout.as_ref(), &subject.shown)?;
@@ -84,12 +84,12 @@ fn find_oddities(
     layout: Option<&Metadata>,
 ) -> Result<(), Failure> {
     if report.kind == kind::HTML {
-        report.find("web_page", "is a page for browsers: downloads that fail often leave one");
+        report.find("web_page", "is a web page: a failed download often leaves one");
     }
     if let Some(path) = subject.path()
         && names::is_compressed(path)
     {
-        report.find("not_compressed", "has the name of a compressed file, and is none");
+        report.find("not_compressed", "has the name of a compressed file, but is not compressed");
     }
     let is_safetensors = beginning::is_safetensors(&subject.local);
     let Some(layout) = layout else {
@@ -117,7 +117,7 @@ fn find_oddities(
             match oddities.count() as u64 {
                 0 => {}
                 more => {
-                    report.find("more_oddities", units::count(more, "more place") + " like that")
+                    report.find("more_oddities", units::count(more, "more place") + " of this kind")
                 }
             }
         }
@@ -179,12 +179,12 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
         report.find("similar_file", format!("resembles {}", path.display()));
         report.suggest(
             vec![format!("zipnn compress --base {base} {name}")],
-            format!("a difference of about {about} ({ratio}), which needs {}", path.display()),
+            format!("as a difference: about {about} ({ratio}); needs {}", path.display()),
         );
     }
     let least = plain.min(extended).min(max);
     if least as f64 >= WORTH_COMPRESSING * trial.original as f64 {
-        report.find("nothing_to_gain", "no level saves more than a fiftieth of it");
+        report.find("nothing_to_gain", "no level saves more than 2 % of it");
         return;
     }
     if let Some(better) = &trial.better_type {
@@ -206,7 +206,7 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
 
 fn suggest_type(report: &mut Report, better: &BetterType, name: &str) {
     let dtype = better.choice.name();
-    report.find("better_type", "becomes smaller with one type for all data than with several");
+    report.find("better_type", "becomes smaller if all data has one type");
     let condition = match better.is_certain {
         true => "",
         false => ", if the rest of the file is like its beginning",

@@ -186,7 +186,7 @@ fn explain(of_type: &TypeTrial, planes: &PlaneTotals) -> String {
     let why = match planes.shares(&of_type.name) {
         Some((content, highest, others)) => {
             let others = match others {
-                RANDOM.. => "the other bits are random, and stay".to_owned(),
+                RANDOM.. => "the other bits are random, and do not shrink".to_owned(),
                 _ => format!("the other bits shrink to {:.1} %", 100.0 * others),
             };
             let highest = 100.0 * highest;

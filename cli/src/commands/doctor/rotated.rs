@@ -35,8 +35,8 @@ pub fn find(report: &mut Report, source: &mut TensorSource) -> Result<Rotated, F
     report.find(
         "rotated",
         format!(
-            "{} seem to have rotated bits, as the script of the original stores tensors that it does \
-             not compress",
+            "contains {} with bits that seem to be rotated: the script of the original stores \
+             uncompressed tensors in this form",
             units::count(rotated, "tensor")
         ),
     );
