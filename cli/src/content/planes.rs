@@ -1,6 +1,6 @@
 //! The bytes that each plane of each type takes: where the bytes of a compressed file go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use zipnn::DType;
@@ -212,9 +212,14 @@ impl PlaneTotals {
         }
         if !others.is_empty() {
             let compressed = others.iter().map(|(_, group)| group.compressed()).sum();
-            let types = units::count(others.len() as u64, "other type");
-            lines
-                .push(format!("  and {} of {types}, which --json lists", units::bytes(compressed)));
+            let types: BTreeSet<_> = others.iter().map(|(key, _)| &key.dtype).collect();
+            let is_new = |dtype: &&&String| shown.iter().all(|(key, _)| key.dtype != ***dtype);
+            let of_types = match types.iter().filter(is_new).count() as u64 {
+                0 => "more".to_owned(),
+                count => format!("of {}", units::count(count, "other type")),
+            };
+            let compressed = units::bytes(compressed);
+            lines.push(format!("  and {compressed} {of_types}, which --json lists"));
         }
         lines
     }
@@ -283,5 +288,15 @@ mod tests {
         assert!(lines[0].starts_with("  F32  exponents "), "{lines:?}");
         assert!(lines[3].trim_start().starts_with("low fractions"), "{lines:?}");
         assert!(PlaneTotals::default().lines().is_empty());
+    }
+
+    #[test]
+    fn a_type_with_several_codes_counts_once() {
+        let mut totals = totals(DType::F32, &[0; 4000]);
+        totals.add_uncompressed("F32", 4);
+        assert_eq!(totals.lines()[4], "  and 4 B more, which --json lists");
+        totals.add_uncompressed("I8", 4);
+        totals.add_plane("I8", Coding::Records, 0, Plane { original: 4, compressed: 3 });
+        assert_eq!(totals.lines()[4], "  and 11 B of 1 other type, which --json lists");
     }
 }

@@ -61,6 +61,12 @@ impl Report {
         self.next.push(Step { commands, result: result.into() });
     }
 
+    /// Marks the file as broken, and suggests to get it from where it came from.
+    pub fn fetch_again(&mut self) {
+        self.is_broken = true;
+        self.suggest(Vec::new(), "fetch or copy the file once more");
+    }
+
     /// Writes a JSON object.
     pub fn write_json(&self, out: &mut impl Write, source: &Endpoint) -> io::Result<()> {
         let trial = self.trial.as_ref();
