@@ -12,7 +12,7 @@ use crate::commands::doctor::rotated::{self, Rotated};
 use crate::commands::doctor::subject::Subject;
 use crate::commands::doctor::trial::{self, Data, LEVELS, is_worth_saving};
 use crate::commands::info::file_info::{FileInfo, version};
-use crate::commands::info::inside::InsideInfo;
+use crate::content::data_header;
 use crate::content::inside_view::InsideView;
 use crate::content::tensor_source::TensorSource;
 use crate::content::tensors::{AnyArchive, failure_or_base, open_archive};
@@ -172,7 +172,7 @@ fn advise_whole(
 ) {
     let (current, level) = (report.len, level_of(info));
     if info.first.delta != Delta::None {
-        let alone = units::bytes(lens[1]);
+        let alone = units::bytes(lens[0]);
         report.find("difference_gain", format!("compressed alone, it would take about {alone}"));
         return;
     }
@@ -263,12 +263,12 @@ pub fn inside(subject: &Subject, mut source: TensorSource) -> Result<Report, Fai
     if report.is_broken {
         return Ok(report);
     }
-    let info = InsideInfo::read(&subject.local)?;
-    report.original = Some(info.original());
     let view = InsideView::open(&subject.local)?;
     let layout = view.layout().clone();
+    let original = data_header::end_of(&layout);
+    report.original = Some(original);
     let mut data = InsideData { view, layout: layout.clone() };
-    let trial = match trial::run(&mut data, info.original(), Some(&layout), &subject.shown) {
+    let trial = match trial::run(&mut data, original, Some(&layout), &subject.shown) {
         Ok(trial) => trial,
         Err(failure) => {
             damaged(&mut report, &failure, subject);

@@ -71,11 +71,6 @@ pub fn examine(subject: &Subject, mut input: Input) -> Result<Report, Failure> {
     find_oddities(&mut report, subject, &mut input, layout.as_ref())?;
     let trial = trial::run(&mut input, len, layout.as_ref(), &subject.shown)?;
     advise(&mut report, &trial, subject);
-    let result = subject.compressed();
-    if !report.next.is_empty() && result.exists() {
-        let result = result.display();
-        report.find("result_exists", format!("{result} exists: only --force replaces it"));
-    }
     report.trial = Some(trial);
     Ok(report)
 }
@@ -177,6 +172,24 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
         );
         return;
     }
+    find_reasons(report, trial);
+    if let Some(similar) = subject.path().and_then(similar::find) {
+        suggest_difference(report, &similar, trial.original, subject);
+    }
+    let least = trial.lens.into_iter().min().unwrap_or_default();
+    match least as f64 >= WORTH_COMPRESSING * trial.original as f64 {
+        true => report.find("nothing_to_gain", "no level saves more than a fiftieth of it"),
+        false => suggest_levels(report, trial, subject),
+    }
+    let result = subject.compressed();
+    if !report.next.is_empty() && result.exists() {
+        let result = result.display();
+        report.find("result_exists", format!("{result} exists: only --force replaces it"));
+    }
+}
+
+/// Adds what to do about each type that hardly shrinks.
+fn find_reasons(report: &mut Report, trial: &Trial) {
     for of_type in &trial.types {
         let is_large = Reasons::is_worth_naming(of_type.original, trial.original);
         if let Some(reason) = of_type.reasons.first().filter(|_| is_large)
@@ -186,29 +199,29 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
             report.find(reason.name(), format!("{name}: {suggestion}"));
         }
     }
-    let [plain, extended, max] = trial.lens;
-    if let Some(Similar { path, difference_len }) = subject.path().and_then(similar::find) {
-        let base = shell::quoted(path.as_os_str());
-        let about = units::bytes(difference_len);
-        let ratio = units::percent(difference_len, trial.original);
-        report.find("similar_file", format!("resembles {}", path.display()));
-        report.suggest(
-            vec![subject.compress(&format!(" --base {base}"))],
-            format!("a difference of about {about} ({ratio}), which needs {}", path.display()),
-        );
-    }
-    let least = plain.min(extended).min(max);
-    if least as f64 >= WORTH_COMPRESSING * trial.original as f64 {
-        report.find("nothing_to_gain", "no level saves more than a fiftieth of it");
-        return;
-    }
+}
+
+fn suggest_difference(report: &mut Report, similar: &Similar, original: u64, subject: &Subject) {
+    let Similar { path, difference_len } = similar;
+    let about = units::bytes(*difference_len);
+    let ratio = units::percent(*difference_len, original);
+    report.find("similar_file", format!("resembles {}", path.display()));
+    report.suggest(
+        vec![subject.compress(&format!(" --base {}", shell::quoted(path.as_os_str())))],
+        format!("a difference of about {about} ({ratio}), which needs {}", path.display()),
+    );
+}
+
+fn suggest_levels(report: &mut Report, trial: &Trial, subject: &Subject) {
     if let Some(better) = &trial.better_type {
         suggest_type(report, better, subject);
     }
-    let level = usize::from(is_worth_saving(extended, plain));
-    let result = match level {
-        0 => "the default: fast, and the original reads the file",
-        _ => "smaller than the default, and faster to decompress; the original cannot read it",
+    let [plain, extended, max] = trial.lens;
+    let (level, result) = match is_worth_saving(extended, plain) {
+        false => (0, "the default: fast, and the original reads the file"),
+        true => {
+            (1, "smaller than the default, and faster to decompress; the original cannot read it")
+        }
     };
     report.suggest(vec![subject.compress(LEVELS[level].0)], result);
     if is_worth_saving(max, trial.lens[level]) {

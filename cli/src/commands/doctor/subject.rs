@@ -9,8 +9,8 @@ use crate::commands::doctor::shell;
 use crate::content::beginning;
 use crate::fs::endpoint::{DASH, Endpoint};
 use crate::fs::input::Input;
-use crate::fs::names;
 use crate::fs::temp::Unfinished;
+use crate::fs::{names, target};
 use crate::report::failure::Failure;
 
 /// Maximum number of bytes to read of a pipe with data whose parts are alike.
@@ -65,9 +65,10 @@ impl Subject {
         Ok(Self { shown: shown.clone(), local, is_beginning, _copy: Some(copy) })
     }
 
-    /// Returns the path of a file that is not a copy.
+    /// Returns the path of a file that is neither a copy nor a descriptor.
     pub fn path(&self) -> Option<&Path> {
-        self.shown.path().filter(|_| self._copy.is_none())
+        let path = self.shown.path().filter(|_| self._copy.is_none());
+        path.filter(|path| !target::is_descriptor_or_device(path))
     }
 
     /// Returns the name as an argument for a shell.

@@ -78,11 +78,6 @@ impl InsideInfo {
         })
     }
 
-    /// Returns the decompressed length of the file.
-    pub fn original(&self) -> u64 {
-        self.original
-    }
-
     /// Returns a failure if the file is incomplete.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.cut.as_ref().map_or(Ok(()), |cut| Err(header_failure(endpoint, cut)))
