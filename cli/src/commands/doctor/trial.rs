@@ -242,7 +242,7 @@ impl<'s> Coder<'s> {
             compressed: lens[0],
             sample: Box::new(move || sample),
         };
-        let reasons = Reasons::find(std::iter::once(part), false);
+        let reasons = Reasons::of_part(part);
         let name = name.or(detected).unwrap_or(BYTES).to_owned();
         Ok(TypeTrial { name, original: sampled, sampled, lens, reasons })
     }
