@@ -338,7 +338,8 @@ pub struct Doctor {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own. `estimates` has an entry for each
-    /// level, `findings` what is worth knowing, and `next` the commands to run
+    /// level, `planes` what each plane of the samples takes, `findings` what is worth knowing, and
+    /// `next` the commands to run
     #[arg(long)]
     pub json: bool,
 }

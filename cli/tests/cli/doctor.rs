@@ -324,6 +324,8 @@ fn a_large_file_is_only_sampled() {
     let start = Instant::now();
     let found = report(&place, "large.safetensors");
     assert!(found["sampled_bytes"].as_u64().unwrap() < 40 << 20, "{found}");
+    let shown = place.succeeds(&["doctor", "large.safetensors"]);
+    assert!(shown.contains("\n  planes of samples of "), "{shown}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
@@ -361,6 +363,15 @@ fn names_a_type_that_suits_all_data() {
     place.succeeds(&["compress", "mixed", "-o", "default"]);
     place.succeeds(&command.split(' ').skip(1).collect::<Vec<_>>());
     assert!(place.read("mixed.znn").len() < place.read("default").len() * 99 / 100);
+}
+
+#[test]
+fn data_of_several_types_has_no_type_of_its_own() {
+    let place = Place::new();
+    let halves = [weights(DType::F32, 4_000_000, 1), noise(4_000_000, 1)].concat();
+    place.write("halves", &halves).write("one", &halves[..4_000_000]);
+    assert_eq!(report(&place, "halves")["types"][0]["type"], "mixed types");
+    assert_eq!(report(&place, "one")["types"][0]["type"], "f32");
 }
 
 /// Files that the original damaged, as `repair` judges them.

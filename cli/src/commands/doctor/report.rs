@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::commands::doctor::trial::{LEVELS, Trial, TypeTrial};
+use crate::commands::doctor::trial::{LEVELS, MIXED, Trial, TypeTrial};
 use crate::content::planes::PlaneTotals;
 use crate::content::reasons::{Reasons, TINY};
 use crate::fs::endpoint::Endpoint;
@@ -145,14 +145,13 @@ fn write_trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
         let name = units::short_name(&of_type.name, table::TYPE);
         writeln!(out, "  {name}, {share} of the data: {}", explain(of_type, &trial.planes))?;
     }
-    trial.planes.lines().iter().try_for_each(|line| writeln!(out, "  {line}"))?;
-    match trial.sampled >= trial.original {
-        true => writeln!(out, "  sizes after compressing:")?,
-        false => {
-            let sampled = units::bytes(trial.sampled);
-            writeln!(out, "  sizes after compressing, estimated from samples of {sampled}:")?;
-        }
+    let is_estimate = trial.sampled < trial.original;
+    if is_estimate {
+        writeln!(out, "  planes of samples of {}:", units::bytes(trial.sampled))?;
     }
+    trial.planes.lines().iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+    let how = if is_estimate { ", estimated from the samples" } else { "" };
+    writeln!(out, "  sizes after compressing{how}:")?;
     for ((option, _), &len) in LEVELS.iter().zip(&trial.lens) {
         writeln!(
             out,
@@ -200,6 +199,7 @@ fn explain(of_type: &TypeTrial, planes: &PlaneTotals) -> String {
                 "the {content} take few different values, and shrink to {highest:.1} %; {others}"
             )
         }
+        None if of_type.name == MIXED => "its parts shrink differently".to_owned(),
         None => "a few values are much more frequent than others".to_owned(),
     };
     format!("shrinks to {ratio}: {why}")
