@@ -149,7 +149,7 @@ fn write_trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
     if is_estimate {
         writeln!(out, "  planes of samples of {}:", units::bytes(trial.sampled))?;
     }
-    trial.planes.lines().iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+    trial.planes.lines("    ").iter().try_for_each(|line| writeln!(out, "{line}"))?;
     let how = if is_estimate { ", estimated from the samples" } else { "" };
     writeln!(out, "  sizes after compressing{how}:")?;
     for ((option, _), &len) in LEVELS.iter().zip(&trial.lens) {

@@ -399,7 +399,7 @@ impl FileInfo {
         };
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
-        self.planes.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        self.planes.lines("  ").iter().try_for_each(|line| writeln!(out, "{line}"))?;
         writeln!(out, "  planes of chunks: {}", self.methods)?;
         if self.is_extended {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;

@@ -127,7 +127,7 @@ impl InsideInfo {
             terminal::lens(self.original, self.compressed),
             self.dtypes.text(", ", ""),
         )?;
-        self.planes.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        self.planes.lines("  ").iter().try_for_each(|line| writeln!(out, "{line}"))?;
         self.reasons.write(out)?;
         let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
         let (compressed, all) =
