@@ -341,7 +341,8 @@ pub struct Doctor {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own. `estimates` has an entry for each
-    /// level, `findings` lists problems and other observations, and `next` the commands to run
+    /// level, `planes` the size of each plane of the samples, `findings` problems and other
+    /// observations, and `next` the commands to run
     #[arg(long)]
     pub json: bool,
 }

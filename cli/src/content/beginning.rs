@@ -50,7 +50,7 @@ fn begins_array(bytes: &[u8]) -> bool {
 }
 
 /// Returns whether the JSON of a header may begin with a byte: an opening brace or white space.
-pub fn may_begin_json(byte: u8) -> bool {
+fn may_begin_json(byte: u8) -> bool {
     matches!(byte, b'{' | b' ' | b'\t' | b'\n' | b'\r')
 }
 

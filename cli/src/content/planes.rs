@@ -1,6 +1,6 @@
 //! The bytes that each plane of each type takes: where the bytes of a compressed file go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use zipnn::DType;
@@ -179,8 +179,8 @@ impl PlaneTotals {
         planes.collect()
     }
 
-    /// Returns lines of text with a bar for each plane.
-    pub fn lines(&self) -> Vec<String> {
+    /// Returns lines of text that begin with `indent`, with a bar for each plane.
+    pub fn lines(&self, indent: &str) -> Vec<String> {
         let groups = self.largest_first();
         let planes = groups.iter().flat_map(|(_, group)| &group.planes);
         let longest = planes.map(|plane| plane.original).max().unwrap_or_default();
@@ -195,13 +195,13 @@ impl PlaneTotals {
             (0..group.planes.len()).map(|plane| content(key, plane).chars().count())
         });
         let content_width = contents.max().unwrap_or_default().min(CONTENT);
-        let bars = Bars::beside(type_width + content_width + NUMBERS + 8);
+        let bars = Bars::beside(indent.len() + type_width + content_width + NUMBERS + 6);
         let mut lines = Vec::new();
         for (key, group) in shown {
             let mut dtype = name(key);
             for (number, plane) in group.planes.iter().enumerate().rev() {
                 lines.push(format!(
-                    "  {dtype:type_width$}  {:content_width$}  {}  {:>8}  {:>8}",
+                    "{indent}{dtype:type_width$}  {:content_width$}  {}  {:>8}  {:>8}",
                     content(key, number),
                     bars.draw(plane.compressed, plane.original, longest),
                     units::bytes(plane.compressed),
@@ -212,9 +212,14 @@ impl PlaneTotals {
         }
         if !others.is_empty() {
             let compressed = others.iter().map(|(_, group)| group.compressed()).sum();
-            let types = units::count(others.len() as u64, "other type");
-            lines
-                .push(format!("  and {} of {types}, which --json lists", units::bytes(compressed)));
+            let types: BTreeSet<_> = others.iter().map(|(key, _)| &key.dtype).collect();
+            let is_new = |dtype: &&&String| shown.iter().all(|(key, _)| key.dtype != ***dtype);
+            let of_types = match types.iter().filter(is_new).count() as u64 {
+                0 => "more".to_owned(),
+                count => format!("of {}", units::count(count, "other type")),
+            };
+            let compressed = units::bytes(compressed);
+            lines.push(format!("{indent}and {compressed} {of_types}, which --json lists"));
         }
         lines
     }
@@ -278,10 +283,20 @@ mod tests {
 
     #[test]
     fn lines_show_the_highest_plane_first() {
-        let lines = totals(DType::F32, &[0; 4000]).lines();
+        let lines = totals(DType::F32, &[0; 4000]).lines("  ");
         assert_eq!(lines.len(), 4);
         assert!(lines[0].starts_with("  F32  exponents "), "{lines:?}");
         assert!(lines[3].trim_start().starts_with("low mantissas"), "{lines:?}");
-        assert!(PlaneTotals::default().lines().is_empty());
+        assert!(PlaneTotals::default().lines("  ").is_empty());
+    }
+
+    #[test]
+    fn a_type_with_several_codes_counts_once() {
+        let mut totals = totals(DType::F32, &[0; 4000]);
+        totals.add_uncompressed("F32", 4);
+        assert_eq!(totals.lines("  ")[4], "  and 4 B more, which --json lists");
+        totals.add_uncompressed("I8", 4);
+        totals.add_plane("I8", Coding::Records, 0, Plane { original: 4, compressed: 3 });
+        assert_eq!(totals.lines("  ")[4], "  and 11 B of 1 other type, which --json lists");
     }
 }

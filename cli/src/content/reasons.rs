@@ -199,6 +199,15 @@ pub struct Reasons {
 impl Reasons {
     /// Finds the reasons. Reads a sample for each type of tensor.
     pub fn find<'t>(parts: impl Iterator<Item = Part<'t>>, is_extended: bool) -> Self {
+        Self::find_above(TINY, parts, is_extended)
+    }
+
+    /// Finds the reason for a part of a file that is not tiny as a whole.
+    pub fn of_part(part: Part<'_>) -> Self {
+        Self::find_above(0, std::iter::once(part), false)
+    }
+
+    fn find_above<'t>(tiny: u64, parts: impl Iterator<Item = Part<'t>>, is_extended: bool) -> Self {
         let mut found = Self { reasons: Vec::new(), total: 0 };
         let mut shrunk = 0;
         for part in parts {
@@ -211,7 +220,7 @@ impl Reasons {
         let total = found.total;
         if total == 0 || units::ratio(shrunk, total) < HARDLY {
             found.reasons.clear();
-        } else if total < TINY {
+        } else if total < tiny {
             found.reasons = vec![Reason::of_tiny(total, shrunk)];
         }
         found.reasons.retain(|reason| Self::is_worth_naming(reason.original, total));
@@ -388,6 +397,14 @@ mod tests {
         ] {
             assert_eq!(reasons(vec![part(dtype, sample, 9900)], is_extended), [expected]);
         }
+    }
+
+    #[test]
+    fn only_whole_files_are_tiny() {
+        let short = || Part { original: 100, compressed: 120, ..part(Some("F32"), random(), 0) };
+        let name = |found: Reasons| found.first().unwrap().name();
+        assert_eq!(name(Reasons::find(std::iter::once(short()), false)), "tiny");
+        assert_eq!(name(Reasons::of_part(short())), "random_bytes");
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl Tensors {
 
 /// Returns the failure for an error of reading. If a base that the file names was changed, blames the
 /// base.
-fn failure_or_base(source: &Endpoint, bases: Bases<'_>, error: ArchiveError) -> Failure {
+pub fn failure_or_base(source: &Endpoint, bases: Bases<'_>, error: ArchiveError) -> Failure {
     let is_wrong = matches!(error, ArchiveError::Decode(_) | ArchiveError::Metadata(_));
     if is_wrong
         && bases.delta.is_none()

@@ -33,6 +33,11 @@ pub fn is_compressed(path: &Path) -> bool {
     path.extension() == Some(OsStr::new(SUFFIX))
 }
 
+/// Returns whether a file is a safetensors file, by its name.
+pub fn is_tensors(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new(TENSORS_SUFFIX))
+}
+
 /// Returns whether a file maps tensors to files, by its name.
 pub fn is_index(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
@@ -54,7 +59,7 @@ pub fn uncompressed(path: &Path) -> Option<PathBuf> {
         return Some(path.with_extension(""));
     }
     let stem = path.with_extension("");
-    let is_inside = path.extension() == Some(OsStr::new(TENSORS_SUFFIX)) && is_compressed(&stem);
+    let is_inside = is_tensors(path) && is_compressed(&stem);
     is_inside.then(|| stem.with_extension(TENSORS_SUFFIX))
 }
 
@@ -89,9 +94,7 @@ impl Direction {
     pub fn rename_inside(self, source: &Path) -> Result<PathBuf, Failure> {
         let suffix = format!("{SUFFIX}.{TENSORS_SUFFIX}");
         match (self, uncompressed(source)) {
-            (Self::Compress, None) if source.extension() == Some(OsStr::new(TENSORS_SUFFIX)) => {
-                Ok(source.with_extension(suffix))
-            }
+            (Self::Compress, None) if is_tensors(source) => Ok(source.with_extension(suffix)),
             (Self::Compress, None) => Err(without_suffix(source, TENSORS_SUFFIX)),
             (Self::Compress, Some(_)) => Err(compressed_already(source)),
             (Self::Decompress, Some(uncompressed)) if !is_compressed(source) => Ok(uncompressed),

@@ -23,7 +23,11 @@ fn place() -> Place {
 }
 
 fn shown(place: &Place, variables: &[(&str, &str)]) -> String {
-    let mut command = place.command(&["info", "m.safetensors.znn"]);
+    shown_by("info", place, variables)
+}
+
+fn shown_by(command: &str, place: &Place, variables: &[(&str, &str)]) -> String {
+    let mut command = place.command(&[command, "m.safetensors.znn"]);
     let output = command.envs(variables.iter().copied()).output().unwrap();
     assert!(output.status.success());
     text(&output.stdout)
@@ -53,8 +57,10 @@ fn a_bar_shows_what_remains_of_each_plane() {
 #[test]
 fn bars_fit_the_width() {
     let place = place();
-    for columns in [60, 80, 100] {
-        let shown = shown(&place, &[("COLUMNS", &columns.to_string())]);
+    for (columns, command) in
+        [60, 80, 100].into_iter().flat_map(|columns| [(columns, "info"), (columns, "doctor")])
+    {
+        let shown = shown_by(command, &place, &[("COLUMNS", &columns.to_string())]);
         let bars = shown.lines().filter(|line| line.contains("##"));
         let widths: Vec<usize> = bars.map(|line| line.chars().count()).collect();
         assert!(!widths.is_empty() && widths.iter().all(|&width| width <= columns), "{shown}");

@@ -34,6 +34,13 @@ fn commands(report: &Value) -> Vec<&str> {
     commands.map(|command| command.as_str().unwrap()).collect()
 }
 
+/// Runs suggested commands, whose arguments contain no spaces. All succeed.
+fn run_all(place: &Place, commands: &[&str]) {
+    for command in commands {
+        place.succeeds(&command.split(' ').skip(1).collect::<Vec<_>>());
+    }
+}
+
 fn model(seed: u64) -> Vec<u8> {
     file_of(&[
         ("w", "BF16", &[400, 500], weights(DType::BF16, 400_000, seed)),
@@ -98,6 +105,37 @@ fn leaves_alone_what_does_not_shrink() {
     assert!(findings(&report(&place, "page.safetensors")).contains(&"web_page"));
 }
 
+/// Shells read the commands as they are shown.
+#[cfg(unix)]
+#[test]
+fn commands_can_be_pasted() {
+    let place = Place::new();
+    for (name, argument) in [
+        ("$(id) it's.safetensors", r"'$(id) it'\''s.safetensors'"),
+        ("-a.safetensors", "./-a.safetensors"),
+        ("a\nb\u{1b}[31m.safetensors", r"$'a\012b\033[31m.safetensors'"),
+    ] {
+        place.write(name, &model(1));
+        let command = format!("zipnn compress {argument}");
+        let output = place.succeeds(&["doctor", "--", name]);
+        assert!(output.contains(&format!("\n    {command}\n")), "{output}");
+        place.remove(name);
+    }
+}
+
+/// The same file has no difference to itself.
+#[cfg(unix)]
+#[test]
+fn links_are_not_similar() {
+    let place = Place::new();
+    place.write("m.safetensors", &model(1));
+    std::os::unix::fs::symlink("m.safetensors", place.path("link.safetensors")).unwrap();
+    std::fs::hard_link(place.path("m.safetensors"), place.path("hard.safetensors")).unwrap();
+    for name in ["m.safetensors", "link.safetensors", "hard.safetensors"] {
+        assert!(!findings(&report(&place, name)).contains(&"similar_file"), "{name}");
+    }
+}
+
 #[test]
 fn names_the_level_that_pays() {
     let place = Place::new();
@@ -107,16 +145,25 @@ fn names_the_level_that_pays() {
     let found = report(&place, "sparse.safetensors");
     assert_eq!(commands(&found)[0], "zipnn compress --extended sparse.safetensors");
     place.succeeds(&["compress", "sparse.safetensors"]);
+    assert!(findings(&report(&place, "sparse.safetensors")).contains(&"result_exists"));
+    // The original is kept, perhaps with other content.
     let found = report(&place, "sparse.safetensors.znn");
     assert_eq!(
         commands(&found)[..2],
         [
-            "zipnn decompress sparse.safetensors.znn",
-            "zipnn compress --force --extended sparse.safetensors"
+            "zipnn decompress sparse.safetensors.znn -o sparse.safetensors.data",
+            "zipnn compress --force --extended sparse.safetensors.data -o sparse.safetensors.znn"
         ]
     );
-    // The commands do what they say.
-    place.succeeds(&["compress", "--force", "--max", "sparse.safetensors"]);
+    place.remove("sparse.safetensors");
+    let found = report(&place, "sparse.safetensors.znn");
+    let again = [
+        "zipnn decompress sparse.safetensors.znn",
+        "zipnn compress --force --extended sparse.safetensors",
+    ];
+    assert_eq!(commands(&found)[..2], again);
+    let all = commands(&found);
+    run_all(&place, &all[all.len() - 2..]);
     let found = report(&place, "sparse.safetensors.znn");
     assert!(found["kind"].as_str().unwrap().contains("--max"), "{found}");
     assert!(commands(&found).is_empty(), "{found}");
@@ -156,17 +203,29 @@ fn detects_damage() {
     let sound = place.read("m.safetensors.znn");
     let mut damaged = sound.clone();
     damaged[sound.len() / 2] ^= 1;
-    for file in [&damaged[..], &sound[..sound.len() / 2], &sound[..20]] {
+    place.remove("m.safetensors");
+    for file in [&damaged[..], &sound[..sound.len() / 2]] {
         place.write("m.safetensors.znn", file);
         let found = broken(&place, "m.safetensors.znn");
         assert!(findings(&found).contains(&"damaged"), "{found}");
         assert_eq!(commands(&found), ["zipnn decompress --no-verify m.safetensors.znn"]);
     }
+    // Nothing can be recovered.
+    for file in [&sound[..20], &[&b"ZN\0\x05"[..], &[0xff; 900]].concat(), b""] {
+        place.write("m.safetensors.znn", file);
+        let found = broken(&place, "m.safetensors.znn");
+        assert!(findings(&found).contains(&"damaged"), "{found}");
+        assert!(commands(&found).is_empty(), "{found}");
+        place.fails(1, &["decompress", "--no-verify", "m.safetensors.znn"]);
+    }
     place.write("m.safetensors", &model(1)[..200_000]);
     assert!(findings(&broken(&place, "m.safetensors")).contains(&"incomplete"));
     // The name of a compressed file, but not its content.
-    place.write("x.znn", &noise(9000, 1));
-    assert!(findings(&report(&place, "x.znn")).contains(&"not_compressed"));
+    place.write("x.znn", &model(1));
+    let found = report(&place, "x.znn");
+    assert!(findings(&found).contains(&"not_compressed"));
+    assert_eq!(commands(&found)[0], "zipnn compress x.znn -o x.znn.znn");
+    run_all(&place, &commands(&found)[..1]);
     let said = place.fails(1, &["doctor", "missing"]);
     assert!(said.contains("missing"), "{said}");
     place.fails(1, &["doctor", "."]);
@@ -187,9 +246,18 @@ fn explains_differences() {
     let found = report(&place, "tuned.safetensors.znn");
     assert_eq!(findings(&found), ["difference", "difference_gain"]);
     assert!(commands(&found).is_empty(), "{found}");
+    // The file is no base, because it is kept as a difference.
+    assert!(!findings(&report(&place, "base.safetensors")).contains(&"similar_file"));
+    let output = place.run_with_input(&["doctor", "-"], &place.read("tuned.safetensors.znn"));
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    let mut changed = model(1);
+    changed[100_000..350_000].fill(1);
+    place.write("base.safetensors", &changed);
+    let found = broken(&place, "tuned.safetensors.znn");
+    assert!(findings(&found).contains(&"unusable_base"), "{found}");
     place.remove("base.safetensors");
     let found = broken(&place, "tuned.safetensors.znn");
-    assert!(findings(&found).contains(&"missing_base"), "{found}");
+    assert!(findings(&found).contains(&"unusable_base"), "{found}");
 
     place.write("base", &model(1));
     place.succeeds(&["compress", "--delta", "base", "tuned.safetensors", "-o", "d.znn"]);
@@ -233,6 +301,9 @@ fn reads_standard_input() {
     let output = place.run_with_input(&["doctor", "-"], &damaged);
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(said.contains("damaged") && !said.contains("/tmp"), "{said}");
+    let output = place.run_with_input(&["doctor", "-"], &model(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("\n    zipnn compress - -o data.znn\n"), "{said}");
     let output = place.run_with_input(&["doctor", "-"], b"");
     assert!(text(&output.stdout).contains("an empty file"));
 }
@@ -253,6 +324,8 @@ fn a_large_file_is_only_sampled() {
     let start = Instant::now();
     let found = report(&place, "large.safetensors");
     assert!(found["sampled_bytes"].as_u64().unwrap() < 40 << 20, "{found}");
+    let shown = place.succeeds(&["doctor", "large.safetensors"]);
+    assert!(shown.contains("\n  planes of samples of "), "{shown}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
@@ -290,6 +363,15 @@ fn names_a_type_that_suits_all_data() {
     place.succeeds(&["compress", "mixed", "-o", "default"]);
     place.succeeds(&command.split(' ').skip(1).collect::<Vec<_>>());
     assert!(place.read("mixed.znn").len() < place.read("default").len() * 99 / 100);
+}
+
+#[test]
+fn data_of_several_types_has_no_type_of_its_own() {
+    let place = Place::new();
+    let halves = [weights(DType::F32, 4_000_000, 1), noise(4_000_000, 1)].concat();
+    place.write("halves", &halves).write("one", &halves[..4_000_000]);
+    assert_eq!(report(&place, "halves")["types"][0]["type"], "mixed types");
+    assert_eq!(report(&place, "one")["types"][0]["type"], "f32");
 }
 
 /// Files that the original damaged, as `repair` judges them.

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Returns the file that `zipnn compress` would write for a model of one type.
+/// Compresses a model, and detects the types of its data.
 fn compress(model: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = Encoder::new(Vec::new(), Options::auto())?;
     encoder.write_all(model)?;

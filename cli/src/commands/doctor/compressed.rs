@@ -12,10 +12,10 @@ use crate::commands::doctor::rotated::{self, Rotated};
 use crate::commands::doctor::subject::Subject;
 use crate::commands::doctor::trial::{self, Data, LEVELS, is_worth_saving};
 use crate::commands::info::file_info::{FileInfo, version};
-use crate::commands::info::inside::InsideInfo;
+use crate::content::data_header;
 use crate::content::inside_view::InsideView;
 use crate::content::tensor_source::TensorSource;
-use crate::content::tensors::{AnyArchive, open_archive};
+use crate::content::tensors::{AnyArchive, failure_or_base, open_archive};
 use crate::content::types;
 use crate::fs::input::Input;
 use crate::job::frames::Opened;
@@ -32,7 +32,7 @@ impl Data for WholeData<'_> {
     fn read(&mut self, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Failure> {
         bytes.resize((range.end - range.start) as usize, 0);
         let read = self.archive.read_into(range.start, bytes);
-        read.map_err(|error| Failure::new(&self.subject.shown, error))
+        read.map_err(|error| failure_or_base(&self.subject.local, Bases::default(), error))
     }
 }
 
@@ -61,11 +61,7 @@ pub fn whole(subject: &Subject) -> Result<Report, Failure> {
     let frames = match Opened::new(input, Limits::default()) {
         Ok(Opened::Frames(frames)) => frames,
         Ok(Opened::Whole(file)) => return old(subject, &file),
-        Err(failure) => {
-            let mut report = Report::new("a damaged .znn file".to_owned(), len);
-            damaged(&mut report, &failure, subject);
-            return Ok(report);
-        }
+        Err(failure) => return Ok(unreadable(&failure, len)),
     };
     let mut info = FileInfo::read(*frames, &subject.local)?;
     let mut report = Report::new(kind_of(&info), len);
@@ -86,6 +82,10 @@ pub fn whole(subject: &Subject) -> Result<Report, Failure> {
         );
         return Ok(report);
     }
+    if !info.bases.is_empty() && subject.path().is_none() {
+        report.find("pipe", "is not compared with its base, as a pipe has no directory");
+        return Ok(report);
+    }
     let archive = match open_archive(&subject.local, Bases::default()) {
         Ok(archive) => archive,
         Err(failure) => {
@@ -100,9 +100,17 @@ pub fn whole(subject: &Subject) -> Result<Report, Failure> {
             advise_whole(&mut report, &trial.lens, &info, subject);
             report.trial = Some(trial);
         }
-        Err(failure) => damaged(&mut report, &failure, subject),
+        Err(failure) => without_base(&mut report, &failure, subject),
     }
     Ok(report)
+}
+
+/// Reports on a file of whose data nothing can be recovered.
+fn unreadable(failure: &Failure, len: u64) -> Report {
+    let mut report = Report::new("a damaged .znn file".to_owned(), len);
+    report.find("damaged", format!("is damaged or incomplete: {}", failure.message()));
+    report.fetch_again();
+    report
 }
 
 fn kind_of(info: &FileInfo) -> String {
@@ -162,7 +170,7 @@ fn advise_whole(
 ) {
     let (current, level) = (report.len, level_of(info));
     if info.first.delta != Delta::None {
-        let alone = units::bytes(lens[1]);
+        let alone = units::bytes(lens[0]);
         report.find("difference_gain", format!("compressed alone, it would take about {alone}"));
         return;
     }
@@ -188,19 +196,13 @@ fn advise_whole(
         };
         let about = units::bytes(lens[level]);
         report.suggest(
-            again(subject, option),
+            subject.compress_again(option),
             format!("about {about} instead of {}{cost}", units::bytes(current)),
         );
     }
     if !info.has_checksums && report.next.is_empty() {
-        report.suggest(again(subject, ""), "adds checksums and an index");
+        report.suggest(subject.compress_again(""), "adds checksums and an index");
     }
-}
-
-/// Returns commands that compress a file again.
-fn again(subject: &Subject, option: &str) -> Vec<String> {
-    let name = subject.uncompressed();
-    vec![subject.decompress(""), format!("zipnn compress --force{option} {name}")]
 }
 
 /// Adds the damage of a file, and what can be done.
@@ -219,7 +221,7 @@ fn without_base(report: &mut Report, failure: &Failure, subject: &Subject) {
         return damaged(report, failure, subject);
     }
     report.is_broken = true;
-    report.find("missing_base", failure.message());
+    report.find("unusable_base", failure.message());
     let name = subject.quoted();
     report.suggest(
         vec![format!("zipnn verify --base DIRECTORY {name}")],
@@ -232,9 +234,7 @@ fn old(subject: &Subject, file: &[u8]) -> Result<Report, Failure> {
     let summary = match legacy::summary(file, &Limits::default()) {
         Ok(summary) => summary,
         Err(error) => {
-            let mut report = Report::new("a damaged .znn file".to_owned(), file.len() as u64);
-            damaged(&mut report, &Failure::decoding(&subject.shown, error), subject);
-            return Ok(report);
+            return Ok(unreadable(&Failure::decoding(&subject.shown, error), file.len() as u64));
         }
     };
     let kind = format!("a .znn file in an old layout, of ZipNN {}", version(summary.version));
@@ -247,7 +247,7 @@ fn old(subject: &Subject, file: &[u8]) -> Result<Report, Failure> {
     if summary.delta {
         report.find("difference", "is a difference: every command needs --delta BASE");
     } else {
-        report.suggest(again(subject, ""), "stores the data in the current layout");
+        report.suggest(subject.compress_again(""), "stores the data in the current layout");
     }
     Ok(report)
 }
@@ -261,12 +261,12 @@ pub fn inside(subject: &Subject, mut source: TensorSource) -> Result<Report, Fai
     if report.is_broken {
         return Ok(report);
     }
-    let info = InsideInfo::read(&subject.local)?;
-    report.original = Some(info.original());
     let view = InsideView::open(&subject.local)?;
     let layout = view.layout().clone();
+    let original = data_header::end_of(&layout);
+    report.original = Some(original);
     let mut data = InsideData { view, layout: layout.clone() };
-    let trial = match trial::run(&mut data, info.original(), Some(&layout), &subject.shown) {
+    let trial = match trial::run(&mut data, original, Some(&layout), &subject.shown) {
         Ok(trial) => trial,
         Err(failure) => {
             damaged(&mut report, &failure, subject);
@@ -278,7 +278,7 @@ pub fn inside(subject: &Subject, mut source: TensorSource) -> Result<Report, Fai
         if is_worth_saving(len, least) {
             least = len;
             report.suggest(
-                again(subject, option),
+                subject.compress_again(option),
                 format!(
                     "about {} as a .znn file, which has to be decompressed before it is loaded",
                     units::bytes(len)

@@ -32,16 +32,10 @@ pub fn describe(first: &[u8], layout: Option<&Metadata>, path: Option<&Path>) ->
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => "a NumPy file",
         [b'P', b'K', ..] if has_extension(path, "npz") => "a NumPy archive",
         [b'P', b'K', ..] => "a PyTorch file",
-        _ if first.get(beginning::PEEK_LEN - 1).is_some_and(|&json| begins_json(json)) => {
-            "a safetensors file"
-        }
+        _ if beginning::lists_tensors(first) => "a safetensors file",
         _ => "ONNX data",
     };
     format!("{format} with {}", units::count(layout.tensors().len() as u64, "tensor"))
-}
-
-fn begins_json(byte: u8) -> bool {
-    beginning::may_begin_json(byte)
 }
 
 fn has_extension(path: Option<&Path>, extension: &str) -> bool {

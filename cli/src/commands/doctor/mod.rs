@@ -5,6 +5,7 @@ mod kind;
 mod plain;
 mod report;
 mod rotated;
+mod shell;
 mod similar;
 mod subject;
 mod trial;

@@ -8,8 +8,9 @@ use zipnn::tensor::{Metadata, Oddity};
 use crate::commands::doctor::kind;
 use crate::commands::doctor::report::Report;
 use crate::commands::doctor::rotated::{self, Rotated};
+use crate::commands::doctor::shell;
 use crate::commands::doctor::similar::{self, Similar};
-use crate::commands::doctor::subject::{Subject, quoted};
+use crate::commands::doctor::subject::Subject;
 use crate::commands::doctor::trial::{self, BetterType, Data, LEVELS, Trial, is_worth_saving};
 use crate::content::reasons::{Reasons, TINY};
 use crate::content::tensor_source::TensorSource;
@@ -17,7 +18,7 @@ use crate::content::{beginning, data_header, layout};
 use crate::fs::input::Input;
 use crate::fs::names;
 use crate::report::failure::Failure;
-use crate::report::units;
+use crate::report::{table, units};
 
 /// Share of its length to which a file has to shrink for compressing to be worth the time.
 const WORTH_COMPRESSING: f64 = 0.98;
@@ -58,9 +59,7 @@ pub fn pointer(input: &mut Input) -> Result<Report, Failure> {
 pub fn examine(subject: &Subject, mut input: Input) -> Result<Report, Failure> {
     let len = input.len().unwrap_or_default();
     if len == 0 {
-        let mut report = Report::new("an empty file".to_owned(), 0);
-        report.find("empty", "holds no data, so there is nothing to compress");
-        return Ok(report);
+        return Ok(empty(subject));
     }
     let layout = layout::read(&mut input).map_err(|error| input.failure(error))?;
     let mut first = Vec::new();
@@ -74,6 +73,19 @@ pub fn examine(subject: &Subject, mut input: Input) -> Result<Report, Failure> {
     advise(&mut report, &trial, subject);
     report.trial = Some(trial);
     Ok(report)
+}
+
+fn empty(subject: &Subject) -> Report {
+    let mut report = Report::new("an empty file".to_owned(), 0);
+    let has_content = |path| names::is_compressed(path) || names::is_tensors(path);
+    match subject.shown.path().is_some_and(has_content) {
+        true => {
+            report.find("damaged", "is empty, as no file of this extension is");
+            report.fetch_again();
+        }
+        false => report.find("empty", "holds no data, so there is nothing to compress"),
+    }
+    report
 }
 
 /// Finds what is unusual about a file, besides its data.
@@ -95,8 +107,7 @@ fn find_oddities(
     let Some(layout) = layout else {
         if is_safetensors && let Err(failure) = TensorSource::open_partial(&subject.local) {
             report.find("invalid_header", failure.message());
-            report.suggest(Vec::new(), "fetch or copy the file once more");
-            report.is_broken = true;
+            report.fetch_again();
         }
         return Ok(());
     };
@@ -104,8 +115,7 @@ fn find_oddities(
     if end > report.len {
         let missing = units::count(end - report.len, "byte");
         report.find("incomplete", format!("is cut off: its last tensor lacks {missing}"));
-        report.suggest(Vec::new(), "fetch or copy the file once more");
-        report.is_broken = true;
+        report.fetch_again();
     } else if is_safetensors {
         let mut header = Vec::new();
         Data::read(input, &(0..layout.data_start()), &mut header)?;
@@ -162,49 +172,67 @@ fn advise(report: &mut Report, trial: &Trial, subject: &Subject) {
         );
         return;
     }
-    let name = subject.quoted();
+    find_reasons(report, trial);
+    if let Some(similar) = subject.path().and_then(similar::find) {
+        suggest_difference(report, &similar, trial.original, subject);
+    }
+    let least = trial.lens.into_iter().min().unwrap_or_default();
+    match least as f64 >= WORTH_COMPRESSING * trial.original as f64 {
+        true => report.find("nothing_to_gain", "no level saves more than 2 % of it"),
+        false => suggest_levels(report, trial, subject),
+    }
+    let result = subject.compressed();
+    if !report.next.is_empty() && result.exists() {
+        let result = result.display();
+        report.find("result_exists", format!("{result} exists: only --force replaces it"));
+    }
+}
+
+/// Adds what to do about each type that hardly shrinks.
+fn find_reasons(report: &mut Report, trial: &Trial) {
     for of_type in &trial.types {
         let is_large = Reasons::is_worth_naming(of_type.original, trial.original);
         if let Some(reason) = of_type.reasons.first().filter(|_| is_large)
             && let (_, Some(suggestion)) = reason.explanation()
         {
-            report.find(reason.name(), format!("{}: {suggestion}", of_type.name));
+            let name = units::short_name(&of_type.name, table::TYPE);
+            report.find(reason.name(), format!("{name}: {suggestion}"));
         }
     }
-    let [plain, extended, max] = trial.lens;
-    if let Some(Similar { path, difference_len }) = subject.path().and_then(similar::find) {
-        let base = quoted(&path.to_string_lossy());
-        let about = units::bytes(difference_len);
-        let ratio = units::percent(difference_len, trial.original);
-        report.find("similar_file", format!("resembles {}", path.display()));
-        report.suggest(
-            vec![format!("zipnn compress --base {base} {name}")],
-            format!("as a difference: about {about} ({ratio}); needs {}", path.display()),
-        );
-    }
-    let least = plain.min(extended).min(max);
-    if least as f64 >= WORTH_COMPRESSING * trial.original as f64 {
-        report.find("nothing_to_gain", "no level saves more than 2 % of it");
-        return;
-    }
+}
+
+fn suggest_difference(report: &mut Report, similar: &Similar, original: u64, subject: &Subject) {
+    let Similar { path, difference_len } = similar;
+    let about = units::bytes(*difference_len);
+    let ratio = units::percent(*difference_len, original);
+    report.find("similar_file", format!("resembles {}", path.display()));
+    report.suggest(
+        vec![subject.compress(&format!(" --base {}", shell::quoted(path.as_os_str())))],
+        format!("as a difference: about {about} ({ratio}); needs {}", path.display()),
+    );
+}
+
+fn suggest_levels(report: &mut Report, trial: &Trial, subject: &Subject) {
     if let Some(better) = &trial.better_type {
-        suggest_type(report, better, &name);
+        suggest_type(report, better, subject);
     }
-    let level = usize::from(is_worth_saving(extended, plain));
-    let result = match level {
-        0 => "the default: fast, and the original reads the file",
-        _ => "smaller than the default, and faster to decompress; the original cannot read it",
+    let [plain, extended, max] = trial.lens;
+    let (level, result) = match is_worth_saving(extended, plain) {
+        false => (0, "the default: fast, and the original reads the file"),
+        true => {
+            (1, "smaller than the default, and faster to decompress; the original cannot read it")
+        }
     };
-    report.suggest(vec![format!("zipnn compress{} {name}", LEVELS[level].0)], result);
+    report.suggest(vec![subject.compress(LEVELS[level].0)], result);
     if is_worth_saving(max, trial.lens[level]) {
         report.suggest(
-            vec![format!("zipnn compress --max {name}")],
+            vec![subject.compress(LEVELS[2].0)],
             "the smallest file, which takes longer; the original cannot read it",
         );
     }
 }
 
-fn suggest_type(report: &mut Report, better: &BetterType, name: &str) {
+fn suggest_type(report: &mut Report, better: &BetterType, subject: &Subject) {
     let dtype = better.choice.name();
     report.find("better_type", "becomes smaller if all data has one type");
     let condition = match better.is_certain {
@@ -212,7 +240,7 @@ fn suggest_type(report: &mut Report, better: &BetterType, name: &str) {
         false => ", if the rest of the file is like its beginning",
     };
     report.suggest(
-        vec![format!("zipnn compress --dtype {dtype} {name}")],
+        vec![subject.compress(&format!(" --dtype {dtype}"))],
         format!("smaller than with the types that zipnn detects{condition}"),
     );
 }

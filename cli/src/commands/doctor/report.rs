@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::commands::doctor::trial::{LEVELS, Trial, TypeTrial};
+use crate::commands::doctor::trial::{LEVELS, MIXED, Trial, TypeTrial};
 use crate::content::planes::PlaneTotals;
 use crate::content::reasons::{Reasons, TINY};
 use crate::fs::endpoint::Endpoint;
@@ -59,6 +59,12 @@ impl Report {
     /// Adds commands to run.
     pub fn suggest(&mut self, commands: Vec<String>, result: impl Into<String>) {
         self.next.push(Step { commands, result: result.into() });
+    }
+
+    /// Marks the file as broken, and suggests to get it from where it came from.
+    pub fn fetch_again(&mut self) {
+        self.is_broken = true;
+        self.suggest(Vec::new(), "fetch or copy the file once more");
     }
 
     /// Writes a JSON object.
@@ -139,14 +145,13 @@ fn write_trial(out: &mut impl Write, trial: &Trial) -> io::Result<()> {
         let name = units::short_name(&of_type.name, table::TYPE);
         writeln!(out, "  {name}, {share} of the data: {}", explain(of_type, &trial.planes))?;
     }
-    trial.planes.lines().iter().try_for_each(|line| writeln!(out, "  {line}"))?;
-    match trial.sampled >= trial.original {
-        true => writeln!(out, "  sizes after compressing:")?,
-        false => {
-            let sampled = units::bytes(trial.sampled);
-            writeln!(out, "  sizes after compressing, estimated from samples of {sampled}:")?;
-        }
+    let is_estimate = trial.sampled < trial.original;
+    if is_estimate {
+        writeln!(out, "  planes of samples of {}:", units::bytes(trial.sampled))?;
     }
+    trial.planes.lines("    ").iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    let how = if is_estimate { ", estimated from the samples" } else { "" };
+    writeln!(out, "  sizes after compressing{how}:")?;
     for ((option, _), &len) in LEVELS.iter().zip(&trial.lens) {
         writeln!(
             out,
@@ -194,6 +199,7 @@ fn explain(of_type: &TypeTrial, planes: &PlaneTotals) -> String {
                 "the {content} take few different values, and shrink to {highest:.1} %; {others}"
             )
         }
+        None if of_type.name == MIXED => "its parts shrink differently".to_owned(),
         None => "a few values are much more frequent than others".to_owned(),
     };
     format!("shrinks to {ratio}: {why}")

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::base::dependents::directory_of;
+use crate::base::resolve;
+use crate::fs::links::are_one_file;
 use crate::fs::names;
 use crate::set::contents::Contents;
 use crate::set::costs::Sample;
@@ -49,9 +51,10 @@ fn candidates(path: &Path) -> Vec<PathBuf> {
                 true => members::whole(&other)?,
                 false => other,
             };
-            let is_other = name.file_name() != path.file_name();
+            let is_other = name.file_name() != path.file_name() && !are_one_file(&name, path);
             let is_alike = name.extension() == Some(extension) && is_other;
-            is_alike.then(|| (metadata.len().abs_diff(len), name))
+            (is_alike && !is_kept_as_difference(&name))
+                .then(|| (metadata.len().abs_diff(len), name))
         })
         .collect();
     found.sort();
@@ -63,4 +66,10 @@ fn candidates(path: &Path) -> Vec<PathBuf> {
         _ => name,
     };
     found.into_iter().take(MAX_TRIALS).map(|(_, name)| without_prefix(name)).collect()
+}
+
+/// Returns whether the compressed form of a file is a difference, so that the file is no base.
+fn is_kept_as_difference(name: &Path) -> bool {
+    let compressed = names::with_suffix(name, names::SUFFIX);
+    compressed.is_file() && resolve::is_difference(&compressed)
 }

@@ -1,21 +1,24 @@
 //! The file that is examined.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zipnn::frame::MAGIC;
 
+use crate::commands::doctor::shell;
 use crate::content::beginning;
-use crate::fs::endpoint::Endpoint;
+use crate::fs::endpoint::{DASH, Endpoint};
 use crate::fs::input::Input;
-use crate::fs::names;
 use crate::fs::temp::Unfinished;
+use crate::fs::{names, target};
 use crate::report::failure::Failure;
 
 /// Maximum number of bytes to read of a pipe with data whose parts are alike.
 const MAX_OF_PIPE: u64 = 64 << 20;
 /// Number of bytes to read at a time.
 const STEP: u64 = 1 << 20;
+/// Name or extension of decompressed data that has no name of its own.
+const DATA: &str = "data";
 
 /// A file that can be read in parts. The data of a pipe is copied to a temporary file.
 pub struct Subject {
@@ -36,7 +39,10 @@ impl Subject {
             let (shown, local) = (shown.clone(), shown.clone());
             return Ok(Self { shown, local, is_beginning: false, _copy: None });
         }
-        let failure = |error| Failure::writing(std::env::temp_dir().display(), error);
+        let failure = |error| {
+            Failure::writing(std::env::temp_dir().display(), error)
+                .hint("set TMPDIR to a directory with free space, to which a pipe can be copied")
+        };
         let mut copy = Unfinished::create(&std::env::temp_dir().join("pipe")).map_err(failure)?;
         let mut part = Vec::new();
         let (mut len, mut is_whole) = (0, false);
@@ -59,66 +65,66 @@ impl Subject {
         Ok(Self { shown: shown.clone(), local, is_beginning, _copy: Some(copy) })
     }
 
-    /// Returns the path of a file that is not a copy.
+    /// Returns the path of a file that is neither a copy nor a descriptor.
     pub fn path(&self) -> Option<&Path> {
-        self.shown.path().filter(|_| self._copy.is_none())
+        let path = self.shown.path().filter(|_| self._copy.is_none());
+        path.filter(|path| !target::is_descriptor_or_device(path))
     }
 
-    /// Returns the name for a command in a shell.
+    /// Returns the name as an argument for a shell.
     pub fn quoted(&self) -> String {
-        quoted(&self.shown.exact())
+        shell::quoted(self.shown.path().map_or(DASH.as_ref(), Path::as_os_str))
     }
 
-    /// Returns the uncompressed name for a command in a shell.
-    pub fn uncompressed(&self) -> String {
-        match self.shown.path() {
-            None => "data".to_owned(),
-            Some(path) => quoted(&match names::uncompressed(path) {
-                Some(name) => name.to_string_lossy().into_owned(),
-                None => format!("{}.data", path.display()),
-            }),
+    /// Returns the path of the compressed file that [`Self::compress`] writes.
+    pub fn compressed(&self) -> PathBuf {
+        names::with_suffix(self.path().unwrap_or(Path::new(DATA)), names::SUFFIX)
+    }
+
+    /// Returns a command that compresses the file, also if its name says that it is compressed, or
+    /// if it is a pipe.
+    pub fn compress(&self, options: &str) -> String {
+        let command = format!("zipnn compress{options} {}", self.quoted());
+        match self.path().is_some_and(|path| names::uncompressed(path).is_none()) {
+            true => command,
+            false => format!("{command} -o {}", quoted(&self.compressed())),
         }
     }
 
-    /// Returns a command that decompresses the file, also if its name does not say that it is
-    /// compressed.
-    pub fn decompress(&self, options: &str) -> String {
-        let is_named = self.shown.path().is_some_and(|path| names::uncompressed(path).is_some());
-        match is_named {
-            true => format!("zipnn decompress{options} {}", self.quoted()),
-            false => {
-                format!("zipnn decompress{options} {} -o {}", self.quoted(), self.uncompressed())
+    /// Returns commands that decompress the file and compress it with other options.
+    pub fn compress_again(&self, options: &str) -> Vec<String> {
+        let data = self.uncompressed();
+        let name = quoted(&data);
+        let compress = match self.path().filter(|path| names::is_compressed(path)) {
+            None => format!("zipnn compress{options} {name}"),
+            Some(path) if names::with_suffix(&data, names::SUFFIX) == path => {
+                format!("zipnn compress --force{options} {name}")
             }
+            Some(path) => format!("zipnn compress --force{options} {name} -o {}", quoted(path)),
+        };
+        vec![self.decompress(""), compress]
+    }
+
+    /// Returns a command that decompresses the file to a file that does not exist.
+    pub fn decompress(&self, options: &str) -> String {
+        let data = self.uncompressed();
+        let command = format!("zipnn decompress{options} {}", self.quoted());
+        match self.path().and_then(names::uncompressed).as_ref() == Some(&data) {
+            true => command,
+            false => format!("{command} -o {}", quoted(&data)),
+        }
+    }
+
+    /// Returns the uncompressed name, or another if the file has none or such a file exists.
+    fn uncompressed(&self) -> PathBuf {
+        let Some(path) = self.path() else { return DATA.into() };
+        match names::uncompressed(path) {
+            Some(name) if !name.exists() => name,
+            name => names::with_suffix(&name.unwrap_or(path.to_owned()), DATA),
         }
     }
 }
 
-/// Returns a name as an argument for a shell.
-pub fn quoted(name: &str) -> String {
-    const SAFE: &[u8] = b"-_./+=,:@%";
-    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || SAFE.contains(&byte);
-    match !name.is_empty() && (name == "-" || !name.starts_with('-')) && name.bytes().all(is_safe) {
-        true => name.to_owned(),
-        false if name.starts_with('-') => quoted(&format!("./{name}")),
-        false => format!("'{}'", name.replace('\'', r"'\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_become_arguments() {
-        for (name, argument) in [
-            ("a/b-c.znn", "a/b-c.znn"),
-            ("-", "-"),
-            ("-f", "./-f"),
-            ("my model", "'my model'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(name), argument);
-        }
-    }
+fn quoted(path: &Path) -> String {
+    shell::quoted(path.as_os_str())
 }

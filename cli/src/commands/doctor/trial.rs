@@ -28,6 +28,9 @@ const COMPARED: usize = 2;
 /// Share of a length that another type has to save to be worth naming.
 const WORTH_SAVING: f64 = 0.01;
 
+/// The name of the type of data whose parts have different types.
+pub const MIXED: &str = "mixed types";
+
 /// Data that is compressed in parts.
 pub trait Data {
     /// Reads a range.
@@ -217,7 +220,7 @@ impl<'s> Coder<'s> {
         let mut lens = [0; LEVELS.len()];
         let mut sampled = 0;
         let mut sample = None;
-        let mut detected: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut detected: BTreeMap<&'static str, u64> = BTreeMap::new();
         for Planned { range, knowledge } in chosen {
             self.read(data, range)?;
             sampled += range.end - range.start;
@@ -235,15 +238,15 @@ impl<'s> Coder<'s> {
                 planes.add(name.unwrap_or(found), frame.index());
             }
         }
-        let detected = detected.into_iter().max_by_key(|&(_, len)| len).map(|(name, _)| name);
+        let detected = type_of_all(&detected, sampled);
         let part = Part {
             dtype,
             original: sampled,
             compressed: lens[0],
             sample: Box::new(move || sample),
         };
-        let reasons = Reasons::find(std::iter::once(part), false);
-        let name = name.or(detected).unwrap_or(BYTES).to_owned();
+        let reasons = Reasons::of_part(part);
+        let name = name.unwrap_or(detected).to_owned();
         Ok(TypeTrial { name, original: sampled, sampled, lens, reasons })
     }
 
@@ -286,6 +289,13 @@ impl<'s> Coder<'s> {
             .map_err(|error| Failure::encoding(self.subject, error))?;
         Ok(self.coded.bytes().len() as u64)
     }
+}
+
+/// Returns the type of almost all data of `total` bytes, or [`MIXED`].
+fn type_of_all(lens: &BTreeMap<&'static str, u64>, total: u64) -> &'static str {
+    let longest = lens.iter().max_by_key(|&(_, len)| len);
+    let (name, len) = longest.map_or((BYTES, total), |(&name, &len)| (name, len));
+    if Reasons::is_worth_naming(total - len.min(total), total) { MIXED } else { name }
 }
 
 fn sample_of(bytes: &[u8], range: &Range<u64>) -> Sample {

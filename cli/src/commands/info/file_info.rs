@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 use zipnn::delta::{Delta, MapSource};
 use zipnn::file::Directory;
-use zipnn::frame::{Form, Header, Method, PlaneLayout};
+use zipnn::frame::{Form, FrameIndex, Header, Method, PlaneLayout};
 use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::args::BYTES;
@@ -41,6 +41,23 @@ pub struct Methods {
 }
 
 impl Methods {
+    fn of(index: &FrameIndex<'_>) -> Self {
+        let mut methods = Self::default();
+        for (method, count) in index.method_counts() {
+            match method {
+                Method::Raw => methods.raw += count,
+                Method::Repeat => methods.repeat += count,
+                Method::Pivot => methods.pivot += count,
+                Method::Zstd => methods.zstd += count,
+                Method::Difference => methods.difference += count,
+                Method::Records => methods.records += count,
+                Method::Scales => methods.scales += count,
+                _ => methods.huffman += count,
+            }
+        }
+        methods
+    }
+
     fn add(&mut self, other: Self) {
         self.raw += other.raw;
         self.repeat += other.repeat;
@@ -209,19 +226,7 @@ impl FileInfo {
                 summary.layout = passing.layout().cloned();
             }
             let index = frame.index();
-            let mut methods = Methods::default();
-            for (method, count) in index.method_counts() {
-                match method {
-                    Method::Raw => methods.raw += count,
-                    Method::Repeat => methods.repeat += count,
-                    Method::Pivot => methods.pivot += count,
-                    Method::Zstd => methods.zstd += count,
-                    Method::Difference => methods.difference += count,
-                    Method::Records => methods.records += count,
-                    Method::Scales => methods.scales += count,
-                    _ => methods.huffman += count,
-                }
-            }
+            let methods = Methods::of(&index);
             let header = *index.header();
             let offset = summary.directory.decoded_len();
             let dtype = types::of_frame(&header, summary.layout.as_ref(), offset);
@@ -394,7 +399,7 @@ impl FileInfo {
         };
         let frames = if self.first.streaming { "streaming" } else { "one frame" };
         writeln!(out, "{}{form}{frames}", self.dtypes().text("", ", "))?;
-        self.planes.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        self.planes.lines("  ").iter().try_for_each(|line| writeln!(out, "{line}"))?;
         writeln!(out, "  planes of chunks: {}", self.methods)?;
         if self.is_extended {
             writeln!(out, "  extended: the original ZipNN does not read this file")?;

@@ -78,11 +78,6 @@ impl InsideInfo {
         })
     }
 
-    /// Returns the decompressed length of the file.
-    pub fn original(&self) -> u64 {
-        self.original
-    }
-
     /// Returns a failure if the file is incomplete.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.cut.as_ref().map_or(Ok(()), |cut| Err(header_failure(endpoint, cut)))
@@ -132,7 +127,7 @@ impl InsideInfo {
             terminal::lens(self.original, self.compressed),
             self.dtypes.text(", ", ""),
         )?;
-        self.planes.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        self.planes.lines("  ").iter().try_for_each(|line| writeln!(out, "{line}"))?;
         self.reasons.write(out)?;
         let checksums = if self.has_checksums { "with checksums" } else { "without checksums" };
         let (compressed, all) =
