@@ -1,13 +1,19 @@
 //! Tensors in files of NumPy, PyTorch and ONNX, found by reading parts of them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 
+use data::Random;
 use quickcheck::quickcheck;
 use serde_json::Value;
 use zipnn::frame::PlaneLayout;
+use zipnn::io::{EncoderBuilder, ReadAt};
 use zipnn::tensor::{Metadata, MetadataError, MetadataReader, plan};
 use zipnn::{Archive, ArchiveError, Limits, Options};
+
+use crate::common::data;
 
 const ALL: [&str; 9] = [
     "state.pt",
@@ -107,6 +113,68 @@ fn archives_read_single_tensors() {
     let archive = Archive::open(compressed, Limits::default()).unwrap();
     let error = archive.tensors().unwrap_err();
     assert!(matches!(error, ArchiveError::Metadata(MetadataError::NoTensors)), "{error}");
+}
+
+/// Counts the bytes that are read.
+struct Counting<'f>(&'f [u8], Cell<u64>);
+
+impl ReadAt for Counting<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.1.set(self.1.get() + buf.len() as u64);
+        self.0.read_at(buf, offset)
+    }
+}
+
+/// Many entries begin in each chunk.
+#[test]
+fn archives_decode_each_chunk_about_once_to_find_tensors() {
+    let mut zip = Zip::default();
+    let mut random = Random(3);
+    let count = 3000;
+    for number in 0..count {
+        let data: Vec<u8> = (0..400).map(|_| random.below(256) as u8).collect();
+        zip.add(&format!("{number}.npy"), &npy("<f4", &[100], &data), number % 64, false);
+    }
+    let file = zip.finish(b"");
+    for frame_len in [200_000, 1 << 30] {
+        let builder = EncoderBuilder::new(Options::bytes().checksums(true)).frame_len(frame_len);
+        let mut encoder = builder.build(Vec::new()).unwrap();
+        encoder.write_all(&file).unwrap();
+        let compressed = encoder.finish().unwrap();
+        let source = Counting(&compressed, Cell::new(0));
+        let archive = Archive::open(&source, Limits::default()).unwrap();
+        assert_eq!(archive.tensors().unwrap().tensors().len(), count);
+        let read = source.1.get();
+        assert!(read < 3 * compressed.len() as u64 / 2, "{read} of {}", compressed.len());
+        assert_eq!(archive.read_tensor_bytes("7").unwrap().len(), 400);
+    }
+}
+
+/// Any bytes that contain the first of the wanted ones are accepted.
+#[test]
+fn readers_take_what_they_need_from_larger_parts() {
+    for name in ALL {
+        let file = load(name);
+        for len in [1, 7, 64, 1000, file.len()] {
+            for first in [0, 100] {
+                let mut reader = MetadataReader::new(file.len() as u64).first_read(first);
+                let mut found = Ok(());
+                while let (Some(wanted), true) = (reader.wanted(), found.is_ok()) {
+                    assert!(wanted.start < wanted.end);
+                    let start = wanted.start as usize / len * len;
+                    found = reader.feed_at(start as u64, &file[start..file.len().min(start + len)]);
+                }
+                assert_eq!(found.and_then(|()| reader.finish()), read(&file), "{name} {len}");
+            }
+        }
+    }
+    let mut reader = MetadataReader::new(100);
+    let result = reader.feed_at(1, &[0; 50]);
+    assert_eq!(result, Err(MetadataError::Truncated { needed: 100, have: 0 }));
 }
 
 /// Checks that a plan covers a file without gaps.
