@@ -14,6 +14,7 @@ use zipnn::tensor::{Metadata, MetadataError, MetadataReader, plan};
 use zipnn::{Archive, ArchiveError, Limits, Options};
 
 use crate::common::data;
+use crate::container_files::{Zip, npy};
 
 const ALL: [&str; 9] = [
     "state.pt",
@@ -245,57 +246,6 @@ quickcheck! {
             Ok(metadata) => tensors_of(&file, &metadata) == expected,
             Err(error) => arrays.is_empty() && !matches!(error, MetadataError::MissingData { .. }),
         }
-    }
-}
-
-/// Returns a file of NumPy.
-fn npy(descr: &str, shape: &[u64], data: &[u8]) -> Vec<u8> {
-    let dims: String = shape.iter().map(|dim| format!("{dim}, ")).collect();
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}\n");
-    let len = (text.len() as u16).to_le_bytes();
-    [b"\x93NUMPY\x01\x00", &len[..], text.as_bytes(), data].concat()
-}
-
-/// Writes a zip archive.
-#[derive(Default)]
-struct Zip {
-    file: Vec<u8>,
-    directory: Vec<u8>,
-}
-
-impl Zip {
-    /// Adds an entry, with `padding` more bytes in its header. The numbers of a large one are stored
-    /// as those of entries over 4 GiB.
-    fn add(&mut self, name: &str, data: &[u8], padding: usize, is_large: bool) {
-        let offset = self.file.len() as u64;
-        let len = data.len() as u64;
-        let padding =
-            [&[0x46, 0x42][..], &(padding as u16).to_le_bytes(), &vec![0; padding]].concat();
-        let mut extra = padding.clone();
-        if is_large {
-            extra.extend([1, 0, 24, 0]);
-            extra.extend([len, len, offset].map(u64::to_le_bytes).concat());
-        }
-        let short = |number: u64| if is_large { u32::MAX } else { number as u32 }.to_le_bytes();
-        let names =
-            |extra: &[u8]| [name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat();
-        self.file.extend(b"PK\x03\x04\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        self.file.extend([short(len), short(len)].concat());
-        self.file.extend([&names(&padding)[..], name.as_bytes(), &padding, data].concat());
-        self.directory.extend(b"PK\x01\x02\x2d\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        self.directory.extend([short(len), short(len)].concat());
-        self.directory.extend([&names(&extra)[..], &[0; 10]].concat());
-        self.directory.extend([&short(offset)[..], name.as_bytes(), &extra].concat());
-    }
-
-    /// Adds the directory and a comment.
-    fn finish(self, comment: &[u8]) -> Vec<u8> {
-        let (offset, len) = (self.file.len() as u32, self.directory.len() as u32);
-        let mut file = [self.file, self.directory].concat();
-        file.extend(b"PK\x05\x06\0\0\0\0\0\0\0\0");
-        file.extend([len.to_le_bytes(), offset.to_le_bytes()].concat());
-        file.extend([&(comment.len() as u16).to_le_bytes()[..], comment].concat());
-        file
     }
 }
 

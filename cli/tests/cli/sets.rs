@@ -9,7 +9,8 @@ use program::Place;
 use serde_json::{Value, json};
 
 use crate::common::data;
-use crate::{program, tensor_files as tensors};
+use crate::container_files::{Zip, npy};
+use crate::{container_files, program, tensor_files as tensors};
 
 /// Changes the last bit of every `step`-th element of two bytes.
 fn tuned(weights: &[u8], step: usize) -> Vec<u8> {
@@ -422,6 +423,69 @@ fn flattened_files_need_no_base() {
     place.succeeds(&["flatten", tuned]);
     assert!(place.read(tuned) == before, "it is independent already");
     assert!(place.names().iter().all(|name| !name.contains(".tmp")), "{:?}", place.names());
+}
+
+#[test]
+fn tensors_of_containers_are_matched() {
+    let place = Place::new();
+    let data = |number| data::weights(zipnn::DType::BF16, 60_000, number);
+    let old: Vec<_> = ["a", "b", "c", "d", "e", "f"].into_iter().zip((0..6).map(data)).collect();
+    // Another order, and a tensor of another shape, move all bytes.
+    let new = [
+        ("more", data(9)[..5000].to_vec()),
+        ("f", old[5].1.clone()),
+        ("b", old[1].1.clone()),
+        ("renamed", old[0].1.clone()),
+        ("d", tuned(&old[3].1, 50)),
+        ("e", old[4].1.clone()),
+        ("c", old[2].1.clone()),
+    ];
+    let parts = |tensors: &[(&str, Vec<u8>)]| {
+        let mut zip = Zip::default();
+        for (name, data) in tensors {
+            zip.add(&format!("{name}.npy"), &npy("<u2", &[data.len() as u64 / 2], data), 9, false);
+        }
+        zip.finish(b"")
+    };
+    for (kind, old, new) in [
+        ("pt", container_files::pt(&old), container_files::pt(&new)),
+        ("npz", parts(&old), parts(&new)),
+    ] {
+        let names = ["old", "copy", "new"].map(|name| format!("{name}.{kind}"));
+        let files = [&old, &old, &new];
+        for (name, file) in names.iter().zip(files) {
+            place.write(&format!("{kind}/{name}"), file);
+        }
+        let [first, copy, second] = names.each_ref().map(|name| format!("{kind}/{name}"));
+        place.succeeds(&["compress", "--dedup", &first, &copy]);
+        place.succeeds(&["compress", &second, "--base", &first]);
+        let [old_len, copy_len, new_len] =
+            [first, copy, second].map(|name| place.read(&format!("{name}.znn")).len());
+        assert!(copy_len < 1500, "{kind}: {copy_len}");
+        assert!(new_len < old_len / 8, "{kind}: {old_len} {new_len}");
+        place.succeeds(&["verify", kind]);
+        let listed = parsed(&place, &["ls", "--json", &format!("{kind}/new.{kind}.znn")]);
+        let tensor = listed["tensors"].as_array().unwrap().iter();
+        let renamed = { tensor }.find(|tensor| tensor["name"] == "renamed").unwrap();
+        assert_eq!(renamed["base"], json!({ "path": format!("old.{kind}"), "tensor": "a" }));
+        // Only the compressed form of the base is left.
+        names.iter().for_each(|name| place.remove(&format!("{kind}/{name}")));
+        fs::create_dir_all(place.path("out")).unwrap();
+        place.succeeds(&["decompress", kind, "-o", "out"]);
+        for (name, file) in names.iter().zip(files) {
+            assert!(place.read(&format!("out/{name}")) == *file, "{name}");
+        }
+        // A compressed base has its tensors as well.
+        place.write("later", &new).succeeds(&[
+            "compress",
+            "later",
+            "--base",
+            &format!("{kind}/old.{kind}"),
+        ]);
+        let later = place.read("later.znn").len();
+        assert!(later < new_len + 200, "{later} {new_len}");
+        fs::remove_file(place.path("later.znn")).unwrap();
+    }
 }
 
 #[test]
