@@ -1,14 +1,17 @@
 //! Sets of files in which similar tensors are stored as differences to other files.
 
 use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 #[cfg(unix)]
 use std::{process::Stdio, time::Instant};
 
 use program::Place;
 use serde_json::{Value, json};
+use zipnn::delta::{BaseMap, Conversion, MapSegment, MapSource, MappedBase};
 
-use crate::common::data;
+use crate::common::{data, root};
 use crate::container_files::{Zip, npy};
 use crate::{container_files, program, tensor_files as tensors};
 
@@ -707,4 +710,122 @@ fn bases_are_regular_files() {
             assert!(!child.wait().unwrap().success(), "{arguments:?} --base {base}");
         }
     }
+}
+
+/// The folder of files that show how the base of a difference is assembled from other files.
+fn golden() -> PathBuf {
+    root().join("tests/data/sets")
+}
+
+const GOLDEN_OPTIONS: [&str; 6] =
+    ["compress", "new.safetensors", "--base", "first.safetensors", "--base", "second.safetensors"];
+
+#[test]
+fn golden_base_maps_are_written_and_read() {
+    let place = Place::new();
+    for name in ["new.safetensors", "first.safetensors", "second.safetensors.znn"] {
+        place.write(name, &fs::read(golden().join(name)).unwrap());
+    }
+    let expected = fs::read(golden().join("new.safetensors.znn")).unwrap();
+    place.succeeds(&GOLDEN_OPTIONS);
+    assert!(place.read("new.safetensors.znn") == expected);
+    let info = parsed(&place, &["info", "--json", "new.safetensors.znn"]);
+    assert!(info["methods"]["difference"].as_u64() > Some(0), "{info}");
+    place.succeeds(&["decompress", "new.safetensors.znn", "-o", "back"]);
+    assert!(place.read("back") == place.read("new.safetensors"));
+}
+
+/// Writes the golden files anew, after a change of the format.
+#[test]
+#[ignore = "overwrites files of the repository"]
+fn write_golden_base_maps() {
+    use zipnn::DType::{BF16, F16, F32};
+    // Numbers whose conversions round, overflow, or lose bits of NaN.
+    let special = [
+        0x3f80_7fff,
+        0x3f80_8000,
+        0x3f81_8000,
+        0x7f7f_ffff,
+        0xff80_0000,
+        0x7f80_0001,
+        0xffc1_2345,
+        0x3f80_1000,
+        0x3f80_3000,
+        0x3380_0000,
+        0x3300_0000,
+        0x3300_0001,
+        0xb880_0001,
+        0x477f_efff,
+        0x477f_f000,
+        0xc780_0000,
+        0x0000_0001,
+        0x8000_0000,
+        0x3380_8000,
+        0x387f_f000,
+    ];
+    let special: Vec<u8> = special.into_iter().flat_map(u32::to_le_bytes).collect();
+    let with_special = |dtype, len, seed, special: &[u8]| {
+        let mut weights = data::weights(dtype, len, seed);
+        weights[..special.len()].copy_from_slice(special);
+        weights
+    };
+    let halves: Vec<u8> = [
+        0x0001, 0x03ff, 0x8200, 0x7c00, 0xfc00, 0x7c01, 0xfd55, 0x7e00, 0x7f80, 0xff81, 0x8000_u16,
+    ]
+    .into_iter()
+    .flat_map(u16::to_le_bytes)
+    .collect();
+    let first = [
+        ("a", "F32", &[48, 64][..], with_special(F32, 12_288, 1, &special)),
+        ("b", "F32", &[32, 80], with_special(F32, 10_240, 2, &special)),
+    ];
+    let second = [
+        ("c", "BF16", &[32, 65][..], with_special(BF16, 4_160, 3, &halves)),
+        ("d", "F16", &[32, 66], with_special(F16, 4_224, 4, &halves)),
+        ("e", "BF16", &[51, 67], data::weights(BF16, 6_834, 5)),
+        ("small", "BF16", &[20], data::weights(BF16, 40, 6)),
+    ];
+    let converted = |from: &[u8], conversion, len: u64, step| {
+        let source = MapSource::new("", from.len() as u64, [0; 16]);
+        let mut map = BaseMap::new(len, vec![source]);
+        map.push(MapSegment::copy(0..len, 0, 0).converted(conversion)).unwrap();
+        let mut base = Vec::new();
+        MappedBase::new(map, vec![from]).unwrap().reader().read_to_end(&mut base).unwrap();
+        // All elements but the special ones change a little, so that they are stored with the code of
+        // differences, and no plane with Zstandard.
+        let mut random = data::Random(len);
+        for element in base[96..].chunks_exact_mut(2).step_by(step) {
+            let number = u16::from_le_bytes([element[0], element[1]]);
+            let change = random.below(40) as u16 + random.below(40) as u16;
+            element.copy_from_slice(&number.wrapping_add(change).to_le_bytes());
+        }
+        base
+    };
+    let new = [
+        ("e", "BF16", &[51, 67][..], converted(&second[2].3, Conversion::None, 6_834, 1)),
+        ("extra", "I32", &[600], data::noise(2_400, 7)),
+        ("d", "F32", &[32, 66], converted(&second[1].3, Conversion::F16ToF32, 8_448, 2)),
+        ("renamed", "BF16", &[48, 64], converted(&first[0].3, Conversion::F32ToBf16, 6_144, 1)),
+        ("c", "F32", &[32, 65], converted(&second[0].3, Conversion::Bf16ToF32, 8_320, 2)),
+        ("small", "BF16", &[20], second[3].3.clone()),
+        ("b", "F16", &[32, 80], converted(&first[1].3, Conversion::F32ToF16, 5_120, 1)),
+    ];
+    let place = Place::new();
+    place.write("first.safetensors", &tensors::file_of(&first));
+    place.write("second.safetensors", &tensors::file_of(&second));
+    place.write("new.safetensors", &tensors::file_of(&new));
+    place.succeeds(&["compress", "--rm", "second.safetensors"]);
+    place.succeeds(&GOLDEN_OPTIONS);
+    for name in
+        ["first.safetensors", "second.safetensors.znn", "new.safetensors", "new.safetensors.znn"]
+    {
+        fs::write(golden().join(name), place.read(name)).unwrap();
+    }
+    let case = json!({
+        "file": "new.safetensors.znn",
+        "original": "new.safetensors",
+        "original_len": place.read("new.safetensors").len(),
+    });
+    let manifest = format!("{:#}\n", json!({ "cases": [], "synthetic": [case] }));
+    fs::write(golden().join("manifest.json"), manifest).unwrap();
 }
