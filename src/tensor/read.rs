@@ -33,7 +33,8 @@ const MAX_FIRST_READ: u64 = 64 << 10;
 pub struct MetadataReader {
     file_len: u64,
     state: State,
-    /// Bytes of the file that were accepted last.
+    /// The first bytes of the range that is needed next, or bytes that were used last and may be
+    /// needed again.
     held: Vec<u8>,
     /// Offset of these.
     held_start: u64,
@@ -149,9 +150,14 @@ impl MetadataReader {
     pub fn feed_at(&mut self, start: u64, bytes: &[u8]) -> Result<(), MetadataError> {
         let mut is_used = false;
         while let Some(wanted) = self.state.wanted() {
+            if let Some(whole) = slice(bytes, start, &wanted) {
+                self.held.clear();
+                self.state.feed(whole, self.file_len)?;
+                is_used = true;
+                continue;
+            }
             is_used |= self.hold(&wanted, start, bytes);
-            let len = (wanted.end - wanted.start) as usize;
-            match self.held.get(..len) {
+            match self.held.get(..(wanted.end - wanted.start) as usize) {
                 Some(held) => self.state.feed(held, self.file_len)?,
                 None if is_used => return Ok(()),
                 None => {
@@ -217,6 +223,12 @@ impl MetadataReader {
             _ => Err(MetadataError::NoTensors),
         }
     }
+}
+
+/// Returns a range of a file from bytes of it that begin at `start`, if they contain it.
+fn slice<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> Option<&'b [u8]> {
+    let offset = |at: u64| usize::try_from(at.checked_sub(start)?).ok();
+    bytes.get(offset(range.start)?..offset(range.end)?)
 }
 
 impl Metadata {
