@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from format_reader import OLDER, decode, need, place
+from format_reader import OLDER, decode, need, place, source_in
 
 
 def golden(folders):
@@ -25,7 +25,8 @@ def golden(folders):
                 continue
             original, *base = (part[: case["original_len"]] for part in data)
             with place(case["file"]):
-                need(decode(file, *base) == original, "this is not what went in")
+                decoded = decode(file, *base or [None], source_in(folder))
+                need(decoded == original, "this is not what went in")
             read += 1
     need(read, "there is no golden file of this layout")
     print(f"{read} golden files read; {older} skipped, as they are of older layouts")

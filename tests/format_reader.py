@@ -5,12 +5,14 @@ Checks everything but checksums: Python's library has no XXH3. Refuses Zstandard
 """
 
 import re
+import struct
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 PLANES = {1: 4, 2: 4, 4: 2, 5: 2, 6: 2, 29: 1, 30: 1}  # of each type
-CHECKSUMS, INDEX, FOOTER, BASE, SEAL, FRAME = ONCE = range(1, 7)  # kinds of records that occur once
+CHECKSUMS, INDEX, FOOTER, BASE, SEAL, FRAME, _, MAP = range(1, 9)  # kinds of records
+ONCE = CHECKSUMS, INDEX, FOOTER, BASE, SEAL, FRAME, MAP
 OLDER = re.compile(rb"ZN\x00(\x01|\x02[\x00-\x04]|\x03[\x00-\x04].{10}[^\x04-\x06])", re.S)
 
 
@@ -547,6 +549,74 @@ def coded_scales(code, n):
     return b"".join(x.to_bytes(size, "little") for x in out) + code[end_at:]
 
 
+def converted(code, element):
+    """Return an element of a source as a base map converts it."""
+    x = uint(element, 0, len(element))
+    if code == 3:
+        return b"\0\0" + element
+    if code == 1:
+        is_nan = x << 1 & 2**32 - 1 > 0xFF000000
+        return (x >> 16 | 64 if is_nan else x + 0x7FFF + (x >> 16 & 1) >> 16).to_bytes(2, "little")
+    if code == 2:
+        sign = x >> 16 & 0x8000
+        if x << 1 & 2**32 - 1 > 0xFF000000:
+            return (sign | 0x7E00 | x >> 13 & 0x3FF).to_bytes(2, "little")
+        try:
+            return struct.pack("<e", *struct.unpack("<f", element))
+        except OverflowError:
+            return (sign | 0x7C00).to_bytes(2, "little")
+    if x & 0x7FFF > 0x7C00:
+        return (x << 16 & 2**31 | 0x7FC00000 | (x & 0x3FF) << 13).to_bytes(4, "little")
+    return struct.pack("<f", *struct.unpack("<e", element))
+
+
+def assembled(body, source):
+    """Return the base that a base map describes. `source` returns a file by its path."""
+    at = 0
+
+    def take(size):
+        nonlocal at
+        at += size
+        need(at <= len(body), "a base map is cut off")
+        return body[at - size : at]
+
+    def number():
+        value = shift = 0
+        while (byte := take(1)[0]) > 127:
+            value, shift = value | byte - 128 << shift, shift + 7
+        value |= byte << shift
+        need((byte or not shift) and value < 2**64, "a number is too long")
+        return value
+
+    need((size := number()) <= 1 << 30, "the base is longer than this reader decodes")
+    base, files, end, source_end = bytearray(size), [], 0, 0
+    for _ in range(number()):
+        size, _, path = number(), take(16), take(number()).decode()
+        files.append(source(path))
+        need(len(files[-1]) == size, f"the base {path} was changed")
+    for _ in range(number()):
+        start = end + number()
+        end = start + number()
+        which, distance, code = number(), number(), take(1)[0]
+        need(which < len(files) and end <= len(base) and code <= 4, "a segment is malformed")
+        offset = (source_end + (distance >> 1 ^ -(distance & 1))) % 2**64
+        width, out = ((1, 1), (4, 2), (4, 2), (2, 4), (2, 4))[code]
+        source_end = offset + (end - start) // out * width
+        need((end - start) % out == 0 and source_end <= len(files[which]), "a segment does not fit")
+        part = files[which][offset:source_end]
+        if code:
+            elements = (part[i : i + width] for i in range(0, len(part), width))
+            part = b"".join(converted(code, element) for element in elements)
+        base[start:end] = part
+    end = 0
+    for _ in range(number()):
+        end += number() + number()
+        need(end <= len(base), "a tensor is not in the base")
+        take(number()).decode()
+    need(at == len(body), "there are bytes behind a base map")
+    return bytes(base)
+
+
 class Frame:
     """A frame at `start`, with header, index and annex checked; its data begins at `data_at`."""
 
@@ -663,13 +733,28 @@ def check_annexes(frames):
     need(not sealed, "the file has a seal, but no footer")
 
 
-def decode(file, base=None):
-    """Decode a file, against its base if it holds a difference."""
+def source_in(folder):
+    """Return a function that reads a file by its path in a folder, compressed or not."""
+
+    def read(path):
+        plain, stored = folder / path, folder / f"{path}.znn"
+        return decode(stored.read_bytes()) if stored.exists() else plain.read_bytes()
+
+    return read
+
+
+def decode(file, base=None, source=None):
+    """Decode a file, against its base if it holds a difference.
+
+    `source` returns the files from which a base map assembles the base, by their paths.
+    """
     need(not OLDER.match(file), "the file is of an older layout")
     frames, at, out = [], 0, bytearray()
     while not frames or at < len(file) and file[13] >= 128:
         with place(f"frame {len(frames)}"):
             frames.append(Frame(file, at, len(out)))
+            if at == 0 and file[9] and base is None and source and MAP in frames[0].records:
+                base = assembled(frames[0].records[MAP][1], source)
             out += b"".join(frames[-1].decode_chunk(c, base) for c in range(frames[-1].chunks))
         at += len(frames[-1].data)
     check_annexes(frames)
@@ -685,7 +770,8 @@ def main(arguments):
     """Decode FILE, against BASE if there is one, and write the data to OUT."""
     file, out, *base = map(Path, arguments or sys.exit("usage: format_reader.py FILE OUT [BASE]"))
     try:
-        out.write_bytes(decode(file.read_bytes(), *(path.read_bytes() for path in base)))
+        base = [path.read_bytes() for path in base] or [None]
+        out.write_bytes(decode(file.read_bytes(), *base, source_in(file.parent)))
     except (ValueError, OSError) as error:
         sys.exit(f"{file}: {error}")
 

@@ -1,6 +1,8 @@
 //! Reads any part of a compressed file.
 
 use std::fmt;
+#[cfg(feature = "safetensors")]
+use std::ops::Range;
 use std::pin::pin;
 #[cfg(feature = "safetensors")]
 use std::sync::OnceLock;
@@ -12,6 +14,8 @@ use zipnn::frame::DecodeScratch;
 use zipnn::seek::Seeker;
 #[cfg(feature = "safetensors")]
 use zipnn::tensor::Metadata;
+#[cfg(feature = "safetensors")]
+use zipnn::typed::ElementBuf;
 use zipnn::{ArchiveError, DecodeErrorKind, Limits};
 
 use crate::fetch::{Groups, fetch, read_exact_at, read_suffix};
@@ -124,6 +128,25 @@ impl<S: AsyncReadAt> Archive<S> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "safetensors")]
+impl<S: AsyncReadAt> Archive<S> {
+    /// Decodes the chunks that contain the beginning of a range, and returns their offset in the
+    /// data with their bytes.
+    pub(crate) async fn read_chunks(
+        &self,
+        range: Range<u64>,
+    ) -> Result<(u64, Vec<u8>), ArchiveError> {
+        let part = self.seeker.covering::<Bytes>(range.clone())?.next();
+        let limiter = Limiter::new(self.concurrency);
+        let fetched = fetch(&self.source, &limiter, part.into_iter().collect()).await?;
+        let Some(mut part) = fetched.into_iter().next() else { return Ok((range.start, vec![])) };
+        part.widen();
+        let mut bytes = ElementBuf::<u8>::new(part.decoded_len())?;
+        part.decode_into(bytes.as_bytes_mut(), &mut DecodeScratch::new())?;
+        Ok((part.decoded_range().start, bytes.finish()?))
     }
 }
 

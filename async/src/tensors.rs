@@ -1,26 +1,22 @@
-//! Reads the tensors of a compressed `.safetensors` file.
+//! Reads the tensors of a compressed file.
 
 use std::ops::Range;
 
-use zipnn::tensor::TensorInfo;
-use zipnn::tensor::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataReader, TensorInfo};
 use zipnn::typed::{Element, ElementBuf};
 use zipnn::{ArchiveError, DecodeErrorKind};
 
 use crate::archive::Archive;
 use crate::source::AsyncReadAt;
 
-/// Bytes of the data that are decoded first: more than most headers have.
-const FIRST_READ: u64 = 64 << 10;
-
 impl<S: AsyncReadAt> Archive<S> {
-    /// Returns the names, types and shapes of the tensors of a `.safetensors` file.
+    /// Returns the names, types and shapes of the tensors of a file whose format [`Metadata`] knows.
     ///
     /// The archive fetches them once, and then keeps them.
     ///
     /// # Errors
     ///
-    /// `Metadata` if the data is not a `.safetensors` file, and the errors of [`Self::read_into`].
+    /// `Metadata` if the data is no such file, and the errors of [`Self::read_into`].
     pub async fn tensors(&self) -> Result<&Metadata, ArchiveError> {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
@@ -30,19 +26,15 @@ impl<S: AsyncReadAt> Archive<S> {
     }
 
     async fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
-        let data_len = self.decoded_len();
         let entries = self.directory().map(|directory| directory.entries()).unwrap_or_default();
         let first = entries.iter().find(|entry| entry.decoded_len > 0);
-        let mut needed = first.map_or(0, |entry| entry.decoded_len.min(FIRST_READ));
-        loop {
-            let beginning = self.read(0..needed).await?;
-            match Metadata::parse(&beginning, data_len) {
-                Err(MetadataError::Truncated { needed: more, .. }) if more <= data_len => {
-                    needed = more;
-                }
-                parsed => return Ok(parsed?),
-            }
+        let mut reader = MetadataReader::new(self.decoded_len())
+            .first_read(first.map_or(0, |entry| entry.decoded_len));
+        while let Some(range) = reader.wanted() {
+            let (start, bytes) = self.read_chunks(range).await?;
+            reader.feed_at(start, &bytes)?;
         }
+        Ok(reader.finish()?)
     }
 
     /// Returns the type, the shape and the range of a tensor.

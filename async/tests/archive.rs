@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures_executor::block_on;
 use zipnn::io::EncoderBuilder;
 use zipnn::seek::Seeker;
+#[cfg(feature = "safetensors")]
+use zipnn::tensor::Metadata;
 use zipnn::{ArchiveError, DType, DecodeErrorKind, Limits, Options};
 use zipnn_async::{Archive, AsyncReadAt};
 
@@ -283,6 +285,75 @@ fn tensors() {
         assert!(matches!(error, ArchiveError::WrongDType { .. }), "{error}");
         let error = archive.read_tensor::<f32>("d").await.unwrap_err();
         assert!(matches!(error, ArchiveError::NoSuchTensor { .. }), "{error}");
+        Ok::<(), ArchiveError>(())
+    })
+    .unwrap();
+}
+
+/// The lists of tensors in these files are not at the beginning.
+#[cfg(feature = "safetensors")]
+#[test]
+fn tensors_in_containers() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/containers");
+    for (name, tensor, dtype) in [
+        ("state.pt", "nested.list.3.0", "I8"),
+        ("arrays.npz", "folder/bytes", "U8"),
+        ("matrix.npy", "array", "F32"),
+        ("model.onnx", "ids", "I64"),
+    ] {
+        let data = std::fs::read(format!("{folder}/{name}")).unwrap();
+        let mut encoder =
+            EncoderBuilder::new(Options::bytes()).frame_len(1000).build(Vec::new()).unwrap();
+        encoder.write_all(&data).unwrap();
+        let archive = open(Remote::new(encoder.finish().unwrap()));
+        block_on(async {
+            let tensors = archive.tensors().await?;
+            assert_eq!(tensors, &Metadata::read(data.len() as u64, read_from(&data))?);
+            assert_eq!(tensors.tensor(tensor).map(|tensor| &*tensor.dtype), Some(dtype), "{name}");
+            let range = archive.tensor(tensor).await?.range.clone();
+            let expected = &data[range.start as usize..range.end as usize];
+            assert_eq!(archive.read_tensor_bytes(tensor).await?, expected, "{name}");
+            Ok::<(), ArchiveError>(())
+        })
+        .unwrap();
+    }
+}
+
+/// Returns a function that appends a range of a file to a vector.
+#[cfg(feature = "safetensors")]
+fn read_from(file: &[u8]) -> impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), ArchiveError> {
+    |range, bytes| {
+        bytes.extend_from_slice(&file[range.start as usize..range.end as usize]);
+        Ok(())
+    }
+}
+
+/// Each of many small entries begins with a header.
+#[cfg(feature = "safetensors")]
+#[test]
+fn few_requests_find_many_tensors() {
+    let mut model = vec![0x08, 9];
+    let mut graph = Vec::new();
+    for number in 0..2000_u32 {
+        let name = format!("tensor{number:05}");
+        let tensor = [&[0x08, 16, 0x10, 1, 0x42, 11][..], name.as_bytes(), &[0x4a, 64]].concat();
+        graph.extend([&[0x2a, tensor.len() as u8 + 64][..], &tensor, &[number as u8; 64]].concat());
+    }
+    model.push(0x3a);
+    let mut len = graph.len();
+    while len >= 0x80 {
+        model.push(len as u8 | 0x80);
+        len >>= 7;
+    }
+    model.push(len as u8);
+    model.extend(graph);
+    let file = zipnn::compress(&model, &Options::bytes()).unwrap();
+    let archive = open(Remote::new(file));
+    archive.get_ref().reads();
+    block_on(async {
+        assert_eq!(archive.tensors().await?.tensors().len(), 2000);
+        assert!(archive.get_ref().reads().len() < 5);
+        assert_eq!(archive.read_tensor_bytes("tensor00007").await?, [7; 64]);
         Ok::<(), ArchiveError>(())
     })
     .unwrap();

@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use zipnn::tensor::{MetadataError, MetadataReader, plan};
+use zipnn::tensor::{Metadata, MetadataError, MetadataReader, plan};
 
 fuzz_target!(|file: &[u8]| {
     let len = file.len() as u64;
@@ -20,7 +20,10 @@ fuzz_target!(|file: &[u8]| {
     });
     let external = reader.external("model.onnx.data", 1000);
     assert!(external.iter().all(|external| external.file_len() == 1000));
-    let Ok(metadata) = fed.and_then(|()| reader.finish()) else { return };
+    let found = fed.and_then(|()| reader.finish());
+    // Errors state how many bytes were read.
+    assert_eq!(from_parts(file).ok(), found.clone().ok(), "in parts of equal length");
+    let Ok(metadata) = found else { return };
     let _ = (metadata.main_dtype(), metadata.oddities().count());
     for tensor in metadata.tensors() {
         assert!(tensor.range.start <= tensor.range.end && tensor.range.end <= len, "{tensor:?}");
@@ -33,3 +36,14 @@ fuzz_target!(|file: &[u8]| {
     }
     assert_eq!(at, len);
 });
+
+/// Finds the tensors by reading parts of equal length, as in a compressed file.
+fn from_parts(file: &[u8]) -> Result<Metadata, MetadataError> {
+    const PART: usize = 100;
+    let mut reader = MetadataReader::new(file.len() as u64).first_read(0);
+    while let Some(range) = reader.wanted() {
+        let start = range.start as usize / PART * PART;
+        reader.feed_at(start as u64, &file[start..file.len().min(start + PART)])?;
+    }
+    reader.finish()
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use zipnn::tensor::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, MetadataReader};
 use zipnn::{DecodeError, DecodeErrorKind};
 
 use crate::error::{Error, Result, run};
@@ -75,17 +75,17 @@ impl Archive {
         run(py, || self.ranges.read_into(start, target))
     }
 
-    /// Returns the tensors and the metadata of a safetensors file: for each tensor its type, its
-    /// shape, and the offsets at which it begins and ends.
+    /// Returns the tensors and the metadata of a file of a known format: for each tensor its type,
+    /// its shape, and the offsets at which it begins and ends.
     fn tensors<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
-        let header = run(py, || self.header())?;
+        let found = run(py, || self.metadata())?;
         let tensors = PyDict::new(py);
-        for tensor in header.tensors() {
+        for tensor in found.tensors() {
             let range = (tensor.range.start, tensor.range.end);
             tensors.set_item(&tensor.name, (&tensor.dtype, &tensor.shape, range))?;
         }
         let metadata = PyDict::new(py);
-        for (key, value) in header.metadata() {
+        for (key, value) in found.metadata() {
             metadata.set_item(key, value)?;
         }
         Ok((tensors, metadata))
@@ -93,26 +93,16 @@ impl Archive {
 }
 
 impl Archive {
-    /// Reads the header of the data. Memory grows as bytes are read, because the stated length may
-    /// be wrong.
-    fn header(&self) -> Result<Metadata> {
-        /// Minimum number of bytes to read at a time.
-        const PART: u64 = 64 << 10;
-        let len = self.ranges.decoded_len();
-        let mut header = Vec::new();
-        loop {
-            let start = header.len() as u64;
-            let part = PART.max(start).min(len - start);
-            header.resize((start + part) as usize, 0);
-            self.ranges.read_into(start, &mut header[start as usize..])?;
-            match Metadata::parse(&header, len) {
-                Err(MetadataError::Truncated { needed, .. }) if needed <= len && part > 0 => {}
-                parsed => {
-                    return parsed
-                        .map_err(|error| Error::Archive(zipnn::ArchiveError::Metadata(error)));
-                }
-            }
+    /// Finds the tensors in the data.
+    fn metadata(&self) -> Result<Metadata> {
+        let error = |error| Error::Archive(zipnn::ArchiveError::Metadata(error));
+        let mut reader = MetadataReader::new(self.ranges.decoded_len())
+            .first_read(self.ranges.first_frame_len());
+        while let Some(range) = reader.wanted() {
+            let (start, bytes) = self.ranges.read_chunks(range)?;
+            reader.feed_at(start, &bytes).map_err(error)?;
         }
+        reader.finish().map_err(error)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Compresses and decompresses files.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,13 @@ use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::{self, Segment};
-use zipnn::tensor::plan;
-use zipnn::tensor::{Metadata, MetadataError, safetensors};
+use zipnn::tensor::{Metadata, MetadataReader, plan};
 
 use crate::error::{Result, run};
 use crate::inside::Inside;
 use crate::options::{Choices, Elements, limits};
 use crate::pool::Threads;
-use crate::ranges::{Ranges, Source};
+use crate::ranges::{Ranges, Source, read_at};
 
 /// Maximum number of bytes of data in a frame.
 const FRAME: usize = Options::DEFAULT_FRAME_LEN;
@@ -182,21 +181,22 @@ impl<'f> Writer<'f> {
 
     fn write_file(mut self, source: &mut File, elements: Option<Elements>) -> Result<u64> {
         let len = source.metadata()?.len();
-        let mut header = Vec::new();
-        let mut parts = parts(source, len, elements, &mut header)?.peekable();
+        let mut parts = parts(source, len, elements)?.peekable();
         let batch = (self.threads.len() * FRAME) as u64;
-        // The bytes of the header have been read already.
-        let mut source = header.as_slice().chain(source);
+        if len > 0 {
+            // On Windows, reading has moved it.
+            source.rewind()?;
+        }
         while let Some(first) = parts.next() {
             let mut of_batch = vec![first];
             let start = of_batch[0].range.start;
             while let Some(part) = parts.next_if(|part| part.range.end - start <= batch) {
                 of_batch.push(part);
             }
-            self.write_batch(&mut source, &of_batch)?;
+            self.write_batch(source, &of_batch)?;
         }
         if self.written == 0 {
-            self.write_batch(&mut source, &[Part { range: 0..0, layout: PartLayout::Unknown }])?;
+            self.write_batch(source, &[Part { range: 0..0, layout: PartLayout::Unknown }])?;
         }
         if self.choices.checksums {
             let index = self.directory.to_frame(Delta::None);
@@ -206,7 +206,7 @@ impl<'f> Writer<'f> {
     }
 
     /// Compresses consecutive parts in parallel.
-    fn write_batch(&mut self, source: &mut impl Read, parts: &[Part]) -> Result<()> {
+    fn write_batch(&mut self, source: &mut File, parts: &[Part]) -> Result<()> {
         let len = parts.iter().map(|part| part.range.end - part.range.start).sum();
         let mut data = Vec::new();
         source.take(len).read_to_end(&mut data)?;
@@ -283,15 +283,14 @@ fn segments(layout: PartLayout, data: &[u8], choices: Choices) -> Vec<(&[u8], Op
 
 /// Cuts a file into parts that match its tensors, or into parts of equal length.
 fn parts(
-    source: &mut File,
+    source: &File,
     len: u64,
     elements: Option<Elements>,
-    header: &mut Vec<u8>,
 ) -> Result<Box<dyn Iterator<Item = Part>>> {
     if let Some(elements) = elements {
         return Ok(Box::new(equal_parts(len, PartLayout::Fixed(elements))));
     }
-    let Some(metadata) = read_header(source, len, header)? else {
+    let Some(metadata) = read_metadata(source, len)? else {
         return Ok(Box::new(equal_parts(len, PartLayout::Unknown)));
     };
     Ok(Box::new(plan(&metadata, FRAME as u64).map(|planned| Part {
@@ -310,21 +309,13 @@ fn equal_parts(len: u64, layout: PartLayout) -> impl Iterator<Item = Part> {
     starts.map(move |start| Part { range: start..len.min(start + step), layout })
 }
 
-/// Reads the header of a safetensors file, or returns `None` for any other file. `header` holds the
-/// bytes that have been read.
-fn read_header(source: &mut File, len: u64, header: &mut Vec<u8>) -> Result<Option<Metadata>> {
-    let mut needed = safetensors::PREFIX_LEN;
-    loop {
-        let missing = needed - header.len() as u64;
-        if source.take(missing).read_to_end(header)? as u64 != missing {
+/// Finds the tensors of a file, or returns `None` if its format is not known.
+fn read_metadata(source: &File, len: u64) -> Result<Option<Metadata>> {
+    let mut reader = MetadataReader::new(len);
+    while let Some(range) = reader.wanted() {
+        if reader.feed(&read_at(source, range)?).is_err() {
             return Ok(None);
         }
-        match Metadata::parse(header, len) {
-            Ok(metadata) => return Ok(Some(metadata)),
-            Err(MetadataError::Truncated { needed: more, .. }) if more > needed && more <= len => {
-                needed = more;
-            }
-            Err(_) => return Ok(None),
-        }
     }
+    Ok(reader.finish().ok())
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
+use zipnn::file::Directory;
 use zipnn::frame::DecodeScratch;
 use zipnn::seek::{FramePart, Seeker};
 use zipnn::{DecodeError, DecodeErrorKind, Limits};
@@ -33,8 +34,8 @@ impl Source {
     }
 }
 
-/// Reads a range of a file without changing the file's position, which threads share.
-fn read_at(file: &File, range: Range<u64>) -> std::io::Result<Vec<u8>> {
+/// Reads a range of a file. On Unix, the file's position does not change.
+pub fn read_at(file: &File, range: Range<u64>) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     let mut filled = 0;
     while filled < bytes.len() {
@@ -112,15 +113,41 @@ impl Ranges {
         }
     }
 
+    /// Decodes the chunks that contain the beginning of a range, and returns their offset in the
+    /// data with their bytes.
+    pub fn read_chunks(&self, range: Range<u64>) -> Result<(u64, Vec<u8>)> {
+        let Some(mut part) = self.seeker.covering(range.clone())?.next() else {
+            return Ok((range.start, Vec::new()));
+        };
+        self.fill(&mut part)?;
+        part.widen();
+        let mut bytes = vec![0; part.decoded_len() as usize];
+        let start = part.decoded_range().start;
+        self.decode(part, &mut bytes, &mut DecodeScratch::new())?;
+        Ok((start, bytes))
+    }
+
+    /// Returns the decoded length of the first frame that holds data.
+    pub fn first_frame_len(&self) -> u64 {
+        let entries = self.seeker.directory().map(Directory::entries).unwrap_or_default();
+        entries.iter().map(|entry| entry.decoded_len).find(|&len| len > 0).unwrap_or(0)
+    }
+
+    /// Reads the ranges of the file that a part needs.
+    fn fill(&self, part: &mut FramePart) -> Result<()> {
+        while let Some(range) = part.wanted() {
+            part.feed(self.read(range)?)?;
+        }
+        Ok(())
+    }
+
     fn decode(
         &self,
         mut part: FramePart,
         target: &mut [u8],
         scratch: &mut DecodeScratch,
     ) -> Result<()> {
-        while let Some(range) = part.wanted() {
-            part.feed(self.read(range)?)?;
-        }
+        self.fill(&mut part)?;
         match (&self.base, part.base_range()) {
             (Some(base), Some(range)) => {
                 Ok(part.decode_delta_into(&base.read(range)?, target, scratch)?)

@@ -113,6 +113,7 @@ impl Update {
 
     /// Replaces the weights before the step with the weights after it, in place.
     fn apply(&self, py: Python<'_>, weights: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.check_memory(weights)?;
         let mut targets = self.weights(weights, Target::new)?;
         let mut targets: Vec<_> =
             targets.iter_mut().map(Target::as_mut_slice).collect::<PyResult<_>>()?;
@@ -144,6 +145,27 @@ impl Update {
             memory(&tensor)
         };
         self.names.iter().map(of_tensor).collect()
+    }
+
+    /// Returns an error if two tensors share memory: the first would change before the second turns
+    /// out to be wrong.
+    fn check_memory(&self, weights: &Bound<'_, PyAny>) -> PyResult<()> {
+        let inputs = self.weights(weights, Input::new)?;
+        let addresses = inputs.iter().map(|input| Ok(input.as_slice()?.as_ptr_range()));
+        let addresses: Vec<_> = addresses.collect::<PyResult<_>>()?;
+        let mut tensors: Vec<_> =
+            addresses.iter().zip(&self.names).filter(|(range, _)| !range.is_empty()).collect();
+        tensors.sort_by_key(|(range, _)| range.start);
+        for pair in tensors.windows(2) {
+            let [(range, name), (next, other)] = [pair[0], pair[1]];
+            if next.start < range.end {
+                return Err(PyValueError::new_err(format!(
+                    "tensors {name:?} and {other:?} share memory, and nothing was changed: update \
+                     shared weights under one name"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Calls `work` with each tensor and its memory. Errors name the tensor.

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import zipnn_rs
-from conftest import weights
+from conftest import ROOT, weights
 
 
 def safetensors(tensors, metadata=None):
@@ -178,6 +178,54 @@ def test_other_data_has_ranges_but_no_tensors():
         archive.keys()
     with pytest.raises(IndexError):
         archive.read(0, 1_000_001)
+
+
+CONTAINERS = ROOT / "tests/data/containers"
+
+
+@pytest.mark.parametrize(
+    "name", ["state.pt", "module.pt", "arrays.npz", "matrix.npy", "model.onnx"]
+)
+def test_tensors_in_containers(name, tmp_path):
+    zipnn_rs.compress_file(CONTAINERS / name, tmp_path / "znn")
+    archive = zipnn_rs.open_archive(tmp_path / "znn")
+    expected = json.loads((CONTAINERS / "expected.json").read_text())[name]
+    assert sorted(archive.keys()) == sorted(expected)
+    for key, tensor in expected.items():
+        part = archive.get_slice(key)
+        assert (part.get_dtype(), part.get_shape()) == (tensor["dtype"], tensor["shape"])
+        if tensor["dtype"] in ("F32", "F16", "I64", "U8"):
+            assert archive.get_tensor(key).tobytes().hex() == tensor["hex"]
+    assert zipnn_rs.decompress((tmp_path / "znn").read_bytes()) == (CONTAINERS / name).read_bytes()
+
+
+def frame_starts(compressed):
+    """Return the offsets in the data at which frames begin."""
+    starts, at, start = set(), 0, 0
+    while at < len(compressed):
+        starts.add(start)
+        decoded_len, length = struct.unpack_from("<QQ", compressed, at + 16)
+        at, start = at + length, start + decoded_len
+    return starts
+
+
+def test_frames_follow_the_arrays_in_an_archive_of_numpy(tmp_path):
+    arrays = {
+        "odd": np.frombuffer(weights(1_000_003, "float8_e4m3fn"), np.uint8),
+        "big": BIG,
+        "half": np.frombuffer(weights(600_000, "float16"), "<f2"),
+        **{f"small{number}": np.arange(number, dtype="<i8") for number in range(500)},
+    }
+    np.savez(tmp_path / "a.npz", **arrays)
+    zipnn_rs.compress_file(tmp_path / "a.npz", tmp_path / "a.npz.znn")
+    compressed = (tmp_path / "a.npz.znn").read_bytes()
+    archive = zipnn_rs.open_archive(tmp_path / "a.npz.znn")
+    assert sorted(archive.keys()) == sorted(arrays)
+    assert archive.bytes_read < len(compressed) / 2, "each chunk is read about once"
+    starts = frame_starts(compressed)
+    assert all(archive._entry(name)[2][0] in starts for name in ("odd", "big", "half"))
+    assert np.array_equal(archive.get_slice("big")[7:9], BIG[7:9])
+    assert np.array_equal(archive.get_tensor("small77"), np.arange(77))
 
 
 def test_damage_is_located(path):

@@ -96,6 +96,34 @@ def test_missing_and_unsuitable_weights():
     assert caught.value.code in ("BaseLength", "WrongBase")
 
 
+def test_names_of_the_same_memory_stay_unchanged():
+    before = np.arange(10_000, dtype="<f4")
+    after = before + 1
+    sent = message({"a": before, "b": before}, {"a": after, "b": after})
+    update = zipnn_rs.Update(sent)
+    memory = bytearray(before.nbytes + 4000)
+    memory[: before.nbytes] = before.tobytes()
+    first = np.frombuffer(memory, "<f4", 10_000)
+    kept = bytes(memory)
+    for weights_of_both in (
+        {"a": first, "b": first},
+        {"a": first, "b": first[:]},
+        # Objects of their own, of which numpy does not know that they share memory.
+        {"a": first, "b": np.frombuffer(memory, "<f4", 10_000)},
+        {"a": first, "b": np.frombuffer(memory, "<f4", 10_000, offset=4000)},
+    ):
+        with pytest.raises(ValueError, match="share memory"):
+            update.apply(weights_of_both)
+        assert memory == kept
+    separate = {"a": before.copy(), "b": before.copy()}
+    update.apply(separate)
+    assert same(separate, {"a": after, "b": after})
+    # Neighbours share none.
+    both = np.concatenate([before, before])
+    update.apply({"a": both[10_000:], "b": both[:10_000]})
+    assert np.array_equal(both, np.concatenate([after, after]))
+
+
 def test_damaged_messages():
     before = model()
     sent = message(before, trained(before))

@@ -19,7 +19,7 @@ mod onnx;
 mod parse;
 mod pickle;
 pub(crate) mod plan;
-mod read;
+pub(crate) mod read;
 pub(crate) mod rows;
 pub mod safetensors;
 mod zip;

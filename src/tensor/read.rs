@@ -8,6 +8,10 @@ use crate::tensor::metadata::Metadata;
 use crate::tensor::onnx::{self, OnnxReader};
 use crate::tensor::zip::{self, ZipReader};
 
+/// Fewest and most bytes to read first: enough to detect a format, and more than most headers have.
+const MIN_FIRST_READ: u64 = 64;
+const MAX_FIRST_READ: u64 = 64 << 10;
+
 /// Finds the tensors of a file by reading parts of it.
 ///
 /// It does not read itself: [`Self::wanted`] returns the range of the file that it needs next, and
@@ -29,6 +33,11 @@ use crate::tensor::zip::{self, ZipReader};
 pub struct MetadataReader {
     file_len: u64,
     state: State,
+    /// The first bytes of the range that is needed next, or bytes that were used last and may be
+    /// needed again.
+    held: Vec<u8>,
+    /// Offset of these.
+    held_start: u64,
 }
 
 enum State {
@@ -39,22 +48,79 @@ enum State {
     Parsed(Metadata),
 }
 
+impl State {
+    /// Returns the range of the file that it needs next, or `None` if it needs no more.
+    fn wanted(&self) -> Option<Range<u64>> {
+        match self {
+            Self::Beginning(bytes, needed) => Some(bytes.len() as u64..*needed),
+            Self::Zip(reader) => reader.wanted(),
+            Self::Onnx(reader) => reader.wanted(),
+            Self::Parsed(_) => None,
+        }
+    }
+
+    /// Accepts the bytes of the wanted range.
+    fn feed(&mut self, bytes: &[u8], file_len: u64) -> Result<(), MetadataError> {
+        match self {
+            Self::Beginning(beginning, _) => {
+                beginning.extend_from_slice(bytes);
+                *self = Self::examine(core::mem::take(beginning), file_len)?;
+                Ok(())
+            }
+            Self::Zip(reader) => reader.feed(bytes),
+            Self::Onnx(reader) => reader.feed(bytes),
+            Self::Parsed(_) => Ok(()),
+        }
+    }
+
+    /// Detects the format from the first bytes, or parses the header that they contain.
+    fn examine(beginning: Vec<u8>, file_len: u64) -> Result<Self, MetadataError> {
+        if zip::is_zip(&beginning) {
+            return Ok(Self::Zip(ZipReader::new(file_len)));
+        }
+        if onnx::may_be_onnx(&beginning) {
+            return Ok(Self::Onnx(OnnxReader::new(file_len)));
+        }
+        match Metadata::parse(&beginning, file_len) {
+            Ok(metadata) => Ok(Self::Parsed(metadata)),
+            Err(MetadataError::Truncated { needed, have })
+                if needed > have && needed <= file_len =>
+            {
+                Ok(Self::Beginning(beginning, needed))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl MetadataReader {
     /// Returns a reader for a file of this length.
     pub fn new(file_len: u64) -> Self {
-        /// Number of bytes to read first: more than most headers have.
-        const FIRST_READ: u64 = 64 << 10;
-        Self { file_len, state: State::Beginning(Vec::new(), FIRST_READ.min(file_len)) }
+        let state = State::Beginning(Vec::new(), MAX_FIRST_READ.min(file_len));
+        Self { file_len, state, held: Vec::new(), held_start: 0 }
+    }
+
+    /// Sets how many bytes to read first. The default is 64 KiB, which is also the maximum.
+    ///
+    /// In a compressed file, the first frame often holds exactly the header.
+    #[must_use]
+    pub fn first_read(mut self, len: u64) -> Self {
+        if let State::Beginning(bytes, needed) = &mut self.state
+            && bytes.is_empty()
+        {
+            *needed = len.clamp(MIN_FIRST_READ, MAX_FIRST_READ).min(self.file_len);
+        }
+        self
     }
 
     /// Returns the range of the file that it needs next, or `None` if it needs no more.
     pub fn wanted(&self) -> Option<Range<u64>> {
-        match &self.state {
-            State::Beginning(bytes, needed) => Some(bytes.len() as u64..*needed),
-            State::Zip(reader) => reader.wanted(),
-            State::Onnx(reader) => reader.wanted(),
-            State::Parsed(_) => None,
-        }
+        let wanted = self.state.wanted()?;
+        let start = match self.held_end() {
+            end if (self.held_start..end).contains(&wanted.start) => end.min(wanted.end),
+            _ => wanted.start,
+        };
+        Some(start..wanted.end)
     }
 
     /// Accepts the bytes of the wanted range.
@@ -69,36 +135,61 @@ impl MetadataReader {
         if have != wanted.end - wanted.start {
             return Err(MetadataError::Truncated { needed: wanted.end, have: wanted.start + have });
         }
-        match &mut self.state {
-            State::Beginning(beginning, _) => {
-                beginning.extend_from_slice(bytes);
-                let beginning = core::mem::take(beginning);
-                self.state = self.examine(beginning)?;
-                Ok(())
-            }
-            State::Zip(reader) => reader.feed(bytes),
-            State::Onnx(reader) => reader.feed(bytes),
-            State::Parsed(_) => Ok(()),
-        }
+        self.feed_at(wanted.start, bytes)
     }
 
-    /// Detects the format from the first bytes, or parses the header that they contain.
-    fn examine(&self, beginning: Vec<u8>) -> Result<State, MetadataError> {
-        if zip::is_zip(&beginning) {
-            return Ok(State::Zip(ZipReader::new(self.file_len)));
-        }
-        if onnx::may_be_onnx(&beginning) {
-            return Ok(State::Onnx(OnnxReader::new(self.file_len)));
-        }
-        match Metadata::parse(&beginning, self.file_len) {
-            Ok(metadata) => Ok(State::Parsed(metadata)),
-            Err(MetadataError::Truncated { needed, have })
-                if needed > have && needed <= self.file_len =>
-            {
-                Ok(State::Beginning(beginning, needed))
+    /// Accepts bytes of the file from `start` on, which contain the first of the wanted bytes.
+    ///
+    /// It takes all that it needs from them, also for ranges that it wants later. A reader of
+    /// compressed data passes whole chunks, so that it decodes no chunk for each range in it.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Metadata::parse`] except `Truncated`, which is returned if `bytes` do not
+    /// contain the first wanted byte.
+    pub fn feed_at(&mut self, start: u64, bytes: &[u8]) -> Result<(), MetadataError> {
+        let mut is_used = false;
+        while let Some(wanted) = self.state.wanted() {
+            if let Some(whole) = slice(bytes, start, &wanted) {
+                self.held.clear();
+                self.state.feed(whole, self.file_len)?;
+                is_used = true;
+                continue;
             }
-            Err(error) => Err(error),
+            is_used |= self.hold(&wanted, start, bytes);
+            match self.held.get(..(wanted.end - wanted.start) as usize) {
+                Some(held) => self.state.feed(held, self.file_len)?,
+                None if is_used => return Ok(()),
+                None => {
+                    let have = self.held_end();
+                    return Err(MetadataError::Truncated { needed: wanted.end, have });
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Holds the bytes of a range, as far as they are held already or follow in `bytes`. Returns
+    /// whether any of `bytes` are used.
+    fn hold(&mut self, range: &Range<u64>, start: u64, bytes: &[u8]) -> bool {
+        if (self.held_start..self.held_end()).contains(&range.start) {
+            self.held.drain(..(range.start - self.held_start) as usize);
+        } else {
+            self.held.clear();
+        }
+        self.held_start = range.start;
+        let missing = self.held_end()..range.end;
+        let from = missing.start.checked_sub(start).unwrap_or(u64::MAX);
+        let more =
+            usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
+        let len = missing.end.saturating_sub(missing.start).min(more.len() as u64) as usize;
+        self.held.extend_from_slice(&more[..len]);
+        len > 0
+    }
+
+    /// Returns the offset after the bytes that are held.
+    fn held_end(&self) -> u64 {
+        self.held_start + self.held.len() as u64
     }
 
     /// Returns the tensors, after [`Self::wanted`] has returned `None`.
@@ -132,6 +223,12 @@ impl MetadataReader {
             _ => Err(MetadataError::NoTensors),
         }
     }
+}
+
+/// Returns a range of a file from bytes of it that begin at `start`, if they contain it.
+fn slice<'b>(bytes: &'b [u8], start: u64, range: &Range<u64>) -> Option<&'b [u8]> {
+    let offset = |at: u64| usize::try_from(at.checked_sub(start)?).ok();
+    bytes.get(offset(range.start)?..offset(range.end)?)
 }
 
 impl Metadata {

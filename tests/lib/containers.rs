@@ -1,13 +1,20 @@
 //! Tensors in files of NumPy, PyTorch and ONNX, found by reading parts of them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 
+use data::Random;
 use quickcheck::quickcheck;
 use serde_json::Value;
 use zipnn::frame::PlaneLayout;
+use zipnn::io::{EncoderBuilder, ReadAt};
 use zipnn::tensor::{Metadata, MetadataError, MetadataReader, plan};
 use zipnn::{Archive, ArchiveError, Limits, Options};
+
+use crate::common::data;
+use crate::container_files::{Zip, npy};
 
 const ALL: [&str; 9] = [
     "state.pt",
@@ -109,6 +116,68 @@ fn archives_read_single_tensors() {
     assert!(matches!(error, ArchiveError::Metadata(MetadataError::NoTensors)), "{error}");
 }
 
+/// Counts the bytes that are read.
+struct Counting<'f>(&'f [u8], Cell<u64>);
+
+impl ReadAt for Counting<'_> {
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.1.set(self.1.get() + buf.len() as u64);
+        self.0.read_at(buf, offset)
+    }
+}
+
+/// Many entries begin in each chunk.
+#[test]
+fn archives_decode_each_chunk_about_once_to_find_tensors() {
+    let mut zip = Zip::default();
+    let mut random = Random(3);
+    let count = 3000;
+    for number in 0..count {
+        let data: Vec<u8> = (0..400).map(|_| random.below(256) as u8).collect();
+        zip.add(&format!("{number}.npy"), &npy("<f4", &[100], &data), number % 64, false);
+    }
+    let file = zip.finish(b"");
+    for frame_len in [200_000, 1 << 30] {
+        let builder = EncoderBuilder::new(Options::bytes().checksums(true)).frame_len(frame_len);
+        let mut encoder = builder.build(Vec::new()).unwrap();
+        encoder.write_all(&file).unwrap();
+        let compressed = encoder.finish().unwrap();
+        let source = Counting(&compressed, Cell::new(0));
+        let archive = Archive::open(&source, Limits::default()).unwrap();
+        assert_eq!(archive.tensors().unwrap().tensors().len(), count);
+        let read = source.1.get();
+        assert!(read < 3 * compressed.len() as u64 / 2, "{read} of {}", compressed.len());
+        assert_eq!(archive.read_tensor_bytes("7").unwrap().len(), 400);
+    }
+}
+
+/// Any bytes that contain the first of the wanted ones are accepted.
+#[test]
+fn readers_take_what_they_need_from_larger_parts() {
+    for name in ALL {
+        let file = load(name);
+        for len in [1, 7, 64, 1000, file.len()] {
+            for first in [0, 100] {
+                let mut reader = MetadataReader::new(file.len() as u64).first_read(first);
+                let mut found = Ok(());
+                while let (Some(wanted), true) = (reader.wanted(), found.is_ok()) {
+                    assert!(wanted.start < wanted.end);
+                    let start = wanted.start as usize / len * len;
+                    found = reader.feed_at(start as u64, &file[start..file.len().min(start + len)]);
+                }
+                assert_eq!(found.and_then(|()| reader.finish()), read(&file), "{name} {len}");
+            }
+        }
+    }
+    let mut reader = MetadataReader::new(100);
+    let result = reader.feed_at(1, &[0; 50]);
+    assert_eq!(result, Err(MetadataError::Truncated { needed: 100, have: 0 }));
+}
+
 /// Checks that a plan covers a file without gaps.
 fn check_plan(metadata: &Metadata, len: u64) {
     let mut at = 0;
@@ -177,57 +246,6 @@ quickcheck! {
             Ok(metadata) => tensors_of(&file, &metadata) == expected,
             Err(error) => arrays.is_empty() && !matches!(error, MetadataError::MissingData { .. }),
         }
-    }
-}
-
-/// Returns a file of NumPy.
-fn npy(descr: &str, shape: &[u64], data: &[u8]) -> Vec<u8> {
-    let dims: String = shape.iter().map(|dim| format!("{dim}, ")).collect();
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({dims}), }}\n");
-    let len = (text.len() as u16).to_le_bytes();
-    [b"\x93NUMPY\x01\x00", &len[..], text.as_bytes(), data].concat()
-}
-
-/// Writes a zip archive.
-#[derive(Default)]
-struct Zip {
-    file: Vec<u8>,
-    directory: Vec<u8>,
-}
-
-impl Zip {
-    /// Adds an entry, with `padding` more bytes in its header. The numbers of a large one are stored
-    /// as those of entries over 4 GiB.
-    fn add(&mut self, name: &str, data: &[u8], padding: usize, is_large: bool) {
-        let offset = self.file.len() as u64;
-        let len = data.len() as u64;
-        let padding =
-            [&[0x46, 0x42][..], &(padding as u16).to_le_bytes(), &vec![0; padding]].concat();
-        let mut extra = padding.clone();
-        if is_large {
-            extra.extend([1, 0, 24, 0]);
-            extra.extend([len, len, offset].map(u64::to_le_bytes).concat());
-        }
-        let short = |number: u64| if is_large { u32::MAX } else { number as u32 }.to_le_bytes();
-        let names =
-            |extra: &[u8]| [name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat();
-        self.file.extend(b"PK\x03\x04\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        self.file.extend([short(len), short(len)].concat());
-        self.file.extend([&names(&padding)[..], name.as_bytes(), &padding, data].concat());
-        self.directory.extend(b"PK\x01\x02\x2d\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        self.directory.extend([short(len), short(len)].concat());
-        self.directory.extend([&names(&extra)[..], &[0; 10]].concat());
-        self.directory.extend([&short(offset)[..], name.as_bytes(), &extra].concat());
-    }
-
-    /// Adds the directory and a comment.
-    fn finish(self, comment: &[u8]) -> Vec<u8> {
-        let (offset, len) = (self.file.len() as u32, self.directory.len() as u32);
-        let mut file = [self.file, self.directory].concat();
-        file.extend(b"PK\x05\x06\0\0\0\0\0\0\0\0");
-        file.extend([len.to_le_bytes(), offset.to_le_bytes()].concat());
-        file.extend([&(comment.len() as u16).to_le_bytes()[..], comment].concat());
-        file
     }
 }
 

@@ -3,6 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(all(feature = "std", feature = "safetensors"))]
+#[path = "../common/containers.rs"]
+mod container_files;
+#[cfg(all(feature = "std", feature = "safetensors"))]
 #[path = "../common/tensors.rs"]
 mod tensor_files;
 

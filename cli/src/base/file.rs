@@ -7,7 +7,8 @@ use std::{error, fmt, io};
 
 use twox_hash::xxhash3_128::Hasher as Xxh3;
 use zipnn::io::ReadAt;
-use zipnn::{Archive, Limits};
+use zipnn::tensor::{Metadata, MetadataReader};
+use zipnn::{Archive, ArchiveError, Limits};
 
 use crate::fs::endpoint::Endpoint;
 use crate::fs::names;
@@ -78,6 +79,30 @@ impl BaseFile {
     /// Returns the state of the file when it was opened.
     pub fn snapshot(&self) -> Option<&Snapshot> {
         self.snapshot.as_ref()
+    }
+
+    /// Finds the tensors in the `len` decoded bytes; `None` if their format is not known.
+    pub fn metadata(&self, len: u64) -> io::Result<Option<Metadata>> {
+        if let Content::Compressed(archive) = &self.content {
+            return match archive.tensors() {
+                Ok(metadata) => Ok(Some(metadata.clone())),
+                Err(ArchiveError::Metadata(_)) => Ok(None),
+                Err(error) => {
+                    let error = io::Error::from(error);
+                    Err(io::Error::new(error.kind(), self.error(error)))
+                }
+            };
+        }
+        let mut reader = MetadataReader::new(len);
+        let mut bytes = Vec::new();
+        while let Some(range) = reader.wanted() {
+            bytes.resize((range.end - range.start) as usize, 0);
+            self.read_exact_at(&mut bytes, range.start)?;
+            if reader.feed(&bytes).is_err() {
+                return Ok(None);
+            }
+        }
+        Ok(reader.finish().ok())
     }
 
     /// Returns the XXH3-128 hash of a range of the decoded bytes.

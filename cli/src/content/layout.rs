@@ -26,7 +26,7 @@ pub fn read(input: &mut Input) -> io::Result<Option<Metadata>> {
     let layout = match input.len() {
         Some(len) => match read_parts(input, len)? {
             Some(layout) => Some(layout),
-            None => external_data(input, len),
+            None => input.endpoint().path().and_then(|path| external_data(path, len)),
         },
         None => None,
     };
@@ -65,10 +65,9 @@ fn read_parts(input: &mut Input, len: u64) -> io::Result<Option<Metadata>> {
     Ok(reader.finish().ok())
 }
 
-/// Finds the tensors in a data file of an ONNX model, which lies beside the model: `m.onnx.data` or
-/// `m.onnx_data` beside `m.onnx`.
-fn external_data(input: &Input, len: u64) -> Option<Metadata> {
-    let path = input.endpoint().path()?;
+/// Finds the tensors in a data file of `len` bytes of an ONNX model, which lies beside the model:
+/// `m.onnx.data` or `m.onnx_data` beside `m.onnx`.
+pub fn external_data(path: &Path, len: u64) -> Option<Metadata> {
     let location = path.file_name().and_then(OsStr::to_str)?;
     // Opening another kind of file, such as a named pipe, may block.
     let model = model_of(path).filter(|model| model.is_file())?;

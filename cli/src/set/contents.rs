@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use zipnn::io::ReadAt;
-use zipnn::tensor::TensorInfo;
-use zipnn::tensor::{Metadata, MetadataError};
+use zipnn::tensor::{Metadata, TensorInfo};
 
 use crate::base::file::{BaseError, BaseFile};
-use crate::content::beginning;
+use crate::content::layout;
 use crate::fs::endpoint::Endpoint;
 use crate::report::failure::Failure;
 
@@ -29,12 +28,13 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Opens a file by its uncompressed name and reads its header.
+    /// Opens a file by its uncompressed name and finds its tensors.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let file = BaseFile::open(path)?;
         let read = || {
             let len = file.size()?;
-            Ok((len, read_metadata(&file, len)?))
+            let metadata = file.metadata(len)?.or_else(|| layout::external_data(path, len));
+            Ok((len, metadata))
         };
         let failure = |error| BaseError::reading(&Endpoint::Path(path.to_owned()), error);
         let (len, metadata) = read().map_err(failure)?;
@@ -78,6 +78,20 @@ impl Contents {
         0..self.metadata.as_ref().map_or(self.len, Metadata::data_start)
     }
 
+    /// Returns the bytes between a tensor and the tensor before it, such as the header of an entry
+    /// of a zip archive.
+    pub fn gap_before(&self, tensor: &TensorInfo) -> Range<u64> {
+        let start = tensor.range.start;
+        let before = self.tensors().partition_point(|other| other.range.start < start);
+        let end = self.tensors()[..before].last().map_or(self.head().end, |other| other.range.end);
+        end.min(start)..start
+    }
+
+    /// Returns the bytes after all tensors.
+    pub fn tail(&self) -> Range<u64> {
+        self.tensors().last().map_or(self.len, |tensor| tensor.range.end)..self.len
+    }
+
     /// Returns the hash of a range.
     pub fn hash(&self, range: &Range<u64>) -> io::Result<u128> {
         if let Some(hash) = self.hashes.borrow().get(range) {
@@ -86,26 +100,5 @@ impl Contents {
         let hash = self.file()?.hash(range.clone())?;
         self.hashes.borrow_mut().insert(range.clone(), hash);
         Ok(hash)
-    }
-}
-
-/// Reads the header of a file of tensors; `None` for another file.
-fn read_metadata(file: &BaseFile, len: u64) -> io::Result<Option<Metadata>> {
-    let mut bytes = Vec::new();
-    loop {
-        match Metadata::parse(&bytes, len) {
-            Ok(metadata) => return Ok(Some(metadata)),
-            Err(MetadataError::Truncated { needed, .. })
-                if needed <= len && beginning::may_list_tensors(&bytes) =>
-            {
-                let start = bytes.len();
-                bytes.resize(needed.max(beginning::PEEK_LEN as u64).min(len) as usize, 0);
-                file.read_exact_at(&mut bytes[start..], start as u64)?;
-                if bytes.len() == start {
-                    return Ok(None);
-                }
-            }
-            Err(_) => return Ok(None),
-        }
     }
 }

@@ -28,8 +28,8 @@ pub struct Parts {
 /// A part of an anchor that is equal or similar to a tensor.
 struct Match<'a> {
     segment: MapSegment,
-    /// The name of the tensor of the anchor.
-    name: &'a str,
+    /// The tensor of the anchor.
+    tensor: &'a TensorInfo,
 }
 
 /// Returns the parts of a base for `new`, whose sources are positions in `anchors`.
@@ -42,19 +42,35 @@ pub fn parts(new: &Contents, anchors: &[&Contents]) -> io::Result<Parts> {
     let mut end = 0;
     for tensor in new.tensors() {
         let Some(found) = find(new, tensor, anchors, primary)? else { continue };
-        let Match { segment, name } = found;
-        primary = primary.or(Some(segment.source));
+        let Match { segment, tensor: other } = found;
+        let source = segment.source;
+        primary = primary.or(Some(source));
         // Tensors can share bytes.
         if segment.range.start >= end {
+            let gaps = (new.gap_before(tensor), anchors[source].gap_before(other));
+            parts.segments.extend(gap_segment(gaps.0, gaps.1, source, end));
             end = segment.range.end;
-            parts.tensors.push(MapTensor::new(segment.range.clone(), name));
+            parts.tensors.push(MapTensor::new(segment.range.clone(), &other.name));
             parts.segments.push(segment);
         }
+    }
+    if let Some(source) = primary {
+        let tails = (new.tail(), anchors[source].tail());
+        parts.segments.extend(gap_segment(tails.0, tails.1, source, end));
     }
     if let Some(head) = head_segment(new, anchors, primary)? {
         parts.segments.insert(0, head);
     }
     Ok(parts)
+}
+
+/// Returns a segment for bytes of the new file, from `end` on, that belong to no tensor, and bytes of
+/// a source at the same place. In a container, these are headers, which are similar if their lengths
+/// are equal.
+fn gap_segment(gap: Range<u64>, other: Range<u64>, source: usize, end: u64) -> Option<MapSegment> {
+    let is_alike = gap.end - gap.start == other.end - other.start;
+    let is_free = !gap.is_empty() && gap.start >= end;
+    (is_alike && is_free).then(|| MapSegment::copy(gap, source, other.start))
 }
 
 /// Returns a segment for the bytes before the tensors, which in most files are the whole file.
@@ -99,7 +115,7 @@ struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     fn to_match(self, range: &Range<u64>) -> Match<'a> {
-        Match { segment: self.segment(range), name: &self.tensor.name }
+        Match { segment: self.segment(range), tensor: self.tensor }
     }
 
     fn segment(&self, range: &Range<u64>) -> MapSegment {
@@ -120,7 +136,10 @@ fn find<'a>(
     }
     let mut candidates: Vec<Candidate> = Vec::new();
     for source in in_order(anchors, primary) {
+        let first = candidates.len();
         candidates.extend(candidates_in(source, anchors[source], tensor));
+        // Neighbours of tensors of the same name are more likely to be equal as well.
+        candidates[first..].sort_by_key(|candidate| candidate.tensor.name != tensor.name);
     }
     for candidate in &candidates {
         let is_equal = candidate.conversion == Conversion::None

@@ -133,6 +133,22 @@ fn data_of_an_onnx_model_follows_the_model_beside_it() {
     }
 }
 
+/// The tensors of a data file are those that the model beside it lists.
+#[test]
+fn data_of_onnx_models_is_matched_by_tensor() {
+    let weights = data::weights(DType::F32, 400_000, 1);
+    let place = Place::new();
+    for (folder, end) in [("old", 0), ("new", 1000)] {
+        let file = [&[9; 5][..], &weights, &data::noise(end, 2)].concat();
+        place.write(&format!("{folder}/model.onnx"), &onnx_model(weights.len()));
+        place.write(&format!("{folder}/model.onnx.data"), &file);
+    }
+    place.succeeds(&["compress", "new/model.onnx.data", "--base", "old/model.onnx.data"]);
+    assert!(place.read("new/model.onnx.data.znn").len() < 3000);
+    place.succeeds(&["decompress", "new/model.onnx.data.znn", "-o", "back"]);
+    assert!(place.read("back") == place.read("new/model.onnx.data"));
+}
+
 fn reasons(place: &Place, name: &str) -> Vec<String> {
     let info = json(place, &["info", "--json", name]);
     let reasons = info["hardly_shrinks"].as_array().unwrap().iter();

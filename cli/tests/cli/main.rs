@@ -2,6 +2,8 @@
 
 #[path = "../../../tests/common/mod.rs"]
 mod common;
+#[path = "../../../tests/common/containers.rs"]
+mod container_files;
 mod program;
 #[path = "../../../tests/common/tensors.rs"]
 mod tensor_files;

@@ -1,15 +1,19 @@
 //! Sets of files in which similar tensors are stored as differences to other files.
 
 use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 #[cfg(unix)]
 use std::{process::Stdio, time::Instant};
 
 use program::Place;
 use serde_json::{Value, json};
+use zipnn::delta::{BaseMap, Conversion, MapSegment, MapSource, MappedBase};
 
-use crate::common::data;
-use crate::{program, tensor_files as tensors};
+use crate::common::{data, root};
+use crate::container_files::{Zip, npy};
+use crate::{container_files, program, tensor_files as tensors};
 
 /// Changes the last bit of every `step`-th element of two bytes.
 fn tuned(weights: &[u8], step: usize) -> Vec<u8> {
@@ -425,6 +429,69 @@ fn flattened_files_need_no_base() {
 }
 
 #[test]
+fn tensors_of_containers_are_matched() {
+    let place = Place::new();
+    let data = |number| data::weights(zipnn::DType::BF16, 60_000, number);
+    let old: Vec<_> = ["a", "b", "c", "d", "e", "f"].into_iter().zip((0..6).map(data)).collect();
+    // Another order, and a tensor of another shape, move all bytes.
+    let new = [
+        ("more", data(9)[..5000].to_vec()),
+        ("f", old[5].1.clone()),
+        ("b", old[1].1.clone()),
+        ("renamed", old[0].1.clone()),
+        ("d", tuned(&old[3].1, 50)),
+        ("e", old[4].1.clone()),
+        ("c", old[2].1.clone()),
+    ];
+    let parts = |tensors: &[(&str, Vec<u8>)]| {
+        let mut zip = Zip::default();
+        for (name, data) in tensors {
+            zip.add(&format!("{name}.npy"), &npy("<u2", &[data.len() as u64 / 2], data), 9, false);
+        }
+        zip.finish(b"")
+    };
+    for (kind, old, new) in [
+        ("pt", container_files::pt(&old), container_files::pt(&new)),
+        ("npz", parts(&old), parts(&new)),
+    ] {
+        let names = ["old", "copy", "new"].map(|name| format!("{name}.{kind}"));
+        let files = [&old, &old, &new];
+        for (name, file) in names.iter().zip(files) {
+            place.write(&format!("{kind}/{name}"), file);
+        }
+        let [first, copy, second] = names.each_ref().map(|name| format!("{kind}/{name}"));
+        place.succeeds(&["compress", "--dedup", &first, &copy]);
+        place.succeeds(&["compress", &second, "--base", &first]);
+        let [old_len, copy_len, new_len] =
+            [first, copy, second].map(|name| place.read(&format!("{name}.znn")).len());
+        assert!(copy_len < 1500, "{kind}: {copy_len}");
+        assert!(new_len < old_len / 8, "{kind}: {old_len} {new_len}");
+        place.succeeds(&["verify", kind]);
+        let listed = parsed(&place, &["ls", "--json", &format!("{kind}/new.{kind}.znn")]);
+        let tensor = listed["tensors"].as_array().unwrap().iter();
+        let renamed = { tensor }.find(|tensor| tensor["name"] == "renamed").unwrap();
+        assert_eq!(renamed["base"], json!({ "path": format!("old.{kind}"), "tensor": "a" }));
+        // Only the compressed form of the base is left.
+        names.iter().for_each(|name| place.remove(&format!("{kind}/{name}")));
+        fs::create_dir_all(place.path("out")).unwrap();
+        place.succeeds(&["decompress", kind, "-o", "out"]);
+        for (name, file) in names.iter().zip(files) {
+            assert!(place.read(&format!("out/{name}")) == *file, "{name}");
+        }
+        // A compressed base has its tensors as well.
+        place.write("later", &new).succeeds(&[
+            "compress",
+            "later",
+            "--base",
+            &format!("{kind}/old.{kind}"),
+        ]);
+        let later = place.read("later.znn").len();
+        assert!(later < new_len + 200, "{later} {new_len}");
+        fs::remove_file(place.path("later.znn")).unwrap();
+    }
+}
+
+#[test]
 fn files_of_other_formats_are_compared_as_a_whole() {
     let place = Place::new();
     let data = weights(4);
@@ -643,4 +710,122 @@ fn bases_are_regular_files() {
             assert!(!child.wait().unwrap().success(), "{arguments:?} --base {base}");
         }
     }
+}
+
+/// The folder of files that show how the base of a difference is assembled from other files.
+fn golden() -> PathBuf {
+    root().join("tests/data/sets")
+}
+
+const GOLDEN_OPTIONS: [&str; 6] =
+    ["compress", "new.safetensors", "--base", "first.safetensors", "--base", "second.safetensors"];
+
+#[test]
+fn golden_base_maps_are_written_and_read() {
+    let place = Place::new();
+    for name in ["new.safetensors", "first.safetensors", "second.safetensors.znn"] {
+        place.write(name, &fs::read(golden().join(name)).unwrap());
+    }
+    let expected = fs::read(golden().join("new.safetensors.znn")).unwrap();
+    place.succeeds(&GOLDEN_OPTIONS);
+    assert!(place.read("new.safetensors.znn") == expected);
+    let info = parsed(&place, &["info", "--json", "new.safetensors.znn"]);
+    assert!(info["methods"]["difference"].as_u64() > Some(0), "{info}");
+    place.succeeds(&["decompress", "new.safetensors.znn", "-o", "back"]);
+    assert!(place.read("back") == place.read("new.safetensors"));
+}
+
+/// Writes the golden files anew, after a change of the format.
+#[test]
+#[ignore = "overwrites files of the repository"]
+fn write_golden_base_maps() {
+    use zipnn::DType::{BF16, F16, F32};
+    // Numbers whose conversions round, overflow, or lose bits of NaN.
+    let special = [
+        0x3f80_7fff,
+        0x3f80_8000,
+        0x3f81_8000,
+        0x7f7f_ffff,
+        0xff80_0000,
+        0x7f80_0001,
+        0xffc1_2345,
+        0x3f80_1000,
+        0x3f80_3000,
+        0x3380_0000,
+        0x3300_0000,
+        0x3300_0001,
+        0xb880_0001,
+        0x477f_efff,
+        0x477f_f000,
+        0xc780_0000,
+        0x0000_0001,
+        0x8000_0000,
+        0x3380_8000,
+        0x387f_f000,
+    ];
+    let special: Vec<u8> = special.into_iter().flat_map(u32::to_le_bytes).collect();
+    let with_special = |dtype, len, seed, special: &[u8]| {
+        let mut weights = data::weights(dtype, len, seed);
+        weights[..special.len()].copy_from_slice(special);
+        weights
+    };
+    let halves: Vec<u8> = [
+        0x0001, 0x03ff, 0x8200, 0x7c00, 0xfc00, 0x7c01, 0xfd55, 0x7e00, 0x7f80, 0xff81, 0x8000_u16,
+    ]
+    .into_iter()
+    .flat_map(u16::to_le_bytes)
+    .collect();
+    let first = [
+        ("a", "F32", &[48, 64][..], with_special(F32, 12_288, 1, &special)),
+        ("b", "F32", &[32, 80], with_special(F32, 10_240, 2, &special)),
+    ];
+    let second = [
+        ("c", "BF16", &[32, 65][..], with_special(BF16, 4_160, 3, &halves)),
+        ("d", "F16", &[32, 66], with_special(F16, 4_224, 4, &halves)),
+        ("e", "BF16", &[51, 67], data::weights(BF16, 6_834, 5)),
+        ("small", "BF16", &[20], data::weights(BF16, 40, 6)),
+    ];
+    let converted = |from: &[u8], conversion, len: u64, step| {
+        let source = MapSource::new("", from.len() as u64, [0; 16]);
+        let mut map = BaseMap::new(len, vec![source]);
+        map.push(MapSegment::copy(0..len, 0, 0).converted(conversion)).unwrap();
+        let mut base = Vec::new();
+        MappedBase::new(map, vec![from]).unwrap().reader().read_to_end(&mut base).unwrap();
+        // All elements but the special ones change a little, so that they are stored with the code of
+        // differences, and no plane with Zstandard.
+        let mut random = data::Random(len);
+        for element in base[96..].chunks_exact_mut(2).step_by(step) {
+            let number = u16::from_le_bytes([element[0], element[1]]);
+            let change = random.below(40) as u16 + random.below(40) as u16;
+            element.copy_from_slice(&number.wrapping_add(change).to_le_bytes());
+        }
+        base
+    };
+    let new = [
+        ("e", "BF16", &[51, 67][..], converted(&second[2].3, Conversion::None, 6_834, 1)),
+        ("extra", "I32", &[600], data::noise(2_400, 7)),
+        ("d", "F32", &[32, 66], converted(&second[1].3, Conversion::F16ToF32, 8_448, 2)),
+        ("renamed", "BF16", &[48, 64], converted(&first[0].3, Conversion::F32ToBf16, 6_144, 1)),
+        ("c", "F32", &[32, 65], converted(&second[0].3, Conversion::Bf16ToF32, 8_320, 2)),
+        ("small", "BF16", &[20], second[3].3.clone()),
+        ("b", "F16", &[32, 80], converted(&first[1].3, Conversion::F32ToF16, 5_120, 1)),
+    ];
+    let place = Place::new();
+    place.write("first.safetensors", &tensors::file_of(&first));
+    place.write("second.safetensors", &tensors::file_of(&second));
+    place.write("new.safetensors", &tensors::file_of(&new));
+    place.succeeds(&["compress", "--rm", "second.safetensors"]);
+    place.succeeds(&GOLDEN_OPTIONS);
+    for name in
+        ["first.safetensors", "second.safetensors.znn", "new.safetensors", "new.safetensors.znn"]
+    {
+        fs::write(golden().join(name), place.read(name)).unwrap();
+    }
+    let case = json!({
+        "file": "new.safetensors.znn",
+        "original": "new.safetensors",
+        "original_len": place.read("new.safetensors").len(),
+    });
+    let manifest = format!("{:#}\n", json!({ "cases": [], "synthetic": [case] }));
+    fs::write(golden().join("manifest.json"), manifest).unwrap();
 }

@@ -37,8 +37,8 @@ _TYPES = {
 class Archive:
     """A compressed file that is read by ranges: only what is needed is read and decompressed.
 
-    If the data is that of a safetensors file, its tensors are found by name. Several threads can
-    read at once.
+    Tensors are found by name in the data of safetensors and GGUF files, and of files of NumPy
+    (``.npy``, ``.npz``), PyTorch and ONNX. Several threads can read at once.
     """
 
     def __init__(self, native: _native.Archive, framework: str, device: Any) -> None:

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 pub use part::FramePart;
-use part::Surroundings;
+use part::{PART_LEN, Surroundings};
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::Directory;
@@ -20,9 +20,6 @@ use crate::format::{FOOTER_LEN, HEADER_LEN};
 use crate::frame::annex::Footer;
 use crate::frame::header::Header;
 use crate::limits::Limits;
-
-/// Maximum decoded length of a part of a frame in bytes.
-const PART_LEN: u64 = 16 << 20;
 
 /// Finds the frames of a file, and the parts of frames that contain a range of its data.
 ///

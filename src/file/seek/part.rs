@@ -20,6 +20,8 @@ use crate::limits::Limits;
 use crate::plane::MAX_PLANES;
 use crate::try_alloc::at_least;
 
+/// Maximum decoded length of a part of a frame in bytes.
+pub(super) const PART_LEN: u64 = 16 << 20;
 /// Number of bytes of a frame that are read first if only some of its chunks are needed.
 ///
 /// This is enough for the header and the index of a frame of usual size.
@@ -134,12 +136,30 @@ impl<P> FramePart<P> {
     /// It covers the chunks that contain the part. It is `None` before the index of the frame has
     /// been read.
     pub fn base_range(&self) -> Option<Range<u64>> {
+        let chunks = self.whole_chunks()?;
+        let offset = self.entry.decoded_offset;
+        Some(offset + chunks.start..offset + chunks.end)
+    }
+
+    /// Extends the part to the whole chunks that contain it, which decoding decodes anyway.
+    ///
+    /// A reader of many small ranges thus decodes each chunk once. Nothing happens before the index
+    /// of the frame has been read, or if the chunks have more than 16 MiB.
+    pub fn widen(&mut self) {
+        if let Some(chunks) = self.whole_chunks()
+            && chunks.end - chunks.start <= PART_LEN
+        {
+            self.range = chunks;
+        }
+    }
+
+    /// Returns the range of the chunks that contain the part, in the decoded data of the frame.
+    fn whole_chunks(&self) -> Option<Range<u64>> {
         let opened = self.opened.as_ref()?;
         let chunks = self.chunks(&opened.index);
         let chunk_len = opened.index.header().chunk_len();
         let end = (chunks.end as u64).saturating_mul(chunk_len).min(self.entry.decoded_len);
-        let offset = self.entry.decoded_offset;
-        Some(offset + chunks.start as u64 * chunk_len..offset + end)
+        Some(chunks.start as u64 * chunk_len..end)
     }
 
     /// Returns the range of the file that [`Self::feed`] takes next; `None` if none is needed.

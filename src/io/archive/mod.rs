@@ -24,7 +24,7 @@ pub use stored_part::StoredPart;
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::file::index::Directory;
-use crate::file::seek::Seeker;
+use crate::file::seek::{FramePart, Seeker};
 #[cfg(feature = "safetensors")]
 use crate::io::archive::listing::Listing;
 use crate::io::archive::scratch::{Bytes, Pool, Scratch};
@@ -276,15 +276,26 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
                 scratch.fill(&self.source, &mut part)?;
                 // The parts cover no more than the range, which is as long as `dst`.
                 let (decoded, behind) = rest.split_at_mut(part.decoded_len() as usize);
-                match scratch.base(self.base.as_ref(), &part)? {
-                    (Some(base), scratch) => part.decode_delta_into(base, decoded, scratch)?,
-                    (None, scratch) => part.decode_into(decoded, scratch)?,
-                }
-                scratch.recycle(part.into_bytes());
+                self.decode_part(part, decoded, scratch)?;
                 rest = behind;
             }
             Ok(())
         })
+    }
+
+    /// Decodes a part whose bytes have been read.
+    fn decode_part<'a>(
+        &'a self,
+        part: FramePart<Bytes<'a>>,
+        dst: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), ArchiveError> {
+        match scratch.base(self.base.as_ref(), &part)? {
+            (Some(base), scratch) => part.decode_delta_into(base, dst, scratch)?,
+            (None, scratch) => part.decode_into(dst, scratch)?,
+        }
+        scratch.recycle(part.into_bytes());
+        Ok(())
     }
 }
 

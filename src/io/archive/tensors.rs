@@ -1,4 +1,4 @@
-//! Reading the tensors of a compressed `.safetensors` file.
+//! Reads the tensors of a compressed file.
 
 use core::ops::Range;
 use std::borrow::ToOwned;
@@ -9,10 +9,12 @@ use crate::error::{DecodeError, DecodeErrorKind};
 use crate::io::archive::Archive;
 use crate::io::archive::error::ArchiveError;
 use crate::io::archive::listing::Listing;
+use crate::io::archive::scratch::Bytes;
 use crate::io::read_at::ReadAt;
 use crate::tensor::error::MetadataError;
 use crate::tensor::info::TensorInfo;
 use crate::tensor::metadata::Metadata;
+use crate::tensor::read::MetadataReader;
 use crate::tensor::rows::RowsError;
 use crate::tensor::safetensors::PREFIX_LEN;
 use crate::try_alloc::zeroed;
@@ -61,7 +63,7 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
 
     fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
         if self.seeker.cut().is_none() {
-            match Metadata::read(self.decoded_len(), |range, bytes| self.append(range, bytes)) {
+            match self.read_parts() {
                 // The data may be incomplete although no frame is.
                 Err(ArchiveError::Metadata(
                     MetadataError::MissingData { .. }
@@ -87,6 +89,35 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
                 parsed => return Ok(parsed?),
             }
         }
+    }
+
+    /// Reads headers anywhere in the data.
+    fn read_parts(&self) -> Result<Metadata, ArchiveError> {
+        let first = self.directory().entries().iter().find(|entry| entry.decoded_len > 0);
+        let mut reader = MetadataReader::new(self.decoded_len())
+            .first_read(first.map_or(0, |entry| entry.decoded_len));
+        let mut chunks = Vec::new();
+        while let Some(range) = reader.wanted() {
+            let start = self.read_chunks(range, &mut chunks)?;
+            reader.feed_at(start, &chunks)?;
+        }
+        Ok(reader.finish()?)
+    }
+
+    /// Replaces `bytes` with the chunks that contain the beginning of a range, and returns their
+    /// offset in the data.
+    fn read_chunks(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<u64, ArchiveError> {
+        bytes.clear();
+        self.pool.with(|scratch| {
+            let mut parts = self.seeker.covering::<Bytes<'_>>(range.clone())?;
+            let Some(mut part) = parts.next() else { return Ok(range.start) };
+            scratch.fill(&self.source, &mut part)?;
+            part.widen();
+            let start = part.decoded_range().start;
+            bytes.resize(part.decoded_len() as usize, 0);
+            self.decode_part(part, bytes, scratch)?;
+            Ok(start)
+        })
     }
 
     /// Parses a header of an incomplete file, in which only the header says how long the data was.
