@@ -185,8 +185,8 @@ export interface FetchOptions {
  * load models by themselves.
  *
  * For the URL of a model, it requests the file with the ending `.znn`. If the server does not have it,
- * it requests the URL itself. Answers requests for ranges and for the length with those of the
- * decompressed file.
+ * it requests the URL itself. Answers requests for ranges and for the length as a server of
+ * the decompressed file would.
  */
 export function createFetch(options?: FetchOptions): FetchFunction;
 

@@ -95,7 +95,7 @@ impl<W: TensorTarget> TensorWriter<W> {
         let most = self.frame_len(source, tensor, place.len, &without, coder)?;
         source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
         let written = self.write_frame(source, tensor, place, &with, most, coder)?;
-        if written.is_some() {
+        if written.is_some() || !self.header.costs(tensor).is_worth(place.len as u64, most) {
             return Ok(written);
         }
         source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
