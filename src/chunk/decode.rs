@@ -425,6 +425,11 @@ impl Chunk {
             let mut parts = planes.map(|other| other.part(range.start..end.div_ceil(count)));
             parts[plane] = PlaneBytes::All(part);
             merge(self.layout, parts, &mut dst[range.start * count..end]);
+            let next = planes.map(|other| match other.part(range.end..len) {
+                PlaneBytes::All(bytes) => bytes,
+                PlaneBytes::Repeat(_) => &[],
+            });
+            plane::prefetch_block(&dst[end..], &next[..count]);
         })
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }

@@ -1,7 +1,6 @@
 //! Kernels on vectors of 32 bytes, for AVX2, which moves bytes within halves of a vector.
 //!
-//! Elements of two bytes that are not rotated are missing: the portable kernels are faster. So are
-//! these kernels than such with AVX-512, where the data comes from memory instead of the cache.
+//! Elements of two bytes that are not rotated are missing: the portable kernels are faster.
 
 use core::arch::x86_64::*;
 

@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::plane::avx2;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+use crate::plane::avx512;
 use crate::plane::scalar;
 #[cfg(all(feature = "simd", target_endian = "little"))]
 use crate::plane::wide;
@@ -30,9 +32,9 @@ macro_rules! kernels {
                     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
                     Self::Sse4_2(_) => wide::$name($($argument),*),
                     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-                    Self::Avx2(_token) | Self::Avx512(_, _token) => {
-                        call!($fastest, _token, $name, $($argument),*);
-                    }
+                    Self::Avx2(_token) => call!($fastest, _token, $name, $($argument),*),
+                    #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+                    Self::Avx512(token, _) => avx512::$name(token, $($argument),*),
                 }
             }
         )*}

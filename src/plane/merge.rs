@@ -1,5 +1,6 @@
 //! Merges planes into chunks.
 
+use crate::plane::blocks::Blocks;
 use crate::plane::{MAX_PLANES, WORD, scalar};
 use crate::plane_layout::PlaneLayout;
 use crate::simd::Kernels;
@@ -8,35 +9,33 @@ use crate::simd::Kernels;
 ///
 /// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn merge(layout: PlaneLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
-    let kernels = Kernels::new();
     let [p0, p1, p2, p3] = planes;
-    let words = chunk.len() / WORD * WORD;
-    let (words, rest) = chunk.split_at_mut(words);
-    match (layout.planes, layout.rotated) {
-        (1, _) => chunk.copy_from_slice(p0),
-        (2, rotated) => {
-            let elements = words.len() / 2;
-            let (h0, t0) = p0.split_at(elements);
-            let (h1, t1) = p1.split_at(elements);
-            if rotated {
-                kernels.merge2_rotated(h0, h1, words);
-            } else {
-                kernels.merge2(h0, h1, words);
-            }
-            scalar::merge(&[t0, t1], rest);
+    match layout.planes {
+        1 => chunk.copy_from_slice(p0),
+        2 => merge_words([p0, p1], chunk, |kernels, [low, high], words| match layout.rotated {
+            true => kernels.merge2_rotated(low, high, words),
+            false => kernels.merge2(low, high, words),
+        }),
+        _ => {
+            merge_words([p0, p1, p2, p3], chunk, |kernels, planes, words| match layout.rotated {
+                true => kernels.merge4_rotated(planes, words),
+                false => kernels.merge4(planes, words),
+            });
         }
-        (_, rotated) => {
-            let elements = words.len() / 4;
-            let (h0, t0) = p0.split_at(elements);
-            let (h1, t1) = p1.split_at(elements);
-            let (h2, t2) = p2.split_at(elements);
-            let (h3, t3) = p3.split_at(elements);
-            if rotated {
-                kernels.merge4_rotated([h0, h1, h2, h3], words);
-            } else {
-                kernels.merge4([h0, h1, h2, h3], words);
-            }
-            scalar::merge(&[t0, t1, t2, t3], rest);
-        }
+    }
+}
+
+/// Merges the words of a chunk with a kernel, and the bytes after them without rotating them.
+fn merge_words<const K: usize>(
+    planes: [&[u8]; K],
+    chunk: &mut [u8],
+    kernel: impl Fn(Kernels, [&[u8]; K], &mut [u8]),
+) {
+    let kernels = Kernels::new();
+    let (words, rest) = chunk.split_at_mut(chunk.len() / WORD * WORD);
+    let elements = words.len() / K;
+    scalar::merge(&planes.map(|plane| &plane[elements..]), rest);
+    for (words, planes) in Blocks::new(words, planes.map(|plane| &plane[..elements])) {
+        kernel(kernels, planes, words);
     }
 }

@@ -9,6 +9,9 @@
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx2;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod avx512;
+mod blocks;
 mod kernels;
 mod merge;
 pub(crate) mod scalar;
@@ -16,6 +19,7 @@ mod split;
 #[cfg(all(feature = "simd", target_endian = "little"))]
 mod wide;
 
+pub(crate) use blocks::prefetch_block;
 pub(crate) use merge::merge;
 pub(crate) use split::split;
 

@@ -1,5 +1,6 @@
 //! Splits chunks into planes.
 
+use crate::plane::blocks::Blocks;
 use crate::plane::{MAX_PLANES, WORD, scalar};
 use crate::plane_layout::PlaneLayout;
 use crate::simd::Kernels;
@@ -8,41 +9,33 @@ use crate::simd::Kernels;
 ///
 /// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn split(layout: PlaneLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
-    let kernels = Kernels::new();
     let [p0, p1, p2, p3] = planes;
-    let words = chunk.len() / WORD * WORD;
-    let (words, rest) = chunk.split_at(words);
-    match (layout.planes, layout.rotated) {
-        (1, _) => p0.copy_from_slice(chunk),
-        (2, rotated) => {
-            let elements = words.len() / 2;
-            if rotated {
-                kernels.split2_rotated(words, &mut p0[..elements], &mut p1[..elements]);
-            } else {
-                kernels.split2(words, &mut p0[..elements], &mut p1[..elements]);
-            }
-            scalar::split(rest, &mut [&mut p0[elements..], &mut p1[elements..]]);
+    match layout.planes {
+        1 => p0.copy_from_slice(chunk),
+        2 => split_words(chunk, [p0, p1], |kernels, words, [low, high]| match layout.rotated {
+            true => kernels.split2_rotated(words, low, high),
+            false => kernels.split2(words, low, high),
+        }),
+        _ => {
+            split_words(chunk, [p0, p1, p2, p3], |kernels, words, planes| match layout.rotated {
+                true => kernels.split4_rotated(words, planes),
+                false => kernels.split4(words, planes),
+            });
         }
-        (_, rotated) => {
-            let elements = words.len() / 4;
-            let heads = [
-                &mut p0[..elements],
-                &mut p1[..elements],
-                &mut p2[..elements],
-                &mut p3[..elements],
-            ];
-            if rotated {
-                kernels.split4_rotated(words, heads);
-            } else {
-                kernels.split4(words, heads);
-            }
-            let tails = [
-                &mut p0[elements..],
-                &mut p1[elements..],
-                &mut p2[elements..],
-                &mut p3[elements..],
-            ];
-            scalar::split(rest, &mut { tails });
-        }
+    }
+}
+
+/// Splits the words of a chunk with a kernel, and the bytes after them without rotating them.
+fn split_words<const K: usize>(
+    chunk: &[u8],
+    mut planes: [&mut [u8]; K],
+    kernel: impl Fn(Kernels, &[u8], [&mut [u8]; K]),
+) {
+    let kernels = Kernels::new();
+    let (words, rest) = chunk.split_at(chunk.len() / WORD * WORD);
+    let elements = words.len() / K;
+    scalar::split(rest, &mut planes.each_mut().map(|plane| &mut plane[elements..]));
+    for (words, planes) in Blocks::new(words, planes.map(|plane| &mut plane[..elements])) {
+        kernel(kernels, words, planes);
     }
 }

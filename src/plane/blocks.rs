@@ -1,0 +1,100 @@
+//! Divides a chunk and its planes into blocks, and prefetches each block while a kernel processes
+//! the block before it.
+//!
+//! Kernels are faster than the memory that they read and write, unless it is in the second level
+//! of cache. Processors prefetch what a kernel reads, but not enough of what it writes.
+
+/// Number of elements of a block.
+const BLOCK: usize = 256;
+/// Length in bytes up to which a chunk is in the cache more often than not.
+const SHORT: usize = 4 * 1024;
+
+/// A slice, shared or mutable.
+pub(super) trait Slice: Default {
+    fn bytes(&self) -> &[u8];
+
+    fn split_at(self, at: usize) -> (Self, Self);
+}
+
+impl Slice for &[u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn split_at(self, at: usize) -> (Self, Self) {
+        self.split_at(at)
+    }
+}
+
+impl Slice for &mut [u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn split_at(self, at: usize) -> (Self, Self) {
+        self.split_at_mut(at)
+    }
+}
+
+/// An iterator over the blocks of a chunk, each with its parts of the planes.
+pub(super) struct Blocks<C, P, const K: usize> {
+    chunk: C,
+    planes: [P; K],
+    /// Length of a block in elements.
+    len: usize,
+}
+
+impl<C: Slice, P: Slice, const K: usize> Blocks<C, P, K> {
+    /// Divides a chunk, whose length is a multiple of `K`, and planes of the corresponding length.
+    pub(super) fn new(chunk: C, planes: [P; K]) -> Self {
+        let len = if chunk.bytes().len() > SHORT { BLOCK } else { SHORT };
+        Self { chunk, planes, len }
+    }
+}
+
+impl<C: Slice, P: Slice, const K: usize> Iterator for Blocks<C, P, K> {
+    type Item = (C, [P; K]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let chunk = core::mem::take(&mut self.chunk);
+        let elements = self.len.min(chunk.bytes().len() / K);
+        if elements == 0 {
+            return None;
+        }
+        let (block, rest) = chunk.split_at(elements * K);
+        self.chunk = rest;
+        let parts = self.planes.each_mut().map(|plane| {
+            let (part, rest) = core::mem::take(plane).split_at(elements);
+            *plane = rest;
+            part
+        });
+        prefetch_block(self.chunk.bytes(), &self.planes.each_ref().map(Slice::bytes));
+        Some((block, parts))
+    }
+}
+
+/// Prefetches the first block of a chunk and its parts of the planes.
+#[inline]
+pub(crate) fn prefetch_block(chunk: &[u8], planes: &[&[u8]]) {
+    prefetch(chunk, BLOCK * planes.len());
+    for plane in planes {
+        prefetch(plane, BLOCK);
+    }
+}
+
+/// Prefetches the first `len` bytes of a slice, as far as it goes.
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[inline]
+fn prefetch(bytes: &[u8], len: usize) {
+    /// Bytes of a cache line.
+    const LINE: usize = 64;
+    for line in bytes[..len.min(bytes.len())].chunks(LINE) {
+        safe_arch::prefetch_t0(&line[0]);
+    }
+}
+
+/// Does nothing: no safe interface prefetches for this target.
+#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+#[inline]
+fn prefetch(_: &[u8], _: usize) {}
