@@ -429,7 +429,7 @@ impl Chunk {
                 PlaneBytes::All(bytes) => bytes,
                 PlaneBytes::Repeat(_) => &[],
             });
-            plane::prefetch_block(&dst[end..], &next[..count]);
+            plane::prefetch(&next[..count], &dst[end..]);
         })
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }

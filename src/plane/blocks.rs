@@ -4,8 +4,6 @@
 //! Kernels are faster than the memory that they read and write, unless it is in the second level
 //! of cache. Processors prefetch what a kernel reads, but not enough of what it writes.
 
-/// Number of elements of a block.
-const BLOCK: usize = 256;
 /// Length in bytes up to which a chunk is in the cache more often than not.
 const SHORT: usize = 4 * 1024;
 
@@ -40,14 +38,15 @@ impl Slice for &mut [u8] {
 pub(super) struct Blocks<C, P, const K: usize> {
     chunk: C,
     planes: [P; K],
-    /// Length of a block in elements.
+    /// Length of a block in bytes.
     len: usize,
 }
 
 impl<C: Slice, P: Slice, const K: usize> Blocks<C, P, K> {
-    /// Divides a chunk, whose length is a multiple of `K`, and planes of the corresponding length.
-    pub(super) fn new(chunk: C, planes: [P; K]) -> Self {
-        let len = if chunk.bytes().len() > SHORT { BLOCK } else { SHORT };
+    /// Divides a chunk into blocks of `len` bytes, which must be a multiple of `K`, as the length of
+    /// the chunk must.
+    pub(super) fn new(chunk: C, planes: [P; K], len: usize) -> Self {
+        let len = if chunk.bytes().len() > SHORT { len } else { SHORT };
         Self { chunk, planes, len }
     }
 }
@@ -58,35 +57,35 @@ impl<C: Slice, P: Slice, const K: usize> Iterator for Blocks<C, P, K> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let chunk = core::mem::take(&mut self.chunk);
-        let elements = self.len.min(chunk.bytes().len() / K);
-        if elements == 0 {
+        let len = self.len.min(chunk.bytes().len());
+        if len == 0 {
             return None;
         }
-        let (block, rest) = chunk.split_at(elements * K);
+        let (block, rest) = chunk.split_at(len);
         self.chunk = rest;
         let parts = self.planes.each_mut().map(|plane| {
-            let (part, rest) = core::mem::take(plane).split_at(elements);
+            let (part, rest) = core::mem::take(plane).split_at(len / K);
             *plane = rest;
             part
         });
-        prefetch_block(self.chunk.bytes(), &self.planes.each_ref().map(Slice::bytes));
+        prefetch(self.chunk.bytes(), &self.planes.each_ref().map(Slice::bytes), self.len);
         Some((block, parts))
     }
 }
 
-/// Prefetches the first block of a chunk and its parts of the planes.
+/// Prefetches the first `len` bytes of a chunk, and its parts of the planes.
 #[inline]
-pub(crate) fn prefetch_block(chunk: &[u8], planes: &[&[u8]]) {
-    prefetch(chunk, BLOCK * planes.len());
+pub(super) fn prefetch(chunk: &[u8], planes: &[&[u8]], len: usize) {
+    prefetch_lines(chunk, len);
     for plane in planes {
-        prefetch(plane, BLOCK);
+        prefetch_lines(plane, len / planes.len());
     }
 }
 
 /// Prefetches the first `len` bytes of a slice, as far as it goes.
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[inline]
-fn prefetch(bytes: &[u8], len: usize) {
+fn prefetch_lines(bytes: &[u8], len: usize) {
     /// Bytes of a cache line.
     const LINE: usize = 64;
     for line in bytes[..len.min(bytes.len())].chunks(LINE) {
@@ -97,4 +96,4 @@ fn prefetch(bytes: &[u8], len: usize) {
 /// Does nothing: no safe interface prefetches for this target.
 #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
 #[inline]
-fn prefetch(_: &[u8], _: usize) {}
+fn prefetch_lines(_: &[u8], _: usize) {}

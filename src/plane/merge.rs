@@ -1,9 +1,15 @@
 //! Merges planes into chunks.
 
-use crate::plane::blocks::Blocks;
+use crate::plane::blocks::{self, Blocks};
 use crate::plane::{MAX_PLANES, WORD, scalar};
 use crate::plane_layout::PlaneLayout;
 use crate::simd::Kernels;
+
+/// Length in bytes of the blocks of a chunk.
+///
+/// Half of it is 2 to 5 per cent slower for float32, and 10 to 16 per cent slower where a pivot code
+/// is decoded between blocks.
+const BLOCK: usize = 2048;
 
 /// Merges planes into a chunk.
 ///
@@ -35,7 +41,12 @@ fn merge_words<const K: usize>(
     let (words, rest) = chunk.split_at_mut(chunk.len() / WORD * WORD);
     let elements = words.len() / K;
     scalar::merge(&planes.map(|plane| &plane[elements..]), rest);
-    for (words, planes) in Blocks::new(words, planes.map(|plane| &plane[..elements])) {
+    for (words, planes) in Blocks::new(words, planes.map(|plane| &plane[..elements]), BLOCK) {
         kernel(kernels, planes, words);
     }
+}
+
+/// Prefetches the memory that [`merge`] uses first.
+pub(crate) fn prefetch(planes: &[&[u8]], chunk: &[u8]) {
+    blocks::prefetch(chunk, planes, BLOCK);
 }

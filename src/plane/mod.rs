@@ -19,8 +19,7 @@ mod split;
 #[cfg(all(feature = "simd", target_endian = "little"))]
 mod wide;
 
-pub(crate) use blocks::prefetch_block;
-pub(crate) use merge::merge;
+pub(crate) use merge::{merge, prefetch};
 pub(crate) use split::split;
 
 /// Maximum number of planes of a layout.
@@ -86,7 +85,7 @@ mod tests {
     #[test]
     fn split_is_as_specified_and_merge_is_its_inverse() {
         for layout in LAYOUTS {
-            for len in (0..=300).chain([4093, 4094, 4095, 4096]) {
+            for len in (0..=300).chain(4093..=4100).chain([9001, 9002, 9003, 10_240]) {
                 let chunk = bytes(len);
                 let planes = split_into_vectors(layout, &chunk);
                 assert_eq!(planes, split_as_specified(layout, &chunk), "{layout:?}, {len} bytes");

@@ -5,6 +5,11 @@ use crate::plane::{MAX_PLANES, WORD, scalar};
 use crate::plane_layout::PlaneLayout;
 use crate::simd::Kernels;
 
+/// Length in bytes of the blocks of a chunk.
+///
+/// Twice or half of it is 2 to 5 per cent slower for float32.
+const BLOCK: usize = 1024;
+
 /// Splits a chunk into its planes.
 ///
 /// Each slice of `planes` has exactly the length of its plane.
@@ -35,7 +40,7 @@ fn split_words<const K: usize>(
     let (words, rest) = chunk.split_at(chunk.len() / WORD * WORD);
     let elements = words.len() / K;
     scalar::split(rest, &mut planes.each_mut().map(|plane| &mut plane[elements..]));
-    for (words, planes) in Blocks::new(words, planes.map(|plane| &mut plane[..elements])) {
+    for (words, planes) in Blocks::new(words, planes.map(|plane| &mut plane[..elements]), BLOCK) {
         kernel(kernels, words, planes);
     }
 }
