@@ -425,11 +425,7 @@ impl Chunk {
             let mut parts = planes.map(|other| other.part(range.start..end.div_ceil(count)));
             parts[plane] = PlaneBytes::All(part);
             merge(self.layout, parts, &mut dst[range.start * count..end]);
-            let next = planes.map(|other| match other.part(range.end..len) {
-                PlaneBytes::All(bytes) => bytes,
-                PlaneBytes::Repeat(_) => &[],
-            });
-            plane::prefetch(&next[..count], &dst[end..]);
+            prefetch(planes, range.end, count, &dst[end..]);
         })
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
@@ -652,10 +648,16 @@ fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u
             part.fill(byte);
         }
     }
-    let part_bytes = layout.planes * PART;
-    for (start, dst) in (0..).step_by(PART).zip(dst.chunks_mut(part_bytes)) {
+    let (count, mut rest) = (layout.planes, dst);
+    for start in (0..).step_by(PART) {
+        if rest.is_empty() {
+            return;
+        }
+        let (dst, after) = rest.split_at_mut((count * PART).min(rest.len()));
+        rest = after;
+        prefetch(planes, start + PART, count, rest);
         let mut parts = [&[][..]; MAX_PLANES];
-        for (index, part) in parts[..layout.planes].iter_mut().enumerate() {
+        for (index, part) in parts[..count].iter_mut().enumerate() {
             let len = layout.plane_len(dst.len() as u64, index) as usize;
             *part = match planes[index] {
                 PlaneBytes::All(bytes) => &bytes[start..start + len],
@@ -664,4 +666,13 @@ fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u
         }
         plane::merge(layout, parts, dst);
     }
+}
+
+/// Prefetches the memory for merging `count` planes from the offset `start` on into `dst`.
+fn prefetch(planes: [PlaneBytes<'_>; MAX_PLANES], start: usize, count: usize, dst: &[u8]) {
+    let rest = planes.map(|plane| match plane {
+        PlaneBytes::All(bytes) => bytes.get(start..).unwrap_or_default(),
+        PlaneBytes::Repeat(_) => &[],
+    });
+    plane::prefetch(&rest[..count], dst);
 }

@@ -271,10 +271,11 @@ impl Analysis {
         if plane.len() >= SHORTEST_IN_VECTORS {
             let kernels = Kernels::new();
             if let Kernels::Avx512(..) | Kernels::Avx2(_) = kernels {
-                let sample = Sample::new(plane);
-                if may_be_noise && sample.is_noise() {
-                    return Self::Noise;
-                }
+                let sample = match may_be_noise {
+                    true => Sample::unless_noise(plane),
+                    false => Some(Sample::new(plane)),
+                };
+                let Some(sample) = sample else { return Self::Noise };
                 return Self::in_vectors(kernels, &sample, plane.len()).unwrap_or(Self::Symbols);
             }
         }

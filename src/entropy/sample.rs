@@ -13,33 +13,62 @@ pub(crate) struct Sample {
 impl Sample {
     /// Number of consecutive symbols that are counted.
     const RUN: usize = 32;
+    const HALF: usize = Self::RUN / 2;
+
+    /// Smallest number of counted symbols that can prove noise.
+    const CERTAIN: u32 = 1024;
 
     /// Length of a plane in bytes from which on a sample can prove it to be noise.
     const LONG: usize = 32 * 1024;
 
     /// Counts 32 of every 1,024 symbols of a plane, or more if the plane is short.
     pub(crate) fn new(plane: &[u8]) -> Self {
-        let is_long = plane.len() >= Self::LONG;
-        let (counts, total) = match is_long {
-            true => Self::count::<1024>(plane),
-            false => Self::count::<256>(plane),
-        };
-        Self { counts, total, is_long }
+        let mut sample = Self::first_half(plane);
+        sample.add_second_half(plane);
+        sample
     }
 
-    /// Counts the first symbols of every `DISTANCE`, and returns the counts and their sum.
-    fn count<const DISTANCE: usize>(plane: &[u8]) -> ([u16; SYMBOLS], u32) {
-        let mut tables = [[0_u16; SYMBOLS]; 2];
-        let [even, odd] = &mut tables;
-        let mut total = 0;
+    /// Samples a plane; returns `None` if the sample, or half of it, shows that the plane is noise.
+    pub(crate) fn unless_noise(plane: &[u8]) -> Option<Self> {
+        let mut sample = Self::first_half(plane);
+        if sample.is_noise() {
+            return None;
+        }
+        sample.add_second_half(plane);
+        (!sample.is_noise()).then_some(sample)
+    }
+
+    fn first_half(plane: &[u8]) -> Self {
+        let is_long = plane.len() >= Self::LONG;
+        let mut sample = Self { counts: [0; SYMBOLS], total: 0, is_long };
+        sample.add::<0>(plane);
+        sample
+    }
+
+    fn add_second_half(&mut self, plane: &[u8]) {
+        self.add::<{ Self::HALF }>(plane);
+    }
+
+    /// Counts half a run of symbols from every position `START` on.
+    fn add<const START: usize>(&mut self, plane: &[u8]) {
+        match self.is_long {
+            true => self.add_every::<1024, START>(plane),
+            false => self.add_every::<256, START>(plane),
+        }
+    }
+
+    fn add_every<const DISTANCE: usize, const START: usize>(&mut self, plane: &[u8]) {
+        let mut odd = [0_u16; SYMBOLS];
         for part in plane.as_chunks::<DISTANCE>().0.iter().take(usize::from(u16::MAX) / Self::RUN) {
-            for &[a, b] in part[..Self::RUN].as_chunks().0 {
-                even[usize::from(a)] += 1;
+            for &[a, b] in part[START..START + Self::HALF].as_chunks().0 {
+                self.counts[usize::from(a)] += 1;
                 odd[usize::from(b)] += 1;
             }
-            total += Self::RUN as u32;
+            self.total += Self::HALF as u32;
         }
-        (core::array::from_fn(|symbol| even[symbol] + odd[symbol]), total)
+        for (count, odd) in self.counts.iter_mut().zip(odd) {
+            *count += odd;
+        }
     }
 
     /// Returns the count of each symbol.
@@ -54,7 +83,7 @@ impl Sample {
 
     /// Returns whether a plane is noise, without sampling short planes.
     pub(crate) fn finds_noise(plane: &[u8]) -> bool {
-        plane.len() >= Self::LONG && Self::new(plane).is_noise()
+        plane.len() >= Self::LONG && Self::unless_noise(plane).is_none()
     }
 
     /// Returns whether the sample shows that no code saves five per cent.
@@ -63,12 +92,15 @@ impl Sample {
     ///
     /// No code is shorter than the entropy, which is at least the collision entropy, -log2 Σp².
     /// Saving five per cent of 8 bits per symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has
-    /// 1 / 256, with a standard deviation of half a per cent of that in a sample of 4,096 symbols.
-    pub(crate) fn is_noise(&self) -> bool {
+    /// 1 / 256, with a standard deviation of two per cent of that in a sample of 1,024 symbols, and of
+    /// half a per cent in one of 4,096.
+    fn is_noise(&self) -> bool {
         let counts = self.counts.iter().map(|&count| u64::from(count));
         let collisions: u64 = counts.map(|count| count * count).sum();
         let total = u64::from(self.total);
-        self.is_long && (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
+        self.is_long
+            && self.total >= Self::CERTAIN
+            && (collisions - total) * SYMBOLS as u64 * 100 <= total * total * 115
     }
 }
 
