@@ -400,7 +400,7 @@ impl Chunk {
             *decoded_plane = PlaneBytes::All(decoded);
         }
         let Some((plane, bytes, decoded)) = last else {
-            merge(self.layout, planes, dst);
+            merge(self.layout, planes, dst, plane::is_far(dst.len()));
             return Ok(());
         };
         let arrays = scratch.decoders.arrays.as_deref_mut();
@@ -419,13 +419,16 @@ impl Chunk {
         arrays: Option<&mut ArrayMemory>,
     ) -> Result<(), DecodeError> {
         let (len, count) = (decoded.len(), self.layout.planes);
+        let is_far = plane::is_far(dst.len());
         pivot::decode_in_parts(bytes, decoded, arrays, |range, part| {
             // Lower planes may be longer by one byte.
             let end = if range.end == len { dst.len() } else { range.end * count };
             let mut parts = planes.map(|other| other.part(range.start..end.div_ceil(count)));
             parts[plane] = PlaneBytes::All(part);
-            merge(self.layout, parts, &mut dst[range.start * count..end]);
-            prefetch(planes, range.end, count, &dst[end..]);
+            merge(self.layout, parts, &mut dst[range.start * count..end], is_far);
+            if is_far {
+                prefetch(planes, range.end, count, &dst[end..]);
+            }
         })
         .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
@@ -628,7 +631,7 @@ fn is_coded(method: Method) -> bool {
 ///
 /// Never inlined, so that its memory and the memory of decoding planes share the stack.
 #[inline(never)]
-fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u8]) {
+fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u8], is_far: bool) {
     /// Number of bytes of each plane that are merged at a time; the stack holds four times as many.
     const PART: usize = 512;
     let mut whole = [&[][..]; MAX_PLANES];
@@ -640,7 +643,7 @@ fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u
         }
     }
     if !repeats {
-        return plane::merge(layout, whole, dst);
+        return plane::merge_part(layout, whole, dst, is_far);
     }
     let mut repeated = [[0; PART]; MAX_PLANES];
     for (part, plane) in repeated.iter_mut().zip(planes) {
@@ -655,7 +658,9 @@ fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u
         }
         let (dst, after) = rest.split_at_mut((count * PART).min(rest.len()));
         rest = after;
-        prefetch(planes, start + PART, count, rest);
+        if is_far {
+            prefetch(planes, start + PART, count, rest);
+        }
         let mut parts = [&[][..]; MAX_PLANES];
         for (index, part) in parts[..count].iter_mut().enumerate() {
             let len = layout.plane_len(dst.len() as u64, index) as usize;
@@ -664,7 +669,7 @@ fn merge(layout: PlaneLayout, planes: [PlaneBytes<'_>; MAX_PLANES], dst: &mut [u
                 PlaneBytes::Repeat(_) => &repeated[index][..len],
             };
         }
-        plane::merge(layout, parts, dst);
+        plane::merge_part(layout, parts, dst, false);
     }
 }
 

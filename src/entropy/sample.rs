@@ -13,7 +13,6 @@ pub(crate) struct Sample {
 impl Sample {
     /// Number of consecutive symbols that are counted.
     const RUN: usize = 32;
-    const HALF: usize = Self::RUN / 2;
 
     /// Smallest number of counted symbols that can prove noise.
     const CERTAIN: u32 = 1024;
@@ -23,48 +22,41 @@ impl Sample {
 
     /// Counts 32 of every 1,024 symbols of a plane, or more if the plane is short.
     pub(crate) fn new(plane: &[u8]) -> Self {
-        let mut sample = Self::first_half(plane);
-        sample.add_second_half(plane);
+        let mut sample = Self::empty(plane);
+        match sample.is_long {
+            true => sample.add::<1024, 0, { Self::RUN }>(plane),
+            false => sample.add::<256, 0, { Self::RUN }>(plane),
+        }
         sample
     }
 
     /// Samples a plane; returns `None` if the sample, or half of it, shows that the plane is noise.
     pub(crate) fn unless_noise(plane: &[u8]) -> Option<Self> {
-        let mut sample = Self::first_half(plane);
+        let mut sample = Self::empty(plane);
+        if !sample.is_long {
+            return Some(Self::new(plane));
+        }
+        sample.add::<1024, 0, { Self::RUN / 2 }>(plane);
         if sample.is_noise() {
             return None;
         }
-        sample.add_second_half(plane);
+        sample.add::<1024, { Self::RUN / 2 }, { Self::RUN }>(plane);
         (!sample.is_noise()).then_some(sample)
     }
 
-    fn first_half(plane: &[u8]) -> Self {
-        let is_long = plane.len() >= Self::LONG;
-        let mut sample = Self { counts: [0; SYMBOLS], total: 0, is_long };
-        sample.add::<0>(plane);
-        sample
+    fn empty(plane: &[u8]) -> Self {
+        Self { counts: [0; SYMBOLS], total: 0, is_long: plane.len() >= Self::LONG }
     }
 
-    fn add_second_half(&mut self, plane: &[u8]) {
-        self.add::<{ Self::HALF }>(plane);
-    }
-
-    /// Counts half a run of symbols from every position `START` on.
-    fn add<const START: usize>(&mut self, plane: &[u8]) {
-        match self.is_long {
-            true => self.add_every::<1024, START>(plane),
-            false => self.add_every::<256, START>(plane),
-        }
-    }
-
-    fn add_every<const DISTANCE: usize, const START: usize>(&mut self, plane: &[u8]) {
+    /// Counts the symbols from `START` to `END` of every `DISTANCE`.
+    fn add<const DISTANCE: usize, const START: usize, const END: usize>(&mut self, plane: &[u8]) {
         let mut odd = [0_u16; SYMBOLS];
         for part in plane.as_chunks::<DISTANCE>().0.iter().take(usize::from(u16::MAX) / Self::RUN) {
-            for &[a, b] in part[START..START + Self::HALF].as_chunks().0 {
+            for &[a, b] in part[START..END].as_chunks().0 {
                 self.counts[usize::from(a)] += 1;
                 odd[usize::from(b)] += 1;
             }
-            self.total += Self::HALF as u32;
+            self.total += (END - START) as u32;
         }
         for (count, odd) in self.counts.iter_mut().zip(odd) {
             *count += odd;

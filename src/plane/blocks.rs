@@ -4,9 +4,6 @@
 //! Kernels are faster than the memory that they read and write, unless it is in the second level
 //! of cache. Processors prefetch what a kernel reads, but not enough of what it writes.
 
-/// Length in bytes up to which a chunk is in the cache more often than not.
-const SHORT: usize = 4 * 1024;
-
 /// A slice, shared or mutable.
 pub(super) trait Slice: Default {
     fn bytes(&self) -> &[u8];
@@ -43,10 +40,9 @@ pub(super) struct Blocks<C, P, const K: usize> {
 }
 
 impl<C: Slice, P: Slice, const K: usize> Blocks<C, P, K> {
-    /// Divides a chunk into blocks of `len` bytes, which must be a multiple of `K`, as the length of
-    /// the chunk must.
+    /// Divides a chunk into blocks of `len` bytes. `len` and the length of the chunk are multiples of
+    /// `K`.
     pub(super) fn new(chunk: C, planes: [P; K], len: usize) -> Self {
-        let len = if chunk.bytes().len() > SHORT { len } else { SHORT };
         Self { chunk, planes, len }
     }
 }

@@ -11,19 +11,39 @@ use crate::simd::Kernels;
 /// is decoded between blocks.
 const BLOCK: usize = 2048;
 
-/// Merges planes into a chunk.
+/// Returns whether the memory for merging a chunk of this length is not in the cache as a rule.
+pub(crate) const fn is_far(chunk_len: usize) -> bool {
+    chunk_len > 64 * 1024
+}
+
+/// Merges planes into a chunk, whose memory is prefetched if it is [far](is_far).
 ///
 /// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn merge(layout: PlaneLayout, planes: [&[u8]; MAX_PLANES], chunk: &mut [u8]) {
+    merge_part(layout, planes, chunk, is_far(chunk.len()));
+}
+
+/// Merges planes into a part of a chunk, as [`merge`] does.
+pub(crate) fn merge_part(
+    layout: PlaneLayout,
+    planes: [&[u8]; MAX_PLANES],
+    chunk: &mut [u8],
+    is_far: bool,
+) {
+    let block_len = if is_far { BLOCK } else { usize::MAX };
     let [p0, p1, p2, p3] = planes;
     match layout.planes {
         1 => chunk.copy_from_slice(p0),
-        2 => merge_words([p0, p1], chunk, |kernels, [low, high], words| match layout.rotated {
-            true => kernels.merge2_rotated(low, high, words),
-            false => kernels.merge2(low, high, words),
+        2 => merge_words([p0, p1], chunk, block_len, |kernels, [low, high], words| {
+            match layout.rotated {
+                true => kernels.merge2_rotated(low, high, words),
+                false => kernels.merge2(low, high, words),
+            }
         }),
         _ => {
-            merge_words([p0, p1, p2, p3], chunk, |kernels, planes, words| match layout.rotated {
+            merge_words([p0, p1, p2, p3], chunk, block_len, |kernels, planes, words| match layout
+                .rotated
+            {
                 true => kernels.merge4_rotated(planes, words),
                 false => kernels.merge4(planes, words),
             });
@@ -35,13 +55,14 @@ pub(crate) fn merge(layout: PlaneLayout, planes: [&[u8]; MAX_PLANES], chunk: &mu
 fn merge_words<const K: usize>(
     planes: [&[u8]; K],
     chunk: &mut [u8],
+    block_len: usize,
     kernel: impl Fn(Kernels, [&[u8]; K], &mut [u8]),
 ) {
     let kernels = Kernels::new();
     let (words, rest) = chunk.split_at_mut(chunk.len() / WORD * WORD);
     let elements = words.len() / K;
     scalar::merge(&planes.map(|plane| &plane[elements..]), rest);
-    for (words, planes) in Blocks::new(words, planes.map(|plane| &plane[..elements]), BLOCK) {
+    for (words, planes) in Blocks::new(words, planes.map(|plane| &plane[..elements]), block_len) {
         kernel(kernels, planes, words);
     }
 }
