@@ -1158,8 +1158,7 @@ fn decompresses_golden_files() {
     };
     let mut failures = Vec::new();
     let mut tried = 0;
-    // Programs take long to start under Wine.
-    let step = if cfg!(windows) { 8 } else { 1 };
+    let step = program::CASE_STEP;
     let entries = ["cases", "synthetic"].iter().flat_map(|list| manifest[list].as_array().unwrap());
     for entry in entries.step_by(step) {
         let file = path(entry, "file");
