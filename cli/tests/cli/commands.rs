@@ -793,6 +793,13 @@ fn bench_reports_ratio_and_speed() {
     assert_eq!(place.names(), ["empty", "model"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn bench_refuses_data_without_an_end() {
+    let message = Place::new().fails(1, &["bench", "/dev/zero"]);
+    assert!(message.contains("/dev/zero: has no known length"), "{message}");
+}
+
 /// Runs `bench --json` once for each measurement.
 fn bench(place: &Place, arguments: &[&str]) -> Value {
     let arguments = [&["bench", "--json", "--runs", "1"], arguments].concat();

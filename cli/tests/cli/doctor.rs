@@ -308,6 +308,36 @@ fn reads_standard_input() {
     assert!(text(&output.stdout).contains("an empty file"));
 }
 
+/// The program reads what headers announce, and not much more.
+#[test]
+fn endless_data_is_not_read_forever() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let place = Place::new();
+    place.write("m.safetensors", &model(1)).succeeds(&["compress", "m.safetensors"]);
+    for (beginning, kind) in [
+        (b"text".to_vec(), "no known"),
+        (place.read("m.safetensors"), "safetensors"),
+        (place.read("m.safetensors.znn"), ".znn"),
+    ] {
+        let mut command = place.command(&["doctor", "--json", "-"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || {
+            let zeros = [0; 1 << 16];
+            let mut written = stdin.write_all(&beginning);
+            while written.is_ok() {
+                written = stdin.write_all(&zeros);
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(findings(&report).contains(&"beginning"), "{kind}: {report}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_large_file_is_only_sampled() {

@@ -1,6 +1,7 @@
 //! `zipnn doctor`.
 
 mod compressed;
+mod extent;
 mod kind;
 mod plain;
 mod report;
@@ -37,10 +38,13 @@ pub fn run(arguments: &Doctor) -> u8 {
 /// Prints a report on a file, and returns whether the file is broken.
 fn examine_file(path: &Path, json: bool) -> Result<bool, Failure> {
     let subject = Subject::open(&Endpoint::new(path))?;
-    let report = examine(&subject).map_err(|failure| match subject.path() {
+    let mut report = examine(&subject).map_err(|failure| match subject.path() {
         Some(_) => failure,
         None => failure.about(&subject.shown),
     })?;
+    if subject.is_beginning {
+        report.find("beginning", "only the beginning of the data was examined");
+    }
     let mut out = BufWriter::new(terminal::output());
     match json {
         true => report.write_json(&mut out, &subject.shown),
