@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::ops::Range;
+use std::path::Path;
 
 use zipnn::Limits;
 use zipnn::io::ReadAt;
@@ -52,9 +53,11 @@ impl AnyTensors {
         if beginning::is_znn(source) {
             return Self::open_whole(source);
         }
-        match beginning::is_safetensors(source) || source.path().is_none() {
-            true => Self::open_inside(source),
-            false => Self::open_plain(source),
+        // Only safetensors files are read from pipes.
+        let is_file = source.path().is_some_and(Path::is_file);
+        match is_file && !beginning::is_safetensors(source) {
+            true => Self::open_plain(source),
+            false => Self::open_inside(source),
         }
     }
 
