@@ -520,7 +520,7 @@ pub struct Repair {
 
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Uncompressed file to measure with
+    /// Uncompressed file to measure with. Data of a pipe must be shorter than 1 GiB
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Element type of the file
