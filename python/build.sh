@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the wheel, with the program in it, and names the folder of the wheel last.
 #
-#     python/build.sh          # optimized, into target/wheels
-#     python/build.sh dev      # quickly, for tests
+#     python/build.sh            # optimized, into target/wheels
+#     python/build.sh PROFILE    # with another profile, such as dev
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

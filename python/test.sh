@@ -9,6 +9,7 @@
 # With `CI` set, it installs maturin from the package index; without it, maturin has to be installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. .ci/tools.sh
 
 # Prints the interpreters from Python 3.11 on, the oldest first, one of each version.
 interpreters() {
@@ -39,9 +40,7 @@ if ! MATURIN=$(command -v maturin); then
 fi
 export MATURIN
 
-# As the profile `test`, which cannot build libraries for others.
-export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_INCREMENTAL=false
-wheels=$(python/build.sh dev | tail -n 1)
+wheels=$(env "${quick_release[@]}" python/build.sh release | tail -n 1)
 
 # Installs the wheel with other packages into a new environment, and runs tests there.
 test_with() {

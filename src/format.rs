@@ -98,6 +98,52 @@ pub(crate) mod method {
 /// It consists of a magic number, a descriptor, a content size or window, and a block header.
 pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;
 
+/// Constants of the code of differences, [`crate::difference`].
+///
+/// The *size* of an expected change is its base-2 logarithm in half octaves, in units of the last
+/// place of the element of the base. A size is stored as a *level*, a number from 0 to
+/// [`LAST_LEVEL`](difference::LAST_LEVEL).
+pub(crate) mod difference {
+    /// Base-2 logarithm of the number of slots of a table.
+    pub(crate) const LOG: u32 = 12;
+    /// Number of slots of a table.
+    pub(crate) const SLOTS: usize = 1 << LOG;
+    /// Number of symbols: differences from -40 to 40, and [`ESCAPE`].
+    pub(crate) const SYMBOLS: usize = 82;
+    /// The symbol of the difference 0.
+    pub(crate) const ZERO: i32 = 40;
+    /// The symbol of a value that is stored whole.
+    pub(crate) const ESCAPE: u8 = 81;
+    /// The symbol of the exponent that the class of the row gives, for elements without difference.
+    pub(crate) const SAME_EXPONENT: i32 = 60;
+
+    /// Minimum and maximum of the bound on the number of tables in a chunk. Each meaning of symbols
+    /// can need a table of its own.
+    pub(crate) const MIN_TABLES: u64 = 3;
+    pub(crate) const MAX_TABLES: u64 = 32;
+    /// Minimum number of bytes of a chunk for each table, which bounds the memory for tables.
+    pub(crate) const TABLE_DATA: u64 = 4096;
+
+    /// The size that level 0 stands for. Smaller changes have level 0 as well.
+    pub(crate) const LOWEST_SIZE: i32 = -28;
+    /// The largest level. Larger changes have it as well.
+    pub(crate) const LAST_LEVEL: u8 = 127;
+    /// The largest size at which symbols are whole differences.
+    pub(crate) const LARGEST_DIRECT: i32 = 6;
+    /// The size, in half octaves below the value of the element, from which elements are coded
+    /// without a difference.
+    pub(crate) const FAR: i32 = -2;
+    /// Largest class, and largest negative class. Classes of floats are between -300 and 260.
+    pub(crate) const MAX_CLASS: i32 = 1 << 12;
+
+    /// Number of contexts.
+    pub(crate) const CONTEXTS: usize = 64;
+    /// The first context of elements whose symbols are differences without their lowest bits.
+    pub(crate) const SHIFTED: usize = 49;
+    /// The first context of elements that are coded without a difference.
+    pub(crate) const APART: usize = 51;
+}
+
 /// Base-2 logarithm of the length of chunks that the code of scales stores, 4 MiB.
 pub(crate) const UNIT_LOG2: u8 = 22;
 

@@ -23,7 +23,7 @@ else
     exit 1
 fi
 
-cargo build --locked -p zipnn-web-bindgen
+cargo build --locked --target-dir target/wasm -p zipnn-web-bindgen
 dist=web/dist
 rm -rf "$dist"
 
@@ -33,7 +33,7 @@ build() {
     local built=target/wasm/bindings
     compile "$flags" --locked --profile web --target "$target" --target-dir target/wasm \
         -p zipnn-web --features "$features"
-    target/debug/zipnn-web-bindgen "target/wasm/$target/web/zipnn_web.wasm" "$built" zipnn
+    target/wasm/debug/zipnn-web-bindgen "target/wasm/$target/web/zipnn_web.wasm" "$built" zipnn
     mkdir -p "$dist/$out"
     cp "$built/zipnn.js" "$dist/$out/zipnn.$name.js"
     cp "$built/zipnn_bg.wasm" "$dist/$out/zipnn.$name.wasm"

@@ -26,10 +26,8 @@ impl<S: AsyncReadAt> Archive<S> {
     }
 
     async fn read_metadata(&self) -> Result<Metadata, ArchiveError> {
-        let entries = self.directory().map(|directory| directory.entries()).unwrap_or_default();
-        let first = entries.iter().find(|entry| entry.decoded_len > 0);
-        let mut reader = MetadataReader::new(self.decoded_len())
-            .first_read(first.map_or(0, |entry| entry.decoded_len));
+        let first = self.directory().map_or(0, |directory| directory.first_decoded_len());
+        let mut reader = MetadataReader::new(self.decoded_len()).first_read(first);
         while let Some(range) = reader.wanted() {
             let (start, bytes) = self.read_chunks(range).await?;
             reader.feed_at(start, &bytes)?;

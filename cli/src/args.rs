@@ -337,7 +337,7 @@ pub struct Info {
 
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Files, compressed or not; `-` is standard input
+    /// Files, compressed or not, and directories with files of weights; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print a JSON object for each file, on a line of its own. `estimates` has an entry for each
@@ -345,6 +345,8 @@ pub struct Doctor {
     /// observations, and `next` the commands to run
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub search: Search,
 }
 
 /// Where commands that only read look for bases.
@@ -518,7 +520,7 @@ pub struct Repair {
 
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Uncompressed file to measure with
+    /// Uncompressed file to measure with. Data of a pipe must be shorter than 1 GiB
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Element type of the file

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use zipnn::tensor::MetadataError;
 use zipnn::tensor::inside::TensorError;
 use zipnn::{ArchiveError, DecodeError, EncodeError};
 
@@ -54,6 +55,12 @@ impl From<TensorError> for Error {
             TensorError::Io(error) => error.into(),
             other => Self::Tensor(other),
         }
+    }
+}
+
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
+        Self::Archive(error.into())
     }
 }
 

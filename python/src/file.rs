@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use pyo3::prelude::*;
 use rayon::prelude::*;
 use tempfile::NamedTempFile;
-use zipnn::Options;
 use zipnn::delta::Delta;
 use zipnn::file::Directory;
 use zipnn::frame::{EncodeScratch, FramePosition, PlaneLayout, Record, compress_frame_into};
 use zipnn::layout_search::{self, Segment};
-use zipnn::tensor::{Metadata, MetadataReader, plan};
+use zipnn::tensor::{Metadata, plan};
+use zipnn::{ArchiveError, Options};
 
-use crate::error::{Result, run};
+use crate::error::{Error, Result, run};
 use crate::inside::Inside;
 use crate::options::{Choices, Elements, limits};
 use crate::pool::Threads;
@@ -311,11 +311,13 @@ fn equal_parts(len: u64, layout: PartLayout) -> impl Iterator<Item = Part> {
 
 /// Finds the tensors of a file, or returns `None` if its format is not known.
 fn read_metadata(source: &File, len: u64) -> Result<Option<Metadata>> {
-    let mut reader = MetadataReader::new(len);
-    while let Some(range) = reader.wanted() {
-        if reader.feed(&read_at(source, range)?).is_err() {
-            return Ok(None);
-        }
+    let read = Metadata::read(len, |range, bytes| -> Result<()> {
+        bytes.extend(read_at(source, range)?);
+        Ok(())
+    });
+    match read {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(Error::Archive(ArchiveError::Metadata(_))) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(reader.finish().ok())
 }

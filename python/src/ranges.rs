@@ -129,8 +129,7 @@ impl Ranges {
 
     /// Returns the decoded length of the first frame that holds data.
     pub fn first_frame_len(&self) -> u64 {
-        let entries = self.seeker.directory().map(Directory::entries).unwrap_or_default();
-        entries.iter().map(|entry| entry.decoded_len).find(|&len| len > 0).unwrap_or(0)
+        self.seeker.directory().map_or(0, Directory::first_decoded_len)
     }
 
     /// Reads the ranges of the file that a part needs.

@@ -1,27 +1,13 @@
 //! Contexts: how the expected change of an element selects its table and the meaning of symbols.
 //!
-//! The *size* of an expected change is its base-2 logarithm in half octaves, in units of the last
-//! place of the element of the base. A size is stored as a *level*, a number from 0 to 127.
+//! [`crate::format::difference`] explains sizes and levels.
 
 use core::ops::Range;
 
+use crate::format::difference::{
+    APART, CONTEXTS, FAR, LARGEST_DIRECT, LAST_LEVEL, LOWEST_SIZE, SHIFTED,
+};
 use crate::model::element::Format;
-
-/// The size that level 0 stands for. Smaller changes have level 0 as well.
-const LOWEST_SIZE: i32 = -28;
-/// The largest level. Larger changes have it as well.
-pub(crate) const LAST_LEVEL: u8 = 127;
-/// The largest size at which symbols are whole differences.
-const LARGEST_DIRECT: i32 = 6;
-/// The size, in half octaves below the value of the element, from which elements are coded without
-/// a difference.
-const FAR: i32 = -2;
-
-/// Number of contexts.
-pub(crate) const CONTEXTS: usize = 64;
-/// The first contexts with each meaning of symbols.
-const SHIFTED: usize = 49;
-const APART: usize = 51;
 
 /// The meaning of the symbols of a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +93,7 @@ impl Levels {
         }
     }
 
-    /// Returns the exponent field that symbol [`SAME_EXPONENT`](super::SAME_EXPONENT) stands for.
+    /// Returns the exponent field that symbol [`SAME_EXPONENT`](crate::format::difference::SAME_EXPONENT) stands for.
     pub(crate) fn exponent(&self, class: i32) -> i32 {
         (class >> 1) + self.format.bias()
     }

@@ -1,17 +1,18 @@
 //! Decodes the elements of a chunk.
 
 use crate::bits::number_at;
-use crate::difference::context::{CONTEXTS, LAST_LEVEL, Levels, MEANINGS, Meaning};
+use crate::difference::context::{Levels, MEANINGS, Meaning};
 use crate::difference::description::Models;
-use crate::difference::{
-    ESCAPE, LOG, PIECE, SAME_EXPONENT, SLOTS, SYMBOLS, ZERO, max_tables, tables_len,
-};
+use crate::difference::{PIECE, max_tables, tables_len};
 use crate::dtype::DType;
 use crate::entropy::binary::BitDecoder;
 use crate::entropy::low_bits::LowBits;
 use crate::entropy::rans;
 use crate::entropy::rans::decode::{Decoder, Entry, fill_table};
 use crate::error::DecodeErrorKind;
+use crate::format::difference::{
+    CONTEXTS, ESCAPE, LAST_LEVEL, LOG, SAME_EXPONENT, SLOTS, SYMBOLS, ZERO,
+};
 use crate::model::element::{Format, Word};
 use crate::simd::Kernels;
 

@@ -2,14 +2,11 @@
 //!
 //! Each function encodes its argument, or ignores it and decodes, and returns the result.
 
-use crate::difference::context::{CONTEXTS, MEANINGS};
-use crate::difference::{ESCAPE, SLOTS, SYMBOLS};
+use crate::difference::context::MEANINGS;
 use crate::entropy::binary::{BitCoder, Model, SignedModels};
 use crate::entropy::rans::description::FrequencyModels;
 use crate::error::DecodeErrorKind;
-
-/// Largest class, and largest negative class. Classes of floats are between -300 and 260.
-const MAX_CLASS: i32 = 1 << 12;
+use crate::format::difference::{CONTEXTS, ESCAPE, MAX_CLASS, SLOTS, SYMBOLS};
 
 /// Models of the parts of a description.
 pub(crate) struct Models {

@@ -101,6 +101,13 @@ impl Directory {
         self.is_sealed = is_sealed;
     }
 
+    /// Returns the decoded length of the first frame that holds data, or 0 if none does.
+    ///
+    /// Writers often give the header of a file a frame of its own.
+    pub fn first_decoded_len(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.decoded_len).find(|&len| len > 0).unwrap_or(0)
+    }
+
     /// Returns the frames that contain any byte of a range of the decoded data, with their numbers.
     pub fn covering(
         &self,
@@ -213,6 +220,16 @@ mod tests {
         assert!(numbers(5..5).is_empty());
         assert_eq!(three().stored_len(0..150), 100);
         assert_eq!(three().stored_len(75..211), 110);
+    }
+
+    #[test]
+    fn the_first_frame_without_data_is_passed_over() {
+        assert_eq!(three().first_decoded_len(), 150);
+        let mut directory = Directory::new();
+        directory.push(40, 0).unwrap();
+        assert_eq!(directory.first_decoded_len(), 0);
+        directory.push(60, 61).unwrap();
+        assert_eq!(directory.first_decoded_len(), 61);
     }
 
     #[test]

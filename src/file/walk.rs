@@ -213,32 +213,27 @@ mod tests {
 
     use super::*;
     use crate::base::Delta;
+    use crate::chunk::encode::EncodeScratch;
     use crate::dtype::DType;
     use crate::file::index::Directory;
-    use crate::frame::write::envelope::FramePosition;
+    use crate::frame::write::body::append_frame;
+    use crate::frame::write::envelope::{Envelope, FramePosition};
     use crate::limits::Limits;
     use crate::options::Options;
 
     /// Returns frames of 1000 bytes of data each, and a last frame with the index.
     fn frames(count: usize) -> Vec<Vec<u8>> {
         let options = Options::new(DType::BF16).checksums(true);
-        let mut scratch = crate::chunk::encode::EncodeScratch::new();
+        let mut scratch = EncodeScratch::new();
         let mut position = FramePosition::FIRST;
         let mut directory = Directory::new();
         let mut frames = Vec::new();
         for number in 0..count {
             let data = [number as u8; 1000];
-            let mut frame = alloc::vec![0; crate::oneshot::compress_bound(data.len(), &options)];
-            let len = crate::oneshot::compress_frame_into(
-                &data,
-                &mut frame,
-                &options,
-                position,
-                &mut scratch,
-            )
-            .unwrap();
-            frame.truncate(len);
-            directory.push(len as u64, data.len() as u64).unwrap();
+            let mut frame = Vec::new();
+            let envelope = Envelope::streaming(position, None);
+            append_frame(&data, &mut frame, &options, &envelope, &mut scratch).unwrap();
+            directory.push(frame.len() as u64, data.len() as u64).unwrap();
             frames.push(frame);
             position = position.after(data.len() as u64);
         }

@@ -27,12 +27,14 @@ async function blocksOf(path) {
 
 const blocks = (await Promise.all(['web/README.md', 'docs/browser.md'].map(blocksOf))).flat();
 const inLanguage = (wanted) => blocks.filter(({ language }) => language === wanted);
+// Its other blocks are for other programs than browsers.
+const ofGpu = (await blocksOf('docs/GPU.md')).filter(({ language }) => language === 'js');
 
 test('every code block is run by a test', () => {
   // The one without a language is the content security policy, under which `browser.test.js` runs.
   const others = blocks.filter(({ language }) => !['js', 'sh'].includes(language));
   assert.deepEqual(others.map(({ code }) => /^script-src /.test(code)), [true]);
-  assert.ok(inLanguage('js').length > 10 && inLanguage('sh').length > 1);
+  assert.ok(inLanguage('js').length > 10 && inLanguage('sh').length > 1 && ofGpu.length > 0);
 });
 
 /** What transformers.js does with `env.fetch`, without a model. `fetch.test.js` runs the real one. */
@@ -86,7 +88,7 @@ describe('JavaScript', () => {
     await server?.close();
   });
 
-  for (const [number, { path, code }] of inLanguage('js').entries()) {
+  for (const [number, { path, code }] of [...inLanguage('js'), ...ofGpu].entries()) {
     const [line] = code.split('\n').filter((line) => !/^(import|$)/.test(line));
     test(`${path}, block ${number}: ${line}`, async () => {
       const page = await browser.newPage();

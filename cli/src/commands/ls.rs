@@ -12,7 +12,7 @@ use crate::fs::endpoint::Endpoint;
 use crate::fs::selection::Purpose;
 use crate::job::check;
 use crate::job::read_only::ReadOnly;
-use crate::report::failure::{Failure, say};
+use crate::report::failure::{self, Failure, say};
 use crate::report::table::{self, Column};
 use crate::report::units;
 
@@ -23,7 +23,7 @@ pub fn run(arguments: &Ls) -> u8 {
     }
     let participle = (!arguments.json).then_some("listed");
     ReadOnly { purpose: Purpose::ReadTensors, search: &arguments.search, participle }
-        .for_each(&arguments.files, |source| list_file(source, arguments))
+        .for_each(&arguments.files, |source| failure::status(list_file(source, arguments)))
 }
 
 fn list_file(source: &Endpoint, arguments: &Ls) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use crate::fs::selection::Purpose;
 use crate::job::decode::{Checks, Decoding};
 use crate::job::read_only::ReadOnly;
 use crate::job::{check, inside};
-use crate::report::failure::Failure;
+use crate::report::failure::{self, Failure};
 use crate::report::progress::Progress;
 use crate::report::units;
 
@@ -21,7 +21,7 @@ pub fn run(arguments: &Verify) -> u8 {
     }
     let participle = (!arguments.quiet).then_some("sound");
     ReadOnly { purpose: Purpose::Read, search: &arguments.search, participle }
-        .for_each(&arguments.files, |source| verify_file(source, arguments))
+        .for_each(&arguments.files, |source| failure::status(verify_file(source, arguments)))
 }
 
 fn verify_file(source: &Endpoint, arguments: &Verify) -> Result<(), Failure> {

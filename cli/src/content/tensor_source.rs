@@ -290,9 +290,14 @@ pub fn header_failure(endpoint: &Endpoint, error: &MetadataError) -> Failure {
         ),
         _ => (false, "if it should be one, it is damaged: fetch or copy it once more"),
     };
-    match is_tensors {
-        true => Failure::new(endpoint, error),
-        false => Failure::new(endpoint, format_args!("is not a .safetensors file: {error}")),
+    match error {
+        _ if is_tensors => Failure::new(endpoint, error),
+        // The first bytes of another format, read as a length.
+        E::HeaderTooLong { .. } => Failure::new(
+            endpoint,
+            "is not a .safetensors file: it does not begin with the header of one",
+        ),
+        _ => Failure::new(endpoint, format_args!("is not a .safetensors file: {error}")),
     }
     .hint(hint)
 }

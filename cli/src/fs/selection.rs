@@ -36,6 +36,8 @@ pub enum Purpose {
     Change(Direction),
     /// Compressing the tensors inside them.
     CompressInside,
+    /// Reading files, compressed or not.
+    ReadAny,
     /// Reading files that are not compressed.
     ReadPlain,
     /// Reading compressed files.
@@ -62,7 +64,9 @@ impl Selection {
         let given = patterns.iter().map(|pattern| (pattern.clone(), Cell::new(false))).collect();
         let patterns = match purpose {
             _ if !patterns.is_empty() => Some(build(patterns)?),
-            Purpose::Change(Direction::Compress) | Purpose::ReadPlain => Some(build(&WEIGHTS)?),
+            Purpose::Change(Direction::Compress) | Purpose::ReadAny | Purpose::ReadPlain => {
+                Some(build(&WEIGHTS)?)
+            }
             Purpose::ReadTensors | Purpose::CompressInside => Some(build(&TENSORS)?),
             Purpose::Change(Direction::Decompress) | Purpose::Read => None,
         };
@@ -77,7 +81,8 @@ impl Selection {
     /// Returns whether files are only read. Then links to files count as files. A command that
     /// changes files skips links, whose targets may be outside the directory, or come up twice.
     pub fn only_reads(&self) -> bool {
-        matches!(self.purpose, Purpose::ReadPlain | Purpose::Read | Purpose::ReadTensors)
+        use Purpose::{Read, ReadAny, ReadPlain, ReadTensors};
+        matches!(self.purpose, ReadAny | ReadPlain | Read | ReadTensors)
     }
 
     /// Returns whether a file is selected, by its path relative to the directory.
@@ -86,6 +91,9 @@ impl Selection {
         let is_source = match self.purpose {
             Purpose::Change(Direction::Compress) | Purpose::ReadPlain => !is_compressed,
             Purpose::CompressInside => Direction::Compress.rename_inside(relative).is_ok(),
+            // Without patterns, the name says enough.
+            Purpose::ReadAny if is_compressed && self.given.is_empty() => return true,
+            Purpose::ReadAny => true,
             _ => is_compressed,
         };
         is_source && self.matches(relative)
@@ -98,7 +106,7 @@ impl Selection {
         let is_result = match self.purpose {
             Purpose::Change(Direction::Compress) | Purpose::CompressInside => is_compressed,
             Purpose::Change(Direction::Decompress) => !is_compressed && self.patterns.is_some(),
-            Purpose::ReadPlain | Purpose::Read | Purpose::ReadTensors => false,
+            _ => false,
         };
         is_result && self.matches(relative)
     }
@@ -126,7 +134,7 @@ impl Selection {
         let unmatched = self.given.iter().filter(|(_, has_matched)| !has_matched.get());
         unmatched.map(|(pattern, _)| {
             let kind = match self.purpose {
-                Purpose::Change(Direction::Compress) => "no file",
+                Purpose::Change(Direction::Compress) | Purpose::ReadAny => "no file",
                 Purpose::CompressInside => "no .safetensors file",
                 _ => "no compressed file",
             };
@@ -151,7 +159,7 @@ impl Selection {
     pub fn hint(&self) -> Option<&'static str> {
         match self.purpose {
             _ if !self.given.is_empty() => None,
-            Purpose::Change(Direction::Compress) => Some(
+            Purpose::Change(Direction::Compress) | Purpose::ReadAny => Some(
                 "it holds no files with the usual extensions of weights; --match selects other files",
             ),
             Purpose::CompressInside => Some("it holds no .safetensors files"),
@@ -209,6 +217,10 @@ mod tests {
     #[test]
     fn every_purpose_selects_its_files() {
         for (purpose, name, expected) in [
+            (Purpose::ReadAny, "a/x.bin", true),
+            (Purpose::ReadAny, "a/x.bin.znn", true),
+            (Purpose::ReadAny, "x.data.znn", true),
+            (Purpose::ReadAny, "config.json", false),
             (Purpose::Read, "a/x.bin.znn", true),
             (Purpose::Read, "x.znn.safetensors", true),
             (Purpose::Read, "x.safetensors", false),

@@ -21,22 +21,18 @@ pub struct ReadOnly<'a> {
 
 impl ReadOnly<'_> {
     /// Runs the command on files, and on the selected files of directories, one after the other.
+    /// `run` returns the exit status for a file.
     ///
     /// Continues after a failure, and returns the worst exit status.
-    pub fn for_each(
-        &self,
-        inputs: &[PathBuf],
-        run: impl Fn(&Endpoint) -> Result<(), Failure>,
-    ) -> u8 {
+    pub fn for_each(&self, inputs: &[PathBuf], run: impl Fn(&Endpoint) -> u8) -> u8 {
         let Search { patterns, hidden } = self.search;
         let selection = match Selection::new(self.purpose, patterns, *hidden) {
             Ok(selection) => selection,
             Err(failure) => return failure.report(),
         };
-        let run = |source: &Endpoint| failure::status(run(source));
         let run_input = |input: &PathBuf| match Endpoint::new(input) {
             Endpoint::Path(path) if path.is_dir() => {
-                self.for_each_in_directory(&path, &selection, run)
+                self.for_each_in_directory(&path, &selection, &run)
             }
             source => run(&source),
         };

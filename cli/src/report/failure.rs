@@ -168,7 +168,8 @@ fn decoding_hint(error: &DecodeError) -> Option<&'static str> {
     use DecodeErrorKind as E;
     Some(match error.kind() {
         E::BadMagic if error.location().frame.unwrap_or(0) == 0 => {
-            "only .znn files can be decompressed, and this is not one"
+            "the file is not compressed, or damaged at its beginning; zipnn doctor describes files of \
+             any kind"
         }
         E::BadMagic => {
             "other data follows the frames: cut it off if the file should end there, or fetch or \

@@ -793,6 +793,13 @@ fn bench_reports_ratio_and_speed() {
     assert_eq!(place.names(), ["empty", "model"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn bench_refuses_data_without_an_end() {
+    let message = Place::new().fails(1, &["bench", "/dev/zero"]);
+    assert!(message.contains("/dev/zero: has no known length"), "{message}");
+}
+
 /// Runs `bench --json` once for each measurement.
 fn bench(place: &Place, arguments: &[&str]) -> Value {
     let arguments = [&["bench", "--json", "--runs", "1"], arguments].concat();
@@ -1158,8 +1165,7 @@ fn decompresses_golden_files() {
     };
     let mut failures = Vec::new();
     let mut tried = 0;
-    // Programs take long to start under Wine.
-    let step = if cfg!(windows) { 8 } else { 1 };
+    let step = program::CASE_STEP;
     let entries = ["cases", "synthetic"].iter().flat_map(|list| manifest[list].as_array().unwrap());
     for entry in entries.step_by(step) {
         let file = path(entry, "file");

@@ -308,6 +308,68 @@ fn reads_standard_input() {
     assert!(text(&output.stdout).contains("an empty file"));
 }
 
+#[test]
+fn examines_the_files_of_directories() {
+    let place = Place::new();
+    place.write("dir/a/m.safetensors", &model(1)).write("dir/config.json", b"{}");
+    place.succeeds(&["compress", "-o", "dir/m.safetensors.znn", "dir/a/m.safetensors"]);
+    let printed = place.succeeds(&["doctor", "--json", "dir"]);
+    let mut files: Vec<_> = printed
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["file"]
+                .as_str()
+                .unwrap()
+                .replace('\\', "/")
+        })
+        .collect();
+    files.sort();
+    let expected = ["dir/a/m.safetensors", "dir/m.safetensors.znn"];
+    assert_eq!(files, expected);
+    let said = place.succeeds(&["doctor", "dir"]);
+    assert!(said.ends_with("dir: 2 files without faults\n"), "{said}");
+    let said = place.succeeds(&["doctor", "--match", "m.*", "dir"]);
+    assert!(said.contains("2 files"), "{said}");
+
+    let mut damaged = place.read("dir/m.safetensors.znn");
+    damaged.truncate(9000);
+    place.write("dir/m.safetensors.znn", &damaged);
+    let said = place.fails(1, &["doctor", "dir"]);
+    assert!(said.contains("dir: 1 of 2 files without faults, 1 failed\n"), "{said}");
+    place.write("empty/config.json", b"{}");
+    assert!(place.fails(1, &["doctor", "empty"]).contains("has no files to read"));
+}
+
+/// The program reads what headers announce, and not much more.
+#[test]
+fn endless_data_is_not_read_forever() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let place = Place::new();
+    place.write("m.safetensors", &model(1)).succeeds(&["compress", "m.safetensors"]);
+    for (beginning, kind) in [
+        (b"text".to_vec(), "no known"),
+        (place.read("m.safetensors"), "safetensors"),
+        (place.read("m.safetensors.znn"), ".znn"),
+    ] {
+        let mut command = place.command(&["doctor", "--json", "-"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || {
+            let zeros = [0; 1 << 16];
+            let mut written = stdin.write_all(&beginning);
+            while written.is_ok() {
+                written = stdin.write_all(&zeros);
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(findings(&report).contains(&"beginning"), "{kind}: {report}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_large_file_is_only_sampled() {

@@ -79,3 +79,45 @@ fn the_extended_profile_splits_records() {
     assert!(info.contains(" records") && info.contains("does not read this file"), "{info}");
     place.succeeds(&["bench", "--extended", "--runs", "1", "model.gguf"]);
 }
+
+#[test]
+fn tensors_are_compared() {
+    let (file, floats, _) = model();
+    let mut changed = file.clone();
+    let start = file.windows(floats.len()).position(|bytes| bytes == floats).unwrap();
+    changed[start + 3] ^= 1;
+    let place = Place::new();
+    place.write("old.gguf", &file).write("new.gguf", &changed);
+    place.succeeds(&["compress", "new.gguf"]);
+    for new in ["new.gguf", "new.gguf.znn"] {
+        let printed = place.succeeds(&["diff", "old.gguf", new]);
+        assert!(printed.contains("1 tensor equal, 1 changed, 0 added"), "{printed}");
+        assert!(printed.contains("1 of 640 rows"), "{printed}");
+    }
+    place.write("cut.gguf", &file[..file.len() - 1]);
+    let message = place.fails(1, &["diff", "old.gguf", "cut.gguf"]);
+    assert!(message.contains("cut.gguf") && message.contains("end of file"), "{message}");
+}
+
+/// What a command needs and the file is not is named, not how the file differs from it.
+#[test]
+fn commands_name_what_the_file_is_not() {
+    let place = Place::new();
+    place.write("model.gguf", &model().0).write("text", b"no tensors");
+    let message = place.fails(1, &["diff", "text", "text"]);
+    assert!(
+        message.contains("contains no tensors") && message.contains("zipnn doctor"),
+        "{message}"
+    );
+    let message = place.fails(1, &["repair", "model.gguf"]);
+    assert!(message.contains("is not a .safetensors file: it does not begin with"), "{message}");
+    for command in [&["ls"][..], &["info"], &["verify"], &["cat"]] {
+        let arguments =
+            [command, &["model.gguf"], if command == ["cat"] { &["norm"] } else { &[] }];
+        let message = place.fails(1, &arguments.concat());
+        assert!(
+            message.contains("not compressed") && message.contains("zipnn doctor"),
+            "{message}"
+        );
+    }
+}

@@ -93,9 +93,8 @@ impl<S: ReadAt, B: ReadAt> Archive<S, B> {
 
     /// Reads headers anywhere in the data.
     fn read_parts(&self) -> Result<Metadata, ArchiveError> {
-        let first = self.directory().entries().iter().find(|entry| entry.decoded_len > 0);
         let mut reader = MetadataReader::new(self.decoded_len())
-            .first_read(first.map_or(0, |entry| entry.decoded_len));
+            .first_read(self.directory().first_decoded_len());
         let mut chunks = Vec::new();
         while let Some(range) = reader.wanted() {
             let start = self.read_chunks(range, &mut chunks)?;

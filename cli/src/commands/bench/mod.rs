@@ -22,6 +22,9 @@ use crate::fs::input::Input;
 use crate::job::framing::Framing;
 use crate::report::failure::{self, Failure};
 
+/// Maximum number of bytes of data whose length is not known beforehand.
+const MAX_OF_PIPE: u64 = 1 << 30;
+
 /// Measures ratio and speed, prints them, and returns the exit status.
 pub fn run(arguments: &Bench) -> u8 {
     let profiles = match arguments.all {
@@ -38,8 +41,7 @@ fn measure_file(arguments: &Bench, profile: Profile) -> Result<(), Failure> {
     let is_small_difference = arguments.delta.is_some() && profile != Profile::Original;
     let mut framing = Framing::new(arguments.dtype, piece_len, &mut input, is_small_difference)
         .map_err(|error| input.failure(error))?;
-    let mut data = Vec::new();
-    input.read_up_to(u64::MAX, &mut data).map_err(|error| input.failure(error))?;
+    let data = read_data(&mut input, &source)?;
     let base = read_base(arguments, data.len() as u64, &source)?;
     let mut options = arguments
         .dtype
@@ -68,6 +70,21 @@ fn measure_file(arguments: &Bench, profile: Profile) -> Result<(), Failure> {
     }
     Err(Failure::new(&source, "decompressing the result gave other data")
         .hint("this is a bug: please report it with the file"))
+}
+
+/// Reads the whole input to memory. Returns an error for a pipe that may have no end.
+fn read_data(input: &mut Input, source: &Endpoint) -> Result<Vec<u8>, Failure> {
+    let most = match input.is_seekable() {
+        true => u64::MAX,
+        false => MAX_OF_PIPE,
+    };
+    let mut data = Vec::new();
+    input.read_up_to(most, &mut data).map_err(|error| input.failure(error))?;
+    match data.len() as u64 == most {
+        false => Ok(data),
+        true => Err(Failure::new(source, "has no known length, and does not end after 1 GiB")
+            .hint("bench keeps all data in memory: write the data to a file and name the file")),
+    }
 }
 
 /// Returns the types from the command line or from the header of the file.

@@ -1,6 +1,7 @@
 //! `zipnn doctor`.
 
 mod compressed;
+mod extent;
 mod kind;
 mod plain;
 mod report;
@@ -11,7 +12,6 @@ mod subject;
 mod trial;
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
 
 use zipnn::Limits;
 
@@ -22,25 +22,32 @@ use crate::content::beginning;
 use crate::content::tensor_source::TensorSource;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
+use crate::fs::selection::Purpose;
+use crate::job::read_only::ReadOnly;
 use crate::report::failure::Failure;
 use crate::report::terminal;
 
 /// Examines all files, and returns the exit status.
 pub fn run(arguments: &Doctor) -> u8 {
-    let status = |path: &PathBuf| match examine_file(path, arguments.json) {
+    let participle = (!arguments.json).then_some("without faults");
+    let status = |source: &Endpoint| match examine_file(source, arguments.json) {
         Ok(is_broken) => u8::from(is_broken),
         Err(failure) => failure.report(),
     };
-    arguments.files.iter().map(status).max().unwrap_or_default()
+    ReadOnly { purpose: Purpose::ReadAny, search: &arguments.search, participle }
+        .for_each(&arguments.files, status)
 }
 
 /// Prints a report on a file, and returns whether the file is broken.
-fn examine_file(path: &Path, json: bool) -> Result<bool, Failure> {
-    let subject = Subject::open(&Endpoint::new(path))?;
-    let report = examine(&subject).map_err(|failure| match subject.path() {
+fn examine_file(source: &Endpoint, json: bool) -> Result<bool, Failure> {
+    let subject = Subject::open(source)?;
+    let mut report = examine(&subject).map_err(|failure| match subject.path() {
         Some(_) => failure,
         None => failure.about(&subject.shown),
     })?;
+    if subject.is_beginning {
+        report.find("beginning", "only the beginning of the data was examined");
+    }
     let mut out = BufWriter::new(terminal::output());
     match json {
         true => report.write_json(&mut out, &subject.shown),

@@ -65,9 +65,6 @@ pub fn examine(subject: &Subject, mut input: Input) -> Result<Report, Failure> {
     let mut first = Vec::new();
     Data::read(&mut input, &(0..len.min(kind::BEGINNING)), &mut first)?;
     let mut report = Report::new(kind::describe(&first, layout.as_ref(), subject.path()), len);
-    if subject.is_beginning {
-        report.find("beginning", "only the beginning of the data was examined");
-    }
     find_oddities(&mut report, subject, &mut input, layout.as_ref())?;
     let trial = trial::run(&mut input, len, layout.as_ref(), &subject.shown)?;
     advise(&mut report, &trial, subject);

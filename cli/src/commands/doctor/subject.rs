@@ -3,18 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use zipnn::frame::MAGIC;
-
+use crate::commands::doctor::extent::Extent;
 use crate::commands::doctor::shell;
-use crate::content::beginning;
 use crate::fs::endpoint::{DASH, Endpoint};
 use crate::fs::input::Input;
 use crate::fs::temp::Unfinished;
 use crate::fs::{names, target};
 use crate::report::failure::Failure;
 
-/// Maximum number of bytes to read of a pipe with data whose parts are alike.
-const MAX_OF_PIPE: u64 = 64 << 20;
 /// Number of bytes to read at a time.
 const STEP: u64 = 1 << 20;
 /// Name or extension of decompressed data that has no name of its own.
@@ -45,19 +41,15 @@ impl Subject {
         };
         let mut copy = Unfinished::create(&std::env::temp_dir().join("pipe")).map_err(failure)?;
         let mut part = Vec::new();
-        let (mut len, mut is_whole) = (0, false);
+        let mut extent = Extent::new();
         let is_beginning = loop {
             part.clear();
             let read = input.read_up_to(STEP, &mut part).map_err(|error| input.failure(error))?;
-            if len == 0 {
-                // These state the lengths of their parts.
-                is_whole = part.starts_with(&MAGIC) || beginning::lists_tensors(&part);
-            }
             copy.file().write_all(&part).map_err(failure)?;
-            len += read;
+            extent.push(&part);
             match read {
                 ..STEP => break false,
-                _ if !is_whole && len >= MAX_OF_PIPE => break true,
+                _ if extent.is_enough() => break true,
                 _ => {}
             }
         };

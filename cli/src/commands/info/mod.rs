@@ -18,14 +18,14 @@ use crate::fs::input::Input;
 use crate::fs::selection::Purpose;
 use crate::job::frames::Opened;
 use crate::job::read_only::ReadOnly;
-use crate::report::failure::Failure;
+use crate::report::failure::{self, Failure};
 use crate::report::{terminal, units};
 
 /// Describes all files, and returns the exit status.
 pub fn run(arguments: &Info) -> u8 {
     let participle = (!arguments.json).then_some("shown");
     ReadOnly { purpose: Purpose::Read, search: &arguments.search, participle }
-        .for_each(&arguments.files, |source| show_file(source, arguments))
+        .for_each(&arguments.files, |source| failure::status(show_file(source, arguments)))
 }
 
 fn show_file(source: &Endpoint, arguments: &Info) -> Result<(), Failure> {
