@@ -6,6 +6,7 @@ use crate::error::EncodeError;
 use crate::format::{CHUNK_LOG2, DEFAULT_CHUNK_LOG2, HAS_EXTENDED, UNIT_LOG2};
 use crate::layout_search;
 use crate::model::records::Record;
+use crate::model::scales::context::Division;
 use crate::plane_layout::PlaneLayout;
 use crate::profile::{PlaneCode, PlaneCoding, Profile};
 
@@ -361,6 +362,21 @@ impl Options {
             let with = Self { scales: ScalesUse::Always, chunk_log2: UNIT_LOG2, ..*self };
             [with, Self { scales: ScalesUse::Never, ..*self }]
         })
+    }
+
+    /// Returns the type of the elements that the code of scales stores.
+    pub(crate) fn scales_type(&self) -> DType {
+        match self.dtype() {
+            None if self.layout.planes == 1 => DType::F8E4M3,
+            _ => self.likely_types()[0],
+        }
+    }
+
+    /// Returns whether the code of scales may store `len` bytes in less than `other_len` bytes, the
+    /// length of the frame without it.
+    pub(crate) fn may_scales_save(&self, len: u64, other_len: u64) -> bool {
+        Division::new(self.scales_type(), false)
+            .is_some_and(|division| division.least_len(len) < other_len)
     }
 
     /// Returns whether chunks may be stored with the code of scales.

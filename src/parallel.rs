@@ -137,15 +137,16 @@ pub(crate) fn par_compress_frame(
     // A frame with the code of scales fits wherever the other one does.
     let mut frame = zeroed_for_frame(src.len(), &without, envelope)?;
     let len = par_compress_frame_as(src, &mut frame, &without, envelope, pool)?;
-    match par_compress_frame_as(src, dst, &with, envelope, pool) {
-        Ok(with_len) if with_len < len => Ok(with_len),
-        _ => {
-            let (needed, have) = (len as u64, dst.len() as u64);
-            let dst = dst.get_mut(..len).ok_or(EncodeError::OutputTooSmall { needed, have })?;
-            dst.copy_from_slice(&frame[..len]);
-            Ok(len)
-        }
+    if with.may_scales_save(src.len() as u64, len as u64)
+        && let Ok(with_len) = par_compress_frame_as(src, dst, &with, envelope, pool)
+        && with_len < len
+    {
+        return Ok(with_len);
     }
+    let (needed, have) = (len as u64, dst.len() as u64);
+    let dst = dst.get_mut(..len).ok_or(EncodeError::OutputTooSmall { needed, have })?;
+    dst.copy_from_slice(&frame[..len]);
+    Ok(len)
 }
 
 fn par_compress_frame_as(

@@ -441,14 +441,61 @@ def coded_difference(code, base):
     return out
 
 
+def slots(counts):
+    """Return the symbol, its frequency and the offset of each slot of a table."""
+    return sum(([(s, f, offset) for offset in range(f)] for s, f in enumerate(counts)), [])
+
+
+def normal_tables(contexts):
+    """Return the tables of normal distributions."""
+    below, density, ratio, total = [0], 209154 << 32, 4293918848, 0
+    for _ in range(384):
+        total += density
+        below.append(total >> 32)
+        density, ratio = density * ratio >> 32, ratio * 4293918848 >> 32
+
+    def within(z):
+        step, part = min(abs(z), 98303) >> 8, min(abs(z), 98303) & 255
+        p = below[step] + ((below[step + 1] - below[step]) * part >> 8)
+        return -p if z < 0 else p
+
+    def power(quarters):
+        factor, octave = [17867, 21247, 25268, 30048][quarters & 3], quarters >> 2
+        return factor << octave if octave >= 0 else factor >> -octave
+
+    for context in range(contexts):
+        phase, group = divmod(context, 13) if contexts > 4 else (context, 0)
+        factor = [65536, 55109, 46341, 38968][phase]
+        edges = [factor * (8 + h % 8) << h // 8 >> 14 for h in range(121)]
+        first = 4 * group - 15 if group < 3 else 2 * group - 10
+        centers = [power(first), power(first + 1)] if group else [0, 0]
+        counts = [0] * (256 if contexts > 4 else 128)
+        for half in range(len(counts) // 128):
+            way = 2 * half - 1
+            sums = [sum(within(edge + way * c) for c in centers) for edge in edges]
+            ends = [p * 4094 >> 24 + len(counts) // 128 for p in sums]
+            for h in range(120):
+                counts[128 * half + h] = ends[h + 1] - ends[h]
+        rest = 4096 - sum(counts)
+        if contexts > 4:
+            counts[255] = rest // 2
+        counts[127] = rest - sum(counts[255:])
+        yield counts
+
+
 class Scales(Bits):
     """The description of a code of scales."""
 
     def __init__(self, data, contexts, symbols, most):
         super().__init__(data)
-        begins = [True, *(self.bit("begins") for _ in range(1, contexts))]
         precision, tables, similar, self.averages, self.had = self.plain(4), [], None, {}, 0
+        is_normal = precision == 15
+        begins = [True, *(is_normal or self.bit("begins") for _ in range(1, contexts))]
         need(sum(begins) <= most, "a code has too many tables")
+        if is_normal:
+            need(contexts < 64, "elements of a byte have no normal tables")
+            self.tables = [slots(counts) for counts in normal_tables(contexts)]
+            return
         for _ in range(sum(begins)):
             counts, last = [0] * symbols, 0
             for symbol in range(symbols):
@@ -458,8 +505,7 @@ class Scales(Bits):
             need(sum(counts) <= 4096, "the frequencies of a table are too high")
             counts[127] = 4096 - sum(counts)
             similar = counts
-            slots = ([(s, f, offset) for offset in range(f)] for s, f in enumerate(counts))
-            tables.append(sum(slots, []))
+            tables.append(slots(counts))
         self.tables = [tables[sum(begins[: i + 1]) - 1] for i in range(contexts)]
 
     def scale(self, kind):
@@ -506,9 +552,9 @@ def coded_scales(code, n):
     raw_at = stream_end + escaped
     end_at = raw_at + -(-count // 8) * (low + 1 - referring)
     need(end_at + n % size == len(code), "a code has the wrong length")
-    contexts = 64 if whole else 36 if referring else 4
+    contexts = 64 if whole else 52 if referring else 4
     bits = Scales(code[at : at + description], contexts, 256 if referring else 128,
-                  max(4, min(40, n // 4096)))
+                  max(4, min(52, n // 2048)))
     columns = [bits.scale("column") for _ in range(row)]
     at += description
     states = [uint(code, i, 4) for i in range(at, at + 32, 4)]
@@ -521,14 +567,15 @@ def coded_scales(code, n):
             scale = bits.scale("row")
             reference = bits.reference(i // row) if referring else None
         expected, negative, group = scale + columns[column], 0, 0
-        field = max(0, min(top - 14, (expected >> 2) + (top >> 1) - 9))
+        field = (expected >> 2) + (top >> 1) - 9
         if reference:
             distance, power, negative = reference
             other = out[i - distance * row]
             quarters = (other & (1 << sign) - 1) >> m - 2
-            group = quarters - 4 * (top >> 1) + power + 18 - expected >> 2
-            group, negative = 1 + max(0, min(7, group)), negative ^ other >> sign
-        context = (expected & 3) * (9 if referring else 1) + group
+            half = quarters - 4 * (top >> 1) + power + 12 - expected >> 1
+            group = max(0, min(12, max(half + 2 >> 1, half - 1)))
+            negative ^= other >> sign
+        context = (expected & 3) * (13 if referring else 1) + group
         context = max(0, min(63, expected + 36)) if whole else context
         symbol, frequency, offset = bits.tables[context][states[i % 8] % 4096]
         state = frequency * (states[i % 8] >> 12) + offset
@@ -536,7 +583,7 @@ def coded_scales(code, n):
             need((word := next(stream, None)) is not None, "a code has too few words")
             state = state << 16 | word
         states[i % 8] = state
-        head = symbol & 127 if whole else (field << 3) + (symbol & 127)
+        head = symbol & 127 if whole else (field << 3) + (symbol & 127) & (top << 3) + 7
         if not whole and symbol & 127 == 127:
             exponent = escapes.tree(width, "exponent") + field
             head = exponent % (1 << width) << 3 | escapes.plain(3)

@@ -2,7 +2,6 @@
 
 use crate::chunk::encode::{self, EncodeScratch};
 use crate::chunk::plane_encoder::Stored;
-use crate::dtype::DType;
 use crate::format::method;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
@@ -55,10 +54,6 @@ fn encode_code(chunk: &[u8], options: &Options, scratch: &mut EncodeScratch) -> 
         return usize::MAX;
     }
     let memory = &mut scratch.scales;
-    let dtype = match options.dtype() {
-        None if options.layout.planes == 1 => DType::F8E4M3,
-        _ => options.likely_types()[0],
-    };
-    memory.encoder.encode(chunk, dtype, &mut memory.code);
+    memory.encoder.encode(chunk, options.scales_type(), &mut memory.code);
     memory.code.len()
 }

@@ -61,6 +61,10 @@ impl BitCoder for BitDecoder<'_> {
     fn bit(&mut self, model: &mut Model, _: bool) -> bool {
         self.decode(model)
     }
+
+    fn raw(&mut self, count: u32, _: u32) -> u32 {
+        (0..count).fold(0, |coded, _| coded << 1 | self.decode_even())
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -151,12 +155,28 @@ impl<'a> BitDecoder<'a> {
             true => self.low = middle + 1,
         }
         model.update(bit);
+        self.take_bytes();
+        bit
+    }
+
+    /// Decodes a bit that is as likely 0 as 1, without a branch that could not be predicted.
+    fn decode_even(&mut self) -> u32 {
+        let middle = self.low + ((self.high - self.low) >> 1);
+        let bit = u32::from(self.code > middle);
+        let mask = 0_u32.wrapping_sub(bit);
+        self.low ^= (self.low ^ middle.wrapping_add(1)) & mask;
+        self.high ^= (self.high ^ middle) & !mask;
+        self.take_bytes();
+        bit
+    }
+
+    /// Takes a byte for each leading byte that both ends of the interval share.
+    fn take_bytes(&mut self) {
         while (self.low ^ self.high) >> 24 == 0 {
             self.low <<= 8;
             self.high = self.high << 8 | 0xff;
             self.take_byte();
         }
-        bit
     }
 
     /// Returns whether the decoder has read the whole input, and no more than it has looked ahead.

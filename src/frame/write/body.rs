@@ -40,10 +40,13 @@ fn smaller(
 ) -> Result<usize, EncodeError> {
     let Some([with, without]) = options.ways() else { return write(options, scratch) };
     let most = frame_len_as(src, &without, envelope, scratch)?;
-    match write(&with, scratch) {
-        Ok(len) if len < most => Ok(len),
-        _ => write(&without, scratch),
+    if with.may_scales_save(src.len() as u64, most as u64)
+        && let Ok(len) = write(&with, scratch)
+        && len < most
+    {
+        return Ok(len);
     }
+    write(&without, scratch)
 }
 
 fn compress_frame_as(
@@ -97,12 +100,14 @@ pub(crate) fn frame_len(
     scratch: &mut EncodeScratch,
 ) -> Result<usize, EncodeError> {
     let options = options.for_frame(src);
-    let ways = options.ways().unwrap_or([options; 2]);
-    let mut len = frame_len_as(src, &ways[1], envelope, scratch)?;
-    if options.ways().is_some() {
-        len = len.min(frame_len_as(src, &ways[0], envelope, scratch)?);
+    let Some([with, without]) = options.ways() else {
+        return frame_len_as(src, &options, envelope, scratch);
+    };
+    let len = frame_len_as(src, &without, envelope, scratch)?;
+    match with.may_scales_save(src.len() as u64, len as u64) {
+        true => Ok(len.min(frame_len_as(src, &with, envelope, scratch)?)),
+        false => Ok(len),
     }
-    Ok(len)
 }
 
 fn frame_len_as(

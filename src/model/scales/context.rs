@@ -4,20 +4,21 @@ use core::ops::Range;
 
 use crate::dtype::DType;
 use crate::model::element::{Format, Word};
-use crate::model::scales::{CONTEXTS, HEADS, PIECE, SIGN, SYMBOLS};
+use crate::model::scales::{CONTEXTS, PIECE, SIGN, SYMBOLS};
 
 /// Bits of the mantissa in a symbol.
-const TOP: u32 = 3;
+pub(crate) const TOP: u32 = 3;
 /// Number of octaves below the expected one that have symbols.
-const BELOW: i16 = 9;
-/// Number of octaves that have symbols.
-const OCTAVES: i16 = (HEADS >> TOP) as i16;
+pub(crate) const BELOW: i16 = 9;
 /// Number of fractions of an octave in an expected size.
 pub(crate) const PHASES: usize = 4;
-/// Number of classes of references: none, and eight for the expected size of the element.
-const CLASSES: usize = 9;
-/// Added to the logarithm of an expected element, relative to the scale, before its class is found.
-const CLASS_OFFSET: i16 = 18;
+/// Number of classes of what a reference predicts, relative to the expected size. The first one is
+/// for small predictions and for rows without a reference.
+const CLASSES: usize = 13;
+/// Classes before this one span an octave each. The others span half an octave each.
+pub(crate) const OCTAVE_CLASSES: usize = 3;
+/// The smallest prediction of the second class, in negative quarter octaves.
+const CLASS_OFFSET: i16 = 12;
 /// The lowest expected size, in quarter octaves, that has a context of its own if symbols are whole
 /// magnitudes.
 const LOWEST_SIZE: i16 = -36;
@@ -54,6 +55,15 @@ impl Division {
         self.low() + u32::from(!self.has_references)
     }
 
+    /// Returns a length that codes of `len` bytes practically always exceed: sign and raw bits, and
+    /// two bits for the rest of each element.
+    pub(crate) fn least_len(self, len: u64) -> u64 {
+        const REST_BITS: u64 = 2;
+        let sign_bits = u64::from(self.has_references);
+        let bits = u64::from(self.raw_bits()) + sign_bits + REST_BITS;
+        len / self.format.len as u64 * bits / 8
+    }
+
     /// Returns the number of symbols.
     pub(crate) fn symbols(self) -> usize {
         if self.has_references { SYMBOLS } else { SYMBOLS / 2 }
@@ -66,6 +76,12 @@ impl Division {
             (false, true) => PHASES * CLASSES,
             (false, false) => PHASES,
         }
+    }
+
+    /// Returns the phase and the class of a context, unless symbols are whole magnitudes.
+    pub(crate) fn phase_and_class(self, context: usize) -> (usize, usize) {
+        let classes = if self.has_references { CLASSES } else { 1 };
+        (context / classes % PHASES, context % classes)
     }
 
     /// Returns the number of bits of the exponent.
@@ -137,12 +153,12 @@ impl Expected {
             }
             return;
         }
-        let (offset, highest) = octaves(division);
+        let offset = division.format.bias() as i16 - BELOW;
         let classes = if division.has_references { CLASSES as u8 } else { 1 };
         for ((context, head), &column) in places {
             let size = row.wrapping_add(i16::from_le_bytes(column));
             *context = (size & 3) as u8 * classes;
-            *head = first_head(size, offset, highest);
+            *head = first_head(size, offset);
         }
         self.signs[..columns.len()].fill(0);
     }
@@ -156,7 +172,7 @@ impl Expected {
         reference: Reference<'_, W::Bytes>,
     ) {
         let format = division.format;
-        let (offset, highest) = octaves(division);
+        let offset = division.format.bias() as i16 - BELOW;
         let bias = 4 * format.bias() as i16 - reference.size - CLASS_OFFSET;
         let magnitude = (1_u32 << (format.bits() - 1)) - 1;
         let sign = if reference.is_negative { SIGN } else { 0 };
@@ -168,23 +184,17 @@ impl Expected {
             let other = W::load(other).bits();
             let quarters = ((other & magnitude) >> (format.mantissa - 2)) as i16;
             let relative = quarters.wrapping_sub(bias).wrapping_sub(size);
-            let class = (relative >> 2).clamp(0, 7) + 1;
+            let half = relative >> 1;
+            let class = ((half + 2) >> 1).max(half.wrapping_sub(1)).clamp(0, CLASSES as i16 - 1);
             *context = ((size & 3) * CLASSES as i16 + class) as u8;
-            *head = first_head(size, offset, highest);
+            *head = first_head(size, offset);
             *is_set = (other >> (format.bits() - 8)) as u8 & SIGN ^ sign;
         }
     }
 }
 
-/// Returns what is added to the octave of a size for the lowest exponent with symbols, and the
-/// highest such exponent.
-fn octaves(division: Division) -> (i16, i16) {
-    let format = division.format;
-    (format.bias() as i16 - BELOW, format.exponent_mask() as i16 + 1 - OCTAVES)
-}
-
-/// Returns the head that symbol 0 stands for at an expected size.
+/// Returns the head that symbol 0 stands for at an expected size, which may be below 0.
 #[inline(always)]
-fn first_head(size: i16, offset: i16, highest: i16) -> u16 {
-    ((size >> 2).wrapping_add(offset).clamp(0, highest) << TOP) as u16
+fn first_head(size: i16, offset: i16) -> u16 {
+    ((size >> 2).wrapping_add(offset) << TOP) as u16
 }

@@ -9,6 +9,7 @@ use crate::error::DecodeErrorKind;
 use crate::model::element::Word;
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models};
+use crate::model::scales::normal::Normal;
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::{
     CONTEXTS, ESCAPE, GROUP, LOG, MAX_ROW, PIECE, SIGN, SLOTS, SYMBOLS, WITH_REFERENCES,
@@ -130,24 +131,22 @@ impl<'a> ChunkDecoder<'a> {
         let tables = tables.as_chunks_mut().0;
         let mut models = Models::new();
         let mut description = BitDecoder::new(parts.description);
-        let mut begins = [false; CONTEXTS];
-        let count = models.partition(&mut description, division.contexts(), &mut begins);
+        let mut begins = [true; CONTEXTS];
+        let precision = models.precision(&mut description, None);
+        let count = match precision {
+            Some(_) => models.partition(&mut description, division.contexts(), &mut begins),
+            None => division.contexts(),
+        };
         if count > max_tables || parts.row_len > max_columns(len as u64) {
             return Err(corrupt);
         }
-        let precision = models.precision(&mut description, 0);
-        let mut frequencies = [[0; SYMBOLS]; 2];
-        for (number, table) in tables.chunks_exact_mut(SLOTS).take(count).enumerate() {
-            let [before, frequencies] = &mut frequencies;
-            models.frequencies(
-                &mut description,
-                division.symbols(),
-                precision,
-                (number > 0).then_some(before),
-                frequencies,
-            )?;
-            fill_table(frequencies, 0, table);
-            *before = *frequencies;
+        let places = tables.chunks_exact_mut(SLOTS).take(count);
+        match precision {
+            Some(precision) => {
+                read_tables(&mut models, &mut description, division, precision, places)?;
+            }
+            None if division.is_whole() => return Err(corrupt),
+            None => fill_normal_tables(division, places),
         }
         let columns = columns.as_chunks_mut().0.get_mut(..parts.row_len).ok_or(corrupt)?;
         for column in &mut *columns {
@@ -298,6 +297,39 @@ impl<'a> ChunkDecoder<'a> {
                 }
             }
         }
+    }
+}
+
+/// Decodes tables.
+fn read_tables<'t>(
+    models: &mut Models,
+    description: &mut BitDecoder<'_>,
+    division: Division,
+    precision: u32,
+    places: impl Iterator<Item = &'t mut [Entry]>,
+) -> Result<(), DecodeErrorKind> {
+    let [mut before, mut frequencies] = [[0; SYMBOLS]; 2];
+    for (number, table) in places.enumerate() {
+        models.frequencies(
+            description,
+            division.symbols(),
+            precision,
+            (number > 0).then_some(&before),
+            &mut frequencies,
+        )?;
+        fill_table(&frequencies, 0, table);
+        before = frequencies;
+    }
+    Ok(())
+}
+
+/// Fills the table of each context for normally distributed elements.
+fn fill_normal_tables<'t>(division: Division, places: impl Iterator<Item = &'t mut [Entry]>) {
+    let normal = Normal::new();
+    let mut frequencies = [0; SYMBOLS];
+    for (context, table) in places.enumerate() {
+        normal.frequencies(division, context, &mut frequencies);
+        fill_table(&frequencies, 0, table);
     }
 }
 

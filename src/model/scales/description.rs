@@ -11,6 +11,8 @@ use crate::model::scales::{CONTEXTS, ESCAPE, MAX_SCALE, SLOTS, SYMBOLS};
 
 /// Bits of the precision of frequencies.
 const PRECISION_BITS: u32 = 4;
+/// The precision that stands for the tables of normal distributions.
+const NORMAL: u32 = (1 << PRECISION_BITS) - 1;
 
 /// A reference of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,9 +66,14 @@ impl Models {
         begins[..contexts].iter().filter(|&&begins| begins).count()
     }
 
-    /// Codes the precision of all frequencies.
-    pub(crate) fn precision(&mut self, coder: &mut impl BitCoder, precision: u32) -> u32 {
-        coder.raw(PRECISION_BITS, precision)
+    /// Codes the precision of all frequencies, or `None` for the tables of normal distributions.
+    pub(crate) fn precision(
+        &mut self,
+        coder: &mut impl BitCoder,
+        precision: Option<u32>,
+    ) -> Option<u32> {
+        let precision = coder.raw(PRECISION_BITS, precision.unwrap_or(NORMAL));
+        (precision != NORMAL).then_some(precision)
     }
 
     /// Codes the frequencies of a table, given the table before it.

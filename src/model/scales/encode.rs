@@ -12,12 +12,12 @@ use crate::model::element::{Format, Word};
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models, RowReference};
 use crate::model::scales::fit::Columns;
-use crate::model::scales::references::{self, CompleteRows};
+use crate::model::scales::references::{self, CompleteRows, Found};
 use crate::model::scales::row_len::{Finder, Rows};
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
+use crate::model::scales::tables::Tables;
 use crate::model::scales::{
     CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables, raw_bits,
-    tables,
 };
 use crate::simd::Kernels;
 
@@ -27,10 +27,9 @@ pub(crate) struct ScalesEncoder {
     finder: Finder,
     columns: Columns,
     rows: Vec<Row>,
-    /// The scale and the reference of each complete row.
-    scales: Vec<i16>,
     factors: Vec<f32>,
-    references: Vec<Option<RowReference>>,
+    /// The reference of each complete row.
+    references: Vec<Option<Found>>,
     reference_finder: references::Finder,
     /// The index of the code of each element: its context, and its symbol.
     indexes: Vec<u16>,
@@ -164,22 +163,21 @@ impl ScalesEncoder {
         rows: Rows,
         kernels: Kernels,
     ) -> bool {
-        let complete = self.rows.iter().filter(|row| row.len == rows.len);
-        self.scales.clear();
-        self.scales.extend(complete.map(|row| row.scale));
         let skipped = usize::from(rows.first < rows.len);
         let complete = CompleteRows {
             elements: &elements[(skipped * rows.first).min(elements.len())..],
             len: rows.len,
-            count: self.scales.len(),
-            scales: &self.scales,
+            count: self.rows.iter().filter(|row| row.len == rows.len).count(),
             columns: &self.columns,
             factors: &self.factors[skipped..],
         };
         let references = &mut self.references;
         let is_found = self.reference_finder.find::<W>(&complete, kernels, references);
-        for (row, reference) in self.rows[skipped..].iter_mut().zip(references) {
-            row.reference = *reference;
+        for (row, found) in self.rows[skipped..].iter_mut().zip(references) {
+            if let Some(found) = found {
+                row.reference = Some(found.reference);
+                row.scale = found.scale;
+            }
         }
         is_found
     }
@@ -253,11 +251,12 @@ impl ScalesEncoder {
         let mut models = Models::new();
         let Some(counts) = &mut self.counts else { return };
         let counts = &mut counts.as_chunks_mut::<SYMBOLS>().0[..division.contexts()];
-        let mut begins = tables::join(counts, max_tables(len as u64));
-        let count = models.partition(&mut description, division.contexts(), &mut begins);
         let elements = len / division.format.len;
-        let precision = tables::precision(elements / count);
-        models.precision(&mut description, precision);
+        let mut tables = Tables::choose(counts, division, elements, max_tables(len as u64));
+        models.precision(&mut description, tables.precision);
+        if tables.precision.is_some() {
+            models.partition(&mut description, division.contexts(), &mut tables.begins);
+        }
         let codes = self
             .codes
             .get_or_insert_with(|| Box::new([Code::default(); CONTEXTS * SYMBOLS]))
@@ -268,24 +267,22 @@ impl ScalesEncoder {
             .get_or_insert_with(|| Box::new([false; CONTEXTS * SYMBOLS]))
             .as_chunks_mut::<SYMBOLS>()
             .0;
+        let mut own = tables.frequencies.iter_mut();
         let mut before = None;
         for context in 0..division.contexts() {
-            if !begins[context] {
+            if !tables.begins[context] {
                 codes.copy_within(context - 1..context, context);
                 escaped.copy_within(context - 1..context, context);
                 continue;
             }
-            let mut frequencies = tables::frequencies(&mut counts[context], division, precision);
-            let coded = models.frequencies(
-                &mut description,
-                symbols,
-                precision,
-                before.as_ref(),
-                &mut frequencies,
-            );
-            debug_assert!(coded.is_ok(), "the frequencies fill the slots");
+            let Some(frequencies) = own.next() else { return };
+            if let Some(precision) = tables.precision {
+                let coded =
+                    models.frequencies(&mut description, symbols, precision, before, frequencies);
+                debug_assert!(coded.is_ok(), "the frequencies fill the slots");
+            }
             let codes = &mut codes[context];
-            fill_codes(&frequencies, LOG, codes);
+            fill_codes(frequencies, LOG, codes);
             // Rare heads are escapes.
             for symbol in 0..SYMBOLS {
                 let escape = symbol & usize::from(SIGN) | usize::from(ESCAPE);
@@ -295,7 +292,7 @@ impl ScalesEncoder {
                     codes[symbol] = codes[escape];
                 }
             }
-            before = Some(frequencies);
+            before = Some(&*frequencies);
         }
         for scale in &self.columns.scales {
             models.column(&mut description, i16::from_le_bytes(*scale));

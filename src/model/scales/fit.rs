@@ -77,9 +77,14 @@ impl Columns {
             #[inline(always)]
             || weighted_energy::<W>(row, format, self.octaves, Some(weights)),
         );
-        let mean = (energy / row.len() as f32).max(SMALLEST);
-        let scale = (half_octaves(mean) - 4 * self.octaves).clamp(-MAX_SCALE, MAX_SCALE);
-        (scale as i16, inverse_root(energy.max(SMALLEST)))
+        (self.row_scale(energy, row.len()), inverse_root(energy.max(SMALLEST)))
+    }
+
+    /// Returns the scale of a row of this length whose squares, relative to the scales of the
+    /// columns, have this sum.
+    pub(crate) fn row_scale(&self, energy: f32, len: usize) -> i16 {
+        let mean = (energy / len as f32).max(SMALLEST);
+        (half_octaves(mean) - 4 * self.octaves).clamp(-MAX_SCALE, MAX_SCALE) as i16
     }
 }
 
@@ -172,7 +177,7 @@ fn inverse_root(number: f32) -> f32 {
 }
 
 /// Returns the reciprocal of the square of a scale in quarter octaves.
-fn inverse_square(size: i32) -> f32 {
+pub(crate) fn inverse_square(size: i32) -> f32 {
     let half = if size & 1 == 0 { 1.0 } else { core::f32::consts::FRAC_1_SQRT_2 };
-    half * f32::from_bits(((127 - (size >> 1)) as u32) << 23)
+    half * f32::from_bits(((127 - (size >> 1)).clamp(1, 254) as u32) << 23)
 }

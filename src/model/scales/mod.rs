@@ -6,7 +6,10 @@
 //! the table of the symbol. The other bits are stored as they are.
 //!
 //! A row may name an earlier row that it resembles. The tables then also depend on the element of
-//! that row, and symbols contain whether the signs agree.
+//! that row, symbols contain whether the signs agree, and the scale of the row is the scale of what
+//! the earlier row does not predict.
+//!
+//! Tables are described, or follow from a normal distribution.
 //!
 //! `docs/FORMAT.md` specifies the code.
 
@@ -17,6 +20,7 @@ pub(crate) mod description;
 pub(crate) mod encode;
 #[cfg(feature = "alloc")]
 mod fit;
+pub(crate) mod normal;
 pub(crate) mod raw_bits;
 #[cfg(feature = "alloc")]
 mod references;
@@ -57,9 +61,9 @@ pub(crate) const MAX_SCALE: i32 = 1 << 11;
 
 /// Bounds of the maximum number of tables.
 const MIN_TABLES: u64 = 4;
-const MAX_TABLES: u64 = 40;
+const MAX_TABLES: u64 = 52;
 /// Minimum number of bytes of a chunk for each table, which bounds the memory for tables.
-const TABLE_DATA: u64 = 4096;
+const TABLE_DATA: u64 = 2048;
 
 /// Returns the maximum number of tables in the code of a chunk of `len` bytes.
 pub(crate) fn max_tables(len: u64) -> usize {

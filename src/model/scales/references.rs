@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 
 use crate::model::element::{Word, half_octaves, log2};
 use crate::model::scales::description::RowReference;
-use crate::model::scales::fit::Columns;
+use crate::model::scales::fit::{Columns, inverse_square};
 use crate::model::scales::{GROUP, MAX_SCALE};
 use crate::simd::Kernels;
 
 /// Numbers of 64-bit words that signatures have.
 const WORDS: [usize; 5] = [1, 2, 4, 6, 8];
 /// Number of rows that are compared together.
-const TILE: usize = 64;
+const TILE: usize = 128;
 /// Number of rows with the closest signatures that are compared element by element.
 const CANDIDATES: usize = 4;
 /// Minimum number of rows in which references are searched.
@@ -22,11 +22,11 @@ const MIN_ROWS: usize = 64;
 /// Number of rows that decide whether to search for the references of all rows.
 const PROBES: usize = 32;
 /// Maximum number of words to compare for each row, which bounds the time of the search.
-const MAX_WORDS: usize = 16 * 1024;
+const MAX_WORDS: usize = 32 * 1024;
 /// Estimated length of a reference in bits, without the distance.
-const REFERENCE_BITS: f32 = 6.0;
-/// The share of the estimated saving that remains in practice.
-const REMAINING: f32 = 0.8;
+const REFERENCE_BITS: f32 = 5.0;
+/// The smallest share of the energy of a row that remains without its reference.
+const SMALLEST_REST: f32 = 1e-6;
 /// Minimum estimated saving for each element, in bits, for which references pay.
 const MIN_SAVING: f32 = 0.05;
 
@@ -42,10 +42,16 @@ pub(crate) struct CompleteRows<'e, B> {
     pub(crate) elements: &'e [B],
     pub(crate) len: usize,
     pub(crate) count: usize,
-    pub(crate) scales: &'e [i16],
     pub(crate) columns: &'e Columns,
     /// The reciprocal of the length of each row as a vector, relative to the scales of columns.
     pub(crate) factors: &'e [f32],
+}
+
+/// The reference of a row, and the scale of what remains of the row without it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) reference: RowReference,
+    pub(crate) scale: i16,
 }
 
 /// A row that resembles another one.
@@ -68,6 +74,24 @@ impl<B: Copy> CompleteRows<'_, B> {
         let dot = self.columns.dot::<W>(self.row(left), self.row(right));
         dot * self.factors[left] * self.factors[right]
     }
+
+    /// Returns the reference of a row to a similar row.
+    fn found(&self, row: usize, found: Match) -> Found {
+        let squared = |number: f32| number * number;
+        let explained = squared(found.correlation);
+        let exact = explained * squared(self.factors[found.row] / self.factors[row]);
+        let size = half_octaves(exact).clamp(-MAX_SCALE, MAX_SCALE);
+        // The share of the explained part by which rounding the coefficient adds to the rest.
+        let rounding = squared(0.5 - 0.5 * exact * inverse_square(size));
+        let reference = RowReference {
+            distance: (row - found.row) as u32,
+            size: size as i16,
+            is_negative: found.correlation < 0.0,
+        };
+        let rest = (1.0 - explained).max(SMALLEST_REST) + explained * rounding.min(1.0);
+        let scale = self.columns.row_scale(rest / squared(self.factors[row]), self.len);
+        Found { reference, scale }
+    }
 }
 
 impl Finder {
@@ -76,7 +100,7 @@ impl Finder {
         &mut self,
         rows: &CompleteRows<'_, W::Bytes>,
         kernels: Kernels,
-        references: &mut Vec<Option<RowReference>>,
+        references: &mut Vec<Option<Found>>,
     ) -> bool {
         references.clear();
         if rows.count < MIN_ROWS || rows.len < 64 {
@@ -97,7 +121,7 @@ impl Finder {
         }
         for row in 0..rows.count {
             let found = self.best::<W>(rows, row, words, kernels);
-            references.push(found.map(|found| reference(rows.scales, row, found)));
+            references.push(found.map(|found| rows.found(row, found)));
         }
         true
     }
@@ -145,8 +169,8 @@ impl Finder {
                 #[inline(always)]
                 || rows.correlation::<W>(row, other),
             );
-            let rest = (1.0 - correlation * correlation).clamp(1e-6, 1.0);
-            let saving = -0.5 * log2(rest) * REMAINING * rows.len as f32;
+            let rest = (1.0 - correlation * correlation).clamp(SMALLEST_REST, 1.0);
+            let saving = -0.5 * log2(rest) * rows.len as f32;
             let saving = saving - distance_bits - REFERENCE_BITS;
             if saving > best.map_or(0.0, |best: Match| best.saving) {
                 best = Some(Match { row: other, correlation, saving });
@@ -180,14 +204,16 @@ impl Finder {
                 for word in 0..WORDS {
                     sum += u64::from((tiles[word][number] ^ wanted[word]).count_ones());
                 }
-                *places = sum.abs_diff(half);
+                *places = sum;
             }
             let least = best[CANDIDATES - 1].0;
             let most = places.iter().fold(0, |most, &places| places.max(most));
-            if most <= least {
+            let fewest = places.iter().fold(u64::MAX, |fewest, &places| places.min(fewest));
+            if most <= half + least && fewest + least >= half {
                 continue;
             }
-            for (number, &score) in places.iter().enumerate() {
+            for (number, &places) in places.iter().enumerate() {
+                let score = places.abs_diff(half);
                 if score > best[CANDIDATES - 1].0 && start + number < row {
                     let at = best.iter().position(|&(other, _)| score > other).unwrap_or_default();
                     best[at..].rotate_right(1);
@@ -196,17 +222,6 @@ impl Finder {
             }
         }
         best
-    }
-}
-
-/// Returns the reference of a row to a similar row.
-fn reference(scales: &[i16], row: usize, found: Match) -> RowReference {
-    let relative = half_octaves(found.correlation * found.correlation);
-    let size = relative + i32::from(scales[row]) - i32::from(scales[found.row]);
-    RowReference {
-        distance: (row - found.row) as u32,
-        size: size.clamp(-MAX_SCALE, MAX_SCALE) as i16,
-        is_negative: found.correlation < 0.0,
     }
 }
 

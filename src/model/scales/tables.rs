@@ -3,15 +3,97 @@
 use alloc::vec::Vec;
 
 use crate::entropy::rans::frequencies::normalize;
+use crate::model::element::log2;
 use crate::model::groups;
 use crate::model::scales::context::Division;
+use crate::model::scales::normal::Normal;
 use crate::model::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 
 /// The counts of the symbols of each context.
 pub(crate) type Counts = [[u32; SYMBOLS]];
 
+/// The tables of a chunk.
+pub(crate) struct Tables {
+    /// The precision of frequencies; `None` for tables of normal distributions.
+    pub(crate) precision: Option<u32>,
+    /// Whether a new table begins with a context.
+    pub(crate) begins: [bool; CONTEXTS],
+    /// The frequencies of each table.
+    pub(crate) frequencies: Vec<[u16; SYMBOLS]>,
+}
+
+impl Tables {
+    /// Returns the tables with which the symbols of a chunk of so many elements are shortest. There
+    /// are at most `most` tables.
+    pub(crate) fn choose(
+        counts: &mut Counts,
+        division: Division,
+        elements: usize,
+        most: usize,
+    ) -> Self {
+        let may_be_normal = !division.is_whole() && division.contexts() <= most;
+        let normal = may_be_normal.then(|| Self::normal(counts, division));
+        let own = Self::of(counts, division, elements, most);
+        match normal {
+            Some((normal, bits)) if bits < own.1 => normal,
+            _ => own.0,
+        }
+    }
+
+    /// Returns the tables of normal distributions, and the estimated length of the symbols in bits.
+    fn normal(counts: &Counts, division: Division) -> (Self, f32) {
+        let normal = Normal::new();
+        let mut bits = 0.0;
+        let tables = counts.iter().enumerate().map(|(context, counts)| {
+            let mut frequencies = [0; SYMBOLS];
+            normal.frequencies(division, context, &mut frequencies);
+            bits += symbols_bits(counts, &frequencies);
+            frequencies
+        });
+        let frequencies = tables.collect();
+        (Self { precision: None, begins: [true; CONTEXTS], frequencies }, bits)
+    }
+
+    /// Returns the tables for these counts, and the estimated length of tables and symbols in bits.
+    fn of(counts: &mut Counts, division: Division, elements: usize, most: usize) -> (Self, f32) {
+        let begins = join(counts, most);
+        let is_first = |context: &usize| begins[*context];
+        let count = (0..counts.len()).filter(is_first).count();
+        let precision = precision(elements / count.max(1));
+        let mut bits = 0.0;
+        let tables = (0..counts.len()).filter(is_first).map(|context| {
+            let counts = &mut counts[context];
+            let frequencies = frequencies(counts, division, precision);
+            let used = frequencies.iter().filter(|&&frequency| frequency > 0).count();
+            bits += symbols_bits(counts, &frequencies);
+            bits += used as f32 * (LENGTH_BITS + precision as f32);
+            frequencies
+        });
+        let frequencies = tables.collect();
+        (Self { precision: Some(precision), begins, frequencies }, bits)
+    }
+}
+
+/// Estimates the length of symbols in bits.
+fn symbols_bits(counts: &[u32; SYMBOLS], frequencies: &[u16; SYMBOLS]) -> f32 {
+    let slots_bits = |frequency: u16| LOG as f32 - log2(frequency.max(1).into());
+    let mut bits = 0.0;
+    let mut escapes = counts[usize::from(ESCAPE)] + counts[usize::from(ESCAPE | SIGN)];
+    for (&count, &frequency) in counts.iter().zip(frequencies) {
+        match frequency {
+            0 => escapes += count,
+            _ => bits += count as f32 * slots_bits(frequency),
+        }
+    }
+    bits + escapes as f32 * (ESCAPED_BITS + slots_bits(frequencies[usize::from(ESCAPE)]))
+}
+
 /// Estimated length of the description of a symbol in a table, in bits.
 const SYMBOL_BITS: f32 = 5.0;
+/// Estimated length of the description of a frequency, without the bits of the precision.
+const LENGTH_BITS: f32 = 3.0;
+/// Estimated length of the head of an escape in bits.
+const ESCAPED_BITS: f32 = 6.0;
 /// Minimum share of the slots of a table for an octave. Rarer ones are escapes.
 const MIN_SLOTS: u64 = 3;
 
@@ -19,7 +101,7 @@ const MIN_SLOTS: u64 = 3;
 /// a new table begins with it. There are at most `most` tables.
 ///
 /// The counts of contexts that share a table are added to the counts of the first of them.
-pub(crate) fn join(counts: &mut Counts, most: usize) -> [bool; CONTEXTS] {
+fn join(counts: &mut Counts, most: usize) -> [bool; CONTEXTS] {
     let is_used = |&context: &usize| counts[context].iter().any(|&count| count > 0);
     let mut firsts: Vec<usize> = (0..counts.len()).filter(is_used).collect();
     // Contexts without symbols belong to the group before them, or to the first one.
@@ -33,7 +115,7 @@ pub(crate) fn join(counts: &mut Counts, most: usize) -> [bool; CONTEXTS] {
 /// Returns the precision of frequencies, in bits after the second, for so many elements a table.
 ///
 /// The loss by rounding is then about as large as what the bits of more precision would take.
-pub(crate) fn precision(elements: usize) -> u32 {
+fn precision(elements: usize) -> u32 {
     /// Number of elements from which one bit is better than none.
     const ELEMENTS: usize = 9000;
     let steps = elements / ELEMENTS;
@@ -42,11 +124,7 @@ pub(crate) fn precision(elements: usize) -> u32 {
 
 /// Returns the frequencies of a table. Removes rare octaves from the counts, and adds them to the
 /// count of the escape.
-pub(crate) fn frequencies(
-    counts: &mut [u32; SYMBOLS],
-    division: Division,
-    precision: u32,
-) -> [u16; SYMBOLS] {
+fn frequencies(counts: &mut [u32; SYMBOLS], division: Division, precision: u32) -> [u16; SYMBOLS] {
     if !division.is_whole() {
         escape(counts);
     }

@@ -93,10 +93,15 @@ impl<W: TensorTarget> TensorWriter<W> {
             return self.write_frame(source, tensor, place, options, u64::MAX, coder);
         };
         let most = self.frame_len(source, tensor, place.len, &without, coder)?;
-        source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
-        let written = self.write_frame(source, tensor, place, &with, most, coder)?;
-        if written.is_some() || !self.header.costs(tensor).is_worth(place.len as u64, most) {
-            return Ok(written);
+        if with.may_scales_save(place.len as u64, most) {
+            source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
+            let written = self.write_frame(source, tensor, place, &with, most, coder)?;
+            if written.is_some() {
+                return Ok(written);
+            }
+        }
+        if !self.header.costs(tensor).is_worth(place.len as u64, most) {
+            return Ok(None);
         }
         source.seek(SeekFrom::Start(place.from)).map_err(TensorError::Source)?;
         self.write_frame(source, tensor, place, &without, u64::MAX, coder)
