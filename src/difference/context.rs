@@ -93,7 +93,9 @@ impl Levels {
         }
     }
 
-    /// Returns the exponent field that symbol [`SAME_EXPONENT`](crate::format::difference::SAME_EXPONENT) stands for.
+    /// Returns the exponent field that symbol [`SAME_EXPONENT`] stands for.
+    ///
+    /// [`SAME_EXPONENT`]: crate::format::difference::SAME_EXPONENT
     pub(crate) fn exponent(&self, class: i32) -> i32 {
         (class >> 1) + self.format.bias()
     }

@@ -31,23 +31,18 @@ pub(crate) fn merge_part(
     is_far: bool,
 ) {
     let block_len = if is_far { BLOCK } else { usize::MAX };
-    let [p0, p1, p2, p3] = planes;
+    let [p0, p1, ..] = planes;
+    let rotated = layout.rotated;
     match layout.planes {
         1 => chunk.copy_from_slice(p0),
-        2 => merge_words([p0, p1], chunk, block_len, |kernels, [low, high], words| {
-            match layout.rotated {
-                true => kernels.merge2_rotated(low, high, words),
-                false => kernels.merge2(low, high, words),
-            }
+        2 => merge_words([p0, p1], chunk, block_len, |kernels, [low, high], words| match rotated {
+            true => kernels.merge2_rotated(low, high, words),
+            false => kernels.merge2(low, high, words),
         }),
-        _ => {
-            merge_words([p0, p1, p2, p3], chunk, block_len, |kernels, planes, words| match layout
-                .rotated
-            {
-                true => kernels.merge4_rotated(planes, words),
-                false => kernels.merge4(planes, words),
-            });
-        }
+        _ => merge_words(planes, chunk, block_len, |kernels, planes, words| match rotated {
+            true => kernels.merge4_rotated(planes, words),
+            false => kernels.merge4(planes, words),
+        }),
     }
 }
 

@@ -17,18 +17,17 @@ const BLOCK: usize = 1024;
 /// Each slice of `planes` has exactly the length of its plane.
 pub(crate) fn split(layout: PlaneLayout, chunk: &[u8], planes: [&mut [u8]; MAX_PLANES]) {
     let [p0, p1, p2, p3] = planes;
+    let rotated = layout.rotated;
     match layout.planes {
         1 => p0.copy_from_slice(chunk),
-        2 => split_words(chunk, [p0, p1], |kernels, words, [low, high]| match layout.rotated {
+        2 => split_words(chunk, [p0, p1], |kernels, words, [low, high]| match rotated {
             true => kernels.split2_rotated(words, low, high),
             false => kernels.split2(words, low, high),
         }),
-        _ => {
-            split_words(chunk, [p0, p1, p2, p3], |kernels, words, planes| match layout.rotated {
-                true => kernels.split4_rotated(words, planes),
-                false => kernels.split4(words, planes),
-            });
-        }
+        _ => split_words(chunk, [p0, p1, p2, p3], |kernels, words, planes| match rotated {
+            true => kernels.split4_rotated(words, planes),
+            false => kernels.split4(words, planes),
+        }),
     }
 }
 
@@ -41,7 +40,7 @@ fn split_words<const K: usize>(
     let kernels = Kernels::new();
     let (words, rest) = chunk.split_at(chunk.len() / WORD * WORD);
     let elements = words.len() / K;
-    let block_len = if words.len() > CACHED { BLOCK } else { CACHED };
+    let block_len = if words.len() > CACHED { BLOCK } else { usize::MAX };
     scalar::split(rest, &mut planes.each_mut().map(|plane| &mut plane[elements..]));
     for (words, planes) in Blocks::new(words, planes.map(|plane| &mut plane[..elements]), block_len)
     {
