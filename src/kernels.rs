@@ -9,8 +9,6 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "__internal-fuzz")]
 use crate::checksum;
-use crate::difference;
-use crate::difference::encode::DifferenceEncoder;
 use crate::dtype::DType;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::code::Codeword;
@@ -22,6 +20,8 @@ use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::huffman::{decode, weights};
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS, pivot};
+use crate::model::difference;
+use crate::model::difference::encode::DifferenceEncoder;
 use crate::model::scales;
 use crate::model::scales::encode::ScalesEncoder;
 use crate::plane;

@@ -152,7 +152,6 @@ mod bits;
 mod checksum;
 mod chunk;
 pub mod delta;
-mod difference;
 mod dtype;
 mod entropy;
 mod error;

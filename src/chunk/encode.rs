@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
 use crate::chunk::zstd;
-use crate::difference::encode::DifferenceEncoder;
 use crate::format::method;
+use crate::model::difference::encode::DifferenceEncoder;
 use crate::model::records::MAX_PARTS;
 use crate::model::scales::encode::ScalesEncoder;
 use crate::plane::{self, MAX_PLANES};
