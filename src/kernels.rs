@@ -26,6 +26,7 @@ use crate::model::scales;
 use crate::model::scales::encode::ScalesEncoder;
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
+use crate::prefetch::Ahead;
 use crate::simd::{Kernels, Level};
 
 /// Accepts all checksums from now on, so that altered files reach the decoder.
@@ -111,7 +112,7 @@ impl Code {
 
 /// Decodes a plane of Huffman codes.
 pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
-    decode::decode(coded, plane, table).is_ok()
+    decode::decode(coded, plane, table, &mut Ahead::default()).is_ok()
 }
 
 /// Decodes a pivot-coded plane with a level, or returns `None` if the processor lacks it.
