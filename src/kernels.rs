@@ -102,7 +102,7 @@ impl Code {
     }
 
     pub fn encode_into(&self, plane: &[u8], coded: &mut [u8]) {
-        self.0.encode(plane, coded);
+        self.0.encode(plane, coded, &mut Ahead::default());
     }
 
     pub fn encode_pairs_into(&mut self, packed: &[u8], lowest: u8, coded: &mut [u8]) {

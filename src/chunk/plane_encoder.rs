@@ -21,6 +21,7 @@ use crate::entropy::sample::Frequent;
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+use crate::prefetch::Ahead;
 use crate::profile::PlaneCoding;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::simd::Kernels;
@@ -130,6 +131,11 @@ impl PlaneEncoder {
         if self.was_coded { &mut self.space[..dst.len()] } else { dst }
     }
 
+    /// Returns whether [`Self::target`] is memory of the encoder.
+    pub(super) fn uses_space(&self) -> bool {
+        self.was_coded
+    }
+
     /// Returns the plane, which has been split into [`Self::target`].
     #[cfg(feature = "zstd")]
     pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
@@ -142,6 +148,7 @@ impl PlaneEncoder {
         dst: &mut [u8],
         coding: PlaneCoding,
         tables: &mut Tables,
+        ahead: &mut Ahead<'_>,
     ) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
@@ -161,7 +168,7 @@ impl PlaneEncoder {
                     plan.encode(plane, &mut dst[..plan.size()], &mut tables.arrays);
                     return Stored { method: method::PIVOT, len: plan.size() };
                 }
-                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables, ahead);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
         }
@@ -174,6 +181,7 @@ impl PlaneEncoder {
         dst: &mut [u8],
         coding: PlaneCoding,
         tables: &mut Tables,
+        ahead: &mut Ahead<'_>,
     ) -> Stored {
         let threshold = coding.threshold;
         let analysis = (plane.len() <= MAX_WRITTEN_PLANE)
@@ -181,7 +189,7 @@ impl PlaneEncoder {
             .filter(|analysis| !matches!(analysis, Analysis::Pairs(_)));
         let Some(analysis) = analysis else {
             self.target(dst).copy_from_slice(plane);
-            return self.encode(dst, coding, tables);
+            return self.encode(dst, coding, tables, ahead);
         };
         let coding = worthwhile(analysis.plan(plane, threshold, tables), plane.len(), threshold);
         self.was_coded = !matches!(coding, Coding::Raw);
@@ -195,7 +203,7 @@ impl PlaneEncoder {
                 Stored { method: method::HUFFMAN, len: 1 }
             }
             Coding::Streams(plan) => {
-                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables, ahead);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
         }
@@ -340,12 +348,19 @@ impl Analysis {
     }
 
     /// Encodes the plane as planned.
-    fn store(self, plan: &Plan, plane: &[u8], dst: &mut [u8], tables: &mut Tables) {
+    fn store(
+        self,
+        plan: &Plan,
+        plane: &[u8],
+        dst: &mut [u8],
+        tables: &mut Tables,
+        ahead: &mut Ahead<'_>,
+    ) {
         match self {
             Self::Pairs(lowest) => {
                 plan.encode_pairs(plane, lowest, &mut tables.pairs().0.codes, dst);
             }
-            _ => plan.encode(plane, dst),
+            _ => plan.encode(plane, dst, ahead),
         }
     }
 }

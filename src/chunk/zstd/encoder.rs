@@ -10,6 +10,7 @@ use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::encode::{Coding, plan};
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 
 /// An encoder that keeps its memory from plane to plane.
 #[derive(Default)]
@@ -92,7 +93,7 @@ fn write_literals(literals: &[u8], counts: &mut StreamCounts, dst: &mut [u8]) ->
             let header = COMPRESSED | 3 << 2 | len << 4 | (plan.size() as u64) << 22;
             let (head, rest) = dst.split_at_mut_checked(5)?;
             head.copy_from_slice(&header.to_le_bytes()[..5]);
-            plan.encode(literals, rest.get_mut(..plan.size())?);
+            plan.encode(literals, rest.get_mut(..plan.size())?, &mut Ahead::default());
             Some(5 + plan.size())
         }
         Coding::Repeat(byte) => {

@@ -15,6 +15,7 @@ use crate::entropy::huffman::bytes::{Codes, write_scalar};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 
 /// Below this length of a plane, the preparation of tables costs more than vectors save.
 pub(crate) const SHORTEST: usize = 1024;
@@ -137,6 +138,7 @@ pub(crate) fn encode<'d>(
     code: &CodeLengths,
     counts: &BlockCounts,
     writers: [StreamWriter<'d>; STREAMS],
+    ahead: &mut Ahead<'_>,
 ) -> Option<[StreamWriter<'d>; STREAMS]> {
     let Some(blocks) = Blocks::of(code, counts) else { return Some(writers) };
     let codes = Codes::new(code);
@@ -154,7 +156,7 @@ pub(crate) fn encode<'d>(
         (Blocks::Far(..), _) => encode_far8_long,
     };
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
-        encode_stream(token, stream, &tables, &codes, writer);
+        encode_stream(token, stream, &tables, &codes, writer, ahead);
     }
     None
 }
@@ -387,7 +389,9 @@ macro_rules! encoder {
                 tables: &Tables,
                 codes: &Codes,
                 writer: StreamWriter<'_>,
+                ahead: &mut Ahead<'_>,
             ) {
+                let mut lines = core::mem::take(ahead);
                 let [mut values, mut lens] = [[_mm256_setzero_si256(); $blocks]; 2];
                 for number in 0..$blocks {
                     values[number] = load_table!(token, tables.codes[0][number]);
@@ -405,6 +409,7 @@ macro_rules! encoder {
                 let mut parts = writer.into_parts();
                 let (head, groups) = stream.as_rchunks::<LANES>();
                 for group in groups.iter().rev() {
+                    lines.step();
                     let symbols: __m256i = u8x32::from_slice(token, group).into();
                     let symbols = order!($join, symbols, _order);
                     let mut index = index!($index, symbols, _lowest, _numbers);
@@ -437,6 +442,7 @@ macro_rules! encoder {
                 let (room, pending, pending_len) = parts;
                 let writer = StreamWriter::from_parts(room, pending, pending_len);
                 write_scalar(head, codes, writer).finish();
+                *ahead = lines;
             }
         );
     };

@@ -14,6 +14,7 @@ use crate::entropy::huffman::bytes::{Codes, write_scalar};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 
 /// Below this length of a plane, the preparation of tables costs more than vectors save.
 pub(crate) const SHORTEST: usize = 1024;
@@ -105,6 +106,7 @@ pub(crate) fn encode(
     plane: &[u8],
     code: &CodeLengths,
     writers: [StreamWriter<'_>; STREAMS],
+    ahead: &mut Ahead<'_>,
 ) {
     let codes = Codes::new(code);
     let index = Index::of(&codes.lens);
@@ -122,7 +124,7 @@ pub(crate) fn encode(
         (Index::Wide, _) => encode_wide_long,
     };
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
-        encode_stream(token, stream, &tables, &codes, writer);
+        encode_stream(token, stream, &tables, &codes, writer, ahead);
     }
 }
 
@@ -381,7 +383,9 @@ macro_rules! encoder {
                 tables: &Tables,
                 codes: &Codes,
                 writer: StreamWriter<'_>,
+                ahead: &mut Ahead<'_>,
             ) {
+                let mut lines = core::mem::take(ahead);
                 let tables = LoadedTables {
                     codes: tables.codes.map(|table| load_table!(token, table)),
                     ranks: load_table!(token, tables.ranks),
@@ -393,6 +397,9 @@ macro_rules! encoder {
                 let (head, groups) = stream.as_rchunks();
                 let (head, last_parts) = head.as_rchunks();
                 for group in groups.iter().rev() {
+                    for _ in 0..group.len() / LANES {
+                        lines.step();
+                    }
                     let (bits, lens, is_long) = join(group);
                     if is_long {
                         for part in group.as_chunks().0.iter().rev() {
@@ -407,6 +414,7 @@ macro_rules! encoder {
                 }
                 let writer = writer!(token, room, left, position);
                 write_scalar(head, codes, writer).finish();
+                *ahead = lines;
             }
         );
     };

@@ -12,6 +12,7 @@ use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE};
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 use crate::simd::Kernels;
 
 /// How to store a plane.
@@ -113,22 +114,29 @@ impl Plan {
     }
 
     /// Encodes the counted plane into `dst`, which has the length [`Self::size`].
-    pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
-        self.encode_with(Kernels::new(), plane, dst);
+    pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8], ahead: &mut Ahead<'_>) {
+        self.encode_with(Kernels::new(), plane, dst, ahead);
     }
 
     /// Encodes the plane with kernels of a given level, to the same bytes as [`Self::encode`].
-    pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
+    pub(crate) fn encode_with(
+        &self,
+        kernels: Kernels,
+        plane: &[u8],
+        dst: &mut [u8],
+        ahead: &mut Ahead<'_>,
+    ) {
         const RUN: usize = 7;
         let writers = self.write_head(dst);
         let writers = match kernels {
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx512(token, _) if plane.len() >= avx512::SHORTEST => {
-                return avx512::encode(token, plane, &self.code, writers);
+                return avx512::encode(token, plane, &self.code, writers, ahead);
             }
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx2(token) if plane.len() >= avx2::SHORTEST => {
-                let left = avx2::encode(token, plane, &self.code, &self.block_counts, writers);
+                let left =
+                    avx2::encode(token, plane, &self.code, &self.block_counts, writers, ahead);
                 let Some(writers) = left else { return };
                 writers
             }
