@@ -1,5 +1,7 @@
 //! Prefetches memory into the caches, on targets with a safe interface to do so.
 
+use core::slice::Iter;
+
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -9,14 +11,14 @@ const LINE: usize = 64;
 /// while it does so; otherwise it waits for its own memory longer.
 #[derive(Default)]
 pub struct Ahead<'a> {
-    memories: [&'a [u8]; 3],
+    memories: [Iter<'a, [u8; LINE]>; 3],
 }
 
 impl<'a> Ahead<'a> {
     /// Adds memory, unless there is memory in three places already.
     pub(crate) fn add(&mut self, memory: &'a [u8]) {
-        if let Some(place) = self.memories.iter_mut().find(|place| place.is_empty()) {
-            *place = memory;
+        if let Some(place) = self.memories.iter_mut().find(|place| place.len() == 0) {
+            *place = memory.as_chunks().0.iter();
         }
     }
 
@@ -25,9 +27,8 @@ impl<'a> Ahead<'a> {
     pub(crate) fn step(&mut self) {
         #[cfg(all(feature = "simd", target_arch = "x86_64"))]
         for memory in &mut self.memories {
-            if let Some((line, rest)) = memory.split_first_chunk::<LINE>() {
+            if let Some(line) = memory.next() {
                 safe_arch::prefetch_t1(line);
-                *memory = rest;
             }
         }
     }
