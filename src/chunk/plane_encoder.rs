@@ -103,6 +103,8 @@ pub(super) struct PlaneEncoder {
 enum Analysis {
     /// Skip the analysis, because the plane is noise.
     Noise,
+    /// Skip the analysis, because the plane consists of this symbol.
+    Repeat(u8),
     /// Count symbol by symbol.
     Symbols,
     /// Count pairs of symbols, relative to this lowest symbol.
@@ -284,6 +286,9 @@ impl Analysis {
                     false => Some(Sample::new(plane)),
                 };
                 let Some(sample) = sample else { return Self::Noise };
+                if let Some(symbol) = sample.only_symbol().filter(|&symbol| is_all(plane, symbol)) {
+                    return Self::Repeat(symbol);
+                }
                 return Self::in_vectors(kernels, &sample, plane.len()).unwrap_or(Self::Symbols);
             }
         }
@@ -323,6 +328,7 @@ impl Analysis {
     fn plan(self, plane: &[u8], threshold: f32, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
+            Self::Repeat(symbol) => return Coding::Repeat(symbol),
             Self::Symbols => {
                 histogram::count(plane, &mut tables.counts);
                 if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
@@ -384,6 +390,15 @@ fn pivot_plan<'p>(
     };
     let most = most.min(plane_len - 1);
     (pivot.size() <= most).then_some(pivot)
+}
+
+/// Returns whether a plane consists of one symbol.
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+fn is_all(plane: &[u8], symbol: u8) -> bool {
+    /// Number of symbols that are compared without a branch.
+    const BLOCK: usize = 4096;
+    let others = |block: &[u8]| block.iter().fold(0, |others, &other| others | (other ^ symbol));
+    plane.chunks(BLOCK).all(|block| others(block) == 0)
 }
 
 /// Returns the lowest symbol of a plane that can be encoded in pairs, otherwise `None`.

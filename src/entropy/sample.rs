@@ -73,6 +73,12 @@ impl Sample {
         self.total
     }
 
+    /// Returns the symbol of the sample if there is only one.
+    pub(crate) fn only_symbol(&self) -> Option<u8> {
+        let symbol = self.counts.iter().position(|&count| count > 0)?;
+        (u32::from(self.counts[symbol]) == self.total).then_some(symbol as u8)
+    }
+
     /// Returns whether a plane is noise, without sampling short planes.
     pub(crate) fn finds_noise(plane: &[u8]) -> bool {
         plane.len() >= Self::LONG && Self::unless_noise(plane).is_none()

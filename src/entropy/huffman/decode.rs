@@ -339,7 +339,7 @@ mod tests {
         histogram::count(plane, &mut counts);
         let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
         let mut coded = vec![0; plan.size()];
-        plan.encode(plane, &mut coded);
+        plan.encode(plane, &mut coded, &mut Ahead::default());
         Some(coded)
     }
 
