@@ -281,8 +281,10 @@ impl Analysis {
         if plane.len() >= SHORTEST_IN_VECTORS {
             let kernels = Kernels::new();
             if let Kernels::Avx512(..) | Kernels::Avx2(_) = kernels {
+                // AVX-512 counts symbols fast that are not in the sample.
+                let half_suffices = matches!(kernels, Kernels::Avx512(..));
                 let sample = match may_be_noise {
-                    true => Sample::unless_noise(plane),
+                    true => Sample::unless_noise(plane, half_suffices),
                     false => Some(Sample::new(plane)),
                 };
                 let Some(sample) = sample else { return Self::Noise };

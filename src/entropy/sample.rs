@@ -31,7 +31,9 @@ impl Sample {
     }
 
     /// Samples a plane; returns `None` if the sample, or half of it, shows that the plane is noise.
-    pub(crate) fn unless_noise(plane: &[u8]) -> Option<Self> {
+    ///
+    /// Returns half of the sample if `half_suffices` and it has 2,048 symbols.
+    pub(crate) fn unless_noise(plane: &[u8], half_suffices: bool) -> Option<Self> {
         let mut sample = Self::empty(plane);
         if !sample.is_long {
             return Some(Self::new(plane));
@@ -39,6 +41,9 @@ impl Sample {
         sample.add::<1024, 0, { Self::RUN / 2 }>(plane);
         if sample.is_noise() {
             return None;
+        }
+        if half_suffices && sample.total >= 2 * Self::CERTAIN {
+            return Some(sample);
         }
         sample.add::<1024, { Self::RUN / 2 }, { Self::RUN }>(plane);
         (!sample.is_noise()).then_some(sample)
@@ -81,7 +86,7 @@ impl Sample {
 
     /// Returns whether a plane is noise, without sampling short planes.
     pub(crate) fn finds_noise(plane: &[u8]) -> bool {
-        plane.len() >= Self::LONG && Self::unless_noise(plane).is_none()
+        plane.len() >= Self::LONG && Self::unless_noise(plane, false).is_none()
     }
 
     /// Returns whether the sample shows that no code saves five per cent.
