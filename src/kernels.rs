@@ -15,6 +15,7 @@ use crate::dtype::DType;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
+use crate::entropy::huffman::pair_table::PairTable;
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts};
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
@@ -79,7 +80,9 @@ impl Counts {
     /// Returns the code for a plane with these counts, or `None` if coding does not pay.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
-            Coding::Streams(plan) => Some(Code(plan, Box::new([Codeword::default(); PAIRS]))),
+            Coding::Streams(plan) => {
+                Some(Code(plan, Box::new([Codeword::default(); PAIRS]), PairTable::default()))
+            }
             _ => None,
         }
     }
@@ -92,17 +95,17 @@ impl Default for Counts {
 }
 
 /// A Huffman code for a plane.
-pub struct Code(Plan, Box<PairCodewords>);
+pub struct Code(Plan, Box<PairCodewords>, PairTable);
 
 impl Code {
     pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
         let mut coded = alloc::vec![0; self.0.size()];
-        self.encode_into(plane, &mut coded);
+        self.0.encode(plane, &mut coded, &mut PairTable::default(), &mut Ahead::default());
         coded
     }
 
-    pub fn encode_into(&self, plane: &[u8], coded: &mut [u8]) {
-        self.0.encode(plane, coded, &mut Ahead::default());
+    pub fn encode_into(&mut self, plane: &[u8], coded: &mut [u8]) {
+        self.0.encode(plane, coded, &mut self.2, &mut Ahead::default());
     }
 
     pub fn encode_pairs_into(&mut self, packed: &[u8], lowest: u8, coded: &mut [u8]) {

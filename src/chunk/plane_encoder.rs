@@ -14,6 +14,7 @@ use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
+use crate::entropy::huffman::pair_table::PairTable;
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
 use crate::entropy::pivot::encode as pivot;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
@@ -53,6 +54,7 @@ pub(super) struct Tables {
     /// Created on first use.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     vectors: Option<Box<count_avx512::Space>>,
+    pair_table: PairTable,
     /// Memory for the arrays of pivot codes.
     arrays: Vec<u8>,
 }
@@ -69,6 +71,7 @@ impl Default for Tables {
             pairs: None,
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             vectors: None,
+            pair_table: PairTable::default(),
             arrays: Vec::new(),
         }
     }
@@ -368,7 +371,7 @@ impl Analysis {
             Self::Pairs(lowest) => {
                 plan.encode_pairs(plane, lowest, &mut tables.pairs().0.codes, dst);
             }
-            _ => plan.encode(plane, dst, ahead),
+            _ => plan.encode(plane, dst, &mut tables.pair_table, ahead),
         }
     }
 }

@@ -10,9 +10,10 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x32;
 use fearless_simd::x86::Avx2;
 
-use crate::bits;
+use crate::entropy::huffman::avx2_pairs;
 use crate::entropy::huffman::bytes::{Codes, write_scalar};
-use crate::entropy::huffman::stream_writer::StreamWriter;
+use crate::entropy::huffman::pair_table::PairTable;
+use crate::entropy::huffman::stream_writer::{self, StreamWriter};
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::prefetch::Ahead;
@@ -77,6 +78,11 @@ impl Blocks {
         blocks[..len].copy_from_slice(&order[..len]);
         Some(Self::Far(blocks, len))
     }
+
+    /// Returns whether looking up pairs in a table takes less time.
+    fn are_many(&self) -> bool {
+        matches!(self, Self::Far(_, 6..))
+    }
 }
 
 /// Tables to load into vectors.
@@ -138,9 +144,15 @@ pub(crate) fn encode<'d>(
     code: &CodeLengths,
     counts: &BlockCounts,
     writers: [StreamWriter<'d>; STREAMS],
+    table: &mut PairTable,
     ahead: &mut Ahead<'_>,
 ) -> Option<[StreamWriter<'d>; STREAMS]> {
-    let Some(blocks) = Blocks::of(code, counts) else { return Some(writers) };
+    let blocks = Blocks::of(code, counts);
+    if plane.len() >= avx2_pairs::SHORTEST && blocks.as_ref().is_none_or(Blocks::are_many) {
+        avx2_pairs::encode(token, plane, code, writers, table, ahead);
+        return None;
+    }
+    let Some(blocks) = blocks else { return Some(writers) };
     let codes = Codes::new(code);
     let tables = Tables::new(&codes, &blocks);
     let coded_bits: usize = writers.iter().map(|writer| writer.room_len() * 8).sum();
@@ -203,11 +215,7 @@ macro_rules! lanes {
 /// Appends up to [`LONGEST_LANE`] bits.
 macro_rules! push {
     ($writer:ident, $bits:expr, $len:expr) => {{
-        let (room, pending, pending_len) = $writer;
-        let pending = pending | $bits.wrapping_shl(pending_len as u32);
-        let len = pending_len + $len;
-        let room = bits::store(room, pending.to_le_bytes(), (len / 8 % 8) as usize);
-        $writer = (room, pending.wrapping_shr(len as u32 & 56), len % 8);
+        $writer = stream_writer::append($writer, $bits, $len);
     }};
 }
 

@@ -479,6 +479,7 @@ mod tests {
     use super::*;
     use crate::entropy::histogram;
     use crate::entropy::huffman::encode::{Coding, plan};
+    use crate::entropy::huffman::pair_table::PairTable;
     use crate::simd::Kernels;
 
     /// Returns symbols from `lowest` on, about half of which are the first, and so on, down to
@@ -501,7 +502,13 @@ mod tests {
         histogram::count(plane, &mut counts);
         let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
         let mut coded = vec![0; plan.size()];
-        plan.encode_with(kernels, plane, &mut coded, &mut Ahead::default());
+        plan.encode_with(
+            kernels,
+            plane,
+            &mut coded,
+            &mut PairTable::default(),
+            &mut Ahead::default(),
+        );
         Some(coded)
     }
 

@@ -291,6 +291,7 @@ mod tests {
     use super::*;
     use crate::entropy::huffman::code::Order;
     use crate::entropy::huffman::encode::{Coding, plan};
+    use crate::entropy::huffman::pair_table::PairTable;
     use crate::entropy::{SYMBOLS, histogram};
 
     /// Decodes without a table, as a reference: compares with the first cell of each length.
@@ -339,7 +340,7 @@ mod tests {
         histogram::count(plane, &mut counts);
         let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
         let mut coded = vec![0; plan.size()];
-        plan.encode(plane, &mut coded, &mut Ahead::default());
+        plan.encode(plane, &mut coded, &mut PairTable::default(), &mut Ahead::default());
         Some(coded)
     }
 
