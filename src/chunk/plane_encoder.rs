@@ -301,8 +301,9 @@ impl Analysis {
         if !was_coded && is_noise() {
             return Self::Noise;
         }
-        match lowest_of_narrow(plane) {
-            Some(lowest) => Self::Pairs(lowest),
+        match narrow_range(plane) {
+            Some((lowest, highest)) if lowest == highest => Self::Repeat(lowest),
+            Some((lowest, _)) => Self::Pairs(lowest),
             None if was_coded && is_noise() => Self::Noise,
             None => Self::of_symbols(plane),
         }
@@ -406,13 +407,14 @@ fn is_all(plane: &[u8], symbol: u8) -> bool {
     plane.chunks(BLOCK).all(|block| others(block) == 0)
 }
 
-/// Returns the lowest symbol of a plane that can be encoded in pairs, otherwise `None`.
-fn lowest_of_narrow(plane: &[u8]) -> Option<u8> {
+/// Returns the lowest and the highest symbol of a plane that can be encoded in pairs, otherwise
+/// `None`.
+fn narrow_range(plane: &[u8]) -> Option<(u8, u8)> {
     if plane.len() < SHORTEST_IN_PAIRS || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
         return None;
     }
     let (lowest, highest) = histogram::range(plane);
-    (usize::from(highest - lowest) < SPAN).then_some(lowest)
+    (usize::from(highest - lowest) < SPAN).then_some((lowest, highest))
 }
 
 /// Returns the coding if it is shorter than `threshold` times the plane, otherwise `Raw`.
@@ -425,4 +427,36 @@ fn worthwhile(coding: Coding, plane_len: usize, threshold: f32) -> Coding {
     // Readers take a coded plane with the length of the plane for raw bytes.
     let is_worth = size < plane_len && (size as f64) < plane_len as f64 * f64::from(threshold);
     if is_worth { coding } else { Coding::Raw }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::profile::{PlaneCode, Profile};
+
+    fn stored(plane: &[u8], is_coded: bool) -> Stored {
+        let mut encoder = PlaneEncoder { was_coded: is_coded, ..Default::default() };
+        let mut dst = vec![0; plane.len()];
+        encoder.target(&mut dst).copy_from_slice(plane);
+        let coding = PlaneCoding::new(0.95, Profile::Original, PlaneCode::default());
+        encoder.encode(&mut dst, coding, &mut Tables::default(), &mut Ahead::default())
+    }
+
+    #[test]
+    fn only_planes_of_one_symbol_become_that_symbol() {
+        for len in [2, 1000, 16 * 1024, 70_000, 128 * 1024] {
+            for is_coded in [false, true] {
+                let mut plane = vec![7; len];
+                assert_eq!(stored(&plane, is_coded).len, 1, "{len}");
+                // Samples miss most symbols.
+                for at in [len / 2 + 40, len - 1, 0].into_iter().filter(|&at| at < len) {
+                    plane[at] = 8;
+                    assert!(stored(&plane, is_coded).len > 1, "{len}, {at}");
+                    plane[at] = 7;
+                }
+            }
+        }
+    }
 }
