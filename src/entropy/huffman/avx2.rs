@@ -148,8 +148,11 @@ pub(crate) fn encode<'d>(
     ahead: &mut Ahead<'_>,
 ) -> Option<[StreamWriter<'d>; STREAMS]> {
     let blocks = Blocks::of(code, counts);
-    if plane.len() >= avx2_pairs::SHORTEST && blocks.as_ref().is_none_or(Blocks::are_many) {
-        avx2_pairs::encode(token, plane, code, writers, table, ahead);
+    if plane.len() >= avx2_pairs::SHORTEST
+        && blocks.as_ref().is_none_or(Blocks::are_many)
+        && let Some(pairs) = table.pairs()
+    {
+        avx2_pairs::encode(token, plane, code, writers, pairs, ahead);
         return None;
     }
     let Some(blocks) = blocks else { return Some(writers) };

@@ -6,7 +6,7 @@
 use fearless_simd::x86::Avx2;
 
 use crate::entropy::huffman::bytes::{Codes, write_scalar};
-use crate::entropy::huffman::pair_table::{PairTable, Pairs};
+use crate::entropy::huffman::pair_table::Pairs;
 use crate::entropy::huffman::stream_writer::{self, StreamWriter};
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
@@ -30,11 +30,10 @@ pub(crate) fn encode(
     plane: &[u8],
     code: &CodeLengths,
     writers: [StreamWriter<'_>; STREAMS],
-    table: &mut PairTable,
+    pairs: &mut Pairs,
     ahead: &mut Ahead<'_>,
 ) {
     let codes = Codes::new(code);
-    let pairs = table.pairs();
     fill(token, &codes, pairs);
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
         encode_stream(token, stream, pairs, &codes, writer, ahead);

@@ -506,7 +506,7 @@ mod tests {
             kernels,
             plane,
             &mut coded,
-            &mut PairTable::default(),
+            &mut PairTable::needed(),
             &mut Ahead::default(),
         );
         Some(coded)
