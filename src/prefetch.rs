@@ -22,13 +22,18 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Prefetches the next line in each place to the second level of cache.
+    /// Prefetches the next line in each place to the second level of cache, until the first place ends.
     #[inline(always)]
     pub(crate) fn step(&mut self) {
         #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-        for memory in &mut self.memories {
-            if let Some(line) = memory.next() {
-                safe_arch::prefetch_t1(line);
+        {
+            let [first, others @ ..] = &mut self.memories;
+            let Some(line) = first.next() else { return };
+            safe_arch::prefetch_t1(line);
+            for memory in others {
+                if let Some(line) = memory.next() {
+                    safe_arch::prefetch_t1(line);
+                }
             }
         }
     }
