@@ -184,6 +184,7 @@ mod options;
 pub mod parallel;
 mod plane;
 mod plane_layout;
+mod prefetch;
 #[cfg(feature = "alloc")]
 mod profile;
 pub mod simd;

@@ -11,6 +11,7 @@ use crate::model::records::MAX_PARTS;
 use crate::model::scales::encode::ScalesEncoder;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
+use crate::prefetch::Ahead;
 use crate::profile::PlaneCoding;
 
 /// Memory that encoding needs besides input and output.
@@ -84,6 +85,35 @@ impl EncodeScratch {
     }
 }
 
+/// The memory that encoding the next chunk will use, which is prefetched meanwhile.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct NextChunk<'a> {
+    /// The bytes of the chunk.
+    pub(crate) bytes: &'a [u8],
+    /// Memory that begins with the place of each of its planes, where this chunk's plane stays raw.
+    pub(crate) places: [&'a [u8]; MAX_PLANES],
+}
+
+impl<'a> NextChunk<'a> {
+    /// Returns the chunk at an offset of the data, which has at most `chunk_len` bytes.
+    pub(crate) fn at(offset: usize, data: &'a [u8], chunk_len: usize) -> Self {
+        let bytes = data.get(offset..).unwrap_or_default();
+        Self { bytes: &bytes[..bytes.len().min(chunk_len)], places: Default::default() }
+    }
+
+    /// Returns the memory that splitting the chunk will use.
+    fn ahead(self, planes: &[PlaneEncoder; MAX_PLANES]) -> Ahead<'a> {
+        let mut ahead = Ahead::default();
+        ahead.add(self.bytes);
+        for (place, plane) in self.places.into_iter().zip(planes) {
+            if !plane.uses_space() {
+                ahead.add(place);
+            }
+        }
+        ahead
+    }
+}
+
 /// Encodes a part of records like a plane.
 pub(super) fn encode_part(
     encoder: &mut PlaneEncoder,
@@ -94,9 +124,16 @@ pub(super) fn encode_part(
 ) -> Stored {
     encoder.target(dst).copy_from_slice(part);
     #[cfg(feature = "zstd")]
-    return encode_extended(encoder, dst, coding, &mut scratch.tables, &mut scratch.zstd);
+    return encode_extended(
+        encoder,
+        dst,
+        coding,
+        &mut scratch.tables,
+        &mut scratch.zstd,
+        &mut Ahead::default(),
+    );
     #[cfg(not(feature = "zstd"))]
-    encoder.encode(dst, coding, &mut scratch.tables)
+    encoder.encode(dst, coding, &mut scratch.tables, &mut Ahead::default())
 }
 
 /// Encodes a chunk, each plane into its own part of `dst`.
@@ -108,6 +145,7 @@ pub(crate) fn encode(
     coding: PlaneCoding,
     mut dst: [&mut [u8]; MAX_PLANES],
     scratch: &mut EncodeScratch,
+    next: NextChunk<'_>,
 ) -> [Stored; MAX_PLANES] {
     for (plane, dst) in dst.iter_mut().enumerate() {
         let len = match plane < layout.planes {
@@ -116,10 +154,11 @@ pub(crate) fn encode(
         };
         *dst = &mut core::mem::take(dst)[..len];
     }
+    let mut ahead = next.ahead(&scratch.planes);
     let mut stored = [Stored::default(); MAX_PLANES];
     if layout.planes == 1 && !coding.profile.is_extended() {
         let ([plane, ..], [dst, ..]) = (&mut scratch.planes, dst);
-        stored[0] = plane.encode_from(chunk, dst, coding, &mut scratch.tables);
+        stored[0] = plane.encode_from(chunk, dst, coding, &mut scratch.tables, &mut ahead);
         return stored;
     }
     split_planes(layout, chunk, &mut dst, &mut scratch.planes);
@@ -127,8 +166,15 @@ pub(crate) fn encode(
     for ((stored, plane), dst) in planes.take(layout.planes) {
         *stored = match coding.profile.is_extended() {
             #[cfg(feature = "zstd")]
-            true => encode_extended(plane, dst, coding, &mut scratch.tables, &mut scratch.zstd),
-            _ => plane.encode(dst, coding, &mut scratch.tables),
+            true => encode_extended(
+                plane,
+                dst,
+                coding,
+                &mut scratch.tables,
+                &mut scratch.zstd,
+                &mut ahead,
+            ),
+            _ => plane.encode(dst, coding, &mut scratch.tables, &mut ahead),
         };
     }
     stored
@@ -155,7 +201,17 @@ pub(crate) fn encoded_len(
     planes
         .map(|(plane, dst)| match coding.profile.is_extended() {
             #[cfg(feature = "zstd")]
-            true => encode_extended(plane, dst, coding, tables, &mut scratch.zstd).len,
+            true => {
+                encode_extended(
+                    plane,
+                    dst,
+                    coding,
+                    tables,
+                    &mut scratch.zstd,
+                    &mut Ahead::default(),
+                )
+                .len
+            }
             _ => plane.encoded_len(dst, coding, tables),
         })
         .sum()
@@ -198,6 +254,7 @@ fn encode_extended(
     coding: PlaneCoding,
     tables: &mut Tables,
     zstd: &mut zstd::Encoder,
+    ahead: &mut Ahead<'_>,
 ) -> Stored {
     let most = (dst.len() as f64 * f64::from(coding.threshold)) as usize;
     let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
@@ -205,7 +262,7 @@ fn encode_extended(
     let is_smallest = frame.is_some_and(|frame| is_smaller(frame.len(), dst.len() / 8, coding));
     let stored = match is_smallest {
         true => Stored { method: method::RAW, len: dst.len() },
-        false => plane.encode(dst, coding, tables),
+        false => plane.encode(dst, coding, tables, ahead),
     };
     match frame {
         Some(frame) if is_smaller(frame.len(), stored.len, coding) => {

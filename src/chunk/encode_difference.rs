@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::encode::{self, EncodeScratch, NextChunk};
 use crate::chunk::plane_encoder::Stored;
 use crate::dtype::DType;
 use crate::format::method;
@@ -107,9 +107,9 @@ fn encode_planes(
 ) -> [Stored; MAX_PLANES] {
     let coding = options.coding();
     if lens.xor <= lens.data {
-        return encode::encode(layout, xor, coding, dst, scratch);
+        return encode::encode(layout, xor, coding, dst, scratch, NextChunk::default());
     }
-    let mut stored = encode::encode(layout, chunk, coding, dst, scratch);
+    let mut stored = encode::encode(layout, chunk, coding, dst, scratch, NextChunk::default());
     stored.iter_mut().for_each(|plane| plane.method |= method::WITHOUT_BASE);
     stored
 }

@@ -1,6 +1,6 @@
 //! Encodes chunks with the code of scales.
 
-use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::encode::{self, EncodeScratch, NextChunk};
 use crate::chunk::plane_encoder::Stored;
 use crate::format::method;
 use crate::options::Options;
@@ -21,7 +21,7 @@ pub(crate) fn encode(
     let code_len = encode_code(chunk, options, scratch);
     // The caller compares whole frames.
     if code_len >= chunk.len() {
-        return encode::encode(layout, chunk, options.coding(), dst, scratch);
+        return encode::encode(layout, chunk, options.coding(), dst, scratch, NextChunk::default());
     }
     for (plane, dst) in dst.iter_mut().enumerate() {
         let is_used = plane < layout.planes;

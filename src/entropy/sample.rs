@@ -34,7 +34,9 @@ impl Sample {
     }
 
     /// Samples a plane; returns `None` if the sample, or half of it, shows that the plane is noise.
-    pub(crate) fn unless_noise(plane: &[u8]) -> Option<Self> {
+    ///
+    /// If half of it has 2,048 symbols, it decides, and the result is this half if `half_suffices`.
+    pub(crate) fn unless_noise(plane: &[u8], half_suffices: bool) -> Option<Self> {
         if plane.len() < Self::LONG {
             return match Self::of_varied(plane) {
                 Some(sample) => (!sample.is_noise()).then_some(sample),
@@ -46,8 +48,13 @@ impl Sample {
         if sample.is_noise() {
             return None;
         }
+        let is_decided = sample.total >= 2 * Self::CERTAIN;
+        if half_suffices && is_decided {
+            return Some(sample);
+        }
         sample.add::<1023, { Self::RUN / 2 }, { Self::RUN }>(plane);
-        (!sample.is_noise()).then_some(sample)
+        // The result is the same whether or not half suffices, so that all levels write the same.
+        (is_decided || !sample.is_noise()).then_some(sample)
     }
 
     /// Samples a plane of less than [`Self::LONG`] bytes with enough symbols to prove that it is
@@ -100,10 +107,16 @@ impl Sample {
         self.total
     }
 
+    /// Returns the symbol of the sample if there is only one.
+    pub(crate) fn only_symbol(&self) -> Option<u8> {
+        let symbol = self.counts.iter().position(|&count| count > 0)?;
+        (u32::from(self.counts[symbol]) == self.total).then_some(symbol as u8)
+    }
+
     /// Returns whether [`Self::unless_noise`] detects noise, in less time for short planes.
     pub(crate) fn finds_noise(plane: &[u8]) -> bool {
         match plane.len() {
-            Self::LONG.. => Self::unless_noise(plane).is_none(),
+            Self::LONG.. => Self::unless_noise(plane, true).is_none(),
             _ => Self::of_varied(plane).is_some_and(|sample| sample.is_noise()),
         }
     }
