@@ -236,7 +236,13 @@ mod tests {
             for (plane, is_noise) in [(&noise, len >= 2048), (&skewed, false)] {
                 let plane = &plane[..len];
                 assert_eq!(Sample::finds_noise(plane), is_noise, "{len} bytes");
-                assert_eq!(Sample::unless_noise(plane).is_none(), is_noise, "{len} bytes");
+                for half in [false, true] {
+                    assert_eq!(
+                        Sample::unless_noise(plane, half).is_none(),
+                        is_noise,
+                        "{len} bytes"
+                    );
+                }
             }
         }
         assert!(Frequent::of(&Sample::new(&[])).is_none());
