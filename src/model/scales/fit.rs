@@ -19,6 +19,8 @@ pub(crate) struct Columns {
     pub(crate) scales: Vec<[u8; 2]>,
     /// The reciprocal of the square of each column's scale.
     weights: Vec<f32>,
+    /// The reciprocal of each column's scale.
+    roots: Vec<f32>,
     /// By how many octaves elements are multiplied, so that squares are in range.
     octaves: i32,
     format: Format,
@@ -42,6 +44,8 @@ impl Columns {
         self.weights.resize(rows.len, if are_equal { 1.0 } else { 0.0 });
         self.scales.clear();
         self.scales.resize(rows.len, [0; 2]);
+        self.roots.clear();
+        self.roots.resize(rows.len, 1.0);
         if are_equal {
             return;
         }
@@ -60,6 +64,9 @@ impl Columns {
             let size = half_octaves((*weight / count).max(SMALLEST)).clamp(-100, 100);
             *scale = (size as i16).to_le_bytes();
             *weight = inverse_square(size);
+        }
+        for (factor, &weight) in self.roots.iter_mut().zip(&self.weights) {
+            *factor = root(weight);
         }
     }
 
@@ -91,7 +98,7 @@ impl Columns {
 impl Default for Columns {
     fn default() -> Self {
         let format = Format::of(DType::F32);
-        Self { scales: Vec::new(), weights: Vec::new(), octaves: 0, format }
+        Self { scales: Vec::new(), weights: Vec::new(), roots: Vec::new(), octaves: 0, format }
     }
 }
 
@@ -111,6 +118,17 @@ impl Columns {
             }
         }
         sums.iter().sum()
+    }
+
+    /// Sets odd numbers to the elements of a row, each relative to the scale of its column, times
+    /// two and a factor.
+    #[inline(always)]
+    pub(crate) fn levels<W: Word>(&self, row: &[W::Bytes], factor: f32, levels: &mut [i8]) {
+        for ((level, &element), root) in levels.iter_mut().zip(row).zip(&self.roots) {
+            let value = self.format.value(W::load(element).bits(), self.octaves);
+            let limited = (value * root * factor + 64.0).clamp(0.0, 127.0) as u8;
+            *level = (2 * limited).wrapping_sub(127) as i8;
+        }
     }
 }
 
@@ -174,6 +192,11 @@ fn inverse_root(number: f32) -> f32 {
         root *= 1.5 - 0.5 * number * root * root;
     }
     root
+}
+
+/// Returns the square root of a number, nearly.
+pub(crate) fn root(number: f32) -> f32 {
+    number * inverse_root(number)
 }
 
 /// Returns the reciprocal of the square of a scale in quarter octaves.

@@ -28,6 +28,8 @@ mod references;
 mod row_len;
 pub(crate) mod shape;
 #[cfg(feature = "alloc")]
+mod signs;
+#[cfg(feature = "alloc")]
 mod tables;
 
 use crate::entropy::rans::decode::Entry;

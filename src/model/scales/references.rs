@@ -7,22 +7,15 @@ use alloc::vec::Vec;
 
 use crate::model::element::{Word, half_octaves, log2};
 use crate::model::scales::description::RowReference;
-use crate::model::scales::fit::{Columns, inverse_square};
-use crate::model::scales::{GROUP, MAX_SCALE};
+use crate::model::scales::MAX_SCALE;
+use crate::model::scales::fit::{Columns, inverse_square, root};
+use crate::model::scales::signs::{self, BLOCK, Votes};
 use crate::simd::Kernels;
 
-/// Numbers of 64-bit words that signatures have.
-const WORDS: [usize; 5] = [1, 2, 4, 6, 8];
-/// Number of rows that are compared together.
-const TILE: usize = 128;
-/// Number of rows with the closest signatures that are compared element by element.
-const CANDIDATES: usize = 4;
 /// Minimum number of rows in which references are searched.
 const MIN_ROWS: usize = 64;
 /// Number of rows that decide whether to search for the references of all rows.
 const PROBES: usize = 32;
-/// Maximum number of words to compare for each row, which bounds the time of the search.
-const MAX_WORDS: usize = 32 * 1024;
 /// Estimated length of a reference in bits, without the distance.
 const REFERENCE_BITS: f32 = 5.0;
 /// The smallest share of the energy of a row that remains without its reference.
@@ -30,11 +23,31 @@ const SMALLEST_REST: f32 = 1e-6;
 /// Minimum estimated saving for each element, in bits, for which references pay.
 const MIN_SAVING: f32 = 0.05;
 
+/// Levels of an element of average size.
+const LEVELS: f32 = 16.0;
+/// Maximum number of rows of a block that are compared element by element.
+const MAX_SELECTED: u32 = 16;
+/// Number of rows of a block from which fewer are selected of the next block.
+const MOST_WANTED: u32 = 4;
+
 /// Finds references, and keeps its memory from chunk to chunk.
 #[derive(Default)]
 pub(crate) struct Finder {
-    /// Each word of the signatures of all rows, padded to whole tiles.
-    signatures: Vec<u64>,
+    /// The elements of all rows relative to their expected size, as odd numbers.
+    levels: Vec<i8>,
+    votes: Votes,
+    searches: Vec<Search>,
+}
+
+/// The search for the reference of a row.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    row: usize,
+    /// By how many votes rows that are compared element by element differ from chance.
+    least: u8,
+    /// The scalar product with the most similar row so far.
+    product: i32,
+    other: usize,
 }
 
 /// The complete rows of a chunk.
@@ -106,123 +119,127 @@ impl Finder {
         if rows.count < MIN_ROWS || rows.len < 64 {
             return false;
         }
-        let words = *WORDS.iter().rfind(|&&words| words * 64 <= rows.len).unwrap_or(&1);
         kernels.vectorize(
             #[inline(always)]
-            || self.set_signatures::<W>(rows, words),
+            || self.set_levels::<W>(rows),
         );
-        let saving = |probe: usize| {
-            let row = rows.count / 2 + probe * (rows.count / 2) / PROBES;
-            self.best::<W>(rows, row, words, kernels).map_or(0.0, |found| found.saving)
-        };
-        let saved: f32 = (0..PROBES).map(saving).sum();
+        let probe = |probe: usize| rows.count / 2 + probe * (rows.count / 2) / PROBES;
+        self.search((0..PROBES).map(probe), rows, kernels);
+        let saved: f32 = self
+            .searches
+            .iter()
+            .filter_map(|search| search.found::<W>(rows, kernels))
+            .map(|found| found.saving)
+            .sum();
         if saved < MIN_SAVING * (PROBES * rows.len) as f32 {
             return false;
         }
-        for row in 0..rows.count {
-            let found = self.best::<W>(rows, row, words, kernels);
-            references.push(found.map(|found| rows.found(row, found)));
-        }
+        self.search(0..rows.count, rows, kernels);
+        references.extend(self.searches.iter().map(|search| {
+            let found = search.found::<W>(rows, kernels)?;
+            Some(rows.found(search.row, found))
+        }));
         true
     }
 
+    /// Sets the level of each element.
     #[inline(always)]
-    fn set_signatures<W: Word>(&mut self, rows: &CompleteRows<'_, W::Bytes>, words: usize) {
-        let stride = rows.count.next_multiple_of(TILE);
-        self.signatures.clear();
-        self.signatures.resize(words * stride, 0);
-        for number in 0..rows.count {
-            let (elements, _) = rows.row(number).as_chunks::<64>();
-            for (word, elements) in elements.iter().take(words).enumerate() {
-                let mut bits = 0;
-                for (lane, &element) in elements.iter().enumerate() {
-                    bits |= u64::from(W::load(element).bits() >> (W::BITS - 1)) << lane;
-                }
-                self.signatures[word * stride + number] = bits;
-            }
+    fn set_levels<W: Word>(&mut self, rows: &CompleteRows<'_, W::Bytes>) {
+        self.levels.resize(rows.count * rows.len, 0);
+        for (number, levels) in self.levels.chunks_exact_mut(rows.len).enumerate() {
+            let factor = rows.factors[number] * root(rows.len as f32) * LEVELS;
+            rows.columns.levels::<W>(rows.row(number), factor, levels);
         }
     }
 
-    /// Returns the earlier row that saves the most bits, if any saves bits.
-    fn best<W: Word>(
-        &self,
-        rows: &CompleteRows<'_, W::Bytes>,
-        row: usize,
-        words: usize,
+    /// Searches for the references of some rows.
+    fn search<B: Copy>(
+        &mut self,
+        numbers: impl Iterator<Item = usize>,
+        rows: &CompleteRows<'_, B>,
         kernels: Kernels,
-    ) -> Option<Match> {
-        let stride = rows.count.next_multiple_of(TILE);
-        let candidates = kernels.vectorize_all(
-            #[inline(always)]
-            || match words {
-                8 => self.candidates::<8>(row, stride),
-                6 => self.candidates::<6>(row, stride),
-                4 => self.candidates::<4>(row, stride),
-                2 => self.candidates::<2>(row, stride),
-                _ => self.candidates::<1>(row, stride),
-            },
-        );
-        let distance_bits = (u32::BITS - (row as u32).leading_zeros()) as f32;
-        let mut best = None;
-        for (_, other) in candidates.into_iter().filter(|&(score, _)| score > 0) {
-            let correlation = kernels.vectorize(
+    ) {
+        self.searches.clear();
+        self.searches.extend(numbers.map(|row| Search::new(row, rows.len)));
+        for (number, block) in self.levels.chunks(BLOCK * rows.len).enumerate() {
+            let start = number * BLOCK;
+            let (votes, searches) = (&mut self.votes, &mut self.searches);
+            let first = searches.partition_point(|search| search.row <= start);
+            if first == searches.len() {
+                break;
+            }
+            let levels = &self.levels;
+            kernels.vectorize_all(
                 #[inline(always)]
-                || rows.correlation::<W>(row, other),
+                || {
+                    votes.set(block, rows.len);
+                    for search in &mut searches[first..] {
+                        let row = &levels[search.row * rows.len..][..rows.len];
+                        search.block(votes, row, start, block);
+                    }
+                },
             );
-            let rest = (1.0 - correlation * correlation).clamp(SMALLEST_REST, 1.0);
-            let saving = -0.5 * log2(rest) * rows.len as f32;
-            let saving = saving - distance_bits - REFERENCE_BITS;
-            if saving > best.map_or(0.0, |best: Match| best.saving) {
-                best = Some(Match { row: other, correlation, saving });
-            }
         }
-        best
-    }
-
-    /// Returns the earlier rows whose signatures are closest, or closest to the opposite, each with
-    /// the number of places by which it is closer than by chance.
-    #[inline(always)]
-    fn candidates<const WORDS: usize>(
-        &self,
-        row: usize,
-        stride: usize,
-    ) -> [(u64, usize); CANDIDATES] {
-        let mut best = [(0, 0); CANDIDATES];
-        let half = 32 * WORDS as u64;
-        let window = (MAX_WORDS / WORDS).next_multiple_of(TILE);
-        let wanted: [u64; WORDS] =
-            core::array::from_fn(|word| self.signatures[word * stride + row]);
-        let first = row.saturating_sub(window) / TILE * TILE;
-        for start in (first..row).step_by(TILE) {
-            let tiles: [&[u64; TILE]; WORDS] = core::array::from_fn(|word| {
-                let tile = self.signatures[word * stride + start..].first_chunk();
-                tile.unwrap_or(&[0; TILE])
-            });
-            let mut places = [0; TILE];
-            for (number, places) in places.iter_mut().enumerate() {
-                let mut sum = 0;
-                for word in 0..WORDS {
-                    sum += u64::from((tiles[word][number] ^ wanted[word]).count_ones());
-                }
-                *places = sum;
-            }
-            let least = best[CANDIDATES - 1].0;
-            let most = places.iter().fold(0, |most, &places| places.max(most));
-            let fewest = places.iter().fold(u64::MAX, |fewest, &places| places.min(fewest));
-            if most <= half + least && fewest + least >= half {
-                continue;
-            }
-            for (number, &places) in places.iter().enumerate() {
-                let score = places.abs_diff(half);
-                if score > best[CANDIDATES - 1].0 && start + number < row {
-                    let at = best.iter().position(|&(other, _)| score > other).unwrap_or_default();
-                    best[at..].rotate_right(1);
-                    best[at] = (score, start + number);
-                }
-            }
-        }
-        best
     }
 }
 
-const _: () = assert!(TILE.is_multiple_of(GROUP), "tiles fill vectors");
+impl Search {
+    fn new(row: usize, len: usize) -> Self {
+        let deviation = root(signs::trios(len) as f32) * 0.5;
+        let least = deviation * 0.27 * (log2(row as f32 + 1.0) - 1.8).max(1.0);
+        Self { row, least: least as u8 + 1, product: 0, other: 0 }
+    }
+
+    /// Compares the row with the rows of a block.
+    #[inline(always)]
+    fn block(&mut self, votes: &Votes, row: &[i8], start: usize, block: &[i8]) {
+        let half = (signs::trios(row.len()) / 2) as u8;
+        let counts = votes.count(row);
+        let earlier = self.row - start;
+        let mut selected;
+        let mut number: u32;
+        loop {
+            selected = counts.outside(half + 1 - self.least, half + self.least, earlier);
+            number = selected.iter().map(|bits| bits.count_ones()).sum();
+            if number <= MAX_SELECTED || self.least >= half {
+                break;
+            }
+            self.least += 1;
+        }
+        if number > MOST_WANTED {
+            self.least = half.min(self.least + 1);
+        }
+        let mut left = MAX_SELECTED;
+        for (number, mut bits) in selected.into_iter().enumerate() {
+            while bits != 0 && left > 0 {
+                let other = number * 64 + bits.trailing_zeros() as usize;
+                (bits, left) = (bits & (bits - 1), left - 1);
+                let product = product(row, &block[other * row.len()..][..row.len()]);
+                if product.abs() > self.product.abs() {
+                    (self.product, self.other) = (product, start + other);
+                }
+            }
+        }
+    }
+
+    /// Returns the most similar row if it saves bits.
+    fn found<W: Word>(&self, rows: &CompleteRows<'_, W::Bytes>, kernels: Kernels) -> Option<Match> {
+        if self.product == 0 {
+            return None;
+        }
+        let correlation = kernels.vectorize(
+            #[inline(always)]
+            || rows.correlation::<W>(self.row, self.other),
+        );
+        let distance_bits = (u32::BITS - (self.row as u32).leading_zeros()) as f32;
+        let rest = (1.0 - correlation * correlation).clamp(SMALLEST_REST, 1.0);
+        let saving = -0.5 * log2(rest) * rows.len as f32 - distance_bits - REFERENCE_BITS;
+        (saving > 0.0).then_some(Match { row: self.other, correlation, saving })
+    }
+}
+
+/// Returns the scalar product of two rows.
+#[inline(always)]
+fn product(left: &[i8], right: &[i8]) -> i32 {
+    left.iter().zip(right).map(|(&left, &right)| i32::from(left) * i32::from(right)).sum()
+}

@@ -1,0 +1,184 @@
+//! Selects the rows of a block whose signs agree with a row, or differ, in more places than by
+//! chance.
+//!
+//! Three columns are a trio. A row votes for another one in a trio if at least two of three signs
+//! agree. Bit planes hold the votes of all rows of a block for each way that the signs of a trio
+//! can be, and are added as numbers whose bits are planes.
+
+use alloc::vec::Vec;
+
+/// Number of rows of a block.
+pub(crate) const BLOCK: usize = 512;
+/// Number of trios that are added together.
+const TERMS: usize = 16;
+/// Maximum number of trios. The number of votes has eight bits.
+const MAX_TRIOS: usize = 128;
+/// Number of ways that the signs of a trio can be.
+const WAYS: usize = 8;
+/// Number of bits of a number of votes.
+const BITS: usize = 8;
+
+/// A bit for each row of a block.
+pub(crate) type Plane = [u8; BLOCK / 8];
+
+/// The votes of the rows of a block.
+#[derive(Default)]
+pub(crate) struct Votes {
+    planes: Vec<[Plane; WAYS]>,
+}
+
+/// Returns the number of trios in rows of `len` elements.
+pub(crate) fn trios(len: usize) -> usize {
+    (len / 3 / TERMS * TERMS).min(MAX_TRIOS)
+}
+
+impl Votes {
+    /// Sets the votes of the rows of a block, of which each has `len` elements.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, rows: &[i8], len: usize) {
+        let trios = trios(len);
+        self.planes.resize(trios, [[0; _]; WAYS]);
+        // The signs of three columns are in the first three planes of a trio at first.
+        for (eight, rows) in rows.chunks(8 * len).enumerate() {
+            for member in 0..3 {
+                let mut signs = [0_u8; MAX_TRIOS];
+                for (place, row) in rows.chunks_exact(len).enumerate() {
+                    for (signs, &level) in signs.iter_mut().zip(&row[member * trios..][..trios]) {
+                        *signs |= (level as u8 >> 7) << place;
+                    }
+                }
+                for (planes, signs) in self.planes.iter_mut().zip(signs) {
+                    planes[member][eight] = signs;
+                }
+            }
+        }
+        for planes in &mut self.planes {
+            let [first, second, third, ..] = *planes;
+            for byte in 0..BLOCK / 8 {
+                let [a, b, c] = [first[byte], second[byte], third[byte]];
+                let votes = [
+                    majority(!a, !b, !c),
+                    majority(a, !b, !c),
+                    majority(!a, b, !c),
+                    majority(a, b, !c),
+                ];
+                for way in 0..WAYS / 2 {
+                    planes[way][byte] = votes[way];
+                    planes[WAYS - 1 - way][byte] = !votes[way];
+                }
+            }
+        }
+    }
+
+    /// Returns the number of votes of each row for a row, bit by bit.
+    #[inline(always)]
+    pub(crate) fn count(&self, row: &[i8]) -> Counts {
+        let trios = self.planes.len();
+        let mut ways = [0; MAX_TRIOS];
+        let members = row[..trios].iter().zip(&row[trios..]).zip(&row[2 * trios..]);
+        for (way, ((&a, &b), &c)) in ways.iter_mut().zip(members) {
+            *way = (a as u8 >> 7) | (b as u8 >> 7 << 1) | (c as u8 >> 7 << 2);
+        }
+        let mut counts = Counts { bits: [[0; _]; BITS] };
+        let terms = self.planes.as_chunks::<TERMS>().0.iter().zip(ways.as_chunks::<TERMS>().0);
+        for (planes, ways) in terms {
+            let term = |trio: usize| &planes[trio][usize::from(ways[trio]) % WAYS];
+            counts.add([
+                term(0),
+                term(1),
+                term(2),
+                term(3),
+                term(4),
+                term(5),
+                term(6),
+                term(7),
+                term(8),
+                term(9),
+                term(10),
+                term(11),
+                term(12),
+                term(13),
+                term(14),
+                term(15),
+            ]);
+        }
+        counts
+    }
+}
+
+/// A number for each row of a block.
+pub(crate) struct Counts {
+    /// Each bit of all numbers, the lowest first.
+    bits: [Plane; BITS],
+}
+
+impl Counts {
+    /// Adds bits to the numbers.
+    #[inline(always)]
+    fn add(&mut self, terms: [&Plane; TERMS]) {
+        for byte in 0..BLOCK / 8 {
+            let term = |number: usize| terms[number][byte];
+            let bit = |number: usize| self.bits[number][byte];
+            let (ones, twos, fours, eights) = (bit(0), bit(1), bit(2), bit(3));
+            let (ones, twos_a) = add(ones, term(0), term(1));
+            let (ones, twos_b) = add(ones, term(2), term(3));
+            let (twos, fours_a) = add(twos, twos_a, twos_b);
+            let (ones, twos_a) = add(ones, term(4), term(5));
+            let (ones, twos_b) = add(ones, term(6), term(7));
+            let (twos, fours_b) = add(twos, twos_a, twos_b);
+            let (fours, eights_a) = add(fours, fours_a, fours_b);
+            let (ones, twos_a) = add(ones, term(8), term(9));
+            let (ones, twos_b) = add(ones, term(10), term(11));
+            let (twos, fours_a) = add(twos, twos_a, twos_b);
+            let (ones, twos_a) = add(ones, term(12), term(13));
+            let (ones, twos_b) = add(ones, term(14), term(15));
+            let (twos, fours_b) = add(twos, twos_a, twos_b);
+            let (fours, eights_b) = add(fours, fours_a, fours_b);
+            let (eights, mut carry) = add(eights, eights_a, eights_b);
+            self.bits[0][byte] = ones;
+            self.bits[1][byte] = twos;
+            self.bits[2][byte] = fours;
+            self.bits[3][byte] = eights;
+            for bit in 4..BITS {
+                let sum = self.bits[bit][byte];
+                self.bits[bit][byte] = sum ^ carry;
+                carry &= sum;
+            }
+        }
+    }
+
+    /// Returns which of the first numbers are at least `high`, or less than `low`.
+    #[inline(always)]
+    pub(crate) fn outside(&self, low: u8, high: u8, count: usize) -> [u64; BLOCK / 64] {
+        let mut outside = [0; BLOCK / 8];
+        for byte in 0..BLOCK / 8 {
+            let (mut is_high, mut is_low) = (!0, 0);
+            for bit in 0..BITS {
+                let count = self.bits[bit][byte];
+                let mask = |limit: u8| 0_u8.wrapping_sub(limit >> bit & 1);
+                is_high = majority(count, is_high, !mask(high));
+                is_low = majority(!count, is_low, mask(low));
+            }
+            outside[byte] = is_high | is_low;
+        }
+        let mut words = [0; BLOCK / 64];
+        for (number, (word, bytes)) in words.iter_mut().zip(outside.as_chunks().0).enumerate() {
+            let len = count.saturating_sub(number * 64);
+            let mask = if len < 64 { (1 << len) - 1 } else { u64::MAX };
+            *word = u64::from_le_bytes(*bytes) & mask;
+        }
+        words
+    }
+}
+
+/// Returns the sum of three bits, and what is carried.
+#[inline(always)]
+fn add(a: u8, b: u8, c: u8) -> (u8, u8) {
+    (a ^ b ^ c, majority(a, b, c))
+}
+
+/// Returns the bits that are set in at least two of three numbers.
+#[inline(always)]
+fn majority(a: u8, b: u8, c: u8) -> u8 {
+    a & b | c & (a | b)
+}
