@@ -13,6 +13,9 @@ const SAMPLE: usize = 4096;
 /// The smallest mean of squares, which is far below the center of a chunk.
 const SMALLEST: f32 = 1e-30;
 
+/// The floats from this one to its double are integers, which their lowest bits are.
+const INTEGERS: f32 = (1 << 23) as f32;
+
 /// The scales of columns, and what finding the scales of rows needs.
 pub(crate) struct Columns {
     /// The scale of each column, in quarter octaves.
@@ -126,8 +129,12 @@ impl Columns {
     pub(crate) fn levels<W: Word>(&self, row: &[W::Bytes], factor: f32, levels: &mut [i8]) {
         for ((level, &element), root) in levels.iter_mut().zip(row).zip(&self.roots) {
             let value = self.format.value(W::load(element).bits(), self.octaves);
-            let limited = (value * root * factor + 64.0).clamp(0.0, 127.0) as u8;
-            *level = (2 * limited).wrapping_sub(127) as i8;
+            let shifted = value * root * factor + 63.5;
+            // Neither comparison is true for numbers that are not finite because of overflow.
+            let shifted = if shifted > 0.0 { shifted } else { 0.0 };
+            let shifted = if shifted < 127.0 { shifted } else { 127.0 };
+            let rounded = (shifted + INTEGERS).to_bits() as u8;
+            *level = (2 * rounded).wrapping_sub(127) as i8;
         }
     }
 }

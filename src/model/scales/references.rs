@@ -119,7 +119,7 @@ impl Finder {
         if rows.count < MIN_ROWS || rows.len < 64 {
             return false;
         }
-        kernels.vectorize(
+        kernels.vectorize_all(
             #[inline(always)]
             || self.set_levels::<W>(rows),
         );
