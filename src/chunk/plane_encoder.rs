@@ -131,7 +131,6 @@ impl PlaneEncoder {
     }
 
     /// Returns the plane, which has been split into [`Self::target`].
-    #[cfg(feature = "zstd")]
     pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
         if self.was_coded { &self.space[..dst.len()] } else { dst }
     }
@@ -209,6 +208,10 @@ impl PlaneEncoder {
         tables: &mut Tables,
     ) -> usize {
         if dst.len() > MAX_WRITTEN_PLANE {
+            return dst.len();
+        }
+        if coding.profile.is_max() && Sample::finds_uniform(self.plane(dst)) {
+            self.was_coded = false;
             return dst.len();
         }
         let (_, planned) = self.plan(dst, coding, tables);

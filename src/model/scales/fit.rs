@@ -83,7 +83,7 @@ impl Columns {
         kernels: Kernels,
     ) -> (i16, f32) {
         let weights = &self.weights[columns];
-        let energy = kernels.vectorize(
+        let energy = kernels.vectorize_all(
             #[inline(always)]
             || weighted_energy::<W>(row, format, self.octaves, Some(weights)),
         );

@@ -1,13 +1,14 @@
 //! Finds rows that resemble earlier rows.
 //!
-//! The signs of the elements of a row are its signature. Rows whose signatures agree or differ in
-//! more places than by chance are compared element by element.
+//! Rows whose signs agree, or differ, in more places than by chance are compared element by element,
+//! as small integers. [`signs`] finds them for a block of rows at a time, so that the block stays in
+//! the cache while it is compared with all rows after it.
 
 use alloc::vec::Vec;
 
 use crate::model::element::{Word, half_octaves, log2};
-use crate::model::scales::description::RowReference;
 use crate::model::scales::MAX_SCALE;
+use crate::model::scales::description::RowReference;
 use crate::model::scales::fit::{Columns, inverse_square, root};
 use crate::model::scales::signs::{self, BLOCK, Votes};
 use crate::simd::Kernels;
@@ -25,10 +26,11 @@ const MIN_SAVING: f32 = 0.05;
 
 /// Levels of an element of average size.
 const LEVELS: f32 = 16.0;
-/// Maximum number of rows of a block that are compared element by element.
+/// Maximum number of rows of a block that are compared element by element, which bounds the time of
+/// the search.
 const MAX_SELECTED: u32 = 16;
-/// Number of rows of a block from which fewer are selected of the next block.
-const MOST_WANTED: u32 = 4;
+/// Number of selected rows of a block from which on fewer rows are selected of the next one.
+const MAX_WANTED: u32 = 4;
 
 /// Finds references, and keeps its memory from chunk to chunk.
 #[derive(Default)]
@@ -174,8 +176,8 @@ impl Finder {
                 || {
                     votes.set(block, rows.len);
                     for search in &mut searches[first..] {
-                        let row = &levels[search.row * rows.len..][..rows.len];
-                        search.block(votes, row, start, block);
+                        let levels = &levels[search.row * rows.len..][..rows.len];
+                        search.compare(levels, votes, start, block);
                     }
                 },
             );
@@ -185,36 +187,45 @@ impl Finder {
 
 impl Search {
     fn new(row: usize, len: usize) -> Self {
-        let deviation = root(signs::trios(len) as f32) * 0.5;
-        let least = deviation * 0.27 * (log2(row as f32 + 1.0) - 1.8).max(1.0);
-        Self { row, least: least as u8 + 1, product: 0, other: 0 }
+        // Among twice as many rows, the most distant ones are about a quarter of a deviation further
+        // from the mean. The numbers select 15 to 30 of the earlier rows if all are random.
+        let deviations = 0.27 * (log2(row as f32 + 1.0) - 1.8).max(1.0);
+        let deviation = 0.5 * root(signs::trios(len) as f32);
+        Self { row, least: (deviations * deviation) as u8 + 1, product: 0, other: 0 }
     }
 
-    /// Compares the row with the rows of a block.
+    /// Compares the row, which has these levels, with the earlier rows of a block.
     #[inline(always)]
-    fn block(&mut self, votes: &Votes, row: &[i8], start: usize, block: &[i8]) {
-        let half = (signs::trios(row.len()) / 2) as u8;
-        let counts = votes.count(row);
-        let earlier = self.row - start;
+    fn compare(&mut self, levels: &[i8], votes: &Votes, start: usize, block: &[i8]) {
+        let half = (signs::trios(levels.len()) / 2) as u8;
+        let counts = votes.count(levels);
         let mut selected;
         let mut number: u32;
         loop {
-            selected = counts.outside(half + 1 - self.least, half + self.least, earlier);
-            number = selected.iter().map(|bits| bits.count_ones()).sum();
+            let range = half + 1 - self.least..half + self.least;
+            selected = counts.outside(range, self.row - start);
+            number = selected.iter().map(|rows| rows.count_ones()).sum();
             if number <= MAX_SELECTED || self.least >= half {
                 break;
             }
             self.least += 1;
         }
-        if number > MOST_WANTED {
+        if number > MAX_WANTED {
             self.least = half.min(self.least + 1);
         }
+        let mut words = 0_u8;
+        for (number, &rows) in selected.iter().enumerate() {
+            words |= u8::from(rows != 0) << number;
+        }
         let mut left = MAX_SELECTED;
-        for (number, mut bits) in selected.into_iter().enumerate() {
-            while bits != 0 && left > 0 {
-                let other = number * 64 + bits.trailing_zeros() as usize;
-                (bits, left) = (bits & (bits - 1), left - 1);
-                let product = product(row, &block[other * row.len()..][..row.len()]);
+        while words != 0 {
+            let word = words.trailing_zeros() as usize;
+            words &= words - 1;
+            let mut rows = selected[word];
+            while rows != 0 && left > 0 {
+                let other = word * 64 + rows.trailing_zeros() as usize;
+                (rows, left) = (rows & (rows - 1), left - 1);
+                let product = product(levels, &block[other * levels.len()..][..levels.len()]);
                 if product.abs() > self.product.abs() {
                     (self.product, self.other) = (product, start + other);
                 }
@@ -227,7 +238,7 @@ impl Search {
         if self.product == 0 {
             return None;
         }
-        let correlation = kernels.vectorize(
+        let correlation = kernels.vectorize_all(
             #[inline(always)]
             || rows.correlation::<W>(self.row, self.other),
         );
@@ -242,4 +253,101 @@ impl Search {
 #[inline(always)]
 fn product(left: &[i8], right: &[i8]) -> i32 {
     left.iter().zip(right).map(|(&left, &right)| i32::from(left) * i32::from(right)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::dtype::DType;
+    use crate::model::element::Format;
+    use crate::model::scales::row_len::Rows;
+
+    const LEN: usize = 256;
+
+    /// Returns a number from -1 to 1, which is different for each seed.
+    fn noise(seed: usize) -> f32 {
+        let mixed = (seed as u32 + 1).wrapping_mul(0x9e37_79b9);
+        let mixed = (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b);
+        let mixed = (mixed ^ mixed >> 13).wrapping_mul(0xc2b2_ae35);
+        ((mixed ^ mixed >> 16) >> 8) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// Finds the references of rows with these elements at every level, which must agree.
+    fn find(elements: &[f32]) -> Vec<Option<RowReference>> {
+        let elements: Vec<[u8; 4]> = elements.iter().map(|element| element.to_le_bytes()).collect();
+        let format = Format::of(DType::F32);
+        let mut finder = Finder::default();
+        let found = Kernels::all().map(|(level, kernels)| {
+            let mut columns = Columns::default();
+            columns.fit::<u32>(&elements, format, Rows { len: LEN, first: LEN }, false);
+            let factor = |row| columns.row::<u32>(row, 0..LEN, format, kernels).1;
+            let factors: Vec<f32> = elements.chunks(LEN).map(factor).collect();
+            let (elements, count) = (&elements[..], factors.len());
+            let rows =
+                CompleteRows { elements, len: LEN, count, columns: &columns, factors: &factors };
+            let mut references = Vec::new();
+            let is_found = finder.find::<u32>(&rows, kernels, &mut references);
+            assert_eq!(is_found, !references.is_empty(), "{level}");
+            references.iter().map(|found| found.map(|found| found.reference)).collect::<Vec<_>>()
+        });
+        let found: Vec<_> = found.collect();
+        assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "levels disagree");
+        found[0].clone()
+    }
+
+    #[test]
+    fn similar_rows_are_found() {
+        /// Number of rows that are similar to none before them.
+        const FIRST: usize = 700;
+        let source = |row: usize| row * 7919 % FIRST;
+        let coefficient = |row: usize| if row.is_multiple_of(3) { -2.0 } else { 0.5 };
+        let element = |row: usize, column: usize| match row < FIRST {
+            true => noise(row * LEN + column),
+            false => {
+                coefficient(row)
+                    * (noise(source(row) * LEN + column) + 0.8 * noise(row * LEN + column))
+            }
+        };
+        let elements: Vec<f32> = (0..3 * FIRST)
+            .flat_map(|row| (0..LEN).map(move |column| element(row, column)))
+            .collect();
+        let found = find(&elements);
+        assert_eq!(found.len(), 3 * FIRST);
+        for (row, reference) in found.iter().enumerate().skip(FIRST) {
+            let reference = reference.unwrap();
+            let other = row - reference.distance as usize;
+            assert_eq!(if other < FIRST { other } else { source(other) }, source(row));
+            if other < FIRST {
+                assert_eq!(reference.is_negative, coefficient(row) < 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_without_structure_have_no_references() {
+        let elements: Vec<f32> = (0..600 * LEN).map(noise).collect();
+        assert!(find(&elements).is_empty());
+    }
+
+    #[test]
+    fn equal_rows_refer_to_an_earlier_one() {
+        let elements: Vec<f32> = (0..1500 * LEN).map(|number| noise(number % LEN)).collect();
+        let found = find(&elements);
+        assert!(found[0].is_none());
+        assert!(found[1..].iter().all(|found| found.is_some_and(|found| !found.is_negative)));
+    }
+
+    #[test]
+    fn elements_that_are_not_numbers_are_no_obstacle() {
+        let special = [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN_POSITIVE, 0.0];
+        let elements: Vec<f32> = (0..600 * LEN)
+            .map(|number| match number % 11 {
+                0 => special[number / 11 % special.len()],
+                _ => noise(number % (LEN * 50)),
+            })
+            .collect();
+        find(&elements);
+    }
 }

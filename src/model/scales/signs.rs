@@ -1,11 +1,12 @@
-//! Selects the rows of a block whose signs agree with a row, or differ, in more places than by
-//! chance.
+//! Finds the rows of a block whose signs agree with a row, or differ, in more places than by chance.
 //!
-//! Three columns are a trio. A row votes for another one in a trio if at least two of three signs
-//! agree. Bit planes hold the votes of all rows of a block for each way that the signs of a trio
-//! can be, and are added as numbers whose bits are planes.
+//! Three columns are a trio. A row of the block votes for another row, trio by trio, if at least two
+//! of three signs agree. A plane holds a bit for each row of the block: its vote if the signs of a
+//! trio are in one of eight ways. Planes of all trios are added with the logic of a binary adder, so
+//! that each instruction counts votes of hundreds of rows.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Number of rows of a block.
 pub(crate) const BLOCK: usize = 512;
@@ -24,6 +25,7 @@ pub(crate) type Plane = [u8; BLOCK / 8];
 /// The votes of the rows of a block.
 #[derive(Default)]
 pub(crate) struct Votes {
+    /// The planes of each trio.
     planes: Vec<[Plane; WAYS]>,
 }
 
@@ -33,12 +35,12 @@ pub(crate) fn trios(len: usize) -> usize {
 }
 
 impl Votes {
-    /// Sets the votes of the rows of a block, of which each has `len` elements.
+    /// Sets the votes of the rows of a block, each of which has `len` elements.
     #[inline(always)]
     pub(crate) fn set(&mut self, rows: &[i8], len: usize) {
         let trios = trios(len);
         self.planes.resize(trios, [[0; _]; WAYS]);
-        // The signs of three columns are in the first three planes of a trio at first.
+        // At first, the first three planes of a trio hold the signs of its columns.
         for (eight, rows) in rows.chunks(8 * len).enumerate() {
             for member in 0..3 {
                 let mut signs = [0_u8; MAX_TRIOS];
@@ -70,7 +72,7 @@ impl Votes {
         }
     }
 
-    /// Returns the number of votes of each row for a row, bit by bit.
+    /// Returns the number of votes for a row.
     #[inline(always)]
     pub(crate) fn count(&self, row: &[i8]) -> Counts {
         let trios = self.planes.len();
@@ -82,31 +84,17 @@ impl Votes {
         let mut counts = Counts { bits: [[0; _]; BITS] };
         let terms = self.planes.as_chunks::<TERMS>().0.iter().zip(ways.as_chunks::<TERMS>().0);
         for (planes, ways) in terms {
-            let term = |trio: usize| &planes[trio][usize::from(ways[trio]) % WAYS];
-            counts.add([
-                term(0),
-                term(1),
-                term(2),
-                term(3),
-                term(4),
-                term(5),
-                term(6),
-                term(7),
-                term(8),
-                term(9),
-                term(10),
-                term(11),
-                term(12),
-                term(13),
-                term(14),
-                term(15),
-            ]);
+            let mut terms = [&[0; _]; TERMS];
+            for (term, (planes, &way)) in terms.iter_mut().zip(planes.iter().zip(ways)) {
+                *term = &planes[usize::from(way) % WAYS];
+            }
+            counts.add(terms);
         }
         counts
     }
 }
 
-/// A number for each row of a block.
+/// A number of votes for each row of a block.
 pub(crate) struct Counts {
     /// Each bit of all numbers, the lowest first.
     bits: [Plane; BITS],
@@ -147,17 +135,18 @@ impl Counts {
         }
     }
 
-    /// Returns which of the first numbers are at least `high`, or less than `low`.
+    /// Returns which of the first `count` numbers are outside of a range, as bits.
     #[inline(always)]
-    pub(crate) fn outside(&self, low: u8, high: u8, count: usize) -> [u64; BLOCK / 64] {
+    pub(crate) fn outside(&self, range: Range<u8>, count: usize) -> [u64; BLOCK / 64] {
         let mut outside = [0; BLOCK / 8];
         for byte in 0..BLOCK / 8 {
             let (mut is_high, mut is_low) = (!0, 0);
             for bit in 0..BITS {
                 let count = self.bits[bit][byte];
                 let mask = |limit: u8| 0_u8.wrapping_sub(limit >> bit & 1);
-                is_high = majority(count, is_high, !mask(high));
-                is_low = majority(!count, is_low, mask(low));
+                // The highest bit that differs decides.
+                is_high = majority(count, is_high, !mask(range.end));
+                is_low = majority(!count, is_low, mask(range.start));
             }
             outside[byte] = is_high | is_low;
         }
@@ -181,4 +170,59 @@ fn add(a: u8, b: u8, c: u8) -> (u8, u8) {
 #[inline(always)]
 fn majority(a: u8, b: u8, c: u8) -> u8 {
     a & b | c & (a | b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Kernels;
+
+    /// Returns levels that differ, with both signs.
+    fn rows(count: usize, len: usize) -> Vec<i8> {
+        let hash = |number: usize| {
+            let mixed = (number as u32 + 1).wrapping_mul(0x9e37_79b9);
+            (mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) >> 24
+        };
+        (0..count * len).map(|number| hash(number) as i8 | 1).collect()
+    }
+
+    /// Returns the number of trios in which most signs agree.
+    fn votes(left: &[i8], right: &[i8]) -> usize {
+        let trios = trios(left.len());
+        let agrees = |at: usize| usize::from((left[at] < 0) == (right[at] < 0));
+        (0..trios)
+            .filter(|at| agrees(*at) + agrees(at + trios) + agrees(at + 2 * trios) > 1)
+            .count()
+    }
+
+    #[test]
+    fn rows_with_many_or_few_votes_are_found_at_every_level() {
+        for (count, len) in [(BLOCK, 384), (300, 256), (65, 71), (1, 600)] {
+            let mut block = rows(count, len);
+            block.extend_from_within((count - 1) * len..);
+            for (level, kernels) in Kernels::all() {
+                let row = &block[count / 2 * len..][..len];
+                let expected: Vec<usize> =
+                    block.chunks(len).take(count).map(|other| votes(row, other)).collect();
+                let counts = kernels.vectorize_all(
+                    #[inline(always)]
+                    || {
+                        let mut votes = Votes::default();
+                        votes.set(&block[..count * len], len);
+                        votes.count(row)
+                    },
+                );
+                for (low, high) in [(0, 1), (trios(len) / 2 - 2, trios(len) / 2 + 2), (20, 128)] {
+                    for known in [count, count / 2] {
+                        let found = counts.outside(low as u8..high as u8, known);
+                        for (other, votes) in expected.iter().enumerate() {
+                            let is_outside = other < known && !(low..high).contains(votes);
+                            let is_found = found[other / 64] >> (other % 64) & 1 == 1;
+                            assert_eq!(is_found, is_outside, "{level}: {other} of {count}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
