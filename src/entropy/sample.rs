@@ -90,9 +90,9 @@ impl Sample {
     pub(crate) fn finds_uniform(plane: &[u8]) -> bool {
         let mut sample = Self::empty(plane);
         match plane.len() {
-            ..Self::UNIFORM => return false,
-            ..Self::SPARSE => sample.add::<256, 0, { Self::RUN }>(plane),
             Self::SPARSE.. => sample.add::<1024, 0, { Self::RUN }>(plane),
+            Self::UNIFORM.. => sample.add::<256, 0, { Self::RUN }>(plane),
+            _ => return false,
         }
         sample.is_flat(1005)
     }
@@ -215,7 +215,7 @@ mod tests {
         let noise = |len: u32, span: u32| -> Vec<u8> {
             let mixed = |i: u32| (i ^ i >> 15).wrapping_mul(0x2c1b_3c6d);
             let number = |i: u32| mixed(mixed(i.wrapping_mul(0x9e37_79b9))) >> 16;
-            (0..len).map(|i| (number(i) * span >> 16) as u8).collect()
+            (0..len).map(|i| ((number(i) * span) >> 16) as u8).collect()
         };
         for len in [1 << 17, 1 << 20] {
             assert!(Sample::finds_uniform(&noise(len, 256)));

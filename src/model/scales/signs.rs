@@ -105,33 +105,39 @@ impl Counts {
     #[inline(always)]
     fn add(&mut self, terms: [&Plane; TERMS]) {
         for byte in 0..BLOCK / 8 {
-            let term = |number: usize| terms[number][byte];
-            let bit = |number: usize| self.bits[number][byte];
-            let (ones, twos, fours, eights) = (bit(0), bit(1), bit(2), bit(3));
-            let (ones, twos_a) = add(ones, term(0), term(1));
-            let (ones, twos_b) = add(ones, term(2), term(3));
-            let (twos, fours_a) = add(twos, twos_a, twos_b);
-            let (ones, twos_a) = add(ones, term(4), term(5));
-            let (ones, twos_b) = add(ones, term(6), term(7));
-            let (twos, fours_b) = add(twos, twos_a, twos_b);
-            let (fours, eights_a) = add(fours, fours_a, fours_b);
-            let (ones, twos_a) = add(ones, term(8), term(9));
-            let (ones, twos_b) = add(ones, term(10), term(11));
-            let (twos, fours_a) = add(twos, twos_a, twos_b);
-            let (ones, twos_a) = add(ones, term(12), term(13));
-            let (ones, twos_b) = add(ones, term(14), term(15));
-            let (twos, fours_b) = add(twos, twos_a, twos_b);
-            let (fours, eights_b) = add(fours, fours_a, fours_b);
-            let (eights, mut carry) = add(eights, eights_a, eights_b);
-            self.bits[0][byte] = ones;
-            self.bits[1][byte] = twos;
-            self.bits[2][byte] = fours;
-            self.bits[3][byte] = eights;
-            for bit in 4..BITS {
-                let sum = self.bits[bit][byte];
-                self.bits[bit][byte] = sum ^ carry;
-                carry &= sum;
-            }
+            self.add_to_eight(&terms, byte);
+        }
+    }
+
+    /// Adds bits to the numbers of the eight rows of a byte.
+    #[inline(always)]
+    fn add_to_eight(&mut self, terms: &[&Plane; TERMS], byte: usize) {
+        let term = |number: usize| terms[number][byte];
+        let bit = |number: usize| self.bits[number][byte];
+        let (ones, twos, fours, eights) = (bit(0), bit(1), bit(2), bit(3));
+        let (ones, twos_a) = add(ones, term(0), term(1));
+        let (ones, twos_b) = add(ones, term(2), term(3));
+        let (twos, fours_a) = add(twos, twos_a, twos_b);
+        let (ones, twos_a) = add(ones, term(4), term(5));
+        let (ones, twos_b) = add(ones, term(6), term(7));
+        let (twos, fours_b) = add(twos, twos_a, twos_b);
+        let (fours, eights_a) = add(fours, fours_a, fours_b);
+        let (ones, twos_a) = add(ones, term(8), term(9));
+        let (ones, twos_b) = add(ones, term(10), term(11));
+        let (twos, fours_a) = add(twos, twos_a, twos_b);
+        let (ones, twos_a) = add(ones, term(12), term(13));
+        let (ones, twos_b) = add(ones, term(14), term(15));
+        let (twos, fours_b) = add(twos, twos_a, twos_b);
+        let (fours, eights_b) = add(fours, fours_a, fours_b);
+        let (eights, mut carry) = add(eights, eights_a, eights_b);
+        self.bits[0][byte] = ones;
+        self.bits[1][byte] = twos;
+        self.bits[2][byte] = fours;
+        self.bits[3][byte] = eights;
+        for bit in 4..BITS {
+            let sum = self.bits[bit][byte];
+            self.bits[bit][byte] = sum ^ carry;
+            carry &= sum;
         }
     }
 
@@ -139,16 +145,16 @@ impl Counts {
     #[inline(always)]
     pub(crate) fn outside(&self, range: Range<u8>, count: usize) -> [u64; BLOCK / 64] {
         let mut outside = [0; BLOCK / 8];
-        for byte in 0..BLOCK / 8 {
+        for (byte, outside) in outside.iter_mut().enumerate() {
             let (mut is_high, mut is_low) = (!0, 0);
-            for bit in 0..BITS {
-                let count = self.bits[bit][byte];
+            for (bit, counts) in self.bits.iter().enumerate() {
+                let count = counts[byte];
                 let mask = |limit: u8| 0_u8.wrapping_sub(limit >> bit & 1);
                 // The highest bit that differs decides.
                 is_high = majority(count, is_high, !mask(range.end));
                 is_low = majority(!count, is_low, mask(range.start));
             }
-            outside[byte] = is_high | is_low;
+            *outside = is_high | is_low;
         }
         let mut words = [0; BLOCK / 64];
         for (number, (word, bytes)) in words.iter_mut().zip(outside.as_chunks().0).enumerate() {
