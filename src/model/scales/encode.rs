@@ -1,5 +1,6 @@
 //! Encodes the elements of a chunk.
 
+use crate::format::scales::{CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -16,9 +17,7 @@ use crate::model::scales::references::{self, CompleteRows, Found};
 use crate::model::scales::row_len::{Finder, Rows};
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::tables::Tables;
-use crate::model::scales::{
-    CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables, raw_bits,
-};
+use crate::model::scales::{max_tables, raw_bits};
 use crate::simd::Kernels;
 
 /// Encodes chunks, and keeps its memory from chunk to chunk.

@@ -1,11 +1,11 @@
 //! Finds the scales of rows and columns.
 
+use crate::format::scales::{GROUP, MAX_SCALE};
 use alloc::vec::Vec;
 
 use crate::dtype::DType;
 use crate::model::element::{Format, Word, half_octaves};
 use crate::model::scales::row_len::Rows;
-use crate::model::scales::{GROUP, MAX_SCALE};
 use crate::simd::Kernels;
 
 /// Number of elements from which the center of a chunk is estimated.
