@@ -210,10 +210,6 @@ impl PlaneEncoder {
         if dst.len() > MAX_WRITTEN_PLANE {
             return dst.len();
         }
-        if coding.profile.is_max() && Sample::finds_uniform(self.plane(dst)) {
-            self.was_coded = false;
-            return dst.len();
-        }
         let (_, planned) = self.plan(dst, coding, tables);
         self.was_coded = !matches!(planned, Coding::Raw);
         match planned {
@@ -228,7 +224,10 @@ impl PlaneEncoder {
     #[inline]
     fn plan(&mut self, dst: &[u8], coding: PlaneCoding, tables: &mut Tables) -> (Analysis, Coding) {
         let threshold = coding.threshold;
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let plane = self.plane(dst);
+        if coding.profile.is_max() && Sample::finds_uniform(plane) {
+            return (Analysis::Noise, Coding::Raw);
+        }
         let analysis = match Analysis::new(plane, threshold, self.was_coded) {
             // Pivot codes are of single symbols.
             Analysis::Pairs(_) if coding.allows_pivot() => Analysis::of_symbols(plane),

@@ -30,7 +30,7 @@ const LEVELS: f32 = 16.0;
 /// the search.
 const MAX_SELECTED: u32 = 16;
 /// Number of selected rows of a block from which on fewer rows are selected of the next one.
-const MAX_WANTED: u32 = 6;
+const MAX_WANTED: u32 = 4;
 
 /// Finds references, and keeps its memory from chunk to chunk.
 #[derive(Default)]

@@ -29,9 +29,15 @@ pub(crate) struct Votes {
     planes: Vec<[Plane; WAYS]>,
 }
 
-/// Returns the number of trios in rows of `len` elements.
+/// Returns the number of trios in rows of `len` elements, of which there are at least 64.
 pub(crate) fn trios(len: usize) -> usize {
-    (len / 3 / TERMS * TERMS).min(MAX_TRIOS)
+    len.div_ceil(3).next_multiple_of(TERMS).min(MAX_TRIOS)
+}
+
+/// Returns the first column of each third of a row. Thirds of some lengths overlap.
+fn thirds(len: usize) -> [usize; 3] {
+    let last = len - trios(len);
+    [0, last / 2, last]
 }
 
 impl Votes {
@@ -42,10 +48,10 @@ impl Votes {
         self.planes.resize(trios, [[0; _]; WAYS]);
         // At first, the first three planes of a trio hold the signs of its columns.
         for (eight, rows) in rows.chunks(8 * len).enumerate() {
-            for member in 0..3 {
+            for (member, first) in thirds(len).into_iter().enumerate() {
                 let mut signs = [0_u8; MAX_TRIOS];
                 for (place, row) in rows.chunks_exact(len).enumerate() {
-                    for (signs, &level) in signs.iter_mut().zip(&row[member * trios..][..trios]) {
+                    for (signs, &level) in signs.iter_mut().zip(&row[first..][..trios]) {
                         *signs |= (level as u8 >> 7) << place;
                     }
                 }
@@ -77,8 +83,8 @@ impl Votes {
     pub(crate) fn count(&self, row: &[i8]) -> Counts {
         let trios = self.planes.len();
         let mut ways = [0; MAX_TRIOS];
-        let members = row[..trios].iter().zip(&row[trios..]).zip(&row[2 * trios..]);
-        for (way, ((&a, &b), &c)) in ways.iter_mut().zip(members) {
+        let [first, second, third] = thirds(row.len()).map(|first| &row[first..][..trios]);
+        for (way, ((&a, &b), &c)) in ways.iter_mut().zip(first.iter().zip(second).zip(third)) {
             *way = (a as u8 >> 7) | (b as u8 >> 7 << 1) | (c as u8 >> 7 << 2);
         }
         let mut counts = Counts { bits: [[0; _]; BITS] };
@@ -194,16 +200,15 @@ mod tests {
 
     /// Returns the number of trios in which most signs agree.
     fn votes(left: &[i8], right: &[i8]) -> usize {
-        let trios = trios(left.len());
         let agrees = |at: usize| usize::from((left[at] < 0) == (right[at] < 0));
-        (0..trios)
-            .filter(|at| agrees(*at) + agrees(at + trios) + agrees(at + 2 * trios) > 1)
-            .count()
+        let starts = thirds(left.len());
+        let agree = |at: usize| starts.map(|start| agrees(start + at)).iter().sum::<usize>() > 1;
+        (0..trios(left.len())).filter(|&at| agree(at)).count()
     }
 
     #[test]
     fn rows_with_many_or_few_votes_are_found_at_every_level() {
-        for (count, len) in [(BLOCK, 384), (300, 256), (65, 71), (1, 600)] {
+        for (count, len) in [(BLOCK, 384), (300, 256), (65, 64), (9, 71), (1, 600)] {
             let mut block = rows(count, len);
             block.extend_from_within((count - 1) * len..);
             for (level, kernels) in Kernels::all() {
