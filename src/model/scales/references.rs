@@ -190,45 +190,55 @@ impl Search {
         // Among twice as many rows, the most distant ones are about a quarter of a deviation further
         // from the mean. The numbers select 15 to 30 of the earlier rows if all are random.
         let deviations = 0.27 * (log2(row as f32 + 1.0) - 1.8).max(1.0);
-        let deviation = 0.5 * root(signs::trios(len) as f32);
-        Self { row, least: (deviations * deviation) as u8 + 1, product: 0, other: 0 }
+        let trios = signs::trios(len);
+        let deviation = 0.5 * root(trios as f32);
+        let least = ((deviations * deviation) as usize + 1).min(trios / 2) as u8;
+        Self { row, least, product: 0, other: 0 }
     }
 
     /// Compares the row, which has these levels, with the earlier rows of a block.
     #[inline(always)]
     fn compare(&mut self, levels: &[i8], votes: &Votes, start: usize, block: &[i8]) {
-        let half = (signs::trios(levels.len()) / 2) as u8;
-        let counts = votes.count(levels);
-        let mut selected;
-        let mut number: u32;
-        loop {
-            let range = half + 1 - self.least..half + self.least;
-            selected = counts.outside(range, self.row - start);
-            number = selected.iter().map(|rows| rows.count_ones()).sum();
-            if number <= MAX_SELECTED || self.least >= half {
-                break;
-            }
-            self.least += 1;
-        }
-        if number > MAX_WANTED {
-            self.least = half.min(self.least + 1);
-        }
+        let selected = self.select(levels, votes, start);
         let mut words = 0_u8;
         for (number, &rows) in selected.iter().enumerate() {
             words |= u8::from(rows != 0) << number;
         }
-        let mut left = MAX_SELECTED;
         while words != 0 {
             let word = words.trailing_zeros() as usize;
             words &= words - 1;
             let mut rows = selected[word];
-            while rows != 0 && left > 0 {
+            while rows != 0 {
                 let other = word * 64 + rows.trailing_zeros() as usize;
-                (rows, left) = (rows & (rows - 1), left - 1);
+                rows &= rows - 1;
                 let product = product(levels, &block[other * levels.len()..][..levels.len()]);
                 if product.abs() > self.product.abs() {
                     (self.product, self.other) = (product, start + other);
                 }
+            }
+        }
+    }
+
+    /// Selects earlier rows of a block by their votes, [`MAX_SELECTED`] at most.
+    #[inline(always)]
+    fn select(&mut self, levels: &[i8], votes: &Votes, start: usize) -> [u64; BLOCK / 64] {
+        let half = (signs::trios(levels.len()) / 2) as u8;
+        let counts = votes.count(levels);
+        loop {
+            let range = half + 1 - self.least..half + self.least;
+            let mut selected = counts.outside(range, self.row - start);
+            let number: u32 = selected.iter().map(|rows| rows.count_ones()).sum();
+            let is_last = self.least == half;
+            if number > MAX_WANTED && !is_last {
+                self.least += 1;
+            }
+            if number <= MAX_SELECTED {
+                return selected;
+            }
+            if is_last {
+                // All these rows are about as similar.
+                keep_first(&mut selected, MAX_WANTED);
+                return selected;
             }
         }
     }
@@ -246,6 +256,18 @@ impl Search {
         let rest = (1.0 - correlation * correlation).clamp(SMALLEST_REST, 1.0);
         let saving = -0.5 * log2(rest) * rows.len as f32 - distance_bits - REFERENCE_BITS;
         (saving > 0.0).then_some(Match { row: self.other, correlation, saving })
+    }
+}
+
+/// Clears all bits that are set except for the first ones.
+#[inline(always)]
+fn keep_first(words: &mut [u64], mut count: u32) {
+    for word in words {
+        let mut rest = *word;
+        while rest != 0 && count > 0 {
+            (rest, count) = (rest & (rest - 1), count - 1);
+        }
+        *word ^= rest;
     }
 }
 
@@ -329,6 +351,22 @@ mod tests {
     fn rows_without_structure_have_no_references() {
         let elements: Vec<f32> = (0..600 * LEN).map(noise).collect();
         assert!(find(&elements).is_empty());
+    }
+
+    #[test]
+    fn few_rows_of_a_block_are_selected() {
+        let level = |seed: usize| if noise(seed) < 0.0 { -1 } else { 1 };
+        for (span, most) in
+            [(LEN, MAX_WANTED), (20 * LEN, MAX_SELECTED), (BLOCK * LEN, MAX_SELECTED)]
+        {
+            let rows: Vec<i8> = (0..BLOCK * LEN).map(|number| level(number % span)).collect();
+            let mut votes = Votes::default();
+            votes.set(&rows, LEN);
+            let mut search = Search::new(BLOCK, LEN);
+            let selected = search.select(&rows[..LEN], &votes, 0);
+            let number: u32 = selected.iter().map(|rows| rows.count_ones()).sum();
+            assert!((1..=most).contains(&number), "{number}");
+        }
     }
 
     #[test]
