@@ -13,7 +13,8 @@ call that compresses, the piece is copied to the same memory, because the origin
 input. The original returns new memory for each piece, which its allocator reuses. zipnn_rs writes
 to memory of the caller, or also returns new memory (--fresh). Each call is the function that users
 of the package call, with the overhead of Python. The script checks that each result decompresses
-to the data, and that each package reads the results of the other.
+to the data, and that each package reads the results of the other. It also measures a plain copy of
+each piece to the memory that zipnn_rs writes to, which no decompression can be much faster than.
 
 It prints speeds in MB/s, which are 10^6 bytes of uncompressed data each second, and their ratios to
 the original. The time of a file is the sum of its pieces' medians, so that a call that another
@@ -198,6 +199,10 @@ class File:
         self.input[:] = piece.data
         return self.input
 
+    def copy(self, data):
+        """Copy a piece to the memory that every call writes to."""
+        memoryview(self.output)[: len(data)] = data
+
     def cases(self):
         """Return the ways to process a piece, the original's first in each direction."""
         ours, dtype, threads, out = self.ours, self.dtype, self.options.threads, self.output
@@ -227,6 +232,7 @@ class File:
         for function, call in functions.items():
             for name, prepare in inputs.items():
                 yield Case("decompress", function + name, call, prepare)
+        yield Case("copy", "plain copy", self.copy, lambda p: p.data)
 
     def measure(self):
         """Return the results of all cases."""
@@ -320,8 +326,9 @@ def table(report):
     for number, speed in enumerate(files[0]["speeds"]):
         columns = [file["speeds"][number] for file in files]
         is_original = speed["name"] == "original"
+        is_reference = is_original or speed["direction"] == "copy"
         cells = (
-            f"{each['mb_s']:.0f}" if is_original else f"{each['ratio']:.2f} × ({each['mb_s']:.0f})"
+            f"{each['mb_s']:.0f}" if is_reference else f"{each['ratio']:.2f} × ({each['mb_s']:.0f})"
             for each in columns
         )
         name = f"{speed['direction']}: {speed['name']}" if is_original else speed["name"]

@@ -138,7 +138,7 @@ fn code_in_pairs(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
 fn code_one_by_one(criterion: &mut Criterion, dtype: DType, plane: &[u8]) {
     let mut counts = kernels::Counts::new();
     counts.count(plane);
-    let code = counts.code(plane.len()).expect("exponents can be coded");
+    let mut code = counts.code(plane.len()).expect("exponents can be coded");
     let mut coded = code.encode(plane);
     step(criterion, "encode", dtype, plane.len(), || {
         code.encode_into(black_box(plane), black_box(&mut coded));

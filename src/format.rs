@@ -83,7 +83,7 @@ pub(crate) mod method {
     pub(crate) const ZSTD: u8 = 2;
     /// The plane is coded by [`crate::entropy::pivot`], which the original rejects.
     pub(crate) const PIVOT: u8 = 3;
-    /// All planes of the chunk together are the code of [`crate::difference`].
+    /// All planes of the chunk together are the code of [`crate::model::difference`].
     pub(crate) const DIFFERENCE: u8 = 4;
     /// The chunk, of one plane, consists of records, which are split into parts.
     pub(crate) const RECORDS: u8 = 5;
@@ -98,7 +98,7 @@ pub(crate) mod method {
 /// It consists of a magic number, a descriptor, a content size or window, and a block header.
 pub(crate) const SHORTEST_ZSTD_FRAME: u64 = 4 + 1 + 1 + 3;
 
-/// Constants of the code of differences, [`crate::difference`].
+/// Constants of the code of differences, [`crate::model::difference`].
 ///
 /// The *size* of an expected change is its base-2 logarithm in half octaves, in units of the last
 /// place of the element of the base. A size is stored as a *level*, a number from 0 to

@@ -9,12 +9,11 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "__internal-fuzz")]
 use crate::checksum;
-use crate::difference;
-use crate::difference::encode::DifferenceEncoder;
 use crate::dtype::DType;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
+use crate::entropy::huffman::pair_table::PairTable;
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts};
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
@@ -22,10 +21,13 @@ use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::huffman::{decode, weights};
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS, pivot};
+use crate::model::difference;
+use crate::model::difference::encode::DifferenceEncoder;
 use crate::model::scales;
 use crate::model::scales::encode::ScalesEncoder;
 use crate::plane;
 use crate::plane_layout::PlaneLayout;
+use crate::prefetch::Ahead;
 use crate::simd::{Kernels, Level};
 
 /// Accepts all checksums from now on, so that altered files reach the decoder.
@@ -78,7 +80,9 @@ impl Counts {
     /// Returns the code for a plane with these counts, or `None` if coding does not pay.
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
-            Coding::Streams(plan) => Some(Code(plan, Box::new([Codeword::default(); PAIRS]))),
+            Coding::Streams(plan) => {
+                Some(Code(plan, Box::new([Codeword::default(); PAIRS]), PairTable::default()))
+            }
             _ => None,
         }
     }
@@ -91,17 +95,17 @@ impl Default for Counts {
 }
 
 /// A Huffman code for a plane.
-pub struct Code(Plan, Box<PairCodewords>);
+pub struct Code(Plan, Box<PairCodewords>, PairTable);
 
 impl Code {
     pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
         let mut coded = alloc::vec![0; self.0.size()];
-        self.encode_into(plane, &mut coded);
+        self.0.encode(plane, &mut coded, &mut PairTable::default(), &mut Ahead::default());
         coded
     }
 
-    pub fn encode_into(&self, plane: &[u8], coded: &mut [u8]) {
-        self.0.encode(plane, coded);
+    pub fn encode_into(&mut self, plane: &[u8], coded: &mut [u8]) {
+        self.0.encode(plane, coded, &mut self.2, &mut Ahead::default());
     }
 
     pub fn encode_pairs_into(&mut self, packed: &[u8], lowest: u8, coded: &mut [u8]) {
@@ -111,7 +115,7 @@ impl Code {
 
 /// Decodes a plane of Huffman codes.
 pub fn decode(coded: &[u8], plane: &mut [u8], table: &mut DecodeTable) -> bool {
-    decode::decode(coded, plane, table).is_ok()
+    decode::decode(coded, plane, table, &mut Ahead::default()).is_ok()
 }
 
 /// Decodes a pivot-coded plane with a level, or returns `None` if the processor lacks it.

@@ -152,7 +152,6 @@ mod bits;
 mod checksum;
 mod chunk;
 pub mod delta;
-mod difference;
 mod dtype;
 mod entropy;
 mod error;
@@ -185,6 +184,7 @@ mod options;
 pub mod parallel;
 mod plane;
 mod plane_layout;
+mod prefetch;
 #[cfg(feature = "alloc")]
 mod profile;
 pub mod simd;

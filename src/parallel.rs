@@ -30,7 +30,7 @@ use rayon::prelude::*;
 
 use crate::checksum::checksum;
 use crate::chunk::decode::DecodeScratch;
-use crate::chunk::encode::EncodeScratch;
+use crate::chunk::encode::{EncodeScratch, NextChunk};
 use crate::chunk::encode_records;
 use crate::chunk::plane_encoder::Stored;
 use crate::error::{DecodeError, DecodeErrorKind, EncodeError};
@@ -183,8 +183,10 @@ fn write_into(draft: &Draft, src: &[u8], dst: &mut [u8], pool: &ScratchPool) -> 
             |scratch, (number, (chunk, place))| {
                 let checksum = options.checksums.then(|| checksum(chunk));
                 let (offset, layout) = (number * geometry.chunk_len, geometry.layout);
+                let next = NextChunk::at(offset + chunk.len(), src, chunk.len());
+                let scratch = scratch.get();
                 let stored =
-                    encode_records::encode(offset, layout, chunk, options, place, scratch.get());
+                    encode_records::encode(offset, layout, chunk, options, place, scratch, next);
                 (stored, checksum)
             },
         )

@@ -6,16 +6,17 @@ use crate::base;
 use crate::checksum;
 use crate::chunk::records::StoredRecords;
 use crate::chunk::zstd;
-use crate::difference;
 use crate::entropy::huffman::decode::CodedPlane;
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::choice::Table;
 use crate::entropy::pivot::decode::{self as pivot, ArrayMemory};
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::format::{HAS_EXTENDED, method};
+use crate::model::difference;
 use crate::model::scales;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
+use crate::prefetch::Ahead;
 
 /// How a plane of a chunk is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -380,10 +381,21 @@ impl Chunk {
         let mut space = &mut *scratch.planes;
         let mut planes = [PlaneBytes::All(&[]); MAX_PLANES];
         let mut last = None;
+        let is_far = plane::is_far(dst.len());
+        // What merging uses once the last plane is decoded.
+        let mut ahead = Ahead::default();
+        if is_far {
+            ahead.add(dst);
+        }
         for (plane, decoded_plane) in planes[..self.layout.planes].iter_mut().enumerate() {
             let bytes = match self.stored_plane(stored, plane)? {
                 StoredPlane::Plain(bytes) => {
                     *decoded_plane = bytes;
+                    if let PlaneBytes::All(bytes) = bytes
+                        && is_far
+                    {
+                        ahead.add(bytes);
+                    }
                     continue;
                 }
                 StoredPlane::Coded(bytes) => bytes,
@@ -396,11 +408,11 @@ impl Chunk {
                 last = Some((plane, bytes, decoded));
                 continue;
             }
-            self.decode_plane(plane, bytes, decoded, &mut scratch.decoders)?;
+            self.decode_plane(plane, bytes, decoded, &mut scratch.decoders, &mut ahead)?;
             *decoded_plane = PlaneBytes::All(decoded);
         }
         let Some((plane, bytes, decoded)) = last else {
-            merge(self.layout, planes, dst, plane::is_far(dst.len()));
+            merge(self.layout, planes, dst, is_far);
             return Ok(());
         };
         let arrays = scratch.decoders.arrays.as_deref_mut();
@@ -458,7 +470,8 @@ impl Chunk {
                 }
                 StoredPlane::Plain(PlaneBytes::Repeat(byte)) => decoded.fill(byte),
                 StoredPlane::Coded(bytes) => {
-                    scratch.decoders.decode(part.method, bytes, decoded)?;
+                    let nothing = &mut Ahead::default();
+                    scratch.decoders.decode(part.method, bytes, decoded, nothing)?;
                 }
             }
         }
@@ -499,7 +512,9 @@ impl Chunk {
         match self.stored_plane(stored, 0)? {
             StoredPlane::Plain(PlaneBytes::All(bytes)) => dst.copy_from_slice(bytes),
             StoredPlane::Plain(PlaneBytes::Repeat(byte)) => dst.fill(byte),
-            StoredPlane::Coded(bytes) => self.decode_plane(0, bytes, dst, decoders)?,
+            StoredPlane::Coded(bytes) => {
+                self.decode_plane(0, bytes, dst, decoders, &mut Ahead::default())?
+            }
         }
         Ok(())
     }
@@ -513,7 +528,7 @@ impl Chunk {
         dst: &mut [u8],
         scratch: &mut Scratch<'_, impl Table>,
     ) -> Result<(), DecodeError> {
-        self.decode_plane(plane, bytes, dst, &mut scratch.decoders)
+        self.decode_plane(plane, bytes, dst, &mut scratch.decoders, &mut Ahead::default())
     }
 
     fn decode_plane(
@@ -522,9 +537,10 @@ impl Chunk {
         bytes: &[u8],
         dst: &mut [u8],
         decoders: &mut Decoders<'_, impl Table>,
+        ahead: &mut Ahead<'_>,
     ) -> Result<(), DecodeError> {
         decoders
-            .decode(self.planes[plane].method, bytes, dst)
+            .decode(self.planes[plane].method, bytes, dst, ahead)
             .map_err(|kind| DecodeError::from(kind).in_plane(plane))
     }
 
@@ -551,16 +567,22 @@ impl Chunk {
 }
 
 impl<T: Table> Decoders<'_, T> {
-    /// Decodes a plane that is coded with a method.
+    /// Decodes a plane that is coded with a method, and prefetches what is `ahead`.
     #[inline(always)]
-    fn decode(&mut self, method: u8, bytes: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
+    fn decode(
+        &mut self,
+        method: u8,
+        bytes: &[u8],
+        dst: &mut [u8],
+        ahead: &mut Ahead<'_>,
+    ) -> Result<(), DecodeErrorKind> {
         match method {
             method::ZSTD => match &mut self.zstd {
                 Some(zstd) => zstd.decode(bytes, dst),
                 None => zstd::Decoder::default().decode(bytes, dst),
             },
             method::PIVOT if HAS_EXTENDED => self.decode_pivot(bytes, dst),
-            _ => self.table.decode(bytes, dst),
+            _ => self.table.decode(bytes, dst, ahead),
         }
     }
 

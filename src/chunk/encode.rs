@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use crate::chunk::plane_encoder::{PlaneEncoder, Stored, Tables};
 #[cfg(feature = "zstd")]
 use crate::chunk::zstd;
-use crate::difference::encode::DifferenceEncoder;
 use crate::format::method;
+use crate::model::difference::encode::DifferenceEncoder;
 use crate::model::records::MAX_PARTS;
 use crate::model::scales::encode::ScalesEncoder;
 use crate::plane::{self, MAX_PLANES};
 use crate::plane_layout::PlaneLayout;
+use crate::prefetch::Ahead;
 use crate::profile::PlaneCoding;
 
 /// Memory that encoding needs besides input and output.
@@ -78,6 +79,35 @@ impl EncodeScratch {
     }
 }
 
+/// The memory that encoding the next chunk will use, which is prefetched meanwhile.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct NextChunk<'a> {
+    /// The bytes of the chunk.
+    pub(crate) bytes: &'a [u8],
+    /// Memory that begins with the place of each of its planes, where this chunk's plane stays raw.
+    pub(crate) places: [&'a [u8]; MAX_PLANES],
+}
+
+impl<'a> NextChunk<'a> {
+    /// Returns the chunk at an offset of the data, which has at most `chunk_len` bytes.
+    pub(crate) fn at(offset: usize, data: &'a [u8], chunk_len: usize) -> Self {
+        let bytes = data.get(offset..).unwrap_or_default();
+        Self { bytes: &bytes[..bytes.len().min(chunk_len)], places: Default::default() }
+    }
+
+    /// Returns the memory that splitting the chunk will use.
+    fn ahead(self, planes: &[PlaneEncoder; MAX_PLANES]) -> Ahead<'a> {
+        let mut ahead = Ahead::default();
+        ahead.add(self.bytes);
+        for (place, plane) in self.places.into_iter().zip(planes) {
+            if !plane.uses_space() {
+                ahead.add(place);
+            }
+        }
+        ahead
+    }
+}
+
 /// Encodes a part of records like a plane.
 pub(super) fn encode_part(
     encoder: &mut PlaneEncoder,
@@ -88,9 +118,16 @@ pub(super) fn encode_part(
 ) -> Stored {
     encoder.target(dst).copy_from_slice(part);
     #[cfg(feature = "zstd")]
-    return encode_extended(encoder, dst, coding, &mut scratch.tables, &mut scratch.zstd);
+    return encode_extended(
+        encoder,
+        dst,
+        coding,
+        &mut scratch.tables,
+        &mut scratch.zstd,
+        &mut Ahead::default(),
+    );
     #[cfg(not(feature = "zstd"))]
-    encoder.encode(dst, coding, &mut scratch.tables)
+    encoder.encode(dst, coding, &mut scratch.tables, &mut Ahead::default())
 }
 
 /// Encodes a chunk, each plane into its own part of `dst`.
@@ -102,6 +139,7 @@ pub(crate) fn encode(
     coding: PlaneCoding,
     mut dst: [&mut [u8]; MAX_PLANES],
     scratch: &mut EncodeScratch,
+    next: NextChunk<'_>,
 ) -> [Stored; MAX_PLANES] {
     for (plane, dst) in dst.iter_mut().enumerate() {
         let len = match plane < layout.planes {
@@ -110,10 +148,11 @@ pub(crate) fn encode(
         };
         *dst = &mut core::mem::take(dst)[..len];
     }
+    let mut ahead = next.ahead(&scratch.planes);
     let mut stored = [Stored::default(); MAX_PLANES];
     if layout.planes == 1 && !coding.profile.is_extended() {
         let ([plane, ..], [dst, ..]) = (&mut scratch.planes, dst);
-        stored[0] = plane.encode_from(chunk, dst, coding, &mut scratch.tables);
+        stored[0] = plane.encode_from(chunk, dst, coding, &mut scratch.tables, &mut ahead);
         return stored;
     }
     split_planes(layout, chunk, &mut dst, &mut scratch.planes);
@@ -121,8 +160,15 @@ pub(crate) fn encode(
     for ((stored, plane), dst) in planes.take(layout.planes) {
         *stored = match coding.profile.is_extended() {
             #[cfg(feature = "zstd")]
-            true => encode_extended(plane, dst, coding, &mut scratch.tables, &mut scratch.zstd),
-            _ => plane.encode(dst, coding, &mut scratch.tables),
+            true => encode_extended(
+                plane,
+                dst,
+                coding,
+                &mut scratch.tables,
+                &mut scratch.zstd,
+                &mut ahead,
+            ),
+            _ => plane.encode(dst, coding, &mut scratch.tables, &mut ahead),
         };
     }
     stored
@@ -196,11 +242,12 @@ fn encode_extended(
     coding: PlaneCoding,
     tables: &mut Tables,
     zstd: &mut zstd::Encoder,
+    ahead: &mut Ahead<'_>,
 ) -> Stored {
     let frame = zstd_frame(plane, dst, coding, zstd);
     let stored = match is_smallest(frame, dst, coding) {
         true => Stored { method: method::RAW, len: dst.len() },
-        false => plane.encode(dst, coding, tables),
+        false => plane.encode(dst, coding, tables, ahead),
     };
     match frame {
         Some(frame) if is_smaller(frame.len(), stored.len, coding) => {

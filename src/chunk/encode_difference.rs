@@ -1,16 +1,16 @@
 //! Encodes chunks of differences in the smallest way.
 //!
 //! A chunk is stored as planes of the exclusive or of data and base, as planes of the data, or with
-//! the code of [`difference`](crate::difference). A sample of the chunk excludes the ways that would
+//! the code of [`difference`](crate::model::difference). A sample of the chunk excludes the ways that would
 //! be much larger.
 
 use alloc::vec::Vec;
 
-use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::encode::{self, EncodeScratch, NextChunk};
 use crate::chunk::plane_encoder::Stored;
-use crate::difference::encode::is_zero;
 use crate::dtype::DType;
 use crate::format::method;
+use crate::model::difference::encode::is_zero;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::plane_layout::PlaneLayout;
@@ -107,9 +107,9 @@ fn encode_planes(
 ) -> [Stored; MAX_PLANES] {
     let coding = options.coding();
     if lens.xor <= lens.data {
-        return encode::encode(layout, xor, coding, dst, scratch);
+        return encode::encode(layout, xor, coding, dst, scratch, NextChunk::default());
     }
-    let mut stored = encode::encode(layout, chunk, coding, dst, scratch);
+    let mut stored = encode::encode(layout, chunk, coding, dst, scratch, NextChunk::default());
     stored.iter_mut().for_each(|plane| plane.method |= method::WITHOUT_BASE);
     stored
 }

@@ -1,6 +1,6 @@
 //! Encodes chunks that may consist of records.
 
-use crate::chunk::encode::{self, EncodeScratch, RecordsMemory};
+use crate::chunk::encode::{self, EncodeScratch, NextChunk, RecordsMemory};
 use crate::chunk::encode_scales;
 use crate::chunk::plane_encoder::Stored;
 use crate::chunk::records::{Division, PART_HEADER_LEN};
@@ -20,6 +20,7 @@ pub(crate) fn encode(
     options: &Options,
     dst: [&mut [u8]; MAX_PLANES],
     scratch: &mut EncodeScratch,
+    next: NextChunk<'_>,
 ) -> [Stored; MAX_PLANES] {
     let coding = options.coding();
     if HAS_EXTENDED && options.uses_scales() {
@@ -31,7 +32,7 @@ pub(crate) fn encode(
         .and_then(|record| encode_records(record, offset, chunk, coding, first, scratch));
     match stored {
         Some(stored) => [stored, Stored::default(), Stored::default(), Stored::default()],
-        None => encode::encode(layout, chunk, coding, dst, scratch),
+        None => encode::encode(layout, chunk, coding, dst, scratch, next),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Encodes chunks with the code of scales.
 
-use crate::chunk::encode::{self, EncodeScratch};
+use crate::chunk::encode::{self, EncodeScratch, NextChunk};
 use crate::chunk::plane_encoder::Stored;
 use crate::format::method;
 use crate::model::scales::encode::ScalesEncoder;
@@ -21,7 +21,7 @@ pub(crate) fn encode(
 ) -> [Stored; MAX_PLANES] {
     let Some(code) = encode_code(chunk, options, &mut scratch.scales) else {
         // The caller compares whole frames.
-        return encode::encode(layout, chunk, options.coding(), dst, scratch);
+        return encode::encode(layout, chunk, options.coding(), dst, scratch, NextChunk::default());
     };
     for (plane, dst) in dst.iter_mut().enumerate() {
         let is_used = plane < layout.planes;

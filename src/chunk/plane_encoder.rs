@@ -14,6 +14,7 @@ use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::code::Codeword;
 use crate::entropy::huffman::encode::{Coding, Plan, plan};
+use crate::entropy::huffman::pair_table::PairTable;
 use crate::entropy::huffman::pairs::{self, PAIRS, PairCodewords, PairCounts, SPAN};
 use crate::entropy::pivot::encode as pivot;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
@@ -21,6 +22,7 @@ use crate::entropy::sample::Frequent;
 use crate::entropy::sample::Sample;
 use crate::entropy::{STREAMS, SYMBOLS};
 use crate::format::method;
+use crate::prefetch::Ahead;
 use crate::profile::PlaneCoding;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 use crate::simd::Kernels;
@@ -52,6 +54,7 @@ pub(super) struct Tables {
     /// Created on first use.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     vectors: Option<Box<count_avx512::Space>>,
+    pair_table: PairTable,
     /// Memory for the arrays of pivot codes.
     arrays: Vec<u8>,
 }
@@ -68,6 +71,7 @@ impl Default for Tables {
             pairs: None,
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             vectors: None,
+            pair_table: PairTable::default(),
             arrays: Vec::new(),
         }
     }
@@ -102,6 +106,8 @@ pub(super) struct PlaneEncoder {
 enum Analysis {
     /// Skip the analysis, because the plane is noise.
     Noise,
+    /// Skip the analysis, because the plane consists of this symbol.
+    Repeat(u8),
     /// Count symbol by symbol.
     Symbols,
     /// Count pairs of symbols, relative to this lowest symbol.
@@ -130,6 +136,11 @@ impl PlaneEncoder {
         if self.was_coded { &mut self.space[..dst.len()] } else { dst }
     }
 
+    /// Returns whether [`Self::target`] is memory of the encoder.
+    pub(super) fn uses_space(&self) -> bool {
+        self.was_coded
+    }
+
     /// Returns the plane, which has been split into [`Self::target`].
     pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
         if self.was_coded { &self.space[..dst.len()] } else { dst }
@@ -141,6 +152,7 @@ impl PlaneEncoder {
         dst: &mut [u8],
         coding: PlaneCoding,
         tables: &mut Tables,
+        ahead: &mut Ahead<'_>,
     ) -> Stored {
         if dst.len() > MAX_WRITTEN_PLANE {
             return Stored { method: method::RAW, len: dst.len() };
@@ -160,7 +172,7 @@ impl PlaneEncoder {
                     plan.encode(plane, &mut dst[..plan.size()], &mut tables.arrays);
                     return Stored { method: method::PIVOT, len: plan.size() };
                 }
-                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables, ahead);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
         }
@@ -173,6 +185,7 @@ impl PlaneEncoder {
         dst: &mut [u8],
         coding: PlaneCoding,
         tables: &mut Tables,
+        ahead: &mut Ahead<'_>,
     ) -> Stored {
         let threshold = coding.threshold;
         let analysis = (plane.len() <= MAX_WRITTEN_PLANE)
@@ -180,7 +193,7 @@ impl PlaneEncoder {
             .filter(|analysis| !matches!(analysis, Analysis::Pairs(_)));
         let Some(analysis) = analysis else {
             self.target(dst).copy_from_slice(plane);
-            return self.encode(dst, coding, tables);
+            return self.encode(dst, coding, tables, ahead);
         };
         let coding = worthwhile(analysis.plan(plane, threshold, tables), plane.len(), threshold);
         self.was_coded = !matches!(coding, Coding::Raw);
@@ -194,7 +207,7 @@ impl PlaneEncoder {
                 Stored { method: method::HUFFMAN, len: 1 }
             }
             Coding::Streams(plan) => {
-                analysis.store(&plan, plane, &mut dst[..plan.size()], tables);
+                analysis.store(&plan, plane, &mut dst[..plan.size()], tables, ahead);
                 Stored { method: method::HUFFMAN, len: plan.size() }
             }
         }
@@ -273,11 +286,16 @@ impl Analysis {
         if plane.len() >= SHORTEST_IN_VECTORS {
             let kernels = Kernels::new();
             if let Kernels::Avx512(..) | Kernels::Avx2(_) = kernels {
+                // AVX-512 counts symbols fast that are not in the sample.
+                let half_suffices = matches!(kernels, Kernels::Avx512(..));
                 let sample = match may_be_noise {
-                    true => Sample::unless_noise(plane),
+                    true => Sample::unless_noise(plane, half_suffices),
                     false => Some(Sample::new(plane)),
                 };
                 let Some(sample) = sample else { return Self::Noise };
+                if let Some(symbol) = sample.only_symbol().filter(|&symbol| is_all(plane, symbol)) {
+                    return Self::Repeat(symbol);
+                }
                 return Self::in_vectors(kernels, &sample, plane.len()).unwrap_or(Self::Symbols);
             }
         }
@@ -285,8 +303,9 @@ impl Analysis {
         if !was_coded && is_noise() {
             return Self::Noise;
         }
-        match lowest_of_narrow(plane) {
-            Some(lowest) => Self::Pairs(lowest),
+        match narrow_range(plane) {
+            Some((lowest, highest)) if lowest == highest => Self::Repeat(lowest),
+            Some((lowest, _)) => Self::Pairs(lowest),
             None if was_coded && is_noise() => Self::Noise,
             None => Self::of_symbols(plane),
         }
@@ -317,6 +336,7 @@ impl Analysis {
     fn plan(self, plane: &[u8], threshold: f32, tables: &mut Tables) -> Coding {
         match self {
             Self::Noise => return Coding::Raw,
+            Self::Repeat(symbol) => return Coding::Repeat(symbol),
             Self::Symbols => {
                 histogram::count(plane, &mut tables.counts);
                 if threshold <= NOISE_THRESHOLD && histogram::is_flat(&tables.counts, plane.len()) {
@@ -342,12 +362,19 @@ impl Analysis {
     }
 
     /// Encodes the plane as planned.
-    fn store(self, plan: &Plan, plane: &[u8], dst: &mut [u8], tables: &mut Tables) {
+    fn store(
+        self,
+        plan: &Plan,
+        plane: &[u8],
+        dst: &mut [u8],
+        tables: &mut Tables,
+        ahead: &mut Ahead<'_>,
+    ) {
         match self {
             Self::Pairs(lowest) => {
                 plan.encode_pairs(plane, lowest, &mut tables.pairs().0.codes, dst);
             }
-            _ => plan.encode(plane, dst),
+            _ => plan.encode(plane, dst, &mut tables.pair_table, ahead),
         }
     }
 }
@@ -373,13 +400,23 @@ fn pivot_plan<'p>(
     (pivot.size() <= most).then_some(pivot)
 }
 
-/// Returns the lowest symbol of a plane that can be encoded in pairs, otherwise `None`.
-fn lowest_of_narrow(plane: &[u8]) -> Option<u8> {
+/// Returns whether a plane consists of one symbol.
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+fn is_all(plane: &[u8], symbol: u8) -> bool {
+    /// Number of symbols that are compared without a branch.
+    const BLOCK: usize = 4096;
+    let others = |block: &[u8]| block.iter().fold(0, |others, &other| others | (other ^ symbol));
+    plane.chunks(BLOCK).all(|block| others(block) == 0)
+}
+
+/// Returns the lowest and the highest symbol of a plane that can be encoded in pairs, otherwise
+/// `None`.
+fn narrow_range(plane: &[u8]) -> Option<(u8, u8)> {
     if plane.len() < SHORTEST_IN_PAIRS || !plane.len().is_multiple_of(pairs::ALIGNMENT) {
         return None;
     }
     let (lowest, highest) = histogram::range(plane);
-    (usize::from(highest - lowest) < SPAN).then_some(lowest)
+    (usize::from(highest - lowest) < SPAN).then_some((lowest, highest))
 }
 
 /// Returns the coding if it is shorter than `threshold` times the plane, otherwise `Raw`.
@@ -392,4 +429,36 @@ fn worthwhile(coding: Coding, plane_len: usize, threshold: f32) -> Coding {
     // Readers take a coded plane with the length of the plane for raw bytes.
     let is_worth = size < plane_len && (size as f64) < plane_len as f64 * f64::from(threshold);
     if is_worth { coding } else { Coding::Raw }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::profile::{PlaneCode, Profile};
+
+    fn stored(plane: &[u8], is_coded: bool) -> Stored {
+        let mut encoder = PlaneEncoder { was_coded: is_coded, ..Default::default() };
+        let mut dst = vec![0; plane.len()];
+        encoder.target(&mut dst).copy_from_slice(plane);
+        let coding = PlaneCoding::new(0.95, Profile::Original, PlaneCode::default());
+        encoder.encode(&mut dst, coding, &mut Tables::default(), &mut Ahead::default())
+    }
+
+    #[test]
+    fn only_planes_of_one_symbol_become_that_symbol() {
+        for len in [2, 1000, 16 * 1024, 70_000, 128 * 1024] {
+            for is_coded in [false, true] {
+                let mut plane = vec![7; len];
+                assert_eq!(stored(&plane, is_coded).len, 1, "{len}");
+                // Samples miss most symbols.
+                for at in [len / 2 + 40, len - 1, 0].into_iter().filter(|&at| at < len) {
+                    plane[at] = 8;
+                    assert!(stored(&plane, is_coded).len > 1, "{len}, {at}");
+                    plane[at] = 7;
+                }
+            }
+        }
+    }
 }

@@ -6,8 +6,6 @@ use crate::entropy::SYMBOLS;
 pub(crate) struct Sample {
     counts: [u16; SYMBOLS],
     total: u32,
-    /// Whether the plane has the length [`Self::LONG`].
-    is_long: bool,
 }
 
 impl Sample {
@@ -17,40 +15,76 @@ impl Sample {
     /// Smallest number of counted symbols that can prove noise.
     const CERTAIN: u32 = 1024;
 
-    /// Length of a plane in bytes from which on a sample can prove it to be noise.
+    /// Length of a plane in bytes from which on fewer symbols are sampled.
     const LONG: usize = 32 * 1024;
+
+    /// Length of a plane in bytes from which on a sample can prove it to be noise.
+    const SHORTEST: usize = 2 * 1024;
 
     /// Length of a plane in bytes from which on a sample can prove that it is uniform, and from which
     /// on a sparse sample can.
     const UNIFORM: usize = 128 * 1024;
     const SPARSE: usize = 512 * 1024;
 
-    /// Counts 32 of every 1,024 symbols of a plane, or more if the plane is short.
+    /// Counts 32 of every 1,023 symbols of a plane, or of every 255 if the plane is short.
+    ///
+    /// An odd distance reaches all columns of matrices.
     pub(crate) fn new(plane: &[u8]) -> Self {
-        let mut sample = Self::empty(plane);
-        match sample.is_long {
-            true => sample.add::<1024, 0, { Self::RUN }>(plane),
-            false => sample.add::<256, 0, { Self::RUN }>(plane),
+        let mut sample = Self::empty();
+        match plane.len() {
+            Self::LONG.. => sample.add::<1023, 0, { Self::RUN }>(plane),
+            _ => sample.add::<255, 0, { Self::RUN }>(plane),
         }
         sample
     }
 
     /// Samples a plane; returns `None` if the sample, or half of it, shows that the plane is noise.
-    pub(crate) fn unless_noise(plane: &[u8]) -> Option<Self> {
-        let mut sample = Self::empty(plane);
-        if !sample.is_long {
-            return Some(Self::new(plane));
+    ///
+    /// If half of it has 2,048 symbols, it decides, and the result is this half if `half_suffices`.
+    pub(crate) fn unless_noise(plane: &[u8], half_suffices: bool) -> Option<Self> {
+        if plane.len() < Self::LONG {
+            return match Self::of_varied(plane) {
+                Some(sample) => (!sample.is_noise()).then_some(sample),
+                None => Some(Self::new(plane)),
+            };
         }
-        sample.add::<1024, 0, { Self::RUN / 2 }>(plane);
+        let mut sample = Self::empty();
+        sample.add::<1023, 0, { Self::RUN / 2 }>(plane);
         if sample.is_noise() {
             return None;
         }
-        sample.add::<1024, { Self::RUN / 2 }, { Self::RUN }>(plane);
-        (!sample.is_noise()).then_some(sample)
+        let is_decided = sample.total >= 2 * Self::CERTAIN;
+        if half_suffices && is_decided {
+            return Some(sample);
+        }
+        sample.add::<1023, { Self::RUN / 2 }, { Self::RUN }>(plane);
+        // The result is the same whether or not half suffices, so that all levels write the same.
+        (is_decided || !sample.is_noise()).then_some(sample)
     }
 
-    fn empty(plane: &[u8]) -> Self {
-        Self { counts: [0; SYMBOLS], total: 0, is_long: plane.len() >= Self::LONG }
+    /// Samples a plane of less than [`Self::LONG`] bytes with enough symbols to prove that it is
+    /// noise. Returns `None` if its first symbols show that it is not.
+    fn of_varied(plane: &[u8]) -> Option<Self> {
+        /// Of 32 symbols of noise, 30 differ on average, with a standard deviation of 1.3.
+        const VARIED: usize = 25;
+        let mut seen = [false; SYMBOLS];
+        for &symbol in plane.first_chunk::<32>()? {
+            seen[usize::from(symbol)] = true;
+        }
+        if plane.len() < Self::SHORTEST || seen.iter().filter(|&&seen| seen).count() < VARIED {
+            return None;
+        }
+        let mut sample = Self::empty();
+        match plane.len() {
+            ..4096 => sample.add::<63, 0, { Self::RUN }>(plane),
+            4096..8192 => sample.add::<127, 0, { Self::RUN }>(plane),
+            _ => return Some(Self::new(plane)),
+        }
+        Some(sample)
+    }
+
+    fn empty() -> Self {
+        Self { counts: [0; SYMBOLS], total: 0 }
     }
 
     /// Counts the symbols from `START` to `END` of every `DISTANCE`.
@@ -78,9 +112,18 @@ impl Sample {
         self.total
     }
 
-    /// Returns whether a plane is noise, without sampling short planes.
+    /// Returns the symbol of the sample if there is only one.
+    pub(crate) fn only_symbol(&self) -> Option<u8> {
+        let symbol = self.counts.iter().position(|&count| count > 0)?;
+        (u32::from(self.counts[symbol]) == self.total).then_some(symbol as u8)
+    }
+
+    /// Returns whether [`Self::unless_noise`] detects noise, in less time for short planes.
     pub(crate) fn finds_noise(plane: &[u8]) -> bool {
-        plane.len() >= Self::LONG && Self::unless_noise(plane).is_none()
+        match plane.len() {
+            Self::LONG.. => Self::unless_noise(plane, true).is_none(),
+            _ => Self::of_varied(plane).is_some_and(|sample| sample.is_noise()),
+        }
     }
 
     /// Returns whether a sample shows that no code saves a quarter of a per cent of a plane.
@@ -88,10 +131,10 @@ impl Sample {
     /// Saving that requires Σp² ≥ 2^-7.98 = 1.014 / 256. Noise has 1 / 256, with a standard deviation
     /// of an eighth of a per cent of that in a sample of 16,384 symbols.
     pub(crate) fn finds_uniform(plane: &[u8]) -> bool {
-        let mut sample = Self::empty(plane);
+        let mut sample = Self::empty();
         match plane.len() {
-            Self::SPARSE.. => sample.add::<1024, 0, { Self::RUN }>(plane),
-            Self::UNIFORM.. => sample.add::<256, 0, { Self::RUN }>(plane),
+            Self::SPARSE.. => sample.add::<1023, 0, { Self::RUN }>(plane),
+            Self::UNIFORM.. => sample.add::<255, 0, { Self::RUN }>(plane),
             _ => return false,
         }
         sample.is_flat(1005)
@@ -99,14 +142,14 @@ impl Sample {
 
     /// Returns whether the sample shows that no code saves five per cent.
     ///
-    /// Returns `false` for planes that are too short for a certain answer.
+    /// Returns `false` if the sample is too small for a certain answer.
     ///
     /// No code is shorter than the entropy, which is at least the collision entropy, -log2 Σp².
     /// Saving five per cent of 8 bits per symbol requires Σp² ≥ 2^-7.6 = 1.32 / 256. Noise has
     /// 1 / 256, with a standard deviation of two per cent of that in a sample of 1,024 symbols, and of
     /// half a per cent in one of 4,096.
     fn is_noise(&self) -> bool {
-        self.is_long && self.total >= Self::CERTAIN && self.is_flat(1150)
+        self.total >= Self::CERTAIN && self.is_flat(1150)
     }
 
     /// Returns whether the sum of the squares of probabilities is at most `most` thousandths of that
@@ -220,16 +263,39 @@ mod tests {
         for len in [1 << 17, 1 << 20] {
             assert!(Sample::finds_uniform(&noise(len, 256)));
             assert!(!Sample::finds_uniform(&noise(len, 252)));
+            // The second half of each row is zero.
+            let mut rows = noise(len, 256);
+            rows.chunks_mut(512).for_each(|row| row[256..].fill(0));
+            assert!(!Sample::finds_uniform(&rows));
         }
         assert!(!Sample::finds_uniform(&noise((1 << 17) - 1, 256)));
     }
 
     #[test]
-    fn only_long_planes_are_noise() {
-        assert!(Sample::new(&plane(256, false)).is_noise());
-        assert!(!Sample::new(&plane(256, false)[..32 * 1024 - 1]).is_noise());
-        assert!(!Sample::new(&plane(256, true)).is_noise());
-        assert!(!Sample::new(&[]).is_noise());
+    fn noise_is_detected_in_planes_of_2_kib() {
+        let (noise, skewed) = (plane(256, false), plane(256, true));
+        for len in [0, 1, 64, 1000, 2047, 2048, 3000, 4096, 8191, 8192, 32_767, 32_768, 131_072] {
+            for (plane, is_noise) in [(&noise, len >= 2048), (&skewed, false)] {
+                let plane = &plane[..len];
+                assert_eq!(Sample::finds_noise(plane), is_noise, "{len} bytes");
+                assert_eq!(Sample::unless_noise(plane, true).is_none(), is_noise, "{len} bytes");
+            }
+        }
         assert!(Frequent::of(&Sample::new(&[])).is_none());
+    }
+
+    #[test]
+    fn columns_of_matrices_are_not_noise() {
+        for row_len in [64, 128, 256, 512] {
+            for len in [2048, 4096, 8192, 16_384] {
+                // The second half of each row is zero.
+                let mut plane = plane(256, false);
+                plane.truncate(len);
+                for row in plane.chunks_mut(row_len) {
+                    row[row_len / 2..].fill(0);
+                }
+                assert!(!Sample::finds_noise(&plane), "{len} bytes in rows of {row_len}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::error::DecodeErrorKind;
 use crate::format::method;
 use crate::legacy::output::Output;
+use crate::prefetch::Ahead;
 
 /// A plane that is stored in blocks.
 pub(super) struct PlaneBlocks<'a> {
@@ -68,7 +69,7 @@ fn decode_block(
         }
         CodedPlane::Streams(bytes) => {
             output.add_method("huffman");
-            decode::decode(bytes, block, table)?;
+            decode::decode(bytes, block, table, &mut Ahead::default())?;
         }
     }
     Ok(())

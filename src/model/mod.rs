@@ -1,5 +1,6 @@
 //! Coders that see elements or records instead of byte planes.
 
+pub(crate) mod difference;
 pub(crate) mod element;
 pub(crate) mod groups;
 pub(crate) mod records;

@@ -4,6 +4,8 @@
 //! Kernels are faster than the memory that they read and write, unless it is in the second level
 //! of cache. Processors prefetch what a kernel reads, but not enough of what it writes.
 
+use crate::prefetch::prefetch_start;
+
 /// A slice, shared or mutable.
 pub(super) trait Slice: Default {
     fn bytes(&self) -> &[u8];
@@ -72,24 +74,8 @@ impl<C: Slice, P: Slice, const K: usize> Iterator for Blocks<C, P, K> {
 /// Prefetches the first `len` bytes of a chunk, and its parts of the planes.
 #[inline]
 pub(super) fn prefetch(chunk: &[u8], planes: &[&[u8]], len: usize) {
-    prefetch_lines(chunk, len);
+    prefetch_start(chunk, len);
     for plane in planes {
-        prefetch_lines(plane, len / planes.len());
+        prefetch_start(plane, len / planes.len());
     }
 }
-
-/// Prefetches the first `len` bytes of a slice, as far as it goes.
-#[cfg(all(feature = "simd", target_arch = "x86_64"))]
-#[inline]
-fn prefetch_lines(bytes: &[u8], len: usize) {
-    /// Bytes of a cache line.
-    const LINE: usize = 64;
-    for line in bytes[..len.min(bytes.len())].chunks(LINE) {
-        safe_arch::prefetch_t0(&line[0]);
-    }
-}
-
-/// Does nothing: no safe interface prefetches for this target.
-#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
-#[inline]
-fn prefetch_lines(_: &[u8], _: usize) {}

@@ -687,12 +687,19 @@ fn max_writes_the_smallest_files_and_reports_them() {
     place.succeeds(&["decompress", "model.znn", "-o", "back"]);
     assert!(place.read("back") == data);
 
-    let printed = place.succeeds(&["bench", "model", "--all", "--runs", "1", "--json"]);
-    let levels: Vec<Value> =
-        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let names: Vec<&Value> = levels.iter().map(|level| &level["profile"]).collect();
-    assert_eq!(names, ["original", "extended", "max"]);
-    assert!(levels.iter().all(|level| level["round_trip"] == true));
+    for file in ["model", "-"] {
+        let arguments = ["bench", file, "--all", "--runs", "1", "--json"];
+        let output = place.run_with_input(&arguments, &data);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let levels: Vec<Value> =
+            text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let names: Vec<&Value> = levels.iter().map(|level| &level["profile"]).collect();
+        assert_eq!(names, ["original", "extended", "max"]);
+        for level in levels {
+            assert_eq!(level["original_bytes"], data.len(), "{file}");
+            assert_eq!(level["round_trip"], true, "{file}");
+        }
+    }
     place.fails(2, &["compress", "model", "--max", "--extended"]);
     for command in ["compress", "bench"] {
         let said = place.fails(2, &[command, "model", "--max", "--plane-code", "huffman"]);

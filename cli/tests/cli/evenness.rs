@@ -33,12 +33,6 @@ fn json_of(place: &Place, command: &str, file: &str) -> Value {
     serde_json::from_str(&place.succeeds(&[command, "--json", file])).unwrap()
 }
 
-/// Standard output and standard error.
-fn said_by(place: &Place, arguments: &[&str]) -> String {
-    let output = place.run(arguments);
-    text(&output.stdout) + &text(&output.stderr)
-}
-
 mod tables {
     use super::*;
 
@@ -139,6 +133,12 @@ mod names {
     fn is_clean(said: &str) {
         let is_wrong = |char: char| char != '\n' && (char.is_control() || char == '\u{202e}');
         assert!(!said.contains(is_wrong), "{said:?}");
+    }
+
+    /// Standard output and standard error.
+    fn said_by(place: &Place, arguments: &[&str]) -> String {
+        let output = place.run(arguments);
+        text(&output.stdout) + &text(&output.stderr)
     }
 
     #[test]

@@ -9,7 +9,9 @@ use crate::chunk::zstd::sequences;
 use crate::entropy::histogram::{self, StreamCounts};
 use crate::entropy::huffman::MAX_WRITTEN_PLANE;
 use crate::entropy::huffman::encode::{Coding, plan};
+use crate::entropy::huffman::pair_table::PairTable;
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 
 /// An encoder that keeps its memory from plane to plane.
 #[derive(Default)]
@@ -18,6 +20,7 @@ pub(crate) struct Encoder {
     sequences: Vec<Sequence>,
     counts: Option<Box<StreamCounts>>,
     coded: Vec<u8>,
+    table: PairTable,
 }
 
 impl Encoder {
@@ -49,7 +52,7 @@ impl Encoder {
         let content_at = block_at + block::HEADER_LEN;
         let counts = self.counts.get_or_insert_with(|| Box::new([[0; SYMBOLS]; STREAMS]));
         let mut end = content_at;
-        end += write_literals(literals, counts, self.coded.get_mut(end..)?)?;
+        end += write_literals(literals, counts, &mut self.table, self.coded.get_mut(end..)?)?;
         end += sequences::write(&self.sequences, period, self.coded.get_mut(end..)?)?;
         let header = 1 | block::COMPRESSED << 1 | ((end - content_at) as u32) << 3;
         let header = &header.to_le_bytes()[..block::HEADER_LEN];
@@ -80,7 +83,12 @@ fn frame_header(len: usize, dst: &mut [u8]) -> Option<usize> {
 }
 
 /// Writes the section of literals (RFC 8878, section 3.1.1.3.1) and returns its length.
-fn write_literals(literals: &[u8], counts: &mut StreamCounts, dst: &mut [u8]) -> Option<usize> {
+fn write_literals(
+    literals: &[u8],
+    counts: &mut StreamCounts,
+    table: &mut PairTable,
+    dst: &mut [u8],
+) -> Option<usize> {
     const RAW: u64 = 0;
     const REPEAT: u64 = 1;
     const COMPRESSED: u64 = 2;
@@ -92,7 +100,8 @@ fn write_literals(literals: &[u8], counts: &mut StreamCounts, dst: &mut [u8]) ->
             let header = COMPRESSED | 3 << 2 | len << 4 | (plan.size() as u64) << 22;
             let (head, rest) = dst.split_at_mut_checked(5)?;
             head.copy_from_slice(&header.to_le_bytes()[..5]);
-            plan.encode(literals, rest.get_mut(..plan.size())?);
+            let dst = rest.get_mut(..plan.size())?;
+            plan.encode(literals, dst, table, &mut Ahead::default());
             Some(5 + plan.size())
         }
         Coding::Repeat(byte) => {

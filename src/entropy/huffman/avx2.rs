@@ -10,11 +10,13 @@ use fearless_simd::prelude::*;
 use fearless_simd::u8x32;
 use fearless_simd::x86::Avx2;
 
-use crate::bits;
+use crate::entropy::huffman::avx2_pairs;
 use crate::entropy::huffman::bytes::{Codes, write_scalar};
-use crate::entropy::huffman::stream_writer::StreamWriter;
+use crate::entropy::huffman::pair_table::PairTable;
+use crate::entropy::huffman::stream_writer::{self, StreamWriter};
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 
 /// Below this length of a plane, the preparation of tables costs more than vectors save.
 pub(crate) const SHORTEST: usize = 1024;
@@ -75,6 +77,11 @@ impl Blocks {
         let mut blocks = [0; MAX_BLOCKS];
         blocks[..len].copy_from_slice(&order[..len]);
         Some(Self::Far(blocks, len))
+    }
+
+    /// Returns whether looking up pairs in a table takes less time.
+    fn are_many(&self) -> bool {
+        matches!(self, Self::Far(_, 6..))
     }
 }
 
@@ -137,8 +144,18 @@ pub(crate) fn encode<'d>(
     code: &CodeLengths,
     counts: &BlockCounts,
     writers: [StreamWriter<'d>; STREAMS],
+    table: &mut PairTable,
+    ahead: &mut Ahead<'_>,
 ) -> Option<[StreamWriter<'d>; STREAMS]> {
-    let Some(blocks) = Blocks::of(code, counts) else { return Some(writers) };
+    let blocks = Blocks::of(code, counts);
+    if plane.len() >= avx2_pairs::SHORTEST
+        && blocks.as_ref().is_none_or(Blocks::are_many)
+        && let Some(pairs) = table.pairs()
+    {
+        avx2_pairs::encode(token, plane, code, writers, pairs, ahead);
+        return None;
+    }
+    let Some(blocks) = blocks else { return Some(writers) };
     let codes = Codes::new(code);
     let tables = Tables::new(&codes, &blocks);
     let coded_bits: usize = writers.iter().map(|writer| writer.room_len() * 8).sum();
@@ -154,7 +171,7 @@ pub(crate) fn encode<'d>(
         (Blocks::Far(..), _) => encode_far8_long,
     };
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
-        encode_stream(token, stream, &tables, &codes, writer);
+        encode_stream(token, stream, &tables, &codes, writer, ahead);
     }
     None
 }
@@ -201,11 +218,7 @@ macro_rules! lanes {
 /// Appends up to [`LONGEST_LANE`] bits.
 macro_rules! push {
     ($writer:ident, $bits:expr, $len:expr) => {{
-        let (room, pending, pending_len) = $writer;
-        let pending = pending | $bits.wrapping_shl(pending_len as u32);
-        let len = pending_len + $len;
-        let room = bits::store(room, pending.to_le_bytes(), (len / 8 % 8) as usize);
-        $writer = (room, pending.wrapping_shr(len as u32 & 56), len % 8);
+        $writer = stream_writer::append($writer, $bits, $len);
     }};
 }
 
@@ -387,7 +400,9 @@ macro_rules! encoder {
                 tables: &Tables,
                 codes: &Codes,
                 writer: StreamWriter<'_>,
+                ahead: &mut Ahead<'_>,
             ) {
+                let mut lines = core::mem::take(ahead);
                 let [mut values, mut lens] = [[_mm256_setzero_si256(); $blocks]; 2];
                 for number in 0..$blocks {
                     values[number] = load_table!(token, tables.codes[0][number]);
@@ -405,6 +420,7 @@ macro_rules! encoder {
                 let mut parts = writer.into_parts();
                 let (head, groups) = stream.as_rchunks::<LANES>();
                 for group in groups.iter().rev() {
+                    lines.step();
                     let symbols: __m256i = u8x32::from_slice(token, group).into();
                     let symbols = order!($join, symbols, _order);
                     let mut index = index!($index, symbols, _lowest, _numbers);
@@ -437,6 +453,7 @@ macro_rules! encoder {
                 let (room, pending, pending_len) = parts;
                 let writer = StreamWriter::from_parts(room, pending, pending_len);
                 write_scalar(head, codes, writer).finish();
+                *ahead = lines;
             }
         );
     };

@@ -14,6 +14,7 @@ use crate::entropy::huffman::bytes::{Codes, write_scalar};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::CodeLengths;
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 
 /// Below this length of a plane, the preparation of tables costs more than vectors save.
 pub(crate) const SHORTEST: usize = 1024;
@@ -22,6 +23,8 @@ pub(crate) const SHORTEST: usize = 1024;
 const LANES: usize = 64;
 /// Most bits of a lane.
 const LONGEST_LANE: i64 = 63;
+/// Fewest bits of a lane, which complete a byte.
+const SHORTEST_LANE: i64 = 8;
 /// Most bits of two symbols in two bytes.
 const LONGEST_PAIR: i16 = 16;
 /// Mean length of codewords in bits up to which 16 symbols nearly always fit in a lane.
@@ -105,6 +108,7 @@ pub(crate) fn encode(
     plane: &[u8],
     code: &CodeLengths,
     writers: [StreamWriter<'_>; STREAMS],
+    ahead: &mut Ahead<'_>,
 ) {
     let codes = Codes::new(code);
     let index = Index::of(&codes.lens);
@@ -122,7 +126,7 @@ pub(crate) fn encode(
         (Index::Wide, _) => encode_wide_long,
     };
     for (stream, writer) in plane.chunks(plane.len().div_ceil(STREAMS)).zip(writers) {
-        encode_stream(token, stream, &tables, &codes, writer);
+        encode_stream(token, stream, &tables, &codes, writer, ahead);
     }
 }
 
@@ -224,11 +228,14 @@ macro_rules! join_short {
     }};
 }
 
-/// Joins the codewords of each lane's eight bytes, in the order of [`LONG_ORDER`].
+/// Joins four codewords of each lane twice: those in the even bytes, and those in the odd bytes,
+/// which follow them in the stream.
 ///
-/// Multiplications join two codewords in twice the space, so that pairs of any length fit.
-macro_rules! join_long {
+/// Evaluates to the bits and the lengths of both. Multiplications join two codewords in twice the
+/// space, so that codewords of any length fit.
+macro_rules! join_quads {
     ($values:ident, $lens:ident) => {{
+        let zero = _mm512_setzero_si512();
         let byte = _mm512_set1_epi16(0xff);
         let one = _mm512_set1_epi16(1);
         let word = _mm512_set1_epi64(0xffff_ffff);
@@ -242,10 +249,28 @@ macro_rules! join_long {
             _mm512_ternarylogic_epi64::<0xf8>(second, pairs, word)
         };
         let first_lens = _mm512_and_si512($lens, byte);
+        let second_lens = _mm512_srli_epi16::<8>($lens);
         let first = quads(_mm512_and_si512($values, byte), first_lens);
-        let second = quads(_mm512_srli_epi16::<8>($values), _mm512_srli_epi16::<8>($lens));
-        let first_len = _mm512_sad_epu8(first_lens, _mm512_setzero_si512());
+        let second = quads(_mm512_srli_epi16::<8>($values), second_lens);
+        ([first, second], [_mm512_sad_epu8(first_lens, zero), _mm512_sad_epu8(second_lens, zero)])
+    }};
+}
+
+/// Joins the codewords of each lane's eight bytes, in the order of [`LONG_ORDER`].
+macro_rules! join_long {
+    ($values:ident, $lens:ident) => {{
+        let ([first, second], [first_len, _]) = join_quads!($values, $lens);
         (_mm512_or_si512(_mm512_rolv_epi64(second, first_len), first), 0_u64)
+    }};
+}
+
+/// Interleaves the lanes of two vectors.
+macro_rules! interleave {
+    ($vectors:expr) => {{
+        let [even, odd] = $vectors;
+        let lower = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+        let upper = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+        [_mm512_permutex2var_epi64(even, lower, odd), _mm512_permutex2var_epi64(even, upper, odd)]
     }};
 }
 
@@ -253,6 +278,13 @@ macro_rules! join_long {
 macro_rules! long_lanes {
     ($lens:ident) => {
         u64::from(_mm512_cmpgt_epi64_mask($lens, _mm512_set1_epi64(LONGEST_LANE)))
+    };
+}
+
+/// Returns a mask of the lanes that are too short for [`append`].
+macro_rules! short_lanes {
+    ($lens:ident) => {
+        u64::from(_mm512_cmplt_epi64_mask($lens, _mm512_set1_epi64(SHORTEST_LANE)))
     };
 }
 
@@ -312,7 +344,7 @@ macro_rules! writer {
     }};
 }
 
-/// Appends the bits of lanes to a stream.
+/// Appends the bits of lanes to a stream. Each lane has at least [`SHORTEST_LANE`] bits.
 ///
 /// `$left` holds the bits of each lane after its complete bytes, with which the next lane begins.
 /// The lowest three bits of `$position`, the same in all lanes, are the number of bits that the last
@@ -356,16 +388,23 @@ macro_rules! append {
 
 /// Appends the codewords of 64 symbols of any lengths to a stream.
 macro_rules! append_part {
-    ($token:ident, $join:ident, $part:ident, $codes:ident, $room:ident, $left:ident, $position:ident) => {{
-        let (bits, lens, is_long) = $join($part);
-        if is_long {
+    ($token:ident, $quads:ident, $part:ident, $codes:ident, $room:ident, $left:ident, $position:ident) => {{
+        let ([first, second], [first_len, second_len]) = $quads($part);
+        let lens = _mm512_add_epi64(first_len, second_len);
+        if long_lanes!(lens) == 0 {
+            let bits = _mm512_or_si512(_mm512_rolv_epi64(second, first_len), first);
+            append!($token, bits, lens, $room, $left, $position);
+        } else if short_lanes!(first_len) | short_lanes!(second_len) != 0 {
             let writer = writer!($token, $room, $left, $position);
             let (room, bits, len) = write_scalar($part, $codes, writer).into_parts();
             $room = room;
             $left = _mm512_set1_epi64(bits as i64);
             $position = _mm512_set1_epi64(len as i64);
         } else {
-            append!($token, bits, lens, $room, $left, $position);
+            let [lower, upper] = interleave!([first, second]);
+            let [lower_lens, upper_lens] = interleave!([first_len, second_len]);
+            append!($token, lower, lower_lens, $room, $left, $position);
+            append!($token, upper, upper_lens, $room, $left, $position);
         }
     }};
 }
@@ -381,32 +420,44 @@ macro_rules! encoder {
                 tables: &Tables,
                 codes: &Codes,
                 writer: StreamWriter<'_>,
+                ahead: &mut Ahead<'_>,
             ) {
+                let mut lines = core::mem::take(ahead);
                 let tables = LoadedTables {
                     codes: tables.codes.map(|table| load_table!(token, table)),
                     ranks: load_table!(token, tables.ranks),
                 };
-                let (join, join_long) =
-                    (join!($codes, $span, token, tables), join!(long, $span, token, tables));
+                let join = join!($codes, $span, token, tables);
+                let order: __m512i = u8x64::from_slice(token, &LONG_ORDER).into();
+                let quads = |part: &[u8; LANES]| {
+                    let symbols: __m512i = u8x64::from_slice(token, part).into();
+                    let symbols = _mm512_permutexvar_epi8(order, symbols);
+                    let [values, lens] = look_up_codes!($span, symbols, tables);
+                    join_quads!(values, lens)
+                };
                 let [mut left, mut position] = [_mm512_setzero_si512(); 2];
                 let (mut room, _, _) = writer.into_parts();
                 let (head, groups) = stream.as_rchunks();
                 let (head, last_parts) = head.as_rchunks();
                 for group in groups.iter().rev() {
+                    for _ in 0..group.len() / LANES {
+                        lines.step();
+                    }
                     let (bits, lens, is_long) = join(group);
                     if is_long {
                         for part in group.as_chunks().0.iter().rev() {
-                            append_part!(token, join_long, part, codes, room, left, position);
+                            append_part!(token, quads, part, codes, room, left, position);
                         }
                     } else {
                         append!(token, bits, lens, room, left, position);
                     }
                 }
                 for part in last_parts.iter().rev() {
-                    append_part!(token, join_long, part, codes, room, left, position);
+                    append_part!(token, quads, part, codes, room, left, position);
                 }
                 let writer = writer!(token, room, left, position);
                 write_scalar(head, codes, writer).finish();
+                *ahead = lines;
             }
         );
     };
@@ -428,6 +479,7 @@ mod tests {
     use super::*;
     use crate::entropy::histogram;
     use crate::entropy::huffman::encode::{Coding, plan};
+    use crate::entropy::huffman::pair_table::PairTable;
     use crate::simd::Kernels;
 
     /// Returns symbols from `lowest` on, about half of which are the first, and so on, down to
@@ -450,7 +502,13 @@ mod tests {
         histogram::count(plane, &mut counts);
         let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
         let mut coded = vec![0; plan.size()];
-        plan.encode_with(kernels, plane, &mut coded);
+        plan.encode_with(
+            kernels,
+            plane,
+            &mut coded,
+            &mut PairTable::needed(),
+            &mut Ahead::default(),
+        );
         Some(coded)
     }
 
@@ -476,6 +534,23 @@ mod tests {
             }
         }
         assert!(compared > 400, "only {compared} planes were coded");
+    }
+
+    /// Long codewords come in runs, between symbols with short ones.
+    #[test]
+    fn every_level_codes_runs_of_long_codewords() {
+        let mut compared = 0;
+        for (run, period) in [(1, 9), (5, 30), (8, 64), (70, 400), (300, 2000), (900, 30_000)] {
+            for steps in [1, 2, 6, 20] {
+                let spread = symbols(70_000, 0, 256, 1, 256);
+                let frequent = symbols(70_000, 30, 64, steps, 0);
+                let plane: Vec<u8> = (0..70_000)
+                    .map(|at| if at % period < run { spread[at] } else { frequent[at] })
+                    .collect();
+                compared += compare(&plane);
+            }
+        }
+        assert!(compared > 20, "only {compared} planes were coded");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::entropy::huffman::table::multi::WRITTEN;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::entropy::huffman::{JUMP_TABLE, MAX_READ_BITS};
 use crate::error::DecodeErrorKind;
+use crate::prefetch::Ahead;
 
 /// Minimum number of bits that a fetch provides.
 const FETCHED_BITS: u32 = 57;
@@ -41,17 +42,20 @@ impl<'a> CodedPlane<'a> {
 }
 
 /// Decodes a description and four streams into `dst`, which is as long as the plane.
+///
+/// Meanwhile it prefetches what is `ahead`.
 pub(crate) fn decode(
     src: &[u8],
     dst: &mut [u8],
     table: &mut DecodeTable,
+    ahead: &mut Ahead<'_>,
 ) -> Result<(), DecodeErrorKind> {
     let (code, description_len) = weights::read(src)?;
     let streams = split_streams(&src[description_len..])?;
     let outputs = split_outputs(dst)?;
     match table.fill(&code) {
-        Filled::Multi(table) => decode_by_table(&code, table, streams, outputs),
-        Filled::Pair(table) => decode_by_table(&code, table, streams, outputs),
+        Filled::Multi(table) => decode_by_table(&code, table, streams, outputs, ahead),
+        Filled::Pair(table) => decode_by_table(&code, table, streams, outputs, ahead),
     }
 }
 
@@ -65,6 +69,7 @@ fn decode_by_table(
     table: impl LookUp,
     streams: [&[u8]; STREAMS],
     outputs: [&mut [u8]; STREAMS],
+    ahead: &mut Ahead<'_>,
 ) -> Result<(), DecodeErrorKind> {
     let corrupt = DecodeErrorKind::CorruptStream;
     let [s0, s1, s2, s3] = streams;
@@ -75,7 +80,11 @@ fn decode_by_table(
         StreamDecoder::new(s2, d2).ok_or(corrupt)?,
         StreamDecoder::new(s3, d3).ok_or(corrupt)?,
     ];
-    while round(&mut decoders, table).is_some() {}
+    let mut lines = core::mem::take(ahead);
+    while round(&mut decoders, table).is_some() {
+        lines.step();
+    }
+    *ahead = lines;
     let mut goes_on = true;
     while goes_on {
         goes_on = false;
@@ -282,6 +291,7 @@ mod tests {
     use super::*;
     use crate::entropy::huffman::code::Order;
     use crate::entropy::huffman::encode::{Coding, plan};
+    use crate::entropy::huffman::pair_table::PairTable;
     use crate::entropy::{SYMBOLS, histogram};
 
     /// Decodes without a table, as a reference: compares with the first cell of each length.
@@ -330,7 +340,7 @@ mod tests {
         histogram::count(plane, &mut counts);
         let Coding::Streams(plan) = plan(&counts, plane.len()) else { return None };
         let mut coded = vec![0; plan.size()];
-        plan.encode(plane, &mut coded);
+        plan.encode(plane, &mut coded, &mut PairTable::default(), &mut Ahead::default());
         Some(coded)
     }
 
@@ -347,7 +357,7 @@ mod tests {
                     decode_by_length(&coded, &mut decoded).unwrap();
                     assert_eq!(decoded, plane);
                     decoded.fill(0xaa);
-                    decode(&coded, &mut decoded, &mut table).unwrap();
+                    decode(&coded, &mut decoded, &mut table, &mut Ahead::default()).unwrap();
                     assert_eq!(decoded, plane, "{len} symbols of {alphabet}, skew {skew}");
                     tried += 1;
                 }
@@ -368,7 +378,7 @@ mod tests {
                     damaged[at] ^= flip;
                     let (mut expected, mut found) = (vec![0; 600], vec![1; 600]);
                     let expectation = decode_by_length(&damaged, &mut expected);
-                    let result = decode(&damaged, &mut found, &mut table);
+                    let result = decode(&damaged, &mut found, &mut table, &mut Ahead::default());
                     assert_eq!(result, expectation, "byte {at} ^ {flip}");
                     if result.is_ok() {
                         assert_eq!(found, expected);

@@ -7,11 +7,13 @@ use crate::entropy::huffman::avx2::{self, BlockCounts};
 use crate::entropy::huffman::avx512;
 use crate::entropy::huffman::code::{Codeword, codewords};
 use crate::entropy::huffman::lengths::{self, Ranking};
+use crate::entropy::huffman::pair_table::PairTable;
 use crate::entropy::huffman::pairs::{self, PairCodewords};
 use crate::entropy::huffman::stream_writer::StreamWriter;
 use crate::entropy::huffman::weights::{self, CodeLengths};
 use crate::entropy::huffman::{JUMP_TABLE, MAX_WRITTEN_PLANE};
 use crate::entropy::{STREAMS, SYMBOLS};
+use crate::prefetch::Ahead;
 use crate::simd::Kernels;
 
 /// How to store a plane.
@@ -113,22 +115,39 @@ impl Plan {
     }
 
     /// Encodes the counted plane into `dst`, which has the length [`Self::size`].
-    pub(crate) fn encode(&self, plane: &[u8], dst: &mut [u8]) {
-        self.encode_with(Kernels::new(), plane, dst);
+    ///
+    /// Meanwhile it prefetches what is `ahead`.
+    pub(crate) fn encode(
+        &self,
+        plane: &[u8],
+        dst: &mut [u8],
+        table: &mut PairTable,
+        ahead: &mut Ahead<'_>,
+    ) {
+        self.encode_with(Kernels::new(), plane, dst, table, ahead);
     }
 
     /// Encodes the plane with kernels of a given level, to the same bytes as [`Self::encode`].
-    pub(crate) fn encode_with(&self, kernels: Kernels, plane: &[u8], dst: &mut [u8]) {
+    #[allow(unused_variables, reason = "only dispatch uses the table and prefetches")]
+    pub(crate) fn encode_with(
+        &self,
+        kernels: Kernels,
+        plane: &[u8],
+        dst: &mut [u8],
+        table: &mut PairTable,
+        ahead: &mut Ahead<'_>,
+    ) {
         const RUN: usize = 7;
         let writers = self.write_head(dst);
         let writers = match kernels {
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx512(token, _) if plane.len() >= avx512::SHORTEST => {
-                return avx512::encode(token, plane, &self.code, writers);
+                return avx512::encode(token, plane, &self.code, writers, ahead);
             }
             #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
             Kernels::Avx2(token) if plane.len() >= avx2::SHORTEST => {
-                let left = avx2::encode(token, plane, &self.code, &self.block_counts, writers);
+                let (code, counts) = (&self.code, &self.block_counts);
+                let left = avx2::encode(token, plane, code, counts, writers, table, ahead);
                 let Some(writers) = left else { return };
                 writers
             }

@@ -25,6 +25,8 @@
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx2;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+mod avx2_pairs;
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod avx512;
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 mod bytes;
@@ -32,6 +34,7 @@ pub(crate) mod code;
 pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod lengths;
+pub(crate) mod pair_table;
 pub(crate) mod pairs;
 mod stream_writer;
 pub(crate) mod table;

@@ -21,6 +21,21 @@ pub(crate) struct StreamWriter<'a> {
 /// Maximum number of pending bits: the lowest six bits hold the length of the last codeword.
 const CONTAINER_BITS: u8 = 64 - 6;
 
+/// The parts of a writer: the memory after the finished bytes, the pending bits, of which the
+/// oldest is the lowest, and their number, at most 7.
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+pub(crate) type Parts<'a> = (&'a mut [u8], u64, u64);
+
+/// Appends up to 56 bits to the parts of a writer.
+#[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
+#[inline(always)]
+pub(crate) fn append((room, pending, pending_len): Parts<'_>, bits: u64, len: u64) -> Parts<'_> {
+    let pending = pending | bits.wrapping_shl(pending_len as u32);
+    let len = pending_len + len;
+    let room = bits::store(room, pending.to_le_bytes(), (len / 8 % 8) as usize);
+    (room, pending.wrapping_shr(len as u32 & 56), len % 8)
+}
+
 impl<'a> StreamWriter<'a> {
     /// Begins a stream that fills `room`.
     pub(crate) fn new(room: &'a mut [u8]) -> Self {
@@ -41,7 +56,7 @@ impl<'a> StreamWriter<'a> {
 
     /// Returns the memory after the finished bytes, and the pending bits and their number.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
-    pub(crate) fn into_parts(self) -> (&'a mut [u8], u64, u64) {
+    pub(crate) fn into_parts(self) -> Parts<'a> {
         let len = u32::from(self.pending_bits);
         let bits = self.pending.rotate_left(len) & ((1 << len) - 1);
         (self.room, bits, len.into())

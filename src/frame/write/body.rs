@@ -3,14 +3,14 @@
 use alloc::vec::Vec;
 
 use crate::checksum::checksum;
-use crate::chunk::encode::{EncodeScratch, FrameMemory};
+use crate::chunk::encode::{EncodeScratch, FrameMemory, NextChunk};
 use crate::chunk::{encode_difference, encode_records};
 use crate::error::EncodeError;
 use crate::format::HAS_EXTENDED;
 use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
 use crate::frame::write::geometry::Geometry;
-use crate::frame::write::room::{Growing, PerPlane, Regions, Room};
+use crate::frame::write::room::{Growing, PerPlane, Place, Regions, Room};
 use crate::frame::write::tables::Tables;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
@@ -275,21 +275,21 @@ fn encode_chunks(
     let mut plain = plain.chunks(geometry.chunk_len);
     checksums.clear();
     for (number, chunk) in src.chunks(geometry.chunk_len).enumerate() {
+        let offset = number * geometry.chunk_len;
         checksums.extend(plain.next().map(checksum));
-        let outputs = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
+        let places = room.after(filled, geometry.plane_lens_in(chunk.len()))?;
+        let (outputs, next) =
+            separate(places, NextChunk::at(offset + chunk.len(), src, chunk.len()));
         let layout = geometry.layout;
         let stored = match data.next() {
             // Builds without the extended profile leave its code out.
             Some(data) if HAS_EXTENDED => {
                 encode_difference::encode(layout, data, chunk, options, outputs, scratch)
             }
-            _ => {
-                let offset = number * geometry.chunk_len;
-                encode_records::encode(offset, layout, chunk, options, outputs, scratch)
-            }
+            _ => encode_records::encode(offset, layout, chunk, options, outputs, scratch, next),
         };
         if draft.has_annex() {
-            let [first, ..] = room.after(filled, stored.map(|stored| stored.len))?;
+            let [(first, _), ..] = room.after(filled, stored.map(|stored| stored.len))?;
             hashed.add(first);
         }
         for (filled, stored) in filled.iter_mut().zip(&stored) {
@@ -298,4 +298,20 @@ fn encode_chunks(
         tables.set(number, &stored);
     }
     Ok((filled, hashed))
+}
+
+/// Separates the memory for a chunk from the memory for the next chunk, if there is one.
+fn separate<'r>(
+    places: [Place<'r>; MAX_PLANES],
+    mut next: NextChunk<'r>,
+) -> ([&'r mut [u8]; MAX_PLANES], NextChunk<'r>) {
+    let is_last = next.bytes.is_empty();
+    let mut next_places = next.places.iter_mut();
+    let outputs = places.map(|(output, after)| {
+        if let Some(place) = next_places.next().filter(|_| !is_last) {
+            *place = after;
+        }
+        output
+    });
+    (outputs, next)
 }

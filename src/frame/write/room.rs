@@ -11,15 +11,18 @@ pub(super) type PerPlane = [usize; MAX_PLANES];
 
 /// Memory for the planes of a frame, one chunk after another.
 pub(super) trait Room {
-    /// Returns memory for the planes of the next chunk.
+    /// Returns memory for the planes of a chunk.
     ///
     /// The memory of each plane begins after its `filled` bytes and has its length in `lens`.
     fn after(
         &mut self,
         filled: PerPlane,
         lens: PerPlane,
-    ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError>;
+    ) -> Result<[Place<'_>; MAX_PLANES], EncodeError>;
 }
+
+/// Memory for a plane of a chunk, and the memory after it, as far as there is some.
+pub(super) type Place<'a> = (&'a mut [u8], &'a mut [u8]);
 
 /// Memory that is long enough for raw planes.
 pub(super) struct Regions<'d>(pub(super) [&'d mut [u8]; MAX_PLANES]);
@@ -29,11 +32,11 @@ impl Room for Regions<'_> {
         &mut self,
         filled: PerPlane,
         lens: PerPlane,
-    ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError> {
+    ) -> Result<[Place<'_>; MAX_PLANES], EncodeError> {
         let mut places = filled.into_iter().zip(lens);
         Ok(self.0.each_mut().map(|region| {
             let (start, len) = places.next().unwrap_or_default();
-            &mut region[start..start + len]
+            region[start..].split_at_mut(len)
         }))
     }
 }
@@ -50,13 +53,14 @@ impl Room for Growing<'_> {
         &mut self,
         filled: PerPlane,
         lens: PerPlane,
-    ) -> Result<[&mut [u8]; MAX_PLANES], EncodeError> {
-        let mut rooms = <[&mut [u8]; MAX_PLANES]>::default();
+    ) -> Result<[Place<'_>; MAX_PLANES], EncodeError> {
+        let mut rooms = <[Place<'_>; MAX_PLANES]>::default();
         let mut places = self.starts.into_iter().zip(filled).zip(lens);
         for (room, plane) in rooms.iter_mut().zip(&mut *self.planes) {
             let ((start, filled), len) = places.next().unwrap_or_default();
             let start = start + filled;
-            *room = &mut grow(plane, start + len)?[start..];
+            grow(plane, start + len)?;
+            *room = plane[start..].split_at_mut(len);
         }
         Ok(rooms)
     }

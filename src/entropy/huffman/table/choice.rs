@@ -4,6 +4,7 @@ use crate::entropy::huffman::decode;
 use crate::entropy::huffman::table::adaptive::DecodeTable;
 use crate::entropy::huffman::table::single::SmallTable;
 use crate::error::DecodeErrorKind;
+use crate::prefetch::Ahead;
 
 /// A table that decodes Huffman codes: the fast [`DecodeTable`] or the small [`SmallTable`].
 ///
@@ -15,22 +16,39 @@ impl Table for DecodeTable {}
 impl Table for SmallTable {}
 
 impl sealed::Decode for DecodeTable {
-    fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
-        decode::decode(src, dst, self)
+    fn decode(
+        &mut self,
+        src: &[u8],
+        dst: &mut [u8],
+        ahead: &mut Ahead<'_>,
+    ) -> Result<(), DecodeErrorKind> {
+        decode::decode(src, dst, self, ahead)
     }
 }
 
 impl sealed::Decode for SmallTable {
-    fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind> {
+    fn decode(
+        &mut self,
+        src: &[u8],
+        dst: &mut [u8],
+        _: &mut Ahead<'_>,
+    ) -> Result<(), DecodeErrorKind> {
         self.decode_plane(src, dst)
     }
 }
 
 pub(crate) mod sealed {
-    use super::DecodeErrorKind;
+    use super::{Ahead, DecodeErrorKind};
 
     pub trait Decode {
         /// Decodes a description and four streams into `dst`, which is as long as the plane.
-        fn decode(&mut self, src: &[u8], dst: &mut [u8]) -> Result<(), DecodeErrorKind>;
+        ///
+        /// Meanwhile a fast table prefetches what is `ahead`.
+        fn decode(
+            &mut self,
+            src: &[u8],
+            dst: &mut [u8],
+            ahead: &mut Ahead<'_>,
+        ) -> Result<(), DecodeErrorKind>;
     }
 }

@@ -1,7 +1,7 @@
 //! Decides which neighbouring contexts share a table.
 
-use crate::difference::context::MEANINGS;
 use crate::format::difference::{CONTEXTS, SYMBOLS};
+use crate::model::difference::context::MEANINGS;
 use crate::model::groups;
 
 /// The counts of the symbols of each context.

@@ -1,9 +1,6 @@
 //! Decodes the elements of a chunk.
 
 use crate::bits::number_at;
-use crate::difference::context::{Levels, MEANINGS, Meaning};
-use crate::difference::description::Models;
-use crate::difference::{PIECE, max_tables, tables_len};
 use crate::dtype::DType;
 use crate::entropy::binary::BitDecoder;
 use crate::entropy::low_bits::LowBits;
@@ -13,6 +10,9 @@ use crate::error::DecodeErrorKind;
 use crate::format::difference::{
     CONTEXTS, ESCAPE, LAST_LEVEL, LOG, SAME_EXPONENT, SLOTS, SYMBOLS, ZERO,
 };
+use crate::model::difference::context::{Levels, MEANINGS, Meaning};
+use crate::model::difference::description::Models;
+use crate::model::difference::{PIECE, max_tables, tables_len};
 use crate::model::element::{Format, Word};
 use crate::simd::Kernels;
 
@@ -340,7 +340,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::difference::encode::DifferenceEncoder;
+    use crate::model::difference::encode::DifferenceEncoder;
 
     /// Returns a base and data whose rows change by very different amounts.
     fn pair(dtype: DType) -> (Vec<u8>, Vec<u8>) {

@@ -4,17 +4,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::base::varint;
-use crate::difference::context::{Levels, Meaning};
-use crate::difference::description::Models;
-use crate::difference::merge::{Counts, merge};
-use crate::difference::rows::{self, Rows};
-use crate::difference::{PIECE, max_tables};
 use crate::dtype::DType;
 use crate::entropy::binary::BitEncoder;
 use crate::entropy::low_bits::LowBitsWriter;
 use crate::entropy::rans::encode::{Code, Encoder as SymbolEncoder, fill_codes};
 use crate::entropy::rans::frequencies::normalize;
 use crate::format::difference::{CONTEXTS, ESCAPE, LOG, SAME_EXPONENT, SLOTS, SYMBOLS, ZERO};
+use crate::model::difference::context::{Levels, Meaning};
+use crate::model::difference::description::Models;
+use crate::model::difference::merge::{Counts, merge};
+use crate::model::difference::rows::{self, Rows};
+use crate::model::difference::{PIECE, max_tables};
 use crate::model::element::{Format, Word, half_octaves};
 use crate::simd::Kernels;
 

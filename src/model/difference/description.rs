@@ -2,11 +2,11 @@
 //!
 //! Each function encodes its argument, or ignores it and decodes, and returns the result.
 
-use crate::difference::context::MEANINGS;
 use crate::entropy::binary::{BitCoder, Model, SignedModels};
 use crate::entropy::rans::description::FrequencyModels;
 use crate::error::DecodeErrorKind;
 use crate::format::difference::{CONTEXTS, ESCAPE, MAX_CLASS, SLOTS, SYMBOLS};
+use crate::model::difference::context::MEANINGS;
 
 /// Models of the parts of a description.
 pub(crate) struct Models {
