@@ -144,6 +144,91 @@ pub(crate) mod difference {
     pub(crate) const APART: usize = 51;
 }
 
+/// Constants of the code of scales, [`crate::model::scales`].
+///
+/// Scales and the sizes of coefficients are base-2 logarithms in quarter octaves.
+pub(crate) mod scales {
+    /// Base-2 logarithm of the number of slots of a table.
+    pub(crate) const LOG: u32 = 12;
+    /// Number of slots of a table.
+    pub(crate) const SLOTS: usize = 1 << LOG;
+    /// Maximum number of symbols.
+    pub(crate) const SYMBOLS: usize = 256;
+    /// Number of symbols of an octave.
+    pub(crate) const OCTAVE: usize = 8;
+    /// Symbols of heads, without the bit of the sign.
+    pub(crate) const HEADS: u8 = 120;
+    /// The symbol, without the bit of the sign, of a head that is stored as it is.
+    pub(crate) const ESCAPE: u8 = 127;
+    /// The bit of a symbol that is set if the signs of the element and of the reference differ.
+    pub(crate) const SIGN: u8 = 0x80;
+    /// Bits of the precision of frequencies.
+    pub(crate) const PRECISION_BITS: u32 = 4;
+    /// The precision that stands for the tables of normal distributions.
+    pub(crate) const NORMAL_PRECISION: u32 = (1 << PRECISION_BITS) - 1;
+
+    /// Number of elements of a row that are coded together.
+    pub(crate) const PIECE: usize = 1024;
+    /// Number of elements whose raw bits are stored together. Rows are multiples of it.
+    pub(crate) const GROUP: usize = 8;
+    /// Maximum number of elements of a row.
+    pub(crate) const MAX_ROW: usize = 1 << 16;
+    /// Added to the type in the code's first byte if rows may have references.
+    pub(crate) const WITH_REFERENCES: u8 = 0x80;
+    /// Largest scale and coefficient in quarter octaves, and largest negative ones.
+    pub(crate) const MAX_SCALE: i32 = 1 << 11;
+
+    /// Bounds of the maximum number of tables.
+    pub(crate) const MIN_TABLES: u64 = 4;
+    pub(crate) const MAX_TABLES: u64 = 52;
+    /// Minimum number of bytes of a chunk for each table, which bounds the memory for tables.
+    pub(crate) const TABLE_DATA: u64 = 2048;
+
+    /// Maximum number of contexts.
+    pub(crate) const CONTEXTS: usize = 64;
+    /// Bits of the mantissa in a symbol.
+    pub(crate) const TOP: u32 = 3;
+    /// Number of octaves below the expected one that have symbols.
+    pub(crate) const BELOW: i16 = 9;
+    /// Number of fractions of an octave in an expected size.
+    pub(crate) const PHASES: usize = 4;
+    /// Number of classes of what a reference predicts, relative to the expected size. The first one
+    /// is for small predictions and for rows without a reference.
+    pub(crate) const CLASSES: usize = 13;
+    /// Classes before this one span an octave each. The others span half an octave each.
+    pub(crate) const OCTAVE_CLASSES: usize = 3;
+    /// The smallest prediction of the second class, in negative quarter octaves.
+    pub(crate) const CLASS_OFFSET: i16 = 12;
+    /// The lowest expected size, in quarter octaves, that has a context of its own if symbols are
+    /// whole magnitudes.
+    pub(crate) const LOWEST_SIZE: i16 = -36;
+
+    /// Tables of normal distributions.
+    pub(crate) mod normal {
+        use crate::format::scales::PHASES;
+
+        /// Base-2 logarithm of the number of parts of a standard deviation in a position.
+        pub(crate) const POSITION_BITS: u32 = 14;
+        /// Base-2 logarithm of the number of positions in a step of the distribution.
+        pub(crate) const STEP_BITS: u32 = 8;
+        /// Number of steps. The others contain a negligible probability.
+        pub(crate) const STEPS: usize = 6 << (POSITION_BITS - STEP_BITS);
+        /// Base-2 logarithm of the sum of all probabilities.
+        pub(crate) const TOTAL_BITS: u32 = 24;
+        /// The probability that the magnitude is in the first step:
+        /// `2^24 * sqrt(2 / pi) / 64 * exp(-h)`, where `h` is half the square of half a step.
+        pub(crate) const FIRST_STEP: u64 = 209_154;
+        /// `2^32 * exp(-s)`, where `s` is the square of a step.
+        pub(crate) const RATIO: u64 = 4_293_918_848;
+        /// `2^16 * 2^(-phase / 4)`.
+        pub(crate) const PHASE_FACTORS: [i64; PHASES] = [65_536, 55_109, 46_341, 38_968];
+        /// `2^14 * 2^(quarter / 4 + 1 / 8)`.
+        pub(crate) const QUARTER_FACTORS: [i64; 4] = [17_867, 21_247, 25_268, 30_048];
+        /// Slots that belong to the escape at least.
+        pub(crate) const ESCAPE_SLOTS: i64 = 2;
+    }
+}
+
 /// Base-2 logarithm of the length of chunks that the code of scales stores, 4 MiB.
 pub(crate) const UNIT_LOG2: u8 = 22;
 

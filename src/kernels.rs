@@ -155,9 +155,7 @@ pub fn decode_scales(code: &[u8], chunk: &mut [u8]) -> bool {
 
 /// Returns the code of scales of a chunk.
 pub fn encode_scales(dtype: DType, chunk: &[u8]) -> Vec<u8> {
-    let mut code = Vec::new();
-    ScalesEncoder::default().encode(chunk, dtype, &mut code);
-    code
+    ScalesEncoder::default().encode(chunk, dtype).concat()
 }
 
 /// Parses the description of a code, and returns the lengths of its codewords and its own length.

@@ -20,8 +20,8 @@ pub enum Profile {
     ///
     /// Floats in a matrix are stored relative to the scales of their row and column, and rows that
     /// resemble each other relative to one another. Frames for which that is not the smallest form
-    /// are stored in the smallest form of the other profiles. Compressing takes 10 to 35 times as
-    /// long as with [`Self::Original`], and decompressing 4 to 8 times.
+    /// are stored in the smallest form of the other profiles. Compressing takes 10 to 25 times as
+    /// long as with [`Self::Original`], and decompressing 4 to 9 times.
     #[cfg(feature = "extended")]
     Max,
 }

@@ -105,8 +105,8 @@ pub struct Compress {
     /// files
     #[arg(long)]
     pub extended: bool,
-    /// Write the smallest files, for archives and slow networks. Compressing takes 10 to 35 times
-    /// as long as by default, and decompressing 4 to 8 times. The original cannot read such files
+    /// Write the smallest files, for archives and slow networks. Compressing takes 10 to 25 times
+    /// as long as by default, and decompressing 4 to 9 times. The original cannot read such files
     #[arg(long, conflicts_with = "extended")]
     pub max: bool,
     /// Code of the planes in files of --extended

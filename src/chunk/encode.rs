@@ -26,15 +26,7 @@ pub struct EncodeScratch {
     zstd: zstd::Encoder,
     pub(crate) difference: DifferenceMemory,
     pub(crate) records: RecordsMemory,
-    pub(super) scales: ScalesMemory,
-}
-
-/// Memory for the code of scales.
-#[derive(Default)]
-pub(super) struct ScalesMemory {
-    pub(super) encoder: ScalesEncoder,
-    /// The code of a chunk.
-    pub(super) code: Vec<u8>,
+    pub(super) scales: ScalesEncoder,
 }
 
 /// Memory for encoding differences.
@@ -70,6 +62,8 @@ pub(crate) struct FrameMemory {
     pub(crate) planes: [Vec<u8>; MAX_PLANES],
     /// A frame that may be too long for its output.
     pub(crate) whole: Vec<u8>,
+    /// Parts of the data, from which the length of a frame is estimated.
+    pub(crate) sample: Vec<u8>,
 }
 
 impl core::fmt::Debug for EncodeScratch {
@@ -201,33 +195,27 @@ pub(crate) fn encoded_len(
     planes
         .map(|(plane, dst)| match coding.profile.is_extended() {
             #[cfg(feature = "zstd")]
-            true => {
-                encode_extended(
-                    plane,
-                    dst,
-                    coding,
-                    tables,
-                    &mut scratch.zstd,
-                    &mut Ahead::default(),
-                )
-                .len
-            }
+            true => extended_len(plane, dst, coding, tables, &mut scratch.zstd),
             _ => plane.encoded_len(dst, coding, tables),
         })
         .sum()
 }
 
-/// Stores the code of a whole chunk in its planes, one after another. It is not longer than they are.
+/// Stores the code of a whole chunk, of which there are two parts, in its planes, one after another.
+/// It is not longer than they are.
 pub(super) fn store_code(
-    mut code: &[u8],
+    mut code: [&[u8]; 2],
     method: u8,
     dst: [&mut [u8]; MAX_PLANES],
 ) -> [Stored; MAX_PLANES] {
     dst.map(|plane| {
-        let (part, rest) = code.split_at(code.len().min(plane.len()));
-        code = rest;
-        plane[..part.len()].copy_from_slice(part);
-        Stored { method, len: part.len() }
+        let mut len = 0;
+        for part in &mut code {
+            let (stored, rest) = part.split_at(part.len().min(plane.len() - len));
+            plane[len..][..stored.len()].copy_from_slice(stored);
+            (*part, len) = (rest, len + stored.len());
+        }
+        Stored { method, len }
     })
 }
 
@@ -256,11 +244,8 @@ fn encode_extended(
     zstd: &mut zstd::Encoder,
     ahead: &mut Ahead<'_>,
 ) -> Stored {
-    let most = (dst.len() as f64 * f64::from(coding.threshold)) as usize;
-    let frame = zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()));
-    // Other codes take at least one bit per symbol, so they cannot be smaller.
-    let is_smallest = frame.is_some_and(|frame| is_smaller(frame.len(), dst.len() / 8, coding));
-    let stored = match is_smallest {
+    let frame = zstd_frame(plane, dst, coding, zstd);
+    let stored = match is_smallest(frame, dst, coding) {
         true => Stored { method: method::RAW, len: dst.len() },
         false => plane.encode(dst, coding, tables, ahead),
     };
@@ -271,6 +256,43 @@ fn encode_extended(
         }
         _ => stored,
     }
+}
+
+/// Returns the number of bytes in which [`encode_extended`] would store a plane.
+#[cfg(feature = "zstd")]
+fn extended_len(
+    plane: &mut PlaneEncoder,
+    dst: &[u8],
+    coding: PlaneCoding,
+    tables: &mut Tables,
+    zstd: &mut zstd::Encoder,
+) -> usize {
+    let frame = zstd_frame(plane, dst, coding, zstd);
+    let len = match is_smallest(frame, dst, coding) {
+        true => dst.len(),
+        false => plane.encoded_len(dst, coding, tables),
+    };
+    let frame_len = frame.map(<[u8]>::len).filter(|&frame| is_smaller(frame, len, coding));
+    frame_len.unwrap_or(len)
+}
+
+/// Returns the Zstandard frame of a plane if that is small enough.
+#[cfg(feature = "zstd")]
+fn zstd_frame<'z>(
+    plane: &PlaneEncoder,
+    dst: &[u8],
+    coding: PlaneCoding,
+    zstd: &'z mut zstd::Encoder,
+) -> Option<&'z [u8]> {
+    let most = (dst.len() as f64 * f64::from(coding.threshold)) as usize;
+    zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()))
+}
+
+/// Returns whether no other code of a plane is as small as a Zstandard frame.
+#[cfg(feature = "zstd")]
+fn is_smallest(frame: Option<&[u8]>, plane: &[u8], coding: PlaneCoding) -> bool {
+    // Other codes take at least one bit per symbol.
+    frame.is_some_and(|frame| is_smaller(frame.len(), plane.len() / 8, coding))
 }
 
 /// Returns whether a Zstandard frame is so much smaller that it is worth the time of readers.

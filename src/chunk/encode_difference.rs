@@ -63,13 +63,13 @@ pub(crate) fn encode(
     // The planes are encoded only if they may be smaller.
     let expected = planes_len as u64 * chunk.len() as u64 / sample_len as u64;
     let stored = match is_candidate && code.len() < chunk.len() && expected > code.len() as u64 {
-        true => encode::store_code(code, method::DIFFERENCE, dst),
+        true => encode::store_code([code, &[]], method::DIFFERENCE, dst),
         false => {
             let stored =
                 encode_planes(layout, chunk, xor, options, &lens, reborrow(&mut dst), scratch);
             let len: usize = stored.iter().map(|plane| plane.len).sum();
             if is_candidate && code.len() < len {
-                encode::store_code(code, method::DIFFERENCE, dst)
+                encode::store_code([code, &[]], method::DIFFERENCE, dst)
             } else {
                 stored
             }

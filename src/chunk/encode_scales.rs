@@ -3,6 +3,7 @@
 use crate::chunk::encode::{self, EncodeScratch, NextChunk};
 use crate::chunk::plane_encoder::Stored;
 use crate::format::method;
+use crate::model::scales::encode::ScalesEncoder;
 use crate::options::Options;
 use crate::plane::MAX_PLANES;
 use crate::plane_layout::PlaneLayout;
@@ -18,17 +19,16 @@ pub(crate) fn encode(
     mut dst: [&mut [u8]; MAX_PLANES],
     scratch: &mut EncodeScratch,
 ) -> [Stored; MAX_PLANES] {
-    let code_len = encode_code(chunk, options, scratch);
-    // The caller compares whole frames.
-    if code_len >= chunk.len() {
+    let Some(code) = encode_code(chunk, options, &mut scratch.scales) else {
+        // The caller compares whole frames.
         return encode::encode(layout, chunk, options.coding(), dst, scratch, NextChunk::default());
-    }
+    };
     for (plane, dst) in dst.iter_mut().enumerate() {
         let is_used = plane < layout.planes;
         let len = if is_used { layout.plane_len(chunk.len() as u64, plane) as usize } else { 0 };
         *dst = &mut core::mem::take(dst)[..len];
     }
-    encode::store_code(&scratch.scales.code, method::SCALES, dst)
+    encode::store_code(code, method::SCALES, dst)
 }
 
 /// Returns the number of bytes in which [`encode`] would store a chunk.
@@ -41,19 +41,25 @@ pub(crate) fn encoded_len(
     space: &mut [u8],
     scratch: &mut EncodeScratch,
 ) -> usize {
-    let code_len = encode_code(chunk, options, scratch);
-    match code_len < chunk.len() {
-        true => code_len,
-        false => encode::encoded_len(layout, chunk, options.coding(), space, scratch),
+    match encode_code(chunk, options, &mut scratch.scales) {
+        Some(code) => code_len(code),
+        None => encode::encoded_len(layout, chunk, options.coding(), space, scratch),
     }
 }
 
-/// Writes the code of a chunk to the memory. Returns its length.
-fn encode_code(chunk: &[u8], options: &Options, scratch: &mut EncodeScratch) -> usize {
+/// Returns the code of a chunk if it is shorter than the chunk.
+fn encode_code<'e>(
+    chunk: &[u8],
+    options: &Options,
+    encoder: &'e mut ScalesEncoder,
+) -> Option<[&'e [u8]; 2]> {
     if chunk.len() < SHORTEST {
-        return usize::MAX;
+        return None;
     }
-    let memory = &mut scratch.scales;
-    memory.encoder.encode(chunk, options.scales_type(), &mut memory.code);
-    memory.code.len()
+    let code = encoder.encode(chunk, options.scales_type());
+    (code_len(code) < chunk.len()).then_some(code)
+}
+
+fn code_len(code: [&[u8]; 2]) -> usize {
+    code.iter().map(|part| part.len()).sum()
 }

@@ -142,7 +142,6 @@ impl PlaneEncoder {
     }
 
     /// Returns the plane, which has been split into [`Self::target`].
-    #[cfg(feature = "zstd")]
     pub(super) fn plane<'p>(&'p self, dst: &'p [u8]) -> &'p [u8] {
         if self.was_coded { &self.space[..dst.len()] } else { dst }
     }
@@ -238,7 +237,10 @@ impl PlaneEncoder {
     #[inline]
     fn plan(&mut self, dst: &[u8], coding: PlaneCoding, tables: &mut Tables) -> (Analysis, Coding) {
         let threshold = coding.threshold;
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let plane = self.plane(dst);
+        if coding.profile.is_max() && Sample::finds_uniform(plane) {
+            return (Analysis::Noise, Coding::Raw);
+        }
         let analysis = match Analysis::new(plane, threshold, self.was_coded) {
             // Pivot codes are of single symbols.
             Analysis::Pairs(_) if coding.allows_pivot() => Analysis::of_symbols(plane),

@@ -37,16 +37,16 @@ pub(crate) fn fill_codes(frequencies: &[u16], log: u32, codes: &mut [Code]) {
 pub(crate) struct Encoder<'a, const LOG: u32> {
     states: [u32; LANES],
     /// Memory for the words, which are written from its end.
-    words: &'a mut [u16],
+    words: &'a mut [[u8; 2]],
     /// Number of words in the memory that are not written yet.
     left: usize,
 }
 
 impl<'a, const LOG: u32> Encoder<'a, LOG> {
     /// Creates an encoder. `memory` has room for a word for each symbol, and for eight more.
-    pub(crate) fn new(memory: &'a mut Vec<u16>, symbols: usize) -> Self {
+    pub(crate) fn new(memory: &'a mut Vec<[u8; 2]>, symbols: usize) -> Self {
         if memory.len() < symbols + LANES {
-            memory.resize(symbols + LANES, 0);
+            memory.resize(symbols + LANES, [0; 2]);
         }
         let left = memory.len();
         Self { states: [FIRST_STATE; LANES], words: memory, left }
@@ -68,7 +68,7 @@ impl<'a, const LOG: u32> Encoder<'a, LOG> {
                 let code = code(group + lane);
                 let state = states[lane];
                 let is_full = state > code.largest;
-                words[(LANES - 1).wrapping_sub(count) % LANES] = state as u16;
+                words[(LANES - 1).wrapping_sub(count) % LANES] = (state as u16).to_le_bytes();
                 count += usize::from(is_full);
                 states[lane] = step::<LOG>(if is_full { state >> 16 } else { state }, code);
             }
@@ -81,14 +81,14 @@ impl<'a, const LOG: u32> Encoder<'a, LOG> {
         let state = &mut self.states[lane];
         if *state > code.largest {
             self.left -= 1;
-            self.words[self.left] = *state as u16;
+            self.words[self.left] = (*state as u16).to_le_bytes();
             *state >>= 16;
         }
         *state = step::<LOG>(*state, code);
     }
 
     /// Returns the states, with which decoding begins, and the words in the order of decoding.
-    pub(crate) fn finish(self) -> ([u32; LANES], &'a [u16]) {
+    pub(crate) fn finish(self) -> ([u32; LANES], &'a [[u8; 2]]) {
         (self.states, &self.words[self.left..])
     }
 }

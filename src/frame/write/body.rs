@@ -9,6 +9,7 @@ use crate::error::EncodeError;
 use crate::format::HAS_EXTENDED;
 use crate::frame::write::draft::{Draft, Hashed};
 use crate::frame::write::envelope::Envelope;
+use crate::frame::write::geometry::Geometry;
 use crate::frame::write::room::{Growing, PerPlane, Place, Regions, Room};
 use crate::frame::write::tables::Tables;
 use crate::options::Options;
@@ -39,8 +40,15 @@ fn smaller(
     mut write: impl FnMut(&Options, &mut EncodeScratch) -> Result<usize, EncodeError>,
 ) -> Result<usize, EncodeError> {
     let Some([with, without]) = options.ways() else { return write(options, scratch) };
+    let may_save = |len: usize| with.may_scales_save(src.len() as u64, len as u64);
+    if !may_save(likely_len(src, &without, scratch)?) {
+        let len = write(&without, scratch)?;
+        if !may_save(len) {
+            return Ok(len);
+        }
+    }
     let most = frame_len_as(src, &without, envelope, scratch)?;
-    if with.may_scales_save(src.len() as u64, most as u64)
+    if may_save(most)
         && let Ok(len) = write(&with, scratch)
         && len < most
     {
@@ -127,6 +135,33 @@ fn frame_len_as(
     }
     scratch.frame.whole = space;
     Ok(content_len + draft.slack_len(content_len))
+}
+
+/// Estimates the length of the frame of long data without the code of scales, from a part of it.
+/// Returns the length of shorter data.
+fn likely_len(
+    src: &[u8],
+    options: &Options,
+    scratch: &mut EncodeScratch,
+) -> Result<usize, EncodeError> {
+    /// One block of so many is looked at.
+    const DISTANCE: usize = 16;
+    const BLOCK: usize = 4096;
+    const SHORTEST: usize = 4 * DISTANCE * BLOCK;
+    if src.len() < SHORTEST {
+        return Ok(src.len());
+    }
+    let Geometry { layout, chunk_len, .. } = Draft::new(src, options, &Envelope::BYTES)?.geometry;
+    let mut sample = core::mem::take(&mut scratch.frame.sample);
+    let blocks = src.chunks_exact(DISTANCE * BLOCK).map(|blocks| &blocks[..BLOCK]);
+    sample.clear();
+    blocks.take(chunk_len / BLOCK).for_each(|block| sample.extend_from_slice(block));
+    let mut space = core::mem::take(&mut scratch.frame.whole);
+    let len = grow(&mut space, sample.len())
+        .map(|space| encode_records::encoded_len(0, layout, &sample, options, space, scratch));
+    let sample_len = sample.len();
+    (scratch.frame.whole, scratch.frame.sample) = (space, sample);
+    Ok((src.len() as u64 * len? as u64 / sample_len as u64) as usize)
 }
 
 /// Writes a frame into memory that has room for any frame of this length.

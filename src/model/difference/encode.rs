@@ -39,7 +39,7 @@ pub(crate) struct DifferenceEncoder {
     sums: Vec<u32>,
     low_bits: LowBitsWriter,
     description: Vec<u8>,
-    words: Vec<u16>,
+    words: Vec<[u8; 2]>,
     counts: Option<Box<LevelCounts>>,
     codes: Vec<Code>,
 }
@@ -227,7 +227,7 @@ impl DifferenceEncoder {
         }
         code.extend_from_slice(&self.description);
         states.iter().for_each(|state| code.extend_from_slice(&state.to_le_bytes()));
-        words.iter().for_each(|word| code.extend_from_slice(&word.to_le_bytes()));
+        code.extend_from_slice(words.as_flattened());
         code.extend_from_slice(self.low_bits.finish());
     }
 }

@@ -1,27 +1,12 @@
 //! Contexts: how the expected size of an element selects its table and the meaning of its symbol.
 
+use crate::format::scales::{
+    BELOW, CLASS_OFFSET, CLASSES, CONTEXTS, LOWEST_SIZE, PHASES, PIECE, SIGN, SYMBOLS, TOP,
+};
 use core::ops::Range;
 
 use crate::dtype::DType;
 use crate::model::element::{Format, Word};
-use crate::model::scales::{CONTEXTS, PIECE, SIGN, SYMBOLS};
-
-/// Bits of the mantissa in a symbol.
-pub(crate) const TOP: u32 = 3;
-/// Number of octaves below the expected one that have symbols.
-pub(crate) const BELOW: i16 = 9;
-/// Number of fractions of an octave in an expected size.
-pub(crate) const PHASES: usize = 4;
-/// Number of classes of what a reference predicts, relative to the expected size. The first one is
-/// for small predictions and for rows without a reference.
-const CLASSES: usize = 13;
-/// Classes before this one span an octave each. The others span half an octave each.
-pub(crate) const OCTAVE_CLASSES: usize = 3;
-/// The smallest prediction of the second class, in negative quarter octaves.
-const CLASS_OFFSET: i16 = 12;
-/// The lowest expected size, in quarter octaves, that has a context of its own if symbols are whole
-/// magnitudes.
-const LOWEST_SIZE: i16 = -36;
 
 /// How the elements of a format are divided into symbols and raw bits.
 #[derive(Debug, Clone, Copy)]

@@ -6,15 +6,15 @@ use crate::entropy::binary::BitDecoder;
 use crate::entropy::rans;
 use crate::entropy::rans::decode::{Decoder, Entry, fill_table};
 use crate::error::DecodeErrorKind;
+use crate::format::scales::{
+    CONTEXTS, ESCAPE, GROUP, LOG, MAX_ROW, PIECE, SIGN, SLOTS, SYMBOLS, WITH_REFERENCES,
+};
 use crate::model::element::Word;
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models};
 use crate::model::scales::normal::Normal;
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
-use crate::model::scales::{
-    CONTEXTS, ESCAPE, GROUP, LOG, MAX_ROW, PIECE, SIGN, SLOTS, SYMBOLS, WITH_REFERENCES,
-    max_columns, max_tables, memory_len, raw_bits,
-};
+use crate::model::scales::{max_columns, max_tables, memory_len, raw_bits};
 use crate::simd::Kernels;
 
 /// The parts of the code of a chunk.

@@ -6,13 +6,10 @@
 use crate::entropy::binary::{BitCoder, Model, SignedModels};
 use crate::entropy::rans::description::FrequencyModels;
 use crate::error::DecodeErrorKind;
+use crate::format::scales::{
+    CONTEXTS, ESCAPE, MAX_SCALE, NORMAL_PRECISION, PRECISION_BITS, SLOTS, SYMBOLS,
+};
 use crate::model::scales::context::Division;
-use crate::model::scales::{CONTEXTS, ESCAPE, MAX_SCALE, SLOTS, SYMBOLS};
-
-/// Bits of the precision of frequencies.
-const PRECISION_BITS: u32 = 4;
-/// The precision that stands for the tables of normal distributions.
-const NORMAL: u32 = (1 << PRECISION_BITS) - 1;
 
 /// A reference of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,8 +69,8 @@ impl Models {
         coder: &mut impl BitCoder,
         precision: Option<u32>,
     ) -> Option<u32> {
-        let precision = coder.raw(PRECISION_BITS, precision.unwrap_or(NORMAL));
-        (precision != NORMAL).then_some(precision)
+        let precision = coder.raw(PRECISION_BITS, precision.unwrap_or(NORMAL_PRECISION));
+        (precision != NORMAL_PRECISION).then_some(precision)
     }
 
     /// Codes the frequencies of a table, given the table before it.

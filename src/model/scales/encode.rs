@@ -1,5 +1,6 @@
 //! Encodes the elements of a chunk.
 
+use crate::format::scales::{CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -16,9 +17,7 @@ use crate::model::scales::references::{self, CompleteRows, Found};
 use crate::model::scales::row_len::{Finder, Rows};
 use crate::model::scales::shape::{BF16, F8, F16, F32, Shape};
 use crate::model::scales::tables::Tables;
-use crate::model::scales::{
-    CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES, max_tables, raw_bits,
-};
+use crate::model::scales::{max_tables, raw_bits};
 use crate::simd::Kernels;
 
 /// Encodes chunks, and keeps its memory from chunk to chunk.
@@ -33,16 +32,19 @@ pub(crate) struct ScalesEncoder {
     reference_finder: references::Finder,
     /// The index of the code of each element: its context, and its symbol.
     indexes: Vec<u16>,
+    /// The raw bits, and the bytes after the last complete element.
     raw: Vec<u8>,
     /// The counts of the symbols of each context.
     counts: Option<Box<[u32; CONTEXTS * SYMBOLS]>>,
     /// The codes of the symbols of each context.
     codes: Option<Box<Codes>>,
-    /// Whether the symbols of each context are stored as escapes.
-    escaped: Option<Box<[bool; CONTEXTS * SYMBOLS]>>,
+    /// Whether a symbol of a context is stored as an escape, for each number that fits an index.
+    escaped: Option<Box<[bool; 1 << u16::BITS]>>,
     description: Vec<u8>,
     escapes: Vec<u8>,
-    words: Vec<u16>,
+    words: Vec<[u8; 2]>,
+    /// The parts of the code before the raw bits.
+    code: Vec<u8>,
 }
 
 /// The codes of the symbols of all contexts.
@@ -97,29 +99,25 @@ impl<B> Place<'_, B> {
 }
 
 impl ScalesEncoder {
-    /// Replaces `code` with the code of a chunk.
-    pub(crate) fn encode(&mut self, chunk: &[u8], dtype: DType, code: &mut Vec<u8>) {
+    /// Returns the code of a chunk in two parts.
+    pub(crate) fn encode(&mut self, chunk: &[u8], dtype: DType) -> [&[u8]; 2] {
         match dtype {
-            DType::F32 => self.encode_words::<F32<false>, F32<true>>(chunk, dtype, code),
-            DType::BF16 => self.encode_words::<BF16<false>, BF16<true>>(chunk, dtype, code),
-            DType::F16 => self.encode_words::<F16<false>, F16<true>>(chunk, dtype, code),
-            DType::F8E4M3 | DType::F8E5M2 => self.encode_words::<F8, F8>(chunk, dtype, code),
+            DType::F32 => self.encode_words::<F32<false>, F32<true>>(chunk, dtype),
+            DType::BF16 => self.encode_words::<BF16<false>, BF16<true>>(chunk, dtype),
+            DType::F16 => self.encode_words::<F16<false>, F16<true>>(chunk, dtype),
+            DType::F8E4M3 | DType::F8E5M2 => self.encode_words::<F8, F8>(chunk, dtype),
         }
+        [&self.code, &self.raw]
     }
 
     /// Encodes a chunk with the second shape if enough rows have references, otherwise with the
     /// first.
-    fn encode_words<S: Shape, R: Shape<Word = S::Word>>(
-        &mut self,
-        chunk: &[u8],
-        dtype: DType,
-        code: &mut Vec<u8>,
-    ) {
+    fn encode_words<S: Shape, R: Shape<Word = S::Word>>(&mut self, chunk: &[u8], dtype: DType) {
         let kernels = Kernels::new();
         let elements = S::Word::split(chunk);
         let format = Format::of(dtype);
         let found = self.finder.find::<S>(elements, format, kernels);
-        kernels.vectorize(
+        kernels.vectorize_all(
             #[inline(always)]
             || self.columns.fit::<S::Word>(elements, format, found.rows, !found.has_columns),
         );
@@ -133,7 +131,7 @@ impl ScalesEncoder {
             true => self.encode_as::<R>(&place, chunk.len(), kernels),
             false => self.encode_as::<S>(&place, chunk.len(), kernels),
         }
-        self.write(division, found.rows, end, code);
+        self.write(division, found.rows, end);
     }
 
     /// Finds the scales of all rows.
@@ -238,9 +236,10 @@ impl ScalesEncoder {
                 },
             );
             let Some(counts) = &mut self.counts else { return };
-            for &index in &*indexes {
-                counts[usize::from(index) % (CONTEXTS * SYMBOLS)] += 1;
-            }
+            let (groups, rest) = indexes.as_chunks::<GROUP>();
+            let mut add = |index| counts[usize::from(index) % (CONTEXTS * SYMBOLS)] += 1;
+            groups.iter().for_each(|group| group.iter().for_each(|&index| add(index)));
+            rest.iter().for_each(|&index| add(index));
         }
     }
 
@@ -262,11 +261,8 @@ impl ScalesEncoder {
             .get_or_insert_with(|| Box::new([Code::default(); CONTEXTS * SYMBOLS]))
             .as_chunks_mut::<SYMBOLS>()
             .0;
-        let escaped = self
-            .escaped
-            .get_or_insert_with(|| Box::new([false; CONTEXTS * SYMBOLS]))
-            .as_chunks_mut::<SYMBOLS>()
-            .0;
+        let escaped =
+            self.escaped.get_or_insert_with(|| Box::new([false; _])).as_chunks_mut::<SYMBOLS>().0;
         let mut own = tables.frequencies.iter_mut();
         let mut before = None;
         for context in 0..division.contexts() {
@@ -322,7 +318,7 @@ impl ScalesEncoder {
             return;
         }
         let Some(escaped) = &self.escaped else { return };
-        let is_escaped = |&index: &u16| escaped[usize::from(index) % (CONTEXTS * SYMBOLS)];
+        let is_escaped = |&index: &u16| escaped[usize::from(index)];
         for (row, range) in
             self.rows.iter().flat_map(|&row| row.pieces().map(move |range| (row, range)))
         {
@@ -343,7 +339,8 @@ impl ScalesEncoder {
         self.escapes = escapes.finish();
     }
 
-    fn write(&mut self, division: Division, rows: Rows, end: &[u8], code: &mut Vec<u8>) {
+    /// Writes all parts of the code, the raw ones into memory of their own.
+    fn write(&mut self, division: Division, rows: Rows, end: &[u8]) {
         let len = self.rows.last().map_or(0, |row| row.start + row.len);
         let Some(codes) = &self.codes else { return };
         let mut encoder = SymbolEncoder::<LOG>::new(&mut self.words, len);
@@ -354,6 +351,7 @@ impl ScalesEncoder {
             });
         }
         let (states, words) = encoder.finish();
+        let code = &mut self.code;
         code.clear();
         let with_references = if division.has_references { WITH_REFERENCES } else { 0 };
         code.push(division.format.dtype().code() | with_references);
@@ -363,10 +361,9 @@ impl ScalesEncoder {
         }
         code.extend_from_slice(&self.description);
         states.iter().for_each(|state| code.extend_from_slice(&state.to_le_bytes()));
-        words.iter().for_each(|word| code.extend_from_slice(&word.to_le_bytes()));
+        code.extend_from_slice(words.as_flattened());
         code.extend_from_slice(&self.escapes);
-        code.extend_from_slice(&self.raw);
-        code.extend_from_slice(end);
+        self.raw.extend_from_slice(end);
     }
 }
 

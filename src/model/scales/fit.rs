@@ -1,11 +1,11 @@
 //! Finds the scales of rows and columns.
 
+use crate::format::scales::{GROUP, MAX_SCALE};
 use alloc::vec::Vec;
 
 use crate::dtype::DType;
 use crate::model::element::{Format, Word, half_octaves};
 use crate::model::scales::row_len::Rows;
-use crate::model::scales::{GROUP, MAX_SCALE};
 use crate::simd::Kernels;
 
 /// Number of elements from which the center of a chunk is estimated.
@@ -13,12 +13,17 @@ const SAMPLE: usize = 4096;
 /// The smallest mean of squares, which is far below the center of a chunk.
 const SMALLEST: f32 = 1e-30;
 
+/// The floats from this one to its double are integers, which their lowest bits are.
+const INTEGERS: f32 = (1 << 23) as f32;
+
 /// The scales of columns, and what finding the scales of rows needs.
 pub(crate) struct Columns {
     /// The scale of each column, in quarter octaves.
     pub(crate) scales: Vec<[u8; 2]>,
     /// The reciprocal of the square of each column's scale.
     weights: Vec<f32>,
+    /// The reciprocal of each column's scale.
+    roots: Vec<f32>,
     /// By how many octaves elements are multiplied, so that squares are in range.
     octaves: i32,
     format: Format,
@@ -42,6 +47,8 @@ impl Columns {
         self.weights.resize(rows.len, if are_equal { 1.0 } else { 0.0 });
         self.scales.clear();
         self.scales.resize(rows.len, [0; 2]);
+        self.roots.clear();
+        self.roots.resize(rows.len, 1.0);
         if are_equal {
             return;
         }
@@ -61,6 +68,9 @@ impl Columns {
             *scale = (size as i16).to_le_bytes();
             *weight = inverse_square(size);
         }
+        for (factor, &weight) in self.roots.iter_mut().zip(&self.weights) {
+            *factor = root(weight);
+        }
     }
 
     /// Returns the scale of a row that covers these columns, and the reciprocal of its length as a
@@ -73,7 +83,7 @@ impl Columns {
         kernels: Kernels,
     ) -> (i16, f32) {
         let weights = &self.weights[columns];
-        let energy = kernels.vectorize(
+        let energy = kernels.vectorize_all(
             #[inline(always)]
             || weighted_energy::<W>(row, format, self.octaves, Some(weights)),
         );
@@ -91,7 +101,7 @@ impl Columns {
 impl Default for Columns {
     fn default() -> Self {
         let format = Format::of(DType::F32);
-        Self { scales: Vec::new(), weights: Vec::new(), octaves: 0, format }
+        Self { scales: Vec::new(), weights: Vec::new(), roots: Vec::new(), octaves: 0, format }
     }
 }
 
@@ -111,6 +121,21 @@ impl Columns {
             }
         }
         sums.iter().sum()
+    }
+
+    /// Sets odd numbers to the elements of a row, each relative to the scale of its column, times
+    /// two and a factor.
+    #[inline(always)]
+    pub(crate) fn levels<W: Word>(&self, row: &[W::Bytes], factor: f32, levels: &mut [i8]) {
+        for ((level, &element), root) in levels.iter_mut().zip(row).zip(&self.roots) {
+            let value = self.format.value(W::load(element).bits(), self.octaves);
+            let shifted = value * root * factor + 63.5;
+            // Neither comparison is true for numbers that are not finite because of overflow.
+            let shifted = if shifted > 0.0 { shifted } else { 0.0 };
+            let shifted = if shifted < 127.0 { shifted } else { 127.0 };
+            let rounded = (shifted + INTEGERS).to_bits() as u8;
+            *level = (2 * rounded).wrapping_sub(127) as i8;
+        }
     }
 }
 
@@ -174,6 +199,11 @@ fn inverse_root(number: f32) -> f32 {
         root *= 1.5 - 0.5 * number * root * root;
     }
     root
+}
+
+/// Returns the square root of a number, nearly.
+pub(crate) fn root(number: f32) -> f32 {
+    number * inverse_root(number)
 }
 
 /// Returns the reciprocal of the square of a scale in quarter octaves.

@@ -28,42 +28,12 @@ mod references;
 mod row_len;
 pub(crate) mod shape;
 #[cfg(feature = "alloc")]
+mod signs;
+#[cfg(feature = "alloc")]
 mod tables;
 
 use crate::entropy::rans::decode::Entry;
-
-/// Base-2 logarithm of the number of slots of a table.
-pub(crate) const LOG: u32 = 12;
-/// Number of slots of a table.
-pub(crate) const SLOTS: usize = 1 << LOG;
-/// Maximum number of symbols.
-pub(crate) const SYMBOLS: usize = 256;
-/// Number of symbols of an octave.
-pub(crate) const OCTAVE: usize = 8;
-/// Symbols of heads, without the bit of the sign.
-pub(crate) const HEADS: u8 = 120;
-/// The symbol, without the bit of the sign, of a head that is stored as it is.
-pub(crate) const ESCAPE: u8 = 127;
-/// The bit of a symbol that is set if the signs of the element and of the reference differ.
-pub(crate) const SIGN: u8 = 0x80;
-/// Maximum number of contexts.
-pub(crate) const CONTEXTS: usize = 64;
-/// Number of elements of a row that are coded together.
-pub(crate) const PIECE: usize = 1024;
-/// Number of elements whose raw bits are stored together. Rows are multiples of it.
-pub(crate) const GROUP: usize = 8;
-/// Maximum number of elements of a row.
-pub(crate) const MAX_ROW: usize = 1 << 16;
-/// Added to the type in the code's first byte if rows may have references.
-pub(crate) const WITH_REFERENCES: u8 = 0x80;
-/// Largest scale and coefficient in quarter octaves, and largest negative ones.
-pub(crate) const MAX_SCALE: i32 = 1 << 11;
-
-/// Bounds of the maximum number of tables.
-const MIN_TABLES: u64 = 4;
-const MAX_TABLES: u64 = 52;
-/// Minimum number of bytes of a chunk for each table, which bounds the memory for tables.
-const TABLE_DATA: u64 = 2048;
+use crate::format::scales::{GROUP, MAX_ROW, MAX_TABLES, MIN_TABLES, SLOTS, TABLE_DATA};
 
 /// Returns the maximum number of tables in the code of a chunk of `len` bytes.
 pub(crate) fn max_tables(len: u64) -> usize {

@@ -2,28 +2,14 @@
 //!
 //! All numbers are integers, so that all processors agree.
 
-use crate::model::scales::context::{BELOW, Division, OCTAVE_CLASSES, PHASES, TOP};
-use crate::model::scales::{ESCAPE, HEADS, OCTAVE, SIGN, SLOTS, SYMBOLS};
-
-/// Base-2 logarithm of the number of parts of a standard deviation in a position.
-const POSITION_BITS: u32 = 14;
-/// Base-2 logarithm of the number of positions in a step of the distribution.
-const STEP_BITS: u32 = 8;
-/// Number of steps. The others contain a negligible probability.
-const STEPS: usize = 6 << (POSITION_BITS - STEP_BITS);
-/// Base-2 logarithm of the sum of all probabilities.
-const TOTAL_BITS: u32 = 24;
-/// The probability that the magnitude is in the first step: `2^24 * sqrt(2 / pi) / 64 * exp(-h)`,
-/// where `h` is half the square of half a step.
-const FIRST_STEP: u64 = 209_154;
-/// `2^32 * exp(-s)`, where `s` is the square of a step.
-const RATIO: u64 = 4_293_918_848;
-/// `2^16 * 2^(-phase / 4)`.
-const PHASE_FACTORS: [i64; PHASES] = [65_536, 55_109, 46_341, 38_968];
-/// `2^14 * 2^(quarter / 4 + 1 / 8)`.
-const QUARTER_FACTORS: [i64; 4] = [17_867, 21_247, 25_268, 30_048];
-/// Slots that belong to the escape at least.
-const ESCAPE_SLOTS: i64 = 2;
+use crate::format::scales::normal::{
+    ESCAPE_SLOTS, FIRST_STEP, PHASE_FACTORS, POSITION_BITS, QUARTER_FACTORS, RATIO, STEP_BITS,
+    STEPS, TOTAL_BITS,
+};
+use crate::format::scales::{
+    BELOW, ESCAPE, HEADS, OCTAVE, OCTAVE_CLASSES, SIGN, SLOTS, SYMBOLS, TOP,
+};
+use crate::model::scales::context::Division;
 
 /// The standard normal distribution.
 pub(crate) struct Normal {
@@ -117,7 +103,7 @@ fn centers(class: usize) -> [i64; 2] {
 mod tests {
     use super::*;
     use crate::dtype::DType;
-    use crate::model::scales::CONTEXTS;
+    use crate::format::scales::CONTEXTS;
 
     #[test]
     fn probabilities_are_exact() {

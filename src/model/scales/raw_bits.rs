@@ -4,7 +4,7 @@
 //! `8 * FULL` bits of each element as bytes, then the other bits as a number with `PART` bits for
 //! each element, the first element in its lowest bits.
 
-use crate::model::scales::GROUP;
+use crate::format::scales::GROUP;
 use crate::model::scales::shape::Shape;
 
 /// Returns the length in bytes of the raw bits of `elements` elements with `bits` raw bits each.

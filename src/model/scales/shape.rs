@@ -1,9 +1,9 @@
 //! Shapes: how the elements of a format are divided into symbols and raw bits, for the compiler.
 
+use crate::format::scales::{ESCAPE, GROUP, HEADS, SIGN};
 use core::marker::PhantomData;
 
 use crate::model::element::Word;
-use crate::model::scales::{ESCAPE, GROUP, HEADS, SIGN};
 
 /// How elements are divided into symbols and raw bits.
 pub(crate) trait Shape {

@@ -1,5 +1,6 @@
 //! Chooses tables: which contexts share one, and the frequencies of its symbols.
 
+use crate::format::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 use alloc::vec::Vec;
 
 use crate::entropy::rans::frequencies::normalize;
@@ -7,7 +8,6 @@ use crate::model::element::log2;
 use crate::model::groups;
 use crate::model::scales::context::Division;
 use crate::model::scales::normal::Normal;
-use crate::model::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 
 /// The counts of the symbols of each context.
 pub(crate) type Counts = [[u32; SYMBOLS]];
