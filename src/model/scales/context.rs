@@ -1,11 +1,11 @@
 //! Contexts: how the expected size of an element selects its table and the meaning of its symbol.
 
-use crate::format::scales::{
-    BELOW, CLASS_OFFSET, CLASSES, CONTEXTS, LOWEST_SIZE, PHASES, PIECE, SIGN, SYMBOLS, TOP,
-};
 use core::ops::Range;
 
 use crate::dtype::DType;
+use crate::format::scales::{
+    BELOW, CLASS_OFFSET, CLASSES, CONTEXTS, LOWEST_SIZE, PHASES, PIECE, SIGN, SYMBOLS, TOP,
+};
 use crate::model::element::{Format, Word};
 
 /// How the elements of a format are divided into symbols and raw bits.

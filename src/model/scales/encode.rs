@@ -1,6 +1,5 @@
 //! Encodes the elements of a chunk.
 
-use crate::format::scales::{CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -9,6 +8,7 @@ use crate::base::varint;
 use crate::dtype::DType;
 use crate::entropy::binary::BitEncoder;
 use crate::entropy::rans::encode::{Code, Encoder as SymbolEncoder, fill_codes};
+use crate::format::scales::{CONTEXTS, ESCAPE, GROUP, LOG, PIECE, SIGN, SYMBOLS, WITH_REFERENCES};
 use crate::model::element::{Format, Word};
 use crate::model::scales::context::{Division, Expected, Reference};
 use crate::model::scales::description::{EscapeModels, Models, RowReference};

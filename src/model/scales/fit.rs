@@ -1,9 +1,9 @@
 //! Finds the scales of rows and columns.
 
-use crate::format::scales::{GROUP, MAX_SCALE};
 use alloc::vec::Vec;
 
 use crate::dtype::DType;
+use crate::format::scales::{GROUP, MAX_SCALE};
 use crate::model::element::{Format, Word, half_octaves};
 use crate::model::scales::row_len::Rows;
 use crate::simd::Kernels;

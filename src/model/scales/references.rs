@@ -4,9 +4,9 @@
 //! as small integers. [`signs`] finds them for a block of rows at a time, so that the block stays in
 //! the cache while it is compared with all rows after it.
 
-use crate::format::scales::MAX_SCALE;
 use alloc::vec::Vec;
 
+use crate::format::scales::MAX_SCALE;
 use crate::model::element::{Word, half_octaves, log2};
 use crate::model::scales::description::RowReference;
 use crate::model::scales::fit::{Columns, inverse_square, root};

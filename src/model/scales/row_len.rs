@@ -1,9 +1,9 @@
 //! Finds the length of rows from the elements.
 
-use crate::format::scales::MAX_ROW;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::format::scales::MAX_ROW;
 use crate::model::element::{Format, Word};
 use crate::model::scales::shape::Shape;
 use crate::simd::Kernels;

@@ -1,8 +1,8 @@
 //! Shapes: how the elements of a format are divided into symbols and raw bits, for the compiler.
 
-use crate::format::scales::{ESCAPE, GROUP, HEADS, SIGN};
 use core::marker::PhantomData;
 
+use crate::format::scales::{ESCAPE, GROUP, HEADS, SIGN};
 use crate::model::element::Word;
 
 /// How elements are divided into symbols and raw bits.

@@ -1,9 +1,9 @@
 //! Chooses tables: which contexts share one, and the frequencies of its symbols.
 
-use crate::format::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 use alloc::vec::Vec;
 
 use crate::entropy::rans::frequencies::normalize;
+use crate::format::scales::{CONTEXTS, ESCAPE, HEADS, LOG, OCTAVE, SIGN, SLOTS, SYMBOLS};
 use crate::model::element::log2;
 use crate::model::groups;
 use crate::model::scales::context::Division;
