@@ -7,8 +7,8 @@ use data::Random;
 use zipnn::frame::{EncodeScratch, Frame, Method};
 use zipnn::io::{EncoderBuilder, ReadAt};
 use zipnn::{
-    Archive, DType, Decoder, Encoder, Limits, Options, Profile, compress, compressed_len,
-    decompress,
+    Archive, DType, Decoder, Encoder, Limits, Options, Profile, compress, compress_into,
+    compressed_len, decompress,
 };
 
 use crate::common::{data, golden, root};
@@ -153,6 +153,29 @@ fn files_are_never_larger_than_of_other_profiles() {
                 assert!(file.len() <= other.len(), "{dtype}, {number}: {profile:?}");
             }
         }
+    }
+}
+
+/// A sample of long data decides only which frame is written first.
+#[test]
+fn a_sample_does_not_change_the_result() {
+    let mut random = Random(9);
+    let mut element = |at: usize| match at % (1 << 15) {
+        ..2048 => 0.0,
+        _ => normal(&mut random) * (at as f32 % 128.0 / 8.0).exp2(),
+    };
+    let data: Vec<u8> = (0..1 << 20).flat_map(|at| bytes_of(DType::BF16, element(at))).collect();
+    let mut scratch = EncodeScratch::new();
+    for chunk_log2 in [18, 11, 5] {
+        let options = max(DType::BF16).chunk_log2(chunk_log2);
+        let file = compress(&data, &options).unwrap();
+        assert!(methods(&file).contains(&Method::Scales), "{chunk_log2}");
+        assert!(decompress(&file, &Limits::default()).unwrap() == data, "{chunk_log2}");
+        assert_eq!(compressed_len(&data, &options, &mut scratch), Ok(file.len()));
+        let mut exact = vec![0; file.len()];
+        let len = compress_into(&data, &mut exact, &options, &mut scratch);
+        assert_eq!(len, Ok(file.len()), "{chunk_log2}");
+        assert!(exact == file, "{chunk_log2}");
     }
 }
 

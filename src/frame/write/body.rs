@@ -42,9 +42,11 @@ fn smaller(
     let Some([with, without]) = options.ways() else { return write(options, scratch) };
     let may_save = |len: usize| with.may_scales_save(src.len() as u64, len as u64);
     if !may_save(likely_len(src, &without, scratch)?) {
-        let len = write(&without, scratch)?;
-        if !may_save(len) {
-            return Ok(len);
+        match write(&without, scratch) {
+            Ok(len) if may_save(len) => {}
+            // A frame with the code of scales may fit.
+            Err(EncodeError::OutputTooSmall { .. }) => {}
+            written => return written,
         }
     }
     let most = frame_len_as(src, &without, envelope, scratch)?;
@@ -138,7 +140,7 @@ fn frame_len_as(
 }
 
 /// Estimates the length of the frame of long data without the code of scales, from a part of it.
-/// Returns the length of shorter data.
+/// Returns the length of the data itself if the data or its chunks are too short for that.
 fn likely_len(
     src: &[u8],
     options: &Options,
@@ -148,10 +150,10 @@ fn likely_len(
     const DISTANCE: usize = 16;
     const BLOCK: usize = 4096;
     const SHORTEST: usize = 4 * DISTANCE * BLOCK;
-    if src.len() < SHORTEST {
+    let Geometry { layout, chunk_len, .. } = Draft::new(src, options, &Envelope::BYTES)?.geometry;
+    if src.len() < SHORTEST || chunk_len < BLOCK {
         return Ok(src.len());
     }
-    let Geometry { layout, chunk_len, .. } = Draft::new(src, options, &Envelope::BYTES)?.geometry;
     let mut sample = core::mem::take(&mut scratch.frame.sample);
     let blocks = src.chunks_exact(DISTANCE * BLOCK).map(|blocks| &blocks[..BLOCK]);
     sample.clear();
