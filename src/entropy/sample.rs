@@ -21,10 +21,9 @@ impl Sample {
     /// Length of a plane in bytes from which on a sample can prove it to be noise.
     const SHORTEST: usize = 2 * 1024;
 
-    /// Length of a plane in bytes from which on a sample can prove that it is uniform, and from which
-    /// on a sparse sample can.
+    /// Length of a plane in bytes from which on a sample can prove that it is uniform. Longer
+    /// planes are never coded.
     const UNIFORM: usize = 128 * 1024;
-    const SPARSE: usize = 512 * 1024;
 
     /// Counts 32 of every 1,023 symbols of a plane, or of every 255 if the plane is short.
     ///
@@ -131,12 +130,11 @@ impl Sample {
     /// Saving that requires Σp² ≥ 2^-7.98 = 1.014 / 256. Noise has 1 / 256, with a standard deviation
     /// of an eighth of a per cent of that in a sample of 16,384 symbols.
     pub(crate) fn finds_uniform(plane: &[u8]) -> bool {
-        let mut sample = Self::empty();
-        match plane.len() {
-            Self::SPARSE.. => sample.add::<1023, 0, { Self::RUN }>(plane),
-            Self::UNIFORM.. => sample.add::<255, 0, { Self::RUN }>(plane),
-            _ => return false,
+        if plane.len() < Self::UNIFORM {
+            return false;
         }
+        let mut sample = Self::empty();
+        sample.add::<255, 0, { Self::RUN }>(plane);
         sample.is_flat(1005)
     }
 
@@ -152,8 +150,8 @@ impl Sample {
         self.total >= Self::CERTAIN && self.is_flat(1150)
     }
 
-    /// Returns whether the sum of the squares of probabilities is at most `most` thousandths of that
-    /// of noise.
+    /// Returns whether the sum of the squares of probabilities is at most `most` thousandths of 1 / 256,
+    /// the sum for noise.
     fn is_flat(&self, most: u64) -> bool {
         let counts = self.counts.iter().map(|&count| u64::from(count));
         let collisions: u64 = counts.map(|count| count * count).sum();
@@ -260,15 +258,14 @@ mod tests {
             let number = |i: u32| mixed(mixed(i.wrapping_mul(0x9e37_79b9))) >> 16;
             (0..len).map(|i| ((number(i) * span) >> 16) as u8).collect()
         };
-        for len in [1 << 17, 1 << 20] {
-            assert!(Sample::finds_uniform(&noise(len, 256)));
-            assert!(!Sample::finds_uniform(&noise(len, 252)));
-            // The second half of each row is zero.
-            let mut rows = noise(len, 256);
-            rows.chunks_mut(512).for_each(|row| row[256..].fill(0));
-            assert!(!Sample::finds_uniform(&rows));
-        }
-        assert!(!Sample::finds_uniform(&noise((1 << 17) - 1, 256)));
+        const LEN: u32 = Sample::UNIFORM as u32;
+        assert!(Sample::finds_uniform(&noise(LEN, 256)));
+        assert!(!Sample::finds_uniform(&noise(LEN, 252)));
+        assert!(!Sample::finds_uniform(&noise(LEN - 1, 256)));
+        // The second half of each row is zero.
+        let mut rows = noise(LEN, 256);
+        rows.chunks_mut(512).for_each(|row| row[256..].fill(0));
+        assert!(!Sample::finds_uniform(&rows));
     }
 
     #[test]
