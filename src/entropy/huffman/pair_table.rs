@@ -25,7 +25,7 @@ pub(crate) struct PairTable {
 
 #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
 impl PairTable {
-    /// Returns the memory, whose contents are those of the last use; `None` at the first call.
+    /// Returns the memory, which keeps its contents from the last use; `None` at the first call.
     pub(super) fn pairs(&mut self) -> Option<&mut Pairs> {
         if !core::mem::replace(&mut self.was_needed, true) {
             return None;
