@@ -25,14 +25,15 @@ impl Sample {
     /// planes are never coded.
     const UNIFORM: usize = 128 * 1024;
 
-    /// Counts 32 of every 1,023 symbols of a plane, or of every 255 if the plane is short.
+    /// Counts 32 of every 929 symbols of a plane, or of every 227 if the plane is short.
     ///
-    /// An odd distance reaches all columns of matrices.
+    /// Primes that are not close to multiples of powers of two reach columns in all parts of matrices
+    /// soon.
     pub(crate) fn new(plane: &[u8]) -> Self {
         let mut sample = Self::empty();
         match plane.len() {
-            Self::LONG.. => sample.add::<1023, 0, { Self::RUN }>(plane),
-            _ => sample.add::<255, 0, { Self::RUN }>(plane),
+            Self::LONG.. => sample.add::<929, 0, { Self::RUN }>(plane),
+            _ => sample.add::<227, 0, { Self::RUN }>(plane),
         }
         sample
     }
@@ -48,7 +49,7 @@ impl Sample {
             };
         }
         let mut sample = Self::empty();
-        sample.add::<1023, 0, { Self::RUN / 2 }>(plane);
+        sample.add::<929, 0, { Self::RUN / 2 }>(plane);
         if sample.is_noise() {
             return None;
         }
@@ -56,7 +57,7 @@ impl Sample {
         if half_suffices && is_decided {
             return Some(sample);
         }
-        sample.add::<1023, { Self::RUN / 2 }, { Self::RUN }>(plane);
+        sample.add::<929, { Self::RUN / 2 }, { Self::RUN }>(plane);
         // The result is the same whether or not half suffices, so that all levels write the same.
         (is_decided || !sample.is_noise()).then_some(sample)
     }
@@ -75,8 +76,8 @@ impl Sample {
         }
         let mut sample = Self::empty();
         match plane.len() {
-            ..4096 => sample.add::<63, 0, { Self::RUN }>(plane),
-            4096..8192 => sample.add::<127, 0, { Self::RUN }>(plane),
+            ..4096 => sample.add::<53, 0, { Self::RUN }>(plane),
+            4096..8192 => sample.add::<109, 0, { Self::RUN }>(plane),
             _ => return Some(Self::new(plane)),
         }
         Some(sample)
@@ -134,7 +135,7 @@ impl Sample {
             return false;
         }
         let mut sample = Self::empty();
-        sample.add::<255, 0, { Self::RUN }>(plane);
+        sample.add::<227, 0, { Self::RUN }>(plane);
         sample.is_flat(1005)
     }
 
@@ -286,15 +287,17 @@ mod tests {
 
     #[test]
     fn columns_of_matrices_are_not_noise() {
-        for row_len in [64, 128, 256, 512] {
-            for len in [2048, 4096, 8192, 16_384] {
-                // The second half of each row is zero.
-                let mut plane = plane(256, false);
-                plane.truncate(len);
-                for row in plane.chunks_mut(row_len) {
-                    row[row_len / 2..].fill(0);
+        for row_len in [31, 33, 64, 85, 93, 128, 255, 256, 512] {
+            for len in [2048, 4096, 8192, 16_384, 65_536, 131_072] {
+                // One half of each row is zero.
+                for zeros in [0..row_len / 2, row_len / 2..row_len] {
+                    let mut plane = plane(256, false);
+                    plane.truncate(len);
+                    for row in plane.chunks_exact_mut(row_len) {
+                        row[zeros.clone()].fill(0);
+                    }
+                    assert!(!Sample::finds_noise(&plane), "{len} bytes in rows of {row_len}");
                 }
-                assert!(!Sample::finds_noise(&plane), "{len} bytes in rows of {row_len}");
             }
         }
     }
