@@ -81,7 +81,8 @@ impl Counts {
     pub fn code(&self, plane_len: usize) -> Option<Code> {
         match plan(&self.0, plane_len) {
             Coding::Streams(plan) => {
-                Some(Code(plan, Box::new([Codeword::default(); PAIRS]), PairTable::default()))
+                let pairs = Box::new([Codeword::default(); PAIRS]);
+                Some(Code { plan, pairs, table: PairTable::default() })
             }
             _ => None,
         }
@@ -95,21 +96,25 @@ impl Default for Counts {
 }
 
 /// A Huffman code for a plane.
-pub struct Code(Plan, Box<PairCodewords>, PairTable);
+pub struct Code {
+    plan: Plan,
+    pairs: Box<PairCodewords>,
+    table: PairTable,
+}
 
 impl Code {
     pub fn encode(&self, plane: &[u8]) -> Vec<u8> {
-        let mut coded = alloc::vec![0; self.0.size()];
-        self.0.encode(plane, &mut coded, &mut PairTable::default(), &mut Ahead::default());
+        let mut coded = alloc::vec![0; self.plan.size()];
+        self.plan.encode(plane, &mut coded, &mut PairTable::default(), &mut Ahead::default());
         coded
     }
 
     pub fn encode_into(&mut self, plane: &[u8], coded: &mut [u8]) {
-        self.0.encode(plane, coded, &mut self.2, &mut Ahead::default());
+        self.plan.encode(plane, coded, &mut self.table, &mut Ahead::default());
     }
 
     pub fn encode_pairs_into(&mut self, packed: &[u8], lowest: u8, coded: &mut [u8]) {
-        self.0.encode_pairs(packed, lowest, &mut self.1, coded);
+        self.plan.encode_pairs(packed, lowest, &mut self.pairs, coded);
     }
 }
 

@@ -156,8 +156,10 @@ fn likely_len(
     }
     let mut sample = core::mem::take(&mut scratch.frame.sample);
     let blocks = src.chunks_exact(DISTANCE * BLOCK).map(|blocks| &blocks[..BLOCK]);
+    let blocks = blocks.take(chunk_len / BLOCK);
     sample.clear();
-    blocks.take(chunk_len / BLOCK).for_each(|block| sample.extend_from_slice(block));
+    reserve(&mut sample, blocks.len() * BLOCK)?;
+    blocks.for_each(|block| sample.extend_from_slice(block));
     let mut space = core::mem::take(&mut scratch.frame.whole);
     let len = grow(&mut space, sample.len())
         .map(|space| encode_records::encoded_len(0, layout, &sample, options, space, scratch));
