@@ -46,8 +46,7 @@ impl Framing {
         input: &mut Input,
         is_small_difference: bool,
     ) -> io::Result<Self> {
-        let layout = if choice.layout().is_none() { layout::read(input)? } else { None };
-        Ok(Self::of(choice, piece_len, layout, is_small_difference))
+        Ok(Self::of(choice, piece_len, tensors(choice, input)?, is_small_difference))
     }
 
     /// Plans the pieces of data with these tensors.
@@ -76,6 +75,15 @@ impl Framing {
             }
             None => (self.piece_len, self.rest),
         }
+    }
+}
+
+/// Returns the tensors that decide on the pieces of an input, if there are any. Does not consume any
+/// input.
+pub fn tensors(choice: TypeChoice, input: &mut Input) -> io::Result<Option<Metadata>> {
+    match choice.layout() {
+        Some(_) => Ok(None),
+        None => layout::read(input),
     }
 }
 

@@ -16,11 +16,10 @@ use crate::args::{self, Bench, TypeChoice};
 use crate::base::content::Base;
 use crate::commands::bench::measure::{Measurement, Memory, Piece};
 use crate::commands::bench::results::Results;
-use crate::content::layout;
 use crate::content::types::Types;
 use crate::fs::endpoint::Endpoint;
 use crate::fs::input::Input;
-use crate::job::framing::Framing;
+use crate::job::framing::{self, Framing};
 use crate::report::failure::{self, Failure};
 
 /// Maximum number of bytes of data whose length is not known beforehand.
@@ -52,10 +51,8 @@ impl Subject {
     fn read(arguments: &Bench) -> Result<Self, Failure> {
         let source = Endpoint::new(&arguments.file);
         let mut input = Input::open(&source)?;
-        let tensors = match arguments.dtype.layout() {
-            Some(_) => None,
-            None => layout::read(&mut input).map_err(|error| input.failure(error))?,
-        };
+        let tensors =
+            framing::tensors(arguments.dtype, &mut input).map_err(|error| input.failure(error))?;
         let data = read_data(&mut input, &source)?;
         let base = read_base(arguments, data.len() as u64, &source)?;
         Ok(Self { source, data, tensors, base })
