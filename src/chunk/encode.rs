@@ -244,7 +244,7 @@ fn encode_extended(
     zstd: &mut zstd::Encoder,
     ahead: &mut Ahead<'_>,
 ) -> Stored {
-    let frame = zstd_frame(plane, dst, coding, zstd);
+    let frame = zstd_frame(plane, dst, coding, tables, zstd);
     let stored = match is_smallest(frame, dst, coding) {
         true => Stored { method: method::RAW, len: dst.len() },
         false => plane.encode(dst, coding, tables, ahead),
@@ -267,7 +267,7 @@ fn extended_len(
     tables: &mut Tables,
     zstd: &mut zstd::Encoder,
 ) -> usize {
-    let frame = zstd_frame(plane, dst, coding, zstd);
+    let frame = zstd_frame(plane, dst, coding, tables, zstd);
     let len = match is_smallest(frame, dst, coding) {
         true => dst.len(),
         false => plane.encoded_len(dst, coding, tables),
@@ -282,10 +282,12 @@ fn zstd_frame<'z>(
     plane: &PlaneEncoder,
     dst: &[u8],
     coding: PlaneCoding,
+    tables: &mut Tables,
     zstd: &'z mut zstd::Encoder,
 ) -> Option<&'z [u8]> {
     let most = (dst.len() as f64 * f64::from(coding.threshold)) as usize;
-    zstd.encode(plane.plane(dst)).filter(|frame| frame.len() < most.min(dst.len()))
+    zstd.encode(plane.plane(dst), &mut tables.pair_table)
+        .filter(|frame| frame.len() < most.min(dst.len()))
 }
 
 /// Returns whether no other code of a plane is as small as a Zstandard frame.

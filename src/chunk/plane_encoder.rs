@@ -54,7 +54,7 @@ pub(super) struct Tables {
     /// Created on first use.
     #[cfg(all(feature = "dispatch", target_arch = "x86_64"))]
     vectors: Option<Box<count_avx512::Space>>,
-    pair_table: PairTable,
+    pub(super) pair_table: PairTable,
     /// Memory for the arrays of pivot codes.
     arrays: Vec<u8>,
 }
@@ -250,7 +250,7 @@ impl PlaneEncoder {
             self.make_room(dst);
             pairs::pack(&mut self.space[..dst.len()], lowest);
         }
-        let plane = if self.was_coded { &self.space[..dst.len()] } else { dst };
+        let plane = self.plane(dst);
         let planned = analysis.plan(plane, threshold, tables);
         (analysis, worthwhile(planned, dst.len(), threshold))
     }

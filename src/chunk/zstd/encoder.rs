@@ -20,7 +20,6 @@ pub(crate) struct Encoder {
     sequences: Vec<Sequence>,
     counts: Option<Box<StreamCounts>>,
     coded: Vec<u8>,
-    table: PairTable,
 }
 
 impl Encoder {
@@ -30,11 +29,16 @@ impl Encoder {
     const SEQUENCE: usize = 8;
 
     /// Encodes a plane; returns `None` if little would be saved or the plane exceeds a block.
-    pub(crate) fn encode(&mut self, plane: &[u8]) -> Option<&[u8]> {
-        self.encode_with_period(plane, runs::likely_period(plane)?)
+    pub(crate) fn encode(&mut self, plane: &[u8], table: &mut PairTable) -> Option<&[u8]> {
+        self.encode_with_period(plane, runs::likely_period(plane)?, table)
     }
 
-    fn encode_with_period(&mut self, plane: &[u8], period: usize) -> Option<&[u8]> {
+    fn encode_with_period(
+        &mut self,
+        plane: &[u8],
+        period: usize,
+        table: &mut PairTable,
+    ) -> Option<&[u8]> {
         if plane.len() > MAX_WRITTEN_PLANE {
             return None;
         }
@@ -52,7 +56,7 @@ impl Encoder {
         let content_at = block_at + block::HEADER_LEN;
         let counts = self.counts.get_or_insert_with(|| Box::new([[0; SYMBOLS]; STREAMS]));
         let mut end = content_at;
-        end += write_literals(literals, counts, &mut self.table, self.coded.get_mut(end..)?)?;
+        end += write_literals(literals, counts, table, self.coded.get_mut(end..)?)?;
         end += sequences::write(&self.sequences, period, self.coded.get_mut(end..)?)?;
         let header = 1 | block::COMPRESSED << 1 | ((end - content_at) as u32) << 3;
         let header = &header.to_le_bytes()[..block::HEADER_LEN];
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn encoded_planes_decode() {
-        let mut encoder = Encoder::default();
+        let (mut encoder, mut table) = (Encoder::default(), PairTable::default());
         let mut decoder = Decoder::default();
         let mut state = 1_u64;
         let mut random = |bound: usize| {
@@ -152,7 +156,7 @@ mod tests {
                 }
             }
             plane.truncate(len);
-            if let Some(coded) = encoder.encode_with_period(&plane, period) {
+            if let Some(coded) = encoder.encode_with_period(&plane, period, &mut table) {
                 coded_planes += 1;
                 let mut decoded = alloc::vec![0; len];
                 let result = decoder.decode(coded, &mut decoded);
