@@ -1,8 +1,8 @@
 //! Encodes chunks of differences in the smallest way.
 //!
 //! A chunk is stored as planes of the exclusive or of data and base, as planes of the data, or with
-//! the code of [`difference`](crate::model::difference). A sample of the chunk excludes the ways that would
-//! be much larger.
+//! the code of [`difference`](crate::model::difference). A sample of the chunk excludes the ways
+//! that would be much larger.
 
 use alloc::vec::Vec;
 

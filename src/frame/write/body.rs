@@ -150,8 +150,11 @@ fn likely_len(
     const DISTANCE: usize = 16;
     const BLOCK: usize = 4096;
     const SHORTEST: usize = 4 * DISTANCE * BLOCK;
+    if src.len() < SHORTEST {
+        return Ok(src.len());
+    }
     let Geometry { layout, chunk_len, .. } = Draft::new(src, options, &Envelope::BYTES)?.geometry;
-    if src.len() < SHORTEST || chunk_len < BLOCK {
+    if chunk_len < BLOCK {
         return Ok(src.len());
     }
     let mut sample = core::mem::take(&mut scratch.frame.sample);
